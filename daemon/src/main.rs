@@ -1,0 +1,2 @@
+//! The contactbox daemon and its command line.
+fn main() {}

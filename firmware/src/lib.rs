@@ -1,0 +1,2 @@
+//! The device: the same core on a microcontroller.
+#![no_std]

@@ -1,0 +1,1 @@
+//! Harness, model and worlds for the tests of the whole project.
