@@ -7,3 +7,6 @@
 //! `limits` <- `contact` <- {`vcard`, `search`, `store`}.
 #![cfg_attr(not(feature = "sim"), no_std)]
 #![forbid(unsafe_code)]
+
+pub mod contact;
+pub mod limits;

@@ -1,0 +1,192 @@
+//! Changes of one contact by this box: edit, import, trash, restore, purge.
+
+use super::merge::{Scratch, Side};
+use super::property::Content;
+use super::record::{Contact, RecordWriter, Seen, WriteError};
+use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Property, Stamp, Uid, Value};
+
+/// What made a version of a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody typed.
+    Edit,
+    /// A card was imported.
+    Import,
+    /// Another box's state was taken in.
+    Merge,
+    /// It was put in the trash.
+    Trash,
+    /// It was taken out of the trash.
+    Restore,
+    /// It was removed for good.
+    Purge,
+}
+
+impl Origin {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Edit => 0,
+            Self::Import => 1,
+            Self::Merge => 2,
+            Self::Trash => 3,
+            Self::Restore => 4,
+            Self::Purge => 5,
+        }
+    }
+
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Edit,
+            1 => Self::Import,
+            2 => Self::Merge,
+            3 => Self::Trash,
+            4 => Self::Restore,
+            5 => Self::Purge,
+            _ => return None,
+        })
+    }
+}
+
+/// Who changes something, when, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    /// When; later than every time this box has written or met.
+    pub time: Millis,
+    /// Who.
+    pub author: AuthorIndex,
+    /// How.
+    pub origin: Origin,
+}
+
+impl Change {
+    /// The stamp of the first property written by this change.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { time: self.time, origin: BoxIndex::SELF, seq: 0, author: self.author }
+    }
+}
+
+/// The contact with exactly the contents of `card`, besides the box's own marks. Contents that were
+/// there keep their stamps. A contact in the trash comes out of it. `None` when nothing would change.
+pub fn edit<'b>(
+    old: Option<&Contact<'_>>,
+    uid: Uid,
+    card: &Contents<'_>,
+    change: Change,
+    scratch: &mut Scratch<'_>,
+    out: &'b mut [u8],
+) -> Result<Option<&'b [u8]>, WriteError> {
+    scratch.pair(Side::of_contact(old), Side::of_contents(Some(card)))?;
+    let is_card = |content: &Content<'_>| !content.kind.is_internal();
+    if old.is_some_and(|old| !old.is_trashed())
+        && scratch.unpaired(&Side::of_contact(old), is_card) == 0
+        && scratch.unpaired(&Side::of_contents(Some(card)), is_card) == 0
+    {
+        return Ok(None);
+    }
+    let keep = |content: &Content<'_>, is_paired: bool| {
+        (is_paired || content.kind.is_internal()) && content.kind != Kind::TRASHED
+    };
+    rewrite(old, uid, Some(card), None, change, scratch, keep, out).map(Some)
+}
+
+/// The contact with the contents of an imported card added: nothing the contact has is removed but
+/// the file's own marks. `None` when this very card was imported before.
+pub fn absorb<'b>(
+    old: Option<&Contact<'_>>,
+    uid: Uid,
+    card: &Contents<'_>,
+    change: Change,
+    scratch: &mut Scratch<'_>,
+    out: &'b mut [u8],
+) -> Result<Option<&'b [u8]>, WriteError> {
+    let digest = card.digest();
+    let mark = Content { value: Value::Bytes(&digest[..8]), ..Content::text(Kind::IMPORTED, "") };
+    if let Some(old) = old
+        && old.all(Kind::IMPORTED).any(|property| property.content == mark)
+    {
+        return Ok(None);
+    }
+    scratch.pair(Side::of_contact(old), Side::of_contents(Some(card)))?;
+    let keep = |content: &Content<'_>, is_paired: bool| is_paired || !content.kind.is_bookkeeping();
+    rewrite(old, uid, Some(card), Some(mark), change, scratch, keep, out).map(Some)
+}
+
+/// The contact in the trash. `None` when it is there already.
+pub fn trash<'b>(
+    old: &Contact<'_>,
+    change: Change,
+    scratch: &mut Scratch<'_>,
+    out: &'b mut [u8],
+) -> Result<Option<&'b [u8]>, WriteError> {
+    if old.is_trashed() || old.is_tombstone() {
+        return Ok(None);
+    }
+    scratch.pair(Side::of_contact(Some(old)), Side::of_contents(None))?;
+    let keep = |content: &Content<'_>, _: bool| content.kind != Kind::TRASHED;
+    let mark = Content::text(Kind::TRASHED, "");
+    rewrite(Some(old), old.uid(), None, Some(mark), change, scratch, keep, out).map(Some)
+}
+
+/// The contact out of the trash. `None` when it is not in it.
+pub fn restore<'b>(
+    old: &Contact<'_>,
+    change: Change,
+    scratch: &mut Scratch<'_>,
+    out: &'b mut [u8],
+) -> Result<Option<&'b [u8]>, WriteError> {
+    if !old.is_trashed() {
+        return Ok(None);
+    }
+    scratch.pair(Side::of_contact(Some(old)), Side::of_contents(None))?;
+    let keep = |content: &Content<'_>, _: bool| content.kind != Kind::TRASHED;
+    rewrite(Some(old), old.uid(), None, None, change, scratch, keep, out).map(Some)
+}
+
+/// What is left of a contact removed for good: its identity and what was seen of it, so that no
+/// older state brings it back. `None` when nothing else is left already.
+pub fn purge<'b>(
+    old: &Contact<'_>,
+    change: Change,
+    out: &'b mut [u8],
+) -> Result<Option<&'b [u8]>, WriteError> {
+    if old.is_tombstone() {
+        return Ok(None);
+    }
+    let mut seen = old.seen();
+    seen.note(BoxIndex::SELF, change.time)?;
+    Ok(Some(RecordWriter::new(out, old.uid(), change, &seen)?.finish()))
+}
+
+/// Writes what `keep` says of the old properties, then what `card` adds, then `mark`.
+#[expect(clippy::too_many_arguments, reason = "one private function under five public ones")]
+fn rewrite<'b>(
+    old: Option<&Contact<'_>>,
+    uid: Uid,
+    card: Option<&Contents<'_>>,
+    mark: Option<Content<'_>>,
+    change: Change,
+    scratch: &mut Scratch<'_>,
+    keep: impl Fn(&Content<'_>, bool) -> bool,
+    out: &'b mut [u8],
+) -> Result<&'b [u8], WriteError> {
+    let mut seen = old.map_or_else(Seen::default, Contact::seen);
+    seen.note(BoxIndex::SELF, change.time)?;
+    let mut writer = RecordWriter::new(out, uid, change, &seen)?;
+    let mut paired = scratch.pairing(0);
+    for property in old.into_iter().flat_map(Contact::properties) {
+        let is_paired = paired.next().unwrap_or(false);
+        if keep(&property.content, is_paired) {
+            writer.push(&property.content, Property::stamps(&property))?;
+        }
+    }
+    let mut stamp = Some(change.stamp());
+    let mut paired = scratch.pairing(1);
+    let added =
+        card.cloned().into_iter().flatten().filter(|_| !paired.next().unwrap_or(false)).chain(mark);
+    for content in added {
+        let now = stamp.ok_or(WriteError::TooManyAtOnce)?;
+        writer.push(&content, core::iter::once(now))?;
+        stamp = now.seq.checked_add(1).map(|_| now.next());
+    }
+    Ok(writer.finish())
+}

@@ -1,0 +1,132 @@
+//! A card before it is a contact: contents in the caller's memory, without stamps.
+
+use super::property::{Content, Property, Writer};
+use super::record::WriteError;
+use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Uid, Value, digest};
+
+const NO_STAMP: Stamp = Stamp { time: 0, origin: BoxIndex::SELF, seq: 0, author: AuthorIndex(0) };
+
+/// Contents being gathered: what a vCard says, what a client sends.
+pub struct Draft<'b> {
+    out: Writer<'b>,
+}
+
+impl<'b> Draft<'b> {
+    /// An empty card in the caller's memory.
+    pub fn new(memory: &'b mut [u8]) -> Self {
+        Self { out: Writer::new(memory) }
+    }
+
+    /// Adds a content. When it does not fit, the draft is as before.
+    pub fn push(&mut self, content: &Content<'_>) -> Result<(), WriteError> {
+        let len = self.out.len();
+        content
+            .encode(core::iter::empty(), NO_STAMP, 0, &mut self.out)
+            .inspect_err(|_| self.out.cut(len))
+    }
+
+    /// Forgets everything, to take another card.
+    pub fn clear(&mut self) {
+        self.out.cut(0);
+    }
+
+    /// The contents gathered so far.
+    pub fn contents(&self) -> Contents<'_> {
+        Contents { rest: self.out.written() }
+    }
+
+    /// The contents, for as long as the memory lives.
+    pub fn finish(self) -> Contents<'b> {
+        Contents { rest: self.out.finish() }
+    }
+}
+
+/// The contents of a draft, one by one, in the order they were added.
+#[derive(Clone)]
+pub struct Contents<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Contents<'a> {
+    /// The identity of the card: by its UID when it has one, else by all it says.
+    pub fn uid(&self) -> Uid {
+        match self.clone().find(|content| content.kind == Kind::UID).map(|content| content.value) {
+            Some(Value::Uuid(uuid)) => Uid(uuid.bytes),
+            Some(Value::Text(text)) if !text.is_empty() => Uid::from_text(text),
+            _ => Uid(digest(b"card", &[&self.digest()])),
+        }
+    }
+
+    /// 128 bits that tell whether two cards say the same. The file's own marks (PRODID, REV) do not
+    /// count; the order does not either.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut sum = [0u8; 16];
+        for content in self.clone().filter(|content| !content.kind.is_bookkeeping()) {
+            let one = content_digest(&content);
+            // Addition with carry: the same line twice must not cancel out, as it would with XOR.
+            let mut carry = 0u16;
+            for (total, part) in sum.iter_mut().zip(one) {
+                carry += u16::from(*total) + u16::from(part);
+                *total = carry as u8;
+                carry >>= 8;
+            }
+        }
+        sum
+    }
+
+    /// Where the next content starts, for [`Contents::at`].
+    pub(super) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The content that starts `offset` bytes into these.
+    pub(super) fn at(&self, offset: usize) -> Option<Content<'a>> {
+        Contents { rest: self.rest.get(offset..)? }.next()
+    }
+}
+
+impl<'a> Iterator for Contents<'a> {
+    type Item = Content<'a>;
+
+    fn next(&mut self) -> Option<Content<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        // A draft is written by `push` only, so what it holds decodes.
+        let (property, rest) = Property::decode(self.rest, NO_STAMP, 0).ok()?;
+        self.rest = rest;
+        Some(property.content)
+    }
+}
+
+fn content_digest(content: &Content<'_>) -> [u8; 16] {
+    let types = content.types.0.to_le_bytes();
+    let (uuid, hash);
+    let value: [&[u8]; 2] = match content.value {
+        Value::Text(text) => [b"t", text.as_bytes()],
+        Value::Uuid(text) => {
+            uuid = text.bytes;
+            [if text.urn { b"U" } else { b"u" }, &uuid]
+        }
+        // Whether a binary value is kept inside or as a blob is no difference.
+        Value::Bytes(bytes) => {
+            hash = BlobRef::of(bytes).hash;
+            [b"b", &hash]
+        }
+        Value::Blob(blob) => {
+            hash = blob.hash;
+            [b"b", &hash]
+        }
+    };
+    digest(
+        b"content",
+        &[
+            content.name().as_bytes(),
+            content.group.as_bytes(),
+            &types,
+            content.params.as_bytes(),
+            value[0],
+            value[1],
+        ],
+    )
+}

@@ -1,0 +1,31 @@
+//! What a contact is: an observed-remove set of vCard properties, its record, its merge.
+//!
+//! A contact is a set of [`Content`]s (kind, group, types, parameters, value). Each content has
+//! one or more [`Stamp`]s, one for every time somebody added it; it is there while one of its
+//! stamps is. `seen` tells, for each box, the latest stamp of that box this state has taken in,
+//! so that a merge can tell "not yet heard of" from "removed".
+
+mod change;
+mod draft;
+mod kind;
+mod merge;
+mod property;
+mod record;
+mod stamp;
+mod types;
+mod uid;
+mod value;
+
+pub use change::{Change, Origin, absorb, edit, purge, restore, trash};
+pub use draft::{Contents, Draft};
+pub use kind::Kind;
+pub use merge::{Item, Scratch, merge};
+pub use property::{Content, Property, split_params};
+pub use record::{Contact, Properties, RecordError, Seen, WriteError};
+pub use stamp::{AuthorIndex, BoxIndex, Millis, Stamp};
+pub use types::Types;
+pub use uid::{Uid, digest};
+pub use value::{BlobRef, UuidText, Value};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,353 @@
+//! One property: its content, how that is encoded, and the stamps it carries in a contact.
+
+use super::record::{RecordError, WriteError};
+use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Types, UuidText, Value};
+use crate::limits::{GROUP_BYTES_MAX, PARAMS_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
+use serde::{Deserialize, Serialize};
+
+const HAS_GROUP: u8 = 1 << 0;
+const HAS_TYPES: u8 = 1 << 1;
+const HAS_PARAMS: u8 = 1 << 2;
+const HAS_STAMP: u8 = 1 << 3;
+const FORM_SHIFT: u8 = 4;
+const FORM_MASK: u8 = 0b11 << FORM_SHIFT;
+const HAS_MORE_STAMPS: u8 = 1 << 6;
+const RESERVED: u8 = 1 << 7;
+
+const FORM_TEXT: u8 = 0;
+const FORM_UUID: u8 = 1;
+const FORM_BYTES: u8 = 2;
+const FORM_BLOB: u8 = 3;
+
+/// What a property says, without who said it when. Two equal contents are one property.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// The name of a [`Kind::OTHER`] as it came; empty for all others.
+    pub other: &'a str,
+    /// The group (`item1`), or empty.
+    pub group: &'a str,
+    /// The usual TYPE values.
+    pub types: Types,
+    /// All other parameters in the syntax of vCard 4.0, joined by `;`, or empty.
+    pub params: &'a str,
+    /// The value.
+    pub value: Value<'a>,
+}
+
+impl<'a> Content<'a> {
+    /// A property of a known kind with a text value (escaped as in vCard 4.0) and nothing else.
+    pub fn text(kind: Kind, value: &'a str) -> Self {
+        Self {
+            kind,
+            other: "",
+            group: "",
+            types: Types::default(),
+            params: "",
+            value: Value::text(value),
+        }
+    }
+
+    /// The property's name as it is written in a vCard; empty for the box's own marks.
+    pub fn name(&self) -> &'a str {
+        if self.kind == Kind::OTHER { self.other } else { self.kind.name() }
+    }
+
+    /// The value of a parameter kept in the parameter text, quotes and all, whatever its letter case.
+    pub fn param(&self, name: &str) -> Option<&'a str> {
+        split_params(self.params).find_map(|param| {
+            let (key, value) = param.split_once('=')?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// 32 bits that equal contents share (FNV-1a).
+    pub(crate) fn hash32(&self) -> u32 {
+        let mut hash = Fnv(0x811C_9DC5);
+        hash.add(&[self.kind.code()]);
+        for text in [self.other, self.group, self.params] {
+            hash.add(text.as_bytes());
+            hash.add(&[0]);
+        }
+        hash.add(&self.types.0.to_le_bytes());
+        match self.value {
+            Value::Text(text) => hash.add(text.as_bytes()),
+            Value::Uuid(uuid) => hash.add(&uuid.bytes),
+            Value::Bytes(bytes) => hash.add(bytes),
+            Value::Blob(blob) => hash.add(&blob.hash),
+        }
+        hash.0
+    }
+
+    /// Encodes the content with its stamps, which are none in a draft and else in rising order.
+    /// `expected` is the stamp that need not be
+    /// spelled out; those that must are told relative to `base_time`.
+    pub(super) fn encode<I>(
+        &self,
+        stamps: I,
+        expected: Stamp,
+        base_time: u64,
+        out: &mut Writer<'_>,
+    ) -> Result<(), WriteError>
+    where
+        I: Iterator<Item = Stamp> + Clone,
+    {
+        debug_assert!((self.kind == Kind::OTHER) != self.other.is_empty());
+        let form = match self.value {
+            Value::Text(_) => FORM_TEXT,
+            Value::Uuid(_) => FORM_UUID,
+            Value::Bytes(_) => FORM_BYTES,
+            Value::Blob(_) => FORM_BLOB,
+        };
+        let first = stamps.clone().next();
+        let more = stamps.clone().count().saturating_sub(1);
+        let mut flags = form << FORM_SHIFT;
+        for (bit, is_set) in [
+            (HAS_GROUP, !self.group.is_empty()),
+            (HAS_TYPES, !self.types.is_empty()),
+            (HAS_PARAMS, !self.params.is_empty()),
+            (HAS_STAMP, first.is_some_and(|stamp| !stamp.is_same_as(&expected))),
+            (HAS_MORE_STAMPS, more > 0),
+        ] {
+            if is_set {
+                flags |= bit;
+            }
+        }
+        out.raw(&[self.kind.code(), flags])?;
+        if self.kind == Kind::OTHER {
+            out.put(bounded(self.other, PROPERTY_NAME_BYTES_MAX)?)?;
+        }
+        if flags & HAS_STAMP != 0
+            && let Some(stamp) = first
+        {
+            out.stamp(stamp, base_time)?;
+        }
+        if more > 0 {
+            out.put(&(more as u32))?;
+            for stamp in stamps.skip(1) {
+                out.stamp(stamp, base_time)?;
+            }
+        }
+        if flags & HAS_GROUP != 0 {
+            out.put(bounded(self.group, GROUP_BYTES_MAX)?)?;
+        }
+        if flags & HAS_TYPES != 0 {
+            out.put(&self.types.0)?;
+        }
+        if flags & HAS_PARAMS != 0 {
+            out.put(bounded(self.params, PARAMS_BYTES_MAX)?)?;
+        }
+        match self.value {
+            Value::Text(text) => out.put(text),
+            Value::Uuid(uuid) => {
+                out.raw(&[u8::from(uuid.urn) | u8::from(uuid.upper) << 1])?;
+                out.raw(&uuid.bytes)
+            }
+            Value::Bytes(bytes) => out.put(bytes),
+            Value::Blob(blob) => {
+                out.raw(&blob.hash)?;
+                out.put(&blob.len)
+            }
+        }
+    }
+}
+
+fn bounded(text: &str, max: usize) -> Result<&str, WriteError> {
+    if text.len() > max {
+        return Err(WriteError::FieldTooLong { bytes: text.len(), bytes_max: max });
+    }
+    Ok(text)
+}
+
+/// The parameters of a parameter text one by one; a `;` inside quotes does not split.
+pub fn split_params(params: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    params
+        .split(move |c| {
+            if c == '"' {
+                quoted = !quoted;
+            }
+            c == ';' && !quoted
+        })
+        .filter(|param| !param.is_empty())
+}
+
+/// A property of a contact: a content and its stamps.
+#[derive(Clone, Copy)]
+pub struct Property<'a> {
+    /// What it says.
+    pub content: Content<'a>,
+    first: Stamp,
+    /// The encoded stamps after the first, already checked.
+    more: &'a [u8],
+    more_count: u32,
+    base_time: u64,
+}
+
+impl<'a> Property<'a> {
+    /// Every stamp, oldest first; never empty.
+    pub fn stamps(&self) -> impl Iterator<Item = Stamp> + Clone + use<'a> {
+        let mut reader = Reader(self.more);
+        let base = self.base_time;
+        let more = (0..self.more_count).map_while(move |_| reader.stamp(base).ok());
+        core::iter::once(self.first).chain(more)
+    }
+
+    /// The oldest stamp: the property's place in the contact.
+    pub fn first_stamp(&self) -> Stamp {
+        self.first
+    }
+
+    /// The newest stamp: who last said so.
+    pub fn last_stamp(&self) -> Stamp {
+        self.stamps().last().unwrap_or(self.first)
+    }
+
+    /// Decodes one property and returns it with what follows it. `expected` is the stamp of a
+    /// property that spells out none; those spelled out are relative to `base_time`.
+    pub(super) fn decode(
+        bytes: &'a [u8],
+        expected: Stamp,
+        base_time: u64,
+    ) -> Result<(Self, &'a [u8]), RecordError> {
+        let mut reader = Reader(bytes);
+        let [code, flags] = reader.raw::<2>()?;
+        let kind = Kind::from_code(code).ok_or(RecordError::UnknownKind { code })?;
+        if flags & RESERVED != 0 {
+            return Err(RecordError::Malformed);
+        }
+        let other = if kind == Kind::OTHER { reader.get::<&str>()? } else { "" };
+        if kind == Kind::OTHER && other.is_empty() {
+            return Err(RecordError::Malformed);
+        }
+        let first = if flags & HAS_STAMP != 0 { reader.stamp(base_time)? } else { expected };
+        let mut more_count = 0;
+        let mut more: &[u8] = &[];
+        if flags & HAS_MORE_STAMPS != 0 {
+            more_count = reader.get::<u32>()?;
+            more = reader.0;
+            for _ in 0..more_count {
+                reader.stamp(base_time)?;
+            }
+        }
+        let group = if flags & HAS_GROUP != 0 { reader.get::<&str>()? } else { "" };
+        let types = if flags & HAS_TYPES != 0 { Types(reader.get()?) } else { Types::default() };
+        let params = if flags & HAS_PARAMS != 0 { reader.get::<&str>()? } else { "" };
+        let value = match (flags & FORM_MASK) >> FORM_SHIFT {
+            FORM_TEXT => Value::Text(reader.get()?),
+            FORM_UUID => {
+                let [spelling] = reader.raw()?;
+                let bytes = reader.raw()?;
+                Value::Uuid(UuidText { bytes, urn: spelling & 1 != 0, upper: spelling & 2 != 0 })
+            }
+            FORM_BYTES => Value::Bytes(reader.get()?),
+            _ => Value::Blob(BlobRef { hash: reader.raw()?, len: reader.get()? }),
+        };
+        let content = Content { kind, other, group, types, params, value };
+        Ok((Self { content, first, more, more_count, base_time }, reader.0))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StampBytes {
+    age: i64,
+    origin: u8,
+    author: u8,
+    seq: u16,
+}
+
+/// Postcard values one behind the other into the caller's memory.
+pub(super) struct Writer<'b> {
+    out: &'b mut [u8],
+    len: usize,
+}
+
+impl<'b> Writer<'b> {
+    pub(super) fn new(out: &'b mut [u8]) -> Self {
+        Self { out, len: 0 }
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let bytes_max = self.out.len();
+        let end = self.len + bytes.len();
+        let room = self.out.get_mut(self.len..end).ok_or(WriteError::TooLarge { bytes_max })?;
+        room.copy_from_slice(bytes);
+        self.len = end;
+        Ok(())
+    }
+
+    pub(super) fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
+        let bytes_max = self.out.len();
+        let room = self.out.get_mut(self.len..).ok_or(WriteError::TooLarge { bytes_max })?;
+        let used =
+            postcard::to_slice(value, room).map_err(|_| WriteError::TooLarge { bytes_max })?;
+        self.len += used.len();
+        Ok(())
+    }
+
+    fn stamp(&mut self, stamp: Stamp, base_time: u64) -> Result<(), WriteError> {
+        self.put(&StampBytes {
+            age: base_time.wrapping_sub(stamp.time) as i64,
+            origin: stamp.origin.0,
+            author: stamp.author.0,
+            seq: stamp.seq,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn cut(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    pub(super) fn written(&self) -> &[u8] {
+        &self.out[..self.len]
+    }
+
+    pub(super) fn finish(self) -> &'b mut [u8] {
+        let Self { out, len } = self;
+        &mut out[..len]
+    }
+}
+
+/// Postcard values one behind the other out of a record.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(super) fn raw<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
+        let (head, rest) = self.0.split_first_chunk().ok_or(RecordError::Malformed)?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    pub(super) fn get<T: Deserialize<'a>>(&mut self) -> Result<T, RecordError> {
+        let (value, rest) =
+            postcard::take_from_bytes(self.0).map_err(|_| RecordError::Malformed)?;
+        self.0 = rest;
+        Ok(value)
+    }
+
+    fn stamp(&mut self, base_time: u64) -> Result<Stamp, RecordError> {
+        let bytes: StampBytes = self.get()?;
+        Ok(Stamp {
+            time: base_time.wrapping_sub(bytes.age as u64),
+            origin: BoxIndex(bytes.origin),
+            author: AuthorIndex(bytes.author),
+            seq: bytes.seq,
+        })
+    }
+}
+
+struct Fnv(u32);
+
+impl Fnv {
+    fn add(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+    }
+}

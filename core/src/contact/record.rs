@@ -1,0 +1,388 @@
+//! The record of a contact: its bytes, checked once, and the views into them.
+//!
+//! Layout in FORMAT.md, chapter "Contact record".
+
+use super::property::{Content, Property, Reader, Writer};
+use super::{AuthorIndex, BlobRef, BoxIndex, Change, Kind, Millis, Origin, Stamp, Uid, Value};
+use crate::limits::BOXES_MAX;
+use core::fmt;
+
+const SEEN_EXPLICIT: u8 = 1 << 0;
+const ORIGIN_SHIFT: u8 = 1;
+const ORIGIN_MASK: u8 = 0b111 << ORIGIN_SHIFT;
+const HAS_BLOBS: u8 = 1 << 4;
+const RESERVED: u8 = 0b1110_0000;
+
+/// Bytes of a record before its time: flags and identity.
+const FIXED_BYTES: usize = 17;
+
+/// Why bytes are not a contact record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordError {
+    /// The bytes end early, hold text that is not UTF-8, or set a bit that means nothing yet.
+    Malformed,
+    /// A property of a kind this version does not know: written by a newer one.
+    UnknownKind {
+        /// The code met.
+        code: u8,
+    },
+    /// `seen` names more boxes than a box can know.
+    TooManyBoxes,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("the record is malformed"),
+            Self::UnknownKind { code } => {
+                write!(f, "the record has a property of kind {code}, which needs a newer version")
+            }
+            Self::TooManyBoxes => write!(f, "the record names more than {BOXES_MAX} boxes"),
+        }
+    }
+}
+
+impl core::error::Error for RecordError {}
+
+/// Why a contact could not be written into the memory given; the memory holds nothing of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// The contact is larger than the memory.
+    TooLarge {
+        /// Room there was, in bytes.
+        bytes_max: usize,
+    },
+    /// A name, group or parameter text is longer than its bound.
+    FieldTooLong {
+        /// Its length.
+        bytes: usize,
+        /// Its bound.
+        bytes_max: usize,
+    },
+    /// More properties than the scratch memory has items for.
+    TooManyProperties {
+        /// Items there were, for both sides of a merge together.
+        items_max: usize,
+    },
+    /// More than [`BOXES_MAX`] boxes have written to this contact.
+    TooManyBoxes,
+    /// More properties at one moment than a stamp can number (65,535).
+    TooManyAtOnce,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { bytes_max } => {
+                write!(f, "the contact is larger than {bytes_max} bytes; shorten it")
+            }
+            Self::FieldTooLong { bytes, bytes_max } => {
+                write!(f, "a name, group or parameter has {bytes} bytes; at most {bytes_max} fit")
+            }
+            Self::TooManyProperties { items_max } => {
+                write!(f, "the contact has more properties than the {items_max} that fit")
+            }
+            Self::TooManyBoxes => {
+                write!(f, "more than {BOXES_MAX} boxes have written this contact")
+            }
+            Self::TooManyAtOnce => f.write_str("more than 65,535 properties in one change"),
+        }
+    }
+}
+
+impl core::error::Error for WriteError {}
+
+/// A contact: a checked record.
+#[derive(Clone, Copy)]
+pub struct Contact<'a> {
+    bytes: &'a [u8],
+    flags: u8,
+    changed: Stamp,
+    seen: &'a [u8],
+    seen_count: u8,
+    properties: &'a [u8],
+}
+
+impl<'a> Contact<'a> {
+    /// Checks a record from end to end; what the views return later is within these bytes.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let contact = Self::parse_head(bytes)?;
+        let mut rest = contact.properties();
+        while rest.next().is_some() {}
+        match rest.error {
+            Some(error) => Err(error),
+            None => Ok(contact),
+        }
+    }
+
+    fn parse_head(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader(bytes);
+        let [flags] = reader.raw()?;
+        let _uid: [u8; 16] = reader.raw()?;
+        let time: u64 = reader.get()?;
+        let [author] = reader.raw()?;
+        let origin = (flags & ORIGIN_MASK) >> ORIGIN_SHIFT;
+        if flags & RESERVED != 0 || Origin::from_code(origin).is_none() {
+            return Err(RecordError::Malformed);
+        }
+        let changed = Stamp { time, origin: BoxIndex::SELF, seq: 0, author: AuthorIndex(author) };
+        let mut seen_count = 0;
+        let mut seen: &[u8] = &[];
+        if flags & SEEN_EXPLICIT != 0 {
+            [seen_count] = reader.raw()?;
+            if usize::from(seen_count) > BOXES_MAX {
+                return Err(RecordError::TooManyBoxes);
+            }
+            seen = reader.0;
+            for _ in 0..seen_count {
+                seen_row(&mut reader, time)?;
+            }
+        }
+        Ok(Self { bytes, flags, changed, seen, seen_count, properties: reader.0 })
+    }
+
+    /// The record itself.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Who this is.
+    pub fn uid(&self) -> Uid {
+        let mut uid = [0; 16];
+        uid.copy_from_slice(&self.bytes[1..FIXED_BYTES]);
+        Uid(uid)
+    }
+
+    /// When and by whom this box last wrote the contact. A box's versions of a contact are ordered
+    /// by this time, which never repeats in a box.
+    pub fn changed(&self) -> Stamp {
+        self.changed
+    }
+
+    /// What kind of change made this version.
+    pub fn origin(&self) -> Origin {
+        Origin::from_code((self.flags & ORIGIN_MASK) >> ORIGIN_SHIFT).unwrap_or(Origin::Edit)
+    }
+
+    /// Whether a property refers to a blob.
+    pub fn has_blobs(&self) -> bool {
+        self.flags & HAS_BLOBS != 0
+    }
+
+    /// The blobs it refers to.
+    pub fn blobs(&self) -> impl Iterator<Item = BlobRef> + use<'a> {
+        self.properties().filter_map(|property| match property.content.value {
+            Value::Blob(blob) => Some(blob),
+            _ => None,
+        })
+    }
+
+    /// For each box, the latest time of it that this state has taken in.
+    pub fn seen(&self) -> Seen {
+        let mut seen = Seen::default();
+        if self.flags & SEEN_EXPLICIT == 0 {
+            seen.note(BoxIndex::SELF, self.changed.time).ok();
+            return seen;
+        }
+        let mut reader = Reader(self.seen);
+        for _ in 0..self.seen_count {
+            if let Ok((origin, time)) = seen_row(&mut reader, self.changed.time) {
+                seen.note(origin, time).ok();
+            }
+        }
+        seen
+    }
+
+    /// The properties, in the order of their oldest stamps: as first written.
+    pub fn properties(&self) -> Properties<'a> {
+        Properties {
+            rest: self.properties,
+            start: self.properties.len(),
+            expected: self.changed,
+            base_time: self.changed.time,
+            error: None,
+        }
+    }
+
+    /// The properties of one kind.
+    pub fn all(&self, kind: Kind) -> impl Iterator<Item = Property<'a>> + use<'a> {
+        self.properties().filter(move |property| property.content.kind == kind)
+    }
+
+    /// The property of a kind that has one value: the one said last, when there are several.
+    pub fn latest(&self, kind: Kind) -> Option<Property<'a>> {
+        self.all(kind).max_by_key(Property::last_stamp)
+    }
+
+    /// Whether a kind that has one value has two.
+    pub fn is_conflicted(&self, kind: Kind) -> bool {
+        kind.is_single() && self.all(kind).nth(1).is_some()
+    }
+
+    /// Whether it is in the trash: the newest thing said of it is that it was put there.
+    pub fn is_trashed(&self) -> bool {
+        self.properties()
+            .filter(|property| property.content.kind != Kind::IMPORTED)
+            .max_by_key(Property::last_stamp)
+            .is_some_and(|newest| newest.content.kind == Kind::TRASHED)
+    }
+
+    /// Whether nothing is left of it but the memory that it is gone.
+    pub fn is_tombstone(&self) -> bool {
+        self.properties.is_empty()
+    }
+
+    /// The property that starts `offset` bytes into the properties, for [`Properties::offset`].
+    pub(super) fn property_at(&self, offset: usize, expected: Stamp) -> Option<Property<'a>> {
+        let bytes = self.properties.get(offset..)?;
+        Property::decode(bytes, expected, self.changed.time).ok().map(|(property, _)| property)
+    }
+}
+
+fn seen_row(reader: &mut Reader<'_>, base: Millis) -> Result<(BoxIndex, Millis), RecordError> {
+    let [origin] = reader.raw()?;
+    let age: i64 = reader.get()?;
+    Ok((BoxIndex(origin), base.wrapping_sub(age as u64)))
+}
+
+/// The properties of a contact, one by one.
+#[derive(Clone)]
+pub struct Properties<'a> {
+    rest: &'a [u8],
+    start: usize,
+    expected: Stamp,
+    base_time: Millis,
+    error: Option<RecordError>,
+}
+
+impl Properties<'_> {
+    /// Where the next property starts, and the stamp it has when it spells out none.
+    pub(super) fn position(&self) -> (usize, Stamp) {
+        (self.start - self.rest.len(), self.expected)
+    }
+}
+
+impl<'a> Iterator for Properties<'a> {
+    type Item = Property<'a>;
+
+    fn next(&mut self) -> Option<Property<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match Property::decode(self.rest, self.expected, self.base_time) {
+            Ok((property, rest)) => {
+                self.rest = rest;
+                self.expected = property.first_stamp().next();
+                Some(property)
+            }
+            Err(error) => {
+                self.rest = &[];
+                self.error = Some(error);
+                None
+            }
+        }
+    }
+}
+
+/// For each box, the latest stamp taken in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Sorted by box; a box that is not here has time 0.
+    rows: heapless::Vec<(BoxIndex, Millis), BOXES_MAX>,
+}
+
+impl Seen {
+    /// The latest time of a box; 0 when nothing of it was taken in.
+    pub fn of(&self, origin: BoxIndex) -> Millis {
+        match self.rows.binary_search_by_key(&origin, |row| row.0) {
+            Ok(at) => self.rows[at].1,
+            Err(_) => 0,
+        }
+    }
+
+    /// Whether a stamp was taken in.
+    pub fn covers(&self, stamp: Stamp) -> bool {
+        stamp.time <= self.of(stamp.origin)
+    }
+
+    /// Takes in a time of a box.
+    pub fn note(&mut self, origin: BoxIndex, time: Millis) -> Result<(), WriteError> {
+        match self.rows.binary_search_by_key(&origin, |row| row.0) {
+            Ok(at) => self.rows[at].1 = self.rows[at].1.max(time),
+            Err(at) => {
+                self.rows.insert(at, (origin, time)).map_err(|_| WriteError::TooManyBoxes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in all that another state has taken in.
+    pub fn join(&mut self, other: &Self) -> Result<(), WriteError> {
+        other.rows.iter().try_for_each(|&(origin, time)| self.note(origin, time))
+    }
+
+    /// Every row, by box.
+    pub fn rows(&self) -> &[(BoxIndex, Millis)] {
+        &self.rows
+    }
+
+    fn is_only(&self, stamp: Stamp) -> bool {
+        matches!(*self.rows, [(BoxIndex::SELF, time)] if time == stamp.time)
+    }
+}
+
+/// Writes a record: the head first, then property by property in the order of their oldest stamps.
+pub(super) struct RecordWriter<'b> {
+    out: Writer<'b>,
+    flags: u8,
+    expected: Stamp,
+    base_time: Millis,
+}
+
+impl<'b> RecordWriter<'b> {
+    pub(super) fn new(
+        out: &'b mut [u8],
+        uid: Uid,
+        change: Change,
+        seen: &Seen,
+    ) -> Result<Self, WriteError> {
+        let mut out = Writer::new(out);
+        let changed = change.stamp();
+        let mut flags = change.origin.code() << ORIGIN_SHIFT;
+        if !seen.is_only(changed) {
+            flags |= SEEN_EXPLICIT;
+        }
+        out.raw(&[flags])?;
+        out.raw(&uid.0)?;
+        out.put(&changed.time)?;
+        out.raw(&[changed.author.0])?;
+        if flags & SEEN_EXPLICIT != 0 {
+            out.raw(&[seen.rows().len() as u8])?;
+            for &(origin, time) in seen.rows() {
+                out.raw(&[origin.0])?;
+                out.put(&(changed.time.wrapping_sub(time) as i64))?;
+            }
+        }
+        Ok(Self { out, flags, expected: changed, base_time: changed.time })
+    }
+
+    pub(super) fn push<I>(&mut self, content: &Content<'_>, stamps: I) -> Result<(), WriteError>
+    where
+        I: Iterator<Item = Stamp> + Clone,
+    {
+        if matches!(content.value, Value::Blob(_)) {
+            self.flags |= HAS_BLOBS;
+        }
+        content.encode(stamps.clone(), self.expected, self.base_time, &mut self.out)?;
+        if let Some(first) = stamps.clone().next() {
+            self.expected = first.next();
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> &'b [u8] {
+        let record = self.out.finish();
+        record[0] = self.flags;
+        record
+    }
+}

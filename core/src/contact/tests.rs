@@ -1,0 +1,1 @@
+//! Laws of the merge, and what each change keeps.

@@ -1,0 +1,118 @@
+//! The value of a property: text, a UUID, a few bytes, or a reference to a blob.
+
+use super::digest;
+use core::fmt;
+
+/// A value, as kept.
+///
+/// Text is unfolded UTF-8 with the escapes of vCard 4.0 (`\\`, `\,`, `\;`, `\n`); the separators
+/// of structured values (`;`) and lists (`,`) stand bare. The value of a property this box does
+/// not know is kept as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Text, escaped as in vCard 4.0.
+    Text(&'a str),
+    /// A UUID in one of its usual spellings; packed to 17 bytes.
+    Uuid(UuidText),
+    /// A small binary value (`ENCODING=b`), decoded.
+    Bytes(&'a [u8]),
+    /// A large binary value, kept apart.
+    Blob(BlobRef),
+}
+
+impl<'a> Value<'a> {
+    /// The text as the tightest form that gives it back to the letter.
+    pub fn text(text: &'a str) -> Self {
+        UuidText::parse(text).map_or(Self::Text(text), Self::Uuid)
+    }
+
+    /// The text, when it is kept as text.
+    pub fn as_text(&self) -> Option<&'a str> {
+        match *self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A blob: content-addressed, so equal values are stored once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobRef {
+    /// First 128 bits of the SHA-256 of the content.
+    pub hash: [u8; 16],
+    /// Length of the content in bytes.
+    pub len: u32,
+}
+
+impl BlobRef {
+    /// The reference to a content; its length must be within `BLOB_BYTES_MAX`.
+    pub fn of(content: &[u8]) -> Self {
+        Self { hash: digest(b"blob", &[content]), len: content.len() as u32 }
+    }
+}
+
+/// A UUID in canonical spelling, with or without `urn:uuid:`, in one letter case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UuidText {
+    /// The 128 bits.
+    pub bytes: [u8; 16],
+    /// Preceded by `urn:uuid:`.
+    pub urn: bool,
+    /// Hex digits in upper case.
+    pub upper: bool,
+}
+
+const URN: &str = "urn:uuid:";
+
+impl UuidText {
+    /// Reads a UUID that [`fmt::Display`] would write back to the letter; otherwise `None`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (urn, hex) = match text.strip_prefix(URN) {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let hex = hex.as_bytes();
+        if hex.len() != 36 {
+            return None;
+        }
+        let upper = hex.iter().any(u8::is_ascii_uppercase);
+        let mut bytes = [0u8; 16];
+        let mut digits = 0;
+        for (at, &c) in hex.iter().enumerate() {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                if c != b'-' {
+                    return None;
+                }
+                continue;
+            }
+            let digit = match c {
+                b'0'..=b'9' => c - b'0',
+                b'a'..=b'f' if !upper => c - b'a' + 10,
+                b'A'..=b'F' if upper => c - b'A' + 10,
+                _ => return None,
+            };
+            bytes[digits / 2] = bytes[digits / 2] << 4 | digit;
+            digits += 1;
+        }
+        Some(Self { bytes, urn, upper })
+    }
+}
+
+impl fmt::Display for UuidText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.urn {
+            f.write_str(URN)?;
+        }
+        for (at, byte) in self.bytes.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            if self.upper {
+                write!(f, "{byte:02X}")?;
+            } else {
+                write!(f, "{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Every bound of a box, with its unit in the name; relations between bounds are asserted here.
+
+/// Longest name of a property this box does not know by code, in bytes.
+///
+/// The longest registered names are under 30 bytes; vendor names such as
+/// `X-ADDRESSBOOKSERVER-MEMBER` stay under 40.
+pub const PROPERTY_NAME_BYTES_MAX: usize = 255;
+
+/// Longest group prefix (`item1`), in bytes.
+pub const GROUP_BYTES_MAX: usize = 255;
+
+/// Longest parameter text of one property, in bytes.
+pub const PARAMS_BYTES_MAX: usize = 8 * 1024;
+
+/// Largest binary value kept inside a contact's record, in bytes; larger ones become blobs.
+///
+/// A blob costs an index slot and an entry of its own, about 60 bytes; below twice that it does
+/// not pay.
+pub const INLINE_BYTES_MAX: usize = 128;
+
+/// Largest blob (photo, document, spilled contact state), in bytes.
+pub const BLOB_BYTES_MAX: u32 = 16 * 1024 * 1024;
+
+/// Most boxes one box can know; `seen` of a contact has at most this many rows.
+pub const BOXES_MAX: usize = 64;
+
+/// Most authors (people or programs that edit) one box can know.
+pub const AUTHORS_MAX: usize = 255;
+
+/// Digits of the longest international phone number (E.164).
+pub const PHONE_DIGITS_MAX: usize = 15;
+
+/// Longest query that search takes, in bytes of UTF-8; the rest is cut off at a character.
+pub const QUERY_BYTES_MAX: usize = 128;
+
+/// Most terms of one query; further terms are ignored.
+pub const QUERY_TERMS_MAX: usize = 8;
+
+const _: () = assert!(BOXES_MAX <= u8::MAX as usize);
+const _: () = assert!(AUTHORS_MAX <= u8::MAX as usize);
+const _: () = assert!(INLINE_BYTES_MAX < BLOB_BYTES_MAX as usize);
