@@ -1,1 +1,6 @@
 //! Harness, model and worlds for the tests of the whole project.
+
+pub mod corpus;
+pub mod fuzz;
+pub mod random;
+pub mod report;

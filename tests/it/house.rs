@@ -1,0 +1,356 @@
+//! The house rules, held over the source itself.
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LINES_MAX: usize = 600;
+
+/// What the top level may hold beside dot files, licences and what a build leaves.
+const TOP_LEVEL: [&str; 8] = [
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "README.md",
+    "core",
+    "daemon",
+    "firmware",
+    "tests",
+];
+const TOP_LEVEL_LEFT: [&str; 1] = ["target"];
+
+/// The modules of core and what each may name of the others. `sim` stands beside them: tests use it.
+const CORE_MODULES: [(&str, &[&str]); 6] = [
+    ("limits", &[]),
+    ("contact", &["limits"]),
+    ("vcard", &["limits", "contact"]),
+    ("search", &["limits", "contact"]),
+    // The book, which is the facade, finds.
+    ("store", &["limits", "contact", "search"]),
+    ("sim", &["limits"]),
+];
+
+/// A file's path from the root, with `/` on every system, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// Its lines without the ones that are only a comment, numbered from 1.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let numbered = self
+            .text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line));
+        numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this package lies in the root")
+        .to_path_buf()
+}
+
+/// Every text file of the project that a person wrote.
+fn sources() -> Vec<Source> {
+    let root = root();
+    let mut sources = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the project opens") {
+            let path = entry.expect("an entry of an open folder").path();
+            let relative = path.strip_prefix(&root).expect("found under the root");
+            let name = relative.to_string_lossy().replace('\\', "/");
+            let left = [
+                "target",
+                ".git",
+                "tests/samples",
+                "tests/seeds",
+                "tests/golden",
+            ];
+            let made = [
+                "tests/fuzz/target",
+                "tests/fuzz/corpus",
+                "tests/fuzz/artifacts",
+            ];
+            if left.contains(&name.as_str())
+                || made.contains(&name.as_str())
+                || name.ends_with("Cargo.lock")
+            {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                sources.push(Source { path: name, text });
+            }
+        }
+    }
+    assert!(
+        sources.len() > 10,
+        "the project was not found in {}",
+        root.display()
+    );
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
+}
+
+/// Fails with every breach at once, each on a line.
+fn none(rule: &str, breaches: Vec<String>) {
+    assert!(breaches.is_empty(), "{rule}\n  {}", breaches.join("\n  "));
+}
+
+/// Whether `word` stands in `text` on its own, not as a part of a longer name.
+fn has_word(text: &str, word: &str) -> bool {
+    let joins = |character: char| character.is_alphanumeric() || character == '_';
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at].chars().next_back().is_some_and(joins)
+            && !text[at + word.len()..].chars().next().is_some_and(joins)
+    })
+}
+
+/// The lines of all sources that `breaks` a rule, as `path:line: text`.
+fn lines_where(breaks: impl Fn(&Source, &str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources() {
+        for (index, line) in source.text.lines().enumerate() {
+            if breaks(&source, line) {
+                found.push(format!("{}:{}: {}", source.path, index + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_top_level_holds_what_it_should() {
+    let mut found: Vec<_> = fs::read_dir(root())
+        .expect("the root opens")
+        .map(|entry| {
+            entry
+                .expect("an entry of an open folder")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| !name.starts_with('.') && !name.starts_with("LICENSE-"))
+        .filter(|name| !TOP_LEVEL_LEFT.contains(&name.as_str()))
+        .collect();
+    found.sort();
+    assert_eq!(found, TOP_LEVEL);
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let too_long = sources().into_iter().filter_map(|source| {
+        let lines = source.text.lines().count();
+        (lines > LINES_MAX).then(|| format!("{}: {lines} lines", source.path))
+    });
+    none("a file has at most 600 lines", too_long.collect());
+}
+
+#[test]
+fn every_module_begins_with_its_duty() {
+    let mute = sources().into_iter().filter(|source| source.is_rust());
+    let mute = mute.filter(|source| !source.text.lines().next().unwrap_or("").starts_with("//! "));
+    none(
+        "the first line of a Rust file is its duty, as //!",
+        mute.map(|source| source.path).collect(),
+    );
+}
+
+#[test]
+fn one_name_stays_in_its_files() {
+    let name = concat!("sequential", "_storage");
+    let allowed = |path: &str| {
+        ["core/src/store/settings.rs", "core/src/store/diary.rs"].contains(&path)
+            || path.starts_with("tests/src/bin/")
+    };
+    let strays = lines_where(|source, line| {
+        source.is_rust() && !allowed(&source.path) && line.contains(name)
+    });
+    none(
+        "settings, diary and benchmarks alone name that crate",
+        strays,
+    );
+}
+
+#[test]
+fn core_is_safe_and_without_alloc() {
+    let word = concat!("un", "safe");
+    let breaches = lines_where(|source, line| {
+        let in_core = source.is_rust() && source.path.starts_with("core/");
+        let in_sim = source.path.starts_with("core/src/sim/");
+        let code = !line.trim_start().starts_with("//");
+        in_core
+            && code
+            && (has_word(line, word) || (!in_sim && line.contains("extern crate alloc")))
+    });
+    none("core has no such code, and no alloc", breaches);
+    let map = fs::read_to_string(root().join("core/src/lib.rs")).expect("core has a map");
+    assert!(
+        map.contains(&format!("#![forbid({word}_code)]")),
+        "core forbids it"
+    );
+}
+
+#[test]
+fn core_depends_one_way() {
+    let mut breaches = Vec::new();
+    for source in sources() {
+        let Some(inside) = source
+            .path
+            .strip_prefix("core/src/")
+            .filter(|_| source.is_rust())
+        else {
+            continue;
+        };
+        let module = inside
+            .split('/')
+            .next()
+            .unwrap_or(inside)
+            .trim_end_matches(".rs");
+        if module == "lib" {
+            continue;
+        }
+        let Some((_, allowed)) = CORE_MODULES.iter().find(|(name, _)| *name == module) else {
+            breaches.push(format!(
+                "{}: the module {module} is new: say in this test what it may name",
+                source.path
+            ));
+            continue;
+        };
+        // Tests may lean on anything, and stand at the end of a file or in one of their own.
+        if inside.contains("/tests/")
+            || inside.ends_with("/tests.rs")
+            || inside.ends_with("_tests.rs")
+        {
+            continue;
+        }
+        for (number, line) in source.code() {
+            if line.trim_start().starts_with("#[cfg(test)]")
+                && !source.text.lines().nth(number).unwrap_or("").ends_with(';')
+            {
+                break;
+            }
+            for named in crate_names(line) {
+                if named != module
+                    && CORE_MODULES.iter().any(|(name, _)| *name == named)
+                    && !allowed.contains(&named)
+                {
+                    breaches.push(format!("{}:{number}: {module} names {named}", source.path));
+                }
+            }
+        }
+    }
+    none("limits <- contact <- {vcard, search} <- store", breaches);
+}
+
+/// What follows each `crate::` in a line; of a list in braces, each member.
+fn crate_names(line: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for (at, prefix) in line.match_indices("crate::") {
+        let rest = &line[at + prefix.len()..];
+        let end_of_name = |text: &str| {
+            text.find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .unwrap_or(text.len())
+        };
+        match rest.strip_prefix('{') {
+            Some(list) => names.extend(list.split([',', '{', '}']).map(|part| {
+                let part = part.trim();
+                &part[..end_of_name(part)]
+            })),
+            None => names.push(&rest[..end_of_name(rest)]),
+        }
+    }
+    names
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+    ];
+    let pieces = [
+        concat!("to", "do!("),
+        concat!("unimpl", "emented!("),
+        concat!("#[ign", "ore"),
+        concat!("db", "g!("),
+    ];
+    let left = lines_where(|_, line| {
+        words.iter().any(|word| has_word(line, word))
+            || pieces.iter().any(|piece| line.contains(piece))
+    });
+    none("work is done or not begun", left);
+}
+
+#[test]
+fn nothing_names_the_place_where_it_was_made() {
+    let folders = [
+        concat!("/wo", "rk/"),
+        concat!("/tm", "p/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+    ];
+    let hosts = [
+        concat!("crates", ".io"),
+        concat!("py", "pi.org"),
+        concat!("npm", "js.org"),
+        concat!("deb.", "debian.org"),
+        concat!("static.rust", "-lang.org"),
+        concat!("proxy.go", "lang.org"),
+    ];
+    let papers = [
+        concat!("DESIGN", ".md"),
+        concat!("FACTS", ".md"),
+        concat!("STYLE", ".md"),
+    ];
+    let named = lines_where(|_, line| {
+        folders
+            .iter()
+            .chain(&hosts)
+            .chain(&papers)
+            .any(|name| line.contains(name))
+    });
+    none(
+        "no path of one machine, no host of a registry, no paper that is not here",
+        named,
+    );
+}
+
+#[test]
+fn packages_depend_one_way() {
+    let manifest = |package: &str| {
+        fs::read_to_string(root().join(package).join("Cargo.toml"))
+            .expect("each package has a manifest")
+    };
+    let names = |package: &str, other: &str| {
+        manifest(package).contains(&format!("contactbox-{other}."))
+            || manifest(package).contains(&format!("contactbox-{other} "))
+    };
+    let mut breaches = Vec::new();
+    for (package, forbidden) in [
+        ("core", ["daemon", "firmware", "tests"]),
+        ("daemon", ["firmware", "tests", "fuzz"]),
+        ("firmware", ["daemon", "tests", "fuzz"]),
+    ] {
+        breaches.extend(
+            forbidden
+                .iter()
+                .filter(|other| names(package, other))
+                .map(|other| format!("{package} -> {other}")),
+        );
+    }
+    none(
+        "tests see all, daemon and firmware see core, core sees nobody",
+        breaches,
+    );
+}
