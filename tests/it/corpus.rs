@@ -11,11 +11,7 @@ fn the_samples_hold_the_traps_they_are_named_for() {
     let has = |name: &str, bytes: &[u8]| {
         let sample = corpus::sample(name);
         let found = sample.windows(bytes.len()).any(|window| window == bytes);
-        assert!(
-            found,
-            "{name}.vcf has lost {:?}",
-            String::from_utf8_lossy(bytes)
-        );
+        assert!(found, "{name}.vcf has lost {:?}", String::from_utf8_lossy(bytes));
     };
     has("fold-in-character", b"\xc3\r\n \xbc");
     has("lone-cr", b"FN:Ida Lone\rTEL");

@@ -11,11 +11,7 @@ const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
 
 #[test]
 fn targets_hold_on_seeds_and_mutations() {
-    let count = if report::campaign() {
-        INPUTS_CAMPAIGN
-    } else {
-        INPUTS
-    };
+    let count = if report::campaign() { INPUTS_CAMPAIGN } else { INPUTS };
     for (name, body) in fuzz::TARGETS {
         let seeds = fuzz::seeds(name);
         assert!(!seeds.is_empty(), "the fuzz target {name} has no seeds");
@@ -42,10 +38,7 @@ fn targets_hold_on_seeds_and_mutations() {
         }
         report::line(
             "fuzz",
-            &format!(
-                "{name}: {} seeds, {count} mutations, slowest {slowest:?}",
-                seeds.len()
-            ),
+            &format!("{name}: {} seeds, {count} mutations, slowest {slowest:?}", seeds.len()),
         );
     }
 }

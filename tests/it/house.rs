@@ -41,11 +41,7 @@ impl Source {
 
     /// Its lines without the ones that are only a comment, numbered from 1.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let numbered = self
-            .text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line));
+        let numbered = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
         numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 }
@@ -67,18 +63,8 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("an entry of an open folder").path();
             let relative = path.strip_prefix(&root).expect("found under the root");
             let name = relative.to_string_lossy().replace('\\', "/");
-            let left = [
-                "target",
-                ".git",
-                "tests/samples",
-                "tests/seeds",
-                "tests/golden",
-            ];
-            let made = [
-                "tests/fuzz/target",
-                "tests/fuzz/corpus",
-                "tests/fuzz/artifacts",
-            ];
+            let left = ["target", ".git", "tests/samples", "tests/seeds", "tests/golden"];
+            let made = ["tests/fuzz/target", "tests/fuzz/corpus", "tests/fuzz/artifacts"];
             if left.contains(&name.as_str())
                 || made.contains(&name.as_str())
                 || name.ends_with("Cargo.lock")
@@ -92,11 +78,7 @@ fn sources() -> Vec<Source> {
             }
         }
     }
-    assert!(
-        sources.len() > 10,
-        "the project was not found in {}",
-        root.display()
-    );
+    assert!(sources.len() > 10, "the project was not found in {}", root.display());
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources
 }
@@ -133,11 +115,7 @@ fn the_top_level_holds_what_it_should() {
     let mut found: Vec<_> = fs::read_dir(root())
         .expect("the root opens")
         .map(|entry| {
-            entry
-                .expect("an entry of an open folder")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
+            entry.expect("an entry of an open folder").file_name().to_string_lossy().into_owned()
         })
         .filter(|name| !name.starts_with('.') && !name.starts_with("LICENSE-"))
         .filter(|name| !TOP_LEVEL_LEFT.contains(&name.as_str()))
@@ -175,10 +153,7 @@ fn one_name_stays_in_its_files() {
     let strays = lines_where(|source, line| {
         source.is_rust() && !allowed(&source.path) && line.contains(name)
     });
-    none(
-        "settings, diary and benchmarks alone name that crate",
-        strays,
-    );
+    none("settings, diary and benchmarks alone name that crate", strays);
 }
 
 #[test]
@@ -194,28 +169,18 @@ fn core_is_safe_and_without_alloc() {
     });
     none("core has no such code, and no alloc", breaches);
     let map = fs::read_to_string(root().join("core/src/lib.rs")).expect("core has a map");
-    assert!(
-        map.contains(&format!("#![forbid({word}_code)]")),
-        "core forbids it"
-    );
+    assert!(map.contains(&format!("#![forbid({word}_code)]")), "core forbids it");
 }
 
 #[test]
 fn core_depends_one_way() {
     let mut breaches = Vec::new();
     for source in sources() {
-        let Some(inside) = source
-            .path
-            .strip_prefix("core/src/")
-            .filter(|_| source.is_rust())
+        let Some(inside) = source.path.strip_prefix("core/src/").filter(|_| source.is_rust())
         else {
             continue;
         };
-        let module = inside
-            .split('/')
-            .next()
-            .unwrap_or(inside)
-            .trim_end_matches(".rs");
+        let module = inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs");
         if module == "lib" {
             continue;
         }
@@ -258,8 +223,7 @@ fn crate_names(line: &str) -> Vec<&str> {
     for (at, prefix) in line.match_indices("crate::") {
         let rest = &line[at + prefix.len()..];
         let end_of_name = |text: &str| {
-            text.find(|c: char| !(c.is_alphanumeric() || c == '_'))
-                .unwrap_or(text.len())
+            text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len())
         };
         match rest.strip_prefix('{') {
             Some(list) => names.extend(list.split([',', '{', '}']).map(|part| {
@@ -274,11 +238,7 @@ fn crate_names(line: &str) -> Vec<&str> {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let words = [
-        concat!("TO", "DO"),
-        concat!("FIX", "ME"),
-        concat!("XX", "X"),
-    ];
+    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
     let pieces = [
         concat!("to", "do!("),
         concat!("unimpl", "emented!("),
@@ -294,12 +254,8 @@ fn nothing_is_left_for_later() {
 
 #[test]
 fn nothing_names_the_place_where_it_was_made() {
-    let folders = [
-        concat!("/wo", "rk/"),
-        concat!("/tm", "p/"),
-        concat!("/ro", "ot/"),
-        concat!("/ho", "me/"),
-    ];
+    let folders =
+        [concat!("/wo", "rk/"), concat!("/tm", "p/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
     let hosts = [
         concat!("crates", ".io"),
         concat!("py", "pi.org"),
@@ -308,22 +264,11 @@ fn nothing_names_the_place_where_it_was_made() {
         concat!("static.rust", "-lang.org"),
         concat!("proxy.go", "lang.org"),
     ];
-    let papers = [
-        concat!("DESIGN", ".md"),
-        concat!("FACTS", ".md"),
-        concat!("STYLE", ".md"),
-    ];
+    let papers = [concat!("DESIGN", ".md"), concat!("FACTS", ".md"), concat!("STYLE", ".md")];
     let named = lines_where(|_, line| {
-        folders
-            .iter()
-            .chain(&hosts)
-            .chain(&papers)
-            .any(|name| line.contains(name))
+        folders.iter().chain(&hosts).chain(&papers).any(|name| line.contains(name))
     });
-    none(
-        "no path of one machine, no host of a registry, no paper that is not here",
-        named,
-    );
+    none("no path of one machine, no host of a registry, no paper that is not here", named);
 }
 
 #[test]
@@ -349,8 +294,5 @@ fn packages_depend_one_way() {
                 .map(|other| format!("{package} -> {other}")),
         );
     }
-    none(
-        "tests see all, daemon and firmware see core, core sees nobody",
-        breaches,
-    );
+    none("tests see all, daemon and firmware see core, core sees nobody", breaches);
 }

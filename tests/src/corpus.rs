@@ -30,11 +30,7 @@ pub fn files() -> Vec<PathBuf> {
 /// The project's own samples, also where there is a corpus.
 pub fn samples() -> Vec<PathBuf> {
     let files = vcards_under(&samples_folder());
-    assert!(
-        !files.is_empty(),
-        "no samples in {}",
-        samples_folder().display()
-    );
+    assert!(!files.is_empty(), "no samples in {}", samples_folder().display());
     files
 }
 
@@ -59,9 +55,7 @@ pub fn is_given() -> bool {
 }
 
 fn given() -> Option<PathBuf> {
-    std::env::var_os(VARIABLE)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn samples_folder() -> PathBuf {
@@ -76,9 +70,7 @@ fn vcards_under(folder: &Path) -> Vec<PathBuf> {
             panic!("the folder of vCard files {}: {error}", folder.display())
         });
         for entry in entries {
-            let path = entry
-                .expect("an entry of a folder that could be opened")
-                .path();
+            let path = entry.expect("an entry of a folder that could be opened").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path

@@ -14,12 +14,7 @@ pub fn run(bytes: &[u8]) {
     let mut struck = bytes.to_vec();
     struck[bit / 8] ^= 1 << (bit % 8);
     let difference = CRC.checksum(&struck) ^ whole;
-    assert_ne!(
-        difference,
-        0,
-        "bit {bit} of {} bytes can flip unseen",
-        bytes.len()
-    );
+    assert_ne!(difference, 0, "bit {bit} of {} bytes can flip unseen", bytes.len());
 
     let blank = vec![0; bytes.len()];
     let mut one = blank.clone();

@@ -28,9 +28,7 @@ pub fn run(name: &str, bytes: &[u8]) {
 
 /// The folder of kept inputs of the target called `name`.
 pub fn seeds_folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("seeds")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name)
 }
 
 /// The kept inputs of the target called `name`, in the same order each time.
@@ -38,9 +36,8 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
     let folder = seeds_folder(name);
     let entries =
         std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<_> = entries
-        .map(|entry| entry.expect("an entry of an open folder").path())
-        .collect();
+    let mut paths: Vec<_> =
+        entries.map(|entry| entry.expect("an entry of an open folder").path()).collect();
     paths.sort();
     paths
         .iter()

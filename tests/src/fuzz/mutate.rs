@@ -2,9 +2,7 @@
 use crate::random::Random;
 
 /// Lengths and values at which bounds are kept or missed.
-const TELLING: [u8; 12] = [
-    0, 1, 0x7f, 0x80, 0xfe, 0xff, b'\r', b'\n', b' ', b':', b';', b'=',
-];
+const TELLING: [u8; 12] = [0, 1, 0x7f, 0x80, 0xfe, 0xff, b'\r', b'\n', b' ', b':', b';', b'='];
 
 /// Makes inputs from seeds.
 pub struct Mutator {
@@ -20,11 +18,7 @@ impl Mutator {
         if seeds.is_empty() {
             seeds.push(Vec::new());
         }
-        Self {
-            seeds,
-            random: Random::new(seed),
-            length_max,
-        }
+        Self { seeds, random: Random::new(seed), length_max }
     }
 
     /// The next input: a seed with one to eight changes.
@@ -83,10 +77,6 @@ mod tests {
         assert!(inputs.iter().all(|input| *input == second.next_input()));
         assert!(inputs.iter().all(|input| input.len() <= 100));
         let distinct: std::collections::BTreeSet<_> = inputs.iter().collect();
-        assert!(
-            distinct.len() > 800,
-            "{} of 1,000 inputs differ",
-            distinct.len()
-        );
+        assert!(distinct.len() > 800, "{} of 1,000 inputs differ", distinct.len());
     }
 }
