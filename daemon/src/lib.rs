@@ -1,0 +1,6 @@
+//! The contactbox daemon: a box in an image file, served on a local socket; and its command line.
+//!
+//! `config` says where things are; `image` is the file as a NOR chip; `keeper` owns the book;
+//! `socket` lets clients in, `session` talks to one of them, `rpc` is what they say.
+
+pub mod config;
