@@ -4,3 +4,4 @@
 //! `socket` lets clients in, `session` talks to one of them, `rpc` is what they say.
 
 pub mod config;
+pub mod image;

@@ -1,0 +1,206 @@
+//! The first block of an image file: what the file is, two copies of it, the newer one counts.
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 16 | `contactbox image` |
+//! | 16 | 2 | format, 1 |
+//! | 18 | 2 | bytes of this block, 4096 |
+//! | 20 | 4 | bytes of a page |
+//! | 24 | 4 | bytes of a word |
+//! | 28 | 4 | pages |
+//! | 32 | 4 | generation: which copy is the newer |
+//! | 36 | 4 | zero |
+//! | 40 | 8 | the box's identity |
+//! | 48 | 4 | CRC-32C of the 48 bytes before |
+//!
+//! Numbers are little-endian. Copy A starts at 0 (even generations), copy B at 2048 (odd ones), each
+//! within one sector, so that a cut leaves the other whole. The chip starts at 4096, its bytes complemented.
+
+use crc::{CRC_32_ISCSI, Crc, Table};
+
+/// Bytes before the chip.
+pub const HEADER_BYTES: usize = 4096;
+
+const MAGIC: &[u8; 16] = b"contactbox image";
+const FORMAT: u16 = 1;
+const BYTES: usize = 52;
+const COPY_B: usize = 2048;
+
+static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
+
+/// What the first block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Bytes erased at once.
+    pub page_bytes: u32,
+    /// Bytes programmed at once, at least.
+    pub word_bytes: u32,
+    /// Pages of the chip.
+    pub pages: u32,
+    /// Grows by one with each change of the header.
+    pub generation: u32,
+    /// Identity of the box.
+    pub box_id: u64,
+}
+
+/// Why a file is not an image this version can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// Neither copy begins as one.
+    #[error("this is not a contactbox image; name another file with --image")]
+    Foreign,
+    /// Both copies are damaged.
+    #[error("the image's header is damaged, both copies of it; restore the file from a backup")]
+    Damaged,
+    /// A format this version does not know.
+    #[error(
+        "the image has format {format}, and this version knows {known}; install a newer contactbox"
+    )]
+    Newer {
+        /// Its format.
+        format: u16,
+        /// The newest that is known.
+        known: u16,
+    },
+    /// Sizes this version does not use.
+    #[error(
+        "the image has {pages} pages of {page_bytes} bytes in words of {word_bytes}, which this version can not use"
+    )]
+    Geometry {
+        /// Pages.
+        pages: u32,
+        /// Bytes of a page.
+        page_bytes: u32,
+        /// Bytes of a word.
+        word_bytes: u32,
+    },
+}
+
+impl Header {
+    /// Where this copy belongs.
+    pub(super) fn offset(&self) -> u64 {
+        if self.generation.is_multiple_of(2) { 0 } else { COPY_B as u64 }
+    }
+
+    pub(super) fn encode(&self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        bytes[..16].copy_from_slice(MAGIC);
+        bytes[16..18].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[18..20].copy_from_slice(&(HEADER_BYTES as u16).to_le_bytes());
+        bytes[20..24].copy_from_slice(&self.page_bytes.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.word_bytes.to_le_bytes());
+        bytes[28..32].copy_from_slice(&self.pages.to_le_bytes());
+        bytes[32..36].copy_from_slice(&self.generation.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.box_id.to_le_bytes());
+        let crc = CRC.checksum(&bytes[..48]);
+        bytes[48..].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
+        let bytes: &[u8; BYTES] = bytes.first_chunk().ok_or(HeaderError::Foreign)?;
+        if &bytes[..16] != MAGIC {
+            return Err(HeaderError::Foreign);
+        }
+        let u32_at = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        if u32_at(48) != CRC.checksum(&bytes[..48]) {
+            return Err(HeaderError::Damaged);
+        }
+        let format = u16::from_le_bytes([bytes[16], bytes[17]]);
+        if format != FORMAT {
+            return Err(HeaderError::Newer { format, known: FORMAT });
+        }
+        Ok(Self {
+            page_bytes: u32_at(20),
+            word_bytes: u32_at(24),
+            pages: u32_at(28),
+            generation: u32_at(32),
+            box_id: u64::from(u32_at(40)) | u64::from(u32_at(44)) << 32,
+        })
+    }
+
+    /// The newer good copy in the first block of a file, of which there may be less than all.
+    pub fn newest(block: &[u8]) -> Result<Self, HeaderError> {
+        let a = Self::decode(block);
+        let b = Self::decode(block.get(COPY_B..).unwrap_or_default());
+        match (a, b) {
+            // Half the circle of generations: which of the two came later, also when it wraps.
+            (Ok(a), Ok(b)) => {
+                let is_b_newer = b.generation.wrapping_sub(a.generation) < u32::MAX / 2;
+                Ok(if is_b_newer { b } else { a })
+            }
+            (Ok(header), Err(_)) | (Err(_), Ok(header)) => Ok(header),
+            (Err(HeaderError::Foreign), Err(error)) | (Err(error), Err(_)) => Err(error),
+        }
+    }
+
+    pub(super) fn fits(
+        &self,
+        page_bytes: usize,
+        word_bytes: usize,
+        pages_max: u32,
+    ) -> Result<(), HeaderError> {
+        let fits = self.page_bytes as usize == page_bytes
+            && self.word_bytes as usize == word_bytes
+            && (1..=pages_max).contains(&self.pages);
+        let Self { pages, page_bytes, word_bytes, .. } = *self;
+        if fits { Ok(()) } else { Err(HeaderError::Geometry { pages, page_bytes, word_bytes }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Header = Header {
+        page_bytes: 65_536,
+        word_bytes: 4,
+        pages: 16,
+        generation: 2,
+        box_id: 0x0123_4567_89AB_CDEF,
+    };
+
+    fn block(copies: &[Header]) -> Vec<u8> {
+        let mut block = vec![0; HEADER_BYTES];
+        for copy in copies {
+            let at = copy.offset() as usize;
+            block[at..at + BYTES].copy_from_slice(&copy.encode());
+        }
+        block
+    }
+
+    #[test]
+    fn the_bytes_stay_as_they_are() {
+        let hex: String = HEADER.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "636f6e74616374626f7820696d616765010000100000010004000000100000000200000000000000efcdab89674523015b3ed283"
+        );
+    }
+
+    #[test]
+    fn the_newer_copy_counts_and_the_older_stands_in() {
+        let newer = Header { generation: 3, pages: 32, ..HEADER };
+        let mut both = block(&[HEADER, newer]);
+        assert_eq!(Header::newest(&both), Ok(newer));
+        both[COPY_B + 30] ^= 1;
+        assert_eq!(Header::newest(&both), Ok(HEADER));
+        both[30] ^= 1;
+        assert_eq!(Header::newest(&both), Err(HeaderError::Damaged));
+        let last = Header { generation: u32::MAX, ..HEADER };
+        let wrapped = Header { generation: 0, pages: 64, ..HEADER };
+        assert_eq!(Header::newest(&block(&[last, wrapped])), Ok(wrapped));
+    }
+
+    #[test]
+    fn other_files_are_told_apart() {
+        assert_eq!(Header::newest(b""), Err(HeaderError::Foreign));
+        assert_eq!(Header::newest(b"BEGIN:VCARD\r\n"), Err(HeaderError::Foreign));
+        assert_eq!(Header::newest(&[0; HEADER_BYTES]), Err(HeaderError::Foreign));
+        let odd = Header { page_bytes: 512, ..HEADER };
+        assert!(matches!(odd.fits(65_536, 4, 100), Err(HeaderError::Geometry { .. })));
+        assert!(matches!(HEADER.fits(65_536, 4, 15), Err(HeaderError::Geometry { .. })));
+    }
+}

@@ -1,0 +1,502 @@
+//! The image file of a box as a NOR flash chip that can grow.
+//!
+//! Bytes are stored complemented: a stretch of the file that was never written reads as zeros, and
+//! so as erased flash. All the space of the chip is taken from the disk when it grows, so that no
+//! program or erase can meet a full disk; erasing keeps the space.
+//!
+//! What is programmed is on the disk when [`Image::sync`] has returned, not before. An erase waits
+//! for all that was programmed before it, and what is programmed after an erase waits for the erase.
+//! When the disk refuses a write, nobody can tell what it holds: the image then takes no more writes
+//! until it is opened again.
+
+mod disk;
+mod header;
+
+pub use header::{HEADER_BYTES, Header, HeaderError};
+
+use embedded_storage_async::nor_flash::{
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Bytes erased at once. Large, so that the page table of a box of a million contacts stays small.
+pub const PAGE_BYTES: usize = 64 * 1024;
+
+/// The unit of programming.
+pub const WORD_BYTES: usize = 4;
+
+/// Pages of an empty box: 1 MiB.
+pub const PAGES_MIN: u32 = 16;
+
+/// Most pages: journal addresses count words in 32 bits, which is 16 GiB.
+pub const PAGES_MAX: u32 = (u32::MAX / (PAGE_BYTES / WORD_BYTES) as u32) - 1;
+
+/// Why the image can not be opened or made; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenImageError {
+    /// Somebody has it open.
+    #[error("{} is in use: another contactbox daemon has this box open", path.display())]
+    InUse {
+        /// The image.
+        path: PathBuf,
+    },
+    /// It is not an image, or not one this version reads.
+    #[error("{}: {error}", path.display())]
+    Header {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: HeaderError,
+    },
+    /// The file is shorter than the box in it.
+    #[error(
+        "{} was cut short: it has {bytes} bytes of {bytes_expected}. Put the whole file back; or open what is left of it with --salvage true",
+        path.display()
+    )]
+    CutShort {
+        /// The image.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+        /// The length it must have.
+        bytes_expected: u64,
+    },
+    /// The disk has no room for a new box.
+    #[error("the disk has no room for a box in {}: {bytes} bytes are needed; make room and start again", path.display())]
+    DiskFull {
+        /// Where it was to be.
+        path: PathBuf,
+        /// What it needs.
+        bytes: u64,
+    },
+    /// The box can only be read from here and does not exist yet.
+    #[error("no box can be made in {}: {error}", path.display())]
+    NotWritable {
+        /// Where it was to be.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The system refuses.
+    #[error("{} can not be opened: {error}", path.display())]
+    Io {
+        /// The image.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// Why the image refused an operation.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The system says no.
+    #[error("the box's file can not be {doing}: {error}")]
+    Io {
+        /// "read", "written" or "synced".
+        doing: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Beyond the end of the image.
+    #[error("offset {offset} is beyond the end of the box's file")]
+    OutOfBounds {
+        /// Where.
+        offset: u64,
+    },
+    /// Not at a word or page.
+    #[error("offset {offset} or length is not a multiple of {unit}")]
+    NotAligned {
+        /// Where.
+        offset: u64,
+        /// Of what it must be a multiple.
+        unit: usize,
+    },
+    /// The file was opened for reading only.
+    #[error("the box's file is read-only")]
+    ReadOnly,
+    /// An earlier write failed.
+    #[error(
+        "the disk refused an earlier write, so the box takes no more changes until the daemon is started again"
+    )]
+    Broken,
+}
+
+impl NorFlashError for ImageError {
+    fn kind(&self) -> NorFlashErrorKind {
+        match self {
+            Self::OutOfBounds { .. } => NorFlashErrorKind::OutOfBounds,
+            Self::NotAligned { .. } => NorFlashErrorKind::NotAligned,
+            _ => NorFlashErrorKind::Other,
+        }
+    }
+}
+
+/// Why an image did not grow; it is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum GrowError {
+    /// The disk has no room.
+    #[error("the disk has no room for {bytes} more bytes")]
+    DiskFull {
+        /// What was asked for.
+        bytes: u64,
+    },
+    /// It has as many pages as can be addressed.
+    #[error("the box has {pages_max} pages, which is as many as there can be")]
+    TooManyPages {
+        /// The bound.
+        pages_max: u32,
+    },
+    /// The write failed.
+    #[error(transparent)]
+    Image(ImageError),
+}
+
+/// Whether writes are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// They are.
+    ReadWrite,
+    /// The file or its disk is read-only.
+    ReadOnly,
+    /// A write failed.
+    Broken,
+}
+
+/// A NOR chip in a file, locked against a second opener.
+pub struct Image {
+    file: File,
+    path: PathBuf,
+    /// The name it is made under, until [`Image::publish`].
+    draft: Option<PathBuf>,
+    header: Header,
+    access: Access,
+    /// Complemented bytes on their way to the file.
+    buffer: Vec<u8>,
+    /// Something was programmed since the last sync.
+    is_programmed: bool,
+    /// Something was erased since the last sync.
+    is_erased: bool,
+    syncs: u64,
+}
+
+impl Image {
+    /// Opens the image at `path`; makes one, under another name until [`Image::publish`], where
+    /// there is none. A file that can only be read is opened so.
+    pub fn open(path: &Path, is_salvage: bool) -> Result<Self, OpenImageError> {
+        let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
+        match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => Self::take(file, path, Access::ReadWrite, is_salvage),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                let file = File::open(path).map_err(io)?;
+                Self::take(file, path, Access::ReadOnly, false)
+            }
+            Err(error) => Err(io(error)),
+        }
+    }
+
+    fn take(
+        file: File,
+        path: &Path,
+        access: Access,
+        is_salvage: bool,
+    ) -> Result<Self, OpenImageError> {
+        let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
+        lock(&file, path)?;
+        let mut block = [0; HEADER_BYTES];
+        let bytes = disk::read_up_to(&file, &mut block, 0).map_err(io)?;
+        let header = Header::newest(&block[..bytes])
+            .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header))
+            .map_err(|error| OpenImageError::Header { path: path.to_path_buf(), error })?;
+        let bytes = file.metadata().map_err(io)?.len();
+        let bytes_expected = end_of(header.pages);
+        if bytes < bytes_expected {
+            if !is_salvage {
+                return Err(OpenImageError::CutShort {
+                    path: path.to_path_buf(),
+                    bytes,
+                    bytes_expected,
+                });
+            }
+            disk::reserve(&file, bytes, bytes_expected).map_err(io)?;
+        }
+        Ok(Self::new(file, path, header, access))
+    }
+
+    fn create(path: &Path) -> Result<Self, OpenImageError> {
+        let not_writable = |error| OpenImageError::NotWritable { path: path.to_path_buf(), error };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        disk::make_private_folder(folder).map_err(not_writable)?;
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(".new");
+        let draft = PathBuf::from(draft);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = disk::private(&mut options).open(&draft).map_err(not_writable)?;
+        lock(&file, path)?;
+        if path.exists() {
+            // Whoever held the lock before has finished one meanwhile.
+            return Err(OpenImageError::InUse { path: path.to_path_buf() });
+        }
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(|error| not_writable(io::Error::other(error)))?;
+        let header = Header {
+            page_bytes: PAGE_BYTES as u32,
+            word_bytes: WORD_BYTES as u32,
+            pages: PAGES_MIN,
+            generation: 0,
+            box_id: u64::from_le_bytes(id),
+        };
+        let filled = file
+            .set_len(0)
+            .and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)))
+            .and_then(|()| disk::write_all_at(&file, &header.encode(), header.offset()));
+        match filled {
+            Ok(()) => {
+                let mut image = Self::new(file, path, header, Access::ReadWrite);
+                image.draft = Some(draft);
+                Ok(image)
+            }
+            Err(error) => {
+                std::fs::remove_file(&draft).ok();
+                Err(match error.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        OpenImageError::DiskFull {
+                            path: path.to_path_buf(),
+                            bytes: end_of(PAGES_MIN),
+                        }
+                    }
+                    _ => not_writable(error),
+                })
+            }
+        }
+    }
+
+    fn new(file: File, path: &Path, header: Header, access: Access) -> Self {
+        Self {
+            file,
+            path: path.to_path_buf(),
+            draft: None,
+            header,
+            access,
+            buffer: Vec::new(),
+            is_programmed: false,
+            is_erased: false,
+            syncs: 0,
+        }
+    }
+
+    /// Whether it was made just now and has no box in it yet.
+    pub fn is_new(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    /// Gives a new image its name, with all that is in it on the disk: after a cut there is a whole
+    /// box or none.
+    pub fn publish(&mut self) -> Result<(), ImageError> {
+        let Some(draft) = self.draft.take() else { return Ok(()) };
+        self.is_programmed = true;
+        self.sync()?;
+        std::fs::rename(&draft, &self.path)
+            .and_then(|()| disk::sync_folder_of(&self.path))
+            .map_err(|error| ImageError::Io { doing: "written", error })
+    }
+
+    /// The identity of the box in it.
+    pub fn box_id(&self) -> u64 {
+        self.header.box_id
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Pages it has now.
+    pub fn pages(&self) -> u32 {
+        self.header.pages
+    }
+
+    /// Whether writes are taken.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Whether there is something that the next [`Image::sync`] would put on the disk.
+    pub fn is_dirty(&self) -> bool {
+        self.is_programmed || self.is_erased
+    }
+
+    /// How often the disk was waited for.
+    pub fn syncs(&self) -> u64 {
+        self.syncs
+    }
+
+    /// Puts on the disk all that was programmed and erased.
+    pub fn sync(&mut self) -> Result<(), ImageError> {
+        if !self.is_dirty() {
+            return Ok(());
+        }
+        self.writable()?;
+        self.syncs += 1;
+        let synced = self.file.sync_data();
+        self.settle("synced", synced)?;
+        self.is_programmed = false;
+        self.is_erased = false;
+        Ok(())
+    }
+
+    /// Takes room for `pages` pages in all from the disk.
+    pub fn grow(&mut self, pages: u32) -> Result<(), GrowError> {
+        if pages <= self.header.pages {
+            return Ok(());
+        }
+        if pages > PAGES_MAX {
+            return Err(GrowError::TooManyPages { pages_max: PAGES_MAX });
+        }
+        self.writable().map_err(GrowError::Image)?;
+        let (start, end) = (end_of(self.header.pages), end_of(pages));
+        if let Err(error) = disk::reserve(&self.file, start, end) {
+            // What was taken is given back; the header still says the old size.
+            self.file.set_len(start).ok();
+            return Err(match error.kind() {
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge => GrowError::DiskFull { bytes: end - start },
+                _ => GrowError::Image(ImageError::Io { doing: "extended", error }),
+            });
+        }
+        let header =
+            Header { pages, generation: self.header.generation.wrapping_add(1), ..self.header };
+        // The room is on the disk before the header speaks of it.
+        let written = self
+            .file
+            .sync_all()
+            .and_then(|()| disk::write_all_at(&self.file, &header.encode(), header.offset()));
+        self.settle("written", written).map_err(GrowError::Image)?;
+        self.is_programmed = true;
+        self.header = header;
+        Ok(())
+    }
+
+    fn writable(&self) -> Result<(), ImageError> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(ImageError::ReadOnly),
+            Access::Broken => Err(ImageError::Broken),
+        }
+    }
+
+    /// After a failed write the file may hold anything, and a later sync may claim success.
+    fn settle(&mut self, doing: &'static str, result: io::Result<()>) -> Result<(), ImageError> {
+        result.map_err(|error| {
+            tracing::error!(%error, "the box's file can not be {doing}; no more changes are taken");
+            self.access = Access::Broken;
+            ImageError::Io { doing, error }
+        })
+    }
+
+    fn check(&self, offset: u64, len: usize, unit: usize) -> Result<u64, ImageError> {
+        if offset % unit as u64 != 0 || len % unit != 0 {
+            return Err(ImageError::NotAligned { offset, unit });
+        }
+        let end = offset.checked_add(len as u64);
+        if end.is_none_or(|end| end > self.capacity() as u64) {
+            return Err(ImageError::OutOfBounds { offset });
+        }
+        Ok(HEADER_BYTES as u64 + offset)
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        if let Some(draft) = &self.draft {
+            std::fs::remove_file(draft).ok();
+        }
+    }
+}
+
+fn end_of(pages: u32) -> u64 {
+    HEADER_BYTES as u64 + u64::from(pages) * PAGE_BYTES as u64
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), OpenImageError> {
+    file.try_lock().map_err(|error| match error {
+        std::fs::TryLockError::WouldBlock => OpenImageError::InUse { path: path.to_path_buf() },
+        std::fs::TryLockError::Error(error) => {
+            OpenImageError::Io { path: path.to_path_buf(), error }
+        }
+    })
+}
+
+fn complement(bytes: &mut [u8]) {
+    for byte in bytes {
+        *byte = !*byte;
+    }
+}
+
+impl ErrorType for Image {
+    type Error = ImageError;
+}
+
+impl ReadNorFlash for Image {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ImageError> {
+        let at = self.check(u64::from(offset), bytes.len(), Self::READ_SIZE)?;
+        disk::read_exact_at(&self.file, bytes, at)
+            .map_err(|error| ImageError::Io { doing: "read", error })?;
+        complement(bytes);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.header.pages as usize * PAGE_BYTES
+    }
+}
+
+impl NorFlash for Image {
+    const WRITE_SIZE: usize = WORD_BYTES;
+    const ERASE_SIZE: usize = PAGE_BYTES;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), ImageError> {
+        let (from, to) = (u64::from(from), u64::from(to));
+        let len = to.checked_sub(from).ok_or(ImageError::OutOfBounds { offset: from })?;
+        let at = self.check(from, len as usize, PAGE_BYTES)?;
+        // What was moved out of the page is on the disk before the page goes.
+        if self.is_programmed {
+            self.sync()?;
+        }
+        self.writable()?;
+        let erased = disk::zero(&self.file, at, len);
+        self.settle("erased", erased)?;
+        self.is_erased = true;
+        Ok(())
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), ImageError> {
+        let at = self.check(u64::from(offset), bytes.len(), WORD_BYTES)?;
+        // An erase is on the disk before anything that relies on it.
+        if self.is_erased {
+            self.sync()?;
+        }
+        self.writable()?;
+        self.buffer.clear();
+        self.buffer.extend(bytes.iter().map(|byte| !byte));
+        let written = disk::write_all_at(&self.file, &self.buffer, at);
+        self.settle("written", written)?;
+        self.is_programmed = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
