@@ -5,7 +5,7 @@
 //!
 //! This file is the map of the crate and holds no code. Dependencies point one way:
 //! `limits` <- `contact` <- {`vcard`, `search`, `store`}.
-#![cfg_attr(not(feature = "sim"), no_std)]
+#![cfg_attr(not(any(test, feature = "sim")), no_std)]
 #![forbid(unsafe_code)]
 
 pub mod contact;

@@ -24,6 +24,9 @@ pub const BLOB_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// Most boxes one box can know; `seen` of a contact has at most this many rows.
 pub const BOXES_MAX: usize = 64;
 
+/// Most imported cards that one contact remembers; each costs about 16 bytes of its record.
+pub const IMPORTS_MAX: usize = 4;
+
 /// Most authors (people or programs that edit) one box can know.
 pub const AUTHORS_MAX: usize = 255;
 
@@ -36,6 +39,19 @@ pub const QUERY_BYTES_MAX: usize = 128;
 /// Most terms of one query; further terms are ignored.
 pub const QUERY_TERMS_MAX: usize = 8;
 
+/// Most settings of a device: their codes are below this.
+pub const SETTINGS_MAX: usize = 32;
+
+/// Largest encoded value of a setting, in bytes.
+pub const SETTING_BYTES_MAX: usize = 16;
+
+/// Largest encoded entry of the diary, in bytes.
+pub const DIARY_ENTRY_BYTES_MAX: usize = 64;
+
+/// Longest file name the diary keeps of a panic, in bytes; of a longer one the end is kept.
+pub const DIARY_FILE_BYTES_MAX: usize = 40;
+
 const _: () = assert!(BOXES_MAX <= u8::MAX as usize);
 const _: () = assert!(AUTHORS_MAX <= u8::MAX as usize);
 const _: () = assert!(INLINE_BYTES_MAX < BLOB_BYTES_MAX as usize);
+const _: () = assert!(SETTINGS_MAX <= u8::MAX as usize);

@@ -4,6 +4,7 @@ use super::merge::{Scratch, Side};
 use super::property::Content;
 use super::record::{Contact, RecordWriter, Seen, WriteError};
 use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Property, Stamp, Uid, Value};
+use crate::limits::IMPORTS_MAX;
 
 /// What made a version of a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +91,8 @@ pub fn edit<'b>(
 }
 
 /// The contact with the contents of an imported card added: nothing the contact has is removed but
-/// the file's own marks. `None` when this very card was imported before.
+/// the file's own marks. `None` when this very card was imported before, whatever was edited since,
+/// or when it says nothing new.
 pub fn absorb<'b>(
     old: Option<&Contact<'_>>,
     uid: Uid,
@@ -107,7 +109,23 @@ pub fn absorb<'b>(
         return Ok(None);
     }
     scratch.pair(Side::of_contact(old), Side::of_contents(Some(card)))?;
-    let keep = |content: &Content<'_>, is_paired: bool| is_paired || !content.kind.is_bookkeeping();
+    let is_news =
+        |content: &Content<'_>| !content.kind.is_bookkeeping() && !content.kind.is_internal();
+    if old.is_some_and(|old| !old.is_tombstone())
+        && scratch.unpaired(&Side::of_contents(Some(card)), is_news) == 0
+    {
+        return Ok(None);
+    }
+    // Marks stand in the order they were made; the oldest make room for the new one.
+    let marks = old.map_or(0, |old| old.all(Kind::IMPORTED).count());
+    let mut surplus = (marks + 1).saturating_sub(IMPORTS_MAX);
+    let keep = |content: &Content<'_>, is_paired: bool| {
+        if content.kind == Kind::IMPORTED && surplus > 0 {
+            surplus -= 1;
+            return false;
+        }
+        is_paired || content.kind == Kind::IMPORTED || !content.kind.is_bookkeeping()
+    };
     rewrite(old, uid, Some(card), Some(mark), change, scratch, keep, out).map(Some)
 }
 
@@ -166,7 +184,7 @@ fn rewrite<'b>(
     mark: Option<Content<'_>>,
     change: Change,
     scratch: &mut Scratch<'_>,
-    keep: impl Fn(&Content<'_>, bool) -> bool,
+    mut keep: impl FnMut(&Content<'_>, bool) -> bool,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], WriteError> {
     let mut seen = old.map_or_else(Seen::default, Contact::seen);
@@ -181,8 +199,12 @@ fn rewrite<'b>(
     }
     let mut stamp = Some(change.stamp());
     let mut paired = scratch.pairing(1);
-    let added =
-        card.cloned().into_iter().flatten().filter(|_| !paired.next().unwrap_or(false)).chain(mark);
+    // A card that carries marks of a box must not put anything in the trash.
+    let is_added = |content: &Content<'_>| {
+        let is_paired = paired.next().unwrap_or(false);
+        !is_paired && !content.kind.is_internal()
+    };
+    let added = card.cloned().into_iter().flatten().filter(is_added).chain(mark);
     for content in added {
         let now = stamp.ok_or(WriteError::TooManyAtOnce)?;
         writer.push(&content, core::iter::once(now))?;

@@ -163,8 +163,9 @@ impl Kind {
     pub const OTHER: Self = Self(0);
     /// The contact was put in the trash; it is there while this is its newest property.
     pub const TRASHED: Self = Self(240);
-    /// Digest of the card that was last imported into this contact, so that the same card imported
-    /// again changes nothing, whatever was edited since.
+    /// Digest of a card that was imported into this contact, so that the same card imported again
+    /// changes nothing, whatever was edited since. The last few are kept: files exist that have
+    /// several cards of one UID.
     pub const IMPORTED: Self = Self(241);
 
     /// The kind of a property name, whatever its letter case; [`Kind::OTHER`] for unknown ones.

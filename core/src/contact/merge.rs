@@ -187,8 +187,6 @@ impl<'s> Scratch<'s> {
         Ok(())
     }
 
-    /// For each property of a side, in order, whether the other side (or an earlier line of its own
-    /// draft) says the same.
     /// How many properties of a side have no twin, of those that count.
     pub(super) fn unpaired(
         &self,
@@ -203,6 +201,8 @@ impl<'s> Scratch<'s> {
             .count()
     }
 
+    /// For each property of a side, in order, whether the other side (or an earlier line of its own
+    /// draft) says the same.
     pub(super) fn pairing(&self, side: u8) -> impl Iterator<Item = bool> + '_ {
         let (first, second) = self.items[..self.len].split_at(self.first_side);
         let items = if side == 0 { first } else { second };

@@ -93,8 +93,15 @@ impl<'a> Content<'a> {
     where
         I: Iterator<Item = Stamp> + Clone,
     {
-        debug_assert!((self.kind == Kind::OTHER) != self.other.is_empty());
-        let form = match self.value {
+        if self.kind == Kind::OTHER && self.other.is_empty() {
+            return Err(WriteError::NoName);
+        }
+        // One form for one text, so that equal contents are equal however they were made.
+        let value = match self.value {
+            Value::Text(text) => Value::text(text),
+            other => other,
+        };
+        let form = match value {
             Value::Text(_) => FORM_TEXT,
             Value::Uuid(_) => FORM_UUID,
             Value::Bytes(_) => FORM_BYTES,
@@ -138,7 +145,7 @@ impl<'a> Content<'a> {
         if flags & HAS_PARAMS != 0 {
             out.put(bounded(self.params, PARAMS_BYTES_MAX)?)?;
         }
-        match self.value {
+        match value {
             Value::Text(text) => out.put(text),
             Value::Uuid(uuid) => {
                 out.raw(&[u8::from(uuid.urn) | u8::from(uuid.upper) << 1])?;
@@ -217,7 +224,7 @@ impl<'a> Property<'a> {
         if flags & RESERVED != 0 {
             return Err(RecordError::Malformed);
         }
-        let other = if kind == Kind::OTHER { reader.get::<&str>()? } else { "" };
+        let other = if kind == Kind::OTHER { reader.text(PROPERTY_NAME_BYTES_MAX)? } else { "" };
         if kind == Kind::OTHER && other.is_empty() {
             return Err(RecordError::Malformed);
         }
@@ -227,17 +234,26 @@ impl<'a> Property<'a> {
         if flags & HAS_MORE_STAMPS != 0 {
             more_count = reader.get::<u32>()?;
             more = reader.0;
+            let mut last = first;
             for _ in 0..more_count {
-                reader.stamp(base_time)?;
+                // The merge walks two lists of stamps side by side: it needs them sorted.
+                let stamp = reader.stamp(base_time)?;
+                if stamp <= last {
+                    return Err(RecordError::Malformed);
+                }
+                last = stamp;
             }
         }
-        let group = if flags & HAS_GROUP != 0 { reader.get::<&str>()? } else { "" };
+        let group = if flags & HAS_GROUP != 0 { reader.text(GROUP_BYTES_MAX)? } else { "" };
         let types = if flags & HAS_TYPES != 0 { Types(reader.get()?) } else { Types::default() };
-        let params = if flags & HAS_PARAMS != 0 { reader.get::<&str>()? } else { "" };
+        let params = if flags & HAS_PARAMS != 0 { reader.text(PARAMS_BYTES_MAX)? } else { "" };
         let value = match (flags & FORM_MASK) >> FORM_SHIFT {
             FORM_TEXT => Value::Text(reader.get()?),
             FORM_UUID => {
                 let [spelling] = reader.raw()?;
+                if spelling & !0b11 != 0 {
+                    return Err(RecordError::Malformed);
+                }
                 let bytes = reader.raw()?;
                 Value::Uuid(UuidText { bytes, urn: spelling & 1 != 0, upper: spelling & 2 != 0 })
             }
@@ -329,6 +345,12 @@ impl<'a> Reader<'a> {
             postcard::take_from_bytes(self.0).map_err(|_| RecordError::Malformed)?;
         self.0 = rest;
         Ok(value)
+    }
+
+    /// Text within the bound that a writer keeps to, so that what was read can be written again.
+    fn text(&mut self, bytes_max: usize) -> Result<&'a str, RecordError> {
+        let text: &str = self.get()?;
+        if text.len() > bytes_max { Err(RecordError::Malformed) } else { Ok(text) }
     }
 
     fn stamp(&mut self, base_time: u64) -> Result<Stamp, RecordError> {

@@ -13,13 +13,11 @@ const ORIGIN_MASK: u8 = 0b111 << ORIGIN_SHIFT;
 const HAS_BLOBS: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// Bytes of a record before its time: flags and identity.
-const FIXED_BYTES: usize = 17;
-
 /// Why bytes are not a contact record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordError {
-    /// The bytes end early, hold text that is not UTF-8, or set a bit that means nothing yet.
+    /// The bytes end early, hold text that is not UTF-8, set a bit that means nothing yet, are out of
+    /// the order that records keep, or exceed a bound that writers keep.
     Malformed,
     /// A property of a kind this version does not know: written by a newer one.
     UnknownKind {
@@ -59,6 +57,8 @@ pub enum WriteError {
         /// Its bound.
         bytes_max: usize,
     },
+    /// A property without a kind and without a name.
+    NoName,
     /// More properties than the scratch memory has items for.
     TooManyProperties {
         /// Items there were, for both sides of a merge together.
@@ -79,6 +79,7 @@ impl fmt::Display for WriteError {
             Self::FieldTooLong { bytes, bytes_max } => {
                 write!(f, "a name, group or parameter has {bytes} bytes; at most {bytes_max} fit")
             }
+            Self::NoName => f.write_str("a property has no name"),
             Self::TooManyProperties { items_max } => {
                 write!(f, "the contact has more properties than the {items_max} that fit")
             }
@@ -97,6 +98,7 @@ impl core::error::Error for WriteError {}
 pub struct Contact<'a> {
     bytes: &'a [u8],
     flags: u8,
+    uid: Uid,
     changed: Stamp,
     seen: &'a [u8],
     seen_count: u8,
@@ -108,9 +110,14 @@ impl<'a> Contact<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let contact = Self::parse_head(bytes)?;
         let mut rest = contact.properties();
-        while rest.next().is_some() {}
+        let mut has_blobs = false;
+        for property in rest.by_ref() {
+            has_blobs |= matches!(property.content.value, Value::Blob(_));
+        }
         match rest.error {
             Some(error) => Err(error),
+            // A flag that denies its blobs would let them be collected.
+            None if has_blobs != contact.has_blobs() => Err(RecordError::Malformed),
             None => Ok(contact),
         }
     }
@@ -118,7 +125,7 @@ impl<'a> Contact<'a> {
     fn parse_head(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let mut reader = Reader(bytes);
         let [flags] = reader.raw()?;
-        let _uid: [u8; 16] = reader.raw()?;
+        let uid = Uid(reader.raw()?);
         let time: u64 = reader.get()?;
         let [author] = reader.raw()?;
         let origin = (flags & ORIGIN_MASK) >> ORIGIN_SHIFT;
@@ -134,11 +141,16 @@ impl<'a> Contact<'a> {
                 return Err(RecordError::TooManyBoxes);
             }
             seen = reader.0;
+            let mut last = None;
             for _ in 0..seen_count {
-                seen_row(&mut reader, time)?;
+                let (origin, _) = seen_row(&mut reader, time)?;
+                if last.is_some_and(|last| last >= origin) {
+                    return Err(RecordError::Malformed);
+                }
+                last = Some(origin);
             }
         }
-        Ok(Self { bytes, flags, changed, seen, seen_count, properties: reader.0 })
+        Ok(Self { bytes, flags, uid, changed, seen, seen_count, properties: reader.0 })
     }
 
     /// The record itself.
@@ -148,9 +160,7 @@ impl<'a> Contact<'a> {
 
     /// Who this is.
     pub fn uid(&self) -> Uid {
-        let mut uid = [0; 16];
-        uid.copy_from_slice(&self.bytes[1..FIXED_BYTES]);
-        Uid(uid)
+        self.uid
     }
 
     /// When and by whom this box last wrote the contact. A box's versions of a contact are ordered
@@ -209,9 +219,13 @@ impl<'a> Contact<'a> {
         self.properties().filter(move |property| property.content.kind == kind)
     }
 
-    /// The property of a kind that has one value: the one said last, when there are several.
+    /// The property of a kind that has one value: the one said last, when there are several. Boxes
+    /// number each other differently, so a tie is settled by what every box sees alike.
     pub fn latest(&self, kind: Kind) -> Option<Property<'a>> {
-        self.all(kind).max_by_key(Property::last_stamp)
+        self.all(kind).max_by_key(|property| {
+            let last = property.stamps().map(|stamp| (stamp.time, stamp.seq)).max();
+            (last, property.content.hash32())
+        })
     }
 
     /// Whether a kind that has one value has two.
@@ -219,12 +233,20 @@ impl<'a> Contact<'a> {
         kind.is_single() && self.all(kind).nth(1).is_some()
     }
 
-    /// Whether it is in the trash: the newest thing said of it is that it was put there.
+    /// Whether it is in the trash: the newest thing said of it is that it was put there. What was
+    /// said elsewhere at that very moment keeps it out.
     pub fn is_trashed(&self) -> bool {
-        self.properties()
-            .filter(|property| property.content.kind != Kind::IMPORTED)
-            .max_by_key(Property::last_stamp)
-            .is_some_and(|newest| newest.content.kind == Kind::TRASHED)
+        let mut trashed: Option<Millis> = None;
+        let mut said: Option<Millis> = None;
+        for property in self.properties() {
+            let newest = match property.content.kind {
+                Kind::IMPORTED => continue,
+                Kind::TRASHED => &mut trashed,
+                _ => &mut said,
+            };
+            *newest = (*newest).max(Some(property.last_stamp().time));
+        }
+        trashed > said
     }
 
     /// Whether nothing is left of it but the memory that it is gone.
@@ -382,7 +404,9 @@ impl<'b> RecordWriter<'b> {
 
     pub(super) fn finish(self) -> &'b [u8] {
         let record = self.out.finish();
-        record[0] = self.flags;
+        if let Some(flags) = record.first_mut() {
+            *flags = self.flags;
+        }
         record
     }
 }

@@ -1,4 +1,5 @@
-//! Stamps: who added a property, and when, in an order every box agrees on.
+//! Stamps: who added a property, and when. Every box agrees on their order in time; stamps of one
+//! moment are ordered by the box's own table, for bookkeeping only.
 
 use core::cmp::Ordering;
 

@@ -1,0 +1,60 @@
+//! A record as another box would write it: its boxes and authors renamed to that box's tables.
+
+use super::record::{Contact, RecordWriter, Seen, WriteError};
+use super::{AuthorIndex, BoxIndex, Change, Property, Stamp};
+
+/// The state of a contact of another box in the terms of this one, ready to be merged.
+///
+/// `boxes` maps an index of the other box's table to this box's, its [`BoxIndex::SELF`] included,
+/// and gives different boxes different indices; `authors` does the same for authors. The time of
+/// the version stays that of the other box.
+pub fn rebase<'b>(
+    contact: &Contact<'_>,
+    boxes: impl Fn(BoxIndex) -> BoxIndex,
+    authors: impl Fn(AuthorIndex) -> AuthorIndex,
+    out: &'b mut [u8],
+) -> Result<&'b [u8], WriteError> {
+    let mut seen = Seen::default();
+    for &(origin, time) in contact.seen().rows() {
+        seen.note(boxes(origin), time)?;
+    }
+    let changed = contact.changed();
+    let change =
+        Change { time: changed.time, author: authors(changed.author), origin: contact.origin() };
+    let rename = |stamp: Stamp| Stamp {
+        origin: boxes(stamp.origin),
+        author: authors(stamp.author),
+        ..stamp
+    };
+    let mut writer = RecordWriter::new(out, contact.uid(), change, &seen)?;
+    for property in contact.properties() {
+        writer.push(&property.content, renamed(&property, &rename))?;
+    }
+    Ok(writer.finish())
+}
+
+/// The stamps of a property, renamed, in rising order. Only stamps of one moment can change places,
+/// and there are at most a few of one moment, so each moment is searched for its next.
+fn renamed<'a>(
+    property: &Property<'a>,
+    rename: &impl Fn(Stamp) -> Stamp,
+) -> impl Iterator<Item = Stamp> + Clone {
+    let mut moment = property.stamps().peekable();
+    let mut last: Option<Stamp> = None;
+    core::iter::from_fn(move || {
+        loop {
+            let time = moment.peek()?.time;
+            let next = moment
+                .clone()
+                .take_while(|stamp| stamp.time == time)
+                .map(rename)
+                .filter(|&stamp| last.is_none_or(|last| stamp > last))
+                .min();
+            if next.is_some() {
+                last = next;
+                return next;
+            }
+            while moment.next_if(|stamp| stamp.time == time).is_some() {}
+        }
+    })
+}

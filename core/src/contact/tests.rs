@@ -1,1 +1,0 @@
-//! Laws of the merge, and what each change keeps.
