@@ -1,4 +1,4 @@
 //! The device: one box on a microcontroller, with `contactbox_core` as its whole memory.
 #![no_std]
 
-pub use contactbox_core as core;
+pub use contactbox_core;
