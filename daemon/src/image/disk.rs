@@ -57,7 +57,7 @@ pub(super) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()>
 }
 
 fn write_zeros(file: &File, mut at: u64, end: u64) -> io::Result<()> {
-    const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     while at < end {
         let len = (end - at).min(ZEROS.len() as u64);
         write_all_at(file, &ZEROS[..len as usize], at)?;

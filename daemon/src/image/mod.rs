@@ -405,7 +405,7 @@ impl Image {
     }
 
     fn check(&self, offset: u64, len: usize, unit: usize) -> Result<u64, ImageError> {
-        if offset % unit as u64 != 0 || len % unit != 0 {
+        if !offset.is_multiple_of(unit as u64) || !len.is_multiple_of(unit) {
             return Err(ImageError::NotAligned { offset, unit });
         }
         let end = offset.checked_add(len as u64);
