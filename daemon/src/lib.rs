@@ -5,3 +5,8 @@
 
 pub mod config;
 pub mod image;
+pub mod keeper;
+pub mod rpc;
+pub mod serve;
+pub mod session;
+pub mod socket;

@@ -12,6 +12,7 @@
 mod disk;
 mod header;
 
+pub(crate) use disk::make_private_folder;
 pub use header::{HEADER_BYTES, Header, HeaderError};
 
 use embedded_storage_async::nor_flash::{
@@ -328,6 +329,11 @@ impl Image {
     /// Whether writes are taken.
     pub fn access(&self) -> Access {
         self.access
+    }
+
+    /// Takes no more writes: what is in memory may not be what belongs on the disk.
+    pub fn close(&mut self) {
+        self.access = Access::Broken;
     }
 
     /// Whether there is something that the next [`Image::sync`] would put on the disk.

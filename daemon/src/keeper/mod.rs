@@ -1,0 +1,237 @@
+//! The thread that owns the book: takes what waits, does it all, syncs the disk once, then answers.
+
+mod desk;
+
+pub use desk::{Desk, OpenBoxError};
+
+use crate::rpc::{self, Call, Fault, Id, Kind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
+
+/// Requests that may wait; who asks for more waits in its own socket.
+const QUEUE: usize = 256;
+
+/// Changes a watcher may fall behind by.
+const CHANGES: usize = 1024;
+
+/// Longest that a change waits for others to share its sync.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+
+/// Quiet after which the book tidies up, and then leaves its last word on the disk.
+const IDLE_TIME: Duration = Duration::from_millis(200);
+
+/// A request on its way to the book.
+pub struct Job {
+    /// Without one there is no reply.
+    pub id: Option<Id>,
+    /// What is asked.
+    pub call: Call,
+    /// Who asks.
+    pub author: Arc<str>,
+    /// What the connection has taken of its allowance.
+    pub permits: Vec<OwnedSemaphorePermit>,
+    /// Where the answer goes.
+    pub reply: Box<dyn FnOnce(Answer) + Send>,
+}
+
+/// A reply, and the allowance that is free again once it is written.
+pub struct Answer {
+    /// The line.
+    pub line: Vec<u8>,
+    /// The allowance.
+    pub permits: Vec<OwnedSemaphorePermit>,
+}
+
+/// What is done with a request once it is.
+pub struct Done {
+    /// The result's JSON, or what went wrong.
+    pub result: Result<Vec<u8>, Fault>,
+    /// Whether the reply must wait for the disk.
+    pub is_change: bool,
+}
+
+enum Message {
+    Job(Box<Job>, OwnedSemaphorePermit),
+    Stop,
+}
+
+/// A way to ask the keeper; as many as there are clients.
+#[derive(Clone)]
+pub struct Asker {
+    queue: mpsc::Sender<Message>,
+    room: Arc<Semaphore>,
+    changes: broadcast::Sender<Arc<[u8]>>,
+}
+
+impl Asker {
+    /// Puts a request in the queue, waiting for a place in it. When the keeper has ended, the request comes back.
+    pub async fn ask(&self, job: Job) -> Result<(), Box<Job>> {
+        let Ok(room) = self.room.clone().acquire_owned().await else { return Err(Box::new(job)) };
+        self.queue.send(Message::Job(Box::new(job), room)).map_err(|refused| match refused.0 {
+            Message::Job(job, _) => job,
+            Message::Stop => unreachable!("a job was sent"),
+        })
+    }
+
+    /// The lines of changes from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[u8]>> {
+        self.changes.subscribe()
+    }
+}
+
+/// The keeper's thread.
+pub struct Keeper {
+    asker: Asker,
+    thread: JoinHandle<Desk>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Keeper {
+    /// Gives the book to a thread of its own.
+    pub fn start(desk: Desk) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel();
+        let (changes, _) = broadcast::channel(CHANGES);
+        let asker =
+            Asker { queue, room: Arc::new(Semaphore::new(QUEUE)), changes: changes.clone() };
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+            let room = Room { jobs, changes, desk };
+            let desk = room.keep();
+            end.send(()).ok();
+            desk
+        })?;
+        Ok(Self { asker, thread, ended })
+    }
+
+    /// A way to ask it.
+    pub fn asker(&self) -> Asker {
+        self.asker.clone()
+    }
+
+    /// Waits until the thread has ended by itself, which it does only by a fault of the program.
+    pub async fn ended(&mut self) {
+        (&mut self.ended).await.ok();
+    }
+
+    /// Does what is in the queue, puts all on the disk, and gives the book back; `None` when the
+    /// thread had ended by a fault.
+    pub fn stop(self) -> Option<Desk> {
+        self.asker.room.close();
+        self.asker.queue.send(Message::Stop).ok();
+        self.thread.join().ok()
+    }
+}
+
+/// What the thread works with.
+struct Room {
+    jobs: mpsc::Receiver<Message>,
+    changes: broadcast::Sender<Arc<[u8]>>,
+    desk: Desk,
+}
+
+impl Room {
+    fn keep(mut self) -> Desk {
+        let mut is_tidy = false;
+        let mut is_rested = false;
+        loop {
+            // Tidying goes on step by step for as long as nobody asks for anything.
+            let wait = if is_tidy { IDLE_TIME } else { Duration::ZERO };
+            let first = if is_rested {
+                self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                self.jobs.recv_timeout(wait)
+            };
+            match first {
+                Ok(Message::Job(job, room)) => {
+                    drop(room);
+                    let is_stopping = self.batch(*job);
+                    if is_stopping {
+                        break;
+                    }
+                    is_tidy = !self.desk.is_written();
+                    is_rested = is_tidy && is_rested;
+                }
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) if !is_tidy => is_tidy = self.desk.tend(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.desk.rest();
+                    is_rested = true;
+                }
+            }
+        }
+        self.desk.rest();
+        self.desk
+    }
+
+    /// Does `first` and what waits behind it. Returns whether the keeper is to stop.
+    fn batch(&mut self, first: Job) -> bool {
+        let start = Instant::now();
+        let mut changes = Vec::new();
+        let mut next = Some(first);
+        let mut is_stopping = false;
+        while let Some(job) = next.take() {
+            let Job { id, call, author, permits, reply } = job;
+            let done = self.execute(call, &author);
+            let answer = id.map(|id| (id, done.result, permits, reply));
+            if done.is_change {
+                changes.extend(answer);
+            } else {
+                answer.into_iter().for_each(send);
+            }
+            if start.elapsed() < BATCH_TIME {
+                match self.jobs.try_recv() {
+                    Ok(Message::Job(job, room)) => {
+                        drop(room);
+                        next = Some(*job);
+                    }
+                    Ok(Message::Stop) => is_stopping = true,
+                    Err(_) => {}
+                }
+            }
+        }
+        let synced = self.desk.sync();
+        for (id, result, permits, reply) in changes {
+            let result = match &synced {
+                Ok(()) => result,
+                Err(fault) => result.and(Err(fault.clone())),
+            };
+            send((id, result, permits, reply));
+        }
+        let notices = self.desk.take_notices();
+        if synced.is_ok() {
+            for notice in notices {
+                let line = rpc::notification("watch.change", &notice);
+                // Nobody listening is no error.
+                self.changes.send(line.into()).ok();
+            }
+        }
+        is_stopping
+    }
+
+    fn execute(&mut self, call: Call, author: &str) -> Done {
+        let is_watched = self.changes.receiver_count() > 0;
+        let desk = &mut self.desk;
+        match catch_unwind(AssertUnwindSafe(|| desk.execute(call, author, is_watched))) {
+            Ok(done) => done,
+            Err(_) => {
+                // What the book has in memory may be half changed. What is on the disk is whole.
+                self.desk.close();
+                let fault = Fault::new(
+                    Kind::Internal,
+                    "a fault of the program; the box takes no more changes until the daemon is started again",
+                );
+                Done { result: Err(fault), is_change: false }
+            }
+        }
+    }
+}
+
+type Due = (Id, Result<Vec<u8>, Fault>, Vec<OwnedSemaphorePermit>, Box<dyn FnOnce(Answer) + Send>);
+
+fn send((id, result, permits, reply): Due) {
+    reply(Answer { line: rpc::reply(&id, &result), permits });
+}

@@ -1,0 +1,199 @@
+//! The daemon: a function of a listener and a shutdown; and what starts it from the settings.
+
+use crate::config::Config;
+use crate::keeper::{Desk, Keeper, OpenBoxError};
+use crate::rpc::{self, Fault, Id, Kind};
+use crate::session::{self, Shared};
+use crate::socket::{ListenError, Listener, PeerPolicy, Stream};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// How long a client that is turned away may take to be told.
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
+
+/// Clients being turned away at once; more are closed without a word.
+const REFUSALS: usize = 32;
+
+/// How long replies under way may take when the daemon stops.
+const FAREWELL_TIME: Duration = Duration::from_secs(5);
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The box.
+    #[error(transparent)]
+    Box(#[from] OpenBoxError),
+    /// The socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system refuses a thread or a signal.
+    #[error("the daemon can not start: {0}")]
+    System(io::Error),
+    /// A fault of the program ended the thread that owns the book.
+    #[error("the daemon ended by a fault of the program; what was acknowledged is on the disk")]
+    Fault,
+}
+
+/// Opens the box, listens, and serves until a signal or a client says stop. Blocks.
+pub fn run(config: &Config) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(ServeError::System)?;
+    // The box first: its lock says that no other daemon is there, so a socket may be replaced.
+    let desk = Desk::open(config)?;
+    let policy = PeerPolicy::new(config.users.clone());
+    runtime.block_on(async {
+        let listener = match Listener::activated().map_err(ServeError::System)? {
+            Some(listener) => listener,
+            None => Listener::bind(&config.socket, &policy)?,
+        };
+        let shutdown = signal().map_err(ServeError::System)?;
+        tracing::info!(image = %config.image.display(), socket = %config.socket.display(), "serving");
+        notify_ready();
+        serve(listener, desk, policy, config, shutdown).await
+    })
+}
+
+/// Serves the clients that come through `listener` until `shutdown`, then finishes what was begun,
+/// closes the box and removes the socket, in this order.
+pub async fn serve(
+    listener: Listener,
+    desk: Desk,
+    policy: PeerPolicy,
+    config: &Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let mut keeper = Keeper::start(desk).map_err(ServeError::System)?;
+    let shared = Arc::new(Shared::new(config.limits, keeper.asker()));
+    let room = Arc::new(Semaphore::new(config.limits.connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let (stop, stopping) = watch::channel(false);
+    let mut sessions = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            stream = listener.accept() => stream,
+            Some(_) = sessions.join_next() => continue,
+            () = &mut shutdown => break,
+            () = shared.stop.notified() => break,
+            () = keeper.ended() => return Err(ServeError::Fault),
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                // Out of file descriptors, mostly: it passes when clients leave.
+                tracing::warn!(%error, "a client could not be let in");
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(place) = room.clone().try_acquire_owned() else {
+            let connections_max = config.limits.connections;
+            let message = format!(
+                "{connections_max} clients are connected, which is the limit; try again later"
+            );
+            let fault = Fault::new(Kind::TooManyConnections, message)
+                .with("connections_max", connections_max);
+            refuse(stream, fault, &refusals);
+            continue;
+        };
+        let peer = match policy.admit(&stream) {
+            Ok(Ok(peer)) => peer,
+            Ok(Err(user)) => {
+                tracing::warn!(user, "turned away");
+                let fault = Fault::new(Kind::NotAllowed, format!("{user} may not use this box"))
+                    .with("user", user);
+                refuse(stream, fault, &refusals);
+                continue;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a client left before it was let in");
+                continue;
+            }
+        };
+        let (shared, stopping) = (shared.clone(), stopping.clone());
+        sessions.spawn(async move {
+            if let Err(error) = session::run(stream, peer.user, shared, stopping).await {
+                tracing::debug!(%error, "a connection ended");
+            }
+            drop(place);
+        });
+    }
+
+    tracing::info!("stopping");
+    notify_stopping();
+    let remains = listener.close();
+    stop.send_replace(true);
+    let farewell = async { while sessions.join_next().await.is_some() {} };
+    timeout(FAREWELL_TIME, farewell).await.ok();
+    sessions.abort_all();
+    let desk = keeper.stop().ok_or(ServeError::Fault)?;
+    // The socket goes while the box is still locked: nobody else can have made a new one.
+    drop(remains);
+    drop(desk);
+    Ok(())
+}
+
+/// Tells a client why it can not come in, and closes.
+fn refuse(mut stream: Stream, fault: Fault, refusals: &Arc<Semaphore>) {
+    let Ok(place) = refusals.clone().try_acquire_owned() else { return };
+    tokio::spawn(async move {
+        let line = rpc::reply(&Id::null(), &Err(fault));
+        let told = async {
+            stream.write_all(&line).await?;
+            stream.shutdown().await
+        };
+        timeout(REFUSAL_TIME, told).await.ok();
+        drop(place);
+    });
+}
+
+#[cfg(unix)]
+fn signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Where there is no such signal, a client says stop.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn notify_ready() {
+    // Without a service manager there is nobody to tell.
+    sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+}
+
+#[cfg(target_os = "linux")]
+fn notify_stopping() {
+    sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn notify_ready() {}
+
+#[cfg(not(target_os = "linux"))]
+fn notify_stopping() {}
+
+#[cfg(all(test, unix))]
+mod tests;

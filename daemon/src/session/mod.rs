@@ -1,0 +1,258 @@
+//! One client: its lines in, its replies and notifications out, and what it may use of the daemon.
+
+mod frames;
+
+pub use frames::{Frame, FrameError, Frames, Memory};
+
+use crate::config::Limits;
+use crate::keeper::{Answer, Asker, Job};
+use crate::rpc::{self, Call, Fault, Id, Kind, Request, Weight};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::time::timeout;
+
+/// What a connection's requests at work may weigh together.
+const WINDOW: u32 = 64;
+
+/// Long requests at work at once, all connections together: their replies are what takes memory.
+const LONG_AT_ONCE: usize = 16;
+
+/// A client gets a second more for each so many bytes of a reply.
+const BYTES_PER_SECOND: usize = 256 * 1024;
+
+/// What all sessions share.
+pub struct Shared {
+    /// What peers may use.
+    pub limits: Limits,
+    /// Memory for long lines.
+    pub memory: Memory,
+    /// The way to the keeper.
+    pub asker: Asker,
+    /// Told when a client asks the daemon to stop.
+    pub stop: Notify,
+    long: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// For a daemon with these limits.
+    pub fn new(limits: Limits, asker: Asker) -> Self {
+        Self {
+            limits,
+            memory: Memory::new(limits.memory_bytes),
+            asker,
+            stop: Notify::new(),
+            long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
+        }
+    }
+}
+
+/// Something for the client.
+enum Outgoing {
+    /// A reply, and the allowance it gives back once it is written.
+    Reply(Answer),
+    /// From now on changes are sent, or no longer.
+    Watch(Option<broadcast::Receiver<Arc<[u8]>>>),
+}
+
+/// Talks to one client until it leaves, misbehaves, or `stopping` says so.
+pub async fn run<S>(
+    stream: S,
+    user: String,
+    shared: Arc<Shared>,
+    stopping: watch::Receiver<bool>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (read_half, write_half) = tokio::io::split(stream);
+    let (sender, replies) = mpsc::unbounded_channel();
+    let frames = Frames::new(read_half, &shared.limits, shared.memory.clone());
+    let mut writer = std::pin::pin!(write_replies(write_half, replies, shared.limits));
+    let reader = read_requests(frames, user, &shared, sender, stopping);
+    tokio::select! {
+        // The reader is done; what it has asked for is still answered.
+        () = reader => writer.await,
+        ended = &mut writer => ended,
+    }
+}
+
+async fn read_requests<R: AsyncRead + Unpin>(
+    mut frames: Frames<R>,
+    user: String,
+    shared: &Shared,
+    sender: mpsc::UnboundedSender<Outgoing>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let window = Arc::new(Semaphore::new(WINDOW as usize));
+    let mut author: Arc<str> = user.into();
+    let send = |id: Option<Id>, result: Result<Vec<u8>, Fault>| {
+        if let Some(id) = id {
+            let line = rpc::reply(&id, &result);
+            // The writer is gone only when the whole session is.
+            sender.send(Outgoing::Reply(Answer { line, permits: Vec::new() })).ok();
+        }
+    };
+    loop {
+        let frame = tokio::select! {
+            frame = frames.next() => frame,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        let frame = match frame {
+            Ok(Some(frame)) => frame,
+            Ok(None) | Err(FrameError::Gone) => return,
+            Err(error) => return send(Some(Id::null()), Err(frame_fault(&error, &shared.limits))),
+        };
+        if frame.bytes.is_empty() {
+            continue;
+        }
+        let Request { id, call } = Request::parse(&frame.bytes);
+        let Frame { bytes, memory } = frame;
+        drop(bytes);
+        let weight = call.as_ref().map_or(Weight::Read, Call::weight);
+        let Some(mut permits) = allowance(&window, &shared.long, weight).await else { return };
+        permits.extend(memory);
+        let result = match call {
+            Err(fault) => Err(fault),
+            Ok(Call::WatchStart) => {
+                sender.send(Outgoing::Watch(Some(shared.asker.subscribe()))).ok();
+                Ok(b"{}".to_vec())
+            }
+            Ok(Call::WatchStop) => {
+                sender.send(Outgoing::Watch(None)).ok();
+                Ok(b"{}".to_vec())
+            }
+            Ok(Call::Author(new)) => sign(new.name, &mut author),
+            Ok(Call::Stop) => {
+                tracing::info!(author = &*author, "asked to stop");
+                shared.stop.notify_one();
+                Ok(b"{}".to_vec())
+            }
+            Ok(call) => {
+                let replies = sender.clone();
+                let reply = Box::new(move |answer| {
+                    replies.send(Outgoing::Reply(answer)).ok();
+                });
+                let job = Job { id, call, author: author.clone(), permits, reply };
+                match shared.asker.ask(job).await {
+                    Ok(()) => continue,
+                    Err(job) => {
+                        let fault = Fault::new(Kind::Stopping, "the daemon is stopping");
+                        send(job.id, Err(fault));
+                        return;
+                    }
+                }
+            }
+        };
+        if let Some(id) = id {
+            let line = rpc::reply(&id, &result);
+            sender.send(Outgoing::Reply(Answer { line, permits })).ok();
+        }
+    }
+}
+
+/// Waits until the connection may ask for something of this weight.
+async fn allowance(
+    window: &Arc<Semaphore>,
+    long: &Arc<Semaphore>,
+    weight: Weight,
+) -> Option<Vec<OwnedSemaphorePermit>> {
+    let share = match weight {
+        Weight::Change => 1,
+        Weight::Read => WINDOW / 4,
+        Weight::Long => WINDOW,
+    };
+    let mut permits = vec![window.clone().acquire_many_owned(share).await.ok()?];
+    if weight == Weight::Long {
+        permits.push(long.clone().acquire_owned().await.ok()?);
+    }
+    Some(permits)
+}
+
+/// Longest name an author may have, in bytes.
+const AUTHOR_BYTES_MAX: usize = 64;
+
+fn sign(name: Option<String>, author: &mut Arc<str>) -> Result<Vec<u8>, Fault> {
+    if let Some(name) = name {
+        let name = name.trim();
+        let is_plain = !name.chars().any(char::is_control);
+        if name.is_empty() || name.len() > AUTHOR_BYTES_MAX || !is_plain {
+            return Err(Fault::params(format!(
+                "an author has a name of 1 to {AUTHOR_BYTES_MAX} bytes without control characters"
+            )));
+        }
+        *author = name.into();
+    }
+    Ok(serde_json::json!({ "author": &**author }).to_string().into_bytes())
+}
+
+fn frame_fault(error: &FrameError, limits: &Limits) -> Fault {
+    match error {
+        FrameError::TooLong => Fault::new(
+            Kind::TooLarge,
+            format!(
+                "a line has more than {} bytes; send less at once, such as fewer cards",
+                limits.frame_bytes
+            ),
+        )
+        .with("bytes_max", limits.frame_bytes),
+        FrameError::TooSlow | FrameError::Gone => {
+            let seconds = limits.read_time.as_secs();
+            Fault::new(Kind::Timeout, format!("a line was begun and not ended within {seconds} s"))
+                .with("seconds", seconds)
+        }
+        FrameError::NoMemory => {
+            Fault::new(Kind::Busy, "other clients hold the memory for long lines; try again later")
+        }
+    }
+}
+
+async fn write_replies<W: AsyncWrite + Unpin>(
+    mut stream: W,
+    mut replies: mpsc::UnboundedReceiver<Outgoing>,
+    limits: Limits,
+) -> io::Result<()> {
+    let mut changes: Option<broadcast::Receiver<Arc<[u8]>>> = None;
+    loop {
+        let change = async {
+            match &mut changes {
+                Some(changes) => changes.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            outgoing = replies.recv() => match outgoing {
+                None => return stream.shutdown().await,
+                Some(Outgoing::Watch(watched)) => changes = watched,
+                // The allowance goes back when the answer is dropped: after it was written.
+                Some(Outgoing::Reply(answer)) => write(&mut stream, &answer.line, &limits).await?,
+            },
+            change = change => match change {
+                Ok(line) => write(&mut stream, &line, &limits).await?,
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    let line = rpc::notification("watch.lost", &serde_json::json!({ "missed": missed }));
+                    write(&mut stream, &line, &limits).await?;
+                }
+                Err(broadcast::error::RecvError::Closed) => changes = None,
+            },
+        }
+    }
+}
+
+async fn write<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    line: &[u8],
+    limits: &Limits,
+) -> io::Result<()> {
+    let time = limits.write_time + Duration::from_secs((line.len() / BYTES_PER_SECOND) as u64);
+    match timeout(time, stream.write_all(line)).await {
+        Ok(written) => written,
+        Err(_) => {
+            tracing::warn!("a client does not read its replies; its connection is closed");
+            Err(io::ErrorKind::TimedOut.into())
+        }
+    }
+}
