@@ -10,3 +10,6 @@
 
 pub mod contact;
 pub mod limits;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod store;

@@ -1,0 +1,5 @@
+//! Hardware in RAM that counts, enforces and fails on command. For tests; the only place where the core uses std.
+
+mod nor;
+
+pub use nor::{Counters, Failing, Nor, NorError, Tear};

@@ -1,0 +1,209 @@
+//! Appending entries, singly or in groups; making room for them; coming to rest; growing.
+
+use super::errors::Trouble;
+use super::state::{FRESH, MOVED, PageState, VIRGIN};
+use super::{Address, AppendError, ExtendError, Journal, Need, RESERVE_PAGES, Tenant, TendError};
+use crate::store::cells::Cells;
+use crate::store::page::{CALLER_KIND_MAX, EntryHeader, entry_bytes};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// An append does a step of reclaiming by the way when no more free pages than this are left beside the reserve.
+const AHEAD_PAGES: u32 = 2;
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Appends an entry whose payload is the `parts` one after the other. When this returns, the entry has been read back and
+    /// compared. `hint` is what the entry is about, in 16 bits (0: nothing): should the entry be destroyed, that much is
+    /// still known of it.
+    ///
+    /// If power fails before this returns, the entry is there or not when the box is next opened.
+    pub async fn append<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        kind: u8,
+        hint: u16,
+        parts: &[&[u8]],
+    ) -> Result<Address, AppendError<F::Error>> {
+        self.append_needing(tenant, Need::Data, kind, hint, parts).await
+    }
+
+    /// The same, saying how badly it is needed.
+    pub async fn append_needing<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        need: Need,
+        kind: u8,
+        hint: u16,
+        parts: &[&[u8]],
+    ) -> Result<Address, AppendError<F::Error>> {
+        if kind > CALLER_KIND_MAX {
+            return Err(AppendError::Kind(kind));
+        }
+        let payload = parts.iter().map(|part| part.len()).sum();
+        let bytes = entry_bytes(payload, Self::WORD);
+        self.admit(tenant, need, bytes).await?;
+        let Some(len) = self.lay(0, kind, hint, parts) else { return Err(Self::too_large(bytes)) };
+        let (page, at) = self.commit(FRESH, len).await.map_err(|trouble| self.refusal(trouble))?;
+        Ok(Self::address(page, at))
+    }
+
+    /// Appends several entries, (kind, hint, payload) each, all or none of them, whatever happens. They must fit one page
+    /// together. `out` takes the address of each.
+    pub async fn append_group<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        items: &[(u8, u16, &[u8])],
+        out: &mut [Address],
+    ) -> Result<(), AppendError<F::Error>> {
+        self.append_group_needing(tenant, Need::Data, items, out).await
+    }
+
+    /// The same, saying how badly it is needed.
+    pub async fn append_group_needing<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        need: Need,
+        items: &[(u8, u16, &[u8])],
+        out: &mut [Address],
+    ) -> Result<(), AppendError<F::Error>> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        if let Some((kind, ..)) = items.iter().find(|(kind, ..)| *kind > CALLER_KIND_MAX) {
+            return Err(AppendError::Kind(*kind));
+        }
+        let bytes = items.iter().map(|(.., payload)| entry_bytes(payload.len(), Self::WORD)).sum();
+        self.admit(tenant, need, bytes).await?;
+        let mut len = 0;
+        for (kind, hint, payload) in items {
+            len = self.lay(len, *kind, *hint, &[payload]).ok_or(Self::too_large(bytes))?;
+        }
+        let (page, mut at) =
+            self.commit(FRESH, len).await.map_err(|trouble| self.refusal(trouble))?;
+        for ((.., payload), to) in items.iter().zip(out) {
+            *to = Self::address(page, at);
+            at += entry_bytes(payload.len(), Self::WORD);
+        }
+        Ok(())
+    }
+
+    fn too_large(bytes: usize) -> AppendError<F::Error> {
+        AppendError::TooLarge {
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            bytes_max: Self::BLOCK_MAX as u32,
+        }
+    }
+
+    fn refusal(&self, trouble: Trouble<F::Error>) -> AppendError<F::Error> {
+        match trouble {
+            Trouble::Flash(error) => AppendError::Flash(error),
+            Trouble::Worn => AppendError::Worn,
+            Trouble::NoRoom => self.full(),
+        }
+    }
+
+    fn full(&self) -> AppendError<F::Error> {
+        let number = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        AppendError::Full { live_bytes: number(self.live), capacity_bytes: number(self.capacity()) }
+    }
+
+    /// Sees to it that a block of this many bytes has somewhere to go, or says why not.
+    async fn admit<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        need: Need,
+        bytes: usize,
+    ) -> Result<(), AppendError<F::Error>> {
+        if bytes > Self::BLOCK_MAX {
+            return Err(Self::too_large(bytes));
+        }
+        if need == Need::Data && self.live + bytes as u64 > self.capacity() {
+            return Err(self.full());
+        }
+        self.make_room(tenant, need, bytes).await.map_err(|trouble| self.refusal(trouble))
+    }
+
+    async fn make_room<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        need: Need,
+        bytes: usize,
+    ) -> Result<(), Trouble<F::Error>> {
+        self.settle_doubt(tenant, FRESH).await?;
+        if self.fits(FRESH, bytes) {
+            if self.free <= RESERVE_PAGES + AHEAD_PAGES {
+                match self.reclaim_step(tenant, false).await {
+                    // No room to reclaim with is no reason to refuse what fits.
+                    Ok(_) | Err(Trouble::NoRoom) => {}
+                    Err(trouble) => return Err(trouble),
+                }
+            }
+            return Ok(());
+        }
+        let needed = match need {
+            Need::Data => RESERVE_PAGES + 1,
+            Need::Deletion => RESERVE_PAGES - 1,
+        };
+        // Each page is looked at a bounded number of times, so that this ends even if moving entries gains nothing.
+        let mut steps = 4 * self.page_count + 64;
+        while self.free < needed {
+            steps -= 1;
+            if steps == 0 || !self.reclaim_step(tenant, true).await? {
+                return Err(Trouble::NoRoom);
+            }
+        }
+        if self.ready == 0 {
+            self.announce().await?;
+        }
+        Ok(())
+    }
+
+    /// Vouches for the last entries, so that damage to them can be told from a cut. To be called when nothing more is expected
+    /// for a while, and before closing.
+    pub async fn rest(&mut self) -> Result<(), TendError<F::Error>> {
+        self.checkpoint(FRESH).await?;
+        self.checkpoint(MOVED).await?;
+        Ok(())
+    }
+
+    /// The flash has grown (`capacity()` says so): takes the new pages in.
+    pub async fn extend(&mut self) -> Result<(), ExtendError<F::Error>> {
+        let pages = (self.flash.capacity() / Self::PAGE) as u32;
+        let before = self.page_count;
+        if pages <= before {
+            return Ok(());
+        }
+        if !self.pages.grow(pages as usize) || self.pages.cells().len() < pages as usize {
+            return Err(ExtendError::Memory { pages });
+        }
+        for page in before..pages {
+            self.change(page, |state| {
+                *state = PageState::NEW;
+                state.set_role(VIRGIN);
+            });
+        }
+        self.page_count = pages;
+        self.recount();
+        match self.announce().await {
+            Ok(()) => Ok(()),
+            Err(trouble) => {
+                self.page_count = before;
+                self.recount();
+                Err(match trouble {
+                    Trouble::Flash(error) => ExtendError::Flash(error),
+                    Trouble::NoRoom | Trouble::Worn => ExtendError::Worn,
+                })
+            }
+        }
+    }
+}
+
+/// Bytes of the entries in a block, for those who go through one.
+pub(super) fn next_in_block(
+    buffer: &[u8],
+    from: usize,
+    end: usize,
+    word: usize,
+) -> Option<(EntryHeader, usize)> {
+    let header = EntryHeader::decode(buffer, from, end)?;
+    Some((header, from + entry_bytes(usize::from(header.len), word)))
+}

@@ -1,0 +1,270 @@
+//! The journal: an append-only log of entries over a NOR chip, that neither a power cut nor a flipped bit can make forget.
+//!
+//! The journal knows pages, entries and damage; what entries mean is the [`Tenant`]'s. FORMAT.md has the bytes.
+//!
+//! - `open`, `append`, `read`, `reclaim`, `scan`: the operations
+//! - `pages`: taking, preparing and announcing pages; `program`: one verified program call
+//! - `walk`, `notes`: pure reading and writing of pages and of the journal's own entries
+
+mod append;
+mod errors;
+mod notes;
+mod open;
+mod pages;
+mod program;
+mod read;
+mod reclaim;
+mod scan;
+mod state;
+mod tenant;
+mod walk;
+
+pub use errors::{AppendError, ExtendError, FormatError, OpenError, ReadError, TendError};
+pub use open::OpenReport;
+pub use scan::ScanReport;
+pub use state::PageState;
+pub use tenant::{Address, Entry, Loss, Need, Standing, Tenant};
+
+use crate::store::cells::Cells;
+use crate::store::page::{
+    CHECKPOINT_GAP_BYTES, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, Frame, entry_bytes,
+};
+use embedded_storage_async::nor_flash::NorFlash;
+use state::Stream;
+
+/// What a new box is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Identity of the box: random, never used before. What is on the chip counts only if it carries it.
+    pub salt: u64,
+}
+
+/// Pages that are kept free, so that reclaiming can always finish, also when it is cut again and again.
+pub const RESERVE_PAGES: u32 = 4;
+/// Fewest pages of a box: the reserve, both write points, and something to keep.
+pub const PAGES_MIN: u32 = RESERVE_PAGES + 4;
+
+/// The journal over flash `F`, with the caller's memory: `P` one state a page, `B` a buffer of one page.
+pub struct Journal<F, P, B> {
+    flash: F,
+    pages: P,
+    buffer: B,
+    salt: u64,
+    page_count: u32,
+    next_order: u32,
+    epoch: u32,
+    streams: [Stream; 2],
+    /// A page that has been erased and given a header ahead of need.
+    prepared: Option<u32>,
+    victim: Option<reclaim::Victim>,
+    /// Pages with nothing live in them that can be taken.
+    free: u32,
+    /// Those of them that are announced.
+    ready: u32,
+    /// Bytes of live entries in all pages.
+    live: u64,
+    tally: Tally,
+}
+
+/// What has been done since the box was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    programs: u64,
+    programmed_bytes: u64,
+    erases: u64,
+    corrected: u64,
+    holes: u64,
+    torn: u64,
+    failures: u64,
+    unannounced: u64,
+}
+
+/// How a box is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes of entries that are live, headers included.
+    pub live_bytes: u64,
+    /// Bytes of entries that can be live before the box refuses new data.
+    pub capacity_bytes: u64,
+    /// Bytes of the chip.
+    pub flash_bytes: u64,
+    /// Pages in all.
+    pub pages: u32,
+    /// Pages with nothing live in them.
+    pub pages_free: u32,
+    /// Pages that failed since the box was opened.
+    pub pages_failed: u32,
+    /// Erases of the least worn page.
+    pub erases_min: u32,
+    /// Erases of the most worn page.
+    pub erases_max: u32,
+    /// Erases of all pages.
+    pub erases_total: u64,
+    /// Program calls since the box was opened.
+    pub programs: u64,
+    /// Bytes in them.
+    pub programmed_bytes: u64,
+    /// Erases since the box was opened.
+    pub erases: u64,
+    /// Tails of pages found torn.
+    pub torn: u64,
+    /// Entries found with one flipped bit.
+    pub corrected: u64,
+    /// Entries found missing.
+    pub holes: u64,
+    /// Erases in need, without an announcement.
+    pub unannounced: u64,
+}
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    const WORD: usize = F::WRITE_SIZE;
+    const PAGE: usize = F::ERASE_SIZE;
+    /// A configuration of flash that the format cannot serve does not compile.
+    const FITS: () = {
+        assert!(matches!(Self::WORD, 1 | 2 | 4 | 8), "words of 1, 2, 4 or 8 bytes");
+        assert!(Self::PAGE >= 512 && Self::PAGE <= 65536, "pages of 512 B to 64 KiB");
+        assert!(Self::PAGE.is_multiple_of(Self::WORD), "pages of whole words");
+        assert!(Self::WORD.is_multiple_of(F::READ_SIZE), "words of whole read units");
+    };
+    /// Room in the buffer for a start entry before the entries that are programmed with it.
+    const START_ROOM: usize = if Self::PAGE / 4 < 256 { Self::PAGE / 4 } else { 256 };
+    /// Room at the end of each page for a checkpoint.
+    const CHECKPOINT_ROOM: usize = CHECKPOINT_GAP_BYTES + entry_bytes(0, Self::WORD);
+    /// Bytes of entries that fit a fresh page whatever its start entry.
+    const BLOCK_MAX: usize =
+        (Self::PAGE - FIRST_ENTRY_AT - Self::START_ROOM - Self::CHECKPOINT_ROOM) / Self::WORD
+            * Self::WORD;
+
+    /// Longest payload of an entry.
+    pub fn entry_bytes_max(&self) -> usize {
+        Self::BLOCK_MAX - ENTRY_HEADER_BYTES
+    }
+
+    /// Identity of the box.
+    pub fn salt(&self) -> u64 {
+        self.salt
+    }
+
+    /// The flash, for other regions of it. Writing to the journal's own pages destroys the box.
+    pub fn flash_mut(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
+    /// Gives the flash back.
+    pub fn into_flash(self) -> F {
+        self.flash
+    }
+
+    /// Gives flash and memory back.
+    pub fn into_parts(self) -> (F, P, B) {
+        (self.flash, self.pages, self.buffer)
+    }
+
+    /// The tenant has replaced or deleted the entry by one appended since: it need not be kept.
+    pub fn retire(&mut self, at: Address, payload_len: u32) {
+        let bytes = entry_bytes(payload_len as usize, Self::WORD);
+        self.debit(self.page_of(at), bytes);
+    }
+
+    /// How the box is doing.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            live_bytes: self.live,
+            capacity_bytes: self.capacity(),
+            flash_bytes: u64::from(self.page_count) * Self::PAGE as u64,
+            pages: self.page_count,
+            erases_min: u32::MAX,
+            programs: self.tally.programs,
+            programmed_bytes: self.tally.programmed_bytes,
+            erases: self.tally.erases,
+            torn: self.tally.torn,
+            corrected: self.tally.corrected,
+            holes: self.tally.holes,
+            unannounced: self.tally.unannounced,
+            ..Stats::default()
+        };
+        for state in self.states() {
+            stats.pages_free += u32::from(state.is_free());
+            stats.pages_failed += u32::from(state.has(state::FAILED));
+            stats.erases_min = stats.erases_min.min(state.erases());
+            stats.erases_max = stats.erases_max.max(state.erases());
+            stats.erases_total += u64::from(state.erases());
+        }
+        stats.erases_min = stats.erases_min.min(stats.erases_max);
+        stats
+    }
+
+    /// Bytes of entries that can be live: what is left beside the reserve and the write points, with a sixteenth off for
+    /// what entries that do not fit leave unused at the ends of pages.
+    fn capacity(&self) -> u64 {
+        let pages = u64::from(self.page_count.saturating_sub(RESERVE_PAGES + 2));
+        pages * (Self::usable() - Self::usable() / 16) as u64
+    }
+
+    /// Bytes of a page that entries can use, with a start entry of usual size taken off.
+    const fn usable() -> usize {
+        Self::PAGE - FIRST_ENTRY_AT - 48 - Self::CHECKPOINT_ROOM
+    }
+
+    fn states(&self) -> &[PageState] {
+        let states = self.pages.cells();
+        &states[..states.len().min(self.page_count as usize)]
+    }
+
+    fn state(&self, page: u32) -> PageState {
+        self.pages.cells().get(page as usize).copied().unwrap_or_default()
+    }
+
+    fn change(&mut self, page: u32, change: impl FnOnce(&mut PageState)) {
+        if let Some(state) = self.pages.cells_mut().get_mut(page as usize) {
+            change(state);
+        }
+    }
+
+    fn page_of(&self, at: Address) -> u32 {
+        (u64::from(at.0) * Self::WORD as u64 / Self::PAGE as u64) as u32
+    }
+
+    fn offset_of(at: Address) -> usize {
+        (u64::from(at.0) * Self::WORD as u64 % Self::PAGE as u64) as usize
+    }
+
+    fn address(page: u32, at: usize) -> Address {
+        Address(((u64::from(page) * Self::PAGE as u64 + at as u64) / Self::WORD as u64) as u32)
+    }
+
+    fn base(page: u32) -> u32 {
+        (u64::from(page) * Self::PAGE as u64) as u32
+    }
+
+    fn frame(&self, page: u32) -> Frame {
+        Frame { salt: self.salt, order: self.state(page).order, base: Self::base(page) }
+    }
+
+    fn credit(&mut self, page: u32, bytes: usize) {
+        self.live += bytes as u64;
+        self.change(page, |state| state.live = state.live.saturating_add(bytes as u16));
+    }
+
+    fn debit(&mut self, page: u32, bytes: usize) {
+        let bytes = bytes.min(usize::from(self.state(page).live));
+        self.live = self.live.saturating_sub(bytes as u64);
+        self.change(page, |state| state.live -= bytes as u16);
+    }
+
+    /// Whether a write point stands in the page.
+    fn is_open(&self, page: u32) -> bool {
+        self.streams.iter().any(|stream| stream.page == Some(page))
+    }
+
+    /// Entries known to have been committed in the page.
+    fn vouched(&self, page: u32) -> u16 {
+        let open = self.streams.iter().find(|stream| stream.page == Some(page));
+        open.map_or(self.state(page).vouched, |stream| stream.count)
+    }
+
+    async fn load(&mut self, page: u32) -> Result<(), F::Error> {
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        self.flash.read(Self::base(page), buffer).await
+    }
+}

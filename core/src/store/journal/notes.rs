@@ -1,0 +1,277 @@
+//! Payloads of the journal's own entries: start, announcement, loss. Numbers are LEB128 except hints.
+
+use super::Loss;
+
+/// How many single pages one announcement can name.
+pub(super) const DOOMED_MAX: usize = 16;
+
+/// A page that will be erased: what is on it is dead, holes in it are of no consequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doomed {
+    pub page: u32,
+    /// Order of the incarnation that is dead.
+    pub order: u32,
+    pub erases: u32,
+}
+
+/// The complete set of pages with nothing live in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Announcement {
+    pub epoch: u32,
+    pub virgin_first: u32,
+    pub virgin_count: u32,
+    pub doomed: [Doomed; DOOMED_MAX],
+    pub doomed_count: usize,
+}
+
+/// First entry of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Start {
+    pub stream: u8,
+    pub order: u32,
+    pub erases: u32,
+    /// Order of this page minus that of the page before it in its stream; 0: there is none.
+    pub gap: u32,
+    /// Entries in that page that are known to have been committed.
+    pub previous_count: u32,
+    /// What the last of them was about.
+    pub previous_hint: u16,
+    pub announcement: Option<Announcement>,
+}
+
+/// Writes into a slice; what does not fit is noticed, not written.
+pub(super) struct Writer<'b> {
+    out: &'b mut [u8],
+    pub len: usize,
+}
+
+impl<'b> Writer<'b> {
+    pub fn new(out: &'b mut [u8]) -> Self {
+        Writer { out, len: 0 }
+    }
+
+    pub fn fits(&self) -> bool {
+        self.len <= self.out.len()
+    }
+
+    fn byte(&mut self, byte: u8) {
+        if let Some(to) = self.out.get_mut(self.len) {
+            *to = byte;
+        }
+        self.len += 1;
+    }
+
+    fn number(&mut self, mut number: u32) {
+        while number >= 0x80 {
+            self.byte(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.byte(number as u8);
+    }
+
+    fn hint(&mut self, hint: u16) {
+        self.byte(hint as u8);
+        self.byte((hint >> 8) as u8);
+    }
+
+    fn announcement(&mut self, announcement: &Announcement) {
+        self.number(announcement.epoch);
+        self.number(announcement.virgin_first);
+        self.number(announcement.virgin_count);
+        self.byte(announcement.doomed_count as u8);
+        for doomed in announcement.doomed.iter().take(announcement.doomed_count) {
+            self.number(doomed.page);
+            self.number(doomed.order);
+            self.number(doomed.erases);
+        }
+    }
+}
+
+struct Reader<'b>(&'b [u8]);
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        let mut number = 0u32;
+        for shift in (0..35).step_by(7) {
+            let byte = self.byte()?;
+            number |= u32::from(byte & 0x7F).checked_shl(shift)?;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn hint(&mut self) -> Option<u16> {
+        Some(u16::from(self.byte()?) | u16::from(self.byte()?) << 8)
+    }
+
+    fn announcement(&mut self) -> Option<Announcement> {
+        let mut read = Announcement {
+            epoch: self.number()?,
+            virgin_first: self.number()?,
+            virgin_count: self.number()?,
+            ..Announcement::default()
+        };
+        read.doomed_count = usize::from(self.byte()?);
+        if read.doomed_count > DOOMED_MAX {
+            return None;
+        }
+        for doomed in read.doomed.iter_mut().take(read.doomed_count) {
+            *doomed =
+                Doomed { page: self.number()?, order: self.number()?, erases: self.number()? };
+        }
+        Some(read)
+    }
+}
+
+impl Announcement {
+    /// Writes the payload; returns its length.
+    pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
+        let mut writer = Writer::new(out);
+        writer.announcement(self);
+        writer.fits().then_some(writer.len)
+    }
+
+    pub fn decode(payload: &[u8]) -> Option<Self> {
+        Reader(payload).announcement()
+    }
+
+    /// Names one page more, if `bytes` suffice to encode the result.
+    pub fn name(&mut self, doomed: Doomed, bytes: usize) -> bool {
+        let Some(slot) = self.doomed.get_mut(self.doomed_count) else { return false };
+        *slot = doomed;
+        self.doomed_count += 1;
+        let mut writer = Writer::new(&mut []);
+        writer.announcement(self);
+        if writer.len > bytes {
+            self.doomed_count -= 1;
+            return false;
+        }
+        true
+    }
+
+    pub fn is_virgin(&self, page: u32) -> bool {
+        page >= self.virgin_first && page - self.virgin_first < self.virgin_count
+    }
+
+    pub fn doomed(&self, page: u32) -> Option<Doomed> {
+        self.doomed.iter().take(self.doomed_count).find(|doomed| doomed.page == page).copied()
+    }
+}
+
+impl Start {
+    /// Writes the payload; returns its length.
+    pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
+        let mut writer = Writer::new(out);
+        writer.byte(self.stream & 1 | u8::from(self.announcement.is_some()) << 1);
+        writer.number(self.order);
+        writer.number(self.erases);
+        writer.number(self.gap);
+        if self.gap != 0 {
+            writer.number(self.previous_count);
+            writer.hint(self.previous_hint);
+        }
+        if let Some(announcement) = &self.announcement {
+            writer.announcement(announcement);
+        }
+        writer.fits().then_some(writer.len)
+    }
+
+    pub fn decode(payload: &[u8]) -> Option<Self> {
+        let mut reader = Reader(payload);
+        let flags = reader.byte()?;
+        let mut start = Start {
+            stream: flags & 1,
+            order: reader.number()?,
+            erases: reader.number()?,
+            gap: reader.number()?,
+            ..Start::default()
+        };
+        if start.gap != 0 {
+            start.previous_count = reader.number()?;
+            start.previous_hint = reader.hint()?;
+        }
+        if flags & 2 != 0 {
+            start.announcement = Some(reader.announcement()?);
+        }
+        Some(start)
+    }
+}
+
+/// Longest payload of a loss.
+pub(super) const LOSS_BYTES_MAX: usize = 5 + 5 + 3 + 3 + 1 + 2;
+
+impl Loss {
+    pub(super) fn encode(&self, out: &mut [u8; LOSS_BYTES_MAX]) -> usize {
+        let mut writer = Writer::new(out);
+        writer.number(self.page);
+        writer.number(self.order);
+        writer.number(u32::from(self.first));
+        writer.number(u32::from(self.count));
+        if let Some(hint) = self.hint {
+            writer.byte(1);
+            writer.hint(hint);
+        } else {
+            writer.byte(0);
+        }
+        writer.len
+    }
+
+    pub(super) fn decode(payload: &[u8]) -> Option<Self> {
+        let mut reader = Reader(payload);
+        let (page, order) = (reader.number()?, reader.number()?);
+        let (first, count) = (reader.number()?, reader.number()?);
+        let hint = if reader.byte()? == 1 { Some(reader.hint()?) } else { None };
+        Some(Loss {
+            page,
+            order,
+            first: u16::try_from(first).ok()?,
+            count: u16::try_from(count).ok()?,
+            hint,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut announcement = Announcement {
+            epoch: 70_000,
+            virgin_first: 3,
+            virgin_count: 125,
+            ..Default::default()
+        };
+        assert!(announcement.name(Doomed { page: 300, order: u32::MAX, erases: 99_999 }, 100));
+        assert!(!announcement.name(Doomed { page: 301, order: 1, erases: 1 }, 10));
+        let start = Start {
+            stream: 1,
+            order: 12_345_678,
+            erases: 7,
+            gap: 2,
+            previous_count: 400,
+            previous_hint: 0xBEEF,
+            announcement: Some(announcement),
+        };
+        let mut bytes = [0; 64];
+        let len = start.encode(&mut bytes).unwrap();
+        assert_eq!(Start::decode(&bytes[..len]), Some(start));
+        for cut in 0..len {
+            assert_eq!(Start::decode(&bytes[..cut]), None);
+        }
+        assert_eq!(start.encode(&mut bytes[..len - 1]), None);
+        let loss = Loss { page: 9, order: 77, first: 3, count: 2, hint: Some(0x1234) };
+        let mut bytes = [0; LOSS_BYTES_MAX];
+        let len = loss.encode(&mut bytes);
+        assert_eq!(Loss::decode(&bytes[..len]), Some(loss));
+    }
+}

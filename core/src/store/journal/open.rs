@@ -1,0 +1,530 @@
+//! Making a chip into a box, and opening one: a single pass over all pages, without writing.
+
+use super::notes::{Announcement, Start};
+use super::state::{
+    DOOMED, DoubtAt, EMPTY, EVACUATE, FOLLOWED, FRESH, HOLED, PageState, SHORT, STRUCK, Stream,
+    USED, VIRGIN,
+};
+use super::walk::{Doubt, Step, Walk};
+use super::{
+    Address, Config, Entry, FormatError, Journal, Loss, OpenError, PAGES_MIN, Standing, Tally,
+    Tenant, errors::Trouble,
+};
+use crate::store::cells::Cells;
+use crate::store::page::{
+    ANNOUNCE, CALLER_KIND_MAX, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, Frame, HeaderFound, LOST,
+    PAGE_HEADER_BYTES, PageHeader, START, entry_bytes,
+};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// What opening found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Entries of the caller that are right, superseded ones included.
+    pub entries: u32,
+    /// Entries and page headers in which one flipped bit was corrected. They are written anew by `tend`.
+    pub corrected: u32,
+    /// Entries that have been there and cannot be read; each has been told to the tenant.
+    pub missing: u32,
+    /// Pages of which nothing can be read though they have not been announced; each has been told to the tenant.
+    pub pages_struck: u32,
+    /// Write points behind whose last entry there is something unreadable: a program call cut by a power failure and
+    /// never acknowledged, or damage to what was written last before it.
+    pub torn_tails: u32,
+    /// Losses of earlier that are still written down.
+    pub losses: u32,
+}
+
+/// The newest page of a write point.
+#[derive(Clone, Copy)]
+struct Head {
+    page: u32,
+    order: u32,
+    count: u16,
+    hint: u16,
+    doubt: Option<Doubt>,
+    torn: bool,
+}
+
+/// What the pass over the pages has found so far.
+#[derive(Default)]
+struct Survey {
+    salt: Option<u64>,
+    /// Pages before this were met when the salt was not known yet.
+    salt_from: u32,
+    version: Option<u8>,
+    announcement: Option<Announcement>,
+    heads: [Option<Head>; 2],
+    /// Whether there is anything that formatting for the first time would not have left.
+    foreign: bool,
+    report: OpenReport,
+}
+
+impl Survey {
+    fn learn(&mut self, announcement: Option<Announcement>) {
+        if let Some(new) = announcement
+            && self.announcement.as_ref().is_none_or(|known| new.epoch >= known.epoch)
+        {
+            self.announcement = Some(new);
+        }
+    }
+}
+
+/// Bytes at the start of the first page that formatting may have written when it was cut.
+const FORMAT_BYTES: usize = 128;
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    fn with_memory(flash: F, mut pages: P, buffer: B, salt: u64) -> Result<Self, (u32, u32)> {
+        const { Self::FITS };
+        let page_count = (flash.capacity() / Self::PAGE) as u32;
+        let enough = pages.grow(page_count as usize) && pages.cells().len() >= page_count as usize;
+        if !enough || buffer.cells().len() < Self::PAGE {
+            return Err((page_count, Self::PAGE as u32));
+        }
+        pages.cells_mut().fill(PageState::NEW);
+        Ok(Journal {
+            flash,
+            pages,
+            buffer,
+            salt,
+            page_count,
+            next_order: 1,
+            epoch: 0,
+            streams: [Stream::default(); 2],
+            prepared: None,
+            victim: None,
+            free: 0,
+            ready: 0,
+            live: 0,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Makes the chip into a new, empty box. Whatever was on it is gone. `pages` has to hold, or grow to, one state a page,
+    /// `buffer` one page.
+    ///
+    /// If power fails before this returns, there is no box yet; formatting can be tried again.
+    pub async fn format(
+        flash: F,
+        config: Config,
+        pages: P,
+        buffer: B,
+    ) -> Result<Self, FormatError<F::Error>> {
+        let mut journal = Self::with_memory(flash, pages, buffer, config.salt)
+            .map_err(|(pages, buffer_bytes)| FormatError::Memory { pages, buffer_bytes })?;
+        if journal.page_count < PAGES_MIN {
+            return Err(FormatError::TooSmall { pages: journal.page_count, pages_min: PAGES_MIN });
+        }
+        // The first page last: what would make the chip look like a box is gone before the new box begins there.
+        for page in (0..journal.page_count).rev() {
+            journal.change(page, |state| state.set_role(VIRGIN));
+            journal.load(page).await.map_err(FormatError::Flash)?;
+            if journal.buffer.cells()[..Self::PAGE].iter().any(|byte| *byte != 0xFF) {
+                let base = Self::base(page);
+                journal
+                    .flash
+                    .erase(base, base + Self::PAGE as u32)
+                    .await
+                    .map_err(FormatError::Flash)?;
+                journal.change(page, |state| state.set_erases(1));
+            }
+        }
+        journal.recount();
+        journal.announce().await.map_err(|trouble| match trouble {
+            Trouble::Flash(error) => FormatError::Flash(error),
+            Trouble::NoRoom | Trouble::Worn => FormatError::Worn,
+        })?;
+        journal.checkpoint(FRESH).await.map_err(|_| FormatError::Worn)?;
+        Ok(journal)
+    }
+
+    /// Opens the box on the chip: reads each page once, tells the tenant of each entry and then of each loss. Writes nothing.
+    pub async fn open<T: Tenant + ?Sized>(
+        flash: F,
+        pages: P,
+        buffer: B,
+        tenant: &mut T,
+    ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
+        let mut journal = Self::with_memory(flash, pages, buffer, 0)
+            .map_err(|(pages, buffer_bytes)| OpenError::Memory { pages, buffer_bytes })?;
+        let mut survey = Survey::default();
+        for page in 0..journal.page_count {
+            journal.load(page).await.map_err(OpenError::Flash)?;
+            journal.survey_page(page, tenant, &mut survey);
+        }
+        if survey.salt.is_none() {
+            return Err(match survey.version {
+                Some(version) => OpenError::Version(version),
+                None if survey.foreign => OpenError::Foreign,
+                None => OpenError::Blank,
+            });
+        }
+        // Pages with a struck header before the first whole one: now their start entries can be verified.
+        for page in 0..survey.salt_from {
+            if journal.state(page).order == 0 {
+                journal.load(page).await.map_err(OpenError::Flash)?;
+                journal.survey_page(page, tenant, &mut survey);
+            }
+        }
+        journal.assign_roles(&mut survey);
+        journal.check_tails();
+        journal.report_damage(tenant, &mut survey).await.map_err(OpenError::Flash)?;
+        journal.take_up(&survey);
+        journal.recount();
+        let report = &survey.report;
+        journal.tally.corrected = u64::from(report.corrected);
+        journal.tally.holes = u64::from(report.missing);
+        journal.tally.torn = u64::from(report.torn_tails);
+        Ok((journal, survey.report))
+    }
+
+    /// Takes in the page in the buffer.
+    fn survey_page<T: Tenant + ?Sized>(&mut self, page: u32, tenant: &mut T, survey: &mut Survey) {
+        let Some(header) = self.identify(page, survey) else { return };
+        self.change(page, |state| {
+            state.order = header.order;
+            state.set_erases(header.erases);
+            state.gap = 0;
+        });
+        self.next_order = self.next_order.max(header.order.saturating_add(1));
+        let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, 0);
+        let mut stream = None;
+        let torn = loop {
+            let met = match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { torn } => break torn,
+                Step::Hole { .. } => {
+                    self.change(page, |state| state.mark(HOLED));
+                    continue;
+                }
+                Step::Entry(met) => met,
+            };
+            let payload = &self.buffer.cells()[met.payload()];
+            match met.header.kind() {
+                START => {
+                    if let Some(start) = Start::decode(payload)
+                        && start.order == header.order
+                    {
+                        stream = Some(usize::from(start.stream & 1));
+                        survey.learn(start.announcement);
+                        self.change(page, |state| {
+                            state.gap = u16::try_from(start.gap).unwrap_or(u16::MAX);
+                            state.vouched = u16::try_from(start.previous_count).unwrap_or(u16::MAX);
+                        });
+                    }
+                }
+                ANNOUNCE => survey.learn(Announcement::decode(payload)),
+                LOST => {
+                    if let Some(loss) = Loss::decode(payload)
+                        && !tenant.is_healed(&loss)
+                    {
+                        tenant.lost(&loss);
+                        survey.report.losses += 1;
+                        let bytes = entry_bytes(payload.len(), Self::WORD);
+                        self.credit(page, bytes);
+                    }
+                }
+                kind if kind <= CALLER_KIND_MAX => {
+                    survey.report.entries += 1;
+                    self.found(tenant, page, met.at, kind, met.payload());
+                }
+                _ => {}
+            }
+        };
+        let count = walk.count();
+        survey.report.corrected += u32::from(walk.corrected);
+        self.change(page, |state| {
+            state.count = count;
+            if walk.corrected > 0 {
+                state.mark(EVACUATE);
+            }
+        });
+        if let Some(stream) = stream
+            && survey.heads[stream].is_none_or(|head| header.order > head.order)
+        {
+            let head =
+                Head { page, order: header.order, count, hint: walk.hint, doubt: walk.doubt, torn };
+            survey.heads[stream] = Some(head);
+        }
+    }
+
+    /// The header of the page in the buffer, taken from its start entry if need be; `None` when it has neither.
+    fn identify(&mut self, page: u32, survey: &mut Survey) -> Option<PageHeader> {
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        let mut bytes = [0; PAGE_HEADER_BYTES];
+        bytes.copy_from_slice(&buffer[..PAGE_HEADER_BYTES]);
+        match PageHeader::decode(&bytes) {
+            HeaderFound::Valid(header, corrected)
+                if survey.salt.is_none_or(|salt| salt == header.salt) =>
+            {
+                if survey.salt.is_none() {
+                    survey.salt = Some(header.salt);
+                    survey.salt_from = page;
+                    self.salt = header.salt;
+                }
+                if corrected {
+                    survey.report.corrected += 1;
+                    self.change(page, |state| state.mark(EVACUATE));
+                }
+                return Some(header);
+            }
+            HeaderFound::Version(version) => survey.version = Some(version),
+            _ => {}
+        }
+        let rest = if page == 0 { FORMAT_BYTES } else { 0 };
+        let blank = buffer.iter().all(|byte| *byte == 0xFF);
+        let zeros = buffer.iter().take_while(|byte| **byte == 0).count();
+        let unfinished = page == 0 && buffer[zeros..].iter().all(|byte| *byte == 0xFF);
+        survey.foreign |= !unfinished && buffer[rest..].iter().any(|byte| *byte != 0xFF);
+        if blank {
+            // Only a mark for `assign_roles`: an order of 0 with a gap.
+            self.change(page, |state| state.gap = 1);
+            return None;
+        }
+        let frame = Frame { salt: survey.salt?, order: 0, base: Self::base(page) };
+        let header = frame
+            .verified(buffer, FIRST_ENTRY_AT, Self::PAGE)
+            .or_else(|| frame.mend(buffer, FIRST_ENTRY_AT, Self::PAGE).map(|(header, _)| header))
+            .filter(|header| header.kind() == START)?;
+        let payload =
+            buffer.get(FIRST_ENTRY_AT + ENTRY_HEADER_BYTES..)?.get(..usize::from(header.len))?;
+        let start = Start::decode(payload)?;
+        survey.report.corrected += 1;
+        self.change(page, |state| state.mark(EVACUATE));
+        Some(PageHeader { order: start.order, erases: start.erases, salt: frame.salt })
+    }
+
+    /// Tells the tenant of an entry in the buffer and counts what that makes live.
+    fn found<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        page: u32,
+        at: usize,
+        kind: u8,
+        range: core::ops::Range<usize>,
+    ) {
+        let order = self.state(page).order;
+        let bytes = entry_bytes(range.len(), Self::WORD);
+        let here = Self::address(page, at);
+        let payload = &self.buffer.cells()[range];
+        let entry = Entry { at: here, kind, payload, page_order: order };
+        match tenant.found(&entry) {
+            Standing::Dead => {}
+            Standing::Live => self.credit(page, bytes),
+            Standing::Replaces(old, len) => {
+                self.retire(old, len);
+                self.credit(page, bytes);
+            }
+            Standing::Equals(old) => {
+                let rank =
+                    |journal: &Self, at: Address| (journal.state(journal.page_of(at)).order, at);
+                if rank(self, here) > rank(self, old) {
+                    tenant.moved(&Entry { at: old, ..entry }, here);
+                    self.debit(self.page_of(old), bytes);
+                    self.credit(page, bytes);
+                }
+            }
+        }
+    }
+
+    /// Decides what each page is, by the announcement and what was read.
+    fn assign_roles(&mut self, survey: &mut Survey) {
+        let announcement = survey.announcement.unwrap_or_default();
+        self.epoch = announcement.epoch;
+        let mut ready = 0;
+        for page in 0..self.page_count {
+            let state = self.state(page);
+            let unused = state.order == 0 || state.count == 0;
+            let blank = state.order == 0 && state.gap == 1;
+            let role = if state.live > 0 {
+                // Whatever is announced: its tenant still counts on it.
+                USED
+            } else if let Some(doomed) = announcement.doomed(page)
+                && (unused || state.order <= doomed.order)
+            {
+                self.change(page, |state| {
+                    state.set_erases(state.erases().max(doomed.erases));
+                    state.order = state.order.max(doomed.order);
+                });
+                DOOMED
+            } else if announcement.is_virgin(page) && unused {
+                VIRGIN
+            } else if blank && survey.announcement.is_none() {
+                EMPTY
+            } else if state.order == 0 {
+                STRUCK
+            } else {
+                USED
+            };
+            ready += u32::from(matches!(role, DOOMED | VIRGIN));
+            self.change(page, |state| {
+                state.set_role(role);
+                if blank {
+                    state.gap = 0;
+                }
+                if role != USED {
+                    state.unmark(HOLED | EVACUATE);
+                    (state.gap, state.vouched) = (0, 0);
+                }
+            });
+        }
+        // With nothing announced any more, an empty page has to be erased without an announcement (`pick`): one unreadable page is
+        // explained by that.
+        let struck =
+            |journal: &Self| journal.states().iter().filter(|state| state.role() == STRUCK).count();
+        if ready == 0 && struck(self) == 1 {
+            for state in self.pages.cells_mut() {
+                if state.role() == STRUCK {
+                    state.set_role(EMPTY);
+                }
+            }
+        }
+    }
+
+    /// Compares what each page held with what the next page of its stream says of it.
+    fn check_tails(&mut self) {
+        for page in 0..self.page_count {
+            let state = self.state(page);
+            if state.role() != USED || state.gap == 0 || state.gap == u16::MAX {
+                continue;
+            }
+            let order = state.order.wrapping_sub(u32::from(state.gap));
+            let is_it = |state: &PageState| state.order == order && state.role() == USED;
+            // Pages are mostly taken one after the other: look at the neighbour first.
+            let before = page.checked_sub(1).filter(|before| is_it(&self.state(*before)));
+            let before = before.or_else(|| {
+                (0u32..).zip(self.states()).find(|(_, state)| is_it(state)).map(|(page, _)| page)
+            });
+            let Some(before) = before else { continue };
+            self.change(before, |previous| {
+                previous.mark(FOLLOWED);
+                if previous.count < state.vouched {
+                    previous.count = state.vouched;
+                    previous.mark(SHORT);
+                }
+            });
+        }
+        for page in 0..self.page_count {
+            self.change(page, |state| {
+                state.vouched = if state.has(FOLLOWED) { state.count } else { 0 };
+                state.unmark(FOLLOWED);
+            });
+        }
+    }
+
+    /// Tells the tenant of what is missing. Reads again only the pages where something is.
+    async fn report_damage<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        survey: &mut Survey,
+    ) -> Result<(), F::Error> {
+        for page in 0..self.page_count {
+            let state = self.state(page);
+            if state.role() == STRUCK {
+                survey.report.pages_struck += 1;
+                let loss = Loss { page, order: state.order, first: 0, count: u16::MAX, hint: None };
+                tenant.lost(&loss);
+                continue;
+            }
+            if state.role() != USED {
+                continue;
+            }
+            if state.has(HOLED) || state.has(SHORT) || state.count == 0 {
+                self.report_page(page, tenant, survey).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn report_page<T: Tenant + ?Sized>(
+        &mut self,
+        page: u32,
+        tenant: &mut T,
+        survey: &mut Survey,
+    ) -> Result<(), F::Error> {
+        let state = self.state(page);
+        let tail_hint = if state.has(SHORT) { self.tail_hint(page).await? } else { None };
+        self.load(page).await?;
+        if state.count == 0 {
+            let loss = Loss { page, order: state.order, first: 0, count: u16::MAX, hint: None };
+            tenant.lost(&loss);
+            survey.report.pages_struck += 1;
+            self.change(page, |state| state.set_role(STRUCK));
+            return Ok(());
+        }
+        let frame = self.frame(page);
+        // What did not count before, because nothing vouched for the group it is in.
+        let mut plain = Walk::new(frame, Self::WORD, Self::PAGE, 0);
+        while !matches!(plain.next(&mut self.buffer.cells_mut()[..Self::PAGE]), Step::End { .. }) {}
+        let known = plain.count();
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, state.vouched);
+        loop {
+            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { .. } => break,
+                Step::Entry(met) => {
+                    if met.number >= known && met.header.kind() <= CALLER_KIND_MAX {
+                        survey.report.entries += 1;
+                        self.found(tenant, page, met.at, met.header.kind(), met.payload());
+                    }
+                }
+                Step::Hole { first, count, hint } => {
+                    survey.report.missing += u32::from(count);
+                    let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
+                    if first == 0 && count == 1 {
+                        // The start entry: nothing of the tenant's.
+                        continue;
+                    }
+                    tenant.lost(&Loss { page, order: frame.order, first, count, hint });
+                }
+            }
+        }
+        self.change(page, |state| {
+            state.mark(HOLED | EVACUATE);
+            state.unmark(SHORT);
+        });
+        Ok(())
+    }
+
+    /// What the last entry of the page was about, by the start entry of the next page of its stream. Uses the buffer.
+    pub(super) async fn tail_hint(&mut self, page: u32) -> Result<Option<u16>, F::Error> {
+        let order = self.state(page).order;
+        let follows = |state: &PageState| {
+            state.role() == USED
+                && !matches!(state.gap, 0 | u16::MAX)
+                && state.order.wrapping_sub(u32::from(state.gap)) == order
+        };
+        let Some(next) =
+            (0u32..).zip(self.states()).find(|(_, state)| follows(state)).map(|(page, _)| page)
+        else {
+            return Ok(None);
+        };
+        self.load(next).await?;
+        let frame = self.frame(next);
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        let header = frame
+            .verified(buffer, FIRST_ENTRY_AT, Self::PAGE)
+            .or_else(|| frame.mend(buffer, FIRST_ENTRY_AT, Self::PAGE).map(|(header, _)| header));
+        let Some(header) = header.filter(|header| header.kind() == START) else { return Ok(None) };
+        let payload = FIRST_ENTRY_AT + ENTRY_HEADER_BYTES;
+        Ok(Start::decode(&buffer[payload..payload + usize::from(header.len)])
+            .map(|start| start.previous_hint))
+    }
+
+    /// Notes where each stream ended. Nothing more goes into those pages: a program call may have been cut there without leaving a
+    /// trace, and no word is programmed twice.
+    fn take_up(&mut self, survey: &Survey) {
+        let mut torn_tails = 0;
+        for (stream, head) in self.streams.iter_mut().zip(&survey.heads) {
+            let Some(head) = head else { continue };
+            stream.previous_order = head.order;
+            torn_tails += u32::from(head.torn);
+            match head.doubt {
+                None => (stream.previous_count, stream.previous_hint) = (head.count, head.hint),
+                Some(doubt) => {
+                    (stream.previous_count, stream.previous_hint) = (doubt.number, doubt.hint);
+                    stream.doubt = Some(DoubtAt { page: head.page, at: doubt.at });
+                }
+            }
+        }
+        self.tally.torn = u64::from(torn_tails);
+    }
+}

@@ -1,0 +1,175 @@
+//! Which pages are free, which of them is taken next, and saying so before they are erased.
+
+use super::errors::Trouble;
+use super::notes::{Announcement, Doomed};
+use super::state::{DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, VIRGIN};
+use super::{Journal, PageState};
+use crate::store::cells::Cells;
+use crate::store::page::PageHeader;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Pages that are tried before preparing one is given up.
+const TRIES: usize = 4;
+/// When fewer announced pages than this are left, the next start entry announces anew.
+const READY_MIN: u32 = 2;
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Counts the free pages anew, after a page has changed its role.
+    pub(super) fn recount(&mut self) {
+        let (mut free, mut ready) = (0, 0);
+        for state in self.states() {
+            free += u32::from(state.is_free());
+            ready += u32::from(state.is_ready());
+        }
+        (self.free, self.ready) = (free, ready);
+    }
+
+    /// A page that has just been erased and given its header.
+    pub(super) async fn ready_page(&mut self, stream: usize) -> Result<u32, Trouble<F::Error>> {
+        let mut trouble = None;
+        for _ in 0..TRIES {
+            if let Some(page) = self.prepared.take()
+                && self.state(page).is_free()
+            {
+                return Ok(page);
+            }
+            let Some(page) = self.pick(stream) else { break };
+            match self.prepare(page).await {
+                Ok(true) => return Ok(page),
+                Ok(false) => trouble = Some(Trouble::Worn),
+                Err(error) => trouble = Some(Trouble::Flash(error)),
+            }
+            self.tally.failures += 1;
+            self.change(page, |state| state.mark(FAILED));
+            self.recount();
+        }
+        Err(trouble.unwrap_or(Trouble::NoRoom))
+    }
+
+    /// Prepares a page ahead of need; false when there is none to prepare.
+    pub(super) async fn prepare_ahead(&mut self) -> Result<bool, Trouble<F::Error>> {
+        if self.prepared.is_some() || self.ready == 0 {
+            return Ok(false);
+        }
+        let page = self.ready_page(super::state::FRESH).await?;
+        self.prepared = Some(page);
+        Ok(true)
+    }
+
+    /// The free page to take: the least worn for new entries; the most worn for moved ones, which tend to stay.
+    fn pick(&mut self, stream: usize) -> Option<u32> {
+        let best = |of: &dyn Fn(&PageState) -> bool| {
+            let candidates = (0u32..).zip(self.states()).filter(|(_, state)| of(state));
+            if stream == MOVED {
+                // max_by_key takes the last of equals: compare so that the first wins.
+                candidates
+                    .min_by_key(|(page, state)| (u32::MAX - state.erases(), *page))
+                    .map(|(page, _)| page)
+            } else {
+                candidates.min_by_key(|(page, state)| (state.erases(), *page)).map(|(page, _)| page)
+            }
+        };
+        if let Some(page) = best(&PageState::is_ready) {
+            return Some(page);
+        }
+        // Nothing is announced, and there may be no room to do so: an empty page is taken all the same. If the power fails
+        // during its erase, opening knows this case by the absence of any other free page.
+        let page = best(&|state| state.is_free())?;
+        self.tally.unannounced += 1;
+        Some(page)
+    }
+
+    /// Erases a page and gives it its header; false when it does not hold.
+    async fn prepare(&mut self, page: u32) -> Result<bool, F::Error> {
+        let base = Self::base(page);
+        let erases = self.state(page).erases() + 1;
+        self.change(page, |state| state.set_erases(erases));
+        self.tally.erases += 1;
+        self.flash.erase(base, base + Self::PAGE as u32).await?;
+        if !self.is_blank(page).await? {
+            return Ok(false);
+        }
+        let order = self.next_order;
+        self.next_order += 1;
+        self.change(page, |state| {
+            (state.order, state.live, state.vouched, state.gap) = (order, 0, 0, 0);
+            state.unmark(HOLED | EVACUATE);
+        });
+        let header = PageHeader { order, erases, salt: self.salt }.encode();
+        self.program_small(page, 0, &header).await
+    }
+
+    /// The announcement that belongs into the start entry of `taken`, if one is due.
+    pub(super) fn due_announcement(
+        &self,
+        taken: Option<u32>,
+        bytes: usize,
+    ) -> Option<Announcement> {
+        let left = self
+            .ready
+            .saturating_sub(u32::from(taken.is_some_and(|page| self.state(page).is_ready())));
+        let has_new = self.free > self.ready;
+        (left < READY_MIN && has_new).then(|| self.full_announcement(taken, bytes)).flatten()
+    }
+
+    /// All pages that may be erased: those announced before, then those emptied since, the least worn first. `taken` is not
+    /// among them.
+    pub(super) fn full_announcement(
+        &self,
+        taken: Option<u32>,
+        bytes: usize,
+    ) -> Option<Announcement> {
+        let states = self.states();
+        let virgin = (0u32..)
+            .zip(states)
+            .find(|(page, state)| state.role() == VIRGIN && Some(*page) != taken);
+        let virgin_first = virgin.map_or(self.page_count, |(page, _)| page);
+        let mut announcement = Announcement {
+            epoch: self.epoch + 1,
+            virgin_first,
+            virgin_count: self.page_count - virgin_first,
+            ..Announcement::default()
+        };
+        let doomed = |page: u32| {
+            let state = self.state(page);
+            Doomed { page, order: state.order, erases: state.erases() }
+        };
+        for (page, state) in (0u32..).zip(states) {
+            if state.role() == DOOMED
+                && Some(page) != taken
+                && !announcement.name(doomed(page), bytes)
+            {
+                return None;
+            }
+        }
+        let mut last = None;
+        loop {
+            let next = (0u32..)
+                .zip(states)
+                .filter(|(page, state)| {
+                    state.role() == EMPTY && !state.has(FAILED) && Some(*page) != taken
+                })
+                .map(|(page, state)| (state.erases(), page))
+                .filter(|next| last.is_none_or(|last| *next > last))
+                .min();
+            let Some(next) = next else { break };
+            if !announcement.name(doomed(next.1), bytes) {
+                break;
+            }
+            last = Some(next);
+        }
+        Some(announcement)
+    }
+
+    /// The announcement has been written and verified.
+    pub(super) fn announced(&mut self, announcement: &Announcement) {
+        self.epoch = self.epoch.max(announcement.epoch);
+        for doomed in announcement.doomed.iter().take(announcement.doomed_count) {
+            self.change(doomed.page, |state| {
+                if state.role() == EMPTY {
+                    state.set_role(DOOMED);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! One verified program call: a block of entries goes to a write point, into a fresh page when the open one has no room.
+
+use super::errors::Trouble;
+use super::notes::{Announcement, Start};
+use super::state::{EVACUATE, FAILED, Stream, USED};
+use super::{Journal, PageState};
+use crate::store::cells::Cells;
+use crate::store::page::{
+    ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, CHECKPOINT_GAP_BYTES, CONTINUES, ENTRY_HEADER_BYTES,
+    EntryHeader, FIRST_ENTRY_AT, LOST, MORE, START, entry_bytes,
+};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Pages that are tried before a program call is given up.
+const TRIES: usize = 4;
+const CHUNK: usize = 128;
+
+/// What sealing a block found in it.
+struct Sealed {
+    entries: u16,
+    live_bytes: usize,
+    last_hint: u16,
+}
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Whether a block of this many bytes fits the open page of a write point.
+    pub(super) fn fits(&self, stream: usize, bytes: usize) -> bool {
+        self.room(stream) >= bytes
+    }
+
+    /// Bytes left in the open page of a write point.
+    pub(super) fn room(&self, stream: usize) -> usize {
+        let stream = &self.streams[stream];
+        if stream.page.is_none() || stream.count >= u16::MAX - 255 {
+            return 0;
+        }
+        (Self::PAGE - Self::CHECKPOINT_ROOM).saturating_sub(stream.at)
+    }
+
+    /// Lays an entry into the buffer at the end of a block of `len` bytes; returns the new length, or `None` when it does not
+    /// fit a fresh page.
+    pub(super) fn lay(
+        &mut self,
+        len: usize,
+        kind: u8,
+        hint: u16,
+        parts: &[&[u8]],
+    ) -> Option<usize> {
+        let payload: usize = parts.iter().map(|part| part.len()).sum();
+        let end = len.checked_add(entry_bytes(payload, Self::WORD))?;
+        if end > Self::BLOCK_MAX {
+            return None;
+        }
+        let to = self.buffer.cells_mut().get_mut(Self::START_ROOM + len..Self::START_ROOM + end)?;
+        to.fill(0xFF);
+        let header = EntryHeader { len: payload as u16, tag: kind, seq: 0, hint, crc: 0 };
+        to[..ENTRY_HEADER_BYTES].copy_from_slice(&header.encode());
+        let mut at = ENTRY_HEADER_BYTES;
+        for part in parts {
+            to[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        Some(end)
+    }
+
+    /// Programs the block of `len` bytes that has been laid into the buffer, as one group, and verifies it. Returns where its
+    /// first entry is. The entries' headers carry their own hints; afterwards they are as in flash.
+    pub(super) async fn commit(
+        &mut self,
+        stream: usize,
+        len: usize,
+    ) -> Result<(u32, usize), Trouble<F::Error>> {
+        let mut trouble = Trouble::Worn;
+        for _ in 0..TRIES {
+            let mut writing;
+            let mut announced = None;
+            let mut start_bytes = 0;
+            if self.fits(stream, len) {
+                writing = self.streams[stream];
+            } else {
+                self.close(stream);
+                let page = self.ready_page(stream).await?;
+                let (start, bytes) = self.lay_start(stream, page);
+                announced = start.announcement;
+                start_bytes = bytes;
+                writing = Stream { page: Some(page), at: FIRST_ENTRY_AT, ..Stream::default() };
+            }
+            let Some(page) = writing.page else { continue };
+            // Until the call has been verified the page counts as left: if this future is dropped, or the call fails, nothing
+            // more goes to it, so no word is ever programmed twice.
+            self.close(stream);
+            let sealed = self.seal_block(page, &writing, start_bytes, len);
+            let from = writing.at;
+            let range = Self::START_ROOM - start_bytes..Self::START_ROOM + len;
+            match self.program(page, from, range).await {
+                Ok(true) => {}
+                problem => {
+                    if let Err(error) = problem {
+                        trouble = Trouble::Flash(error);
+                    }
+                    self.tally.failures += 1;
+                    self.change(page, |state| state.mark(FAILED | EVACUATE));
+                    self.recount();
+                    self.unseal_block(len, sealed.last_hint);
+                    continue;
+                }
+            }
+            let entries = sealed.entries + u16::from(start_bytes > 0);
+            writing.at = from + start_bytes + len;
+            writing.count += entries;
+            writing.hint = sealed.last_hint;
+            writing.vouched = false;
+            if start_bytes > 0 {
+                self.enter(stream, page, announced);
+            }
+            self.streams[stream] = Stream { doubt: self.streams[stream].doubt, ..writing };
+            self.credit(page, sealed.live_bytes);
+            return Ok((page, from + start_bytes));
+        }
+        Err(trouble)
+    }
+
+    /// Leaves the open page of a write point.
+    pub(super) fn close(&mut self, stream: usize) {
+        let open = self.streams[stream];
+        if let Some(page) = open.page {
+            let order = self.state(page).order;
+            self.change(page, |state| state.vouched = open.count);
+            self.streams[stream] = Stream {
+                previous_order: order,
+                previous_count: open.count,
+                previous_hint: open.hint,
+                doubt: open.doubt,
+                ..Stream::default()
+            };
+        }
+    }
+
+    /// Lays the start entry of a page into the buffer, right before the block; returns it and its length there.
+    fn lay_start(&mut self, stream: usize, page: u32) -> (Start, usize) {
+        let state = self.state(page);
+        let previous = self.streams[stream];
+        let mut start = Start {
+            stream: stream as u8,
+            order: state.order,
+            erases: state.erases(),
+            gap: if previous.previous_order == 0 {
+                0
+            } else {
+                state.order.wrapping_sub(previous.previous_order)
+            },
+            previous_count: u32::from(previous.previous_count),
+            previous_hint: previous.previous_hint,
+            announcement: None,
+        };
+        let mut payload = [0; 256];
+        let room = (Self::START_ROOM - ENTRY_HEADER_BYTES - Self::WORD).min(payload.len());
+        let bare = start.encode(&mut payload[..room]).unwrap_or(0);
+        start.announcement = self.due_announcement(Some(page), room - bare);
+        let len = match start.encode(&mut payload[..room]) {
+            Some(len) => len,
+            None => {
+                // Cannot be: the announcement was made to fit the room that was left.
+                start.announcement = None;
+                bare
+            }
+        };
+        let bytes = entry_bytes(len, Self::WORD);
+        if let Some(to) =
+            self.buffer.cells_mut().get_mut(Self::START_ROOM - bytes..Self::START_ROOM)
+        {
+            to.fill(0xFF);
+            to[ENTRY_HEADER_BYTES..ENTRY_HEADER_BYTES + len].copy_from_slice(&payload[..len]);
+            let header = EntryHeader { len: len as u16, tag: START, seq: 0, hint: 0, crc: 0 };
+            to[..ENTRY_HEADER_BYTES].copy_from_slice(&header.encode());
+        }
+        (start, bytes)
+    }
+
+    /// A page has its first entries: it is in use.
+    fn enter(&mut self, stream: usize, page: u32, announced: Option<Announcement>) {
+        let previous = self.streams[stream].previous_order;
+        self.change(page, |state| {
+            state.set_role(USED);
+            let gap = if previous == 0 { 0 } else { state.order.wrapping_sub(previous) };
+            state.gap = u16::try_from(gap).unwrap_or(u16::MAX);
+        });
+        if let Some(announcement) = announced {
+            self.announced(&announcement);
+        }
+        self.recount();
+    }
+
+    /// Gives the entries of the block in the buffer their final headers for where they go.
+    fn seal_block(
+        &mut self,
+        page: u32,
+        writing: &Stream,
+        start_bytes: usize,
+        len: usize,
+    ) -> Sealed {
+        let frame = self.frame(page);
+        let buffer = self.buffer.cells_mut();
+        let mut sealed = Sealed { entries: 0, live_bytes: 0, last_hint: writing.hint };
+        let (mut number, mut at) = (writing.count, writing.at);
+        let mut from = Self::START_ROOM - start_bytes;
+        let end = Self::START_ROOM + len;
+        while let Some(header) = EntryHeader::decode(buffer, from, end) {
+            let payload = usize::from(header.len);
+            let next = from + entry_bytes(payload, Self::WORD);
+            let mut tag = header.kind();
+            if from > Self::START_ROOM - start_bytes {
+                tag |= CONTINUES;
+            }
+            if next < end {
+                tag |= MORE;
+            }
+            let entry = &mut buffer[from..from + ENTRY_HEADER_BYTES + payload];
+            frame.seal(at, entry, tag, number as u8, sealed.last_hint);
+            sealed.last_hint = header.hint;
+            if header.kind() != START {
+                sealed.entries += 1;
+            }
+            if header.kind() <= CALLER_KIND_MAX || header.kind() == LOST {
+                sealed.live_bytes += next - from;
+            }
+            number += 1;
+            at += next - from;
+            from = next;
+        }
+        sealed
+    }
+
+    /// Undoes the sealing, so that the block can be sealed for another page: each entry's own hint is in the one after it.
+    fn unseal_block(&mut self, len: usize, last_hint: u16) {
+        let buffer = self.buffer.cells_mut();
+        let mut from = Self::START_ROOM;
+        let end = Self::START_ROOM + len;
+        while let Some(header) = EntryHeader::decode(buffer, from, end) {
+            let next = from + entry_bytes(usize::from(header.len), Self::WORD);
+            let hint = EntryHeader::decode(buffer, next, end).map_or(last_hint, |next| next.hint);
+            buffer[from + 4..from + 6].copy_from_slice(&hint.to_le_bytes());
+            from = next;
+        }
+    }
+
+    /// Programs a part of the buffer and reads it back; false when the flash says it is done but it is not.
+    async fn program(
+        &mut self,
+        page: u32,
+        at: usize,
+        range: core::ops::Range<usize>,
+    ) -> Result<bool, F::Error> {
+        let offset = Self::base(page) + at as u32;
+        let Some(bytes) = self.buffer.cells().get(range) else { return Ok(false) };
+        self.tally.programs += 1;
+        self.tally.programmed_bytes += bytes.len() as u64;
+        self.flash.write(offset, bytes).await?;
+        Self::holds(&mut self.flash, offset, bytes).await
+    }
+
+    /// Programs a few bytes and reads them back.
+    pub(super) async fn program_small(
+        &mut self,
+        page: u32,
+        at: usize,
+        bytes: &[u8],
+    ) -> Result<bool, F::Error> {
+        let offset = Self::base(page) + at as u32;
+        self.tally.programs += 1;
+        self.tally.programmed_bytes += bytes.len() as u64;
+        self.flash.write(offset, bytes).await?;
+        Self::holds(&mut self.flash, offset, bytes).await
+    }
+
+    async fn holds(flash: &mut F, offset: u32, bytes: &[u8]) -> Result<bool, F::Error> {
+        let mut chunk = [0; CHUNK];
+        let mut at = offset;
+        for expected in bytes.chunks(CHUNK) {
+            let found = &mut chunk[..expected.len()];
+            flash.read(at, found).await?;
+            if found != expected {
+                return Ok(false);
+            }
+            at += expected.len() as u32;
+        }
+        Ok(true)
+    }
+
+    /// Whether all of a page reads as erased.
+    pub(super) async fn is_blank(&mut self, page: u32) -> Result<bool, F::Error> {
+        let mut chunk = [0; CHUNK];
+        for at in (0..Self::PAGE).step_by(CHUNK) {
+            let found = &mut chunk[..CHUNK.min(Self::PAGE - at)];
+            self.flash.read(Self::base(page) + at as u32, found).await?;
+            if found.iter().any(|byte| *byte != 0xFF) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Vouches for the last entry of a write point, if nothing does yet.
+    pub(super) async fn checkpoint(&mut self, stream: usize) -> Result<(), Trouble<F::Error>> {
+        let mut writing = self.streams[stream];
+        let Some(page) = writing.page else { return Ok(()) };
+        if writing.vouched {
+            return Ok(());
+        }
+        let at = writing.at + CHECKPOINT_GAP_BYTES;
+        let mut bytes = [0xFF; ENTRY_HEADER_BYTES + 6];
+        let len = entry_bytes(0, Self::WORD);
+        let frame = self.frame(page);
+        let seq = (writing.count as u8).wrapping_sub(1);
+        frame.seal(at, &mut bytes[..ENTRY_HEADER_BYTES], CHECKPOINT, seq, writing.hint);
+        self.close(stream);
+        match self.program_small(page, at, &bytes[..len]).await {
+            Ok(true) => {
+                writing.at = at + len;
+                writing.vouched = true;
+                self.streams[stream] = writing;
+                Ok(())
+            }
+            problem => {
+                self.tally.failures += 1;
+                self.change(page, |state| state.mark(FAILED | EVACUATE));
+                problem.map_err(Trouble::Flash).map(|_| ())
+            }
+        }
+    }
+
+    /// Writes the announcement by itself.
+    pub(super) async fn announce(&mut self) -> Result<(), Trouble<F::Error>> {
+        let mut payload = [0; 256];
+        let room = (Self::START_ROOM - ENTRY_HEADER_BYTES - Self::WORD).min(payload.len());
+        let Some(announcement) = self.full_announcement(None, room) else { return Ok(()) };
+        let Some(len) = announcement.encode(&mut payload) else { return Ok(()) };
+        let Some(block) = self.lay(0, ANNOUNCE, 0, &[&payload[..len]]) else { return Ok(()) };
+        let stream = usize::from(
+            !self.fits(super::state::FRESH, block) && self.fits(super::state::MOVED, block),
+        );
+        self.commit(stream, block).await?;
+        self.announced(&announcement);
+        self.recount();
+        Ok(())
+    }
+}

@@ -1,0 +1,429 @@
+//! Making pages free: the entries of a victim that are live move to the second write point, a bounded number at a time.
+
+use super::append::next_in_block;
+use super::errors::Trouble;
+use super::notes::LOSS_BYTES_MAX;
+use super::state::{DoubtAt, EMPTY, EVACUATE, FAILED, MOVED, PageState, STRUCK, USED};
+use super::walk::{Step, Walk};
+use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
+use crate::store::cells::Cells;
+use crate::store::page::{CALLER_KIND_MAX, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, LOST, entry_bytes};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Most entries moved in one step.
+const MOVES_MAX: usize = 64;
+/// How often an entry in doubt has to read right to be believed when it cannot be written anew.
+const DOUBT_READS: u32 = 4;
+/// Idle work goes on until this many pages are free beside the reserve.
+const IDLE_PAGES: u32 = 4;
+/// Erase counts may differ by this many, plus a thirty-second of the highest, before a page that nobody writes to is moved.
+const WEAR_SPREAD: u32 = 8;
+
+/// The page that is being emptied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Victim {
+    page: u32,
+    /// Entries before this offset have been dealt with.
+    from: usize,
+    /// Losses of it that have been written down.
+    losses: u16,
+}
+
+/// Live entries collected at the start of the buffer.
+struct Gathered {
+    len: usize,
+    entries: usize,
+    /// Where each was, in the old page.
+    old: [u16; MOVES_MAX],
+    /// Where to go on.
+    from: usize,
+    done: bool,
+    /// Holes that are not healed.
+    holes: u16,
+    corrected: bool,
+    met_from: bool,
+}
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Idle work: reclaiming ahead, moving entries away from where a bit has flipped, preparing the next page. Does at most
+    /// `budget` steps, of at most one erase each, and returns whether nothing is left to do.
+    pub async fn tend<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        budget: u32,
+    ) -> Result<bool, TendError<F::Error>> {
+        for _ in 0..budget {
+            if !self.tend_step(tenant).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn tend_step<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+    ) -> Result<bool, Trouble<F::Error>> {
+        let must_evacuate = (0u32..).zip(self.states()).any(|(page, state)| {
+            matches!(state.role(), USED)
+                && state.has(EVACUATE)
+                && !state.has(FAILED)
+                && !self.is_open(page)
+        });
+        if self.victim.is_some() || must_evacuate || self.free < RESERVE_PAGES + IDLE_PAGES {
+            match self.reclaim_step(tenant, false).await {
+                Ok(true) => return Ok(true),
+                Ok(false) | Err(Trouble::NoRoom) => {}
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        // Not before something has been written: a box that is only switched on and off does not wear.
+        if self.streams.iter().any(|stream| stream.page.is_some()) {
+            return self.prepare_ahead().await;
+        }
+        Ok(false)
+    }
+
+    /// Moves what was written last before the power went, and may only look as if it were there, to where it certainly is.
+    pub(super) async fn settle_doubt<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        stream: usize,
+    ) -> Result<(), Trouble<F::Error>> {
+        while let Some(doubt) = self.streams[stream].doubt {
+            if self.free < RESERVE_PAGES {
+                // Writing it anew takes a page each time the power fails, and pages are short: reading it again and again
+                // has to do.
+                let mut reads = 0;
+                while reads < DOUBT_READS && self.reads_right(doubt).await? {
+                    reads += 1;
+                }
+                if reads == DOUBT_READS {
+                    self.streams[stream].doubt = None;
+                    break;
+                }
+            }
+            self.load(doubt.page).await.map_err(Trouble::Flash)?;
+            let gathered = self.gather(tenant, doubt.page, doubt.at, 0, Self::BLOCK_MAX, 0);
+            if !gathered.met_from {
+                // It was there at open and is not any more. It was never acknowledged, but its tenant counts on it.
+                let state = self.state(doubt.page);
+                let loss = Loss {
+                    page: doubt.page,
+                    order: state.order,
+                    first: state.vouched,
+                    count: u16::MAX,
+                    hint: None,
+                };
+                tenant.lost(&loss);
+            }
+            if gathered.len > 0 {
+                self.move_gathered(tenant, doubt.page, stream, &gathered).await?;
+            }
+            self.streams[stream].doubt = match gathered.done {
+                true => None,
+                false => Some(DoubtAt { at: gathered.from, ..doubt }),
+            };
+        }
+        Ok(())
+    }
+
+    async fn reads_right(&mut self, doubt: DoubtAt) -> Result<bool, Trouble<F::Error>> {
+        self.load(doubt.page).await.map_err(Trouble::Flash)?;
+        let mut walk =
+            Walk::new(self.frame(doubt.page), Self::WORD, Self::PAGE, self.vouched(doubt.page));
+        loop {
+            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::Entry(met) if met.at == doubt.at => return Ok(walk.corrected == 0),
+                Step::End { .. } => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
+    /// One step towards another free page; false when there is nothing to gain. At most one erase.
+    pub(super) async fn reclaim_step<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        urgent: bool,
+    ) -> Result<bool, Trouble<F::Error>> {
+        // Nothing may be given up for a newer entry that is in doubt itself.
+        for stream in 0..self.streams.len() {
+            if self.streams[stream].doubt.is_some() {
+                self.settle_doubt(tenant, stream).await?;
+                return Ok(true);
+            }
+        }
+        let Some(mut victim) = self.victim.or_else(|| self.choose(urgent)) else {
+            return Ok(false);
+        };
+        let page = victim.page;
+        self.load(page).await.map_err(Trouble::Flash)?;
+        let may_turn = self.free >= 2;
+        let fresh = if may_turn { Self::BLOCK_MAX } else { 0 };
+        let last_resort = if self.free == 1 { Self::BLOCK_MAX } else { 0 };
+        let gathered = self.gather(tenant, page, victim.from, self.room(MOVED), fresh, last_resort);
+        if gathered.corrected {
+            self.change(page, |state| state.mark(EVACUATE));
+        }
+        if gathered.len == 0 && !gathered.done {
+            // What was begun may have become too much; another may still do.
+            let begun = self.victim.take().is_some();
+            return if begun { Ok(true) } else { Err(Trouble::NoRoom) };
+        }
+        if gathered.len > 0 {
+            self.move_gathered(tenant, page, MOVED, &gathered).await?;
+        }
+        victim.from = gathered.from;
+        self.victim = Some(victim);
+        if !gathered.done {
+            return Ok(true);
+        }
+        if gathered.holes > victim.losses {
+            if let Some(loss) = self.loss_in(tenant, page, victim.losses).await? {
+                self.remember(tenant, &loss).await?;
+            }
+            victim.losses += 1;
+            self.victim = Some(victim);
+            return Ok(true);
+        }
+        self.victim = None;
+        // What its tenant no longer asks for counts as live no longer, whatever was counted.
+        self.debit(page, usize::MAX);
+        self.change(page, |state| state.set_role(EMPTY));
+        self.recount();
+        if self.ready <= 1
+            && self.streams.iter().any(|stream| stream.page.is_some())
+            && self.can_announce()
+        {
+            self.announce().await?;
+        }
+        Ok(true)
+    }
+
+    fn can_announce(&self) -> bool {
+        (0..self.streams.len()).any(|stream| self.fits(stream, Self::START_ROOM.min(96)))
+    }
+
+    /// The page to empty next: one that needs it; the least worn one when wear has become uneven; else by cost and benefit.
+    fn choose(&self, urgent: bool) -> Option<Victim> {
+        let usable = Self::usable() as u64;
+        let states = self.states();
+        let most_worn = states.iter().map(PageState::erases).max().unwrap_or(0);
+        let spread = WEAR_SPREAD + most_worn / 32;
+        let mut best: Option<(u64, u32)> = None;
+        for (page, state) in (0u32..).zip(states) {
+            if !matches!(state.role(), USED | STRUCK) || self.is_open(page) {
+                continue;
+            }
+            let live = u64::from(state.live).min(usable);
+            let age = u64::from(self.next_order.wrapping_sub(state.order)).min(0xFF_FFFF);
+            let score = if urgent {
+                if live + 16 > usable {
+                    continue;
+                }
+                (usable - live) << 24 | age
+            } else if state.has(EVACUATE) && !state.has(FAILED) {
+                u64::MAX
+            } else if most_worn - state.erases() > spread {
+                u64::MAX - 1 - u64::from(state.erases())
+            } else if live == 0 {
+                (1 << 62) - u64::from(state.erases())
+            } else if live + usable / 16 > usable {
+                continue;
+            } else {
+                // Benefit: room gained, times how long it is likely to last. Cost: reading the page, writing what is live.
+                (age << 24) * (usable - live) / (usable + live)
+            };
+            if best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, page));
+            }
+        }
+        best.map(|(_, page)| Victim { page, from: 0, losses: 0 })
+    }
+
+    /// Collects the live entries of the page in the buffer, from offset `from` on, as a block: as many as fit what the open
+    /// page has `room` for; when that is not even one, as fit a `fresh` page; and if `last_resort` is not zero, all or none.
+    fn gather<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &T,
+        page: u32,
+        from: usize,
+        room: usize,
+        fresh: usize,
+        last_resort: usize,
+    ) -> Gathered {
+        let frame = self.frame(page);
+        let vouched = self.vouched(page);
+        let buffer = self.buffer.cells_mut();
+        let buffer = &mut buffer[..Self::PAGE];
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, vouched);
+        let mut gathered = Gathered {
+            len: 0,
+            entries: 0,
+            old: [0; MOVES_MAX],
+            from,
+            done: false,
+            holes: 0,
+            corrected: false,
+            met_from: false,
+        };
+        let mut limit = room;
+        // Where the header of the entry gathered last is, and its number: the next one tells what it is about.
+        let mut last: Option<(usize, u16)> = None;
+        if self.pages.cells().get(page as usize).is_some_and(|state| state.role() == STRUCK) {
+            gathered.done = true;
+            let loss = Loss { page, order: frame.order, first: 0, count: u16::MAX, hint: None };
+            gathered.holes = u16::from(!tenant.is_healed(&loss));
+            return gathered;
+        }
+        loop {
+            let met = match walk.next(buffer) {
+                Step::End { .. } => {
+                    gathered.done = true;
+                    gathered.from = Self::PAGE;
+                    break;
+                }
+                Step::Hole { first, count, hint } => {
+                    let hint = hint.filter(|hint| *hint != 0);
+                    let own = first == 0 && count == 1;
+                    let loss = Loss { page, order: frame.order, first, count, hint };
+                    gathered.holes += u16::from(!own && !tenant.is_healed(&loss));
+                    continue;
+                }
+                Step::Entry(met) => met,
+            };
+            if let Some((at, number)) = last.take()
+                && met.number == number + 1
+                && met.header.hint != 0
+            {
+                buffer[at + 4..at + 6].copy_from_slice(&met.header.hint.to_le_bytes());
+            }
+            if met.at < from {
+                continue;
+            }
+            gathered.met_from |= met.at == from;
+            let payload = &buffer[met.payload()];
+            let kind = met.header.kind();
+            let entry =
+                Entry { at: Self::address(page, met.at), kind, payload, page_order: frame.order };
+            let hint = match kind {
+                LOST => match Loss::decode(payload) {
+                    Some(loss) if !tenant.is_healed(&loss) => loss.hint.unwrap_or(0),
+                    _ => continue,
+                },
+                kind if kind <= CALLER_KIND_MAX && tenant.is_live(&entry) => tenant.hint(&entry),
+                _ => continue,
+            };
+            let bytes = entry_bytes(usize::from(met.header.len), Self::WORD);
+            if gathered.len == 0 && bytes > limit {
+                limit = fresh.max(last_resort);
+            }
+            if gathered.len + bytes > limit || gathered.entries == MOVES_MAX {
+                gathered.from = met.at;
+                if limit == last_resort && fresh < last_resort {
+                    (gathered.len, gathered.entries) = (0, 0);
+                }
+                break;
+            }
+            let to = FIRST_ENTRY_AT + gathered.len;
+            buffer.copy_within(met.at..met.at + bytes, to);
+            buffer[to + 2] = kind;
+            buffer[to + 4..to + 6].copy_from_slice(&hint.to_le_bytes());
+            gathered.old[gathered.entries] = met.at as u16;
+            gathered.len += bytes;
+            gathered.entries += 1;
+            last = Some((to, met.number));
+        }
+        gathered.corrected = walk.corrected > 0;
+        buffer.copy_within(FIRST_ENTRY_AT..FIRST_ENTRY_AT + gathered.len, Self::START_ROOM);
+        gathered
+    }
+
+    /// Commits the gathered block and tells the tenant.
+    async fn move_gathered<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        page: u32,
+        stream: usize,
+        gathered: &Gathered,
+    ) -> Result<(), Trouble<F::Error>> {
+        let order = self.state(page).order;
+        let (new_page, mut at) = self.commit(stream, gathered.len).await?;
+        let mut from = Self::START_ROOM;
+        let end = Self::START_ROOM + gathered.len;
+        for old in gathered.old.iter().take(gathered.entries) {
+            let Some((header, next)) = next_in_block(self.buffer.cells(), from, end, Self::WORD)
+            else {
+                break;
+            };
+            self.debit(page, next - from);
+            if header.kind() <= CALLER_KIND_MAX {
+                let payload =
+                    &self.buffer.cells()[from + ENTRY_HEADER_BYTES..][..usize::from(header.len)];
+                let old = Self::address(page, usize::from(*old));
+                let entry = Entry { at: old, kind: header.kind(), payload, page_order: order };
+                let to: Address = Self::address(new_page, at);
+                tenant.moved(&entry, to);
+            }
+            at += next - from;
+            from = next;
+        }
+        Ok(())
+    }
+
+    /// The `index`-th hole of the page that is not healed.
+    async fn loss_in<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &T,
+        page: u32,
+        index: u16,
+    ) -> Result<Option<Loss>, Trouble<F::Error>> {
+        let frame = self.frame(page);
+        if self.state(page).role() == STRUCK {
+            return Ok(Some(Loss {
+                page,
+                order: frame.order,
+                first: 0,
+                count: u16::MAX,
+                hint: None,
+            }));
+        }
+        let tail_hint = self.tail_hint(page).await.map_err(Trouble::Flash)?;
+        self.load(page).await.map_err(Trouble::Flash)?;
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
+        let mut seen = 0;
+        loop {
+            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { .. } => return Ok(None),
+                Step::Entry(_) => {}
+                Step::Hole { first, count, hint } => {
+                    let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
+                    let loss = Loss { page, order: frame.order, first, count, hint };
+                    if (first == 0 && count == 1) || tenant.is_healed(&loss) {
+                        continue;
+                    }
+                    if seen == index {
+                        return Ok(Some(loss));
+                    }
+                    seen += 1;
+                }
+            }
+        }
+    }
+
+    /// Writes a loss down, before the page that shows it is erased.
+    async fn remember<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        loss: &Loss,
+    ) -> Result<(), Trouble<F::Error>> {
+        let mut payload = [0; LOSS_BYTES_MAX];
+        let len = loss.encode(&mut payload);
+        tenant.lost(loss);
+        if let Some(block) = self.lay(0, LOST, loss.hint.unwrap_or(0), &[&payload[..len]]) {
+            self.commit(MOVED, block).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Reading everything again: for verification, and for those who want superseded entries too.
+
+use super::state::{EVACUATE, HOLED, PageState, STRUCK, USED};
+use super::walk::{Step, Walk};
+use super::{Entry, Journal, Loss, ReadError, Tenant};
+use crate::store::cells::Cells;
+use crate::store::page::{CALLER_KIND_MAX, HeaderFound, PAGE_HEADER_BYTES, PageHeader};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// What reading everything found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanReport {
+    /// Pages read.
+    pub pages: u32,
+    /// Entries of the caller that are right, superseded ones included.
+    pub entries: u32,
+    /// Entries and page headers in which one flipped bit was corrected. They are written anew by `tend`.
+    pub corrected: u32,
+    /// Entries that have been there and cannot be read; each has been told to the tenant.
+    pub missing: u32,
+    /// Page headers that cannot be read.
+    pub headers_struck: u32,
+    /// Pages of which nothing can be read.
+    pub pages_struck: u32,
+}
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Reads every page again, tells the tenant of what is missing and the visitor of each entry that is right, superseded
+    /// ones included, in the order of the pages. Writes nothing.
+    pub async fn scan<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        mut visitor: impl FnMut(&Entry<'_>),
+    ) -> Result<ScanReport, ReadError<F::Error>> {
+        let mut report = ScanReport::default();
+        for page in 0..self.page_count {
+            let state = self.state(page);
+            if state.role() == STRUCK {
+                report.pages_struck += 1;
+                tenant.lost(&Loss {
+                    page,
+                    order: state.order,
+                    first: 0,
+                    count: u16::MAX,
+                    hint: None,
+                });
+            }
+            if state.role() != USED {
+                continue;
+            }
+            report.pages += 1;
+            self.load(page).await.map_err(ReadError::Flash)?;
+            let holes = self.scan_page(page, &mut report, &mut visitor);
+            if holes {
+                self.scan_losses(page, tenant, &mut report).await.map_err(ReadError::Flash)?;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Goes through the page in the buffer; whether something is missing in it.
+    fn scan_page(
+        &mut self,
+        page: u32,
+        report: &mut ScanReport,
+        visitor: &mut impl FnMut(&Entry<'_>),
+    ) -> bool {
+        let frame = self.frame(page);
+        let vouched = self.vouched(page);
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        let mut bytes = [0; PAGE_HEADER_BYTES];
+        bytes.copy_from_slice(&buffer[..PAGE_HEADER_BYTES]);
+        let mut mended = false;
+        match PageHeader::decode(&bytes) {
+            HeaderFound::Valid(_, corrected) => {
+                report.corrected += u32::from(corrected);
+                mended |= corrected;
+            }
+            _ => {
+                report.headers_struck += 1;
+                mended = true;
+            }
+        }
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, vouched);
+        let mut holes = false;
+        loop {
+            match walk.next(buffer) {
+                Step::End { .. } => break,
+                Step::Hole { .. } => holes = true,
+                Step::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
+                    report.entries += 1;
+                    let payload = &buffer[met.payload()];
+                    let at = Self::address(page, met.at);
+                    visitor(&Entry {
+                        at,
+                        kind: met.header.kind(),
+                        payload,
+                        page_order: frame.order,
+                    });
+                }
+                Step::Entry(_) => {}
+            }
+        }
+        report.corrected += u32::from(walk.corrected);
+        mended |= walk.corrected > 0;
+        self.change(page, |state| {
+            if mended {
+                state.mark(EVACUATE);
+            }
+            if holes {
+                state.mark(HOLED | EVACUATE);
+            }
+        });
+        holes
+    }
+
+    async fn scan_losses<T: Tenant + ?Sized>(
+        &mut self,
+        page: u32,
+        tenant: &mut T,
+        report: &mut ScanReport,
+    ) -> Result<(), F::Error> {
+        let open_hint =
+            self.streams.iter().find(|stream| stream.page == Some(page)).map(|stream| stream.hint);
+        let tail_hint = match open_hint {
+            Some(hint) => Some(hint),
+            None => self.tail_hint(page).await?,
+        };
+        self.load(page).await?;
+        let frame = self.frame(page);
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
+        loop {
+            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { .. } => return Ok(()),
+                Step::Entry(_) => {}
+                Step::Hole { first, count, hint } => {
+                    report.missing += u32::from(count);
+                    let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
+                    if first == 0 && count == 1 {
+                        continue;
+                    }
+                    tenant.lost(&Loss { page, order: frame.order, first, count, hint });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the journal keeps in RAM of each page and of its two write points.
+
+/// Nothing live, never used, announced as part of the virgin range.
+pub(super) const VIRGIN: u8 = 1;
+/// Nothing live, announced by number: may be erased.
+pub(super) const DOOMED: u8 = 2;
+/// Nothing live, looked through, to be announced.
+pub(super) const EMPTY: u8 = 3;
+/// Holds entries.
+pub(super) const USED: u8 = 0;
+/// Neither announced nor readable: damage.
+pub(super) const STRUCK: u8 = 4;
+const ROLE_BITS: u8 = 0x07;
+
+/// Entries are missing and that is not explained.
+pub(super) const HOLED: u8 = 0x08;
+/// The page has failed, or one of its entries had to be mended: its entries are to be moved, soon.
+pub(super) const EVACUATE: u8 = 0x10;
+/// The page failed in this run and is not taken again.
+pub(super) const FAILED: u8 = 0x20;
+/// Only while opening: a later page of the stream tells how many entries this one had.
+pub(super) const FOLLOWED: u8 = 0x40;
+/// Only while opening: it had more than were found.
+pub(super) const SHORT: u8 = 0x80;
+
+/// What is kept in RAM of a page: 16 bytes. Only the journal looks inside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageState {
+    /// Number of the preparation; 0: never prepared or unreadable.
+    pub(super) order: u32,
+    /// Erases in the low 24 bits, role and marks above.
+    wear: u32,
+    /// Bytes of live entries.
+    pub(super) live: u16,
+    /// While opening: entries found. Unused later.
+    pub(super) count: u16,
+    /// Entries known to have been committed, 0 when unknown. (While opening: those of the page before in the stream.)
+    pub(super) vouched: u16,
+    /// Order minus that of the page before in the stream; 0 none, `u16::MAX` too far to say.
+    pub(super) gap: u16,
+}
+
+const _: () = assert!(size_of::<PageState>() == 16);
+
+impl PageState {
+    /// Of a page nothing is known of yet.
+    pub const NEW: Self = PageState { order: 0, wear: 0, live: 0, count: 0, vouched: 0, gap: 0 };
+
+    pub(super) fn erases(&self) -> u32 {
+        self.wear & 0x00FF_FFFF
+    }
+
+    pub(super) fn set_erases(&mut self, erases: u32) {
+        self.wear = self.wear & 0xFF00_0000 | erases.min(0x00FF_FFFF);
+    }
+
+    pub(super) fn role(&self) -> u8 {
+        (self.wear >> 24) as u8 & ROLE_BITS
+    }
+
+    pub(super) fn set_role(&mut self, role: u8) {
+        self.wear = self.wear & !(u32::from(ROLE_BITS) << 24) | u32::from(role) << 24;
+    }
+
+    pub(super) fn has(&self, mark: u8) -> bool {
+        self.wear & u32::from(mark) << 24 != 0
+    }
+
+    pub(super) fn mark(&mut self, mark: u8) {
+        self.wear |= u32::from(mark) << 24;
+    }
+
+    pub(super) fn unmark(&mut self, mark: u8) {
+        self.wear &= !(u32::from(mark) << 24);
+    }
+
+    /// Announced and fit to be taken.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.role(), VIRGIN | DOOMED) && !self.has(FAILED)
+    }
+
+    /// Nothing live, announced or to be announced, and fit to be taken.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.role(), VIRGIN | DOOMED | EMPTY) && !self.has(FAILED)
+    }
+}
+
+/// A program call at the end of a page of the last run that may have been cut without looking so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DoubtAt {
+    pub page: u32,
+    /// Where its first entry starts.
+    pub at: usize,
+}
+
+/// A write point.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stream {
+    /// The page entries go to.
+    pub page: Option<u32>,
+    /// Offset in it where the next goes.
+    pub at: usize,
+    /// Entries committed in it.
+    pub count: u16,
+    /// What the last of them was about.
+    pub hint: u16,
+    /// Whether the last of them is a checkpoint.
+    pub vouched: bool,
+    /// Of the page before: its order, 0 when there is none.
+    pub previous_order: u32,
+    pub previous_count: u16,
+    pub previous_hint: u16,
+    pub doubt: Option<DoubtAt>,
+}
+
+/// Where new entries go.
+pub(super) const FRESH: usize = 0;
+/// Where entries go that are moved.
+pub(super) const MOVED: usize = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wear_role_and_marks_do_not_touch_each_other() {
+        let mut state = PageState::NEW;
+        state.set_erases(0x00AB_CDEF);
+        state.mark(HOLED | FAILED);
+        state.set_role(STRUCK);
+        state.set_role(EMPTY);
+        state.unmark(FAILED);
+        assert_eq!((state.erases(), state.role()), (0x00AB_CDEF, EMPTY));
+        assert!(state.has(HOLED) && !state.has(FAILED) && state.is_free() && !state.is_ready());
+    }
+}

@@ -1,0 +1,257 @@
+//! Reading one page's bytes: which entries count, where entries are missing, where the written part ends. Pure.
+
+use crate::store::page::{
+    CHECKPOINT, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame, START, entry_bytes,
+};
+
+/// An entry that counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Met {
+    /// Offset in the page.
+    pub at: usize,
+    pub header: EntryHeader,
+    /// Number within the page, not reduced.
+    pub number: u16,
+}
+
+impl Met {
+    pub fn payload(&self) -> core::ops::Range<usize> {
+        let start = self.at + ENTRY_HEADER_BYTES;
+        start..start + usize::from(self.header.len)
+    }
+}
+
+/// What comes next in a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    Entry(Met),
+    /// Entries `first` to `first + count - 1` have been there and cannot be read. `hint`: what the last of them was about, when
+    /// an entry behind it says so.
+    Hole {
+        first: u16,
+        count: u16,
+        hint: Option<u16>,
+    },
+    /// Nothing more that counts; whether there is something that does not.
+    End {
+        torn: bool,
+    },
+}
+
+/// The last program call of a page that nothing behind it vouches for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    pub at: usize,
+    /// Number of its first entry.
+    pub number: u16,
+    /// What the entry before it was about.
+    pub hint: u16,
+}
+
+/// A walk over one page. The page is passed to each step, so that the caller may use what lies behind the walk.
+pub(super) struct Walk {
+    frame: Frame,
+    word: usize,
+    end: usize,
+    at: usize,
+    next: u16,
+    /// Entries with lower numbers are known to have been committed.
+    vouched: u16,
+    /// Entries that start before this are known to be right.
+    right_before: usize,
+    /// Entries that start before this belong to groups that were committed.
+    committed_before: usize,
+    /// Entries mended so far.
+    pub corrected: u16,
+    pub doubt: Option<Doubt>,
+    /// What the last entry was about, when a checkpoint says so.
+    pub hint: u16,
+}
+
+impl Walk {
+    /// `vouched`: the number of entries that the page is known to have held, 0 when nothing is known.
+    pub fn new(frame: Frame, word: usize, page_bytes: usize, vouched: u16) -> Self {
+        Walk {
+            frame,
+            word,
+            end: page_bytes,
+            at: FIRST_ENTRY_AT,
+            next: 0,
+            vouched,
+            right_before: 0,
+            committed_before: 0,
+            corrected: 0,
+            doubt: None,
+            hint: 0,
+        }
+    }
+
+    /// Number of entries met or known to be missing so far.
+    pub fn count(&self) -> u16 {
+        self.next
+    }
+
+    /// The next thing in the page. One flipped bit of an entry is mended in `page` itself.
+    pub fn next(&mut self, page: &mut [u8]) -> Step {
+        let Some((at, header, missing)) = self.find(page) else {
+            if self.next < self.vouched {
+                let (first, count) = (self.next, self.vouched - self.next);
+                self.next = self.vouched;
+                self.doubt = None;
+                return Step::Hole { first, count, hint: None };
+            }
+            let torn = page
+                .get(self.at..self.end)
+                .is_some_and(|rest| rest.iter().any(|byte| *byte != 0xFF));
+            return Step::End { torn };
+        };
+        if missing > 0 {
+            let first = self.next;
+            self.next += missing;
+            self.at = at;
+            self.right_before = self.right_before.max(at + 1);
+            return Step::Hole { first, count: missing, hint: Some(header.hint) };
+        }
+        self.at = at + entry_bytes(usize::from(header.len), self.word);
+        let number = self.next;
+        if header.kind() == CHECKPOINT {
+            self.doubt = None;
+            self.hint = header.hint;
+        } else {
+            self.next += 1;
+            if !header.continues() {
+                self.doubt = Some(Doubt { at, number, hint: header.hint });
+            }
+        }
+        Step::Entry(Met { at, header, number })
+    }
+
+    /// The next entry that counts: where, its header, and how many are missing before it.
+    fn find(&mut self, page: &mut [u8]) -> Option<(usize, EntryHeader, u16)> {
+        if self.at + ENTRY_HEADER_BYTES > self.end {
+            return None;
+        }
+        if self.at < self.right_before {
+            // Verified when its group was looked at, or behind a hole that has been reported.
+            let header = EntryHeader::decode(page, self.at, self.end)?;
+            return self
+                .is_committed(page, self.at, &header, self.next)
+                .then_some((self.at, header, 0));
+        }
+        let (at, header, missing) = match self.right_or_mended(page, self.at, self.next) {
+            Some(header) => (self.at, header, 0),
+            None => {
+                if page.get(self.at..self.end)?.iter().all(|byte| *byte == 0xFF) {
+                    return None;
+                }
+                self.search(page, self.at + self.word, false)?
+            }
+        };
+        self.is_committed(page, at, &header, self.next + missing).then_some((at, header, missing))
+    }
+
+    /// Whether the group of the entry was committed: all of it is there, or something was written after it.
+    fn is_committed(
+        &mut self,
+        page: &mut [u8],
+        at: usize,
+        header: &EntryHeader,
+        number: u16,
+    ) -> bool {
+        let lone = !header.has_more() && !header.continues();
+        if lone || number < self.vouched || at < self.committed_before {
+            return true;
+        }
+        let mut member = *header;
+        let mut next = at + entry_bytes(usize::from(header.len), self.word);
+        let mut number = number + 1;
+        while !header.continues() {
+            if !member.has_more() {
+                self.right_before = self.right_before.max(next);
+                self.committed_before = next;
+                return true;
+            }
+            match self.right_or_mended(page, next, number) {
+                Some(header) if header.continues() => {
+                    next += entry_bytes(usize::from(header.len), self.word);
+                    number += u16::from(header.kind() != CHECKPOINT);
+                    member = header;
+                }
+                _ => break,
+            }
+        }
+        // A member is missing: it was committed if a later group has begun.
+        let (from, from_number) = (self.at, self.next);
+        (self.at, self.next) = (next, number);
+        let later = self.search(page, next, true);
+        (self.at, self.next) = (from, from_number);
+        if let Some((later, ..)) = later {
+            self.committed_before = later;
+        }
+        later.is_some()
+    }
+
+    /// Word by word from `from`: the next right entry whose number can follow; only the first of a group when asked so.
+    fn search(
+        &self,
+        page: &[u8],
+        from: usize,
+        first_only: bool,
+    ) -> Option<(usize, EntryHeader, u16)> {
+        let least = entry_bytes(0, self.word);
+        for at in (from..self.end).step_by(self.word) {
+            let Some(header) = EntryHeader::decode(page, at, self.end) else { continue };
+            if first_only && header.continues() {
+                continue;
+            }
+            let Some(missing) = self.missing_before(&header, self.next, at) else { continue };
+            if usize::from(missing) * least > at - self.at {
+                continue;
+            }
+            if self.frame.is_right(page, at, &header) {
+                return Some((at, header, missing));
+            }
+        }
+        None
+    }
+
+    /// How many entries are missing between the expected number and this entry's; `None` when it cannot be here at all.
+    fn missing_before(&self, header: &EntryHeader, expected: u16, at: usize) -> Option<u16> {
+        match header.kind() {
+            START => (at == FIRST_ENTRY_AT && header.seq == 0 && expected == 0).then_some(0),
+            CHECKPOINT => {
+                Some(u16::from(header.seq.wrapping_sub((expected as u8).wrapping_sub(1))))
+            }
+            _ if at == FIRST_ENTRY_AT => None,
+            _ => Some(u16::from(header.seq.wrapping_sub(expected as u8))),
+        }
+    }
+
+    /// The entry at `at` if it is right and has the expected number; with one flipped bit mended if need be.
+    fn right_or_mended(
+        &mut self,
+        page: &mut [u8],
+        at: usize,
+        expected: u16,
+    ) -> Option<EntryHeader> {
+        if let Some(header) = self.frame.verified(page, at, self.end) {
+            return (self.missing_before(&header, expected, at) == Some(0)).then_some(header);
+        }
+        let (header, bit) = self.frame.mend(page, at, self.end)?;
+        let follows = self.missing_before(&header, expected, at) == Some(0) && {
+            // What lies behind must not contradict the length and number that were mended.
+            let behind = at + entry_bytes(usize::from(header.len), self.word);
+            let number = expected + u16::from(header.kind() != CHECKPOINT);
+            match self.frame.verified(page, behind, self.end) {
+                Some(next) => self.missing_before(&next, number, behind) == Some(0),
+                None => true,
+            }
+        };
+        if !follows {
+            page[bit / 8] ^= 1 << (bit % 8);
+            return None;
+        }
+        self.corrected += 1;
+        Some(header)
+    }
+}

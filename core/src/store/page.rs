@@ -1,0 +1,267 @@
+//! The bytes of pages and entries, as FORMAT.md lays them down. Pure: no flash here.
+
+use super::seal::{Flip, Seal, find_flip};
+
+/// First bytes of every prepared page: "cbx" and the version of the format.
+pub const MAGIC: [u8; 4] = [b'c', b'b', b'x', 1];
+/// Bytes of a page header.
+pub const PAGE_HEADER_BYTES: usize = 24;
+/// Where the first entry of a page starts. The bytes between stay erased, so that one burst of 64 bits can not strike
+/// the header and the first entry together.
+pub const FIRST_ENTRY_AT: usize = 32;
+/// Bytes of an entry header.
+pub const ENTRY_HEADER_BYTES: usize = 10;
+/// The erased gap before a checkpoint: a burst of 64 bits can not strike both sides of it.
+pub const CHECKPOINT_GAP_BYTES: usize = 8;
+/// Callers' kinds are 0 up to and including this.
+pub const CALLER_KIND_MAX: u8 = 0x2F;
+
+/// More entries of the same group follow.
+pub const MORE: u8 = 0x80;
+/// The entry continues the group of the entry before.
+pub const CONTINUES: u8 = 0x40;
+const KIND_BITS: u8 = 0x3F;
+
+/// First entry of each page.
+pub const START: u8 = 0x30;
+/// The set of pages that may be erased.
+pub const ANNOUNCE: u8 = 0x31;
+/// Vouches for the entries before it.
+pub const CHECKPOINT: u8 = 0x32;
+/// An entry that was destroyed, remembered when its page is reclaimed.
+pub const LOST: u8 = 0x33;
+
+/// What a page header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageHeader {
+    /// Number of the preparation: unique and increasing in a box.
+    pub order: u32,
+    /// How often the page has been erased.
+    pub erases: u32,
+    /// The box.
+    pub salt: u64,
+}
+
+/// What the first bytes of a page turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderFound {
+    /// A header; true when one bit had to be corrected.
+    Valid(PageHeader, bool),
+    /// A header of another version of the format.
+    Version(u8),
+    /// Nothing that is one.
+    None,
+}
+
+impl PageHeader {
+    /// As bytes.
+    pub fn encode(&self) -> [u8; PAGE_HEADER_BYTES] {
+        let mut out = [0; PAGE_HEADER_BYTES];
+        out[..4].copy_from_slice(&MAGIC);
+        out[4..8].copy_from_slice(&self.order.to_le_bytes());
+        out[8..12].copy_from_slice(&self.erases.to_le_bytes());
+        out[12..20].copy_from_slice(&self.salt.to_le_bytes());
+        let crc = Seal::new().over(&out[..20]).value();
+        out[20..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    /// From bytes, with one flipped bit corrected.
+    pub fn decode(bytes: &[u8; PAGE_HEADER_BYTES]) -> HeaderFound {
+        let mut bytes = *bytes;
+        let stored = le32(&bytes, 20);
+        let computed = Seal::new().over(&bytes[..20]).value();
+        let mut corrected = false;
+        if computed != stored {
+            match find_flip(computed, stored, 20) {
+                Some(Flip::Data(bit)) => bytes[bit / 8] ^= 1 << (bit % 8),
+                Some(Flip::Checksum(_)) => {}
+                None => return HeaderFound::None,
+            }
+            corrected = true;
+        }
+        if bytes[..3] != MAGIC[..3] {
+            return HeaderFound::None;
+        }
+        if bytes[3] != MAGIC[3] {
+            return HeaderFound::Version(bytes[3]);
+        }
+        let salt = u64::from(le32(&bytes, 12)) | u64::from(le32(&bytes, 16)) << 32;
+        HeaderFound::Valid(
+            PageHeader { order: le32(&bytes, 4), erases: le32(&bytes, 8), salt },
+            corrected,
+        )
+    }
+}
+
+/// The little-endian number at `at`; zero beyond the end (callers check lengths before).
+pub(super) fn le32(bytes: &[u8], at: usize) -> u32 {
+    let mut out = [0; 4];
+    if let Some(from) = bytes.get(at..at + 4) {
+        out.copy_from_slice(from);
+    }
+    u32::from_le_bytes(out)
+}
+
+fn le16(bytes: &[u8], at: usize) -> u16 {
+    match bytes.get(at..at + 2) {
+        Some(from) => u16::from(from[0]) | u16::from(from[1]) << 8,
+        None => 0,
+    }
+}
+
+/// An entry header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryHeader {
+    /// Payload bytes.
+    pub len: u16,
+    /// Kind and the flags [`MORE`] and [`CONTINUES`].
+    pub tag: u8,
+    /// Number within the page, modulo 256.
+    pub seq: u8,
+    /// What the entry before in this page was about.
+    pub hint: u16,
+    /// Checksum as stored.
+    pub crc: u32,
+}
+
+impl EntryHeader {
+    /// Kind without the flags.
+    pub fn kind(&self) -> u8 {
+        self.tag & KIND_BITS
+    }
+
+    /// Whether more entries of the group follow.
+    pub fn has_more(&self) -> bool {
+        self.tag & MORE != 0
+    }
+
+    /// Whether this entry continues a group.
+    pub fn continues(&self) -> bool {
+        self.tag & CONTINUES != 0
+    }
+
+    /// From the bytes at `at`; `None` when they cannot be a header or the entry would not end before `end`.
+    pub fn decode(page: &[u8], at: usize, end: usize) -> Option<Self> {
+        let bytes = page.get(at..at.checked_add(ENTRY_HEADER_BYTES)?)?;
+        let header = EntryHeader {
+            len: le16(bytes, 0),
+            tag: bytes[2],
+            seq: bytes[3],
+            hint: le16(bytes, 4),
+            crc: le32(bytes, 6),
+        };
+        let fits = at + ENTRY_HEADER_BYTES + usize::from(header.len) <= end.min(page.len());
+        (fits && (header.kind() <= CALLER_KIND_MAX || (START..=LOST).contains(&header.kind())))
+            .then_some(header)
+    }
+
+    /// The six bytes that the checksum covers.
+    fn sealed_bytes(&self) -> [u8; 6] {
+        let (len, hint) = (self.len.to_le_bytes(), self.hint.to_le_bytes());
+        [len[0], len[1], self.tag, self.seq, hint[0], hint[1]]
+    }
+
+    /// As bytes.
+    pub fn encode(&self) -> [u8; ENTRY_HEADER_BYTES] {
+        let mut out = [0; ENTRY_HEADER_BYTES];
+        out[..6].copy_from_slice(&self.sealed_bytes());
+        out[6..].copy_from_slice(&self.crc.to_le_bytes());
+        out
+    }
+}
+
+/// What the checksums of a page's entries start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The box.
+    pub salt: u64,
+    /// The preparation of the page.
+    pub order: u32,
+    /// Where the page starts in flash.
+    pub base: u32,
+}
+
+impl Frame {
+    /// The checksum over what comes before the entry's own bytes.
+    fn before(&self, at: usize, kind: u8) -> Seal {
+        let mut known = [0; 16];
+        known[..8].copy_from_slice(&self.salt.to_le_bytes());
+        // A start entry can be verified without the page header: it says the order itself.
+        let order = if kind == START { 0 } else { self.order };
+        known[8..12].copy_from_slice(&order.to_le_bytes());
+        known[12..].copy_from_slice(&self.base.wrapping_add(at as u32).to_le_bytes());
+        Seal::new().over(&known)
+    }
+
+    /// The checksum of an entry at `at` in the page.
+    pub fn checksum(&self, at: usize, header: &EntryHeader, payload: &[u8]) -> u32 {
+        self.before(at, header.kind()).over(&header.sealed_bytes()).over(payload).value()
+    }
+
+    /// Writes the header of the entry whose payload is in place behind it: `bytes` are header and payload.
+    pub fn seal(&self, at: usize, bytes: &mut [u8], tag: u8, seq: u8, hint: u16) {
+        let Some((head, payload)) = bytes.split_at_mut_checked(ENTRY_HEADER_BYTES) else { return };
+        let mut header = EntryHeader { len: payload.len() as u16, tag, seq, hint, crc: 0 };
+        header.crc = self.checksum(at, &header, payload);
+        head.copy_from_slice(&header.encode());
+    }
+
+    /// The header at `at` in the page, if the entry there is right in every bit.
+    pub fn verified(&self, page: &[u8], at: usize, end: usize) -> Option<EntryHeader> {
+        let header = EntryHeader::decode(page, at, end)?;
+        self.is_right(page, at, &header).then_some(header)
+    }
+
+    /// Whether the checksum of the entry with this header is right.
+    pub fn is_right(&self, page: &[u8], at: usize, header: &EntryHeader) -> bool {
+        let start = at + ENTRY_HEADER_BYTES;
+        page.get(start..start + usize::from(header.len))
+            .is_some_and(|payload| self.checksum(at, header, payload) == header.crc)
+    }
+
+    /// Mends one flipped bit of the entry at `at` of the page and tells which bit of the page it was; `None`, and nothing
+    /// changed, when that is not enough.
+    pub fn mend(&self, page: &mut [u8], at: usize, end: usize) -> Option<(EntryHeader, usize)> {
+        // With the length as read: the flip is found by calculation. The kind decides what the checksum starts from,
+        // so where the flip made or unmade a start entry both are tried.
+        let raw = page.get(at..at + ENTRY_HEADER_BYTES)?;
+        let len = usize::from(le16(raw, 0));
+        let stored = le32(raw, 6);
+        let start = at + ENTRY_HEADER_BYTES;
+        if start + len <= end.min(page.len()) {
+            for kind in [raw[2] & KIND_BITS, if at == FIRST_ENTRY_AT { START } else { 0 }] {
+                let computed = self
+                    .before(at, kind)
+                    .over(&page[at..at + 6])
+                    .over(&page[start..start + len])
+                    .value();
+                let byte = match find_flip(computed, stored, 6 + len) {
+                    Some(Flip::Data(bit)) if bit < 48 => (at + bit / 8, bit % 8),
+                    Some(Flip::Data(bit)) => (start + bit / 8 - 6, bit % 8),
+                    Some(Flip::Checksum(bit)) => (at + 6 + bit as usize / 8, bit as usize % 8),
+                    None => continue,
+                };
+                page[byte.0] ^= 1 << byte.1;
+                if let Some(header) = self.verified(page, at, end) {
+                    return Some((header, byte.0 * 8 + byte.1));
+                }
+                page[byte.0] ^= 1 << byte.1;
+            }
+        }
+        // A flip in the length changes what the checksum covers: each of its bits is tried.
+        for bit in 0..16 {
+            page[at + bit / 8] ^= 1 << (bit % 8);
+            if let Some(header) = self.verified(page, at, end) {
+                return Some((header, at * 8 + bit));
+            }
+            page[at + bit / 8] ^= 1 << (bit % 8);
+        }
+        None
+    }
+}
+
+/// Bytes an entry takes in flash: header, payload, padding to whole words.
+pub const fn entry_bytes(payload: usize, word: usize) -> usize {
+    (ENTRY_HEADER_BYTES + payload).next_multiple_of(word)
+}

@@ -1,0 +1,120 @@
+//! The checksum under everything stored or sent: CRC-32C, and finding the one bit that flipped.
+
+use crc::{CRC_32_ISCSI, Crc};
+
+#[cfg(target_pointer_width = "64")]
+type Tables = crc::Table<16>;
+// One table of 1 KiB: on a device flash is dear and entries are short.
+#[cfg(not(target_pointer_width = "64"))]
+type Tables = crc::Table<1>;
+
+static CRC: Crc<u32, Tables> = Crc::<u32, Tables>::new(&CRC_32_ISCSI);
+
+/// The polynomial of CRC-32C, reflected.
+const POLYNOMIAL: u32 = 0x82F6_3B78;
+
+/// A CRC-32C taken over several pieces as over one.
+#[derive(Clone)]
+pub struct Seal(crc::Digest<'static, u32, Tables>);
+
+impl Seal {
+    /// Over nothing so far.
+    pub fn new() -> Self {
+        Seal(CRC.digest())
+    }
+
+    /// Takes in the next piece.
+    #[must_use]
+    pub fn over(mut self, bytes: &[u8]) -> Self {
+        self.0.update(bytes);
+        self
+    }
+
+    /// The checksum of all pieces.
+    pub fn value(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+impl Default for Seal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where a single flipped bit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flip {
+    /// In the data: bit `n % 8`, lowest first, of byte `n / 8` of the last pieces taken in.
+    Data(usize),
+    /// In the stored checksum: its bit `n`.
+    Checksum(u32),
+}
+
+/// Finds the single bit whose flipping explains the difference between the checksum of the data as read and the one as
+/// stored, if there is one. Only the last `bytes` bytes of the data are suspected: what comes before is known.
+pub fn find_flip(computed: u32, stored: u32, bytes: usize) -> Option<Flip> {
+    let difference = computed ^ stored;
+    if difference == 0 {
+        return None;
+    }
+    if difference.is_power_of_two() {
+        return Some(Flip::Checksum(difference.trailing_zeros()));
+    }
+    // The effect of one flipped bit on the checksum depends only on how many bits follow it: start at the last bit
+    // (the top one of the last byte, as the reflected CRC takes a byte lowest bit first) and go backwards.
+    let mut effect = POLYNOMIAL;
+    for index in (0..bytes).rev() {
+        for bit in (0..8).rev() {
+            if effect == difference {
+                return Some(Flip::Data(index * 8 + bit));
+            }
+            effect = (effect >> 1) ^ (POLYNOMIAL & (effect & 1).wrapping_neg());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_as_one() {
+        assert_eq!(Seal::new().over(b"123456789").value(), 0xE306_9283);
+        assert_eq!(Seal::new().over(b"1234").over(b"").over(b"56789").value(), 0xE306_9283);
+    }
+
+    #[test]
+    fn every_single_flip_is_found() {
+        let data: [u8; 37] = core::array::from_fn(|index| (index * 7) as u8);
+        let stored = Seal::new().over(b"known").over(&data).value();
+        assert_eq!(find_flip(stored, stored, data.len()), None);
+        for bit in 0..data.len() * 8 {
+            let mut struck = data;
+            struck[bit / 8] ^= 1 << (bit % 8);
+            let computed = Seal::new().over(b"known").over(&struck).value();
+            assert_eq!(find_flip(computed, stored, data.len()), Some(Flip::Data(bit)));
+        }
+        for bit in 0..32 {
+            assert_eq!(
+                find_flip(stored, stored ^ (1 << bit), data.len()),
+                Some(Flip::Checksum(bit))
+            );
+        }
+    }
+
+    #[test]
+    fn two_flips_are_never_taken_for_one() {
+        let data = [0x5Au8; 24];
+        let stored = Seal::new().over(&data).value();
+        for first in 0..data.len() * 8 {
+            for second in 0..first {
+                let mut struck = data;
+                struck[first / 8] ^= 1 << (first % 8);
+                struck[second / 8] ^= 1 << (second % 8);
+                assert_eq!(find_flip(Seal::new().over(&struck).value(), stored, data.len()), None);
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The journal against an oracle.
+
+mod model;
+mod support;
