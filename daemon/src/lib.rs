@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod image;
+pub mod jcard;
 pub mod keeper;
 pub mod rpc;
 pub mod serve;
