@@ -161,6 +161,7 @@ fn one_name_stays_in_its_files() {
     let allowed = |path: &str| {
         ["core/src/store/settings.rs", "core/src/store/diary.rs"].contains(&path)
             || path.starts_with("tests/src/bin/")
+            || path.starts_with("tests/src/bench/")
     };
     let strays = lines_where(|source, line| {
         source.is_rust() && !allowed(&source.path) && line.contains(name)

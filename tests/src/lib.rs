@@ -1,5 +1,6 @@
 //! Harness, model and worlds for the tests of the whole project.
 
+pub mod bench;
 pub mod corpus;
 pub mod fuzz;
 pub mod random;

@@ -1,0 +1,13 @@
+//! What the benchmark programs share: the chip, the work, the engines compared, tables.
+//!
+//! [`flash`] and [`crash`] run any [`engine::Engine`] over the same simulated chip; what needs a
+//! crate of its own (other engines, SQLite) is behind the feature `bench`.
+
+pub mod chip;
+pub mod crash;
+pub mod engine;
+#[cfg(feature = "bench")]
+pub mod engines;
+pub mod flash;
+pub mod table;
+pub mod work;
