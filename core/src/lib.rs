@@ -10,6 +10,7 @@
 
 pub mod contact;
 pub mod limits;
+pub mod search;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod store;

@@ -1,0 +1,162 @@
+//! Judging: whether a contact matches a query, and how well, read off its record.
+
+use super::key::{Name, SORT_NAME_BYTES, name_of};
+use super::phone::Digits;
+use super::query::{FOLDED_BYTES_MAX, Query};
+use super::text::{Scope, searched, words};
+use crate::contact::{Contact, Uid};
+
+/// How well a contact matches, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Class {
+    /// What it is sorted by begins with the query.
+    Begins = 0,
+    /// Every term begins a word of a name, nickname or organisation.
+    Named = 1,
+    /// It matches.
+    Elsewhere = 2,
+}
+
+/// The place of a contact among the answers to a query; the lowest comes first. It does not
+/// depend on the box, so a page can go on behind the last rank of the page before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    /// How well it matches.
+    pub class: Class,
+    /// Its sort name, see [`super::sort_name`].
+    pub name: [u8; SORT_NAME_BYTES],
+    /// Who it is.
+    pub uid: Uid,
+}
+
+/// Folded bytes that are searched at once; texts that are longer, in overlapping parts.
+const WINDOW_BYTES: usize = 2 * FOLDED_BYTES_MAX;
+
+struct Judge<'q> {
+    query: &'q Query,
+    /// Bit by bit: terms that were found.
+    found: u8,
+    /// Terms that begin a word of a name.
+    named: u8,
+    window: [u8; WINDOW_BYTES],
+    len: usize,
+    is_name: bool,
+}
+
+impl Judge<'_> {
+    fn text(&mut self, scope: Scope, text: &str) {
+        self.len = 0;
+        self.is_name = scope == Scope::Name;
+        words(scope, text, &mut |c| {
+            if self.len + c.len_utf8() > WINDOW_BYTES {
+                self.search();
+                // The longest term, less a byte, may have begun in this part.
+                let kept = self.len.min(FOLDED_BYTES_MAX);
+                self.window.copy_within(self.len - kept..self.len, 0);
+                self.len = kept;
+            }
+            if c.is_ascii() {
+                if let Some(slot) = self.window.get_mut(self.len) {
+                    *slot = c as u8;
+                    self.len += 1;
+                }
+            } else if let Some(slot) = self.window.get_mut(self.len..self.len + c.len_utf8()) {
+                c.encode_utf8(slot);
+                self.len += c.len_utf8();
+            }
+        });
+        self.search();
+    }
+
+    fn search(&mut self) {
+        let text = self.window.get(..self.len).unwrap_or(&[]);
+        for (bit, term) in self.query.terms().iter().enumerate().map(|(at, term)| (1 << at, term)) {
+            let known = if self.is_name { self.named } else { self.found };
+            if known & bit != 0 {
+                continue;
+            }
+            let words = self.query.bytes(term);
+            if contains(text, words) {
+                self.found |= bit;
+                if self.is_name {
+                    self.named |= bit;
+                }
+            } else if self.found & bit == 0
+                && !term.at_word_start
+                && contains(text, words.get(1..).unwrap_or(&[]))
+            {
+                self.found |= bit;
+            }
+        }
+    }
+
+    fn phone(&mut self, text: &str) {
+        let stored = Digits::of(text);
+        for (at, number) in self.query.numbers().iter().enumerate() {
+            if number.finds(&stored) {
+                for (bit, term) in self.query.terms().iter().enumerate() {
+                    if term.number == Some(at as u8) {
+                        self.found |= 1 << bit;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether `part`, which is not empty, is in `text`.
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    let Some((first, rest)) = part.split_first() else { return false };
+    text.windows(part.len()).any(|window| {
+        window.split_first().is_some_and(|(byte, after)| byte == first && after == rest)
+    })
+}
+
+impl Query {
+    /// How well a contact matches; `None` when it does not.
+    pub fn judge(&self, contact: &Contact<'_>) -> Option<Class> {
+        self.judge_named(contact).map(|(class, _)| class)
+    }
+
+    /// The place of a contact among the answers; `None` when it does not match.
+    pub fn rank(&self, contact: &Contact<'_>) -> Option<Rank> {
+        let (class, name) = self.judge_named(contact)?;
+        let name = name.unwrap_or_else(|| name_of(contact));
+        Some(Rank { class, name: name.bytes, uid: contact.uid() })
+    }
+
+    fn judge_named(&self, contact: &Contact<'_>) -> Option<(Class, Option<Name>)> {
+        if self.is_empty() {
+            return Some((Class::Begins, None));
+        }
+        let mut judge = Judge {
+            query: self,
+            found: 0,
+            named: 0,
+            window: [0; WINDOW_BYTES],
+            len: 0,
+            is_name: false,
+        };
+        searched(contact, |scope, text| match scope {
+            Scope::Phone => judge.phone(text),
+            _ => judge.text(scope, text),
+        });
+        // There are at most eight terms, a bit each.
+        let all = u8::MAX >> (u8::BITS as usize - self.terms().len());
+        if judge.found != all {
+            return None;
+        }
+        let name = name_of(contact);
+        let class = if name.get().starts_with(self.name().get()) {
+            Class::Begins
+        } else if judge.named == all {
+            Class::Named
+        } else {
+            Class::Elsewhere
+        };
+        Some((class, Some(name)))
+    }
+}
+
+const _: () = assert!(crate::limits::QUERY_TERMS_MAX <= u8::BITS as usize);

@@ -1,0 +1,199 @@
+//! Phone numbers by their digits, however they are written.
+//!
+//! A number is international when it begins with `+` or `00` (both are left out of its digits),
+//! national when it begins with a single `0`. Spaces and punctuation do not count, nor does the
+//! `(0)` of `+49 (0)171`; digits of an extension follow those of the number.
+
+/// Digits kept of one number; more than any number with its extension has.
+pub(super) const DIGITS_MAX: usize = 32;
+
+/// Fewest digits after a country code for an international query to find a number stored in
+/// national form, and the most digits of a country code.
+const LOCAL_DIGITS_MIN: usize = 3;
+const COUNTRY_DIGITS_MAX: usize = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    National,
+    International,
+}
+
+/// The digits of a number; those of a national one include its leading 0.
+#[derive(Clone, Copy)]
+pub(super) struct Digits {
+    digits: [u8; DIGITS_MAX],
+    len: u8,
+    pub(super) form: Form,
+}
+
+impl Digits {
+    /// The digits in a text. Not for `tel:` parameters other than an extension, which are left out.
+    pub(super) fn of(text: &str) -> Self {
+        let mut number = Self { digits: [0; DIGITS_MAX], len: 0, form: Form::Plain };
+        let text = match text.split_at_checked(4) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") => rest,
+            _ => text,
+        };
+        let main = text.split(";phone-context").next().unwrap_or(text);
+        let mut rest = main;
+        while let Some(c) = rest.chars().next() {
+            // In an international number only: elsewhere `(0)` is how the trunk digit is written.
+            if number.form == Form::International && rest.starts_with("(0)") {
+                rest = rest.get(3..).unwrap_or("");
+                continue;
+            }
+            rest = rest.get(c.len_utf8()..).unwrap_or("");
+            if c == '+' && number.len == 0 {
+                number.form = Form::International;
+            } else if c.is_ascii_digit() {
+                number.push(c as u8);
+            } else if !c.is_ascii() {
+                super::fold::fold_char(c, |c| match c {
+                    '+' if number.len == 0 => number.form = Form::International,
+                    c if c.is_ascii_digit() => number.push(c as u8),
+                    _ => {}
+                });
+            }
+        }
+        if number.form == Form::Plain && number.get().starts_with(b"0") {
+            number.form = Form::National;
+        }
+        number
+    }
+
+    fn push(&mut self, digit: u8) {
+        if digit == b'0' && self.form == Form::Plain && self.get() == b"0" {
+            self.form = Form::International;
+            self.len = 0;
+        } else if let Some(slot) = self.digits.get_mut(usize::from(self.len)) {
+            *slot = digit;
+            self.len += 1;
+        }
+    }
+
+    /// Every digit.
+    pub(super) fn get(&self) -> &[u8] {
+        self.digits.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    /// Without the leading 0 of a national number.
+    pub(super) fn core(&self) -> &[u8] {
+        match self.form {
+            Form::National => self.get().get(1..).unwrap_or(&[]),
+            Form::Plain | Form::International => self.get(),
+        }
+    }
+
+    /// Whether this query finds a stored number.
+    ///
+    /// Three digits and more match in any place. Fewer match where the number begins: at its first
+    /// digit, behind the 0 of a national number, and, since a 0 typed first may stand for a country
+    /// code, behind one to three digits of an international one. A whole international query also finds
+    /// a number stored in national form.
+    pub(super) fn finds(&self, stored: &Self) -> bool {
+        let (wanted, digits) = (self.core(), stored.get());
+        match wanted.len() {
+            0 => !digits.is_empty(),
+            1 | 2 => {
+                let starts = |at: usize| digits.get(at..).is_some_and(|d| d.starts_with(wanted));
+                starts(0)
+                    || (stored.form == Form::National && starts(1))
+                    || (self.form == Form::National
+                        && stored.form != Form::National
+                        && (1..=COUNTRY_DIGITS_MAX).any(starts))
+            }
+            len => {
+                digits.windows(len).any(|window| window == wanted)
+                    || (self.form == Form::International
+                        && stored.form == Form::National
+                        && (1..=COUNTRY_DIGITS_MAX).any(|country| {
+                            wanted.get(country..).is_some_and(|local| {
+                                local.len() >= LOCAL_DIGITS_MIN && stored.core().starts_with(local)
+                            })
+                        }))
+            }
+        }
+    }
+
+    /// The digits that are next to each other in every number this query finds.
+    pub(super) fn sure_run(&self) -> &[u8] {
+        let wanted = self.core();
+        match self.form {
+            Form::International if wanted.len() > COUNTRY_DIGITS_MAX => {
+                wanted.get(COUNTRY_DIGITS_MAX..).unwrap_or(&[])
+            }
+            _ => wanted,
+        }
+    }
+}
+
+/// Whether a word of a query can be part of a phone number: digits and what is written between.
+pub(super) fn is_number_like(token: &str) -> bool {
+    token.chars().all(|c| {
+        let mut fits = true;
+        super::fold::fold_char(c, |c| {
+            fits &= c.is_ascii_digit()
+                || matches!(c, '+' | '-' | '(' | ')' | '/' | '.' | '*' | '#' | ',')
+                || (!c.is_alphanumeric() && !c.is_ascii());
+        });
+        fits
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finds(query: &str, stored: &str) -> bool {
+        Digits::of(query).finds(&Digits::of(stored))
+    }
+
+    #[test]
+    fn a_number_is_its_digits() {
+        for (text, digits, form) in [
+            ("+49 (171) 555-01", "4917155501", Form::International),
+            ("0049 171 555 01", "4917155501", Form::International),
+            ("+49 (0)171 55501", "4917155501", Form::International),
+            ("0171/55501", "017155501", Form::National),
+            ("(0171) 55501", "017155501", Form::National),
+            ("555-0123", "5550123", Form::Plain),
+            ("tel:+1-555-0123;ext=42", "1555012342", Form::International),
+            ("tel:0123;phone-context=+49", "0123", Form::National),
+            ("＋４９ ١٧١", "49171", Form::International),
+            ("+", "", Form::International),
+            ("", "", Form::Plain),
+        ] {
+            let number = Digits::of(text);
+            assert_eq!(number.get(), digits.as_bytes(), "{text}");
+            assert_eq!(number.form, form, "{text}");
+        }
+    }
+
+    #[test]
+    fn however_it_was_written() {
+        let stored = "+49 (171) 555-01";
+        for query in [
+            "0171 555",
+            "0171555",
+            "+49171555",
+            "0049 171",
+            "171-555",
+            "55501",
+            "017",
+            "01",
+            "0",
+            "49",
+        ] {
+            assert!(finds(query, stored), "{query}");
+        }
+        for query in ["0172 555", "+49172", "55502", "02", "99"] {
+            assert!(!finds(query, stored), "{query}");
+        }
+        assert!(finds("+49171555", "0171 55501"));
+        assert!(finds("0049 (0)171 555", "0171/55501"));
+        assert!(!finds("+49171555", "0172 55501"));
+        assert!(!finds("49171555", "0171 55501"));
+        assert!(finds("01", "0171 55501"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Signatures: a few bits for each contact, kept bit by bit in slices, that spare most reads.
+//!
+//! A Bloom filter turned on its side. All contacts' first bits lie together, then all second
+//! bits: a query looks at the few slices its grams point to, 512 contacts at a time. The memory is
+//! the caller's and grows by blocks: block 0 with all its slices, block 1, and so on, so that contacts
+//! taken in one after the other stay in a small part of it.
+
+use super::grams::{LETTERS, Sort, grams, low_bits};
+use crate::contact::Contact;
+use heapless::Vec;
+
+/// Contacts in a block.
+pub const BLOCK_SLOTS: u32 = 512;
+const BLOCK_WORDS: usize = (BLOCK_SLOTS / u32::BITS) as usize;
+
+/// A block's contacts, a bit each.
+pub type BlockBits = [u32; BLOCK_WORDS];
+
+/// Slices that a query looks at: more would hardly thin out the candidates further.
+const QUERY_SLICES_MAX: usize = 24;
+
+/// The slices that a contact must all have set.
+#[derive(Clone, Default)]
+pub struct Probes(Vec<u16, QUERY_SLICES_MAX>);
+
+/// Below this many slices there is no room for letters of their own, nor for every gram.
+const SMALL_SLICES_MAX: u32 = 255;
+
+/// The shape of the signatures of one box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slices {
+    slices: u32,
+    probes: u32,
+}
+
+/// Where grams of one sort go.
+struct Region {
+    first: u32,
+    len: u32,
+    /// One gram in 2^this is kept, the others are left out on both sides.
+    thinning: u32,
+}
+
+impl Slices {
+    /// `slices` bits a contact, of which a gram sets `probes`. From 32 to 4,096 slices; 32 and one
+    /// probe where memory is scarce, 1,024 and four where it is not.
+    pub const fn new(slices: u32, probes: u32) -> Self {
+        assert!(slices >= 32 && slices <= 4096, "from 32 to 4,096 slices");
+        assert!(probes >= 1 && probes <= 16, "from 1 to 16 probes");
+        Self { slices, probes }
+    }
+
+    /// Words of memory for this many contacts.
+    pub const fn words(&self, slots: u32) -> usize {
+        slots.div_ceil(BLOCK_SLOTS) as usize * self.block_words()
+    }
+
+    /// Blocks that hold this many contacts.
+    pub const fn blocks(slots: u32) -> u32 {
+        slots.div_ceil(BLOCK_SLOTS)
+    }
+
+    const fn block_words(&self) -> usize {
+        self.slices as usize * BLOCK_WORDS
+    }
+
+    fn region(&self, sort: Sort) -> Option<Region> {
+        if self.slices > SMALL_SLICES_MAX {
+            let hashed = 2 * LETTERS;
+            return Some(match sort {
+                Sort::Start1 => Region { first: 0, len: LETTERS, thinning: 0 },
+                Sort::Name1 => Region { first: LETTERS, len: LETTERS, thinning: 0 },
+                _ => Region { first: hashed, len: self.slices - hashed, thinning: 0 },
+            });
+        }
+        let (names, digits) = (self.slices * 3 / 8, self.slices * 5 / 16);
+        Some(match sort {
+            Sort::Name2 | Sort::Name3 => Region { first: 0, len: names, thinning: 0 },
+            Sort::Digits => Region { first: names, len: digits, thinning: 2 },
+            Sort::Inside => {
+                let first = names + digits;
+                Region { first, len: self.slices - first, thinning: 4 }
+            }
+            Sort::Start1 | Sort::Start2 | Sort::Name1 => return None,
+        })
+    }
+
+    /// The slices that a gram sets.
+    #[inline]
+    fn each_probe(&self, gram: u32, mut visit: impl FnMut(u32)) {
+        let Some(sort) = Sort::of(gram) else { return };
+        let Some(region) = self.region(sort) else { return };
+        let low = low_bits(gram);
+        if matches!(sort, Sort::Start1 | Sort::Name1) {
+            visit(region.first + low % region.len);
+            return;
+        }
+        if low & ((1 << region.thinning) - 1) != 0 {
+            return;
+        }
+        // Double hashing (Kirsch and Mitzenmacher, 2006): two hashes make as many as are needed.
+        let mut at = (gram ^ gram >> 16).wrapping_mul(0x7FEB_352D);
+        let step = at.rotate_left(13).wrapping_mul(0x846C_A68B) | 1;
+        for _ in 0..self.probes {
+            // The upper 20 bits as a part of the region, which has at most 2^12 slices.
+            visit(region.first + (((at >> 12) * region.len) >> 20));
+            at = at.wrapping_add(step);
+        }
+    }
+
+    fn block<'m>(&self, memory: &'m [u32], block: u32) -> &'m [u32] {
+        let first = block as usize * self.block_words();
+        memory.get(first..first + self.block_words()).unwrap_or(&[])
+    }
+
+    fn block_mut<'m>(&self, memory: &'m mut [u32], slot: u32) -> &'m mut [u32] {
+        let first = (slot / BLOCK_SLOTS) as usize * self.block_words();
+        memory.get_mut(first..first + self.block_words()).unwrap_or(&mut [])
+    }
+
+    /// Adds the grams of a contact to its signature. Without effect when `memory` ends before `slot`.
+    pub fn set(&self, memory: &mut [u32], slot: u32, contact: &Contact<'_>) {
+        let block = self.block_mut(memory, slot);
+        let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
+        let bit = 1 << (slot % u32::BITS);
+        grams(contact, &mut |gram| {
+            self.each_probe(gram, |slice| {
+                if let Some(word) = block.get_mut(slice as usize * BLOCK_WORDS + word) {
+                    *word |= bit;
+                }
+            });
+        });
+    }
+
+    /// Empties the signature of a slot.
+    pub fn clear(&self, memory: &mut [u32], slot: u32) {
+        let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
+        let mask = !(1 << (slot % u32::BITS));
+        for slice in self.block_mut(memory, slot).chunks_exact_mut(BLOCK_WORDS) {
+            if let Some(word) = slice.get_mut(word) {
+                *word &= mask;
+            }
+        }
+    }
+
+    /// The slices that contacts with all these grams have set.
+    pub fn probes(&self, grams: &[u32]) -> Probes {
+        let mut probes = Probes::default();
+        for &gram in grams {
+            self.each_probe(gram, |slice| {
+                let slice = slice as u16;
+                if !probes.0.contains(&slice) {
+                    probes.0.push(slice).ok();
+                }
+            });
+        }
+        probes
+    }
+
+    /// The contacts of a block that may have all grams of `probes`; none when `memory` ends before it.
+    pub fn candidates(&self, memory: &[u32], block: u32, probes: &Probes) -> BlockBits {
+        let words = self.block(memory, block);
+        if words.is_empty() {
+            return [0; BLOCK_WORDS];
+        }
+        let mut all = [u32::MAX; BLOCK_WORDS];
+        for &slice in &probes.0 {
+            let first = usize::from(slice) * BLOCK_WORDS;
+            let slice = words.get(first..first + BLOCK_WORDS).unwrap_or(&[]);
+            let mut any = 0;
+            for (bits, word) in all.iter_mut().zip(slice) {
+                *bits &= word;
+                any |= *bits;
+            }
+            if any == 0 {
+                break;
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,307 @@
+//! What of a contact is searched, and as which words.
+//!
+//! A text becomes folded words, each preceded by one space. Whatever is not a letter or digit
+//! separates. In scripts that write no spaces between words every character is a word of its own,
+//! so "田中太郎", "田中 太郎" and the query "太郎" all meet.
+
+use super::fold::{fold_char, unescaped};
+use crate::contact::{Contact, Content, Kind};
+
+/// How a property takes part in search.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// A name, nickname or organisation: a match at a word's start ranks high.
+    Name,
+    /// Any other text.
+    Text,
+    /// A date: its digits are one word.
+    Date,
+    /// A phone number: searched by digits, see `phone`.
+    Phone,
+}
+
+/// Longest value without a space that is searched in a property this box does not know: longer
+/// ones are data, not words.
+const UNKNOWN_BYTES_MAX: usize = 160;
+
+/// How a property is searched; `None` when it is not.
+fn scope(kind: Kind) -> Option<Scope> {
+    Some(match kind {
+        Kind::FN
+        | Kind::N
+        | Kind::NICKNAME
+        | Kind::ORG
+        | Kind::SORT_STRING
+        | Kind::X_PHONETIC_FIRST_NAME
+        | Kind::X_PHONETIC_MIDDLE_NAME
+        | Kind::X_PHONETIC_LAST_NAME
+        | Kind::X_PHONETIC_ORG => Scope::Name,
+        Kind::TEL
+        | Kind::X_EVOLUTION_CALLBACK
+        | Kind::X_EVOLUTION_RADIO
+        | Kind::X_EVOLUTION_TELEX
+        | Kind::X_EVOLUTION_TTYTDD => Scope::Phone,
+        Kind::BDAY
+        | Kind::ANNIVERSARY
+        | Kind::DEATHDATE
+        | Kind::X_ABDATE
+        | Kind::X_ANNIVERSARY
+        | Kind::X_EVOLUTION_ANNIVERSARY
+        | Kind::X_KADDRESSBOOK_X_ANNIVERSARY => Scope::Date,
+        Kind::ADR
+        | Kind::LABEL
+        | Kind::EMAIL
+        | Kind::IMPP
+        | Kind::URL
+        | Kind::TITLE
+        | Kind::ROLE
+        | Kind::NOTE
+        | Kind::CATEGORIES
+        | Kind::RELATED
+        | Kind::AGENT
+        | Kind::BIRTHPLACE
+        | Kind::DEATHPLACE
+        | Kind::EXPERTISE
+        | Kind::HOBBY
+        | Kind::INTEREST
+        | Kind::CONTACT_URI
+        | Kind::SOCIALPROFILE
+        | Kind::X_SOCIALPROFILE
+        | Kind::X_ABRELATEDNAMES
+        | Kind::X_AIM
+        | Kind::X_ICQ
+        | Kind::X_JABBER
+        | Kind::X_MSN
+        | Kind::X_YAHOO
+        | Kind::X_SKYPE
+        | Kind::X_SKYPE_USERNAME
+        | Kind::X_GOOGLE_TALK
+        | Kind::X_QQ
+        | Kind::X_GADUGADU
+        | Kind::X_GROUPWISE
+        | Kind::X_SIP
+        | Kind::X_TWITTER
+        | Kind::X_ANDROID_CUSTOM
+        | Kind::X_SPOUSE
+        | Kind::X_MANAGER
+        | Kind::X_ASSISTANT
+        | Kind::X_EVOLUTION_FILE_AS
+        | Kind::X_EVOLUTION_ASSISTANT
+        | Kind::X_EVOLUTION_MANAGER
+        | Kind::X_EVOLUTION_SPOUSE
+        | Kind::X_EVOLUTION_BLOG_URL
+        | Kind::X_EVOLUTION_VIDEO_URL
+        | Kind::X_MS_IMADDRESS
+        | Kind::X_DEPARTMENT
+        | Kind::X_KADDRESSBOOK_X_ASSISTANTSNAME
+        | Kind::X_KADDRESSBOOK_X_DEPARTMENT
+        | Kind::X_KADDRESSBOOK_X_OFFICE
+        | Kind::X_KADDRESSBOOK_X_PROFESSION
+        | Kind::X_KADDRESSBOOK_X_MANAGERSNAME
+        | Kind::X_KADDRESSBOOK_X_SPOUSENAME
+        | Kind::X_KADDRESSBOOK_BLOGFEED
+        | Kind::X_IMADDRESS
+        | Kind::OTHER => Scope::Text,
+        _ => return None,
+    })
+}
+
+/// Every searched text of a contact, raw, with its scope. Judging and signatures both go through
+/// here, which is why a signature can never miss what judging would find.
+#[inline]
+pub(super) fn searched<'a>(contact: &Contact<'a>, mut visit: impl FnMut(Scope, &'a str)) {
+    for property in contact.properties() {
+        let content = property.content;
+        let Some(scope) = scope(content.kind) else { continue };
+        if let Some(text) = content.value.as_text() {
+            match content.kind {
+                Kind::OTHER if text.len() > UNKNOWN_BYTES_MAX && !text.contains(' ') => {}
+                // The first field is the type of the row, the same in every such property.
+                Kind::X_ANDROID_CUSTOM => visit(scope, text.split_once(';').map_or("", |at| at.1)),
+                _ => visit(scope, text),
+            }
+        }
+        if let Some(text) = sort_as(&content) {
+            visit(Scope::Name, text);
+        }
+    }
+}
+
+/// The sort name that a name spells out (RFC 6350, 5.9).
+pub(super) fn sort_as<'a>(content: &Content<'a>) -> Option<&'a str> {
+    if content.params.is_empty() || !matches!(content.kind, Kind::FN | Kind::N) {
+        return None;
+    }
+    content.param("SORT-AS")
+}
+
+const SEPARATOR: u8 = b' ';
+const SKIPPED: u8 = 0;
+const ESCAPE: u8 = b'\\';
+
+/// What each ASCII byte is in a word: itself in lower case, a separator, nothing, or an escape.
+static WORD_BYTES: [u8; 128] = {
+    let mut table = [SEPARATOR; 128];
+    let mut byte = 0u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            table[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table[b'\'' as usize] = SKIPPED;
+    table[b'`' as usize] = SKIPPED;
+    table[b'\\' as usize] = ESCAPE;
+    table
+};
+
+/// Whether a folded character is a word of its own: Han, kana, bopomofo, and the leading jamo that
+/// begins each Hangul syllable.
+pub(super) fn is_own_word(c: char) -> bool {
+    c >= '\u{1100}'
+        && matches!(
+            u32::from(c),
+            0x1100..=0x115F | 0x3005..=0x3007 | 0x3041..=0x30FF | 0x3105..=0x312F | 0x31A0..=0x31BF
+                | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xA960..=0xA97C | 0xF900..=0xFAFF
+                | 0x20000..=0x3FFFF
+        )
+}
+
+/// The jamo that go on in a syllable.
+fn goes_on(c: char) -> bool {
+    matches!(u32::from(c), 0x1160..=0x11FF | 0xD7B0..=0xD7FF)
+}
+
+/// Turns text into folded words, character by character: a space before each word, no others.
+pub(super) struct Words {
+    in_word: bool,
+    after_own_word: bool,
+    has_escapes: bool,
+}
+
+impl Words {
+    /// Of a vCard text, whose escapes are undone.
+    pub(super) fn new() -> Self {
+        Self { in_word: false, after_own_word: false, has_escapes: true }
+    }
+
+    /// Of what a person typed.
+    pub(super) fn plain() -> Self {
+        Self { has_escapes: false, ..Self::new() }
+    }
+
+    /// Emits the words of `text`; a word may go on in the next text given.
+    #[inline]
+    pub(super) fn add(&mut self, text: &str, emit: &mut impl FnMut(char)) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            let Some(&word) = WORD_BYTES.get(usize::from(byte)) else {
+                // Not ASCII. `at` is always between characters: ASCII bytes are, and this steps over one.
+                let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return };
+                at += c.len_utf8();
+                self.other(c, emit);
+                continue;
+            };
+            at += 1;
+            match word {
+                SEPARATOR => self.in_word = false,
+                SKIPPED => {}
+                ESCAPE if !self.has_escapes => self.in_word = false,
+                ESCAPE => {
+                    let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else {
+                        return;
+                    };
+                    at += c.len_utf8();
+                    self.other(unescaped(c), emit);
+                }
+                word => {
+                    if !self.in_word || self.after_own_word {
+                        self.in_word = true;
+                        self.after_own_word = false;
+                        emit(' ');
+                    }
+                    emit(char::from(word));
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn other(&mut self, c: char, emit: &mut impl FnMut(char)) {
+        fold_char(c, |c| {
+            if !c.is_alphanumeric() {
+                self.in_word = false;
+                return;
+            }
+            let is_own_word = is_own_word(c);
+            if !self.in_word || is_own_word || (self.after_own_word && !goes_on(c)) {
+                emit(' ');
+            }
+            self.in_word = true;
+            self.after_own_word = is_own_word || (self.after_own_word && goes_on(c));
+            emit(c);
+        });
+    }
+}
+
+/// The digits of a date or number as one word: without what stands between them.
+pub(super) fn date_digits(text: &str, emit: &mut impl FnMut(char)) {
+    let date = text.split(['T', 't']).next().unwrap_or(text);
+    let mut is_first = true;
+    for c in date.chars().filter(char::is_ascii_digit) {
+        if is_first {
+            emit(' ');
+            is_first = false;
+        }
+        emit(c);
+    }
+}
+
+/// Emits a searched text as words, by its scope; phone numbers have none.
+#[inline]
+pub(super) fn words(scope: Scope, text: &str, emit: &mut impl FnMut(char)) {
+    match scope {
+        Scope::Name | Scope::Text => Words::new().add(text, emit),
+        Scope::Date => date_digits(text, emit),
+        Scope::Phone => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+
+    fn words_of(text: &str) -> String {
+        let mut out = String::new();
+        words(Scope::Text, text, &mut |c| out.push(c));
+        out
+    }
+
+    #[test]
+    fn words_are_what_lies_between() {
+        for (text, expected) in [
+            ("Ada King, Countess", " ada king countess"),
+            (r"Lovelace;Ada;;;", " lovelace ada"),
+            (r"two\nlines\, one\\two", " two lines one two"),
+            ("O'Brien-Ñandú", " obrien nandu"),
+            ("ada@example.com", " ada example com"),
+            ("田中太郎", " 田 中 太 郎"),
+            ("A田b中", " a 田 b 中"),
+            ("한국x", " \u{1112}\u{1161}\u{11AB} \u{1100}\u{116E}\u{11A8} x"),
+            ("\\", ""),
+            ("  -- ", ""),
+            ("½ straße", " 1 2 strasse"),
+        ] {
+            assert_eq!(words_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_one_word() {
+        let mut out = String::new();
+        words(Scope::Date, "1980-04-12T10:00:00Z", &mut |c| out.push(c));
+        assert_eq!(out, " 19800412");
+    }
+}
