@@ -4,8 +4,15 @@
 //! - [`seal`]: the checksum that everything stored or sent carries, and what it can mend
 //! - [`page`]: the bytes of pages and entries
 //! - [`journal`]: the log of entries over a NOR chip
+//! - [`settings`]: what is small, local to a device and may fall back to a default
+//! - [`diary`]: what a device notes of itself
 
 pub mod cells;
+pub mod diary;
 pub mod journal;
 pub mod page;
+mod region;
 pub mod seal;
+pub mod settings;
+
+pub use region::RegionError;

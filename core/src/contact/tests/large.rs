@@ -1,0 +1,137 @@
+//! Contacts of sizes nobody has, and what is said when they do not fit.
+
+use super::world::{UID, merged};
+use crate::contact::*;
+
+const CHANGE: Change = Change { time: 10, author: AuthorIndex(0), origin: Origin::Edit };
+
+fn with_phones(memory: &mut [u8], count: usize) -> Contents<'_> {
+    let mut draft = Draft::new(memory);
+    for number in 0..count {
+        draft.push(&Content::text(Kind::TEL, &format!("+49 30 {number:07}"))).unwrap();
+    }
+    draft.finish()
+}
+
+#[test]
+fn five_thousand_phone_numbers() {
+    const COUNT: usize = 5_000;
+    let (mut memory, mut out) = (vec![0; 256 * 1024], vec![0; 256 * 1024]);
+    let mut items = vec![Item::EMPTY; 2 * COUNT];
+    let mut scratch = Scratch::new(&mut items);
+    let card = with_phones(&mut memory, COUNT);
+    let record = edit(None, UID, &card, CHANGE, &mut scratch, &mut out).unwrap().unwrap().to_vec();
+    let contact = Contact::parse(&record).unwrap();
+    assert_eq!(contact.all(Kind::TEL).count(), COUNT);
+    assert_eq!(edit(Some(&contact), UID, &card, CHANGE, &mut scratch, &mut out), Ok(None));
+
+    let mut memory = vec![0; 256 * 1024];
+    let fewer = with_phones(&mut memory, COUNT - 1);
+    let later = Change { time: 20, ..CHANGE };
+    let shorter = edit(Some(&contact), UID, &fewer, later, &mut scratch, &mut out);
+    let shorter = shorter.unwrap().unwrap().to_vec();
+    let shorter = Contact::parse(&shorter).unwrap();
+    assert_eq!(shorter.all(Kind::TEL).count(), COUNT - 1);
+    let later = Change { time: 30, ..CHANGE };
+    let all = merge(&contact, &shorter, later, &mut scratch, &mut out).unwrap().unwrap();
+    assert_eq!(Contact::parse(all).unwrap().all(Kind::TEL).count(), COUNT - 1);
+
+    let mut few = vec![Item::EMPTY; COUNT + 7];
+    let refused = edit(Some(&contact), UID, &card, CHANGE, &mut Scratch::new(&mut few), &mut out);
+    assert_eq!(refused, Err(WriteError::TooManyProperties { items_max: COUNT + 7 }));
+}
+
+#[test]
+fn the_same_line_five_thousand_times_is_one_property() {
+    let mut memory = vec![0; 256 * 1024];
+    let mut draft = Draft::new(&mut memory);
+    for _ in 0..5_000 {
+        draft.push(&Content::text(Kind::TEL, "+49 30 1")).unwrap();
+    }
+    let card = draft.finish();
+    let (mut items, mut out) = (vec![Item::EMPTY; 5_000], [0; 128]);
+    let mut scratch = Scratch::new(&mut items);
+    let record = edit(None, UID, &card, CHANGE, &mut scratch, &mut out).unwrap().unwrap();
+    assert_eq!(Contact::parse(record).unwrap().properties().count(), 1);
+}
+
+#[test]
+fn names_of_ten_thousand_characters() {
+    let name = "Ж".repeat(10_000);
+    let (mut memory, mut out) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let mut draft = Draft::new(&mut memory);
+    draft.push(&Content::text(Kind::FN, &name)).unwrap();
+    let card = draft.finish();
+    let mut items = [Item::EMPTY; 4];
+    let mut scratch = Scratch::new(&mut items);
+    let record = edit(None, UID, &card, CHANGE, &mut scratch, &mut out).unwrap().unwrap();
+    let contact = Contact::parse(record).unwrap();
+    assert_eq!(contact.latest(Kind::FN).unwrap().content.value, Value::Text(&name));
+}
+
+#[test]
+fn whatever_the_room_a_record_that_does_not_fit_says_so() {
+    let mut memory = [0; 1024];
+    let card = super::world::draft(&mut memory, 0x1FFF, 0);
+    let mut items = [Item::EMPTY; 64];
+    let mut scratch = Scratch::new(&mut items);
+    let mut out = [0; 1024];
+    let whole = edit(None, UID, &card, CHANGE, &mut scratch, &mut out).unwrap().unwrap().to_vec();
+    for bytes_max in 0..whole.len() {
+        let mut out = vec![0; bytes_max];
+        let refused = edit(None, UID, &card, CHANGE, &mut scratch, &mut out);
+        assert_eq!(refused, Err(WriteError::TooLarge { bytes_max }));
+        let contact = Contact::parse(&whole).unwrap();
+        let moved = rebase(&contact, |origin| origin, |author| author, &mut out);
+        assert_eq!(moved, Err(WriteError::TooLarge { bytes_max }));
+    }
+    let mut out = vec![0; whole.len()];
+    assert_eq!(edit(None, UID, &card, CHANGE, &mut scratch, &mut out), Ok(Some(&whole[..])));
+}
+
+#[test]
+fn a_draft_that_is_full_keeps_what_it_has() {
+    let mut memory = [0; 20];
+    let mut draft = Draft::new(&mut memory);
+    let content = Content::text(Kind::FN, "Ada");
+    draft.push(&content).unwrap();
+    let long = Content::text(Kind::NOTE, "longer than the memory that is left");
+    assert_eq!(draft.push(&long), Err(WriteError::TooLarge { bytes_max: 20 }));
+    assert!(draft.contents().eq([content]));
+}
+
+#[test]
+fn more_properties_at_once_than_a_stamp_can_number_are_refused() {
+    const COUNT: usize = 65_537;
+    let (mut memory, mut out) = (vec![0; 2 << 20], vec![0; 2 << 20]);
+    let mut items = vec![Item::EMPTY; COUNT];
+    let mut scratch = Scratch::new(&mut items);
+    let card = with_phones(&mut memory, COUNT);
+    let refused = edit(None, UID, &card, CHANGE, &mut scratch, &mut out);
+    assert_eq!(refused, Err(WriteError::TooManyAtOnce));
+}
+
+#[test]
+fn more_boxes_than_a_box_can_know_are_refused() {
+    let mut memory = [0; 64];
+    let mut draft = Draft::new(&mut memory);
+    draft.push(&Content::text(Kind::FN, "Ada")).unwrap();
+    let card = draft.finish();
+    let (mut items, mut out) = ([Item::EMPTY; 256], vec![0; 8 * 1024]);
+    let mut scratch = Scratch::new(&mut items);
+    let one = edit(None, UID, &card, CHANGE, &mut scratch, &mut out).unwrap().unwrap().to_vec();
+    let mut all = one.clone();
+    for number in 1..crate::limits::BOXES_MAX as u8 {
+        let theirs = Contact::parse(&one).unwrap();
+        let theirs = rebase(&theirs, |_| BoxIndex(number), |author| author, &mut out);
+        all = merged(&all, theirs.unwrap(), 20).unwrap();
+    }
+    let contact = Contact::parse(&all).unwrap();
+    assert_eq!(contact.seen().rows().len(), crate::limits::BOXES_MAX);
+    assert_eq!(contact.properties().map(|property| property.stamps().count()).sum::<usize>(), 64);
+    let theirs = Contact::parse(&one).unwrap();
+    let theirs = rebase(&theirs, |_| BoxIndex(200), |author| author, &mut out).unwrap().to_vec();
+    let theirs = Contact::parse(&theirs).unwrap();
+    let refused = merge(&contact, &theirs, CHANGE, &mut scratch, &mut out);
+    assert_eq!(refused, Err(WriteError::TooManyBoxes));
+}
