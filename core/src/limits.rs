@@ -27,8 +27,15 @@ pub const BOXES_MAX: usize = 64;
 /// Most imported cards that one contact remembers; each costs about 16 bytes of its record.
 pub const IMPORTS_MAX: usize = 4;
 
-/// Most authors (people or programs that edit) one box can know.
-pub const AUTHORS_MAX: usize = 255;
+/// Most authors (people or programs that edit) one box can know, nobody in particular among them.
+pub const AUTHORS_MAX: usize = 64;
+
+/// Longest name of an author, in bytes of UTF-8; the rest is cut off at a character.
+pub const AUTHOR_NAME_BYTES_MAX: usize = 32;
+
+/// Most losses (entries destroyed by damage) a box tells apart; with more, every contact that was
+/// not written since counts as possibly stale.
+pub const LOSSES_MAX: usize = 32;
 
 /// Digits of the longest international phone number (E.164).
 pub const PHONE_DIGITS_MAX: usize = 15;

@@ -1,4 +1,6 @@
 //! The tests of the whole project, in one program.
+mod bit_rot;
 mod corpus;
 mod fuzz;
 mod house;
+mod power_cuts;

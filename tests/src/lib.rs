@@ -5,3 +5,4 @@ pub mod corpus;
 pub mod fuzz;
 pub mod random;
 pub mod report;
+pub mod world;

@@ -25,6 +25,16 @@ impl<'b> Draft<'b> {
             .inspect_err(|_| self.out.cut(len))
     }
 
+    /// Bytes used so far.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Forgets everything, to take another card.
     pub fn clear(&mut self) {
         self.out.cut(0);
@@ -48,6 +58,16 @@ pub struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
+    /// The contents that a draft left in its memory: the first [`Draft::len`] bytes of it.
+    pub(crate) fn of(written: &'a [u8]) -> Self {
+        Contents { rest: written }
+    }
+
+    /// Whether the card names its own identity.
+    pub fn has_uid(&self) -> bool {
+        self.clone().any(|content| content.kind == Kind::UID && content.value != Value::Text(""))
+    }
+
     /// The identity of the card: by its UID when it has one, else by all it says.
     pub fn uid(&self) -> Uid {
         match self.clone().find(|content| content.kind == Kind::UID).map(|content| content.value) {

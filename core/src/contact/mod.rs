@@ -27,7 +27,7 @@ pub use record::{Contact, Properties, RecordError, Seen, WriteError};
 pub use stamp::{AuthorIndex, BoxIndex, Millis, Stamp};
 pub use types::Types;
 pub use uid::{Uid, digest};
-pub use value::{BlobRef, UuidText, Value};
+pub use value::{BlobHasher, BlobRef, UuidText, Value};
 
 #[cfg(test)]
 mod tests;

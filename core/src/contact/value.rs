@@ -1,7 +1,7 @@
 //! The value of a property: text, a UUID, a few bytes, or a reference to a blob.
 
-use super::digest;
 use core::fmt;
+use sha2::{Digest, Sha256};
 
 /// A value, as kept.
 ///
@@ -44,10 +44,43 @@ pub struct BlobRef {
     pub len: u32,
 }
 
+/// The hash of a blob whose content comes in pieces.
+pub struct BlobHasher {
+    hash: Sha256,
+    len: u32,
+}
+
+impl BlobHasher {
+    /// For a content of `len` bytes.
+    pub fn new(len: u32) -> Self {
+        let mut hash = Sha256::new();
+        hash.update((b"blob".len() as u64).to_le_bytes());
+        hash.update(b"blob");
+        hash.update(u64::from(len).to_le_bytes());
+        Self { hash, len: 0 }
+    }
+
+    /// Takes the next piece.
+    pub fn add(&mut self, piece: &[u8]) {
+        self.hash.update(piece);
+        self.len = self.len.saturating_add(piece.len() as u32);
+    }
+
+    /// The reference to all that was added.
+    pub fn finish(self) -> BlobRef {
+        let full: [u8; 32] = self.hash.finalize().into();
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&full[..16]);
+        BlobRef { hash, len: self.len }
+    }
+}
+
 impl BlobRef {
     /// The reference to a content; its length must be within `BLOB_BYTES_MAX`.
     pub fn of(content: &[u8]) -> Self {
-        Self { hash: digest(b"blob", &[content]), len: content.len() as u32 }
+        let mut hasher = BlobHasher::new(content.len() as u32);
+        hasher.add(content);
+        hasher.finish()
     }
 }
 

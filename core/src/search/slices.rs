@@ -143,6 +143,17 @@ impl Slices {
         }
     }
 
+    /// Makes the signature of a slot match every query, for a contact whose words are not known.
+    pub fn fill(&self, memory: &mut [u32], slot: u32) {
+        let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
+        let bit = 1 << (slot % u32::BITS);
+        for slice in self.block_mut(memory, slot).chunks_exact_mut(BLOCK_WORDS) {
+            if let Some(word) = slice.get_mut(word) {
+                *word |= bit;
+            }
+        }
+    }
+
     /// The slices that contacts with all these grams have set.
     pub fn probes(&self, grams: &[u32]) -> Probes {
         let mut probes = Probes::default();

@@ -6,9 +6,14 @@
 //! - [`journal`]: the log of entries over a NOR chip
 //! - [`settings`]: what is small, local to a device and may fall back to a default
 //! - [`diary`]: what a device notes of itself
+//! - `entries`: what the entries of a box hold; `index`: where the newest of them are
+//! - [`book`]: the facade
 
+pub mod book;
 pub mod cells;
 pub mod diary;
+mod entries;
+mod index;
 pub mod journal;
 pub mod page;
 mod region;
@@ -16,3 +21,11 @@ pub mod seal;
 pub mod settings;
 
 pub use region::RegionError;
+
+pub use book::{
+    Book, BookConfig, Counts, Finding, FormatError, Found, GetError, Memory, OpenError, Outcome,
+    Parts, Put, PutError, Shelf, Stats, VerifyReport,
+};
+pub use cells::Cells;
+pub use index::Slot;
+pub use journal::{OpenReport, PageState};

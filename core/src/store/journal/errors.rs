@@ -1,5 +1,7 @@
 //! Why an operation of the journal failed: one enum each, generic in the flash error.
 
+use core::fmt;
+
 /// Why a chip could not be made into a box. It holds no box then; formatting can be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatError<E> {
@@ -120,6 +122,85 @@ impl<E> From<Trouble<E>> for TendError<E> {
         match trouble {
             Trouble::Flash(error) => TendError::Flash(error),
             Trouble::NoRoom | Trouble::Worn => TendError::Worn,
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for FormatError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::TooSmall { pages, pages_min } => {
+                write!(f, "the flash has {pages} pages; a box needs at least {pages_min}")
+            }
+            Self::Memory { pages, buffer_bytes } => {
+                write!(f, "memory for {pages} pages and a buffer of {buffer_bytes} bytes is needed")
+            }
+            Self::Worn => f.write_str("the first page does not hold what is written to it"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for OpenError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Blank => f.write_str("there is no box yet"),
+            Self::Foreign => f.write_str("what is there is not a box"),
+            Self::Version(version) => {
+                write!(
+                    f,
+                    "the box has format {version}, which needs a newer version of this program"
+                )
+            }
+            Self::Memory { pages, buffer_bytes } => {
+                write!(f, "memory for {pages} pages and a buffer of {buffer_bytes} bytes is needed")
+            }
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for AppendError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Full { live_bytes, capacity_bytes } => {
+                write!(f, "{live_bytes} of {capacity_bytes} bytes are in use")
+            }
+            Self::TooLarge { bytes, bytes_max } => {
+                write!(f, "an entry of {bytes} bytes does not fit a page; {bytes_max} do")
+            }
+            Self::Kind(kind) => write!(f, "kind {kind} is not for callers"),
+            Self::Worn => f.write_str("several pages in a row do not hold what is written to them"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for ReadError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Damaged => f.write_str("the entry is damaged"),
+            Self::Buffer { bytes } => write!(f, "{bytes} bytes of memory are needed"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for TendError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Worn => f.write_str("several pages in a row do not hold what is written to them"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for ExtendError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Memory { pages } => write!(f, "memory for {pages} pages is needed"),
+            Self::Worn => f.write_str("several pages in a row do not hold what is written to them"),
         }
     }
 }

@@ -1,0 +1,165 @@
+//! Looking back and looking after: older versions, verification, figures.
+
+use super::{Book, Counts, GetError, Memory, blobs, read};
+use crate::contact::{BlobRef, Contact, Millis, Uid};
+use crate::store::cells::Cells;
+use crate::store::entries::{CONTACT, SPILL, Spill};
+use crate::store::index;
+use crate::store::journal::{self, ScanReport};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Something that verification found wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A contact's newest record cannot be read.
+    Unreadable {
+        /// The slot it is known by.
+        slot: u32,
+    },
+    /// A newer version of this contact may have been lost.
+    Stale(Uid),
+    /// A photo or document of this contact is not whole.
+    BlobDamaged(Uid, BlobRef),
+}
+
+/// What verification found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// What reading every page found.
+    pub scan: ScanReport,
+    /// Contacts whose newest record was read and understood.
+    pub contacts: u32,
+    /// Blobs that were read and whose hash is right; one that two contacts share counts twice.
+    pub blobs: u32,
+    /// Things found wrong with contacts and blobs; each was shown to the visitor.
+    pub findings: u32,
+    /// Losses that nothing has healed.
+    pub losses: u32,
+}
+
+impl VerifyReport {
+    /// Whether everything is as it was written.
+    pub fn is_sound(&self) -> bool {
+        self.findings == 0
+            && self.losses == 0
+            && self.scan.missing == 0
+            && self.scan.pages_struck == 0
+    }
+}
+
+impl journal::OpenReport {
+    /// Whether nothing that was acknowledged is missing.
+    pub fn is_sound(&self) -> bool {
+        self.missing == 0 && self.pages_struck == 0 && self.losses == 0
+    }
+}
+
+/// How a box is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Contacts by state.
+    pub counts: Counts,
+    /// The journal.
+    pub journal: journal::Stats,
+    /// Losses that nothing has healed.
+    pub losses: u32,
+    /// Entries of a newer version's, kept as they are.
+    pub foreign: u32,
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// How the box is doing.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            counts: self.counts(),
+            journal: self.journal.stats(),
+            losses: self.losses(),
+            foreign: self.ledger.foreign,
+        }
+    }
+
+    /// Losses through damage that nothing has healed.
+    pub fn losses(&self) -> u32 {
+        self.ledger.losses()
+    }
+
+    /// Takes note of every loss: what is left is taken for all there is. Their memory goes with the
+    /// pages they were in.
+    pub fn accept_losses(&mut self) {
+        self.ledger.accept_losses();
+    }
+
+    /// The versions of a contact that the log still holds, the present one among them, each once
+    /// and in no particular order. A version kept in a blob is given by its time only.
+    pub async fn history(
+        &mut self,
+        uid: Uid,
+        mut visit: impl FnMut(Millis, Option<&Contact<'_>>),
+    ) -> Result<(), GetError<F::Error>> {
+        self.journal
+            .scan(&mut self.ledger, |entry| match entry.kind {
+                CONTACT => {
+                    if let Ok(contact) = Contact::parse(entry.payload)
+                        && contact.uid() == uid
+                    {
+                        visit(contact.changed().time, Some(&contact));
+                    }
+                }
+                SPILL => {
+                    if let Some(spill) = Spill::parse(entry.payload)
+                        && spill.uid() == uid
+                    {
+                        visit(spill.version, None);
+                    }
+                }
+                _ => {}
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Reads everything: every page, every contact, every blob to its hash. Writes nothing.
+    pub async fn verify(
+        &mut self,
+        mut visit: impl FnMut(&Finding),
+    ) -> Result<VerifyReport, GetError<F::Error>> {
+        let scan = self.journal.scan(&mut self.ledger, |_| {}).await?;
+        let mut report = VerifyReport { scan, losses: self.losses(), ..VerifyReport::default() };
+        let mut find = |report: &mut VerifyReport, finding: Finding| {
+            report.findings += 1;
+            visit(&finding);
+        };
+        for number in 0..self.ledger.index.len() {
+            let slot = *self.ledger.index.slot(number);
+            if !slot.is_contact() {
+                continue;
+            }
+            let Self { journal, ledger, old, extra, .. } = self;
+            let contact = match read(journal, ledger, number, old.cells_mut()).await {
+                Ok(contact) => contact,
+                Err(error) if error.is_damage() => {
+                    find(&mut report, Finding::Unreadable { slot: number });
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            report.contacts += 1;
+            if ledger.is_stale(&slot) {
+                find(&mut report, Finding::Stale(contact.uid()));
+            }
+            if !slot.has(index::HAS_BLOBS) {
+                continue;
+            }
+            for blob in contact.blobs() {
+                match blobs::check(journal, ledger, blob, extra.cells_mut()).await {
+                    Ok(()) => report.blobs += 1,
+                    Err(error) if error.is_damage() => {
+                        find(&mut report, Finding::BlobDamaged(contact.uid(), blob));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(report)
+    }
+}

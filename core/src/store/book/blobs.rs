@@ -1,0 +1,305 @@
+//! Blobs: photos, documents and large records in chunks, shared when equal, swept when nothing
+//! refers to them.
+
+use super::{Book, GetError, Memory, PutError, ledger::Ledger, read};
+use crate::contact::{BlobHasher, BlobRef, Contact, Value};
+use crate::limits::BLOB_BYTES_MAX;
+use crate::store::cells::Cells;
+use crate::store::entries::{CHUNK, CHUNK_HEAD_BYTES, Chunk, Spill};
+use crate::store::index;
+use crate::store::journal::{Journal, PageState};
+use crate::store::page::ENTRY_HEADER_BYTES;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Slots that one step of the sweep looks at; a step of marking may read as many records.
+const SWEEP_SLOTS: u32 = 64;
+
+/// The search for chunks that nothing refers to.
+///
+/// Whoever writes a contact while a sweep is under way marks what that contact refers to, so a
+/// blob cannot slip from a contact not yet looked at to one already done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sweep {
+    /// Nothing to do.
+    #[default]
+    Done,
+    /// Something that had blobs was superseded, or the box was opened.
+    Due,
+    /// Marking what the contacts from this slot on refer to.
+    Marking(u32),
+    /// Giving up unmarked chunks from this slot on.
+    Sweeping(u32),
+}
+
+impl Sweep {
+    pub(super) fn due() -> Self {
+        Self::Due
+    }
+
+    /// Something may have become garbage.
+    pub(super) fn wish(&mut self) {
+        if *self == Self::Done {
+            *self = Self::Due;
+        }
+    }
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// Keeps a blob; what of it is there already is not written again.
+    ///
+    /// Until a contact refers to it, the blob outlives one sweep, and no more.
+    pub async fn put_blob(&mut self, content: &[u8]) -> Result<BlobRef, PutError<F::Error>> {
+        match store(&mut self.journal, &mut self.ledger, content).await {
+            Err(PutError::Full { .. }) if self.sweep_all().await? => {
+                store(&mut self.journal, &mut self.ledger, content).await
+            }
+            result => result,
+        }
+    }
+
+    /// Whether every chunk of a blob is here.
+    pub fn has_blob(&self, blob: BlobRef) -> bool {
+        is_here(&self.ledger, blob, chunk_bytes(&self.journal))
+    }
+
+    /// The length of a blob known by its hash.
+    pub fn blob_len(&self, hash: &[u8; 16]) -> Option<u32> {
+        let slot = self.ledger.index.find(self.ledger.index.chunk_hash(hash, 0))?;
+        u32::try_from(self.ledger.index.slot(slot).key).ok()
+    }
+
+    /// Reads from a blob, beginning `offset` bytes into it; returns how many bytes there were.
+    pub async fn read_blob(
+        &mut self,
+        blob: BlobRef,
+        offset: u32,
+        out: &mut [u8],
+    ) -> Result<usize, GetError<F::Error>> {
+        let chunk_bytes = chunk_bytes(&self.journal);
+        let end = (blob.len as usize).min(offset as usize + out.len());
+        let mut done = 0;
+        while (offset as usize + done) < end {
+            let from = offset as usize + done;
+            let Self { journal, ledger, extra, .. } = self;
+            let number = (from / chunk_bytes) as u32;
+            let chunk = read_chunk(journal, ledger, blob, number, extra.cells_mut()).await?;
+            let data = chunk.data.get(from % chunk_bytes..).unwrap_or(&[]);
+            let wanted = data.len().min(end - from);
+            if wanted == 0 {
+                return Err(GetError::NoSuchBlob);
+            }
+            out[done..done + wanted].copy_from_slice(&data[..wanted]);
+            done += wanted;
+        }
+        Ok(done)
+    }
+
+    /// One step of the sweep; true when there is nothing left to do.
+    pub(super) async fn sweep_step(&mut self) -> Result<bool, GetError<F::Error>> {
+        let len = self.ledger.index.len();
+        match self.sweep {
+            Sweep::Done => {}
+            Sweep::Due => {
+                let has_chunks =
+                    self.ledger.index.slots().iter().any(|slot| slot.has(index::CHUNK));
+                self.sweep = if has_chunks { Sweep::Marking(0) } else { Sweep::Done };
+                for number in 0..len {
+                    self.ledger.index.slot_mut(number).flags &= !index::MARKED;
+                }
+            }
+            Sweep::Marking(from) => {
+                let to = len.min(from + SWEEP_SLOTS);
+                for number in from..to {
+                    self.mark_slot(number).await?;
+                }
+                self.sweep = if to == len { Sweep::Sweeping(0) } else { Sweep::Marking(to) };
+            }
+            Sweep::Sweeping(from) => {
+                let to = len.min(from + SWEEP_SLOTS * 16);
+                for number in from..to {
+                    let slot = *self.ledger.index.slot(number);
+                    if !slot.has(index::CHUNK) {
+                        continue;
+                    }
+                    if slot.has(index::MARKED) || slot.has(index::FRESH) {
+                        self.ledger.index.slot_mut(number).flags &= !(index::MARKED | index::FRESH);
+                    } else {
+                        self.ledger.index.vacate(number);
+                        self.journal.retire(slot.at, slot.len);
+                    }
+                }
+                self.sweep = if to == len { Sweep::Done } else { Sweep::Sweeping(to) };
+            }
+        }
+        Ok(self.sweep == Sweep::Done)
+    }
+
+    /// Sweeps to the end, for want of room; whether anything was given up.
+    pub(super) async fn sweep_all(&mut self) -> Result<bool, GetError<F::Error>> {
+        let before = self.journal.stats().live_bytes;
+        self.sweep = Sweep::Due;
+        while !self.sweep_step().await? {}
+        Ok(self.journal.stats().live_bytes < before)
+    }
+
+    async fn mark_slot(&mut self, number: u32) -> Result<(), GetError<F::Error>> {
+        let slot = *self.ledger.index.slot(number);
+        if !slot.is_contact() || !slot.has(index::HAS_BLOBS | index::SPILLED) {
+            return Ok(());
+        }
+        let chunk_bytes = chunk_bytes(&self.journal);
+        let Self { journal, ledger, extra, .. } = self;
+        if slot.has(index::SPILLED) {
+            let blob = spilled_blob(journal, &slot, extra.cells_mut()).await?;
+            mark(ledger, blob, chunk_bytes);
+        }
+        let contact = read(journal, ledger, number, extra.cells_mut()).await?;
+        for blob in contact.blobs() {
+            mark(ledger, blob, chunk_bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the chunks of a blob that are not there yet.
+pub(super) async fn store<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &mut Ledger<M>,
+    content: &[u8],
+) -> Result<BlobRef, PutError<F::Error>> {
+    let bytes_max = BLOB_BYTES_MAX as usize;
+    if content.len() > bytes_max {
+        return Err(PutError::BlobTooLarge { bytes: content.len(), bytes_max });
+    }
+    let blob = BlobRef::of(content);
+    let chunk_bytes = chunk_bytes(journal);
+    ledger.index.reserve(content.len().div_ceil(chunk_bytes) as u32)?;
+    for (number, data) in (0u32..).zip(content.chunks(chunk_bytes)) {
+        let hash = ledger.index.chunk_hash(&blob.hash, number);
+        if let Some(slot) = ledger.index.find(hash) {
+            ledger.index.slot_mut(slot).flags |= index::FRESH | index::MARKED;
+            continue;
+        }
+        let head = Chunk::head(&blob, number);
+        let hint = Chunk::hint(&blob);
+        let at = journal.append(ledger, CHUNK, hint, &[&head, data]).await?;
+        let len = (CHUNK_HEAD_BYTES + data.len()) as u32;
+        ledger.take_chunk(&Chunk { blob, number, data }, at, len);
+    }
+    Ok(blob)
+}
+
+/// Bytes of a blob in one chunk.
+pub(super) fn chunk_bytes<F: NorFlash, P: Cells<PageState>, B: Cells<u8>>(
+    journal: &Journal<F, P, B>,
+) -> usize {
+    journal.entry_bytes_max() / 2 - CHUNK_HEAD_BYTES
+}
+
+async fn spilled_blob<F: NorFlash, P, B>(
+    journal: &mut Journal<F, P, B>,
+    slot: &index::Slot,
+    buf: &mut [u8],
+) -> Result<BlobRef, GetError<F::Error>>
+where
+    P: Cells<PageState>,
+    B: Cells<u8>,
+{
+    let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+    Spill::parse(entry.payload).map(|spill| spill.blob()).ok_or(GetError::NoSuchBlob)
+}
+
+fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
+    for number in 0..(blob.len as usize).div_ceil(chunk_bytes) as u32 {
+        if let Some(slot) = ledger.index.find(ledger.index.chunk_hash(&blob.hash, number)) {
+            ledger.index.slot_mut(slot).flags |= index::MARKED;
+        }
+    }
+}
+
+async fn read_chunk<'b, F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &Ledger<M>,
+    blob: BlobRef,
+    number: u32,
+    buf: &'b mut [u8],
+) -> Result<Chunk<'b>, GetError<F::Error>> {
+    let hash = ledger.index.chunk_hash(&blob.hash, number);
+    let slot = *ledger.index.slot(ledger.index.find(hash).ok_or(GetError::NoSuchBlob)?);
+    let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+    Chunk::parse(entry.payload).ok_or(GetError::NoSuchBlob)
+}
+
+/// Reads a whole blob to the front of `buf`, which must have room for an entry's head beside it.
+pub(super) async fn read_all<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &Ledger<M>,
+    blob: BlobRef,
+    buf: &mut [u8],
+) -> Result<usize, GetError<F::Error>> {
+    const HEAD: usize = ENTRY_HEADER_BYTES + CHUNK_HEAD_BYTES;
+    let len = blob.len as usize;
+    let mut done = 0;
+    let mut number = 0;
+    while done < len {
+        // A read ends at a whole word.
+        let bytes = len + HEAD + F::WRITE_SIZE;
+        let room = buf.get_mut(done..).filter(|room| room.len() > HEAD);
+        let room = room.ok_or(GetError::TooSmall { bytes })?;
+        let data_len = read_chunk::<F, M>(journal, ledger, blob, number, room).await?.data.len();
+        if data_len == 0 {
+            return Err(GetError::NoSuchBlob);
+        }
+        // The chunk came with its entry's head before it; its data closes up to what is there.
+        room.copy_within(HEAD..HEAD + data_len, 0);
+        done += data_len;
+        number += 1;
+    }
+    if done == len { Ok(done) } else { Err(GetError::NoSuchBlob) }
+}
+
+/// Reads a blob from end to end and compares its hash.
+pub(super) async fn check<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &Ledger<M>,
+    blob: BlobRef,
+    buf: &mut [u8],
+) -> Result<(), GetError<F::Error>> {
+    let mut hasher = BlobHasher::new(blob.len);
+    let count = (blob.len as usize).div_ceil(chunk_bytes(journal)) as u32;
+    for number in 0..count {
+        hasher.add(read_chunk::<F, M>(journal, ledger, blob, number, buf).await?.data);
+    }
+    if hasher.finish() == blob { Ok(()) } else { Err(GetError::NoSuchBlob) }
+}
+
+/// Whether a value of a card is to be kept as a blob.
+pub(super) fn is_large(value: &Value<'_>) -> bool {
+    matches!(value, Value::Bytes(bytes) if bytes.len() > crate::limits::INLINE_BYTES_MAX)
+}
+
+/// Whether every blob a contact refers to is here.
+pub(super) fn are_here<M: Memory>(
+    ledger: &Ledger<M>,
+    contact: &Contact<'_>,
+    chunk_bytes: usize,
+) -> bool {
+    contact.blobs().all(|blob| is_here(ledger, blob, chunk_bytes))
+}
+
+fn is_here<M: Memory>(ledger: &Ledger<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
+    let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
+    (0..count)
+        .all(|number| ledger.index.find(ledger.index.chunk_hash(&blob.hash, number)).is_some())
+}
+
+/// Marks what a record just written refers to, for a sweep that may be under way.
+pub(super) fn mark_all<M: Memory>(
+    ledger: &mut Ledger<M>,
+    contact: &Contact<'_>,
+    chunk_bytes: usize,
+) {
+    for blob in contact.blobs() {
+        mark(ledger, blob, chunk_bytes);
+    }
+}

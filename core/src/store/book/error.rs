@@ -1,0 +1,222 @@
+//! What can go wrong with a book, one enum for each operation.
+
+use crate::contact::{Millis, RecordError, Uid, WriteError};
+use crate::store::index::IndexFull;
+use crate::store::journal;
+use core::fmt;
+
+/// Why a box could not be made. The flash holds no box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatError<E> {
+    /// The journal could not be made.
+    Journal(journal::FormatError<E>),
+}
+
+impl<E> From<journal::FormatError<E>> for FormatError<E> {
+    fn from(error: journal::FormatError<E>) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for FormatError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Journal(error) => write!(f, "the box could not be made: {error}"),
+        }
+    }
+}
+
+/// Why a box could not be opened. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError<E> {
+    /// The journal could not be read, or there is none.
+    Journal(journal::OpenError<E>),
+    /// The memory for the index is too small for what the box holds.
+    IndexFull {
+        /// Slots there were.
+        slots: u32,
+    },
+}
+
+impl<E> From<journal::OpenError<E>> for OpenError<E> {
+    fn from(error: journal::OpenError<E>) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for OpenError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Journal(error) => write!(f, "the box could not be opened: {error}"),
+            Self::IndexFull { slots } => {
+                write!(
+                    f,
+                    "the box holds more than the {slots} contacts this machine has memory for"
+                )
+            }
+        }
+    }
+}
+
+/// Why something could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GetError<E> {
+    /// The entry is damaged, or a chunk it needs is missing.
+    Damaged {
+        /// The slot it was known by.
+        slot: u32,
+    },
+    /// The record is whole but cannot be understood.
+    Record(RecordError),
+    /// The caller's memory is too small.
+    TooSmall {
+        /// Bytes needed, the entry's header included.
+        bytes: usize,
+    },
+    /// No chunk of this blob is here.
+    NoSuchBlob,
+    /// The journal could not be read.
+    Journal(journal::ReadError<E>),
+}
+
+impl<E> GetError<E> {
+    /// Whether what was to be read is damaged, as against the flash or the caller's memory failing.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Record(_) | Self::NoSuchBlob => true,
+            Self::TooSmall { .. } => false,
+            Self::Journal(error) => matches!(error, journal::ReadError::Damaged),
+        }
+    }
+}
+
+impl<E> From<journal::ReadError<E>> for GetError<E> {
+    fn from(error: journal::ReadError<E>) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for GetError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged { slot } => write!(f, "what slot {slot} stands for is damaged"),
+            Self::Record(error) => error.fmt(f),
+            Self::TooSmall { bytes } => write!(f, "{bytes} bytes of memory are needed"),
+            Self::NoSuchBlob => f.write_str("there is no such photo or document"),
+            Self::Journal(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Why a change was not made. The box is as before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutError<E> {
+    /// The contact cannot be written so: too large, or a part of it is.
+    Write(WriteError),
+    /// The box is full.
+    Full {
+        /// Bytes of all that is live.
+        live_bytes: u64,
+        /// Bytes that fit.
+        capacity_bytes: u64,
+    },
+    /// There are as many contacts and chunks as there is memory for.
+    IndexFull {
+        /// How many that is.
+        slots_max: usize,
+    },
+    /// The contact changed since the version the change was based on.
+    Conflict {
+        /// The version it has now.
+        version: Millis,
+    },
+    /// There is no such contact, or only the memory of one.
+    NoSuchContact(Uid),
+    /// A new contact has the identity of one that is there.
+    Exists(Uid),
+    /// A photo or document is too large.
+    BlobTooLarge {
+        /// Its length.
+        bytes: usize,
+        /// The largest that fits.
+        bytes_max: usize,
+    },
+    /// The contact refers to a photo or document that is not in the box.
+    NoSuchBlob,
+    /// There are as many authors as a box can know.
+    TooManyAuthors,
+    /// The contact as it is could not be read.
+    Get(GetError<E>),
+    /// The journal could not be written.
+    Journal(journal::AppendError<E>),
+}
+
+impl<E> From<WriteError> for PutError<E> {
+    fn from(error: WriteError) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl<E> From<GetError<E>> for PutError<E> {
+    fn from(error: GetError<E>) -> Self {
+        Self::Get(error)
+    }
+}
+
+impl<E> From<IndexFull> for PutError<E> {
+    fn from(error: IndexFull) -> Self {
+        Self::IndexFull { slots_max: error.slots_max }
+    }
+}
+
+impl<E> From<journal::AppendError<E>> for PutError<E> {
+    fn from(error: journal::AppendError<E>) -> Self {
+        match error {
+            journal::AppendError::Full { live_bytes, capacity_bytes } => {
+                Self::Full { live_bytes: live_bytes.into(), capacity_bytes: capacity_bytes.into() }
+            }
+            error => Self::Journal(error),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for PutError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(error) => error.fmt(f),
+            Self::Full { live_bytes, capacity_bytes } => write!(
+                f,
+                "the box is full: {live_bytes} of {capacity_bytes} bytes are in use; \
+                 purge what is in the trash, or use a larger box"
+            ),
+            Self::IndexFull { slots_max } => {
+                write!(f, "the box has memory for {slots_max} contacts and blob chunks; purge some")
+            }
+            Self::Conflict { version } => write!(
+                f,
+                "somebody changed the contact meanwhile (it is at version {version} now); \
+                 look at it again and repeat the change"
+            ),
+            Self::NoSuchContact(uid) => write!(f, "there is no contact {uid}"),
+            Self::Exists(uid) => write!(f, "there is a contact {uid} already; edit that one"),
+            Self::BlobTooLarge { bytes, bytes_max } => write!(
+                f,
+                "a photo or document of {bytes} bytes does not fit; at most {bytes_max} bytes do"
+            ),
+            Self::NoSuchBlob => {
+                f.write_str("the contact refers to a photo or document that is not in the box")
+            }
+            Self::TooManyAuthors => f.write_str("the box knows as many authors as it can"),
+            Self::Get(error) => error.fmt(f),
+            Self::Journal(error) => error.fmt(f),
+        }
+    }
+}
+
+macro_rules! error {
+    ($($name:ident),*) => {
+        $(impl<E: fmt::Debug> core::error::Error for $name<E> {})*
+    };
+}
+
+error!(FormatError, OpenError, GetError, PutError);

@@ -1,0 +1,98 @@
+//! Finding contacts: the book as a source of candidates for the search.
+
+use super::ledger::Ledger;
+use super::{Book, GetError, Memory, read};
+use crate::contact::Contact;
+use crate::search::{self, Hit, Page, Slices, Source};
+use crate::store::cells::Cells;
+use crate::store::index;
+use crate::store::journal::Journal;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Which contacts are looked through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shelf {
+    /// Those not in the trash.
+    #[default]
+    Active,
+    /// Those in the trash.
+    Trash,
+    /// Both.
+    All,
+}
+
+impl Shelf {
+    fn takes(self, slot: &index::Slot) -> bool {
+        slot.is_contact()
+            && match self {
+                Self::Active => !slot.has(index::TRASHED),
+                Self::Trash => slot.has(index::TRASHED),
+                Self::All => true,
+            }
+    }
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// Fills `hits` with the best answers of a page and returns how many there are; fewer than fit
+    /// means there are no more. A contact that cannot be read for damage is left out.
+    ///
+    /// `memory` takes one contact at a time.
+    pub async fn find(
+        &mut self,
+        page: &Page<'_>,
+        shelf: Shelf,
+        hits: &mut [Hit],
+        memory: &mut [u8],
+    ) -> Result<usize, GetError<F::Error>> {
+        let mut source = BookSource { journal: &mut self.journal, ledger: &self.ledger, shelf };
+        search::find(&mut source, page, hits, memory).await
+    }
+
+    /// Whether the contact in a slot belongs to a shelf, for going through all with
+    /// [`Book::get_slot`].
+    pub fn is_on(&self, shelf: Shelf, number: u32) -> bool {
+        self.ledger.index.slots().get(number as usize).is_some_and(|slot| shelf.takes(slot))
+    }
+}
+
+struct BookSource<'s, F: NorFlash, M: Memory> {
+    journal: &'s mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &'s Ledger<M>,
+    shelf: Shelf,
+}
+
+impl<F: NorFlash, M: Memory> Source for BookSource<'_, F, M> {
+    type Error = GetError<F::Error>;
+
+    fn slots(&self) -> u32 {
+        self.ledger.index.len()
+    }
+
+    fn is_wanted(&self, slot: u32) -> bool {
+        self.shelf.takes(self.ledger.index.slot(slot))
+    }
+
+    fn key(&self, slot: u32) -> u64 {
+        self.ledger.index.slot(slot).key
+    }
+
+    fn slices(&self) -> Slices {
+        self.ledger.slices
+    }
+
+    fn signatures(&self) -> &[u32] {
+        self.ledger.grams.cells()
+    }
+
+    async fn contact<'b>(
+        &mut self,
+        slot: u32,
+        memory: &'b mut [u8],
+    ) -> Result<Option<Contact<'b>>, Self::Error> {
+        match read(self.journal, self.ledger, slot, memory).await {
+            Ok(contact) => Ok(Some(contact)),
+            Err(error) if error.is_damage() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! What the entries of the journal mean to the book: it keeps the index, the grams, the authors
+//! and the losses in step with the log.
+
+use super::Memory;
+use crate::contact::{AuthorIndex, Contact, Millis, Uid};
+use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, LOSSES_MAX};
+use crate::search::{self, Slices};
+use crate::store::cells::Cells;
+use crate::store::entries::{AUTHOR, AuthorEntry, CHUNK, CONTACT, Chunk, SPILL, Spill};
+use crate::store::index::{self, Index, Slot};
+use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
+
+/// Somebody who edits.
+pub(super) struct Author {
+    pub(super) name: heapless::String<AUTHOR_NAME_BYTES_MAX>,
+    at: Address,
+}
+
+/// Contacts by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// To be seen.
+    pub active: u32,
+    /// In the trash.
+    pub trashed: u32,
+    /// Gone, but remembered as gone.
+    pub tombstones: u32,
+    /// Pieces of photos, documents and large contacts.
+    pub chunks: u32,
+}
+
+pub(super) struct Ledger<M: Memory> {
+    pub(super) index: Index<M::Slots, M::Words>,
+    /// The gram signatures, in the shape of `slices`.
+    pub(super) grams: M::Words,
+    pub(super) slices: Slices,
+    /// By author index minus 1.
+    pub(super) authors: heapless::Vec<Option<Author>, AUTHORS_MAX>,
+    losses: heapless::Vec<Loss, LOSSES_MAX>,
+    losses_untold: u32,
+    /// The latest time met; the clock of the box is past it.
+    pub(super) time_max: Millis,
+    /// An entry found at open did not fit the index.
+    pub(super) is_overfull: bool,
+    /// Entries that this version does not understand; kept as they are.
+    pub(super) foreign: u32,
+}
+
+/// What an entry is about, when it is about a slot.
+struct Subject {
+    hash: u64,
+    version: Millis,
+    hint: u16,
+}
+
+impl<M: Memory> Ledger<M> {
+    pub(super) fn new(index: Index<M::Slots, M::Words>, grams: M::Words, slices: Slices) -> Self {
+        Self {
+            index,
+            grams,
+            slices,
+            authors: heapless::Vec::new(),
+            losses: heapless::Vec::new(),
+            losses_untold: 0,
+            time_max: 0,
+            is_overfull: false,
+            foreign: 0,
+        }
+    }
+
+    /// The slot of a contact, tombstones included.
+    pub(super) fn contact(&self, uid: Uid) -> Option<u32> {
+        self.index.find(self.index.contact_hash(uid))
+    }
+
+    /// Whether a newer version of this contact may have been lost to damage.
+    pub(super) fn is_stale(&self, slot: &Slot) -> bool {
+        self.losses_untold > 0
+            || self.losses.iter().any(|loss| loss.hint.is_none_or(|hint| hint == slot.hint))
+    }
+
+    /// A contact was written anew: what was lost of it no longer matters.
+    pub(super) fn heal(&mut self, hint: u16) {
+        self.losses.retain(|loss| loss.hint != Some(hint));
+    }
+
+    /// Losses that nothing has healed.
+    pub(super) fn losses(&self) -> u32 {
+        self.losses.len() as u32 + self.losses_untold
+    }
+
+    /// Somebody has taken note of every loss; what is left is all there is.
+    pub(super) fn accept_losses(&mut self) {
+        self.losses.clear();
+        self.losses_untold = 0;
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for slot in self.index.slots().iter().filter(|slot| !slot.has(index::VACANT)) {
+            if slot.has(index::CHUNK) {
+                counts.chunks += 1;
+            } else if slot.has(index::TOMBSTONE) {
+                counts.tombstones += 1;
+            } else if slot.has(index::TRASHED) {
+                counts.trashed += 1;
+            } else {
+                counts.active += 1;
+            }
+        }
+        counts
+    }
+
+    /// Takes a contact's newest record into the index and returns what it replaces.
+    pub(super) fn take_contact(
+        &mut self,
+        contact: &Contact<'_>,
+        at: Address,
+        len: u32,
+        is_spilled: bool,
+    ) -> Option<(Address, u32)> {
+        let mut slot = contact_slot(contact, self.index.contact_hash(contact.uid()));
+        slot.at = at;
+        slot.len = len;
+        if is_spilled {
+            slot.flags |= index::SPILLED;
+        }
+        self.time_max = self.time_max.max(slot.version);
+        let (number, replaced) = self.place(slot)?;
+        self.slices.clear(self.grams.cells_mut(), number);
+        if slot.is_contact() {
+            self.slices.set(self.grams.cells_mut(), number, contact);
+        }
+        replaced
+    }
+
+    /// Takes a spilled contact in, knowing of it what its small entry tells.
+    fn take_spill(&mut self, spill: &Spill, at: Address, len: u32) -> Option<(Address, u32)> {
+        let mut flags = index::SPILLED | index::HAS_BLOBS;
+        if spill.is_trashed {
+            flags |= index::TRASHED;
+        }
+        let slot = Slot {
+            hash: self.index.contact_hash(spill.uid()),
+            version: spill.version,
+            key: spill.key,
+            at,
+            len,
+            flags,
+            hint: spill.uid().hint(),
+        };
+        self.time_max = self.time_max.max(slot.version);
+        let (number, replaced) = self.place(slot)?;
+        // Its words are not known without reading its blob: every query has to look.
+        self.slices.fill(self.grams.cells_mut(), number);
+        replaced
+    }
+
+    pub(super) fn take_chunk(
+        &mut self,
+        chunk: &Chunk<'_>,
+        at: Address,
+        len: u32,
+    ) -> Option<(Address, u32)> {
+        let slot = Slot {
+            hash: self.index.chunk_hash(&chunk.blob.hash, chunk.number),
+            version: 0,
+            key: u64::from(chunk.blob.len),
+            at,
+            len,
+            flags: index::CHUNK | index::FRESH | index::MARKED,
+            hint: Chunk::hint(&chunk.blob),
+        };
+        self.place(slot)?.1
+    }
+
+    fn place(&mut self, slot: Slot) -> Option<(u32, Option<(Address, u32)>)> {
+        match self.index.find(slot.hash) {
+            Some(number) => {
+                let old = *self.index.slot(number);
+                *self.index.slot_mut(number) = slot;
+                Some((number, Some((old.at, old.len))))
+            }
+            None => match self.index.insert(slot) {
+                Ok(number) if self.grams.grow(self.slices.words(number + 1)) => {
+                    Some((number, None))
+                }
+                _ => {
+                    self.is_overfull = true;
+                    None
+                }
+            },
+        }
+    }
+
+    pub(super) fn take_author(&mut self, entry: &AuthorEntry<'_>, at: Address) -> Option<Address> {
+        let place = usize::from(entry.index).checked_sub(1)?;
+        while self.authors.len() <= place {
+            self.authors.push(None).ok()?;
+        }
+        let name = heapless::String::try_from(entry.name).ok()?;
+        self.authors[place].replace(Author { name, at }).map(|old| old.at)
+    }
+
+    fn author_at(&mut self, index: AuthorIndex) -> Option<&mut Author> {
+        let place = usize::from(index.0).checked_sub(1)?;
+        self.authors.get_mut(place)?.as_mut()
+    }
+
+    /// What an entry is about; `None` for authors and for what this version does not know.
+    fn subject(&self, entry: &Entry<'_>) -> Option<Subject> {
+        match entry.kind {
+            CONTACT => {
+                let contact = Contact::parse(entry.payload).ok()?;
+                let uid = contact.uid();
+                let version = contact.changed().time;
+                Some(Subject { hash: self.index.contact_hash(uid), version, hint: uid.hint() })
+            }
+            SPILL => {
+                let spill = Spill::parse(entry.payload)?;
+                let (uid, version) = (spill.uid(), spill.version);
+                Some(Subject { hash: self.index.contact_hash(uid), version, hint: uid.hint() })
+            }
+            CHUNK => {
+                let chunk = Chunk::parse(entry.payload)?;
+                let hash = self.index.chunk_hash(&chunk.blob.hash, chunk.number);
+                Some(Subject { hash, version: 0, hint: Chunk::hint(&chunk.blob) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the index keeps of a contact, its place aside.
+fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
+    let mut flags = 0;
+    for (flag, is_set) in [
+        (index::TRASHED, contact.is_trashed()),
+        (index::TOMBSTONE, contact.is_tombstone()),
+        (index::HAS_BLOBS, contact.has_blobs()),
+    ] {
+        if is_set {
+            flags |= flag;
+        }
+    }
+    Slot {
+        hash,
+        version: contact.changed().time,
+        key: search::sort_key(contact),
+        at: Address(0),
+        len: 0,
+        flags,
+        hint: contact.uid().hint(),
+    }
+}
+
+fn standing(replaced: Option<(Address, u32)>) -> Standing {
+    replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len))
+}
+
+impl<M: Memory> Tenant for Ledger<M> {
+    fn found(&mut self, entry: &Entry<'_>) -> Standing {
+        let len = entry.payload.len() as u32;
+        if entry.kind == AUTHOR
+            && let Some(author) = AuthorEntry::parse(entry.payload)
+        {
+            // An author's name never changes: a second one is a copy.
+            if let Some(known) = self.author_at(AuthorIndex(author.index)) {
+                return Standing::Equals(known.at);
+            }
+            self.take_author(&author, entry.at);
+            return Standing::Live;
+        }
+        let Some(subject) = self.subject(entry) else {
+            self.foreign += 1;
+            return Standing::Live;
+        };
+        if let Some(number) = self.index.find(subject.hash) {
+            let known = self.index.slot(number);
+            if known.version > subject.version {
+                return Standing::Dead;
+            }
+            if known.version == subject.version {
+                return Standing::Equals(known.at);
+            }
+        }
+        let replaced =
+            match entry.kind {
+                CONTACT => Contact::parse(entry.payload)
+                    .ok()
+                    .and_then(|contact| self.take_contact(&contact, entry.at, len, false)),
+                SPILL => Spill::parse(entry.payload)
+                    .and_then(|spill| self.take_spill(&spill, entry.at, len)),
+                _ => Chunk::parse(entry.payload)
+                    .and_then(|chunk| self.take_chunk(&chunk, entry.at, len)),
+            };
+        standing(replaced)
+    }
+
+    fn is_live(&self, entry: &Entry<'_>) -> bool {
+        match entry.kind {
+            AUTHOR => self.authors.iter().flatten().any(|known| known.at == entry.at),
+            _ => match self.subject(entry) {
+                Some(subject) => self
+                    .index
+                    .find(subject.hash)
+                    .is_some_and(|number| self.index.slot(number).at == entry.at),
+                // What is not understood is kept.
+                None => true,
+            },
+        }
+    }
+
+    fn moved(&mut self, entry: &Entry<'_>, to: Address) {
+        if entry.kind == AUTHOR {
+            if let Some(author) = AuthorEntry::parse(entry.payload)
+                && let Some(known) = self.author_at(AuthorIndex(author.index))
+                && known.at == entry.at
+            {
+                known.at = to;
+            }
+            return;
+        }
+        if let Some(subject) = self.subject(entry)
+            && let Some(number) = self.index.find(subject.hash)
+            && self.index.slot(number).at == entry.at
+        {
+            self.index.slot_mut(number).at = to;
+        }
+    }
+
+    fn lost(&mut self, loss: &Loss) {
+        if self.losses.push(*loss).is_err() {
+            self.losses_untold += 1;
+        }
+    }
+
+    fn is_healed(&self, loss: &Loss) -> bool {
+        self.losses_untold == 0 && !self.losses.contains(loss)
+    }
+
+    fn hint(&self, entry: &Entry<'_>) -> u16 {
+        match entry.kind {
+            AUTHOR => AuthorEntry::parse(entry.payload)
+                .map_or(0, |author| AuthorEntry::hint(AuthorIndex(author.index))),
+            _ => self.subject(entry).map_or(0, |subject| subject.hint),
+        }
+    }
+}

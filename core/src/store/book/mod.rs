@@ -1,0 +1,267 @@
+//! The book: the facade of a box. Opening, reading, and the parts the other files work on.
+
+mod audit;
+mod blobs;
+mod error;
+mod find;
+mod ledger;
+mod write;
+
+pub use audit::{Finding, Stats, VerifyReport};
+pub use error::{FormatError, GetError, OpenError, PutError};
+pub use find::Shelf;
+pub use ledger::Counts;
+pub use write::{Outcome, Put};
+
+use super::cells::Cells;
+use super::entries::{SPILL, Spill};
+use super::index::{self, Index, Slot};
+use super::journal::{self, Journal, OpenReport, PageState};
+use crate::contact::{AuthorIndex, Contact, Item, Millis, Uid};
+use crate::search::Slices;
+use blobs::Sweep;
+use embedded_storage_async::nor_flash::NorFlash;
+use ledger::Ledger;
+
+/// The kinds of memory a box works in: fixed arrays on a device, growing vectors in the daemon.
+pub trait Memory {
+    /// What the journal keeps of each page.
+    type Pages: Cells<PageState>;
+    /// The index.
+    type Slots: Cells<Slot>;
+    /// The index's table and the gram slices.
+    type Words: Cells<u32>;
+    /// Buffers.
+    type Bytes: Cells<u8>;
+    /// What comparing two states of a contact needs.
+    type Items: Cells<Item>;
+}
+
+/// All memory of a box.
+pub struct Parts<M: Memory> {
+    /// One for each page of the flash.
+    pub pages: M::Pages,
+    /// One for each contact and each chunk of a blob.
+    pub slots: M::Slots,
+    /// At least 8/7 of the slots; a power of two is used.
+    pub table: M::Words,
+    /// [`BookConfig::gram_slices`] bits for each slot, in whole blocks of slots.
+    pub grams: M::Words,
+    /// One page.
+    pub page: M::Bytes,
+    /// The largest contact, and an entry's header.
+    pub old: M::Bytes,
+    /// The same again.
+    pub new: M::Bytes,
+    /// The same again.
+    pub extra: M::Bytes,
+    /// One for each property of the largest contact, twice.
+    pub items: M::Items,
+}
+
+/// What a box is told about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookConfig {
+    /// The box's identity: 64 random bits, drawn when it is formatted.
+    pub id: u64,
+    /// Bits of a contact's search signature, a multiple of 32: 32 on a device, 1,024 in a daemon.
+    pub gram_slices: u32,
+    /// Bits that one gram sets: 1 on a device, about 5 in a daemon.
+    pub gram_probes: u32,
+}
+
+/// A contact as it was found.
+pub struct Found<'b> {
+    /// The contact.
+    pub contact: Contact<'b>,
+    /// A newer version of it may have been lost to damage.
+    pub is_stale: bool,
+}
+
+/// A box.
+pub struct Book<F: NorFlash, M: Memory> {
+    journal: Journal<F, M::Pages, M::Bytes>,
+    ledger: Ledger<M>,
+    old: M::Bytes,
+    new: M::Bytes,
+    extra: M::Bytes,
+    items: M::Items,
+    sweep: Sweep,
+    config: BookConfig,
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// Makes an empty box. Whatever the flash held is gone.
+    pub async fn format(
+        flash: F,
+        config: BookConfig,
+        parts: Parts<M>,
+    ) -> Result<Self, FormatError<F::Error>> {
+        let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
+        let journal = Journal::format(flash, config.journal(), pages, page).await?;
+        let ledger = Ledger::new(
+            Index::new(slots, table, config.id),
+            grams,
+            Slices::new(config.gram_slices, config.gram_probes),
+        );
+        Ok(Self { journal, ledger, old, new, extra, items, sweep: Sweep::default(), config })
+    }
+
+    /// Opens a box: one pass over the flash, nothing written.
+    ///
+    /// `config.id` is only what the index in RAM is salted with; the box's identity is on the flash.
+    pub async fn open(
+        flash: F,
+        mut config: BookConfig,
+        parts: Parts<M>,
+    ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
+        let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
+        let mut ledger = Ledger::new(
+            Index::new(slots, table, config.id),
+            grams,
+            Slices::new(config.gram_slices, config.gram_probes),
+        );
+        let (journal, report) = Journal::open(flash, pages, page, &mut ledger).await?;
+        if ledger.is_overfull {
+            return Err(OpenError::IndexFull { slots: ledger.index.len() });
+        }
+        config.id = journal.salt();
+        let book = Self { journal, ledger, old, new, extra, items, sweep: Sweep::due(), config };
+        Ok((book, report))
+    }
+
+    /// The box's identity.
+    pub fn id(&self) -> u64 {
+        self.config.id
+    }
+
+    /// The latest time the box has written or met; its next stamp is later.
+    pub fn time_max(&self) -> Millis {
+        self.ledger.time_max
+    }
+
+    /// The flash, for its owner's own purposes; what the box wrote must stay as it is.
+    pub fn flash(&mut self) -> &mut F {
+        self.journal.flash_mut()
+    }
+
+    /// Gives the flash back.
+    pub fn into_flash(self) -> F {
+        self.journal.into_flash()
+    }
+
+    /// Contacts by state.
+    pub fn counts(&self) -> Counts {
+        self.ledger.counts()
+    }
+
+    /// The name of an author; empty for nobody in particular and for the unknown.
+    pub fn author_name(&self, author: AuthorIndex) -> &str {
+        usize::from(author.0)
+            .checked_sub(1)
+            .and_then(|place| self.ledger.authors.get(place)?.as_ref())
+            .map_or("", |known| known.name.as_str())
+    }
+
+    /// Reads a contact, tombstones excepted, into the caller's memory.
+    pub async fn get<'b>(
+        &mut self,
+        uid: Uid,
+        buf: &'b mut [u8],
+    ) -> Result<Option<Found<'b>>, GetError<F::Error>> {
+        let Some(number) = self.ledger.contact(uid) else { return Ok(None) };
+        if self.ledger.index.slot(number).has(index::TOMBSTONE) {
+            return Ok(None);
+        }
+        self.read_slot(number, buf).await.map(Some)
+    }
+
+    /// The contact in a slot; `None` when the slot holds none that can be seen.
+    pub async fn get_slot<'b>(
+        &mut self,
+        number: u32,
+        buf: &'b mut [u8],
+    ) -> Result<Option<Found<'b>>, GetError<F::Error>> {
+        match self.ledger.index.slots().get(number as usize) {
+            Some(slot) if slot.is_contact() => self.read_slot(number, buf).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Slots there are: every contact has a number below this, for [`Book::get_slot`]. A contact
+    /// keeps its number while the box is open.
+    pub fn slots(&self) -> u32 {
+        self.ledger.index.len()
+    }
+
+    /// Identities of contacts that begin with `prefix`, up to `found.len()` of them, and how many
+    /// there are of these. Reads every contact.
+    pub async fn by_prefix(
+        &mut self,
+        matches: impl Fn(Uid) -> bool,
+        found: &mut [Uid],
+    ) -> Result<usize, GetError<F::Error>> {
+        let mut count = 0;
+        for number in 0..self.slots() {
+            if count == found.len() {
+                break;
+            }
+            if !self.ledger.index.slot(number).is_contact() {
+                continue;
+            }
+            let Self { journal, ledger, old, .. } = self;
+            let uid = match read(journal, ledger, number, old.cells_mut()).await {
+                Ok(contact) => contact.uid(),
+                Err(GetError::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            if matches(uid) {
+                found[count] = uid;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn read_slot<'b>(
+        &mut self,
+        number: u32,
+        buf: &'b mut [u8],
+    ) -> Result<Found<'b>, GetError<F::Error>> {
+        let is_stale = self.ledger.is_stale(self.ledger.index.slot(number));
+        let contact = read(&mut self.journal, &self.ledger, number, buf).await?;
+        Ok(Found { contact, is_stale })
+    }
+
+    /// Largest record that is kept in one entry, in bytes. Two of these fit a page, so that a
+    /// merge of two contacts can be one group.
+    fn inline_bytes_max(&self) -> usize {
+        self.journal.entry_bytes_max() / 2
+    }
+}
+
+impl BookConfig {
+    fn journal(&self) -> journal::Config {
+        journal::Config { salt: self.id }
+    }
+}
+
+/// Reads the record of a slot into `buf`.
+async fn read<'b, F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &Ledger<M>,
+    number: u32,
+    buf: &'b mut [u8],
+) -> Result<Contact<'b>, GetError<F::Error>> {
+    let slot = *ledger.index.slot(number);
+    if slot.has(index::SPILLED) {
+        let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+        let spill = (entry.kind == SPILL).then(|| Spill::parse(entry.payload)).flatten();
+        let blob = spill.ok_or(GetError::Damaged { slot: number })?.blob();
+        let len = blobs::read_all(journal, ledger, blob, buf).await?;
+        let record = buf.get(..len).ok_or(GetError::Damaged { slot: number })?;
+        return Contact::parse(record).map_err(GetError::Record);
+    }
+    let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+    Contact::parse(entry.payload).map_err(GetError::Record)
+}

@@ -1,0 +1,361 @@
+//! Changing a book: put, import, remove, restore, purge, authors, idle work.
+//!
+//! Every change is one journal entry. Blobs are stored before the entry that refers to them, so
+//! that a cut leaves an orphan, which the sweep collects, and never a dangling reference.
+
+use super::blobs::{self, is_large};
+use super::{Book, GetError, Memory, PutError, read};
+use crate::contact::{
+    self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
+    digest,
+};
+use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX};
+use crate::search;
+use crate::store::cells::Cells;
+use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
+use crate::store::index;
+use crate::store::journal::{Need, TendError};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Steps of the journal's idle work in one step of the book's.
+const TEND_STEPS: u32 = 4;
+
+/// What a change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A contact that was not there is.
+    Added,
+    /// A contact is other than before.
+    Updated,
+    /// Nothing had to change; nothing was written.
+    Unchanged,
+}
+
+/// A change that is on flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Whose.
+    pub uid: Uid,
+    /// The contact's version now.
+    pub version: Millis,
+    /// What was done.
+    pub outcome: Outcome,
+}
+
+/// What to do with a contact.
+#[derive(Clone, Copy)]
+enum Deed<'d, 'a> {
+    Edit { card: &'d Contents<'a>, base: Option<Millis> },
+    Absorb(&'d Contents<'a>),
+    Trash,
+    Restore,
+    Purge,
+}
+
+impl Deed<'_, '_> {
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Edit { .. } => Origin::Edit,
+            Self::Absorb(_) => Origin::Import,
+            Self::Trash => Origin::Trash,
+            Self::Restore => Origin::Restore,
+            Self::Purge => Origin::Purge,
+        }
+    }
+
+    /// Whether it makes a contact that is not there.
+    fn creates(&self) -> bool {
+        matches!(self, Self::Edit { base: None, .. } | Self::Absorb(_))
+    }
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// Adds a contact that says exactly what `card` says.
+    ///
+    /// Its identity is the card's UID; a card without one gets an identity of its own, so that two
+    /// people of one name stay two.
+    pub async fn add(
+        &mut self,
+        card: &Contents<'_>,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        let uid = if card.has_uid() {
+            card.uid()
+        } else {
+            let time = self.tick(now).to_le_bytes();
+            Uid(digest(b"new", &[&self.config.id.to_le_bytes(), &time, &card.uid().0]))
+        };
+        if let Some(number) = self.ledger.contact(uid)
+            && !self.ledger.index.slot(number).has(index::TOMBSTONE)
+        {
+            return Err(PutError::Exists(uid));
+        }
+        self.change(uid, Deed::Edit { card, base: None }, by, now).await
+    }
+
+    /// Makes a contact say exactly what `card` says; a contact in the trash comes out of it.
+    ///
+    /// With `base`, only if that is the contact's version still; else [`PutError::Conflict`].
+    /// Binary values over [`crate::limits::INLINE_BYTES_MAX`] bytes become blobs.
+    pub async fn put(
+        &mut self,
+        uid: Uid,
+        card: &Contents<'_>,
+        base: Option<Millis>,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        self.change(uid, Deed::Edit { card, base }, by, now).await
+    }
+
+    /// Adds what an imported card says to the contact it stands for. The same card imported again
+    /// changes nothing, whatever was edited since.
+    pub async fn import(
+        &mut self,
+        card: &Contents<'_>,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        self.change(card.uid(), Deed::Absorb(card), by, now).await
+    }
+
+    /// Puts a contact in the trash.
+    pub async fn remove(
+        &mut self,
+        uid: Uid,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        self.change(uid, Deed::Trash, by, now).await
+    }
+
+    /// Takes a contact out of the trash.
+    pub async fn restore(
+        &mut self,
+        uid: Uid,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        self.change(uid, Deed::Restore, by, now).await
+    }
+
+    /// Removes a contact for good; what is left keeps older states from bringing it back.
+    pub async fn purge(
+        &mut self,
+        uid: Uid,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        self.change(uid, Deed::Purge, by, now).await
+    }
+
+    /// The index of an author by name, written down when the name is new. The empty name is
+    /// nobody in particular.
+    pub async fn author(&mut self, name: &str) -> Result<AuthorIndex, PutError<F::Error>> {
+        let name = &name[..name.floor_char_boundary(AUTHOR_NAME_BYTES_MAX)];
+        if name.is_empty() {
+            return Ok(AuthorIndex::default());
+        }
+        let known =
+            self.ledger.authors.iter().position(|author| {
+                author.as_ref().is_some_and(|author| author.name.as_str() == name)
+            });
+        let free = || self.ledger.authors.iter().position(Option::is_none);
+        if let Some(place) = known {
+            return Ok(AuthorIndex(place as u8 + 1));
+        }
+        let place = free().unwrap_or(self.ledger.authors.len());
+        if place >= AUTHORS_MAX {
+            return Err(PutError::TooManyAuthors);
+        }
+        let entry = AuthorEntry { index: place as u8 + 1, name };
+        let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
+        let payload = entry.encode(&mut memory);
+        let author = AuthorIndex(entry.index);
+        let at = self
+            .journal
+            .append(&mut self.ledger, AUTHOR, AuthorEntry::hint(author), &[payload])
+            .await?;
+        self.ledger.take_author(&entry, at);
+        Ok(author)
+    }
+
+    /// A step of idle work: reclaiming ahead, sweeping. True when there is nothing left to do.
+    ///
+    /// A cut in the middle loses nothing.
+    pub async fn tend(&mut self) -> Result<bool, TendError<F::Error>> {
+        let is_swept = match self.sweep_step().await {
+            Ok(is_swept) => is_swept,
+            // A contact that cannot be read may refer to anything: nothing is given up.
+            Err(_) => {
+                self.sweep = blobs::Sweep::Done;
+                true
+            }
+        };
+        let is_tended = self.journal.tend(&mut self.ledger, TEND_STEPS).await?;
+        Ok(is_swept && is_tended)
+    }
+
+    /// Vouches for the last entry, so that damage to it can be told from a power cut. To be called
+    /// when nothing was changed for a while, and before an orderly end.
+    pub async fn rest(&mut self) -> Result<(), TendError<F::Error>> {
+        self.journal.rest().await
+    }
+
+    /// The time of the next change.
+    fn tick(&self, now: Millis) -> Millis {
+        now.max(self.ledger.time_max + 1)
+    }
+
+    async fn change(
+        &mut self,
+        uid: Uid,
+        deed: Deed<'_, '_>,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        match self.change_once(uid, deed, by, now).await {
+            Err(PutError::Full { .. }) if self.sweep_all().await? => {
+                self.change_once(uid, deed, by, now).await
+            }
+            result => result,
+        }
+    }
+
+    async fn change_once(
+        &mut self,
+        uid: Uid,
+        deed: Deed<'_, '_>,
+        by: AuthorIndex,
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        let change = Change { time: self.tick(now), author: by, origin: deed.origin() };
+        let number = self.ledger.contact(uid);
+        let was = number.map(|number| *self.ledger.index.slot(number));
+        let is_there = was.is_some_and(|slot| !slot.has(index::TOMBSTONE));
+        if !is_there && !deed.creates() {
+            return Err(PutError::NoSuchContact(uid));
+        }
+        if let (Deed::Edit { base: Some(base), .. }, Some(slot)) = (deed, was)
+            && base != slot.version
+        {
+            return Err(PutError::Conflict { version: slot.version });
+        }
+        if was.is_none() {
+            self.ledger.index.reserve(1)?;
+        }
+
+        // The card with its large values stored and replaced by references.
+        let large = match deed {
+            Deed::Edit { card, .. } | Deed::Absorb(card)
+                if card.clone().any(|content| is_large(&content.value)) =>
+            {
+                Some(card)
+            }
+            _ => None,
+        };
+        let mut extra_len = 0;
+        if let Some(card) = large {
+            let mut draft = Draft::new(self.extra.cells_mut());
+            for mut content in card.clone() {
+                if let Value::Bytes(bytes) = content.value
+                    && is_large(&content.value)
+                {
+                    let blob = blobs::store(&mut self.journal, &mut self.ledger, bytes).await?;
+                    content.value = Value::Blob(blob);
+                }
+                draft.push(&content)?;
+            }
+            extra_len = draft.len();
+        }
+        let slim = Contents::of(&self.extra.cells()[..extra_len]);
+
+        let old = match number {
+            Some(number) => {
+                match read(&mut self.journal, &self.ledger, number, self.old.cells_mut()).await {
+                    Ok(contact) => Some(contact),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            None => None,
+        };
+        let mut scratch = Scratch::new(self.items.cells_mut());
+        let out = self.new.cells_mut();
+        let old = old.as_ref();
+        let written = match (deed, old) {
+            (Deed::Edit { card: full, .. }, _) => contact::edit(
+                old,
+                uid,
+                if large.is_some() { &slim } else { full },
+                change,
+                &mut scratch,
+                out,
+            )?,
+            (Deed::Absorb(full), _) => contact::absorb(
+                old,
+                uid,
+                if large.is_some() { &slim } else { full },
+                change,
+                &mut scratch,
+                out,
+            )?,
+            (Deed::Trash, Some(old)) => contact::trash(old, change, &mut scratch, out)?,
+            (Deed::Restore, Some(old)) => contact::restore(old, change, &mut scratch, out)?,
+            (Deed::Purge, Some(old)) => contact::purge(old, change, out)?,
+            (_, None) => return Err(PutError::NoSuchContact(uid)),
+        };
+        let Some(record) = written else {
+            let version = was.map_or(0, |slot| slot.version);
+            return Ok(Put { uid, version, outcome: Outcome::Unchanged });
+        };
+        let len = record.len();
+        self.commit(len).await?;
+        if was.is_some_and(|slot| slot.has(index::HAS_BLOBS | index::SPILLED)) {
+            self.sweep.wish();
+        }
+        let outcome = if is_there { Outcome::Updated } else { Outcome::Added };
+        Ok(Put { uid, version: change.time, outcome })
+    }
+
+    /// Writes the record of `len` bytes that stands in the buffer for new ones, and takes it in.
+    async fn commit(&mut self, len: usize) -> Result<(), PutError<F::Error>> {
+        let inline_bytes_max = self.inline_bytes_max();
+        let record = &self.new.cells()[..len];
+        let contact = Contact::parse(record).map_err(GetError::Record)?;
+        let chunk_bytes = blobs::chunk_bytes(&self.journal);
+        if !blobs::are_here(&self.ledger, &contact, chunk_bytes) {
+            return Err(PutError::NoSuchBlob);
+        }
+        let need = match contact.origin() {
+            Origin::Trash | Origin::Purge => Need::Deletion,
+            _ => Need::Data,
+        };
+        let hint = contact.uid().hint();
+        let is_spilled = len > inline_bytes_max;
+        let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
+        let (kind, payload) = if is_spilled {
+            let blob = blobs::store(&mut self.journal, &mut self.ledger, record).await?;
+            let spill = Spill {
+                uid: contact.uid().0,
+                version: contact.changed().time,
+                key: search::sort_key(&contact),
+                is_trashed: contact.is_trashed(),
+                hash: blob.hash,
+                len: blob.len,
+            };
+            (SPILL, spill.encode(&mut memory))
+        } else {
+            (CONTACT, record)
+        };
+        let at =
+            self.journal.append_needing(&mut self.ledger, need, kind, hint, &[payload]).await?;
+        let replaced = self.ledger.take_contact(&contact, at, payload.len() as u32, is_spilled);
+        if let Some((at, len)) = replaced {
+            self.journal.retire(at, len);
+        }
+        self.ledger.heal(hint);
+        blobs::mark_all(&mut self.ledger, &contact, chunk_bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! What the journal entries of a box hold: contacts, spilled contacts, chunks of blobs, authors.
+//!
+//! Layouts in FORMAT.md, chapter "Entries of a box".
+
+use crate::contact::{AuthorIndex, BlobRef, Millis, Uid};
+use crate::limits::AUTHOR_NAME_BYTES_MAX;
+use serde::{Deserialize, Serialize};
+
+/// A contact's record, whole.
+pub(super) const CONTACT: u8 = 1;
+/// A contact whose record is in a blob.
+pub(super) const SPILL: u8 = 2;
+/// A piece of a blob.
+pub(super) const CHUNK: u8 = 3;
+/// The name of an author.
+pub(super) const AUTHOR: u8 = 4;
+
+/// Bytes of a chunk entry before its data: hash, length, number.
+pub(super) const CHUNK_HEAD_BYTES: usize = 24;
+
+/// Most bytes of a spill or author entry.
+pub(super) const SMALL_ENTRY_BYTES_MAX: usize = 64;
+
+/// A contact whose record is too large for one entry: what the index needs, and where the record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spill {
+    pub(super) uid: [u8; 16],
+    /// Time of the record.
+    pub(super) version: Millis,
+    /// Sort key of the record.
+    pub(super) key: u64,
+    pub(super) is_trashed: bool,
+    pub(super) hash: [u8; 16],
+    pub(super) len: u32,
+}
+
+impl Spill {
+    pub(super) fn parse(payload: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes(payload) {
+            Ok((spill, [])) => Some(spill),
+            _ => None,
+        }
+    }
+
+    pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
+        // 16 + 10 + 10 + 1 + 16 + 5 bytes at most.
+        postcard::to_slice(self, out).map_or(&[], |used| used)
+    }
+
+    pub(super) fn uid(&self) -> Uid {
+        Uid(self.uid)
+    }
+
+    pub(super) fn blob(&self) -> BlobRef {
+        BlobRef { hash: self.hash, len: self.len }
+    }
+}
+
+/// A piece of a blob: all pieces but the last have the same length.
+#[derive(Clone, Copy)]
+pub(super) struct Chunk<'a> {
+    pub(super) blob: BlobRef,
+    pub(super) number: u32,
+    pub(super) data: &'a [u8],
+}
+
+impl<'a> Chunk<'a> {
+    pub(super) fn parse(payload: &'a [u8]) -> Option<Self> {
+        let (hash, rest) = payload.split_first_chunk::<16>()?;
+        let (len, rest) = rest.split_first_chunk::<4>()?;
+        let (number, data) = rest.split_first_chunk::<4>()?;
+        let blob = BlobRef { hash: *hash, len: u32::from_le_bytes(*len) };
+        Some(Self { blob, number: u32::from_le_bytes(*number), data })
+    }
+
+    /// The bytes before the data.
+    pub(super) fn head(blob: &BlobRef, number: u32) -> [u8; CHUNK_HEAD_BYTES] {
+        let mut head = [0; CHUNK_HEAD_BYTES];
+        head[..16].copy_from_slice(&blob.hash);
+        head[16..20].copy_from_slice(&blob.len.to_le_bytes());
+        head[20..].copy_from_slice(&number.to_le_bytes());
+        head
+    }
+
+    /// What the next journal entry remembers of a chunk.
+    pub(super) fn hint(blob: &BlobRef) -> u16 {
+        Uid(blob.hash).hint()
+    }
+}
+
+/// An author and the index that records know them by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AuthorEntry<'a> {
+    pub(super) index: u8,
+    pub(super) name: &'a str,
+}
+
+impl<'a> AuthorEntry<'a> {
+    pub(super) fn parse(payload: &'a [u8]) -> Option<Self> {
+        match postcard::take_from_bytes::<Self>(payload) {
+            Ok((entry, [])) if entry.name.len() <= AUTHOR_NAME_BYTES_MAX => Some(entry),
+            _ => None,
+        }
+    }
+
+    pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
+        // 1 + 1 + AUTHOR_NAME_BYTES_MAX bytes at most.
+        postcard::to_slice(self, out).map_or(&[], |used| used)
+    }
+
+    /// What the next journal entry remembers of an author.
+    pub(super) fn hint(index: AuthorIndex) -> u16 {
+        0xA000 | u16::from(index.0)
+    }
+}
+
+const _: () = assert!(2 + AUTHOR_NAME_BYTES_MAX <= SMALL_ENTRY_BYTES_MAX);

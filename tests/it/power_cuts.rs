@@ -1,0 +1,274 @@
+//! Power cuts at every flash operation of a long script, in every tear mode, once, twice, and in
+//! chains: what was acknowledged is there, what was in flight is as before or as after, and the box
+//! goes on.
+
+use contactbox_core::sim::Tear;
+use contactbox_tests::random::Random;
+use contactbox_tests::report;
+use contactbox_tests::world::ops::{Op, script};
+use contactbox_tests::world::oracle::Oracle;
+use contactbox_tests::world::{self, Chip};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Operations in the script.
+const OPS: usize = 420;
+/// Operations done after each recovery.
+const AFTERLIFE: usize = 12;
+
+/// A box after a cut: the chip without power, what was acknowledged, what was not.
+#[derive(Clone)]
+struct Cut<const W: usize, const E: usize> {
+    chip: Chip<W, E>,
+    oracle: Oracle,
+    in_flight: Option<Op>,
+    next: usize,
+}
+
+/// Runs the script on an empty box until the fuse burns; `None` when it outlasts the script.
+fn run<const W: usize, const E: usize>(
+    formatted: &Chip<W, E>,
+    script: &[Op],
+    fuse: u64,
+    tear: Tear,
+) -> Option<Cut<W, E>> {
+    let mut chip = formatted.clone();
+    chip.seed(fuse.wrapping_mul(0x9E37_79B9) ^ tear as u64);
+    chip.cut_after(fuse, tear);
+    let cut = Cut { chip: formatted.clone(), oracle: Oracle::default(), in_flight: None, next: 0 };
+    go_on(cut, chip, script, script.len()).err().map(|cut| *cut)
+}
+
+/// Opens the box, compares, and does up to `count` operations of the script. `Err` is a cut.
+fn go_on<const W: usize, const E: usize>(
+    mut cut: Cut<W, E>,
+    chip: Chip<W, E>,
+    script: &[Op],
+    count: usize,
+) -> Result<Cut<W, E>, Box<Cut<W, E>>> {
+    let before = format!("in flight {:?}, before operation {}", cut.in_flight, cut.next);
+    let programs = chip.operations();
+    let (mut book, opened) = world::open(chip).unwrap_or_else(|error| panic!("{before}: {error}"));
+    assert_eq!(book.flash().operations(), programs, "{before}: opening wrote");
+    assert!(opened.is_sound(), "{before}: damage reported where there was a cut: {opened:?}");
+    if let Err(error) = world::check(&mut book, &mut cut.oracle, cut.in_flight) {
+        panic!("{before}: {error}");
+    }
+    // Whether an import that changes nothing visible was noted cannot be seen: it is repeated, as
+    // its user would.
+    let again = cut.in_flight.filter(|op| matches!(op, Op::Import { .. }));
+    let ops = again.into_iter().chain(script.iter().copied().cycle().skip(cut.next).take(count));
+    for op in ops {
+        match world::apply(&mut book, op, 0) {
+            Ok(()) => {
+                cut.oracle.apply(op);
+                cut.in_flight = None;
+            }
+            Err(_) if book.flash().is_cut() => {
+                cut.in_flight = Some(op);
+                cut.chip = book.into_flash();
+                return Err(Box::new(cut));
+            }
+            Err(error) => panic!("{before}: {op:?} was refused: {error}"),
+        }
+        if again != Some(op) {
+            cut.next = (cut.next + 1) % script.len();
+        }
+    }
+    cut.in_flight = None;
+    cut.chip = book.into_flash();
+    Ok(cut)
+}
+
+/// After a cut: opens, compares, goes on, opens and compares again.
+fn recover<const W: usize, const E: usize>(cut: &Cut<W, E>, script: &[Op]) {
+    let mut chip = cut.chip.clone();
+    chip.power_on();
+    let Ok(cut) = go_on(cut.clone(), chip, script, AFTERLIFE) else {
+        panic!("no second cut was asked for")
+    };
+    let chip = cut.chip.clone();
+    assert!(go_on(cut, chip, script, 0).is_ok());
+}
+
+/// Cuts the recovery at every `stride`th of its flash operations in every mode; returns how many.
+fn recover_with_second_cuts<const W: usize, const E: usize>(
+    cut: &Cut<W, E>,
+    script: &[Op],
+    first: u64,
+    stride: usize,
+) -> usize {
+    let mut cases = 0;
+    for tear in Tear::ALL {
+        for fuse in (first..).step_by(stride) {
+            let mut chip = cut.chip.clone();
+            chip.power_on();
+            chip.seed(fuse ^ 0xABCD);
+            chip.cut_after(fuse, tear);
+            match go_on(cut.clone(), chip, script, AFTERLIFE) {
+                Ok(_) => break,
+                Err(second) => recover(&second, script),
+            }
+            cases += 1;
+        }
+    }
+    cases
+}
+
+fn formatted<const W: usize, const E: usize>(pages: usize) -> Chip<W, E> {
+    world::format::<W, E>(Chip::strict(pages)).into_flash()
+}
+
+/// Runs `work` for every number below `end` on all processors.
+fn in_parallel(end: usize, work: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= end {
+                        break;
+                    }
+                    work(number);
+                }
+            });
+        }
+    });
+}
+
+fn every_single_cut<const W: usize, const E: usize>(name: &str, pages: usize, stride: u64) {
+    let script = script(41, OPS);
+    let formatted = formatted::<W, E>(pages);
+    let whole = run(&formatted, &script, u64::MAX, Tear::None);
+    assert!(whole.is_none(), "the script runs through without a cut");
+    let mut book = world::open(formatted.clone()).expect("it opens").0;
+    let start = book.flash().operations();
+    for &op in &script {
+        world::apply(&mut book, op, 0).expect("the script fits the box");
+    }
+    let counters = book.flash().counters();
+    let operations = book.flash().operations() - start;
+    assert!(counters.erases > 2 * pages as u64, "reclaiming runs: {counters:?}");
+    let fuses = (operations / stride) as usize;
+    let cases = AtomicUsize::new(0);
+    in_parallel(fuses * Tear::ALL.len(), |number| {
+        let tear = Tear::ALL[number % Tear::ALL.len()];
+        let fuse = (number / Tear::ALL.len()) as u64 * stride;
+        let cut = run(&formatted, &script, fuse, tear).expect("the fuse is within the script");
+        recover(&cut, &script);
+        cases.fetch_add(1, Ordering::Relaxed);
+    });
+    report::line(
+        name,
+        &format!(
+            "{} single cuts in {operations} flash operations, words of {W}, pages of {E}: nothing lost, no box stuck",
+            cases.into_inner()
+        ),
+    );
+}
+
+#[test]
+fn every_single_cut_words_of_4() {
+    every_single_cut::<4, 512>("power cuts", 64, 1);
+}
+
+#[test]
+fn single_cuts_words_of_1_and_8_and_large_pages() {
+    let stride = if report::campaign() { 1 } else { 7 };
+    every_single_cut::<1, 512>("power cuts", 64, stride);
+    every_single_cut::<8, 512>("power cuts", 64, stride);
+    every_single_cut::<1, 4096>("power cuts", 12, stride);
+}
+
+#[test]
+fn a_second_cut_during_recovery() {
+    let script = script(42, OPS);
+    let formatted = formatted::<4, 512>(64);
+    // In a usual run a sample of at least 20,000; in a campaign all of them.
+    let (first_stride, second_stride) = if report::campaign() { (1, 1) } else { (3, 3) };
+    let mut firsts = Vec::new();
+    for fuse in (0..).step_by(first_stride) {
+        if run(&formatted, &script, fuse, Tear::None).is_none() {
+            break;
+        }
+        firsts.push(fuse);
+    }
+    let cases = AtomicUsize::new(0);
+    in_parallel(firsts.len() * Tear::ALL.len(), |number| {
+        let tear = Tear::ALL[number % Tear::ALL.len()];
+        let fuse = firsts[number / Tear::ALL.len()];
+        let Some(cut) = run(&formatted, &script, fuse, tear) else { return };
+        let offset = fuse % second_stride as u64;
+        let count = recover_with_second_cuts(&cut, &script, offset, second_stride);
+        cases.fetch_add(count, Ordering::Relaxed);
+    });
+    let cases = cases.into_inner();
+    report::line(
+        "power cuts",
+        &format!("{cases} pairs of cuts, the second during recovery: nothing lost, no box stuck"),
+    );
+    assert!(cases >= 20_000, "only {cases} cases");
+}
+
+#[test]
+fn chains_of_up_to_fifty_cuts() {
+    let script = script(43, OPS);
+    let formatted = formatted::<4, 512>(64);
+    let chains = if report::campaign() { 20_000 } else { 600 };
+    let cuts = AtomicUsize::new(0);
+    in_parallel(chains, |number| {
+        let mut random = Random::new(number as u64);
+        let fuse = random.below(900) as u64;
+        let Some(mut cut) = run(&formatted, &script, fuse, *random.pick(&Tear::ALL)) else {
+            return;
+        };
+        for _ in 0..random.below(50) {
+            let mut chip = cut.chip.clone();
+            chip.power_on();
+            chip.seed(random.bits());
+            // Often right after opening, before anything is done.
+            let fuse = if random.chance(1, 3) { 0 } else { random.below(12) as u64 };
+            chip.cut_after(fuse, *random.pick(&Tear::ALL));
+            cut = match go_on(cut, chip, &script, AFTERLIFE) {
+                Ok(cut) => cut,
+                Err(cut) => {
+                    cuts.fetch_add(1, Ordering::Relaxed);
+                    *cut
+                }
+            };
+        }
+        recover(&cut, &script);
+    });
+    report::line(
+        "power cuts",
+        &format!(
+            "{} cuts in {chains} chains of up to 50: nothing lost, no box stuck",
+            cuts.into_inner()
+        ),
+    );
+}
+
+#[test]
+fn a_cut_while_formatting() {
+    let mut cases = 0;
+    for tear in Tear::ALL {
+        for fuse in 0.. {
+            let mut chip = Chip::<4, 512>::strict(16);
+            chip.seed(fuse);
+            chip.cut_after(fuse, tear);
+            if world::try_format(&mut chip).is_ok() {
+                break;
+            }
+            cases += 1;
+            chip.power_on();
+            // Either there is no box yet, and that is said, or there is a whole and empty one.
+            if let Ok((mut book, _)) = world::open(chip.clone()) {
+                let checked = world::check(&mut book, &mut Oracle::default(), None);
+                assert_eq!(checked, Ok(()), "{tear:?} at {fuse}");
+            }
+            let mut book = world::format(chip);
+            assert!(world::apply(&mut book, Op::Put { who: 1, card: 1 }, 0).is_ok());
+        }
+    }
+    assert!(cases > 10, "only {cases} cases");
+}

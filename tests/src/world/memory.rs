@@ -1,0 +1,66 @@
+//! Memory for a box on a host: vectors that grow.
+
+use contactbox_core::contact::Item;
+use contactbox_core::store::{Cells, Memory, PageState, Parts, Slot};
+
+/// Cells in a vector.
+pub struct Heap<T> {
+    cells: Vec<T>,
+    filler: T,
+    is_fixed: bool,
+}
+
+impl<T: Copy> Heap<T> {
+    /// `len` cells at first, more when asked for.
+    pub fn growing(len: usize, filler: T) -> Self {
+        Self { cells: vec![filler; len], filler, is_fixed: false }
+    }
+
+    /// `len` cells and never more: a device.
+    pub fn fixed(len: usize, filler: T) -> Self {
+        Self { cells: vec![filler; len], filler, is_fixed: true }
+    }
+}
+
+impl<T: Copy> Cells<T> for Heap<T> {
+    fn cells(&self) -> &[T] {
+        &self.cells
+    }
+
+    fn cells_mut(&mut self) -> &mut [T] {
+        &mut self.cells
+    }
+
+    fn grow(&mut self, len: usize) -> bool {
+        if len > self.cells.len() && !self.is_fixed {
+            self.cells.resize(len.next_power_of_two(), self.filler);
+        }
+        len <= self.cells.len()
+    }
+}
+
+/// Vectors for everything.
+pub struct HostMemory;
+
+impl Memory for HostMemory {
+    type Pages = Heap<PageState>;
+    type Slots = Heap<Slot>;
+    type Words = Heap<u32>;
+    type Bytes = Heap<u8>;
+    type Items = Heap<Item>;
+}
+
+/// Room for a box of `pages` pages of `page_bytes` and contacts of up to `contact_bytes`.
+pub fn parts(pages: usize, page_bytes: usize, contact_bytes: usize) -> Parts<HostMemory> {
+    Parts {
+        pages: Heap::growing(pages, PageState::NEW),
+        slots: Heap::growing(0, Slot::EMPTY),
+        table: Heap::growing(0, 0),
+        grams: Heap::growing(0, 0),
+        page: Heap::fixed(2 * page_bytes, 0),
+        old: Heap::fixed(contact_bytes, 0),
+        new: Heap::fixed(contact_bytes, 0),
+        extra: Heap::fixed(contact_bytes, 0),
+        items: Heap::growing(256, Item::EMPTY),
+    }
+}

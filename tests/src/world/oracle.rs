@@ -1,0 +1,88 @@
+//! What a box must hold after a script: plain sets, no stamps, no flash.
+
+use super::ops::{Op, lines, photo};
+use contactbox_core::contact::{BlobRef, Kind};
+use contactbox_core::limits::IMPORTS_MAX;
+use std::collections::BTreeMap;
+
+/// What is to be seen of one person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    /// The lines, sorted; photos by their hash.
+    pub lines: Vec<(Kind, String)>,
+    /// In the trash.
+    pub is_trashed: bool,
+    /// The cards imported last, oldest first.
+    pub imported: Vec<u16>,
+}
+
+impl Person {
+    /// Whether a reader sees the same, whatever was imported when.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        self.lines == other.lines && self.is_trashed == other.is_trashed
+    }
+}
+
+/// Everybody; who is not here is not in the box.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Oracle {
+    /// By number.
+    pub people: BTreeMap<u8, Person>,
+}
+
+/// The line that stands for a photo.
+pub fn photo_line(photo: &[u8]) -> (Kind, String) {
+    (Kind::PHOTO, format!("{:02x?}", BlobRef::of(photo).hash))
+}
+
+impl Oracle {
+    /// Does what the box does when it acknowledges `op`.
+    pub fn apply(&mut self, op: Op) {
+        match op {
+            Op::Put { who, card } => self.put(who, lines(who, card)),
+            Op::Photo { who, card } => {
+                let mut all = lines(who, card);
+                all.push(photo_line(&photo(card)));
+                all.sort();
+                self.put(who, all);
+            }
+            Op::Import { who, card } => {
+                let is_known = self.people.contains_key(&who);
+                let person = self.people.entry(who).or_default();
+                let mut new = lines(who, card);
+                new.retain(|line| !person.lines.contains(line));
+                // A card that was imported before, or says nothing new, changes nothing.
+                if person.imported.contains(&card) || (new.is_empty() && is_known) {
+                    return;
+                }
+                person.imported.push(card);
+                if person.imported.len() > IMPORTS_MAX {
+                    person.imported.remove(0);
+                }
+                person.lines.append(&mut new);
+                person.is_trashed = false;
+                person.lines.sort();
+            }
+            Op::Remove { who } => {
+                if let Some(person) = self.people.get_mut(&who) {
+                    person.is_trashed = true;
+                }
+            }
+            Op::Restore { who } => {
+                if let Some(person) = self.people.get_mut(&who) {
+                    person.is_trashed = false;
+                }
+            }
+            Op::Purge { who } => {
+                self.people.remove(&who);
+            }
+            Op::Tend | Op::Rest => {}
+        }
+    }
+
+    fn put(&mut self, who: u8, lines: Vec<(Kind, String)>) {
+        let person = self.people.entry(who).or_default();
+        person.lines = lines;
+        person.is_trashed = false;
+    }
+}
