@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod corpus;
 pub mod fuzz;
+pub mod people;
 pub mod random;
 pub mod report;
 pub mod world;
