@@ -2,7 +2,10 @@
 //!
 //! `config` says where things are; `image` is the file as a NOR chip; `keeper` owns the book;
 //! `socket` lets clients in, `session` talks to one of them, `rpc` is what they say.
+//! `client` is the other end of the socket, `cli` the commands of a person, `demo` the main job played through.
 
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod image;
 pub mod jcard;

@@ -1,2 +1,5 @@
-//! The contactbox daemon and its command line.
-fn main() {}
+//! The program `contactbox`: the daemon and its command line, both of which live in the library.
+
+fn main() -> std::process::ExitCode {
+    contactbox_daemon::cli::run()
+}

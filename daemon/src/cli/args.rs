@@ -1,0 +1,353 @@
+//! The command line as clap reads it.
+
+use super::{exit, out::Color};
+use crate::config::Settings;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const WHO: &str =
+    "A contact is named by its id, the first 4 or more digits of it, or words that only it has";
+
+/// A box that keeps contacts: what it has acknowledged is never lost.
+#[derive(Parser)]
+#[command(name = "contactbox", version, after_help = exit::HELP, max_term_width = 100)]
+#[command(infer_subcommands = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What every command knows.
+    #[command(flatten)]
+    pub common: Common,
+    /// Where the box is.
+    #[command(flatten, next_help_heading = "Box")]
+    pub settings: Settings,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args)]
+pub struct Common {
+    /// Print JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results only: no remarks, no progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Use colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub color: Color,
+    /// Fail when no daemon answers, instead of starting one in the background
+    #[arg(long, global = true, env = "CONTACTBOX_NO_AUTOSTART", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_autostart: bool,
+}
+
+/// The subcommands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Take in the cards of vCard files; the same file again changes nothing
+    Import(Import),
+    /// Find people by any part of a name, organisation, address, email, note or phone number
+    #[command(visible_alias = "search")]
+    Find(Find),
+    /// Show all of a contact
+    Show(Show),
+    /// Add a contact
+    Add(Add),
+    /// Change a contact: with flags, or its vCard text in your editor
+    Edit(Edit),
+    /// Move contacts to the trash
+    #[command(visible_alias = "remove", after_help = WHO)]
+    Rm(Rm),
+    /// List the trash, or empty it
+    Trash(Trash),
+    /// Take contacts out of the trash
+    #[command(after_help = WHO)]
+    Restore(Contacts),
+    /// Show how a contact came to be what it is
+    History(History),
+    /// Write contacts as vCard
+    Export(Export),
+    /// Print each change as it happens
+    Watch(Watch),
+    /// Read everything back and check it
+    Verify,
+    /// Print the counters of the box
+    Stats,
+    /// Say where the box is and how it is doing
+    Info,
+    /// End the daemon, when it has finished what it has begun
+    Stop,
+    /// Print the completions of a shell
+    ///
+    /// For bash: contactbox completions bash > ~/.local/share/bash-completion/completions/contactbox
+    Completions(Completions),
+    /// Play the main job through on a sample, in a temporary folder: import, find, edit, crash, recover, export
+    Demo(Demo),
+    /// Be the daemon, in the foreground
+    Serve(Serve),
+}
+
+/// `import`.
+#[derive(Args)]
+pub struct Import {
+    /// vCard files of any version; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Charset of the files, where they do not say (utf-8, windows-1252, shift_jis, gbk...)
+    #[arg(long, value_name = "NAME")]
+    pub charset: Option<String>,
+    /// Where rejected cards go [default: NAME.rejected.vcf beside the file]
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
+}
+
+/// Which contacts a list is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shelf {
+    /// Those not in the trash.
+    Active,
+    /// Those in the trash.
+    Trash,
+    /// Both.
+    All,
+}
+
+impl Shelf {
+    /// As the protocol says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Trash => "trash",
+            Self::All => "all",
+        }
+    }
+}
+
+/// `find`.
+#[derive(Args)]
+pub struct Find {
+    /// Words that must all be there, in any order; without one, everybody by name
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// Most contacts to print
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    pub limit: u64,
+    /// Print all that fit
+    #[arg(short, long, conflicts_with = "limit")]
+    pub all: bool,
+    /// Where to look: active, trash or all
+    #[arg(long, default_value = "active", hide_possible_values = true)]
+    pub shelf: Shelf,
+}
+
+/// One contact.
+#[derive(Args)]
+pub struct Who {
+    /// Id, the first 4 or more digits of it, or words that only this contact has
+    #[arg(required = true, value_name = "CONTACT")]
+    pub who: Vec<String>,
+}
+
+/// Some contacts.
+#[derive(Args)]
+pub struct Contacts {
+    /// Ids; or words that only one contact has
+    #[arg(required = true, value_name = "CONTACT")]
+    pub who: Vec<String>,
+}
+
+/// `show`.
+#[derive(Args)]
+pub struct Show {
+    /// The contact.
+    #[command(flatten)]
+    pub who: Who,
+    /// Print its vCard
+    #[arg(long, conflicts_with = "json")]
+    pub vcard: bool,
+}
+
+/// What a contact can say, as flags.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Contact")]
+pub struct Properties {
+    /// Name: "Ada Lovelace", or "Lovelace, Ada"
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Organisation, and its department: "Engines Ltd; Research"
+    #[arg(long, value_name = "NAME")]
+    pub org: Option<String>,
+    /// Job title
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Birthday: 1815-12-10, or --12-10 without the year
+    #[arg(long, value_name = "DATE", visible_alias = "bday", allow_hyphen_values = true)]
+    pub birthday: Option<String>,
+    /// Note
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub note: Option<String>,
+    /// Phone number, with or without its place: "+44 20 7946 0018", "work:+44 20 7946 0018"
+    #[arg(short, long, value_name = "[PLACE:]NUMBER", visible_alias = "phone")]
+    pub tel: Vec<String>,
+    /// Email address: "ada@example.com", "home:ada@example.com"
+    #[arg(short, long, value_name = "[PLACE:]ADDRESS")]
+    pub email: Vec<String>,
+    /// Postal address: "street; city; postcode; country"
+    #[arg(long, value_name = "[PLACE:]ADDRESS", visible_alias = "address")]
+    pub adr: Vec<String>,
+    /// Web page
+    #[arg(long, value_name = "[PLACE:]URL")]
+    pub url: Vec<String>,
+    /// Nickname
+    #[arg(long, value_name = "NAME")]
+    pub nickname: Vec<String>,
+    /// Category
+    #[arg(long, value_name = "NAME")]
+    pub category: Vec<String>,
+    /// Picture: a JPEG, PNG, GIF or WebP file
+    #[arg(long, value_name = "FILE")]
+    pub photo: Option<PathBuf>,
+}
+
+/// `add`.
+#[derive(Args)]
+pub struct Add {
+    /// The name, where --name is not given
+    #[arg(value_name = "NAME", conflicts_with = "name")]
+    pub words: Vec<String>,
+    /// What it says.
+    #[command(flatten)]
+    pub properties: Properties,
+    /// Take a vCard from standard input
+    #[arg(long, conflicts_with_all = ["words", "name", "org", "title", "birthday", "note", "tel", "email", "adr", "url", "nickname", "category", "photo"])]
+    pub vcard: bool,
+}
+
+/// `edit`.
+#[derive(Args)]
+#[command(
+    after_help = "--name, --org, --title, --birthday, --note and --photo replace what is there; empty (\"\") takes it away.
+The others add one. Without any of them the contact's vCard opens in $VISUAL or $EDITOR."
+)]
+pub struct Edit {
+    /// The contact.
+    #[command(flatten)]
+    pub who: Who,
+    /// What changes.
+    #[command(flatten)]
+    pub properties: Properties,
+    /// Take away: all of a property ("title"), or the one with a value ("tel=555 0018")
+    #[arg(short, long, value_name = "PROPERTY[=VALUE]")]
+    pub remove: Vec<String>,
+    /// Take the vCard from standard input instead of an editor
+    #[arg(long)]
+    pub vcard: bool,
+}
+
+/// `rm`.
+#[derive(Args)]
+pub struct Rm {
+    /// The contacts.
+    #[command(flatten)]
+    pub contacts: Contacts,
+    /// For good, past the trash: they cannot be brought back
+    #[arg(long)]
+    pub purge: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `trash`.
+#[derive(Args)]
+pub struct Trash {
+    /// Words that must all be there
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// Delete what is listed for good
+    #[arg(long)]
+    pub empty: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `history`.
+#[derive(Args)]
+pub struct History {
+    /// The contact.
+    #[command(flatten)]
+    pub who: Who,
+    /// Most versions to print
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    pub limit: u64,
+}
+
+/// `export`.
+#[derive(Args)]
+pub struct Export {
+    /// Only contacts with all these words; without one, all
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// File to write, which is replaced when all is there [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// vCard version: 3.0 or 4.0
+    #[arg(long = "version", alias = "format", value_name = "VERSION", default_value = "4.0", value_parser = ["3.0", "4.0"], hide_possible_values = true)]
+    pub vcard_version: String,
+    /// Leave photos and other large values out
+    #[arg(long)]
+    pub no_photos: bool,
+    /// Which contacts: active, trash or all
+    #[arg(long, default_value = "active", hide_possible_values = true)]
+    pub shelf: Shelf,
+}
+
+/// `watch`.
+#[derive(Args)]
+pub struct Watch {
+    /// End after this many changes
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub count: Option<u64>,
+}
+
+/// `completions`.
+#[derive(Args)]
+pub struct Completions {
+    /// bash, zsh, fish, powershell or elvish
+    #[arg(hide_possible_values = true)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `demo`.
+#[derive(Args)]
+pub struct Demo {
+    /// Leave the folder with the box and the export, and say where it is
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// `serve`.
+#[derive(Args)]
+pub struct Serve {
+    /// Leave the terminal: how other commands start it
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

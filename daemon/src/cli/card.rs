@@ -1,0 +1,316 @@
+//! A contact as jCard (RFC 7095), read for people.
+
+use super::text::{size, visible, visible_lines};
+use serde_json::{Map, Value};
+
+/// A property of a jCard: `[name, {parameters}, type, value...]`.
+pub struct Property<'v> {
+    /// Its name, in lower case.
+    pub name: &'v str,
+    params: Option<&'v Map<String, Value>>,
+    kind: &'v str,
+    values: &'v [Value],
+}
+
+/// The properties of a jCard.
+pub struct Card<'v> {
+    /// In their order.
+    pub properties: Vec<Property<'v>>,
+}
+
+impl<'v> Card<'v> {
+    /// What is there of `["vcard", [property...]]`; what is not in that form is passed over.
+    pub fn from_json(card: &'v Value) -> Self {
+        let list = card.get(1).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        Self { properties: list.iter().filter_map(Property::from_json).collect() }
+    }
+
+    fn first(&self, name: &str) -> Option<&Property<'v>> {
+        self.properties.iter().find(|property| property.name == name)
+    }
+
+    /// What a person would call this contact.
+    pub fn name(&self) -> String {
+        let told = ["fn", "n", "org", "nickname", "email", "tel"].iter().filter_map(|name| {
+            let property = self.first(name)?;
+            let text = if *name == "n" { property.spoken_name() } else { property.text() };
+            Some(text).filter(|text| !text.trim().is_empty())
+        });
+        told.into_iter().next().unwrap_or_default()
+    }
+
+    /// The label somebody gave to a group of properties (`item1.X-ABLabel`).
+    fn label_of(&self, group: &str) -> Option<String> {
+        let label = self.properties.iter().find(|property| {
+            property.name == "x-ablabel"
+                && property.param("group").is_some_and(|other| other.eq_ignore_ascii_case(group))
+        })?;
+        let text = label.text();
+        // Apple writes its own words as _$!<HomePage>!$_.
+        let own = text
+            .strip_prefix("_$!<")
+            .and_then(|text| text.strip_suffix(">!$_"))
+            .map(str::to_lowercase);
+        Some(own.unwrap_or(text))
+    }
+}
+
+impl<'v> Property<'v> {
+    /// None when it is not in the form of a property.
+    pub fn from_json(property: &'v Value) -> Option<Self> {
+        let [name, params, kind, values @ ..] = property.as_array()?.as_slice() else {
+            return None;
+        };
+        Some(Self {
+            name: name.as_str()?,
+            params: params.as_object(),
+            kind: kind.as_str()?,
+            values,
+        })
+    }
+
+    /// The first value of a parameter.
+    pub fn param(&self, name: &str) -> Option<&'v str> {
+        match self.params?.get(name)? {
+            Value::Array(values) => values.first()?.as_str(),
+            value => value.as_str(),
+        }
+    }
+
+    /// Its types but those that say nothing to a person, and `preferred` for PREF.
+    fn types(&self) -> Vec<String> {
+        let mut types = Vec::new();
+        let mut add = |value: &str| {
+            let word = match value.to_ascii_lowercase().as_str() {
+                "internet" | "voice" | "x-internet" => return,
+                "pref" => "preferred".to_string(),
+                other => other.to_string(),
+            };
+            if !types.contains(&word) {
+                types.push(word);
+            }
+        };
+        match self.params.and_then(|params| params.get("type")) {
+            Some(Value::Array(values)) => {
+                values.iter().filter_map(Value::as_str).for_each(&mut add)
+            }
+            Some(value) => value.as_str().into_iter().for_each(&mut add),
+            None => {}
+        }
+        if self.param("pref") == Some("1") {
+            add("pref");
+        }
+        types
+    }
+
+    /// Its value as text: parts joined as one would write them.
+    pub fn text(&self) -> String {
+        let parts: Vec<String> = self.values.iter().flat_map(parts_of).collect();
+        let joined = match self.name {
+            "n" => parts.join(";"),
+            _ => parts
+                .into_iter()
+                .filter(|part| !part.trim().is_empty())
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        // The text of a vCard line, escapes included.
+        if self.kind == "unknown" { unescaped(&joined) } else { joined }
+    }
+
+    /// The components of N in the order one speaks them.
+    fn spoken_name(&self) -> String {
+        let parts: Vec<String> = match self.values {
+            [Value::Array(parts), ..] => {
+                parts.iter().map(|part| parts_of(part).join(" ")).collect()
+            }
+            _ => self.text().split(';').map(str::to_string).collect(),
+        };
+        let order = [3, 1, 2, 0, 4];
+        let spoken = order.iter().filter_map(|&index| parts.get(index)).map(|part| part.trim());
+        spoken.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What a person sees of the value: lines fit for a terminal.
+    fn shown(&self) -> Vec<String> {
+        let media =
+            self.param("mediatype").or_else(|| self.param("type")).unwrap_or("data").to_lowercase();
+        if let Some(bytes) = self.params.and_then(|params| params.get("bytes")).and_then(number) {
+            return vec![format!("{media}, {}", size(bytes))];
+        }
+        let text = if self.name == "n" { self.spoken_name() } else { self.text() };
+        if let Some((head, data)) = text.strip_prefix("data:").and_then(|uri| uri.split_once(',')) {
+            let media = head.split(';').next().unwrap_or(&media);
+            return vec![format!("{}, {}", visible(media), size(data.len() as u64 * 3 / 4))];
+        }
+        visible_lines(&text).into_iter().map(|line| line.into_owned()).collect()
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fn parts_of(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(parts) => parts.iter().flat_map(parts_of).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut escaped = false;
+    for c in text.chars() {
+        match (escaped, c) {
+            (false, '\\') => escaped = true,
+            (true, 'n' | 'N') => (out.push('\n'), escaped = false).1,
+            (_, c) => (out.push(c), escaped = false).1,
+        }
+    }
+    out
+}
+
+/// A line of the sheet that shows a contact.
+pub struct Line {
+    /// What it is: `phone`.
+    pub label: &'static str,
+    /// As the vCard names it, where there is no word of ours.
+    pub raw_label: String,
+    /// `work, preferred`.
+    pub types: String,
+    /// Its lines.
+    pub values: Vec<String>,
+}
+
+/// Order and names of what a sheet shows first.
+const LABELS: [(&str, &str); 27] = [
+    ("n", "name"),
+    ("nickname", "nickname"),
+    ("org", "organisation"),
+    ("title", "title"),
+    ("role", "role"),
+    ("tel", "phone"),
+    ("email", "email"),
+    ("impp", "chat"),
+    ("adr", "address"),
+    ("label", "address label"),
+    ("url", "web"),
+    ("socialprofile", "profile"),
+    ("x-socialprofile", "profile"),
+    ("bday", "birthday"),
+    ("anniversary", "anniversary"),
+    ("x-anniversary", "anniversary"),
+    ("x-abdate", "date"),
+    ("related", "related"),
+    ("x-abrelatednames", "related"),
+    ("categories", "categories"),
+    ("member", "member"),
+    ("note", "note"),
+    ("photo", "photo"),
+    ("logo", "logo"),
+    ("sound", "sound"),
+    ("key", "key"),
+    ("gender", "gender"),
+];
+
+/// What says nothing to a person: the machinery of vCard.
+const SILENT: [&str; 9] =
+    ["fn", "uid", "version", "prodid", "rev", "x-ablabel", "clientpidmap", "x-abadr", "profile"];
+
+/// The contact line by line, the usual things first, and nothing of it left out but the machinery.
+pub fn sheet(card: &Card<'_>) -> Vec<Line> {
+    let rank =
+        |name: &str| LABELS.iter().position(|(known, _)| *known == name).unwrap_or(LABELS.len());
+    let mut shown: Vec<&Property<'_>> =
+        card.properties.iter().filter(|property| !SILENT.contains(&property.name)).collect();
+    shown.sort_by_key(|property| rank(property.name));
+    let name = card.name();
+    let mut lines = Vec::new();
+    for property in shown {
+        let values = property.shown();
+        let is_the_title = property.name == "n" && values.first() == Some(&name);
+        if is_the_title || values.iter().all(|line| line.trim().is_empty()) {
+            continue;
+        }
+        let (label, raw_label) = match LABELS.get(rank(property.name)) {
+            Some((_, label)) => (*label, String::new()),
+            None => ("", visible(property.name).into_owned()),
+        };
+        let own = property.param("group").and_then(|group| card.label_of(group));
+        let mut types = property.types();
+        types.extend(own);
+        let types = visible(&types.join(", ")).into_owned();
+        lines.push(Line { label, raw_label, types, values });
+    }
+    lines
+}
+
+/// A property in one short line, for a history.
+pub fn brief(property: &Value) -> String {
+    let Some(property) = Property::from_json(property) else { return String::new() };
+    let label = LABELS
+        .iter()
+        .find(|(name, _)| *name == property.name)
+        .map_or(property.name, |(_, label)| label);
+    let mut value = property.shown().join(" / ");
+    if let Some((end, _)) = value.char_indices().nth(120) {
+        value.truncate(end);
+        value.push_str("...");
+    }
+    let types = property.types();
+    let types =
+        if types.is_empty() { String::new() } else { format!(" ({})", visible(&types.join(", "))) };
+    format!("{}{types}: {value}", visible(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_sheet_reads_as_one_would_write_it() {
+        let card = json!(["vcard", [
+            ["version", {}, "text", "4.0"],
+            ["note", {}, "text", "one\ntwo\u{1b}"],
+            ["n", {}, "text", ["Lovelace", "Ada", ["King", "Noel"], "Lady", ""]],
+            ["tel", { "type": ["WORK", "voice"], "pref": "1" }, "text", "+44 20 7946 0018"],
+            ["tel", { "group": "item1" }, "uri", "tel:+44"],
+            ["x-ablabel", { "group": "item1" }, "unknown", "_$!<HomeFax>!$_"],
+            ["adr", {}, "text", ["", "", "12 St James's Square", "London", "", "SW1Y", ""]],
+            ["photo", { "mediatype": "image/jpeg", "blob": "ab", "bytes": "2048" }, "uri", ""],
+            ["x-foo", {}, "unknown", "a\\, b"]
+        ]]);
+        let card = Card::from_json(&card);
+        assert_eq!(card.name(), "Lady Ada King Noel Lovelace");
+        let lines: Vec<_> = sheet(&card)
+            .into_iter()
+            .map(|line| {
+                format!("{}{}|{}|{}", line.label, line.raw_label, line.types, line.values.join("/"))
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "phone|work, preferred|+44 20 7946 0018",
+                "phone|homefax|tel:+44",
+                "address||12 St James's Square, London, SW1Y",
+                "note||one/two\u{fffd}",
+                "photo||image/jpeg, 2.0 KiB",
+                "x-foo||a, b",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_card_is_passed_over() {
+        for odd in
+            [json!(null), json!(["vcard", [[], ["fn"], 7, ["fn", {}, "text"]]]), json!([1, 2])]
+        {
+            assert_eq!(Card::from_json(&odd).name(), "");
+            sheet(&Card::from_json(&odd));
+        }
+    }
+}

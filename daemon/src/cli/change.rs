@@ -1,0 +1,90 @@
+//! `rm`, `trash`, `restore`: into the trash, what is in it, out of it, and gone for good.
+
+use super::args::{Contacts, Rm, Shelf, Trash};
+use super::find::{self, Pages};
+use super::text::count;
+use super::who::{self, Found};
+use super::{Context, Exit, Failure};
+use crate::client::Client;
+use serde_json::{Value, json};
+
+pub fn rm(context: &mut Context, args: Rm) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let shelf = if args.purge { Shelf::All } else { Shelf::Active };
+    let found = who::some(&mut client, &args.contacts.who, shelf)?;
+    if !args.purge {
+        return each(context, &mut client, "contact.remove", &found, "moved to the trash");
+    }
+    if !args.yes {
+        let names: Vec<&str> = found.iter().map(|found| found.name.as_str()).collect();
+        context.confirm(&format!("Delete {} for good?", names.join(", ")))?;
+    }
+    each(context, &mut client, "contact.purge", &found, "deleted for good")
+}
+
+pub fn restore(context: &mut Context, args: Contacts) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let found = who::some(&mut client, &args.who, Shelf::Trash)?;
+    each(context, &mut client, "contact.restore", &found, "restored")
+}
+
+fn each(
+    context: &mut Context,
+    client: &mut Client,
+    method: &'static str,
+    found: &[Found],
+    done: &str,
+) -> Result<Exit, Failure> {
+    for contact in found {
+        let answer = client.call(method, json!({ "uid": contact.uid }))?;
+        if context.out.json {
+            context.out.json(&answer)?;
+        } else {
+            context.out.say(&format!(
+                "{} {done}  {}",
+                contact.name,
+                context.out.dim(who::short(&contact.uid))
+            ))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+pub fn trash(context: &mut Context, args: Trash) -> Result<Exit, Failure> {
+    let query = args.query.join(" ");
+    let mut client = context.client()?;
+    if args.empty {
+        return empty(context, &mut client, &query, args.yes);
+    }
+    let mut pages = Pages::new(&query, Shelf::Trash);
+    match find::print(context, &mut client, &mut pages, u64::MAX)? {
+        0 => Err(Failure::new(Exit::NothingFound, find::nothing(&query, Shelf::Trash))),
+        _ => Ok(Exit::Ok),
+    }
+}
+
+fn empty(
+    context: &mut Context,
+    client: &mut Client,
+    query: &str,
+    yes: bool,
+) -> Result<Exit, Failure> {
+    // All are fetched before the first goes: a page must not move under its cursor.
+    let mut pages = Pages::new(query, Shelf::Trash);
+    let mut uids: Vec<Value> = Vec::new();
+    while let Some(mut hit) = pages.next(client, u64::MAX)? {
+        uids.push(hit["uid"].take());
+    }
+    if uids.is_empty() {
+        return Err(Failure::new(Exit::NothingFound, find::nothing(query, Shelf::Trash)));
+    }
+    let contacts = count(uids.len() as u64, "contact");
+    if !yes {
+        context.confirm(&format!("Delete {contacts} in the trash for good?"))?;
+    }
+    for uid in uids {
+        client.call("contact.purge", json!({ "uid": uid }))?;
+    }
+    context.out.say(&format!("{contacts} deleted for good"))?;
+    Ok(Exit::Ok)
+}

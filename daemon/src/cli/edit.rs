@@ -1,0 +1,331 @@
+//! `add` and `edit`: with flags, from standard input, or in `$EDITOR`.
+
+use super::args::{Add, Edit, Properties, Shelf};
+use super::card::{Card, Property};
+use super::text::visible;
+use super::who::{self, Found};
+use super::{Context, Exit, Failure, editor, lines};
+use crate::client::Client;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::Read;
+
+/// Longest vCard taken from standard input, in bytes: what a frame can carry.
+const VCARD_BYTES_MAX: u64 = 15 * 1024 * 1024;
+
+pub fn add(context: &mut Context, args: Add) -> Result<Exit, Failure> {
+    if args.vcard {
+        let vcard = read_vcard()?;
+        let mut client = context.client()?;
+        let answer = client.call("contact.put", json!({ "vcard": vcard }))?;
+        return told(context, &mut client, &answer);
+    }
+    let mut properties = args.properties;
+    if !args.words.is_empty() {
+        properties.name = Some(args.words.join(" "));
+    }
+    if properties.is_empty() {
+        let cure = "say what there is to add, as in: contactbox add \"Ada Lovelace\" --tel \"+44 20 7946 0018\"";
+        return Err(Failure::new(Exit::Usage, cure));
+    }
+    let mut all = vec![json!(["version", {}, "text", "4.0"])];
+    all.extend(properties.replaced()?.into_iter().flat_map(|replaced| replaced.with));
+    all.extend(properties.added()?);
+    let mut client = context.client()?;
+    let answer = client.call("contact.put", json!({ "card": ["vcard", all] }))?;
+    told(context, &mut client, &answer)
+}
+
+pub fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let found = who::one(&mut client, &args.who.who, Shelf::All)?;
+    if args.vcard {
+        let vcard = read_vcard()?;
+        let answer = client.call("contact.put", json!({ "uid": found.uid, "vcard": vcard }))?;
+        return told(context, &mut client, &answer);
+    }
+    let contact = client.call("contact.get", json!({ "uid": found.uid }))?;
+    if args.properties.is_empty() && args.remove.is_empty() {
+        return in_editor(context, &mut client, &found, &contact);
+    }
+    let (remove, add) = changes(&contact["card"], &args.properties, &args.remove)?;
+    patch(context, &mut client, &contact, remove, add)
+}
+
+/// What a patch removes and adds.
+fn changes(
+    card: &Value,
+    flags: &Properties,
+    removed: &[String],
+) -> Result<(Vec<Value>, Vec<Value>), Failure> {
+    let card = Card::from_json(card);
+    let mut remove = Vec::new();
+    let mut add = Vec::new();
+    for replaced in flags.replaced()? {
+        let there = replaced
+            .names
+            .iter()
+            .filter(|name| card.properties.iter().any(|property| property.name == **name));
+        remove.extend(there.map(|name| json!({ "name": name })));
+        add.extend(replaced.with);
+    }
+    add.extend(flags.added()?);
+    let mut places = Vec::new();
+    for wanted in removed {
+        let (name, value) = match wanted.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (wanted.as_str(), None),
+        };
+        let name = property_name(name);
+        let of_name: Vec<&Property<'_>> =
+            card.properties.iter().filter(|property| property.name == name).collect();
+        let fits = |property: &Property<'_>| value.is_none_or(|value| is_value(property, value));
+        let there = places.len();
+        places.extend(
+            of_name
+                .iter()
+                .enumerate()
+                .filter(|(_, property)| fits(property))
+                .map(|(index, _)| (name.clone(), index)),
+        );
+        if places.len() == there {
+            return Err(Failure::new(
+                Exit::NothingFound,
+                format!("{} has no {}", visible(&card.name()), visible(wanted)),
+            ));
+        }
+    }
+    // From the last to the first: each place is still what it was when its turn comes.
+    places.sort_by(|a, b| b.cmp(a));
+    places.dedup();
+    remove.extend(places.into_iter().map(|(name, index)| json!({ "name": name, "index": index })));
+    Ok((remove, add))
+}
+
+/// The vCard name of what a person says.
+fn property_name(word: &str) -> String {
+    match word.trim().to_lowercase().as_str() {
+        "phone" => "tel".into(),
+        "address" => "adr".into(),
+        "birthday" => "bday".into(),
+        "category" => "categories".into(),
+        "organisation" | "organization" => "org".into(),
+        "web" => "url".into(),
+        other => other.into(),
+    }
+}
+
+fn is_value(property: &Property<'_>, wanted: &str) -> bool {
+    let text = property.text();
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let is_number = property.name == "tel"
+        && !digits(wanted).is_empty()
+        && digits(&text).ends_with(&digits(wanted));
+    is_number || text.to_lowercase() == wanted.trim().to_lowercase()
+}
+
+fn patch(
+    context: &mut Context,
+    client: &mut Client,
+    contact: &Value,
+    remove: Vec<Value>,
+    add: Vec<Value>,
+) -> Result<Exit, Failure> {
+    let params = json!({ "uid": contact["uid"], "version": contact["version"], "remove": remove, "add": add });
+    let answer = client.call("contact.patch", params)?;
+    told(context, client, &answer)
+}
+
+/// Says what became of a contact that was sent.
+fn told(context: &mut Context, client: &mut Client, answer: &Value) -> Result<Exit, Failure> {
+    if context.out.json {
+        context.out.json(answer)?;
+        return Ok(Exit::Ok);
+    }
+    let uid = answer["uid"].as_str().unwrap_or("");
+    let done = match answer["outcome"].as_str() {
+        Some("added") => "added",
+        Some("unchanged") => "is unchanged",
+        _ => "changed",
+    };
+    let contact = client.call("contact.get", json!({ "uid": uid }))?;
+    let name = Card::from_json(&contact["card"]).name();
+    context.out.say(&format!("{} {done}  {}", visible(&name), context.out.dim(who::short(uid))))?;
+    Ok(Exit::Ok)
+}
+
+fn read_vcard() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().take(VCARD_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::other(format!("standard input cannot be read: {error}")))?;
+    if bytes.len() as u64 > VCARD_BYTES_MAX {
+        return Err(Failure::other(
+            "one card cannot have that many bytes; `contactbox import -` takes a file of many",
+        ));
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::other("standard input is not UTF-8; `contactbox import --charset NAME -` takes other charsets"))
+}
+
+/// The contact as a vCard 4.0; large values as far as they were asked for.
+pub fn vcard_of(contact: &Value) -> Result<String, Failure> {
+    let mut text = "BEGIN:VCARD\r\nVERSION:4.0\r\n".to_string();
+    for line in property_lines(contact)? {
+        lines::fold(&line, &mut text);
+    }
+    text.push_str("END:VCARD\r\n");
+    Ok(text)
+}
+
+/// One line each, VERSION left out: the frame around them says it.
+fn property_lines(contact: &Value) -> Result<Vec<String>, Failure> {
+    let properties = contact["card"][1].as_array().map(Vec::as_slice).unwrap_or_default();
+    let lines = properties.iter().filter(|property| property[0] != "version").map(lines::line_of);
+    lines
+        .collect::<Option<_>>()
+        .ok_or_else(|| Failure::other("the daemon sent a contact this program cannot read"))
+}
+
+fn in_editor(
+    context: &mut Context,
+    client: &mut Client,
+    found: &Found,
+    contact: &Value,
+) -> Result<Exit, Failure> {
+    let mut start = "BEGIN:VCARD\nVERSION:4.0\n".to_string();
+    for line in property_lines(contact)? {
+        start.push_str(&line);
+        start.push('\n');
+    }
+    start.push_str("END:VCARD\n");
+    let mut session = editor::Session::begin(&start)?;
+    loop {
+        let text = session.edit()?;
+        if text.trim().is_empty() || text == start {
+            session.end();
+            context.out.say(&format!("{} is unchanged", found.name))?;
+            return Ok(Exit::Ok);
+        }
+        let sent = match difference(&contact["card"], &text) {
+            Ok((remove, add)) => {
+                let done = patch(context, client, contact, remove, add);
+                done.map_err(|failure| (failure.exit, failure.message))
+            }
+            Err(message) => Err((Exit::Failure, message)),
+        };
+        match sent {
+            Ok(exit) => {
+                session.end();
+                return Ok(exit);
+            }
+            // Editing again would not help: what it was based on is gone.
+            Err((exit @ Exit::Conflict, message)) => {
+                return Err(Failure::new(exit, format!("{message}; {}", session.keep())));
+            }
+            Err((exit, message)) => {
+                if context.confirm(&format!("{message}\nEdit again?")).is_err() {
+                    return Err(Failure::new(exit, format!("{message}; {}", session.keep())));
+                }
+            }
+        }
+    }
+}
+
+/// What leads from the card to the text: the lines that are not there any more, and the new ones.
+fn difference(card: &Value, text: &str) -> Result<(Vec<Value>, Vec<Value>), String> {
+    let lines = lines::unfold(text);
+    let is = |line: &String, wanted: &str| line.trim().eq_ignore_ascii_case(wanted);
+    let [first, lines @ .., last] = lines.as_slice() else {
+        return Err("a contact stands between BEGIN:VCARD and END:VCARD".to_string());
+    };
+    if !is(first, "BEGIN:VCARD")
+        || !is(last, "END:VCARD")
+        || lines.iter().any(|line| is(line, "BEGIN:VCARD"))
+    {
+        return Err("one contact stands between one BEGIN:VCARD and one END:VCARD".to_string());
+    }
+    let mut left: HashMap<&str, usize> = HashMap::new();
+    for line in lines.iter().filter(|line| !line.to_ascii_uppercase().starts_with("VERSION:")) {
+        *left.entry(line.as_str()).or_default() += 1;
+    }
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut remove = Vec::new();
+    for property in card[1].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let (Some(name), Some(line)) = (property[0].as_str(), lines::line_of(property)) else {
+            continue;
+        };
+        if name == "version" {
+            continue;
+        }
+        let place = places.entry(name).or_default();
+        match left.get_mut(line.as_str()) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => remove.push(json!({ "name": name, "index": *place })),
+        }
+        *place += 1;
+    }
+    // Later places first, so that each is still what it was when its turn comes.
+    remove.reverse();
+    let mut add = Vec::new();
+    for line in lines {
+        if let Some(count) = left.get_mut(line.as_str()).filter(|count| **count > 0) {
+            *count -= 1;
+            add.push(lines::property_of(line)?);
+        }
+    }
+    Ok((remove, add))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card() -> Value {
+        json!(["vcard", [
+            ["version", {}, "text", "4.0"],
+            ["fn", {}, "text", "Ada"],
+            ["tel", {}, "text", "+44 20 7946 0018"],
+            ["tel", { "type": "work" }, "text", "0171 5550018"],
+            ["tel", {}, "text", "1"],
+            ["photo", { "blob": "ab", "bytes": "9" }, "uri", ""]
+        ]])
+    }
+
+    #[test]
+    fn only_touched_lines_are_sent() {
+        let text = "BEGIN:VCARD\nVERSION:4.0\nPHOTO;BLOB=ab;BYTES=9:\nFN:Ada\nTEL;TYPE=work:0171 5550018\nNOTE:new\nEND:VCARD\n";
+        let (remove, add) = difference(&card(), text).unwrap();
+        assert_eq!(
+            remove,
+            [json!({ "name": "tel", "index": 2 }), json!({ "name": "tel", "index": 0 })]
+        );
+        assert_eq!(add, [json!(["note", {}, "unknown", "new"])]);
+        assert!(difference(&card(), "FN:Ada\n").is_err());
+        assert!(difference(&card(), "BEGIN:VCARD\nnonsense\nEND:VCARD").is_err());
+    }
+
+    #[test]
+    fn flags_become_a_patch() {
+        let flags = Properties {
+            name: Some("Ada King".into()),
+            note: Some(String::new()),
+            tel: vec!["work:2".into()],
+            ..Properties::default()
+        };
+        let (remove, add) =
+            changes(&card(), &flags, &["tel=7946 0018".into(), "phone=1".into()]).unwrap();
+        assert_eq!(
+            remove,
+            [
+                json!({ "name": "fn" }),
+                json!({ "name": "tel", "index": 2 }),
+                json!({ "name": "tel", "index": 0 })
+            ]
+        );
+        assert_eq!(add.len(), 3);
+        assert_eq!(add[2], json!(["tel", { "type": "work" }, "text", "2"]));
+        assert_eq!(
+            changes(&card(), &flags, &["tel=99".into()]).unwrap_err().exit,
+            Exit::NothingFound
+        );
+    }
+}

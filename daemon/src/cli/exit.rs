@@ -1,0 +1,108 @@
+//! How a command ends: exit codes, and the one line on standard error that says why.
+
+use crate::client::{ClientError, autostart::StartError};
+use crate::config::ConfigError;
+use std::io;
+use std::process::ExitCode;
+
+/// What a script can tell apart. Part of the interface: appended, never renumbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All was done.
+    Ok = 0,
+    /// It failed; `verify`: there is damage.
+    Failure = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Nobody fits.
+    NothingFound = 3,
+    /// Done in part: some cards of an import were rejected.
+    Partly = 4,
+    /// Several contacts fit where one is meant.
+    Ambiguous = 5,
+    /// No daemon answers and none could be started.
+    NoDaemon = 6,
+    /// Somebody else changed the contact in between.
+    Conflict = 7,
+}
+
+/// The codes as the help shows them.
+pub const HELP: &str = "Exit codes:
+  0  done                              4  done in part: some cards were rejected
+  1  failed (verify: damage found)     5  several contacts fit where one is meant
+  2  wrong command line                6  no daemon answers and none could be started
+  3  nothing found                     7  somebody else changed the contact in between";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command ends before its end.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code it ends with.
+    pub exit: Exit,
+    /// What standard error says; nothing when whoever read our output has gone.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with a code of its own.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// A failure of no particular kind.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failure, message)
+    }
+
+    /// A file that cannot be read or written; `doing` is as in "cannot be read".
+    pub fn file(path: &std::path::Path, doing: &str, error: &io::Error) -> Self {
+        Self::other(format!("{} {doing}: {error}", path.display()))
+    }
+}
+
+/// The only I/O that goes through `?` unnamed is writing to standard output.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(Exit::Ok, ""),
+            _ => Self::other(format!("standard output cannot be written: {error}")),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::Nobody { .. } | ClientError::Silent { .. } => Exit::NoDaemon,
+            ClientError::Refused(refusal) => match refusal.kind() {
+                Some("NoSuchContact" | "NoSuchProperty" | "NoSuchBlob") => Exit::NothingFound,
+                Some("Ambiguous") => Exit::Ambiguous,
+                Some("Conflict") => Exit::Conflict,
+                _ => Exit::Failure,
+            },
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Client(error) => error.into(),
+            other => Self::new(Exit::NoDaemon, other.to_string()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Usage, error.to_string())
+    }
+}

@@ -1,0 +1,117 @@
+//! `export`: contacts as vCard, to standard output or a file that is replaced when all is there.
+
+use super::args::Export;
+use super::text::{count, visible};
+use super::{Context, Exit, Failure};
+use crate::client::Client;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> {
+    let query = args.query.join(" ");
+    let mut params = json!({ "shelf": args.shelf.name(), "version": args.vcard_version, "photos": !args.no_photos });
+    if !query.is_empty() {
+        params["query"] = json!(query);
+    }
+    let mut client = context.client()?;
+    let target = args.output.filter(|path| path.as_os_str() != "-");
+    let cards = match &target {
+        Some(path) => to_file(&mut client, params, path)?,
+        None => {
+            let out = &mut context.out;
+            let cards = pages(&mut client, params, |text| out.raw(text))?;
+            out.flush()?;
+            cards
+        }
+    };
+    if cards == 0 {
+        let message = match query.is_empty() {
+            true => "there are no contacts to export".to_string(),
+            false => format!("nobody fits \"{}\"", visible(&query)),
+        };
+        return Err(Failure::new(Exit::NothingFound, message));
+    }
+    match target {
+        Some(path) if context.out.json => {
+            context.out.json(&json!({ "cards": cards, "output": path.display().to_string() }))?
+        }
+        Some(path) => context.out.say(&format!(
+            "{} exported to {}",
+            count(cards, "contact"),
+            path.display()
+        ))?,
+        None => {}
+    }
+    Ok(Exit::Ok)
+}
+
+/// Fetches page after page and says how many cards there were.
+pub fn pages(
+    client: &mut Client,
+    mut params: Value,
+    mut take: impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<u64, Failure> {
+    let mut cards = 0;
+    loop {
+        let mut answer = client.call("card.export", params.clone())?;
+        cards += answer["cards"].as_u64().unwrap_or(0);
+        take(answer["vcard"].as_str().unwrap_or(""))?;
+        match answer["cursor"].take() {
+            Value::Null => return Ok(cards),
+            cursor => params["cursor"] = cursor,
+        }
+    }
+}
+
+/// Into a file beside, which takes the place of `path` once it is whole and on the disk: an export that
+/// fails half way leaves the last one.
+fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, Failure> {
+    let failed = |error: std::io::Error| Failure::file(path, "cannot be written", &error);
+    let is_special = std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());
+    if is_special {
+        // A pipe or a device is written to, not replaced.
+        let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+        return pages(client, params, |text| file.write_all(text.as_bytes()).map_err(failed));
+    }
+    // The place of a link is left to it: what it leads to is replaced.
+    let path: PathBuf = std::fs::canonicalize(path).unwrap_or(path.to_path_buf());
+    if path.is_dir() {
+        return Err(Failure::other(format!("{} is a folder; name a file in it", path.display())));
+    }
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".contactbox-")
+        .suffix(".part")
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    let cards = pages(client, params, |text| file.write_all(text.as_bytes()).map_err(failed))?;
+    if cards > 0 {
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+    }
+    Ok(cards)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::fake::Fake;
+
+    #[test]
+    fn a_failed_export_leaves_the_last_one() {
+        let fake = Fake::start(|_, params| match params["cursor"].as_u64() {
+            None => Ok(json!({ "vcard": "one", "cards": 1, "cursor": 1 })),
+            Some(1) if params["version"] == "4.0" => Ok(json!({ "vcard": "two", "cards": 1 })),
+            _ => Err((-32006, "the disk", json!({ "kind": "Disk" }))),
+        });
+        let mut client = Client::connect(fake.socket()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("all.vcf");
+        assert_eq!(to_file(&mut client, json!({ "version": "4.0" }), &path).unwrap(), 2);
+        assert!(to_file(&mut client, json!({ "version": "3.0" }), &path).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "onetwo");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,135 @@
+//! `find`: people as a table, best match first.
+
+use super::args::{Find, Shelf};
+use super::text::{count, visible};
+use super::who::short;
+use super::{Context, Exit, Failure};
+use crate::client::Client;
+use serde_json::{Value, json};
+
+/// Most hits a request may ask for.
+const PAGE_MAX: u64 = 200;
+
+/// A table's columns are measured over this many rows, so that a long list begins at once.
+const ROWS_AT_ONCE: usize = 2000;
+
+pub fn run(context: &mut Context, args: Find) -> Result<Exit, Failure> {
+    let query = args.query.join(" ");
+    let limit = if args.all { u64::MAX } else { args.limit };
+    let mut client = context.client()?;
+    let mut pages = Pages::new(&query, args.shelf);
+    let found = print(context, &mut client, &mut pages, limit)?;
+    if found == 0 {
+        return Err(Failure::new(Exit::NothingFound, nothing(&query, args.shelf)));
+    }
+    if pages.has_more(&mut client)? {
+        context.out.note(&format!(
+            "the first {}; --limit COUNT or --all shows more",
+            count(found, "contact")
+        ));
+    }
+    Ok(Exit::Ok)
+}
+
+pub fn nothing(query: &str, shelf: Shelf) -> String {
+    match (query.is_empty(), shelf) {
+        (true, Shelf::Trash) => "the trash is empty".to_string(),
+        (true, _) => "the box is empty; `contactbox import FILE` or `contactbox add NAME` fills it"
+            .to_string(),
+        (false, Shelf::Trash) => format!("nobody in the trash fits \"{}\"", visible(query)),
+        (false, _) => format!("nobody fits \"{}\"", visible(query)),
+    }
+}
+
+/// Prints up to `limit` hits and says how many there were.
+pub fn print(
+    context: &mut Context,
+    client: &mut Client,
+    pages: &mut Pages,
+    limit: u64,
+) -> Result<u64, Failure> {
+    let mut printed = 0;
+    let mut rows = Vec::new();
+    while printed < limit
+        && let Some(hit) = pages.next(client, limit - printed)?
+    {
+        printed += 1;
+        if context.out.json {
+            context.out.json(&hit)?;
+        } else {
+            rows.push(row(&hit));
+        }
+        if rows.len() == ROWS_AT_ONCE {
+            context.out.table(&HEAD, rows.drain(..))?;
+        }
+    }
+    if !rows.is_empty() {
+        context.out.table(&HEAD, rows)?;
+    }
+    Ok(printed)
+}
+
+const HEAD: [&str; 5] = ["NAME", "ORGANISATION", "PHONE", "EMAIL", "ID"];
+
+fn row(hit: &Value) -> Vec<String> {
+    let text = |name: &str| visible(hit[name].as_str().unwrap_or("")).into_owned();
+    let mut name = text("name");
+    if hit["trashed"] == true {
+        name.push_str(" (trash)");
+    }
+    if hit["stale"] == true {
+        name.push_str(" (older version: the newest was damaged)");
+    }
+    let uid = text("uid");
+    vec![name, text("org"), text("tel"), text("email"), short(&uid).to_string()]
+}
+
+/// The hits of a query, fetched a page at a time.
+pub struct Pages {
+    query: String,
+    shelf: Shelf,
+    page: std::vec::IntoIter<Value>,
+    cursor: Option<Value>,
+    begun: bool,
+}
+
+impl Pages {
+    pub fn new(query: &str, shelf: Shelf) -> Self {
+        Self {
+            query: query.to_string(),
+            shelf,
+            page: Vec::new().into_iter(),
+            cursor: None,
+            begun: false,
+        }
+    }
+
+    /// The next hit; `wanted` is how many the caller still has use for.
+    pub fn next(&mut self, client: &mut Client, wanted: u64) -> Result<Option<Value>, Failure> {
+        loop {
+            if let Some(hit) = self.page.next() {
+                return Ok(Some(hit));
+            }
+            if self.begun && self.cursor.is_none() {
+                return Ok(None);
+            }
+            let limit = wanted.clamp(1, PAGE_MAX);
+            let mut params =
+                json!({ "query": self.query, "shelf": self.shelf.name(), "limit": limit });
+            if let Some(cursor) = self.cursor.take() {
+                params["cursor"] = cursor;
+            }
+            let mut answer = client.call("contact.find", params)?;
+            self.begun = true;
+            self.cursor = Some(answer["cursor"].take()).filter(|cursor| !cursor.is_null());
+            if let Value::Array(hits) = answer["hits"].take() {
+                self.page = hits.into_iter();
+            }
+        }
+    }
+
+    /// Whether there are hits beyond those given.
+    fn has_more(&mut self, client: &mut Client) -> Result<bool, Failure> {
+        Ok(self.next(client, 1)?.is_some())
+    }
+}

@@ -1,0 +1,163 @@
+//! The bytes of a file as UTF-8, where its beginning or the user says that they are something else.
+
+use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use std::io::{self, Read};
+
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Reads a file, and decodes it if it has to.
+pub struct Decoded<R> {
+    inner: R,
+    /// What a label on the command line says; a mark at the start of the file knows better.
+    wanted: Option<&'static Encoding>,
+    decoder: Option<Decoder>,
+    is_begun: bool,
+    is_ended: bool,
+    chunk: Vec<u8>,
+    had_errors: bool,
+}
+
+impl<R: Read> Decoded<R> {
+    pub fn new(inner: R, wanted: Option<&'static Encoding>) -> Self {
+        let chunk = Vec::with_capacity(CHUNK_BYTES);
+        Self {
+            inner,
+            wanted,
+            decoder: None,
+            is_begun: false,
+            is_ended: false,
+            chunk,
+            had_errors: false,
+        }
+    }
+
+    /// Whether bytes had to be replaced because they mean nothing in the charset.
+    pub fn had_errors(&self) -> bool {
+        self.had_errors
+    }
+
+    /// Puts the next bytes into `out`, and says how many bytes of the file they were: 0 at its end.
+    /// What is in no known charset comes as it is.
+    pub fn next_into(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
+        out.clear();
+        if self.is_ended {
+            return Ok(0);
+        }
+        self.chunk.clear();
+        self.fill()?;
+        let read = self.chunk.len();
+        if !self.is_begun {
+            self.begin();
+        }
+        self.is_ended = read == 0;
+        let Some(decoder) = &mut self.decoder else {
+            std::mem::swap(out, &mut self.chunk);
+            return Ok(read);
+        };
+        let mut input = self.chunk.as_slice();
+        loop {
+            let used = out.len();
+            let room = decoder.max_utf8_buffer_length(input.len()).unwrap_or(4 * CHUNK_BYTES);
+            out.resize(used + room, 0);
+            let (result, taken, written, replaced) = decoder.decode_to_utf8(
+                input,
+                out.get_mut(used..).unwrap_or_default(),
+                self.is_ended,
+            );
+            out.truncate(used + written);
+            self.had_errors |= replaced;
+            input = input.get(taken..).unwrap_or_default();
+            if result == CoderResult::InputEmpty {
+                return Ok(read);
+            }
+        }
+    }
+
+    /// Until there is enough to tell what it is, however small the parts a pipe gives.
+    fn fill(&mut self) -> io::Result<()> {
+        let mut limited = (&mut self.inner).take(CHUNK_BYTES as u64);
+        limited.read_to_end(&mut self.chunk)?;
+        Ok(())
+    }
+
+    fn begin(&mut self) {
+        self.is_begun = true;
+        let encoding = match Encoding::for_bom(&self.chunk) {
+            Some((encoding, _)) => Some(encoding),
+            None => self.wanted.or_else(|| utf_16_without_mark(&self.chunk)),
+        };
+        self.decoder = match encoding {
+            // Its bytes pass as they are: what is not valid among them the reader judges card by card.
+            Some(encoding) if encoding == UTF_8 => {
+                if self.chunk.starts_with(b"\xef\xbb\xbf") {
+                    self.chunk.drain(..3);
+                }
+                None
+            }
+            other => other.map(Encoding::new_decoder_with_bom_removal),
+        };
+    }
+}
+
+/// Text in Latin letters has a zero in every second byte.
+fn utf_16_without_mark(start: &[u8]) -> Option<&'static Encoding> {
+    let pairs: Vec<&[u8]> = start.chunks_exact(2).take(32).collect();
+    let zeros = |index: usize| pairs.iter().filter(|pair| pair.get(index) == Some(&0)).count();
+    match (zeros(0), zeros(1)) {
+        (0, low) if low * 4 >= pairs.len() * 3 && low >= 4 => Some(UTF_16LE),
+        (high, 0) if high * 4 >= pairs.len() * 3 && high >= 4 => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(bytes: &[u8], label: Option<&str>) -> (Vec<u8>, bool) {
+        let wanted = label.and_then(|label| Encoding::for_label(label.as_bytes()));
+        let mut source = Decoded::new(bytes, wanted);
+        let (mut all, mut part, mut read) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let count = source.next_into(&mut part).unwrap();
+            all.extend_from_slice(&part);
+            if count == 0 {
+                assert_eq!(read, bytes.len());
+                return (all, source.had_errors());
+            }
+            read += count;
+        }
+    }
+
+    fn wide(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(order).collect()
+    }
+
+    #[test]
+    fn utf_16_with_and_without_its_mark() {
+        let text = "BEGIN:VCARD\r\nFN:Žofie 山田\r\n".repeat(9000);
+        for order in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+            assert_eq!(decoded(&wide(&text, order), None), (text.clone().into_bytes(), false));
+            assert_eq!(
+                decoded(&wide(&format!("\u{feff}{text}"), order), None),
+                (text.clone().into_bytes(), false)
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_pass_and_the_mark_of_utf_8_goes() {
+        assert_eq!(
+            decoded(b"\xef\xbb\xbfFN:\xc3\xa4\xff", None),
+            (b"FN:\xc3\xa4\xff".to_vec(), false)
+        );
+        assert_eq!(decoded(b"", None), (Vec::new(), false));
+    }
+
+    #[test]
+    fn a_charset_can_be_said() {
+        assert_eq!(decoded(b"FN:\x8e\x52", Some("shift_jis")).0, "FN:山".as_bytes());
+        assert_eq!(decoded(b"FN:\xe4", Some("latin1")).0, "FN:ä".as_bytes());
+        assert!(decoded(b"FN:\x81", Some("shift_jis")).1);
+    }
+}

@@ -1,0 +1,189 @@
+//! The `import` command: file by file, with what a person sees of it.
+
+use super::super::args::Import;
+use super::super::text::{count, grouped, visible};
+use super::super::{Context, Exit, Failure};
+use super::rejected::Rejected;
+use super::{Listener, Rejection, Tally, stream};
+use crate::client::Client;
+use encoding_rs::Encoding;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Instant;
+
+/// Rejections printed one by one; the file has all of them.
+const PRINTED_MAX: u64 = 20;
+
+/// What the command prints as it goes.
+struct Report<'a> {
+    context: &'a mut Context,
+    name: String,
+    bar: ProgressBar,
+    rejected: Rejected,
+    printed: u64,
+}
+
+impl Listener for Report<'_> {
+    fn progress(&mut self, bytes: u64, tally: &Tally) {
+        self.bar.set_position(bytes);
+        self.bar.set_message(count(tally.cards(), "card"));
+    }
+
+    fn rejected(&mut self, rejection: Option<&Rejection>, text: &[u8]) -> Result<(), Failure> {
+        if let Some(Rejection { line, at, reason }) = rejection {
+            self.printed += 1;
+            if self.printed <= PRINTED_MAX {
+                let card =
+                    if line == at { String::new() } else { format!("card from line {line}: ") };
+                let remark = format!("{}:{at}: {card}{}", visible(&self.name), visible(reason));
+                let context = &mut self.context;
+                self.bar.suspend(|| context.out.note(&remark));
+            }
+        }
+        self.rejected.write(text)
+    }
+}
+
+pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
+    let charset = match args.charset.as_deref() {
+        Some(label) => Some(Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("the charset \"{}\" is not known; try utf-8, windows-1252, shift_jis, gbk, big5, koi8-r...", visible(label)))
+        })?),
+        None => None,
+    };
+    let mut client = context.client()?;
+    let mut exit = Exit::Ok;
+    for path in &args.files {
+        match file(context, &mut client, path, charset, args.rejected.as_deref()) {
+            Ok(Exit::Ok) => {}
+            Ok(partly) => exit = if exit == Exit::Failure { exit } else { partly },
+            // One file that cannot be read is no reason to leave the others; a box that cannot take more is.
+            Err(failure)
+                if failure.exit == Exit::Failure
+                    && args.files.len() > 1
+                    && client.call("box.info", json!({})).is_ok() =>
+            {
+                context.out.flush()?;
+                eprintln_quietly(&format!("contactbox: {}", failure.message));
+                exit = Exit::Failure;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(exit)
+}
+
+fn eprintln_quietly(text: &str) {
+    use io::Write;
+    // Nobody is left to tell when this fails.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn file(
+    context: &mut Context,
+    client: &mut Client,
+    path: &Path,
+    charset: Option<&'static Encoding>,
+    rejected: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let is_stdin = path.as_os_str() == "-";
+    let name = if is_stdin { "standard input".to_string() } else { path.display().to_string() };
+    let failed = |error: io::Error| Failure::file(path, "cannot be read", &error);
+    let (source, bytes): (Box<dyn Read>, Option<u64>) = if is_stdin {
+        (Box::new(io::stdin().lock()), None)
+    } else {
+        let file = File::open(path).map_err(failed)?;
+        let data = file.metadata().map_err(failed)?;
+        if data.is_dir() {
+            return Err(Failure::other(format!(
+                "{name} is a folder; name the files in it: {}",
+                path.join("*.vcf").display()
+            )));
+        }
+        (Box::new(file), Some(data.len()).filter(|_| data.is_file()))
+    };
+    let bar = bar(bytes, context.out.quiet);
+    let started = Instant::now();
+    let source_path = (!is_stdin).then_some(path);
+    let mut report = Report {
+        context,
+        name: name.clone(),
+        bar,
+        rejected: Rejected::new(rejected, source_path),
+        printed: 0,
+    };
+    let done = stream(client, source, &name, charset, &mut report);
+    let Report { bar, rejected, printed, .. } = report;
+    bar.finish_and_clear();
+    let saved = rejected.finish()?;
+    if printed > PRINTED_MAX {
+        context.out.note(&format!("... and {} more", grouped(printed - PRINTED_MAX)));
+    }
+    if let Some(saved) = &saved {
+        context.out.note(&format!(
+            "rejected cards are saved in {}; mend them there and import that file",
+            saved.display()
+        ));
+    }
+    let tally = done?;
+    summary(context, &name, &tally, saved.as_deref(), started)?;
+    Ok(if tally.rejected > 0 { Exit::Partly } else { Exit::Ok })
+}
+
+fn summary(
+    context: &mut Context,
+    name: &str,
+    tally: &Tally,
+    saved: Option<&Path>,
+    started: Instant,
+) -> Result<(), Failure> {
+    if context.out.json {
+        let mut line = json!({
+            "file": name, "added": tally.added, "updated": tally.updated, "unchanged": tally.unchanged,
+            "rejected": tally.rejected, "warnings": tally.warnings,
+        });
+        if let Some(saved) = saved {
+            line["rejected_file"] = json!(saved.display().to_string());
+        }
+        return context.out.json(&line);
+    }
+    let mut parts = Vec::new();
+    let numbers = [
+        ("added", tally.added),
+        ("updated", tally.updated),
+        ("unchanged", tally.unchanged),
+        ("rejected", tally.rejected),
+    ];
+    for (what, number) in numbers {
+        parts.push(format!("{} {what}", grouped(number)));
+    }
+    if tally.warnings > 0 {
+        parts.push(format!("{} repaired", count(tally.warnings, "flaw")));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    context.out.say(&format!("{}: {} ({seconds:.1} s)", visible(name), parts.join(", ")))
+}
+
+fn bar(bytes: Option<u64>, quiet: bool) -> ProgressBar {
+    let template = match bytes {
+        Some(_) => "{bar:30} {percent:>3} %  {msg}  {bytes_per_sec}  {eta} left",
+        None => "{spinner} {bytes}  {msg}  {bytes_per_sec}",
+    };
+    let bar = match bytes {
+        Some(bytes) => ProgressBar::new(bytes),
+        None => ProgressBar::new_spinner(),
+    };
+    // On anything but a terminal indicatif draws nothing.
+    bar.set_draw_target(if quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    });
+    bar.set_style(
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar
+}

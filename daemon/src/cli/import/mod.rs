@@ -1,0 +1,323 @@
+//! `import`: streams files of cards to the daemon, a piece at a time, and tells what became of them.
+
+mod decode;
+pub(super) mod files;
+mod rejected;
+mod split;
+
+use super::Failure;
+use super::text::{count, grouped, visible};
+use crate::client::{Client, ClientError, Incoming, Refusal};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use decode::Decoded;
+use encoding_rs::Encoding;
+use serde_json::{Value, json};
+use split::{Event, Piece, Splitter, card_at};
+use std::collections::VecDeque;
+use std::io::Read;
+
+/// Pieces on the way at once: while one is synced to disk the next is read and sent.
+const IN_FLIGHT: usize = 2;
+
+/// What became of the cards of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// New contacts.
+    pub added: u64,
+    /// Contacts that now say more or something else.
+    pub updated: u64,
+    /// Cards that say what the box has.
+    pub unchanged: u64,
+    /// Cards that could not be taken.
+    pub rejected: u64,
+    /// Oddities that were repaired.
+    pub warnings: u64,
+}
+
+impl Tally {
+    /// All cards there were.
+    pub fn cards(&self) -> u64 {
+        self.added + self.updated + self.unchanged + self.rejected
+    }
+
+    fn count(&mut self, answer: &Value) {
+        let number = |name: &str| match &answer[name] {
+            Value::Array(list) => list.len() as u64,
+            value => value.as_u64().unwrap_or(0),
+        };
+        self.added += number("added");
+        self.updated += number("updated");
+        self.unchanged += number("unchanged");
+        self.rejected += number("rejected");
+        self.warnings += number("warnings");
+    }
+}
+
+/// Hears of an import as it goes.
+pub trait Listener {
+    /// So many bytes of the file have been read, and this is what became of the cards so far.
+    fn progress(&mut self, bytes: u64, tally: &Tally);
+    /// A card was not taken; `text` is the next part of it, as it stands in the file.
+    fn rejected(&mut self, rejection: Option<&Rejection>, text: &[u8]) -> Result<(), Failure>;
+}
+
+/// Why a card was not taken.
+pub struct Rejection {
+    /// The line the card begins at, from 1.
+    pub line: u64,
+    /// The line of the fault.
+    pub at: u64,
+    /// What is wrong, and the cure.
+    pub reason: String,
+}
+
+/// Sends all cards of `source`; `name` is what it is called in the box's diary.
+pub fn stream(
+    client: &mut Client,
+    source: impl Read,
+    name: &str,
+    charset: Option<&'static Encoding>,
+    listener: &mut impl Listener,
+) -> Result<Tally, Failure> {
+    // Base64 of bytes that are no UTF-8 takes a third more, escapes of line ends a little.
+    let card_bytes_max = client.frame_bytes_max() / 4 * 3 - 4096;
+    let mut import =
+        Sending { client, name, waiting: VecDeque::new(), tally: Tally::default(), listener };
+    let mut decoded = Decoded::new(source, charset);
+    let mut splitter = Splitter::new(card_bytes_max);
+    let mut chunk = Vec::new();
+    let mut bytes_read = 0;
+    loop {
+        let read = decoded
+            .next_into(&mut chunk)
+            .map_err(|error| Failure::other(format!("{name} cannot be read: {error}")))?;
+        splitter.push(&chunk);
+        if read == 0 {
+            splitter.finish();
+        }
+        bytes_read += read as u64;
+        while let Some(event) = splitter.next_event() {
+            import.take(event, card_bytes_max)?;
+        }
+        import.listener.progress(bytes_read, &import.tally);
+        if read == 0 {
+            break;
+        }
+    }
+    while !import.waiting.is_empty() {
+        import.settle_one()?;
+        import.listener.progress(bytes_read, &import.tally);
+    }
+    if !splitter.has_cards() {
+        let name = visible(name);
+        return Err(Failure::other(match bytes_read {
+            0 => format!("{name} is empty"),
+            _ => format!(
+                "{name} holds no vCard: none of its lines is BEGIN:VCARD. Export it as vCard (.vcf) where it comes from"
+            ),
+        }));
+    }
+    let mut tally = import.tally;
+    tally.warnings += splitter.outside_lines() + u64::from(decoded.had_errors());
+    Ok(tally)
+}
+
+struct Sending<'a, L> {
+    client: &'a mut Client,
+    name: &'a str,
+    waiting: VecDeque<(u64, Piece)>,
+    tally: Tally,
+    listener: &'a mut L,
+}
+
+impl<L: Listener> Sending<'_, L> {
+    fn take(&mut self, event: Event, card_bytes_max: usize) -> Result<(), Failure> {
+        match event {
+            Event::Cards(piece) => self.send(piece),
+            Event::TooLarge { first_line, bytes, is_end } => {
+                let rejection = is_end.then(|| Rejection {
+                    line: first_line,
+                    at: first_line,
+                    reason: format!(
+                        "the card is larger than {} bytes; make its photo smaller",
+                        grouped(card_bytes_max as u64)
+                    ),
+                });
+                self.tally.rejected += u64::from(is_end);
+                self.listener.rejected(rejection.as_ref(), &bytes)
+            }
+        }
+    }
+
+    fn send(&mut self, piece: Piece) -> Result<(), Failure> {
+        while self.waiting.len() >= IN_FLIGHT {
+            self.settle_one()?;
+        }
+        let mut params = json!({ "source": self.name, "first_line": piece.first_line });
+        match std::str::from_utf8(&piece.bytes) {
+            Ok(text) => params["vcard"] = json!(text),
+            Err(_) => params["base64"] = json!(BASE64_STANDARD.encode(&piece.bytes)),
+        }
+        match self.client.send("card.import", params) {
+            Ok(id) => {
+                self.waiting.push_back((id, piece));
+                Ok(())
+            }
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    /// Waits for the answer to any piece on the way.
+    fn settle_one(&mut self) -> Result<(), Failure> {
+        let (id, result) = loop {
+            match self.client.receive("card.import").map_err(|error| self.broken(error))? {
+                Incoming::Reply { id, result } => break (id, result),
+                Incoming::Notification { .. } => {}
+            }
+        };
+        let Some(place) = self.waiting.iter().position(|(waiting, _)| *waiting == id) else {
+            return Ok(());
+        };
+        let Some((_, piece)) = self.waiting.remove(place) else { return Ok(()) };
+        match result {
+            Ok(answer) => self.settle(&piece, &answer),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    fn settle(&mut self, piece: &Piece, answer: &Value) -> Result<(), Failure> {
+        self.tally.count(answer);
+        for rejected in answer["rejected"].as_array().into_iter().flatten() {
+            let line = rejected["line"].as_u64().unwrap_or(piece.first_line);
+            let at = rejected["at"].as_u64().unwrap_or(line);
+            let reason = rejected["reason"].as_str().unwrap_or("no reason is given").to_string();
+            self.listener.rejected(Some(&Rejection { line, at, reason }), card_at(piece, line))?;
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, refusal: Refusal) -> Failure {
+        self.tally.count(&refusal.data);
+        self.broken(ClientError::Refused(refusal))
+    }
+
+    fn broken(&mut self, error: ClientError) -> Failure {
+        let failure = Failure::from(error);
+        let done = count(self.tally.cards(), "card");
+        let name = visible(self.name);
+        let message = format!(
+            "{}\n{done} of {name} were taken in; the same import again goes on from there",
+            failure.message
+        );
+        Failure::new(failure.exit, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::fake::{FRAME_BYTES, Fake};
+
+    #[derive(Default)]
+    struct Heard {
+        texts: Vec<String>,
+        reasons: Vec<String>,
+        bytes: u64,
+    }
+
+    impl Listener for Heard {
+        fn progress(&mut self, bytes: u64, _: &Tally) {
+            self.bytes = bytes;
+        }
+
+        fn rejected(&mut self, rejection: Option<&Rejection>, text: &[u8]) -> Result<(), Failure> {
+            if let Some(rejection) = rejection {
+                self.reasons
+                    .push(format!("{}/{}: {}", rejection.line, rejection.at, rejection.reason));
+                self.texts.push(String::from_utf8_lossy(text).into_owned());
+            }
+            Ok(())
+        }
+    }
+
+    /// Counts cards, and rejects those that say so.
+    fn fake() -> Fake {
+        Fake::start(|method, params| {
+            assert_eq!(method, "card.import");
+            let text = match params["base64"].as_str() {
+                Some(data) => BASE64_STANDARD.decode(data).unwrap(),
+                None => params["vcard"].as_str().unwrap().as_bytes().to_vec(),
+            };
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let first = params["first_line"].as_u64().unwrap();
+            if text.contains("FULL") {
+                return Err((-32004, "the box is full", json!({ "kind": "Full", "added": 1 })));
+            }
+            let (mut begin, mut added, mut rejected) = (0, 0, Vec::new());
+            for (index, line) in text.lines().enumerate() {
+                let line_number = first + index as u64;
+                match line {
+                    "BEGIN:VCARD" => begin = line_number,
+                    "BAD" => rejected.push(
+                        json!({ "line": begin, "at": line_number, "reason": "bad", "text": "" }),
+                    ),
+                    "END:VCARD" => added += 1,
+                    _ => {}
+                }
+            }
+            let added = added - rejected.len();
+            Ok(
+                json!({ "added": added, "updated": 0, "unchanged": 0, "rejected": rejected, "warnings": 0 }),
+            )
+        })
+    }
+
+    fn import(input: &[u8]) -> (Result<Tally, Failure>, Heard) {
+        let fake = fake();
+        let mut client = Client::connect(fake.socket()).unwrap();
+        let mut heard = Heard::default();
+        let done = stream(&mut client, input, "test.vcf", None, &mut heard);
+        (done, heard)
+    }
+
+    #[test]
+    fn many_pieces_are_one_tally_and_lines_are_those_of_the_file() {
+        let mut input = "BEGIN:VCARD\nFN:a\nEND:VCARD\n".repeat(2000);
+        input.push_str("BEGIN:VCARD\nFN:b\nBAD\nEND:VCARD\n");
+        let (done, heard) = import(input.as_bytes());
+        assert_eq!(done.unwrap(), Tally { added: 2000, rejected: 1, ..Tally::default() });
+        assert_eq!(heard.reasons, ["6001/6003: bad"]);
+        assert_eq!(heard.texts, ["BEGIN:VCARD\nFN:b\nBAD\nEND:VCARD\n"]);
+        assert_eq!(heard.bytes, input.len() as u64);
+    }
+
+    #[test]
+    fn a_card_no_frame_can_carry_is_rejected_alone() {
+        let large = format!("BEGIN:VCARD\nPHOTO:{}\nEND:VCARD\n", "x".repeat(FRAME_BYTES));
+        let input = format!("BEGIN:VCARD\nEND:VCARD\n{large}BEGIN:VCARD\nEND:VCARD\n");
+        let (done, heard) = import(input.as_bytes());
+        assert_eq!(done.unwrap(), Tally { added: 2, rejected: 1, ..Tally::default() });
+        assert!(
+            heard.reasons[0].starts_with("3/3: the card is larger than "),
+            "{:?}",
+            heard.reasons
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_come_as_they_are() {
+        assert_eq!(import(b"BEGIN:VCARD\nFN:\xff\nEND:VCARD\n").0.unwrap().added, 1);
+    }
+
+    #[test]
+    fn what_is_no_vcard_is_told() {
+        assert!(import(b"").0.unwrap_err().message.contains("is empty"));
+        assert!(import(b"name,tel\n").0.unwrap_err().message.contains("holds no vCard"));
+    }
+
+    #[test]
+    fn a_full_box_says_how_far_it_came() {
+        let message = import(b"BEGIN:VCARD\nFULL\nEND:VCARD\n").0.unwrap_err().message;
+        assert!(message.contains("full") && message.contains("1 card of test.vcf"), "{message}");
+    }
+}

@@ -1,0 +1,156 @@
+//! The file that rejected cards are saved to, so that they can be mended and imported again.
+
+use super::Failure;
+use std::fs::{self, File};
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Opened with the first card that goes in.
+pub struct Rejected {
+    named: Option<PathBuf>,
+    source: Option<PathBuf>,
+    out: Option<(PathBuf, BufWriter<File>)>,
+}
+
+impl Rejected {
+    /// `named` is where the user wants it; else it lies beside `source`, or in the current folder.
+    pub fn new(named: Option<&Path>, source: Option<&Path>) -> Self {
+        Self {
+            named: named.map(Path::to_path_buf),
+            source: source.map(Path::to_path_buf),
+            out: None,
+        }
+    }
+
+    /// Saves some of a card.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.out.is_none() {
+            let (path, file) = self.open()?;
+            self.out = Some((path, BufWriter::new(file)));
+        }
+        match &mut self.out {
+            Some((path, out)) => out
+                .write_all(bytes)
+                .map_err(|error| Failure::file(path, "cannot be written", &error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the cards are, if there were any.
+    pub fn finish(self) -> Result<Option<PathBuf>, Failure> {
+        let Some((path, out)) = self.out else { return Ok(None) };
+        let file = out
+            .into_inner()
+            .map_err(|error| Failure::file(&path, "cannot be written", error.error()))?;
+        drop(file);
+        // The same import again rejects the same cards: one file of them is enough.
+        if let Some(same) = self.named.is_none().then(|| earlier(&path)).flatten()
+            && is_same(&same, &path).unwrap_or(false)
+        {
+            let _ = fs::remove_file(&path);
+            return Ok(Some(same));
+        }
+        Ok(Some(path))
+    }
+
+    fn open(&self) -> Result<(PathBuf, File), Failure> {
+        if let Some(path) = &self.named {
+            let file = File::create(path)
+                .map_err(|error| Failure::file(path, "cannot be written", &error))?;
+            return Ok((path.clone(), file));
+        }
+        let stem = match self.source.as_deref().and_then(Path::file_stem) {
+            Some(stem) => stem.to_string_lossy().into_owned(),
+            None => "standard-input".to_string(),
+        };
+        let beside = self
+            .source
+            .as_deref()
+            .and_then(Path::parent)
+            .map(Path::to_path_buf)
+            .unwrap_or_default();
+        let mut last = None;
+        for folder in [beside, PathBuf::new()] {
+            for number in 1..1000 {
+                let path = folder.join(numbered(&stem, number));
+                // What is there already may have been worked on.
+                match File::create_new(&path) {
+                    Ok(file) => return Ok((path, file)),
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                    Err(error) => {
+                        last = Some(Failure::file(
+                            &path,
+                            "cannot be written; say --rejected FILE",
+                            &error,
+                        ));
+                        break;
+                    }
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            Failure::other("there are very many files of rejected cards; say --rejected FILE")
+        }))
+    }
+}
+
+fn numbered(stem: &str, number: u32) -> String {
+    match number {
+        1 => format!("{stem}.rejected.vcf"),
+        number => format!("{stem}.rejected-{number}.vcf"),
+    }
+}
+
+/// The file with the number before this one's.
+fn earlier(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".vcf")?;
+    let (stem, number) = name.rsplit_once(".rejected-")?;
+    let number: u32 = number.parse().ok()?;
+    Some(path.with_file_name(numbered(stem, number.checked_sub(1)?)))
+}
+
+fn is_same(a: &Path, b: &Path) -> std::io::Result<bool> {
+    if fs::metadata(a)?.len() != fs::metadata(b)?.len() {
+        return Ok(false);
+    }
+    let (mut a, mut b) =
+        (std::io::BufReader::new(File::open(a)?), std::io::BufReader::new(File::open(b)?));
+    let (mut of_a, mut of_b) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
+    loop {
+        let read = a.read(&mut of_a)?;
+        let (Some(of_a), Some(of_b)) = (of_a.get(..read), of_b.get_mut(..read)) else {
+            return Ok(false);
+        };
+        if read == 0 {
+            return Ok(true);
+        }
+        b.read_exact(of_b)?;
+        if of_a != of_b {
+            return Ok(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn save(source: &Path, text: &str) -> PathBuf {
+        let mut rejected = Rejected::new(None, Some(source));
+        rejected.write(text.as_bytes()).unwrap();
+        rejected.finish().unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_same_again_is_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("people.vcf");
+        let first = save(&source, "one");
+        assert_eq!(first, folder.path().join("people.rejected.vcf"));
+        assert_eq!(save(&source, "one"), first);
+        let second = save(&source, "two");
+        assert_eq!(second, folder.path().join("people.rejected-2.vcf"));
+        assert_eq!(fs::read_to_string(first).unwrap(), "one");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

@@ -1,0 +1,164 @@
+//! Tests of the splitter: whatever the pieces it is fed, cards stay whole and nothing is lost.
+
+use super::*;
+
+fn split(input: &[u8], step: usize, card_bytes_max: usize) -> (Vec<Event>, Splitter) {
+    let mut splitter = Splitter::new(card_bytes_max);
+    let mut events = Vec::new();
+    for part in input.chunks(step) {
+        splitter.push(part);
+        while let Some(event) = splitter.next_event() {
+            events.push(event);
+        }
+        assert!(splitter.pending.len() <= card_bytes_max + step + 1024);
+    }
+    splitter.finish();
+    while let Some(event) = splitter.next_event() {
+        events.push(event);
+    }
+    (events, splitter)
+}
+
+fn pieces(events: &[Event]) -> Vec<&Piece> {
+    events
+        .iter()
+        .map(|event| match event {
+            Event::Cards(piece) => piece,
+            Event::TooLarge { .. } => panic!("too large"),
+        })
+        .collect()
+}
+
+fn joined(events: &[Event]) -> Vec<u8> {
+    let bytes = events.iter().flat_map(|event| match event {
+        Event::Cards(piece) => piece.bytes.iter(),
+        Event::TooLarge { bytes, .. } => bytes.iter(),
+    });
+    bytes.copied().collect()
+}
+
+fn line_of(input: &[u8], at: usize) -> u64 {
+    1 + Lines { bytes: &input[..at], at: 0 }.count() as u64
+}
+
+/// All is there, in order, and each piece knows its line.
+fn check(input: &[u8], events: &[Event]) {
+    assert_eq!(joined(events), input);
+    let mut at = 0;
+    let mut open = None;
+    for event in events {
+        let (first_line, bytes) = match event {
+            Event::Cards(piece) => (piece.first_line, &piece.bytes),
+            Event::TooLarge { first_line, bytes, is_end } => {
+                let line = open.unwrap_or(*first_line);
+                assert_eq!(line, *first_line);
+                let is_first = open.is_none();
+                open = (!is_end).then_some(line);
+                if !is_first {
+                    at += bytes.len();
+                    continue;
+                }
+                (*first_line, bytes)
+            }
+        };
+        assert_eq!(first_line, line_of(input, at), "the piece at {at}");
+        at += bytes.len();
+    }
+}
+
+#[test]
+fn pieces_are_whole_cards() {
+    for ending in ["\n", "\r\n", "\r"] {
+        let card = |n: usize| {
+            ["BEGIN:VCARD", "VERSION:3.0", &format!("FN:{n}"), "END:VCARD", "", ""].join(ending)
+        };
+        let input: String = (0..1300).map(card).collect();
+        for step in [1, 7, 64 * 1024] {
+            let (events, splitter) = split(input.as_bytes(), step, 1 << 20);
+            check(input.as_bytes(), &events);
+            let pieces = pieces(&events);
+            assert_eq!(pieces.iter().map(|piece| piece.cards).collect::<Vec<_>>(), [500, 500, 300]);
+            assert!(pieces.iter().all(|piece| piece.bytes.starts_with(b"BEGIN:VCARD")));
+            assert_eq!(splitter.outside_lines(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_large_card_is_a_piece_of_its_own() {
+    let small = "BEGIN:VCARD\nFN:a\nEND:VCARD\n";
+    let large = format!("BEGIN:VCARD\nPHOTO:{}\nEND:VCARD\n", "x".repeat(600_000));
+    let input = [small, &large, small, small].concat();
+    for step in [1000, 64 * 1024] {
+        let (events, _) = split(input.as_bytes(), step, 1 << 20);
+        check(input.as_bytes(), &events);
+        let lengths: Vec<_> = pieces(&events).iter().map(|piece| piece.bytes.len()).collect();
+        assert_eq!(lengths, [small.len(), large.len(), 2 * small.len()]);
+    }
+}
+
+#[test]
+fn a_card_that_is_too_large_is_let_through() {
+    let small = "BEGIN:VCARD\nFN:a\nEND:VCARD\n";
+    for line in ["x".repeat(900_000), "x\n".repeat(300_000)] {
+        let large = format!("BEGIN:VCARD\nPHOTO:{line}\nEND:VCARD\n");
+        for input in [
+            [small, &large, small].concat(),
+            [&large, small, ""].concat(),
+            [small, small, &large].concat(),
+        ] {
+            let (events, _) = split(input.as_bytes(), 64 * 1024, 400_000);
+            check(input.as_bytes(), &events);
+            let ends = events
+                .iter()
+                .filter(|event| matches!(event, Event::TooLarge { is_end: true, .. }))
+                .count();
+            assert_eq!(ends, 1);
+            let smalls = events.iter().filter(|event| matches!(event, Event::Cards(_))).count();
+            assert!(smalls >= 1);
+        }
+    }
+}
+
+#[test]
+fn nested_cards_stay_inside() {
+    let card = "BEGIN:VCARD\nFN:a\nAGENT:\nBEGIN:VCARD\nFN:b\nEND:VCARD\nTEL:1\nAGENT:\nBEGIN:VCARD\nFN:c\nEND:VCARD\nEND:VCARD\n";
+    let input = card.repeat(1200);
+    let (events, _) = split(input.as_bytes(), 4096, 1 << 20);
+    check(input.as_bytes(), &events);
+    for piece in pieces(&events) {
+        assert_eq!(piece.bytes.len() % card.len(), 0);
+    }
+}
+
+#[test]
+fn cards_without_an_end_are_split_too() {
+    let input = "BEGIN:VCARD\nFN:a\n".repeat(600_000);
+    let (events, _) = split(input.as_bytes(), 64 * 1024, 8 << 20);
+    check(input.as_bytes(), &events);
+    assert!(pieces(&events).len() > 1);
+}
+
+#[test]
+fn what_is_no_vcard_is_passed_over() {
+    let (events, splitter) = split(b"name,phone\nAda,1\n\n", 3, 1 << 20);
+    assert!(events.is_empty() && !splitter.has_cards());
+    assert_eq!(splitter.outside_lines(), 2);
+    let (events, splitter) = split(&vec![0; 3_000_000], 64 * 1024, 1 << 20);
+    assert!(events.is_empty() && splitter.outside_lines() == 1);
+    let (events, splitter) = split(b"hello\n begin : vcard \nFN:a\n", 1, 1 << 20);
+    assert_eq!(pieces(&events)[0].first_line, 2);
+    assert_eq!((splitter.outside_lines(), splitter.has_cards()), (1, true));
+}
+
+#[test]
+fn a_rejected_card_is_cut_out_by_its_line() {
+    let piece = Piece {
+        bytes: b"BEGIN:VCARD\r\nFN:a\r\nEND:VCARD\r\n\r\nbegin:vcard\rFN:b".to_vec(),
+        first_line: 10,
+        cards: 2,
+    };
+    assert_eq!(card_at(&piece, 10), b"BEGIN:VCARD\r\nFN:a\r\nEND:VCARD\r\n\r\n");
+    assert_eq!(card_at(&piece, 14), b"begin:vcard\rFN:b");
+    assert_eq!(card_at(&piece, 99), b"");
+}

@@ -1,0 +1,165 @@
+//! The commands of a person: each is a client of the daemon's socket.
+
+mod args;
+mod card;
+mod change;
+mod edit;
+mod editor;
+mod exit;
+mod export;
+mod find;
+mod history;
+pub mod import;
+mod lines;
+mod out;
+mod property;
+mod report;
+mod show;
+mod text;
+mod watch;
+mod who;
+
+pub use args::Cli;
+pub use exit::{Exit, Failure};
+
+use crate::client::{Client, ClientError, autostart};
+use crate::config::{Config, Settings};
+use args::Command;
+use clap::{CommandFactory, Parser};
+use out::Out;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What a command works with.
+struct Context {
+    out: Out,
+    config: Config,
+    /// Flags of `serve` that lead a daemon to the same box.
+    serve: Vec<OsString>,
+    autostart: bool,
+}
+
+/// Reads the command line of this process and does what it says.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match act(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                // Nobody is left to tell when this fails.
+                let _ = writeln!(io::stderr(), "contactbox: {}", failure.message);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn act(cli: Cli) -> Result<Exit, Failure> {
+    let Cli { common, settings, command } = cli;
+    if let Command::Completions(wanted) = command {
+        let mut script = Vec::new();
+        clap_complete::generate(wanted.shell, &mut Cli::command(), "contactbox", &mut script);
+        io::stdout().write_all(&script)?;
+        return Ok(Exit::Ok);
+    }
+    let serve = serve_flags(&settings);
+    let config = Config::load(settings)?;
+    let out = Out::new(common.json, common.quiet, common.color);
+    let mut context = Context { out, config, serve, autostart: !common.no_autostart };
+    let exit = match command {
+        Command::Import(args) => import::files::run(&mut context, args),
+        Command::Find(args) => find::run(&mut context, args),
+        Command::Show(args) => show::run(&mut context, args),
+        Command::Add(args) => edit::add(&mut context, args),
+        Command::Edit(args) => edit::edit(&mut context, args),
+        Command::Rm(args) => change::rm(&mut context, args),
+        Command::Trash(args) => change::trash(&mut context, args),
+        Command::Restore(args) => change::restore(&mut context, args),
+        Command::History(args) => history::run(&mut context, args),
+        Command::Export(args) => export::run(&mut context, args),
+        Command::Watch(args) => watch::run(&mut context, args),
+        Command::Verify => report::verify(&mut context),
+        Command::Stats => report::stats(&mut context),
+        Command::Info => report::info(&mut context),
+        Command::Stop => report::stop(&mut context),
+        Command::Demo(_) | Command::Serve(_) | Command::Completions(_) => Ok(Exit::Ok),
+    }?;
+    context.out.flush()?;
+    Ok(exit)
+}
+
+impl Context {
+    /// A connection to the daemon, which is started if none answers.
+    fn client(&mut self) -> Result<Client, Failure> {
+        if self.autostart {
+            let Self { out, config, serve, .. } = self;
+            return Ok(autostart::connect(config, serve, || out.note("starting the box..."))?);
+        }
+        Client::connect(&self.config.socket).map_err(|error| match error {
+            ClientError::Nobody { .. } => {
+                Failure::new(Exit::NoDaemon, format!("{error}; start one with `contactbox serve`"))
+            }
+            other => other.into(),
+        })
+    }
+
+    /// Asks a person at the terminal; where there is none, nothing was agreed to.
+    fn confirm(&mut self, question: &str) -> Result<(), Failure> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{question} Say --yes to do it without being asked."),
+            ));
+        }
+        self.out.flush()?;
+        let mut answer = String::new();
+        let asked = write!(io::stderr(), "{question} [y/N] ")
+            .and_then(|()| io::stdin().read_line(&mut answer));
+        match asked {
+            Ok(_) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),
+            _ => Err(Failure::other("nothing was changed")),
+        }
+    }
+}
+
+/// What leads a daemon to the same box. Paths are made absolute: it runs in another folder.
+fn serve_flags(settings: &Settings) -> Vec<OsString> {
+    let named = [
+        ("--data", &settings.data),
+        ("--image", &settings.image),
+        ("--socket", &settings.socket),
+        ("--config", &settings.config),
+    ];
+    let mut flags = Vec::new();
+    for (flag, path) in named {
+        if let Some(path) = path {
+            let path = if is_pipe(path) {
+                path.clone()
+            } else {
+                std::path::absolute(path).unwrap_or(path.clone())
+            };
+            flags.extend([flag.into(), path.into_os_string()]);
+        }
+    }
+    let numbers = [
+        ("--frame-bytes", settings.frame_bytes.map(|number| number.to_string())),
+        ("--memory-bytes", settings.memory_bytes.map(|number| number.to_string())),
+        ("--connections", settings.connections.map(|number| number.to_string())),
+        ("--read-seconds", settings.read_seconds.map(|number| number.to_string())),
+        ("--write-seconds", settings.write_seconds.map(|number| number.to_string())),
+        ("--salvage", settings.salvage.map(|yes| yes.to_string())),
+        ("--users", settings.users.as_ref().map(|users| users.join(","))),
+    ];
+    for (flag, value) in numbers {
+        if let Some(value) = value {
+            flags.extend([flag.into(), value.into()]);
+        }
+    }
+    flags
+}
+
+fn is_pipe(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().starts_with(br"\\.\pipe\")
+}

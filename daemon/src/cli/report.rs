@@ -1,0 +1,129 @@
+//! `verify`, `stats`, `info`, `stop`: what the daemon says of itself.
+
+use super::text::{grouped, size, visible};
+use super::{Context, Exit, Failure};
+use crate::client::{Client, ClientError, autostart};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// How long a daemon may take to finish what it has begun.
+const STOP_TIME_MAX: Duration = Duration::from_secs(60);
+
+pub fn verify(context: &mut Context) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let started = Instant::now();
+    let answer = client.call("box.verify", json!({}))?;
+    let findings = answer["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let damaged = answer["damaged"].as_u64().unwrap_or(0);
+    if context.out.json {
+        context.out.json(&answer)?;
+    } else {
+        for finding in findings {
+            context.out.line(&visible(finding.as_str().unwrap_or("?")))?;
+        }
+        facts(context, &answer)?;
+        let verdict = if damaged == 0 {
+            "everything reads back as it was written"
+        } else {
+            "there is damage"
+        };
+        context.out.say(&format!("{verdict} ({:.1} s)", started.elapsed().as_secs_f64()))?;
+    }
+    Ok(if damaged == 0 { Exit::Ok } else { Exit::Failure })
+}
+
+pub fn stats(context: &mut Context) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let answer = client.call("box.stats", json!({}))?;
+    report(context, &answer)
+}
+
+pub fn info(context: &mut Context) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let mut answer = client.call("box.info", json!({}))?;
+    if let Some(members) = answer.as_object_mut() {
+        let hello = client.hello();
+        for name in ["version", "protocol", "pid", "box", "image", "contacts"] {
+            if !members.contains_key(name) && !hello[name].is_null() {
+                members.insert(name.to_string(), hello[name].clone());
+            }
+        }
+        let path = |path: &std::path::Path| Value::from(path.display().to_string());
+        members.entry("socket").or_insert_with(|| path(&context.config.socket));
+        members.entry("log").or_insert_with(|| path(&autostart::log_file(&context.config)));
+    }
+    report(context, &answer)
+}
+
+pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
+    let mut client = match Client::connect(&context.config.socket) {
+        // What was asked for is so already.
+        Err(ClientError::Nobody { .. }) => {
+            context.out.say("no daemon was running")?;
+            return Ok(Exit::Ok);
+        }
+        other => other?,
+    };
+    match client.call("box.stop", json!({})) {
+        Ok(_) | Err(ClientError::Gone { .. }) => {}
+        Err(other) => return Err(other.into()),
+    }
+    let started = Instant::now();
+    while Client::connect(&context.config.socket).is_ok() {
+        if started.elapsed() > STOP_TIME_MAX {
+            return Err(Failure::other(
+                "the daemon was told to stop and still answers; it is at a long piece of work",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    context.out.say("stopped")?;
+    Ok(Exit::Ok)
+}
+
+fn report(context: &mut Context, answer: &Value) -> Result<Exit, Failure> {
+    if context.out.json {
+        context.out.json(answer)?;
+    } else {
+        facts(context, answer)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Each member on a line; members of members after a dot.
+fn facts(context: &mut Context, answer: &Value) -> Result<(), Failure> {
+    let mut lines = Vec::new();
+    collect("", answer, &mut lines);
+    let widest = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, value) in lines {
+        let name = context.out.dim(&format!("{name:widest$}"));
+        context.out.line(&format!("{name}  {value}"))?;
+    }
+    Ok(())
+}
+
+fn collect(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    let Some(members) = value.as_object() else { return };
+    for (name, value) in members {
+        let label = format!("{prefix}{}", name.replace('_', " "));
+        let shown = match value {
+            Value::Object(_) => {
+                collect(&format!("{label}: "), value, lines);
+                continue;
+            }
+            Value::Array(_) | Value::Null => continue,
+            Value::Number(number) => match number.as_u64() {
+                Some(bytes) if name.contains("bytes") => {
+                    format!("{} ({})", size(bytes), grouped(bytes))
+                }
+                // A process's number is a name.
+                Some(count) if name != "pid" => grouped(count),
+                _ => number.to_string(),
+            },
+            Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_string(),
+            Value::String(text) => visible(text).into_owned(),
+        };
+        let shown = if shown.ends_with("B (0)") { "0".to_string() } else { shown };
+        lines.push((label, shown));
+    }
+}

@@ -1,0 +1,81 @@
+//! `show`: all of one contact.
+
+use super::args::{Shelf, Show};
+use super::card::{Card, sheet};
+use super::text::{time, visible};
+use super::{Context, Exit, Failure, edit, who};
+use serde_json::{Value, json};
+
+pub fn run(context: &mut Context, args: Show) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let found = who::one(&mut client, &args.who.who, Shelf::All)?;
+    let contact = client.call("contact.get", json!({ "uid": found.uid, "blobs": args.vcard }))?;
+    if args.vcard {
+        context.out.raw(&edit::vcard_of(&contact)?)?;
+    } else if context.out.json {
+        context.out.json(&contact)?;
+    } else {
+        print(context, &contact)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn print(context: &mut Context, contact: &Value) -> Result<(), Failure> {
+    let card = Card::from_json(&contact["card"]);
+    let name = card.name();
+    let title = if name.is_empty() { "(no name)".into() } else { visible(&name) };
+    let title = context.out.bold(&title);
+    context.out.line(&title)?;
+    let lines = sheet(&card);
+    let label = |line: &super::card::Line| {
+        let label = format!("{}{}", line.label, line.raw_label);
+        if line.types.is_empty() { label } else { format!("{label} ({})", line.types) }
+    };
+    let widest =
+        lines.iter().map(|line| label(line).chars().count()).max().unwrap_or(0).clamp(8, 32);
+    for line in &lines {
+        let mut label = label(line);
+        for value in &line.values {
+            let padded = context.out.dim(&format!("{label:widest$}"));
+            context.out.line(format!("  {padded}  {value}").trim_end())?;
+            label.clear();
+        }
+    }
+    let mut fact = |label: &str, value: String| {
+        let label = context.out.dim(&format!("{label:widest$}"));
+        context.out.line(&format!("  {label}  {value}"))
+    };
+    fact("id", visible(contact["uid"].as_str().unwrap_or("?")).into_owned())?;
+    let changed = &contact["changed"];
+    let by = match changed["author"].as_str() {
+        Some(author) if !author.is_empty() => format!(" by {}", visible(author)),
+        _ => String::new(),
+    };
+    let how = match changed["origin"].as_str() {
+        Some(origin) if !origin.is_empty() => format!(" ({})", visible(origin)),
+        _ => String::new(),
+    };
+    fact("changed", format!("{}{by}{how}", time(&changed["time"])))?;
+    if contact["trashed"] == true {
+        fact(
+            "trash",
+            format!(
+                "yes; `contactbox restore {}` brings it back",
+                who::short(contact["uid"].as_str().unwrap_or(""))
+            ),
+        )?;
+    }
+    if contact["stale"] == true {
+        fact("damaged", "a newer version was lost to damage; this is an older one".to_string())?;
+    }
+    let conflicts: Vec<&str> =
+        contact["conflicts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !conflicts.is_empty() {
+        let names = visible(&conflicts.join(", ")).into_owned();
+        fact(
+            "conflict",
+            format!("{names}: changed in two places, both kept; `contactbox edit` settles it"),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! `watch`: each change as it happens.
+
+use super::args::Watch;
+use super::text::{clock, visible};
+use super::who::short;
+use super::{Context, Exit, Failure};
+use crate::client::Incoming;
+use serde_json::json;
+
+pub fn run(context: &mut Context, args: Watch) -> Result<Exit, Failure> {
+    let mut client = context.client()?;
+    let asked = client.send("watch.start", json!({}))?;
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        match client.receive("watch")? {
+            Incoming::Reply { id, result } if id == asked => {
+                result.map_err(crate::client::ClientError::Refused)?;
+                context.out.note("watching; Ctrl-C ends it");
+            }
+            Incoming::Reply { .. } => {}
+            Incoming::Notification { method, params } => {
+                let is_change = method == "watch.change";
+                left -= u64::from(is_change);
+                if context.out.json {
+                    context.out.json(&json!({ "method": method, "params": params }))?;
+                } else if is_change {
+                    let text =
+                        |name: &str| visible(params[name].as_str().unwrap_or("?")).into_owned();
+                    let line = format!(
+                        "{}  {:7}  {}  {}  by {}",
+                        clock(&params["version"]),
+                        text("origin"),
+                        short(&text("uid")),
+                        text("name"),
+                        text("author")
+                    );
+                    context.out.line(&line)?;
+                } else if method == "watch.lost" {
+                    let missed = params["missed"].as_u64().unwrap_or(0);
+                    context.out.note(&format!("{missed} changes came too fast and are not shown"));
+                }
+                context.out.flush()?;
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}

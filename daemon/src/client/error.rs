@@ -1,0 +1,105 @@
+//! What can go wrong between a client and the daemon, with what to do about it.
+
+use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No daemon listens there.
+    #[error("no contactbox daemon answers at {}: {source}", socket.display())]
+    Nobody {
+        /// Where it was looked for.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something listens there and says nothing.
+    #[error("what listens at {} has not answered for {seconds} s; if it is a contactbox that hangs, end that process and try again", socket.display())]
+    Silent {
+        /// Where it was looked for.
+        socket: PathBuf,
+        /// How long.
+        seconds: u64,
+    },
+    /// The daemon closed the connection without an answer. Whether a change was made is not known;
+    /// asking again tells.
+    #[error(
+        "the daemon went away during {method}; what it had acknowledged is safe, the rest can be done again"
+    )]
+    Gone {
+        /// What was asked.
+        method: &'static str,
+    },
+    /// The connection failed. As with [`ClientError::Gone`].
+    #[error("the connection to the daemon failed during {method}: {source}")]
+    Io {
+        /// What was asked.
+        method: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The answer is no JSON-RPC.
+    #[error(
+        "the answer to {method} cannot be read; is it a contactbox of another version? `contactbox stop` and try again"
+    )]
+    Garbled {
+        /// What was asked.
+        method: &'static str,
+    },
+    /// The request would pass the daemon's frame limit, and was not sent.
+    #[error(
+        "the request has {bytes} bytes, the daemon takes {bytes_max} (its setting frame_bytes)"
+    )]
+    TooLong {
+        /// Of the request.
+        bytes: usize,
+        /// What the daemon takes.
+        bytes_max: usize,
+    },
+    /// The daemon answered with an error.
+    #[error(transparent)]
+    Refused(Refusal),
+}
+
+impl ClientError {
+    pub(super) fn of_io(method: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof => Self::Gone { method },
+            _ => Self::Io { method, source },
+        }
+    }
+
+    /// Whether the daemon refused with an error of this kind.
+    pub fn is_refusal(&self, kind: &str) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.kind() == Some(kind))
+    }
+}
+
+/// An error the daemon answered with.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// A code of JSON-RPC, or one of ours.
+    pub code: i64,
+    /// What a person reads.
+    pub message: String,
+    /// What a program reads: `kind`, and the numbers of that kind.
+    pub data: Value,
+}
+
+impl Refusal {
+    pub(super) fn from_json(mut error: Value) -> Self {
+        let message =
+            error["message"].as_str().unwrap_or("the daemon refused without a reason").to_string();
+        Self { code: error["code"].as_i64().unwrap_or(0), message, data: error["data"].take() }
+    }
+
+    /// The error's name among those of PROTOCOL.md.
+    pub fn kind(&self) -> Option<&str> {
+        self.data["kind"].as_str()
+    }
+}
