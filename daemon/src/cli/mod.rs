@@ -14,6 +14,7 @@ mod lines;
 mod out;
 mod property;
 mod report;
+mod serve;
 mod show;
 mod text;
 mod watch;
@@ -64,10 +65,10 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
         io::stdout().write_all(&script)?;
         return Ok(Exit::Ok);
     }
-    let serve = serve_flags(&settings);
+    let flags = serve_flags(&settings);
     let config = Config::load(settings)?;
     let out = Out::new(common.json, common.quiet, common.color);
-    let mut context = Context { out, config, serve, autostart: !common.no_autostart };
+    let mut context = Context { out, config, serve: flags, autostart: !common.no_autostart };
     let exit = match command {
         Command::Import(args) => import::files::run(&mut context, args),
         Command::Find(args) => find::run(&mut context, args),
@@ -84,7 +85,8 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
         Command::Stats => report::stats(&mut context),
         Command::Info => report::info(&mut context),
         Command::Stop => report::stop(&mut context),
-        Command::Demo(_) | Command::Serve(_) | Command::Completions(_) => Ok(Exit::Ok),
+        Command::Serve(args) => serve::run(&mut context, args),
+        Command::Demo(_) | Command::Completions(_) => Ok(Exit::Ok),
     }?;
     context.out.flush()?;
     Ok(exit)

@@ -1,0 +1,45 @@
+//! `serve`: this process is the daemon.
+
+use super::args::Serve;
+use super::{Context, Exit, Failure};
+use crate::client::autostart;
+use crate::serve;
+use std::io::IsTerminal;
+use tracing::Level;
+
+pub fn run(context: &mut Context, args: Serve) -> Result<Exit, Failure> {
+    if args.detached {
+        autostart::detach();
+    }
+    log()?;
+    serve::run(&context.config).map_err(|error| Failure::other(error.to_string()))?;
+    Ok(Exit::Ok)
+}
+
+/// The log goes to standard error: to the terminal, to systemd, or to the file that a daemon in the background has.
+fn log() -> Result<(), Failure> {
+    let level = match std::env::var("CONTACTBOX_LOG") {
+        Ok(level) if !level.is_empty() => level.parse().map_err(|_| {
+            Failure::new(
+                Exit::Usage,
+                format!(
+                    "CONTACTBOX_LOG is \"{level}\"; it can be error, warn, info, debug or trace"
+                ),
+            )
+        })?,
+        _ => Level::INFO,
+    };
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && !is_plain)
+        .with_target(false)
+        .with_max_level(level);
+    // systemd adds the time itself.
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        log.without_time().init()
+    } else {
+        log.init()
+    }
+    Ok(())
+}
