@@ -1,6 +1,7 @@
 //! What each change keeps, one story at a time.
 
-use super::world::{UID, draft, key, merged, moved, state, universe};
+use super::universe::{UID, draft, key, universe};
+use super::world::{merged, moved, state};
 use crate::contact::*;
 use crate::limits::IMPORTS_MAX;
 

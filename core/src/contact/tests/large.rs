@@ -1,6 +1,7 @@
 //! Contacts of sizes nobody has, and what is said when they do not fit.
 
-use super::world::{UID, merged};
+use super::universe::UID;
+use super::world::merged;
 use crate::contact::*;
 
 const CHANGE: Change = Change { time: 10, author: AuthorIndex(0), origin: Origin::Edit };
@@ -72,7 +73,7 @@ fn names_of_ten_thousand_characters() {
 #[test]
 fn whatever_the_room_a_record_that_does_not_fit_says_so() {
     let mut memory = [0; 1024];
-    let card = super::world::draft(&mut memory, 0x1FFF, 0);
+    let card = super::universe::draft(&mut memory, 0x1FFF, 0);
     let mut items = [Item::EMPTY; 64];
     let mut scratch = Scratch::new(&mut items);
     let mut out = [0; 1024];

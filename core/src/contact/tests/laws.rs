@@ -20,7 +20,7 @@ fn picked(world: &World, picks: [usize; 3]) -> Option<[Vec<u8>; 3]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: super::cases(400), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn histories_agree_with_the_oracle(ops in prop::collection::vec(op(), 1..60)) {

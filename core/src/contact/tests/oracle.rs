@@ -1,6 +1,7 @@
 //! The observed-remove set by the book: sets and maps, no bytes, no cleverness.
 
-use super::world::{BOXES, IMPORT_KEY, TRASH_KEY};
+use super::universe::{IMPORT_KEY, TRASH_KEY};
+use super::world::BOXES;
 use crate::limits::IMPORTS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,8 +103,8 @@ pub fn absorbed(
     card: &[Line],
     mark: &str,
     bookkeeping: &[String],
-    number: u8,
-    time: u64,
+    (number, time): (u8, u64),
+    actual: Option<&State>,
 ) -> Option<State> {
     if let Some(old) = old {
         let says_nothing_new = card.iter().all(|line| line.is_bookkeeping || old.has(&line.key));
@@ -114,15 +115,19 @@ pub fn absorbed(
     let mut new = old.cloned().unwrap_or_default();
     new.contents
         .retain(|key, _| !bookkeeping.contains(key) || card.iter().any(|line| line.key == *key));
-    let mut marks: Vec<_> = new
+    let marks: Vec<_> = new
         .contents
         .iter()
         .filter(|(key, _)| key.starts_with(IMPORT_KEY))
-        .map(|(key, tags)| (tags.first().copied(), key.clone()))
+        .map(|(key, tags)| (tags.first().map(|tag| tag.0), key.clone()))
         .collect();
-    marks.sort();
-    for (_, key) in marks.iter().take((marks.len() + 1).saturating_sub(IMPORTS_MAX)) {
-        new.contents.remove(key);
+    let (stay, go): (Vec<_>, Vec<_>) =
+        marks.into_iter().partition(|(_, key)| actual.is_some_and(|actual| actual.has(key)));
+    assert_eq!(go.len(), (stay.len() + go.len() + 1).saturating_sub(IMPORTS_MAX));
+    // Of marks of one moment either may go.
+    assert!(go.iter().all(|(gone, _)| stay.iter().all(|(stayed, _)| gone <= stayed)));
+    for (_, key) in go {
+        new.contents.remove(&key);
     }
     let lines = card.iter().map(|line| line.key.clone()).chain([mark.to_string()]);
     new.add(lines, number, time);
