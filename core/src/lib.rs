@@ -14,3 +14,4 @@ pub mod search;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod store;
+pub mod vcard;

@@ -58,6 +58,10 @@ pub const DIARY_ENTRY_BYTES_MAX: usize = 64;
 /// Longest file name the diary keeps of a panic, in bytes; of a longer one the end is kept.
 pub const DIARY_FILE_BYTES_MAX: usize = 40;
 
+/// Most vCards that are held back until it is clear whether they lie within another one or the end
+/// of that one is missing.
+pub const NESTED_CARDS_MAX: u32 = 4;
+
 const _: () = assert!(BOXES_MAX <= u8::MAX as usize);
 const _: () = assert!(AUTHORS_MAX <= u8::MAX as usize);
 const _: () = assert!(INLINE_BYTES_MAX < BLOB_BYTES_MAX as usize);

@@ -4,3 +4,4 @@ mod corpus;
 mod fuzz;
 mod house;
 mod power_cuts;
+mod vcard_corpus;

@@ -6,4 +6,5 @@ pub mod fuzz;
 pub mod people;
 pub mod random;
 pub mod report;
+pub mod vcards;
 pub mod world;

@@ -1,0 +1,136 @@
+//! The names a card must have and does not: made up for writing, marked so that they are not read back.
+
+use crate::contact::{Content, Kind};
+use core::fmt::{self, Write};
+
+/// Where the formatted name (FN) of a card without one comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Name<'a> {
+    /// The components of its N.
+    Components(&'a str),
+    /// The first of these: its nickname, organisation, address or number.
+    First(&'a str, char),
+    Nothing,
+}
+
+impl<'a> Name<'a> {
+    /// The best that a card has.
+    pub(super) fn of(contents: impl Iterator<Item = Content<'a>> + Clone) -> Self {
+        let text = |kind: Kind| {
+            let mut texts = contents.clone().filter(|content| content.kind == kind);
+            texts.find_map(|content| content.value.as_text().filter(|text| is_said(text)))
+        };
+        if let Some(name) = text(Kind::N) {
+            return Self::Components(name);
+        }
+        [(Kind::NICKNAME, ','), (Kind::ORG, ';'), (Kind::EMAIL, '\0'), (Kind::TEL, '\0')]
+            .into_iter()
+            .find_map(|(kind, separator)| text(kind).map(|text| Self::First(text, separator)))
+            .unwrap_or(Self::Nothing)
+    }
+
+    /// Writes it as a text value.
+    fn write(&self, out: &mut impl Write) -> fmt::Result {
+        match *self {
+            Self::Components(name) => {
+                // Prefixes, given, additional, family names, suffixes.
+                let mut is_first = true;
+                for wanted in [3, 1, 2, 0, 4] {
+                    let component = parts(name, ';').nth(wanted).unwrap_or("");
+                    for one in parts(component, ',').filter(|one| is_said(one)) {
+                        if !core::mem::take(&mut is_first) {
+                            out.write_str(" ")?;
+                        }
+                        write_text(one.trim_ascii(), out)?;
+                    }
+                }
+                Ok(())
+            }
+            Self::First(text, separator) => {
+                let first = parts(text, separator).find(|part| is_said(part));
+                write_text(first.unwrap_or(text), out)
+            }
+            Self::Nothing => out.write_str("No name"),
+        }
+    }
+}
+
+/// A property that was made up: its text and the mark that tells so.
+pub(super) enum Derived<'a> {
+    /// FN.
+    Formatted(Name<'a>),
+    /// N, which 3.0 demands: the formatted name as given name, or nothing for what is no person.
+    Components(Option<&'a str>),
+}
+
+impl Derived<'_> {
+    /// The value.
+    pub(super) fn write(&self, out: &mut impl Write) -> fmt::Result {
+        match self {
+            Self::Formatted(name) => name.write(out),
+            Self::Components(Some(name)) => write!(out, ";{name};;;"),
+            Self::Components(None) => out.write_str(";;;;"),
+        }
+    }
+
+    /// The value of the mark.
+    pub(super) fn mark(&self) -> Result<u32, fmt::Error> {
+        let mut mark = Mark::default();
+        self.write(&mut mark)?;
+        Ok(mark.0)
+    }
+}
+
+/// Tells whether a value is still the one that was made up: 32 bits of it (FNV-1a).
+struct Mark(u32);
+
+impl Default for Mark {
+    fn default() -> Self {
+        Self(0x811C_9DC5)
+    }
+}
+
+impl Write for Mark {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a property with this mark still has the value that was made up for it. When somebody has
+/// changed it since, it counts as said.
+pub(super) fn is_mark_of(value: &str, mark: &str) -> bool {
+    let mut of_value = Mark::default();
+    // Writing to it cannot fail.
+    of_value.write_str(value).is_ok() && u32::from_str_radix(mark, 16) == Ok(of_value.0)
+}
+
+/// Whether a value holds more than separators.
+fn is_said(text: &str) -> bool {
+    text.contains(|c: char| !matches!(c, ';' | ',' | ' '))
+}
+
+/// The parts of a value between bare separators.
+fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut is_escaped = false;
+    text.split(move |c| {
+        let is_bare = !is_escaped;
+        is_escaped = is_bare && c == '\\';
+        is_bare && c == separator
+    })
+}
+
+/// Escapes what is still bare; a URI has bare `;` and `,`.
+fn write_text(text: &str, out: &mut impl Write) -> fmt::Result {
+    let mut is_escaped = false;
+    for c in text.chars() {
+        if !is_escaped && matches!(c, ',' | ';') {
+            out.write_char('\\')?;
+        }
+        is_escaped = !is_escaped && c == '\\';
+        out.write_char(c)?;
+    }
+    Ok(())
+}

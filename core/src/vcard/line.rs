@@ -1,0 +1,144 @@
+//! One logical line taken apart: group, name, parameters, value. Pure functions over bytes.
+
+use crate::limits::{GROUP_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
+
+/// Where the parts of a property line are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parts<'a> {
+    /// What stands before the last dot of the name; empty when there is none.
+    pub group: &'a [u8],
+    pub name: &'a [u8],
+    /// Between the name and the colon, without the first semicolon.
+    pub params: &'a [u8],
+    /// Where the value starts: the byte after the colon.
+    pub value_at: usize,
+}
+
+/// Takes a line apart; `None` when it is not a property: no colon, or no name before it.
+pub(super) fn split(line: &[u8]) -> Option<Parts<'_>> {
+    let name_end = line.iter().position(|byte| matches!(byte, b':' | b';'))?;
+    let colon = match line[name_end] {
+        b':' => name_end,
+        _ => name_end + colon_after(&line[name_end..])?,
+    };
+    let full = line[..name_end].trim_ascii();
+    let dot = full.iter().rposition(|&byte| byte == b'.');
+    let (group, name) = dot.map_or((&full[..0], full), |dot| (&full[..dot], &full[dot + 1..]));
+    let params = line.get(name_end + 1..colon).unwrap_or(&[]);
+    let is_name = !name.is_empty()
+        && full[0] != b'#'
+        && full.iter().all(|byte| !matches!(byte, 0..=b' ' | b'"' | b'=' | b',' | 0x7F))
+        && name.len() <= PROPERTY_NAME_BYTES_MAX
+        && group.len() <= GROUP_BYTES_MAX;
+    is_name.then_some(Parts { group, name, params, value_at: colon + 1 })
+}
+
+/// The colon that ends the parameters: the first outside quotes; where the quotes do not match,
+/// the first.
+fn colon_after(params: &[u8]) -> Option<usize> {
+    let mut quoted = false;
+    let outside = params.iter().position(|&byte| {
+        quoted ^= byte == b'"';
+        byte == b':' && !quoted
+    });
+    outside.or_else(|| params.iter().position(|&byte| byte == b':'))
+}
+
+/// Whether a line begins or ends a card: `BEGIN:VCARD`, whatever the letter case and blanks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marker {
+    Begin,
+    End,
+}
+
+impl Marker {
+    pub(super) fn of(line: &[u8]) -> Option<Self> {
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii_start();
+        let (marker, rest) = match line.first()? {
+            b'B' | b'b' => (Self::Begin, strip_word(line, b"BEGIN")?),
+            b'E' | b'e' => (Self::End, strip_word(line, b"END")?),
+            _ => return None,
+        };
+        let value = rest.trim_ascii_start().strip_prefix(b":")?;
+        value.trim_ascii().eq_ignore_ascii_case(b"VCARD").then_some(marker)
+    }
+}
+
+/// What some programs put before each file they join, not only at the start.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+fn strip_word<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = line.split_at_checked(word.len())?;
+    head.eq_ignore_ascii_case(word).then_some(rest)
+}
+
+/// What a line says about the lines that may belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    QuotedPrintable,
+    /// With whether its value is empty so far.
+    Base64 {
+        is_empty: bool,
+    },
+    /// Prose in which programs forget to encode line ends.
+    Prose,
+    Other,
+}
+
+impl Shape {
+    pub(super) fn of(line: &[u8]) -> Self {
+        let Some(parts) = split(line) else {
+            return Self::Other;
+        };
+        for param in parts.params.split(|&byte| byte == b';') {
+            let encoding = match param.iter().position(|&byte| byte == b'=') {
+                Some(at) if param[..at].trim_ascii().eq_ignore_ascii_case(b"ENCODING") => {
+                    Encoding::of(param[at + 1..].trim_ascii())
+                }
+                Some(_) => None,
+                None => Encoding::of_bare(param.trim_ascii()),
+            };
+            match encoding {
+                Some(Encoding::QuotedPrintable) => return Self::QuotedPrintable,
+                Some(Encoding::Base64) => {
+                    let value = line.get(parts.value_at..).unwrap_or(&[]);
+                    return Self::Base64 { is_empty: value.trim_ascii().is_empty() };
+                }
+                _ => {}
+            }
+        }
+        let is_prose = [&b"NOTE"[..], b"LABEL", b"ADR"]
+            .iter()
+            .any(|prose| parts.name.eq_ignore_ascii_case(prose));
+        if is_prose { Self::Prose } else { Self::Other }
+    }
+}
+
+/// How a value is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    QuotedPrintable,
+    Base64,
+    /// 7BIT and 8BIT: nothing to do.
+    Plain,
+}
+
+impl Encoding {
+    /// Of a parameter that is only a value, as 2.1 writes it. A single letter is no encoding there.
+    pub(super) fn of_bare(text: &[u8]) -> Option<Self> {
+        Self::of(text).filter(|_| text.len() > 1)
+    }
+
+    /// Of the value of `ENCODING=`.
+    pub(super) fn of(text: &[u8]) -> Option<Self> {
+        let names: [(&[u8], Self); 6] = [
+            (b"QUOTED-PRINTABLE", Self::QuotedPrintable),
+            (b"BASE64", Self::Base64),
+            (b"B", Self::Base64),
+            (b"8BIT", Self::Plain),
+            (b"7BIT", Self::Plain),
+            (b"Q", Self::QuotedPrintable),
+        ];
+        names.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|&(_, it)| it)
+    }
+}

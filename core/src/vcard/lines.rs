@@ -1,0 +1,435 @@
+//! From bytes in pieces of any size to logical lines: line ends, folds, soft breaks, forgotten folds.
+//!
+//! The memory is one buffer: lines held back at the front, then the logical line so far, then the
+//! physical line being read, which may turn out to belong to it; what is left is room for decoding.
+
+use super::fault::{Repair, Warning};
+use super::line::{Marker, Shape, split};
+use super::{base64, held};
+
+/// Lines shorter than this were not folded because they were full, but where a blank stood.
+const FULL_LINE_BYTES: usize = 72;
+
+/// A place in the input: line from 1, byte from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub line: u32,
+    pub offset: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A logical line is complete: [`Lines::line`]. It is gone at the next call of `next`.
+    Line,
+    /// A logical line does not fit, and was dropped.
+    TooLong,
+}
+
+/// What is done with the bytes of the physical line being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    /// None has come yet.
+    Start,
+    /// One blank has come: a fold that may stand for the blank (2.1).
+    Blank,
+    /// They belong to the logical line.
+    Extends,
+    /// They stand behind it until their line ends.
+    Separate,
+    /// They are not kept.
+    Dropped,
+}
+
+/// Makes logical lines in the caller's memory.
+pub(super) struct Lines<'b> {
+    buffer: &'b mut [u8],
+    held: usize,
+    line_end: usize,
+    next_end: usize,
+    within: Within,
+    has_line: bool,
+    /// The line was handed out by the last event.
+    given: bool,
+    here: Place,
+    line_at: Place,
+    next_at: Place,
+    /// Carriage returns since the last other byte.
+    returns: u32,
+    /// Blank lines since the line.
+    blanks: u32,
+    physical_bytes: usize,
+    /// The last line had no end.
+    cut: bool,
+    /// Line at which NUL bytes were dropped, until it is asked for.
+    nul_at: Option<u32>,
+    /// Line that was joined to the one before without being marked, until it is asked for.
+    joined_at: Option<u32>,
+    /// In 2.1 a fold stands where a blank was, and the blank is part of the text.
+    pub folds_keep_blanks: bool,
+}
+
+impl<'b> Lines<'b> {
+    pub(super) fn new(buffer: &'b mut [u8]) -> Self {
+        Self {
+            buffer,
+            held: 0,
+            line_end: 0,
+            next_end: 0,
+            within: Within::Start,
+            has_line: false,
+            given: false,
+            here: Place { line: 1, offset: 0 },
+            line_at: Place::default(),
+            next_at: Place::default(),
+            returns: 0,
+            blanks: 0,
+            physical_bytes: 0,
+            cut: false,
+            nul_at: None,
+            joined_at: None,
+            folds_keep_blanks: false,
+        }
+    }
+
+    /// Takes bytes from `input` until a line is complete; `None` when all are taken.
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
+        self.drop_given();
+        while let Some(&first) = input.first() {
+            if matches!(first, b'\r' | b'\n' | 0) {
+                self.take(input, 1);
+                if let Some(event) = self.end_or_nul(first) {
+                    return Some(event);
+                }
+                continue;
+            }
+            if self.returns > 1 {
+                // They were no part of one line end, so there were blank lines between them.
+                self.here.line += self.returns - 1;
+                self.blanks += self.returns - 1;
+            }
+            self.returns = 0;
+            match self.within {
+                Within::Start => {
+                    if self.start(first) {
+                        self.take(input, 1);
+                        continue;
+                    }
+                }
+                Within::Blank => {
+                    let is_doubled = matches!(first, b' ' | b'\t')
+                        || self.line().last().is_some_and(u8::is_ascii_whitespace);
+                    if !is_doubled && !self.append(b" ") {
+                        return Some(self.overflow());
+                    }
+                    self.within = Within::Extends;
+                }
+                Within::Extends | Within::Separate | Within::Dropped => {}
+            }
+            let len = memchr::memchr3(b'\r', b'\n', 0, input).unwrap_or(input.len());
+            let (bytes, _) = input.split_at(len);
+            if self.within != Within::Dropped && !self.append(bytes) {
+                return Some(self.overflow());
+            }
+            self.physical_bytes += len;
+            self.take(input, len);
+        }
+        None
+    }
+
+    /// The lines that are complete because the input is; to be called until `None`.
+    pub(super) fn finish(&mut self) -> Option<Event> {
+        self.drop_given();
+        if self.within != Within::Start {
+            self.cut = self.within != Within::Dropped;
+            if let Some(event) = self.end_physical() {
+                return Some(event);
+            }
+        }
+        self.given = self.has_line;
+        self.given.then_some(Event::Line)
+    }
+
+    /// Whether nothing comes after the line handed out.
+    pub(super) fn is_last(&self) -> bool {
+        self.line_end == self.next_end
+    }
+
+    /// Whether the last line of the input has no end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn take(&mut self, input: &mut &[u8], len: usize) {
+        *input = input.get(len..).unwrap_or(&[]);
+        self.here.offset += len as u64;
+    }
+
+    fn end_or_nul(&mut self, byte: u8) -> Option<Event> {
+        match byte {
+            0 => {
+                self.nul_at.get_or_insert(self.here.line);
+                None
+            }
+            b'\n' if self.returns > 0 => {
+                // The second half of CR LF, or of the CR CR LF that some phones write.
+                self.returns = 0;
+                None
+            }
+            b'\r' if self.returns > 0 => {
+                self.returns = self.returns.saturating_add(1);
+                None
+            }
+            _ => {
+                self.returns = u32::from(byte == b'\r');
+                self.end_physical()
+            }
+        }
+    }
+
+    /// Decides what a physical line is by its first byte; true when that byte is not part of it.
+    fn start(&mut self, first: u8) -> bool {
+        self.next_at = self.here;
+        let is_fold = matches!(first, b' ' | b'\t')
+            && self.has_line
+            && Marker::of(self.line()).is_none()
+            && !self.ends_in_soft_break();
+        if is_fold {
+            let stands_for_blank =
+                self.folds_keep_blanks && self.physical_bytes < FULL_LINE_BYTES && self.blanks == 0;
+            self.within = if stands_for_blank { Within::Blank } else { Within::Extends };
+        } else {
+            self.within = Within::Separate;
+            self.next_end = self.line_end;
+        }
+        self.physical_bytes = usize::from(is_fold);
+        is_fold
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> bool {
+        let end = self.next_end + bytes.len();
+        let Some(room) = self.buffer.get_mut(self.next_end..end) else {
+            return false;
+        };
+        room.copy_from_slice(bytes);
+        self.next_end = end;
+        if self.within != Within::Separate {
+            self.line_end = end;
+        }
+        true
+    }
+
+    /// The physical line does not fit behind the logical one. The logical one may be complete; it is
+    /// not when what follows could belong to it.
+    fn overflow(&mut self) -> Event {
+        let is_complete = self.within == Within::Separate
+            && self.has_line
+            && !self.ends_in_soft_break()
+            && !matches!(Shape::of(self.line()), Shape::Base64 { .. });
+        if is_complete {
+            self.given = true;
+            return Event::Line;
+        }
+        self.within = Within::Dropped;
+        self.has_line = false;
+        self.line_end = self.held;
+        self.next_end = self.held;
+        self.line_at = self.next_at;
+        Event::TooLong
+    }
+
+    fn end_physical(&mut self) -> Option<Event> {
+        self.here.line = self.here.line.saturating_add(1);
+        match core::mem::replace(&mut self.within, Within::Start) {
+            Within::Start => {
+                self.blanks = self.blanks.saturating_add(1);
+                None
+            }
+            Within::Separate => self.settle(),
+            Within::Blank | Within::Extends | Within::Dropped => None,
+        }
+    }
+
+    /// The physical line is complete: it is part of the logical one, or the logical one is complete.
+    fn settle(&mut self) -> Option<Event> {
+        let next = &self.buffer[self.line_end..self.next_end];
+        if next.trim_ascii().is_empty() {
+            self.blanks = self.blanks.saturating_add(1);
+            self.next_end = self.line_end;
+            return None;
+        }
+        if !self.has_line {
+            self.adopt();
+            return None;
+        }
+        if self.joins() {
+            return None;
+        }
+        self.given = true;
+        Some(Event::Line)
+    }
+
+    fn adopt(&mut self) {
+        self.line_end = self.next_end;
+        self.line_at = self.next_at;
+        self.has_line = true;
+        self.blanks = 0;
+    }
+
+    /// Joins the physical line to the logical one if it is part of it.
+    fn joins(&mut self) -> bool {
+        let next = &self.buffer[self.line_end..self.next_end];
+        if self.ends_in_soft_break() {
+            if Marker::of(next).is_some() {
+                return false;
+            }
+            let soft = self.line().trim_ascii_end().len() - 1;
+            self.join_at(self.held + soft, &[]);
+            return true;
+        }
+        if memchr::memchr(b':', next).is_some() && split(next).is_some() {
+            return false;
+        }
+        let shape = Shape::of(self.line());
+        if let Shape::Base64 { is_empty } = shape
+            && (is_empty || self.blanks == 0)
+            && base64::is_piece(next)
+        {
+            self.join_at(self.line_end, &[]);
+            return true;
+        }
+        if next.starts_with(b"#") || split(self.line()).is_none() {
+            return false;
+        }
+        let escapes = self.line().iter().rev().take_while(|&&byte| byte == b'\\').count();
+        let joined = if escapes % 2 == 1 && self.blanks == 0 {
+            // A line end that was escaped with a backslash in front, as some Outlooks do.
+            self.join_at(self.line_end - 1, b"\n")
+        } else if shape == Shape::Prose {
+            let ends = [b'\n'; 8];
+            let count = (self.blanks as usize + 1).min(ends.len());
+            self.join_at(self.line_end, &ends[..count])
+        } else {
+            false
+        };
+        if joined {
+            self.joined_at = Some(self.next_at.line);
+        }
+        joined
+    }
+
+    /// Puts the physical line at `at` in the logical one, behind `between`; false when it does not fit.
+    fn join_at(&mut self, at: usize, between: &[u8]) -> bool {
+        let to = at + between.len();
+        let len = self.next_end - self.line_end;
+        if to + len > self.buffer.len() {
+            return false;
+        }
+        self.buffer.copy_within(self.line_end..self.next_end, to);
+        self.buffer[at..to].copy_from_slice(between);
+        self.line_end = to + len;
+        self.next_end = self.line_end;
+        self.blanks = 0;
+        true
+    }
+
+    /// Whether the line ends in the `=` that says that a quoted-printable value goes on.
+    fn ends_in_soft_break(&self) -> bool {
+        self.blanks == 0
+            && self.has_line
+            && self.line().trim_ascii_end().ends_with(b"=")
+            && Shape::of(self.line()) == Shape::QuotedPrintable
+    }
+
+    fn drop_given(&mut self) {
+        if !core::mem::take(&mut self.given) {
+            return;
+        }
+        self.buffer.copy_within(self.line_end..self.next_end, self.held);
+        self.next_end = self.held + (self.next_end - self.line_end);
+        self.line_end = self.held;
+        self.has_line = false;
+        if self.within != Within::Separate && self.next_end > self.held {
+            self.adopt();
+        }
+    }
+
+    /// The line so far, or the one handed out.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.buffer[self.held..self.line_end]
+    }
+
+    /// Where the line handed out began.
+    pub(super) fn line_at(&self) -> Place {
+        self.line_at
+    }
+
+    /// Where the line after the one handed out begins; at the end of the input, that end.
+    pub(super) fn next_at(&self) -> Place {
+        if self.next_end > self.line_end { self.next_at } else { self.here }
+    }
+
+    /// The last place that was read.
+    pub(super) fn here(&self) -> Place {
+        self.here
+    }
+
+    /// Sets the offset of the next byte, for input that is not fed as it came.
+    pub(super) fn set_offset(&mut self, offset: u64) {
+        self.here.offset = offset;
+    }
+
+    /// The line handed out, and the room behind everything that is kept.
+    pub(super) fn parts(&mut self) -> (&mut [u8], &mut [u8]) {
+        let (kept, room) = self.buffer.split_at_mut(self.next_end);
+        (&mut kept[self.held..self.line_end], room)
+    }
+
+    /// All the memory there is for a line.
+    pub(super) fn bytes_max(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// What was repaired since this was last asked.
+    pub(super) fn take_warnings(&mut self) -> [Option<Warning>; 2] {
+        let warn = |line: Option<u32>, repair| line.map(|line| Warning { line, repair });
+        [
+            warn(self.nul_at.take(), Repair::NulBytes),
+            warn(self.joined_at.take(), Repair::UnmarkedContinuation),
+        ]
+    }
+
+    /// Keeps the line handed out at the front of the memory; false when there is no room for it.
+    pub(super) fn hold(&mut self) -> bool {
+        let len = self.line_end - self.held;
+        if self.buffer.len() - self.next_end < held::HEAD_BYTES {
+            return false;
+        }
+        let start = self.held + held::HEAD_BYTES;
+        self.buffer.copy_within(self.held..self.next_end, start);
+        self.buffer[self.held..start].copy_from_slice(&held::head(len, self.line_at));
+        self.held = start + len;
+        self.line_end = self.held;
+        self.next_end += held::HEAD_BYTES;
+        true
+    }
+
+    /// The held lines, and the room behind everything that is kept.
+    pub(super) fn held(&mut self) -> (&mut [u8], &mut [u8]) {
+        let (kept, room) = self.buffer.split_at_mut(self.next_end);
+        (&mut kept[..self.held], room)
+    }
+
+    /// Forgets the held lines; the line handed out stays, at the front.
+    pub(super) fn release(&mut self) {
+        self.buffer.copy_within(self.held..self.next_end, 0);
+        self.line_end -= self.held;
+        self.next_end -= self.held;
+        self.held = 0;
+    }
+
+    /// Forgets everything, to read another input.
+    pub(super) fn reset(&mut self) {
+        let buffer = core::mem::take(&mut self.buffer);
+        *self = Self::new(buffer);
+    }
+}

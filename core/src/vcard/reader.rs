@@ -1,0 +1,243 @@
+//! The reader: bytes in pieces of any size in, cards out; and cards within cards.
+
+use super::cards::{Cards, Line, Sink};
+use super::charset::Charset;
+use super::held;
+use super::input::Input;
+use super::line::{Marker, Shape, split};
+use super::lines::{Event, Lines, Place};
+use crate::limits::NESTED_CARDS_MAX;
+
+/// Reads vCard 2.1, 3.0 and 4.0 from bytes that come in pieces of any size.
+///
+/// Folds, line ends of all kinds, byte order marks and UTF-16, quoted-printable, base64 and charsets
+/// are undone; the contents are in the one form that [`crate::contact::Value`] describes. The memory
+/// given bounds the longest property: a photo needs four thirds of its size and a little more.
+///
+/// A card that cannot be taken costs that card alone. Cards within a card become its `AGENT`s.
+pub struct Reader<'b, C> {
+    input: Input,
+    lines: Lines<'b>,
+    charsets: C,
+    cards: Cards,
+    nest: Nest,
+}
+
+/// Cards within the card. Their lines are held until it is clear what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nest {
+    None,
+    /// An `AGENT` without a value: a card should follow.
+    Announced,
+    /// The card of an `AGENT`, `depth` deep.
+    Agent {
+        depth: u32,
+    },
+    /// A `BEGIN` out of nowhere: a card within the card, or the end of this one is missing.
+    Unclear {
+        depth: u32,
+        cards: u32,
+    },
+}
+
+impl<'b, C: Charset> Reader<'b, C> {
+    /// A reader with the caller's memory for one property at a time.
+    pub fn new(line_buffer: &'b mut [u8], charsets: C) -> Self {
+        let cards = Cards::new(line_buffer.len());
+        Self {
+            input: Input::new(),
+            lines: Lines::new(line_buffer),
+            charsets,
+            cards,
+            nest: Nest::None,
+        }
+    }
+
+    /// Reads on.
+    pub fn push(&mut self, input: &[u8], sink: &mut impl Sink) {
+        let mut input = input;
+        while let Some(piece) = self.input.next(&mut input) {
+            self.feed(piece.bytes.get(), piece.offset, sink);
+        }
+    }
+
+    /// The input is at its end. After this the reader is as new.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        if let Some(piece) = self.input.finish() {
+            self.feed(piece.bytes.get(), piece.offset, sink);
+        }
+        self.lines.set_offset(self.input.offset());
+        let mut is_cut = false;
+        while let Some(event) = self.lines.finish() {
+            is_cut =
+                self.lines.is_last() && (self.lines.is_cut() || is_open_ended(self.lines.line()));
+            self.event(event, is_cut, sink);
+        }
+        let here = self.lines.here();
+        match self.nest {
+            Nest::None => {}
+            Nest::Agent { .. } if is_cut => self.cards.reject(super::Reason::CutOff, here.line),
+            Nest::Agent { .. } => self.agents(sink),
+            Nest::Announced | Nest::Unclear { .. } => self.replay(here, is_cut, sink),
+        }
+        self.cards.finish(here, sink);
+        self.input = Input::new();
+        self.lines.reset();
+        self.cards = Cards::new(self.lines.bytes_max());
+        self.nest = Nest::None;
+    }
+
+    fn feed(&mut self, bytes: &[u8], offset: u64, sink: &mut impl Sink) {
+        self.lines.set_offset(offset);
+        let mut bytes = bytes;
+        while let Some(event) = self.lines.next(&mut bytes) {
+            self.event(event, false, sink);
+        }
+    }
+
+    fn event(&mut self, event: Event, is_cut: bool, sink: &mut impl Sink) {
+        let warnings = self.lines.take_warnings();
+        if self.cards.is_reading() {
+            warnings.into_iter().flatten().for_each(|warning| sink.warning(warning));
+        }
+        match event {
+            Event::Line => self.line(is_cut, sink),
+            Event::TooLong => {
+                let at = self.lines.line_at();
+                match self.nest {
+                    Nest::Agent { depth } => {
+                        self.nest = Nest::None;
+                        self.lines.release();
+                        self.cards.too_large_within(at.line, depth);
+                    }
+                    _ => {
+                        self.replay(at, false, sink);
+                        self.cards.too_long(at);
+                    }
+                }
+            }
+        }
+        self.lines.folds_keep_blanks = self.cards.is_version_2();
+    }
+
+    /// The logical line handed out.
+    fn line(&mut self, is_cut: bool, sink: &mut impl Sink) {
+        if self.cards.is_reading() && !is_cut {
+            let line = self.lines.line();
+            let marker = Marker::of(line);
+            let is_property = marker.is_none() && split(line).is_some();
+            let next = match (self.nest, marker) {
+                (Nest::None, Some(Marker::Begin)) => Some(Nest::Unclear { depth: 1, cards: 1 }),
+                (Nest::None, _) => is_announcement(line).then_some(Nest::Announced),
+                (Nest::Announced, Some(Marker::Begin)) => Some(Nest::Agent { depth: 1 }),
+                (Nest::Announced, _) => None,
+                (Nest::Agent { depth }, Some(Marker::Begin)) => {
+                    Some(Nest::Agent { depth: depth + 1 })
+                }
+                (Nest::Agent { depth }, Some(Marker::End)) => {
+                    Some(Nest::Agent { depth: depth - 1 })
+                }
+                (Nest::Unclear { depth, cards }, Some(Marker::Begin)) => {
+                    let next = Nest::Unclear { depth: depth + 1, cards: cards + 1 };
+                    (cards < NESTED_CARDS_MAX).then_some(next)
+                }
+                (Nest::Unclear { depth: 0, .. }, _) => {
+                    // The card goes on, so what is held was within it.
+                    if is_property || marker == Some(Marker::End) {
+                        self.agents(sink);
+                    }
+                    None
+                }
+                (Nest::Unclear { depth, cards }, Some(Marker::End)) => {
+                    Some(Nest::Unclear { depth: depth - 1, cards })
+                }
+                (unchanged, None) => Some(unchanged),
+            };
+            if let Some(next) = next {
+                if self.lines.hold() {
+                    self.nest = next;
+                    if next == (Nest::Agent { depth: 0 }) {
+                        self.agents(sink);
+                    }
+                    return;
+                }
+                if let Nest::Agent { depth } = next {
+                    self.nest = Nest::None;
+                    self.cards.too_large_within(self.lines.line_at().line, depth);
+                    self.lines.release();
+                    return;
+                }
+            }
+        }
+        if matches!(self.nest, Nest::Agent { .. }) {
+            // Cut off within the card of an AGENT.
+            return;
+        }
+        self.replay(self.lines.line_at(), false, sink);
+        let (at, next) = (self.lines.line_at(), self.lines.next_at());
+        let (bytes, free) = self.lines.parts();
+        self.cards.line(Line { bytes, free, at, next, is_cut }, &mut self.charsets, sink);
+    }
+
+    /// The held lines are cards within the card: each is kept as an `AGENT`.
+    fn agents(&mut self, sink: &mut impl Sink) {
+        self.nest = Nest::None;
+        let mut from = 0;
+        loop {
+            let (held, room) = self.lines.held();
+            let Some(first) = held::get(held, from).filter(|_| self.cards.is_reading()) else {
+                break;
+            };
+            let Some((next, len)) = held::compose_agent(held, from, room) else {
+                self.cards.too_long(first.at);
+                break;
+            };
+            from = next;
+            let (line, free) = room.split_at_mut(len);
+            self.cards.agent(line, free, first.at.line, &mut self.charsets, sink);
+        }
+        self.lines.release();
+    }
+
+    /// The held lines, if any, are lines like any other: a card that begins among them begins where the
+    /// end of the one before is missing. Behind them comes `after`.
+    fn replay(&mut self, after: Place, is_cut: bool, sink: &mut impl Sink) {
+        self.nest = Nest::None;
+        let mut from = 0;
+        loop {
+            let (lines, free) = self.lines.held();
+            let Some(held) = held::get(lines, from) else {
+                break;
+            };
+            from = held.range.end;
+            let next = held::get(lines, from).map(|next| next.at);
+            let bytes = lines.get_mut(held.range).unwrap_or(&mut []);
+            let line = Line {
+                bytes,
+                free,
+                at: held.at,
+                next: next.unwrap_or(after),
+                is_cut: is_cut && next.is_none(),
+            };
+            self.cards.line(line, &mut self.charsets, sink);
+        }
+        self.lines.release();
+    }
+}
+
+/// Whether a line is an `AGENT` whose card is to follow.
+fn is_announcement(line: &[u8]) -> bool {
+    split(line).is_some_and(|parts| {
+        parts.name.eq_ignore_ascii_case(b"AGENT")
+            && line.get(parts.value_at..).is_none_or(|value| value.trim_ascii().is_empty())
+    })
+}
+
+/// Whether a value is of a kind that goes over many lines, so that the input may end within it.
+fn is_open_ended(line: &[u8]) -> bool {
+    match Shape::of(line) {
+        Shape::Base64 { .. } => true,
+        Shape::QuotedPrintable => line.trim_ascii_end().ends_with(b"="),
+        Shape::Prose | Shape::Other => false,
+    }
+}

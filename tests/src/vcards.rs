@@ -1,0 +1,213 @@
+//! vCards as tests see them: what the reader says, owned and comparable, and what the writer makes.
+use contactbox_core::contact::{Content, Kind, Types, Value};
+use contactbox_core::vcard::{
+    Charset, NoBlobs, Reader, Rejection, Sink, Span, Version, Warning, write_card,
+};
+
+/// All charsets a desktop knows, as the daemon has them.
+pub struct Charsets;
+
+impl Charset for Charsets {
+    fn decode(&mut self, label: &str, bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+        let encoding = encoding_rs::Encoding::for_label(label.as_bytes())?;
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        let (result, read, written) = decoder.decode_to_utf8_without_replacement(bytes, out, true);
+        let is_whole = result == encoding_rs::DecoderResult::InputEmpty && read == bytes.len();
+        is_whole.then_some(written)
+    }
+}
+
+/// A content that owns what it says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Property {
+    /// The name, as it is written.
+    pub name: String,
+    /// The group.
+    pub group: String,
+    /// The types, by their bits.
+    pub types: u32,
+    /// All other parameters.
+    pub params: String,
+    /// The value.
+    pub value: Stored,
+}
+
+/// A value that owns its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stored {
+    /// Text, a UUID included.
+    Text(String),
+    /// A binary value.
+    Bytes(Vec<u8>),
+}
+
+impl Property {
+    /// A copy of a content.
+    pub fn of(content: &Content<'_>) -> Self {
+        Self {
+            name: content.name().to_string(),
+            group: content.group.to_string(),
+            types: content.types.0,
+            params: content.params.to_string(),
+            value: match content.value {
+                Value::Text(text) => Stored::Text(text.to_string()),
+                Value::Uuid(uuid) => Stored::Text(uuid.to_string()),
+                Value::Bytes(bytes) => Stored::Bytes(bytes.to_vec()),
+                Value::Blob(_) => panic!("a reader makes no blobs"),
+            },
+        }
+    }
+
+    /// The content it is a copy of.
+    pub fn content(&self) -> Content<'_> {
+        let kind = Kind::of(&self.name);
+        Content {
+            kind,
+            other: if kind == Kind::OTHER { &self.name } else { "" },
+            group: &self.group,
+            types: Types(self.types),
+            params: &self.params,
+            value: match &self.value {
+                Stored::Text(text) => Value::text(text),
+                Stored::Bytes(bytes) => Value::Bytes(bytes),
+            },
+        }
+    }
+
+    /// The text, when it is one.
+    pub fn text(&self) -> &str {
+        match &self.value {
+            Stored::Text(text) => text,
+            Stored::Bytes(_) => "",
+        }
+    }
+}
+
+/// One call of the reader to its sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A card begins.
+    Begin(u32),
+    /// A property.
+    Content(Property),
+    /// The card is complete.
+    End(Span),
+    /// The card is not taken.
+    Rejected(Rejection),
+    /// Something was repaired.
+    Warning(Warning),
+}
+
+/// Takes down all that a reader says.
+#[derive(Default)]
+pub struct Listener(pub Vec<Said>);
+
+impl Sink for Listener {
+    fn begin(&mut self, line: u32) {
+        self.0.push(Said::Begin(line));
+    }
+
+    fn content(&mut self, content: &Content<'_>) {
+        self.0.push(Said::Content(Property::of(content)));
+    }
+
+    fn end(&mut self, span: &Span) {
+        self.0.push(Said::End(span.clone()));
+    }
+
+    fn rejected(&mut self, rejection: &Rejection) {
+        self.0.push(Said::Rejected(rejection.clone()));
+    }
+
+    fn warning(&mut self, warning: Warning) {
+        self.0.push(Said::Warning(warning));
+    }
+}
+
+/// What a reader with `memory_bytes` says of an input that comes in pieces of the lengths given, over
+/// and over again.
+pub fn listen(input: &[u8], pieces: &[usize], memory_bytes: usize) -> Vec<Said> {
+    let mut memory = vec![0; memory_bytes];
+    let mut reader = Reader::new(&mut memory, Charsets);
+    let mut listener = Listener::default();
+    let mut rest = input;
+    for &length in pieces.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, after) = rest.split_at(length.clamp(1, rest.len()));
+        reader.push(piece, &mut listener);
+        rest = after;
+    }
+    reader.finish(&mut listener);
+    listener.0
+}
+
+/// What an input holds.
+#[derive(Default)]
+pub struct Reading {
+    /// The cards that were taken, each with its properties in order.
+    pub cards: Vec<Vec<Property>>,
+    /// Where each of them lies.
+    pub spans: Vec<Span>,
+    /// The cards that were not.
+    pub rejections: Vec<Rejection>,
+    /// What was repaired.
+    pub warnings: Vec<Warning>,
+}
+
+impl Reading {
+    /// Puts together what a reader said; panics when it did not keep the order it promises.
+    pub fn of(said: Vec<Said>) -> Self {
+        let mut reading = Self::default();
+        let mut open: Option<Vec<Property>> = None;
+        for one in said {
+            match one {
+                Said::Begin(_) => {
+                    assert!(open.is_none(), "a card begins in a card");
+                    open = Some(Vec::new());
+                }
+                Said::Content(property) => {
+                    open.as_mut().expect("a property is in a card").push(property);
+                }
+                Said::End(span) => {
+                    reading.cards.push(open.take().expect("what ends has begun"));
+                    reading.spans.push(span);
+                }
+                Said::Rejected(rejection) => {
+                    open = None;
+                    reading.rejections.push(rejection);
+                }
+                Said::Warning(warning) => reading.warnings.push(warning),
+            }
+        }
+        assert!(open.is_none(), "a card has no end");
+        reading
+    }
+
+    /// Each card's properties, sorted, so that order does not count.
+    pub fn sorted(&self) -> Vec<Vec<Property>> {
+        let mut cards = self.cards.clone();
+        cards.iter_mut().for_each(|card| card.sort());
+        cards
+    }
+}
+
+/// Memory that holds every line of the corpus.
+pub const MEMORY_BYTES: usize = 4 << 20;
+
+/// Reads an input in one piece.
+pub fn read(input: &[u8]) -> Reading {
+    Reading::of(listen(input, &[input.len().max(1)], MEMORY_BYTES))
+}
+
+/// Writes cards as one vCard file.
+pub fn write(cards: &[Vec<Property>], version: Version) -> String {
+    let mut out = String::new();
+    for card in cards {
+        let contents = card.iter().map(Property::content);
+        write_card(contents, None, version, &mut NoBlobs, &mut out)
+            .expect("a string takes everything and there are no blobs");
+    }
+    out
+}
