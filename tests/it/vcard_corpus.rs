@@ -17,7 +17,10 @@ fn assert_same(name: &str, way: &str, expected: &Reading, found: &Reading) {
     for (number, (expected, found)) in expected.iter().zip(&found).enumerate() {
         let lost: Vec<&Property> = expected.iter().filter(|it| !found.contains(it)).collect();
         let added: Vec<&Property> = found.iter().filter(|it| !expected.contains(it)).collect();
-        assert!(expected == found, "{name}, card {number}, {way}: lost {lost:#?}, added {added:#?}");
+        assert!(
+            expected == found,
+            "{name}, card {number}, {way}: lost {lost:#?}, added {added:#?}"
+        );
     }
     assert_eq!(expected.len(), found.len(), "{name}, {way}: cards");
 }
@@ -32,6 +35,9 @@ fn every_file_comes_back_from_both_versions() {
             !first.cards.is_empty() || !first.rejections.is_empty(),
             "{name}: neither a card nor a rejection"
         );
+        if first.cards.is_empty() {
+            continue;
+        }
         cards += first.cards.len();
         properties += first.cards.iter().map(Vec::len).sum::<usize>();
         for (way, version, other) in

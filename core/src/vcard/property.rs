@@ -12,7 +12,7 @@ use super::params::{IMAGES, OMIT_YEAR, Params, keep};
 use super::quoted::{Marks, decode_in_place, marks_of};
 use super::room::{Full, Room};
 use super::text::{Dialect, canonical};
-use crate::contact::{Content, Kind, Types, Value};
+use crate::contact::{Content, Kind, Value};
 use crate::limits::PARAMS_BYTES_MAX;
 
 /// The name under which a line is kept that is not a property.
@@ -354,7 +354,7 @@ fn binary<'r>(
         && params.media_type.is_none()
         && content.param("TYPE").is_none();
     if matches!(content.kind, Kind::PHOTO | Kind::LOGO) && is_unnamed {
-        content.types = content.types.with(sniff(bytes).unwrap_or(Types::default()));
+        content.types = content.types.with(sniff(bytes).unwrap_or_default());
     }
     content.params = with_late_params(&params, None, room)?;
     content.value = Value::Bytes(bytes);
