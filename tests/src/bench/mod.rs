@@ -9,5 +9,6 @@ pub mod engine;
 #[cfg(feature = "bench")]
 pub mod engines;
 pub mod flash;
+pub mod ours;
 pub mod table;
 pub mod work;

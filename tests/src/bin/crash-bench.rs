@@ -9,6 +9,7 @@ use contactbox_core::sim::Tear;
 use contactbox_tests::bench::crash::{Plan, SEED, Script, Tally, WORD_BYTES};
 use contactbox_tests::bench::engine::Engine;
 use contactbox_tests::bench::engines::{Ekv, Map, Queue, version_of};
+use contactbox_tests::bench::ours::Ours;
 use contactbox_tests::bench::table::{Table, grouped};
 
 /// Runs with two cuts, in each tear mode.
@@ -42,6 +43,7 @@ fn main() {
         version_of("sequential-storage"),
         version_of("ekv")
     );
+    run::<Ours<WORD_BYTES, 512>, 512>(SMALL);
     run::<Map<WORD_BYTES, 512>, 512>(SMALL);
     run::<Queue<WORD_BYTES, 512>, 512>(SMALL);
     run::<Ekv<WORD_BYTES>, 4096>(LARGE);

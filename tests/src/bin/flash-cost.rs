@@ -8,10 +8,14 @@ use std::process::Command;
 use contactbox_tests::bench::engine::Engine;
 use contactbox_tests::bench::engines::{Ekv, Map, UncachedMap, version_of};
 use contactbox_tests::bench::flash::{
-    COLUMNS, EDITS, Fill, GETS, PAGE_BYTES, PAGES, RECORD_BYTES, SEED, WORD_BYTES, measure,
+    self, COLUMNS, EDITS, Fill, GETS, PAGE_BYTES, PAGES, RECORD_BYTES, SEED, WORD_BYTES, measure,
 };
+use contactbox_tests::bench::ours::Ours;
 use contactbox_tests::bench::table::{Table, grouped};
 use contactbox_tests::bench::work::Choice;
+
+/// Edits after which the wear is looked at.
+const WEAR_EDITS: u32 = 1_000_000;
 
 /// An engine's row for a work: its cells, or why it has none.
 type Row = (String, Result<Vec<String>, String>);
@@ -50,11 +54,12 @@ fn main() {
         for choice in Choice::ALL {
             let mut table = Table::new(&COLUMNS);
             let mut rows = vec![
+                row::<Ours<WORD_BYTES, PAGE_BYTES>>(fill, choice),
                 row::<Map<WORD_BYTES, PAGE_BYTES>>(fill, choice),
                 row::<Ekv<WORD_BYTES>>(fill, choice),
             ];
             if fill.percent == 14 {
-                rows.insert(1, row::<UncachedMap<WORD_BYTES, PAGE_BYTES>>(fill, choice));
+                rows.insert(2, row::<UncachedMap<WORD_BYTES, PAGE_BYTES>>(fill, choice));
             }
             if let Ok(littlefs) = &littlefs {
                 rows.extend(littlefs.row(fill, choice));
@@ -77,6 +82,39 @@ fn main() {
             let _ = std::io::stdout().flush();
         }
     }
+    wear();
+}
+
+/// How evenly this box wears its chip; the works run side by side, for each takes a while.
+fn wear() {
+    let works: Vec<_> =
+        Fill::all().into_iter().flat_map(|fill| Choice::ALL.map(|choice| (fill, choice))).collect();
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = works
+            .iter()
+            .map(|(fill, choice)| {
+                scope.spawn(|| {
+                    flash::wear::<Ours<WORD_BYTES, PAGE_BYTES>>(*fill, *choice, WEAR_EDITS)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a work does not panic")).collect()
+    });
+    let mut table = Table::new(&["wear of contactbox", "least erases", "most erases", "apart by"]);
+    for ((fill, choice), result) in works.iter().zip(results) {
+        let name = format!("{} % full, {}", fill.percent, choice.name());
+        match result {
+            Ok((least, most)) => {
+                let apart = f64::from(most - least) / f64::from(most.max(1)) * 100.0;
+                let [least, most] = [least, most].map(|count| grouped(u64::from(count)));
+                table.row([name, least, most, format!("{apart:.1} %")]);
+            }
+            Err(why) => table.remark(&name, &why),
+        }
+    }
+    println!();
+    println!("Erases of a page after {} edits", grouped(u64::from(WEAR_EDITS)));
+    print!("{table}");
 }
 
 fn row<E: Engine<WORD_BYTES, PAGE_BYTES>>(fill: Fill, choice: Choice) -> Row {
