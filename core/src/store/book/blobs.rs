@@ -7,7 +7,7 @@ use crate::limits::BLOB_BYTES_MAX;
 use crate::store::cells::Cells;
 use crate::store::entries::{CHUNK, CHUNK_HEAD_BYTES, Chunk, Spill};
 use crate::store::index;
-use crate::store::journal::{Journal, PageState};
+use crate::store::journal::{Journal, Need, PageState};
 use crate::store::page::ENTRY_HEADER_BYTES;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -49,9 +49,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ///
     /// Until a contact refers to it, the blob outlives one sweep, and no more.
     pub async fn put_blob(&mut self, content: &[u8]) -> Result<BlobRef, PutError<F::Error>> {
-        match store(&mut self.journal, &mut self.ledger, content).await {
+        match store(&mut self.journal, &mut self.ledger, Need::Data, content).await {
             Err(PutError::Full { .. }) if self.sweep_all().await? => {
-                store(&mut self.journal, &mut self.ledger, content).await
+                store(&mut self.journal, &mut self.ledger, Need::Data, content).await
             }
             result => result,
         }
@@ -165,6 +165,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 pub(super) async fn store<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
     ledger: &mut Ledger<M>,
+    need: Need,
     content: &[u8],
 ) -> Result<BlobRef, PutError<F::Error>> {
     let bytes_max = BLOB_BYTES_MAX as usize;
@@ -182,9 +183,9 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
         }
         let head = Chunk::head(&blob, number);
         let hint = Chunk::hint(&blob);
-        let at = journal.append(ledger, CHUNK, hint, &[&head, data]).await?;
+        let at = journal.append_needing(ledger, need, CHUNK, hint, &[&head, data]).await?;
         let len = (CHUNK_HEAD_BYTES + data.len()) as u32;
-        ledger.take_chunk(&Chunk { blob, number, data }, at, len);
+        ledger.take_chunk(&Chunk { blob, number, data }, at, len, index::FRESH | index::MARKED);
     }
     Ok(blob)
 }

@@ -156,11 +156,13 @@ impl<M: Memory> Ledger<M> {
         replaced
     }
 
+    /// Takes a chunk in; one just stored with [`index::FRESH`], lest a sweep under way give it up.
     pub(super) fn take_chunk(
         &mut self,
         chunk: &Chunk<'_>,
         at: Address,
         len: u32,
+        marks: u16,
     ) -> Option<(Address, u32)> {
         let slot = Slot {
             hash: self.index.chunk_hash(&chunk.blob.hash, chunk.number),
@@ -168,7 +170,7 @@ impl<M: Memory> Ledger<M> {
             key: u64::from(chunk.blob.len),
             at,
             len,
-            flags: index::CHUNK | index::FRESH | index::MARKED,
+            flags: index::CHUNK | marks,
             hint: Chunk::hint(&chunk.blob),
         };
         self.place(slot)?.1
@@ -284,16 +286,16 @@ impl<M: Memory> Tenant for Ledger<M> {
                 return Standing::Equals(known.at);
             }
         }
-        let replaced =
-            match entry.kind {
-                CONTACT => Contact::parse(entry.payload)
-                    .ok()
-                    .and_then(|contact| self.take_contact(&contact, entry.at, len, false)),
-                SPILL => Spill::parse(entry.payload)
-                    .and_then(|spill| self.take_spill(&spill, entry.at, len)),
-                _ => Chunk::parse(entry.payload)
-                    .and_then(|chunk| self.take_chunk(&chunk, entry.at, len)),
-            };
+        let replaced = match entry.kind {
+            CONTACT => Contact::parse(entry.payload)
+                .ok()
+                .and_then(|contact| self.take_contact(&contact, entry.at, len, false)),
+            SPILL => {
+                Spill::parse(entry.payload).and_then(|spill| self.take_spill(&spill, entry.at, len))
+            }
+            _ => Chunk::parse(entry.payload)
+                .and_then(|chunk| self.take_chunk(&chunk, entry.at, len, 0)),
+        };
         standing(replaced)
     }
 

@@ -262,7 +262,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 if let Value::Bytes(bytes) = content.value
                     && is_large(&content.value)
                 {
-                    let blob = blobs::store(&mut self.journal, &mut self.ledger, bytes).await?;
+                    let blob = blobs::store(&mut self.journal, &mut self.ledger, Need::Data, bytes)
+                        .await?;
                     content.value = Value::Blob(blob);
                 }
                 draft.push(&content)?;
@@ -335,7 +336,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let is_spilled = len > inline_bytes_max;
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let (kind, payload) = if is_spilled {
-            let blob = blobs::store(&mut self.journal, &mut self.ledger, record).await?;
+            let blob = blobs::store(&mut self.journal, &mut self.ledger, need, record).await?;
             let spill = Spill {
                 uid: contact.uid().0,
                 version: contact.changed().time,
