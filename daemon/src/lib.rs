@@ -7,10 +7,12 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod demo;
 pub mod image;
 pub mod jcard;
 pub mod keeper;
 pub mod rpc;
+pub mod samples;
 pub mod serve;
 pub mod session;
 pub mod socket;

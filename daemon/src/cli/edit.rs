@@ -6,6 +6,7 @@ use super::text::visible;
 use super::who::{self, Found};
 use super::{Context, Exit, Failure, editor, lines};
 use crate::client::Client;
+use crate::jcard::{line_of, property_of};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::Read;
@@ -179,10 +180,10 @@ pub fn vcard_of(contact: &Value) -> Result<String, Failure> {
 /// One line each, VERSION left out: the frame around them says it.
 fn property_lines(contact: &Value) -> Result<Vec<String>, Failure> {
     let properties = contact["card"][1].as_array().map(Vec::as_slice).unwrap_or_default();
-    let lines = properties.iter().filter(|property| property[0] != "version").map(lines::line_of);
-    lines
-        .collect::<Option<_>>()
-        .ok_or_else(|| Failure::other("the daemon sent a contact this program cannot read"))
+    let lines = properties.iter().filter(|property| property[0] != "version").map(line_of);
+    lines.collect::<Result<_, _>>().map_err(|why| {
+        Failure::other(format!("the daemon sent a contact this program cannot read: {why}"))
+    })
 }
 
 fn in_editor(
@@ -250,7 +251,7 @@ fn difference(card: &Value, text: &str) -> Result<(Vec<Value>, Vec<Value>), Stri
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut remove = Vec::new();
     for property in card[1].as_array().map(Vec::as_slice).unwrap_or_default() {
-        let (Some(name), Some(line)) = (property[0].as_str(), lines::line_of(property)) else {
+        let (Some(name), Ok(line)) = (property[0].as_str(), line_of(property)) else {
             continue;
         };
         if name == "version" {
@@ -269,7 +270,8 @@ fn difference(card: &Value, text: &str) -> Result<(Vec<Value>, Vec<Value>), Stri
     for line in lines {
         if let Some(count) = left.get_mut(line.as_str()).filter(|count| **count > 0) {
             *count -= 1;
-            add.push(lines::property_of(line)?);
+            let start: String = line.chars().take(60).collect();
+            add.push(property_of(line).map_err(|why| format!("\"{}\": {why}", visible(&start)))?);
         }
     }
     Ok((remove, add))
@@ -286,19 +288,19 @@ mod tests {
             ["tel", {}, "text", "+44 20 7946 0018"],
             ["tel", { "type": "work" }, "text", "0171 5550018"],
             ["tel", {}, "text", "1"],
-            ["photo", { "blob": "ab", "bytes": "9" }, "uri", ""]
+            ["photo", { "blob": "00112233445566778899aabbccddeeff", "bytes": 9 }, "uri", ""]
         ]])
     }
 
     #[test]
     fn only_touched_lines_are_sent() {
-        let text = "BEGIN:VCARD\nVERSION:4.0\nPHOTO;BLOB=ab;BYTES=9:\nFN:Ada\nTEL;TYPE=work:0171 5550018\nNOTE:new\nEND:VCARD\n";
+        let text = "BEGIN:VCARD\nVERSION:4.0\nPHOTO;BLOB=00112233445566778899aabbccddeeff;BYTES=9:\nFN:Ada\nTEL;TYPE=work:0171 5550018\nNOTE:new\nEND:VCARD\n";
         let (remove, add) = difference(&card(), text).unwrap();
         assert_eq!(
             remove,
             [json!({ "name": "tel", "index": 2 }), json!({ "name": "tel", "index": 0 })]
         );
-        assert_eq!(add, [json!(["note", {}, "unknown", "new"])]);
+        assert_eq!(add, [json!(["note", {}, "text", "new"])]);
         assert!(difference(&card(), "FN:Ada\n").is_err());
         assert!(difference(&card(), "BEGIN:VCARD\nnonsense\nEND:VCARD").is_err());
     }

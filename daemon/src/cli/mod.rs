@@ -6,7 +6,7 @@ mod change;
 mod edit;
 mod editor;
 mod exit;
-mod export;
+pub mod export;
 mod find;
 mod history;
 pub mod import;
@@ -63,6 +63,10 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(wanted.shell, &mut Cli::command(), "contactbox", &mut script);
         io::stdout().write_all(&script)?;
+        return Ok(Exit::Ok);
+    }
+    if let Command::Demo(args) = command {
+        crate::demo::run(args.keep)?;
         return Ok(Exit::Ok);
     }
     let flags = serve_flags(&settings);

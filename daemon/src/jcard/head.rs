@@ -201,7 +201,7 @@ impl Head {
         line
     }
 
-    fn of_line(line: &str) -> Option<Self> {
+    pub(super) fn of_line(line: &str) -> Option<Self> {
         if line.contains(|c: char| c.is_control() && c != '\t') {
             return None;
         }

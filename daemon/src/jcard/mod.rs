@@ -4,7 +4,10 @@
 //! (the start of the vCard line) or sent with the type `unknown` (the value as the line has it).
 
 mod head;
+mod line;
 mod text;
+
+pub use line::{line_of, property_of};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
