@@ -75,7 +75,14 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("an entry of an open folder").path();
             let relative = path.strip_prefix(&root).expect("found under the root");
             let name = relative.to_string_lossy().replace('\\', "/");
-            let left = ["target", ".git", "tests/samples", "tests/seeds", "tests/golden"];
+            let left = [
+                "target",
+                ".git",
+                "tests/samples",
+                "tests/seeds",
+                "tests/golden",
+                "daemon/src/samples/people.vcf",
+            ];
             let made = ["tests/fuzz/target", "tests/fuzz/corpus", "tests/fuzz/artifacts"];
             if left.contains(&name.as_str())
                 || made.contains(&name.as_str())
