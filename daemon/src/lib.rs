@@ -4,6 +4,7 @@
 //! `socket` lets clients in, `session` talks to one of them, `rpc` is what they say.
 //! `client` is the other end of the socket, `cli` the commands of a person, `demo` the main job played through.
 
+pub mod charset;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod demo;
 pub mod image;
 pub mod jcard;
 pub mod keeper;
+pub mod memory;
 pub mod rpc;
 pub mod samples;
 pub mod serve;

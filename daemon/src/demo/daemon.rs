@@ -86,7 +86,9 @@ impl Daemon {
                 }
                 Ok(None) => std::thread::sleep(Duration::from_millis(1)),
                 Err(error) => {
-                    return Err(Failure::other(format!("the daemon cannot be waited for: {error}")));
+                    return Err(Failure::other(format!(
+                        "the daemon cannot be waited for: {error}"
+                    )));
                 }
             }
         }

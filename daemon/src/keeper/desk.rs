@@ -1,10 +1,42 @@
-//! The book and what is needed to work with it; one method of it for each request.
+//! The book and what is needed to work with it: opening, growing, syncing, and who does which request.
 
-use super::Done;
+use super::{Done, change, export, fault, import, read};
 use crate::config::Config;
-use crate::image::{Access, Image, ImageError, OpenImageError};
-use crate::rpc::{Call, Fault, Kind, PROTOCOL};
+use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BYTES};
+use crate::memory::{Growing, Heap};
+use crate::rpc::{Call, Fault, Kind};
+use contactbox_core::contact::{AuthorIndex, Item, Uid};
+use contactbox_core::store::{
+    Book, BookConfig, FormatError, OpenError, OpenReport, PageState, Parts, Put, PutError, Slot,
+};
+use embassy_futures::block_on;
 use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Largest record of one contact, large values apart, in bytes.
+pub const CONTACT_BYTES_MAX: usize = 1024 * 1024;
+
+/// What an entry adds to a record in a buffer.
+const ENTRY_BYTES: usize = 256;
+
+/// Properties of one contact that can be compared with as many others: 5,000 phone numbers on a card are
+/// met in the wild, these are thrice that.
+const ITEMS: usize = 32 * 1024;
+
+/// Bits of a contact's search signature: 128 bytes, for which a search of 100,000 contacts reads few.
+const GRAM_SLICES: u32 = 1024;
+const GRAM_PROBES: u32 = 5;
+
+/// The image grows when more than so many percent of it are in use: then reclaiming stays cheap and
+/// history long.
+const FILL_PERCENT_MAX: u64 = 55;
+
+/// Up to this size an image grows by half, beyond by a quarter.
+const LARGE_PAGES: u32 = 1024;
+
+/// How long to leave a full disk alone.
+const DISK_FULL_TIME: Duration = Duration::from_secs(5);
 
 /// Why the box can not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -15,47 +47,238 @@ pub enum OpenBoxError {
     /// Writing the new box.
     #[error("a new box can not be written: {0}")]
     Write(ImageError),
+    /// Making the new box.
+    #[error("{0}")]
+    Format(FormatError<ImageError>),
+    /// What is in the file.
+    #[error("{}: {error}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: OpenError<ImageError>,
+    },
 }
 
 /// The book, its memory, and what changed since the last sync.
 pub struct Desk {
-    image: Image,
-    frame_bytes: usize,
+    pub(super) book: Book<Image, Heap>,
+    /// One contact at a time.
+    pub(super) record: Vec<u8>,
+    /// One card on its way in.
+    pub(super) draft: Vec<u8>,
+    /// One property of it as the file has it.
+    pub(super) line: Vec<u8>,
+    pub(super) config: Config,
+    pub(super) path: PathBuf,
+    pub(super) opened: OpenReport,
+    pub(super) open_time: Duration,
+    /// Tells cursors of this run from those of another.
+    pub(super) run: u32,
+    is_watched: bool,
     notices: Vec<Value>,
+    disk_full: Option<(Instant, u64)>,
+    is_closed: bool,
 }
 
 impl Desk {
     /// Opens the box, or makes one.
     pub fn open(config: &Config) -> Result<Self, OpenBoxError> {
-        let mut image = Image::open(&config.image, config.salvage)?;
-        image.publish().map_err(OpenBoxError::Write)?;
-        Ok(Self { image, frame_bytes: config.limits.frame_bytes, notices: Vec::new() })
+        let start = Instant::now();
+        let image = Image::open(&config.image, config.salvage)?;
+        let path = image.path().to_path_buf();
+        let book_config =
+            BookConfig { id: image.box_id(), gram_slices: GRAM_SLICES, gram_probes: GRAM_PROBES };
+        let (book, opened) = if image.is_new() {
+            let mut book = block_on(Book::format(image, book_config, parts()))
+                .map_err(OpenBoxError::Format)?;
+            book.flash().publish().map_err(OpenBoxError::Write)?;
+            (book, OpenReport::default())
+        } else {
+            block_on(Book::open(image, book_config, parts()))
+                .map_err(|error| OpenBoxError::Open { path: path.clone(), error })?
+        };
+        let mut run = [0; 4];
+        getrandom::fill(&mut run).ok();
+        let mut desk = Self {
+            book,
+            record: vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES],
+            draft: Vec::new(),
+            line: Vec::new(),
+            config: config.clone(),
+            path,
+            opened,
+            open_time: start.elapsed(),
+            run: u32::from_le_bytes(run),
+            is_watched: false,
+            notices: Vec::new(),
+            disk_full: None,
+            is_closed: false,
+        };
+        desk.tell_opened();
+        Ok(desk)
     }
 
-    pub(super) fn execute(&mut self, call: Call, _author: &str, _is_watched: bool) -> Done {
-        let result = match call {
-            Call::Hello(_) => Ok(json!({
-                "protocol": PROTOCOL,
-                "box": format!("{:016x}", self.image.box_id()),
-                "version": env!("CARGO_PKG_VERSION"),
-                "limits": { "frame_bytes": self.frame_bytes },
-                "pid": std::process::id(),
-                "image": self.image.path(),
-                "contacts": 0,
-            })),
-            _ => Err(Fault::new(Kind::NoSuchMethod, "not served")),
+    fn tell_opened(&mut self) {
+        let counts = self.book.counts();
+        let milliseconds = self.open_time.as_millis();
+        tracing::info!(
+            contacts = counts.active,
+            trashed = counts.trashed,
+            milliseconds,
+            "box open"
+        );
+        if !self.opened.is_sound() {
+            tracing::warn!(report = ?self.opened, "the box has damage; `contactbox verify` tells more");
+        }
+        if self.access() == Access::ReadOnly {
+            tracing::warn!("the file can only be read: no changes are taken");
+        }
+    }
+
+    pub(super) fn execute(&mut self, call: Call, author: &str, is_watched: bool) -> Done {
+        self.is_watched = is_watched;
+        let (result, is_change) = match call {
+            Call::Hello(_) => (Ok(read::hello(self)), false),
+            Call::Find(find) => (read::find(self, &find), false),
+            Call::Get(get) => (read::get(self, &get), false),
+            Call::History(history) => (read::history(self, &history), false),
+            Call::BlobGet(get) => (read::blob(self, &get), false),
+            Call::Info => (Ok(read::info(self)), false),
+            Call::Stats => (Ok(read::stats(self)), false),
+            Call::Verify => (read::verify(self), false),
+            Call::Export(asked) => (export::page(self, &asked), false),
+            Call::Put(put) => (change::put(self, *put, author), true),
+            Call::Patch(patch) => (change::patch(self, *patch, author), true),
+            Call::Remove(target) => {
+                (change::shelve(self, &target, author, change::Move::Remove), true)
+            }
+            Call::Restore(target) => {
+                (change::shelve(self, &target, author, change::Move::Restore), true)
+            }
+            Call::Purge(target) => {
+                (change::shelve(self, &target, author, change::Move::Purge), true)
+            }
+            Call::Import(asked) => (import::batch(self, *asked, author), true),
+            // The session sees to these.
+            Call::Author(_) | Call::Stop | Call::WatchStart | Call::WatchStop => {
+                (Ok(json!({})), false)
+            }
         };
-        Done { result: result.map(|value| value.to_string().into_bytes()), is_change: false }
+        let result = result.map(|value| value.to_string().into_bytes()).and_then(|body| {
+            // Room for what stands around the result.
+            let bytes_max = self.config.limits.frame_bytes - 1024;
+            if body.len() > bytes_max {
+                return Err(Fault::new(
+                    Kind::TooLarge,
+                    "the answer is longer than a frame; ask for less at once",
+                )
+                .with("bytes_max", bytes_max));
+            }
+            Ok(body)
+        });
+        Done { result, is_change }
+    }
+
+    /// Now, as the book wants it.
+    pub(super) fn now() -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether changes are taken, as an error when not.
+    pub(super) fn writable(&mut self) -> Result<(), Fault> {
+        if self.is_closed {
+            return Err(Fault::new(
+                Kind::ReadOnly,
+                "the box takes no more changes after a fault of the program; start the daemon again",
+            ));
+        }
+        match self.access() {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(Fault::new(Kind::ReadOnly, ImageError::ReadOnly.to_string())),
+            Access::Broken => Err(Fault::new(Kind::ReadOnly, ImageError::Broken.to_string())),
+        }
+    }
+
+    /// The index of whoever makes a change.
+    pub(super) fn author(&mut self, name: &str) -> Result<AuthorIndex, Fault> {
+        self.writable()?;
+        block_on(self.book.author(name)).map_err(|error| self.put_fault(error))
+    }
+
+    /// Takes note of a change for watchers.
+    pub(super) fn notice(&mut self, put: &Put, origin: &str, author: &str) {
+        if !self.is_watched {
+            return;
+        }
+        let name = read::name_of(self, put.uid);
+        self.notices.push(json!({
+            "uid": put.uid.to_string(),
+            "version": put.version,
+            "origin": origin,
+            "author": author,
+            "name": name,
+        }));
+    }
+
+    /// The error of a change, with the disk's share in it.
+    pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> Fault {
+        // A failed write has closed the image; that is what the client should hear.
+        if self.access() == Access::Broken {
+            return Fault::new(Kind::Disk, error.to_string());
+        }
+        let fault = fault::of_put(error);
+        match self.disk_full {
+            Some((_, bytes)) if fault.kind() == Kind::Full => fault
+                .because(&format!("the disk has no room for {bytes} more bytes; make room on it"))
+                .with("disk_bytes_wanted", bytes),
+            _ => fault,
+        }
+    }
+
+    /// Sees to it that `bytes` more fit without crowding. A disk that is full is no error here: the book has
+    /// its own bounds and answers with its numbers.
+    pub(super) fn make_room(&mut self, bytes: usize) {
+        let stats = self.book.stats().journal;
+        let wanted = stats.live_bytes + bytes as u64;
+        if wanted * 100 <= stats.capacity_bytes * FILL_PERCENT_MAX || self.writable().is_err() {
+            return;
+        }
+        if self.disk_full.is_some_and(|(when, _)| when.elapsed() < DISK_FULL_TIME) {
+            return;
+        }
+        let pages = self.book.flash().pages();
+        let step = if pages < LARGE_PAGES { pages / 2 } else { pages / 4 };
+        let needed = wanted * 100 / FILL_PERCENT_MAX / PAGE_BYTES as u64 + 4;
+        let pages = (pages + step).max(u32::try_from(needed).unwrap_or(u32::MAX));
+        match self.book.flash().grow(pages) {
+            Ok(()) => {
+                self.disk_full = None;
+                if let Err(error) = block_on(self.book.extend()) {
+                    tracing::warn!(%error, "the box could not take in its new pages");
+                }
+                tracing::debug!(pages, "the box has grown");
+            }
+            Err(error) => {
+                let bytes = match error {
+                    GrowError::DiskFull { bytes } => bytes,
+                    _ => 0,
+                };
+                tracing::warn!(%error, "the box can not grow");
+                self.disk_full = Some((Instant::now(), bytes));
+            }
+        }
     }
 
     /// Whether everything said so far is on the disk.
-    pub(super) fn is_written(&self) -> bool {
-        !self.image.is_dirty()
+    pub(super) fn is_written(&mut self) -> bool {
+        !self.book.flash().is_dirty()
     }
 
     /// Puts everything said so far on the disk.
     pub(super) fn sync(&mut self) -> Result<(), Fault> {
-        self.image.sync().map_err(|error| Fault::new(Kind::Disk, error.to_string()))
+        self.book.flash().sync().map_err(|error| Fault::new(Kind::Disk, error.to_string()))
     }
 
     /// What changed since the last call, for watchers.
@@ -65,22 +288,87 @@ impl Desk {
 
     /// A step of tidying. Returns whether nothing is left to do.
     pub(super) fn tend(&mut self) -> bool {
-        self.sync().ok();
-        true
+        if self.writable().is_err() {
+            return true;
+        }
+        self.make_room(0);
+        let is_done = block_on(self.book.tend()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "tidying failed");
+            true
+        });
+        if is_done {
+            self.sync().ok();
+        }
+        is_done
     }
 
     /// Leaves the last word on the disk.
     pub(super) fn rest(&mut self) {
+        if self.writable().is_err() {
+            return;
+        }
+        if let Err(error) = block_on(self.book.rest()) {
+            tracing::warn!(%error, "the last word could not be written");
+        }
         self.sync().ok();
     }
 
     /// Takes no more changes.
     pub(super) fn close(&mut self) {
-        self.image.close();
+        self.is_closed = true;
+        self.book.flash().close();
     }
 
     /// Whether changes are taken.
-    pub fn access(&self) -> Access {
-        self.image.access()
+    pub fn access(&mut self) -> Access {
+        self.book.flash().access()
+    }
+
+    /// The one contact a client means: all of an identity, or the first digits of it.
+    pub(super) fn resolve(&mut self, text: &str) -> Result<Uid, Fault> {
+        let bad = || {
+            Fault::params(format!(
+                "{:?} is no identity: give all of it, or at least its first 4 hex digits",
+                text.chars().take(60).collect::<String>()
+            ))
+        };
+        let digits: String = text.chars().filter(|&c| c != '-').collect();
+        let digits = digits.to_ascii_lowercase();
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+            || !(4..=32).contains(&digits.len())
+        {
+            return Err(bad());
+        }
+        if let Some(uid) = crate::jcard::hash_of_hex(&digits) {
+            return Ok(Uid(uid));
+        }
+        let starts = |uid: Uid| crate::jcard::hex(&uid.0).starts_with(&digits);
+        let mut found = [Uid([0; 16]); 2];
+        match block_on(self.book.by_prefix(starts, &mut found)).map_err(fault::of_get)? {
+            0 => Err(Fault::new(Kind::NoSuchContact, format!("there is no contact {text}"))
+                .with("uid", text)),
+            1 => Ok(found[0]),
+            _ => Err(Fault::new(
+                Kind::Ambiguous,
+                format!("several contacts begin with {text}; give more digits"),
+            )
+            .with("uid", text)
+            .with("matches", found.map(|uid| uid.to_string()).to_vec())),
+        }
+    }
+}
+
+fn parts() -> Parts<Heap> {
+    let buffer = || Growing::new(0, CONTACT_BYTES_MAX + ENTRY_BYTES);
+    Parts {
+        pages: Growing::new(PageState::NEW, 0),
+        slots: Growing::new(Slot::EMPTY, 64),
+        table: Growing::new(0, 128),
+        grams: Growing::new(0, 0),
+        page: Growing::new(0, PAGE_BYTES),
+        old: buffer(),
+        new: buffer(),
+        extra: buffer(),
+        items: Growing::new(Item::EMPTY, ITEMS),
     }
 }

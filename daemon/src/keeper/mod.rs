@@ -1,6 +1,13 @@
 //! The thread that owns the book: takes what waits, does it all, syncs the disk once, then answers.
 
+mod change;
+mod cursor;
 mod desk;
+mod export;
+mod fault;
+mod import;
+mod label;
+mod read;
 
 pub use desk::{Desk, OpenBoxError};
 

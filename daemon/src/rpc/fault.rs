@@ -81,6 +81,13 @@ impl Fault {
         self
     }
 
+    /// The same for another reason, which is the one to be told.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        self.message = format!("{reason} ({})", self.message);
+        self
+    }
+
     /// Wrong parameters.
     pub fn params(message: impl Into<String>) -> Self {
         Self::new(Kind::InvalidParams, message)

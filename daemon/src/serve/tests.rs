@@ -1,4 +1,6 @@
 //! A daemon with clients at its socket, good ones and hostile ones.
+mod contacts;
+
 use super::*;
 use crate::config::Settings;
 use std::io::{BufRead, BufReader, Write};
@@ -58,7 +60,7 @@ impl Drop for Daemon {
     }
 }
 
-struct Client {
+pub(super) struct Client {
     lines: BufReader<UnixStream>,
 }
 

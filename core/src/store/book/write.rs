@@ -14,7 +14,7 @@ use crate::search;
 use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
 use crate::store::index;
-use crate::store::journal::{Need, TendError};
+use crate::store::journal::{ExtendError, Need, TendError};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Steps of the journal's idle work in one step of the book's.
@@ -201,6 +201,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// when nothing was changed for a while, and before an orderly end.
     pub async fn rest(&mut self) -> Result<(), TendError<F::Error>> {
         self.journal.rest().await
+    }
+
+    /// The flash has grown (`capacity()` says so): takes the new pages in.
+    pub async fn extend(&mut self) -> Result<(), ExtendError<F::Error>> {
+        self.journal.extend().await
     }
 
     /// The time of the next change.

@@ -1,0 +1,232 @@
+//! Requests that change one contact.
+
+use super::desk::Desk;
+use super::import;
+use super::{fault, read};
+use crate::jcard::{self, Owned};
+use crate::rpc::{Fault, Kind, Patch, Put, Removal, Target};
+use contactbox_core::contact::{Content, Contents, Draft, Uid, WriteError};
+use contactbox_core::store::book::{self, Outcome};
+use embassy_futures::block_on;
+use serde_json::{Value as Json, json};
+
+/// Room that a property takes in a draft beside its texts.
+const PROPERTY_BYTES: usize = 64;
+
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Added => "added",
+        Outcome::Updated => "updated",
+        Outcome::Unchanged => "unchanged",
+    }
+}
+
+fn told(put: &book::Put) -> Json {
+    json!({
+        "uid": put.uid.to_string(),
+        "version": put.version,
+        "outcome": outcome(put.outcome),
+    })
+}
+
+/// `contact.put`
+pub(super) fn put(desk: &mut Desk, asked: Put, author: &str) -> Result<Json, Fault> {
+    desk.writable()?;
+    let mut memory = std::mem::take(&mut desk.draft);
+    let result = match (asked.card, asked.vcard) {
+        (Some(card), None) => {
+            jcard::read(&card).map_err(|why| Fault::new(Kind::BadCard, why)).and_then(|owned| {
+                drop(card);
+                let draft = drafted(&mut memory, owned.iter().map(Owned::content))?;
+                put_contents(desk, asked.uid.as_deref(), &draft, asked.version, author)
+            })
+        }
+        (None, Some(text)) => import::one(&text, &mut memory).and_then(|contents| {
+            put_contents(desk, asked.uid.as_deref(), &contents, asked.version, author)
+        }),
+        _ => Err(Fault::params("contact.put takes either card or vcard")),
+    };
+    desk.draft = import::kept(memory);
+    result
+}
+
+fn put_contents(
+    desk: &mut Desk,
+    uid: Option<&str>,
+    contents: &Contents<'_>,
+    version: Option<u64>,
+    author: &str,
+) -> Result<Json, Fault> {
+    if contents.clone().next().is_none() {
+        return Err(Fault::new(Kind::BadCard, "the card is empty; it needs at least a name (FN)"));
+    }
+    let uid = match uid {
+        Some(uid) => Some(desk.resolve(uid)?),
+        None if contents.has_uid() => Some(contents.uid()),
+        None => None,
+    };
+    write(desk, uid, contents, version, author)
+}
+
+fn write(
+    desk: &mut Desk,
+    uid: Option<Uid>,
+    contents: &Contents<'_>,
+    version: Option<u64>,
+    author: &str,
+) -> Result<Json, Fault> {
+    desk.make_room(2 * contents.clone().map(|content| import::bytes_of(&content)).sum::<usize>());
+    let by = desk.author(author)?;
+    let put = match uid {
+        Some(uid) => block_on(desk.book.put(uid, contents, version, by, Desk::now())),
+        None if version.is_some() => {
+            return Err(Fault::params("version goes with a uid, or with a card that has one"));
+        }
+        None => block_on(desk.book.add(contents, by, Desk::now())),
+    };
+    let put = put.map_err(|error| desk.put_fault(error))?;
+    if put.outcome != Outcome::Unchanged {
+        desk.notice(&put, "edit", author);
+    }
+    Ok(told(&put))
+}
+
+/// Contents as a draft in memory that is made to fit.
+fn drafted<'m, 'a>(
+    memory: &'m mut Vec<u8>,
+    contents: impl Iterator<Item = Content<'a>> + Clone,
+) -> Result<Contents<'m>, Fault> {
+    let bytes = contents.clone().map(|content| import::bytes_of(&content) + PROPERTY_BYTES).sum();
+    import::fit(memory, bytes);
+    let mut draft = Draft::new(memory);
+    for content in contents {
+        draft.push(&content).map_err(write_fault)?;
+    }
+    Ok(draft.finish())
+}
+
+fn write_fault(error: WriteError) -> Fault {
+    fault::of_put(book::PutError::Write(error))
+}
+
+/// `contact.patch`
+pub(super) fn patch(desk: &mut Desk, asked: Patch, author: &str) -> Result<Json, Fault> {
+    desk.writable()?;
+    let uid = desk.resolve(&asked.uid)?;
+    let added: Vec<Owned> = asked
+        .add
+        .iter()
+        .enumerate()
+        .map(|(place, property)| {
+            jcard::read_property(property)
+                .map_err(|why| Fault::new(Kind::BadCard, format!("add, property {place}: {why}")))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut memory = std::mem::take(&mut desk.draft);
+    let result = patched(desk, uid, &added, &asked.remove, asked.version, &mut memory)
+        .and_then(|(contents, version)| write(desk, Some(uid), &contents, Some(version), author));
+    desk.draft = import::kept(memory);
+    result
+}
+
+/// What the contact is to say, and the version this was made of.
+fn patched<'m>(
+    desk: &mut Desk,
+    uid: Uid,
+    added: &[Owned],
+    removed: &[Removal],
+    version: Option<u64>,
+    memory: &'m mut Vec<u8>,
+) -> Result<(Contents<'m>, u64), Fault> {
+    let Desk { book, record, .. } = desk;
+    let found = block_on(book.get(uid, record)).map_err(fault::of_get)?;
+    let contact = found.ok_or_else(|| read::no_such_contact(uid))?.contact;
+    let contents: Vec<Content<'_>> = contact
+        .properties()
+        .map(|property| property.content)
+        .filter(|content| !content.kind.is_internal())
+        .collect();
+    let mut is_kept = vec![true; contents.len()];
+    for removal in removed {
+        strike(&contents, removal, &mut is_kept)?;
+    }
+    let kept = contents.iter().zip(&is_kept).filter(|(_, is_kept)| **is_kept);
+    let said = kept.map(|(content, _)| *content).chain(added.iter().map(Owned::content));
+    let contents = drafted(memory, said)?;
+    Ok((contents, version.unwrap_or(contact.changed().time)))
+}
+
+fn strike(contents: &[Content<'_>], removal: &Removal, is_kept: &mut [bool]) -> Result<(), Fault> {
+    let named = contents
+        .iter()
+        .enumerate()
+        .filter(|(_, content)| content.name().eq_ignore_ascii_case(&removal.name));
+    let struck: Vec<usize> = match (&removal.value, removal.index) {
+        (None, None) => named.map(|(place, _)| place).collect(),
+        (None, Some(index)) => named.map(|(place, _)| place).skip(index).take(1).collect(),
+        (Some(value), None) => {
+            named.filter(|(_, content)| says(content, value)).map(|(place, _)| place).collect()
+        }
+        (Some(_), Some(_)) => {
+            return Err(Fault::params("remove takes a name with either value or index"));
+        }
+    };
+    if struck.is_empty() {
+        return Err(Fault::new(
+            Kind::NoSuchProperty,
+            format!("the contact has no such {}; look at it again", removal.name),
+        )
+        .with("name", removal.name.as_str()));
+    }
+    for place in struck {
+        is_kept[place] = false;
+    }
+    Ok(())
+}
+
+/// Whether a property has this value: its only one, all of them as an array, or its text as kept.
+fn says(content: &Content<'_>, value: &Json) -> bool {
+    let property = jcard::write_property(content, |_| None);
+    let values = property.as_array().and_then(|parts| parts.get(3..)).unwrap_or_default();
+    let is_jcard = match values {
+        [one] => one == value,
+        all => value.as_array().is_some_and(|wanted| wanted == all),
+    };
+    is_jcard || content.value.as_text().is_some_and(|text| value.as_str() == Some(text))
+}
+
+/// Where a contact goes.
+#[derive(Clone, Copy)]
+pub(super) enum Move {
+    Remove,
+    Restore,
+    Purge,
+}
+
+/// `contact.remove`, `contact.restore`, `contact.purge`
+pub(super) fn shelve(
+    desk: &mut Desk,
+    target: &Target,
+    author: &str,
+    to: Move,
+) -> Result<Json, Fault> {
+    desk.writable()?;
+    let uid = desk.resolve(&target.uid)?;
+    let by = desk.author(author)?;
+    let now = Desk::now();
+    let put = match to {
+        Move::Remove => block_on(desk.book.remove(uid, by, now)),
+        Move::Restore => block_on(desk.book.restore(uid, by, now)),
+        Move::Purge => block_on(desk.book.purge(uid, by, now)),
+    };
+    let put = put.map_err(|error| desk.put_fault(error))?;
+    if put.outcome != Outcome::Unchanged {
+        let origin = match to {
+            Move::Remove => "trash",
+            Move::Restore => "restore",
+            Move::Purge => "purge",
+        };
+        desk.notice(&put, origin, author);
+    }
+    Ok(told(&put))
+}

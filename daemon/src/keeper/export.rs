@@ -1,0 +1,206 @@
+//! Cards out, page by page: all of them, or those a query finds.
+
+use super::desk::Desk;
+use super::{cursor, fault, read};
+use crate::image::{Image, ImageError};
+use crate::memory::Heap;
+use crate::rpc::{Export, Fault, Kind, Page as Asked};
+use contactbox_core::contact::{BlobRef, Contact, Content, Value};
+use contactbox_core::search::{Class, Hit, Page, Query, Rank};
+use contactbox_core::store::{Book, GetError};
+use contactbox_core::vcard::{Blobs, Version, WriteCardError, write_card};
+use embassy_futures::block_on;
+use serde_json::{Value as Json, json};
+
+/// Text of a page, unless one card is longer, in bytes.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// Contacts found at once when a query says which.
+const HITS: usize = 64;
+
+/// A page while it is being written.
+struct Sheet {
+    text: String,
+    cards: u32,
+    /// Longest text that fits a frame when it is JSON.
+    bytes_max: usize,
+    is_with_photos: bool,
+    version: Version,
+    /// Contacts whose photos are too large for a frame, all together.
+    without_photos: Vec<String>,
+}
+
+/// Whether the page takes more.
+#[derive(PartialEq, Eq)]
+enum Room {
+    Left,
+    /// The contact belongs on the next page.
+    Full,
+}
+
+/// `card.export`
+pub(super) fn page(desk: &mut Desk, asked: &Export) -> Result<Json, Fault> {
+    let mut sheet = Sheet {
+        text: String::new(),
+        cards: 0,
+        // A line break of two bytes for 75 becomes four in JSON; quotes and backslashes double.
+        bytes_max: desk.config.limits.frame_bytes / 16 * 15,
+        is_with_photos: asked.photos.unwrap_or(true),
+        version: match asked.version {
+            Asked::V3 => Version::V3,
+            Asked::V4 => Version::V4,
+        },
+        without_photos: Vec::new(),
+    };
+    let cursor = match &asked.query {
+        Some(query) => found(desk, asked, &Query::parse(query), &mut sheet)?,
+        None => all(desk, asked, &mut sheet)?,
+    };
+    let mut told = json!({ "vcard": sheet.text, "cards": sheet.cards });
+    if let Some(cursor) = cursor {
+        told["cursor"] = json!(cursor);
+    }
+    if !sheet.without_photos.is_empty() {
+        told["without_photos"] = json!(sheet.without_photos);
+    }
+    Ok(told)
+}
+
+fn all(desk: &mut Desk, asked: &Export, sheet: &mut Sheet) -> Result<Option<String>, Fault> {
+    let run = desk.run;
+    let first = asked.cursor.as_deref().map_or(Ok(0), |text| cursor::slot(text, run))?;
+    let Desk { book, record, .. } = desk;
+    for slot in first..book.slots() {
+        if !book.is_on(read::shelf(asked.shelf), slot) {
+            continue;
+        }
+        if sheet.add(book, record, slot)? == Room::Full {
+            return Ok(Some(cursor::of_slot(run, slot)));
+        }
+    }
+    Ok(None)
+}
+
+fn found(
+    desk: &mut Desk,
+    asked: &Export,
+    query: &Query,
+    sheet: &mut Sheet,
+) -> Result<Option<String>, Fault> {
+    let mut after: Option<Rank> = asked.cursor.as_deref().map(cursor::rank).transpose()?;
+    let Desk { book, record, .. } = desk;
+    loop {
+        let page = Page { query, after, deepest: Class::Elsewhere };
+        let mut hits = [Hit::EMPTY; HITS];
+        let count = block_on(book.find(&page, read::shelf(asked.shelf), &mut hits, record))
+            .map_err(fault::of_get)?;
+        for hit in &hits[..count] {
+            if sheet.add(book, record, hit.slot)? == Room::Full {
+                return Ok(after.map(|rank| cursor::of_rank(&rank)));
+            }
+            after = Some(hit.rank);
+        }
+        if count < HITS {
+            return Ok(None);
+        }
+    }
+}
+
+impl Sheet {
+    /// Adds the contact in a slot. One that can not be read is left out: `box.verify` tells of it.
+    fn add(
+        &mut self,
+        book: &mut Book<Image, Heap>,
+        record: &mut [u8],
+        slot: u32,
+    ) -> Result<Room, Fault> {
+        let contact = match block_on(book.get_slot(slot, record)) {
+            Ok(Some(found)) => found.contact,
+            Ok(None) => return Ok(Room::Left),
+            Err(error) if error.is_damage() => return Ok(Room::Left),
+            Err(error) => return Err(fault::of_get(error)),
+        };
+        let before = self.text.len();
+        let mut written = self.write(book, &contact, self.is_with_photos);
+        if self.is_with_photos
+            && (matches!(written, Err(WriteCardError::Output))
+                || json_bytes(&self.text[before..]) > self.bytes_max)
+        {
+            self.text.truncate(before);
+            self.without_photos.push(contact.uid().to_string());
+            written = self.write(book, &contact, false);
+        }
+        if let Err(error) = written {
+            self.text.truncate(before);
+            return match error {
+                // A photo that is damaged is not worth the rest of the card.
+                WriteCardError::Blob { error, .. } if error.is_damage() => {
+                    self.without_photos.push(contact.uid().to_string());
+                    self.write(book, &contact, false).map_err(write_fault)?;
+                    self.settle(before)
+                }
+                error => Err(write_fault(error)),
+            };
+        }
+        self.settle(before)
+    }
+
+    /// Keeps the card that was written from `before` on, unless it belongs on the next page.
+    fn settle(&mut self, before: usize) -> Result<Room, Fault> {
+        if before > 0 && self.text.len() > PAGE_BYTES {
+            self.text.truncate(before);
+            return Ok(Room::Full);
+        }
+        self.cards += 1;
+        Ok(Room::Left)
+    }
+
+    fn write(
+        &mut self,
+        book: &mut Book<Image, Heap>,
+        contact: &Contact<'_>,
+        is_with_photos: bool,
+    ) -> Result<(), WriteCardError<GetError<ImageError>>> {
+        let contents = contact.properties().map(|property| property.content);
+        let uid = Some(contact.uid());
+        let is_told = move |content: &Content<'_>| {
+            is_with_photos || !matches!(content.value, Value::Bytes(_) | Value::Blob(_))
+        };
+        let mut shelf = Shelf { book };
+        write_card(contents.filter(is_told), uid, self.version, &mut shelf, &mut self.text)
+    }
+}
+
+/// Length of a text as a JSON string.
+fn json_bytes(text: &str) -> usize {
+    let extra = text.bytes().filter(|byte| byte.is_ascii_control() || matches!(byte, b'"' | b'\\'));
+    text.len()
+        + extra
+            .map(|byte| if matches!(byte, b'\r' | b'\n' | b'"' | b'\\' | b'\t') { 1 } else { 5 })
+            .sum::<usize>()
+}
+
+fn write_fault(error: WriteCardError<GetError<ImageError>>) -> Fault {
+    match error {
+        WriteCardError::Blob { error, .. } => fault::of_get(error),
+        error => Fault::new(Kind::Internal, error.to_string()),
+    }
+}
+
+/// The book as the place photos come from.
+struct Shelf<'b> {
+    book: &'b mut Book<Image, Heap>,
+}
+
+impl Blobs for Shelf<'_> {
+    type Error = GetError<ImageError>;
+
+    fn read(
+        &mut self,
+        blob: BlobRef,
+        offset: u32,
+        into: &mut [u8],
+    ) -> Result<usize, GetError<ImageError>> {
+        block_on(self.book.read_blob(blob, offset, into))
+    }
+}

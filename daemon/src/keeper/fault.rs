@@ -1,0 +1,55 @@
+//! What goes wrong with the book, as clients see it.
+
+use crate::image::ImageError;
+use crate::rpc::{Fault, Kind};
+use contactbox_core::contact::WriteError;
+use contactbox_core::store::book::{GetError, PutError};
+
+/// Why something could not be read.
+pub(super) fn of_get(error: GetError<ImageError>) -> Fault {
+    match &error {
+        GetError::NoSuchBlob => Fault::new(Kind::NoSuchBlob, error.to_string()),
+        GetError::TooSmall { bytes } => Fault::new(
+            Kind::TooLarge,
+            format!("the contact has {bytes} bytes, which is more than this daemon reads"),
+        ),
+        _ if error.is_damage() => {
+            Fault::new(Kind::Damaged, format!("{error}; box.verify tells the extent of the damage"))
+        }
+        _ => Fault::new(Kind::Disk, error.to_string()),
+    }
+}
+
+/// Why something was not changed.
+pub(super) fn of_put(error: PutError<ImageError>) -> Fault {
+    let message = error.to_string();
+    match error {
+        PutError::Write(WriteError::TooLarge { bytes_max }) => {
+            Fault::new(Kind::TooLarge, message).with("bytes_max", bytes_max)
+        }
+        PutError::Write(WriteError::FieldTooLong { bytes_max, .. }) => {
+            Fault::new(Kind::TooLarge, message).with("bytes_max", bytes_max)
+        }
+        PutError::Write(_) => Fault::new(Kind::TooLarge, message),
+        PutError::BlobTooLarge { bytes_max, .. } => {
+            Fault::new(Kind::TooLarge, message).with("bytes_max", bytes_max)
+        }
+        PutError::Full { live_bytes, capacity_bytes } => Fault::new(Kind::Full, message)
+            .with("live_bytes", live_bytes)
+            .with("capacity_bytes", capacity_bytes),
+        PutError::IndexFull { slots_max } => {
+            Fault::new(Kind::Full, message).with("slots_max", slots_max)
+        }
+        PutError::TooManyAuthors => Fault::new(Kind::Full, message),
+        PutError::Conflict { version } => {
+            Fault::new(Kind::Conflict, message).with("version", version)
+        }
+        PutError::Exists(uid) => Fault::new(Kind::Conflict, message).with("uid", uid.to_string()),
+        PutError::NoSuchContact(uid) => {
+            Fault::new(Kind::NoSuchContact, message).with("uid", uid.to_string())
+        }
+        PutError::NoSuchBlob => Fault::new(Kind::NoSuchBlob, message),
+        PutError::Get(error) => of_get(error),
+        PutError::Journal(_) => Fault::new(Kind::Disk, message),
+    }
+}

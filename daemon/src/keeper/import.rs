@@ -1,0 +1,278 @@
+//! Cards in: a batch of them, each in or out as a whole; or the one card of a `contact.put`.
+
+use super::desk::Desk;
+use crate::charset::Charsets;
+use crate::rpc::{Fault, Import, Kind};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use contactbox_core::contact::{AuthorIndex, Content, Contents, Draft, Value, WriteError};
+use contactbox_core::limits::BLOB_BYTES_MAX;
+use contactbox_core::store::book::{Outcome, PutError};
+use contactbox_core::vcard::{Reader, Rejection, Sink, Span, Warning};
+use embassy_futures::block_on;
+use serde_json::{Value as Json, json};
+
+/// Texts of rejected cards that are sent back, all together, in bytes.
+const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The box is asked whether it has room for more once in so many bytes of cards.
+const ROOM_BYTES: usize = 64 * 1024;
+
+/// Rejections told one by one; of the others only their number.
+const REJECTIONS_MAX: usize = 1000;
+
+/// Memory for a card that is kept from one to the next, in bytes.
+const KEPT_BYTES: usize = 2 * 1024 * 1024;
+
+/// Least memory for a card, in bytes.
+const CARD_BYTES_MIN: usize = 64 * 1024;
+
+/// What became of the cards of a batch.
+#[derive(Default)]
+pub(super) struct Cards {
+    pub(super) added: u32,
+    pub(super) updated: u32,
+    pub(super) unchanged: u32,
+    warnings: u32,
+    rejected: Vec<Json>,
+    rejected_untold: u32,
+    /// What ended the batch before its end.
+    failed: Option<Fault>,
+}
+
+/// Bytes of a content's texts.
+pub(super) fn bytes_of(content: &Content<'_>) -> usize {
+    let value = match content.value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Uuid(_) | Value::Blob(_) => 0,
+    };
+    content.name().len() + content.group.len() + content.params.len() + value
+}
+
+/// Memory of at least `bytes`. What was not touched before costs nothing.
+pub(super) fn fit(memory: &mut Vec<u8>, bytes: usize) {
+    let bytes = bytes.max(CARD_BYTES_MIN);
+    if memory.len() < bytes {
+        *memory = vec![0; bytes];
+    }
+}
+
+/// The memory for the next card; not that of an unusually large one.
+pub(super) fn kept(memory: Vec<u8>) -> Vec<u8> {
+    if memory.len() > KEPT_BYTES { Vec::new() } else { memory }
+}
+
+/// Memory that a card of so many bytes of vCard may take as a draft: charsets take up to four times their
+/// bytes, and each property a little.
+fn draft_bytes(card_bytes: usize) -> usize {
+    (4 * card_bytes + CARD_BYTES_MIN).min(2 * BLOB_BYTES_MAX as usize)
+}
+
+/// The one card of a text.
+pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m>, Fault> {
+    fit(memory, draft_bytes(text.len()));
+    let mut line = vec![0; (4 * text.len() + CARD_BYTES_MIN).min(2 * BLOB_BYTES_MAX as usize)];
+    let mut only = Only { draft: Draft::new(memory), cards: 0, failed: None };
+    let mut reader = Reader::new(&mut line, Charsets);
+    reader.push(text.as_bytes(), &mut only);
+    reader.finish(&mut only);
+    match (only.failed, only.cards) {
+        (Some(fault), _) => Err(fault),
+        (None, 1) => Ok(only.draft.finish()),
+        (None, cards) => Err(Fault::new(
+            Kind::BadCard,
+            format!(
+                "contact.put takes one card, and this text has {cards}; card.import takes many"
+            ),
+        )),
+    }
+}
+
+struct Only<'m> {
+    draft: Draft<'m>,
+    cards: u32,
+    failed: Option<Fault>,
+}
+
+impl Sink for Only<'_> {
+    fn begin(&mut self, _: u32) {}
+
+    fn content(&mut self, content: &Content<'_>) {
+        // A second card is refused at the end; its contents are not mixed with the first.
+        if self.cards == 0
+            && let Err(error) = self.draft.push(content)
+        {
+            self.failed.get_or_insert(Fault::new(Kind::TooLarge, error.to_string()));
+        }
+    }
+
+    fn end(&mut self, _: &Span) {
+        self.cards += 1;
+    }
+
+    fn rejected(&mut self, rejection: &Rejection) {
+        let fault = Fault::new(Kind::BadCard, rejection.to_string())
+            .with("line", rejection.line)
+            .with("at", rejection.at);
+        self.failed.get_or_insert(fault);
+    }
+}
+
+/// `card.import`
+pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json, Fault> {
+    desk.writable()?;
+    let bytes = match (asked.vcard, asked.base64) {
+        (Some(text), None) => text.into_bytes(),
+        (None, Some(text)) => {
+            BASE64.decode(text).map_err(|error| Fault::params(format!("base64: {error}")))?
+        }
+        _ => return Err(Fault::params("card.import takes either vcard or base64")),
+    };
+    let by = desk.author(author)?;
+    let mut memory = std::mem::take(&mut desk.draft);
+    let mut line = std::mem::take(&mut desk.line);
+    fit(&mut memory, draft_bytes(bytes.len()));
+    fit(&mut line, draft_bytes(bytes.len()));
+    let mut batch = Batch {
+        desk: &mut *desk,
+        author,
+        by,
+        draft: Draft::new(&mut memory),
+        unfit: None,
+        source: &bytes,
+        line_offset: asked.first_line.unwrap_or(1).max(1) - 1,
+        text_bytes: 0,
+        unaccounted: ROOM_BYTES,
+        cards: Cards::default(),
+    };
+    let mut reader = Reader::new(&mut line, Charsets);
+    reader.push(&bytes, &mut batch);
+    reader.finish(&mut batch);
+    let cards = batch.cards;
+    desk.draft = kept(memory);
+    desk.line = kept(line);
+
+    let source = asked.source.as_deref().unwrap_or("");
+    let rejected = cards.rejected.len() + cards.rejected_untold as usize;
+    tracing::debug!(
+        source,
+        author,
+        cards.added,
+        cards.updated,
+        cards.unchanged,
+        rejected,
+        "imported"
+    );
+    if let Some(fault) = cards.failed {
+        return Err(fault
+            .with("added", cards.added)
+            .with("updated", cards.updated)
+            .with("unchanged", cards.unchanged));
+    }
+    let mut told = json!({
+        "added": cards.added,
+        "updated": cards.updated,
+        "unchanged": cards.unchanged,
+        "rejected": cards.rejected,
+        "warnings": cards.warnings,
+    });
+    if cards.rejected_untold > 0 {
+        told["rejected_untold"] = json!(cards.rejected_untold);
+    }
+    Ok(told)
+}
+
+struct Batch<'d, 'm> {
+    desk: &'d mut Desk,
+    author: &'d str,
+    by: AuthorIndex,
+    draft: Draft<'m>,
+    /// Why the card being read does not fit its memory.
+    unfit: Option<WriteError>,
+    source: &'d [u8],
+    line_offset: u32,
+    text_bytes: usize,
+    /// Bytes of cards since the box was last asked whether it has room.
+    unaccounted: usize,
+    cards: Cards,
+}
+
+impl Batch<'_, '_> {
+    fn reject(&mut self, line: u32, at: u32, reason: &str, bytes: &std::ops::Range<u64>) {
+        if self.cards.rejected.len() == REJECTIONS_MAX {
+            self.cards.rejected_untold += 1;
+            return;
+        }
+        let range = usize::try_from(bytes.start).ok().zip(usize::try_from(bytes.end).ok());
+        let text = range.and_then(|(start, end)| self.source.get(start..end)).unwrap_or_default();
+        self.text_bytes += text.len();
+        let is_told = self.text_bytes <= TEXT_BYTES_MAX;
+        let text = if is_told { String::from_utf8_lossy(text) } else { "".into() };
+        self.cards.rejected.push(json!({
+            "line": line.saturating_add(self.line_offset),
+            "at": at.saturating_add(self.line_offset),
+            "reason": reason,
+            "text": text,
+        }));
+    }
+}
+
+impl Sink for Batch<'_, '_> {
+    fn begin(&mut self, _: u32) {
+        self.draft.clear();
+        self.unfit = None;
+    }
+
+    fn content(&mut self, content: &Content<'_>) {
+        if self.unfit.is_none() {
+            self.unfit = self.draft.push(content).err();
+        }
+    }
+
+    fn end(&mut self, span: &Span) {
+        if self.cards.failed.is_some() {
+            return;
+        }
+        if let Some(error) = self.unfit {
+            return self.reject(span.line, span.line, &error.to_string(), &span.bytes);
+        }
+        self.unaccounted += usize::try_from(span.bytes.end - span.bytes.start).unwrap_or(0);
+        if self.unaccounted >= ROOM_BYTES {
+            self.desk.make_room(2 * self.unaccounted);
+            self.unaccounted = 0;
+        }
+        let contents = self.draft.contents();
+        match block_on(self.desk.book.import(&contents, self.by, Desk::now())) {
+            Ok(put) => {
+                match put.outcome {
+                    Outcome::Added => self.cards.added += 1,
+                    Outcome::Updated => self.cards.updated += 1,
+                    Outcome::Unchanged => {
+                        self.cards.unchanged += 1;
+                        return;
+                    }
+                }
+                self.desk.notice(&put, "import", self.author);
+            }
+            // What is wrong with one card costs one card.
+            Err(
+                error @ (PutError::Write(_)
+                | PutError::BlobTooLarge { .. }
+                | PutError::NoSuchBlob
+                | PutError::Conflict { .. }
+                | PutError::Exists(_)),
+            ) => self.reject(span.line, span.line, &error.to_string(), &span.bytes),
+            Err(error) => self.cards.failed = Some(self.desk.put_fault(error)),
+        }
+    }
+
+    fn rejected(&mut self, rejection: &Rejection) {
+        let reason = rejection.reason.to_string();
+        self.reject(rejection.line, rejection.at, &reason, &rejection.bytes);
+    }
+
+    fn warning(&mut self, _: Warning) {
+        self.cards.warnings = self.cards.warnings.saturating_add(1);
+    }
+}

@@ -1,0 +1,65 @@
+//! Memory of the book that grows with it.
+
+use contactbox_core::contact::Item;
+use contactbox_core::store::{Cells, Memory, PageState, Slot};
+
+/// A row of cells that grows as far as the machine's memory goes.
+pub struct Growing<T> {
+    cells: Vec<T>,
+    fill: T,
+}
+
+impl<T: Copy> Growing<T> {
+    /// `len` cells, each of them `fill`, as new ones will be.
+    pub fn new(fill: T, len: usize) -> Self {
+        Self { cells: vec![fill; len], fill }
+    }
+}
+
+impl<T: Copy> Cells<T> for Growing<T> {
+    fn cells(&self) -> &[T] {
+        &self.cells
+    }
+
+    fn cells_mut(&mut self) -> &mut [T] {
+        &mut self.cells
+    }
+
+    fn grow(&mut self, len: usize) -> bool {
+        let more = len.saturating_sub(self.cells.len());
+        // The machine's refusal is an answer here, not the end of the daemon.
+        if self.cells.try_reserve(more).is_err() {
+            return false;
+        }
+        self.cells.resize(len.max(self.cells.len()), self.fill);
+        true
+    }
+}
+
+/// The daemon's kind of memory.
+pub struct Heap;
+
+impl Memory for Heap {
+    type Pages = Growing<PageState>;
+    type Slots = Growing<Slot>;
+    type Words = Growing<u32>;
+    type Bytes = Growing<u8>;
+    type Items = Growing<Item>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_and_keeps_what_is_there() {
+        let mut row = Growing::new(7u32, 2);
+        row.cells_mut()[1] = 9;
+        assert!(row.grow(4));
+        assert_eq!(row.cells(), [7, 9, 7, 7]);
+        assert!(row.grow(1));
+        assert_eq!(row.cells().len(), 4);
+        assert!(!row.grow(usize::MAX / 8));
+        assert_eq!(row.cells().len(), 4);
+    }
+}
