@@ -122,6 +122,12 @@ impl<'a> Contact<'a> {
         }
     }
 
+    /// Identity and version of a record, without a look at its properties.
+    pub fn peek(bytes: &[u8]) -> Result<(Uid, Millis), RecordError> {
+        let contact = Contact::parse_head(bytes)?;
+        Ok((contact.uid(), contact.changed().time))
+    }
+
     fn parse_head(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let mut reader = Reader(bytes);
         let [flags] = reader.raw()?;

@@ -213,15 +213,12 @@ impl<M: Memory> Ledger<M> {
     fn subject(&self, entry: &Entry<'_>) -> Option<Subject> {
         match entry.kind {
             CONTACT => {
-                let contact = Contact::parse(entry.payload).ok()?;
-                let uid = contact.uid();
-                let version = contact.changed().time;
-                Some(Subject { hash: self.index.contact_hash(uid), version, hint: uid.hint() })
+                let (uid, version) = Contact::peek(entry.payload).ok()?;
+                Some(self.contact_subject(uid, version))
             }
             SPILL => {
                 let spill = Spill::parse(entry.payload)?;
-                let (uid, version) = (spill.uid(), spill.version);
-                Some(Subject { hash: self.index.contact_hash(uid), version, hint: uid.hint() })
+                Some(self.contact_subject(spill.uid(), spill.version))
             }
             CHUNK => {
                 let chunk = Chunk::parse(entry.payload)?;
@@ -230,6 +227,24 @@ impl<M: Memory> Ledger<M> {
             }
             _ => None,
         }
+    }
+
+    fn contact_subject(&self, uid: Uid, version: Millis) -> Subject {
+        Subject { hash: self.index.contact_hash(uid), version, hint: uid.hint() }
+    }
+
+    /// Takes in what an entry says, when this version understands it.
+    fn take(&mut self, entry: &Entry<'_>) -> Option<Standing> {
+        let len = entry.payload.len() as u32;
+        let replaced = match entry.kind {
+            CONTACT => {
+                self.take_contact(&Contact::parse(entry.payload).ok()?, entry.at, len, false)
+            }
+            SPILL => self.take_spill(&Spill::parse(entry.payload)?, entry.at, len),
+            CHUNK => self.take_chunk(&Chunk::parse(entry.payload)?, entry.at, len, 0),
+            _ => return None,
+        };
+        Some(replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len)))
     }
 }
 
@@ -256,13 +271,8 @@ fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
     }
 }
 
-fn standing(replaced: Option<(Address, u32)>) -> Standing {
-    replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len))
-}
-
 impl<M: Memory> Tenant for Ledger<M> {
     fn found(&mut self, entry: &Entry<'_>) -> Standing {
-        let len = entry.payload.len() as u32;
         if entry.kind == AUTHOR
             && let Some(author) = AuthorEntry::parse(entry.payload)
         {
@@ -273,11 +283,9 @@ impl<M: Memory> Tenant for Ledger<M> {
             self.take_author(&author, entry.at);
             return Standing::Live;
         }
-        let Some(subject) = self.subject(entry) else {
-            self.foreign += 1;
-            return Standing::Live;
-        };
-        if let Some(number) = self.index.find(subject.hash) {
+        if let Some(subject) = self.subject(entry)
+            && let Some(number) = self.index.find(subject.hash)
+        {
             let known = self.index.slot(number);
             if known.version > subject.version {
                 return Standing::Dead;
@@ -286,17 +294,10 @@ impl<M: Memory> Tenant for Ledger<M> {
                 return Standing::Equals(known.at);
             }
         }
-        let replaced = match entry.kind {
-            CONTACT => Contact::parse(entry.payload)
-                .ok()
-                .and_then(|contact| self.take_contact(&contact, entry.at, len, false)),
-            SPILL => {
-                Spill::parse(entry.payload).and_then(|spill| self.take_spill(&spill, entry.at, len))
-            }
-            _ => Chunk::parse(entry.payload)
-                .and_then(|chunk| self.take_chunk(&chunk, entry.at, len, 0)),
-        };
-        standing(replaced)
+        self.take(entry).unwrap_or_else(|| {
+            self.foreign += 1;
+            Standing::Live
+        })
     }
 
     fn is_live(&self, entry: &Entry<'_>) -> bool {
