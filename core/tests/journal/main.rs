@@ -1,4 +1,7 @@
 //! The journal against an oracle.
 
+mod cost;
+mod cuts;
+mod damage;
 mod model;
 mod support;

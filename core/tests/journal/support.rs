@@ -261,3 +261,8 @@ impl<const W: usize, const E: usize> Held<W, E> {
         Ok(())
     }
 }
+
+/// Whether the big counts are asked for.
+pub fn campaign() -> bool {
+    std::env::var_os("CONTACTBOX_CAMPAIGN").is_some()
+}

@@ -1,6 +1,7 @@
 //! Appending entries, singly or in groups; making room for them; coming to rest; growing.
 
 use super::errors::Trouble;
+use super::reclaim::Choice;
 use super::state::{FRESH, MOVED, PageState, VIRGIN};
 use super::{Address, AppendError, ExtendError, Journal, Need, RESERVE_PAGES, Tenant, TendError};
 use crate::store::cells::Cells;
@@ -8,7 +9,9 @@ use crate::store::page::{CALLER_KIND_MAX, EntryHeader, entry_bytes};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// An append does a step of reclaiming by the way when no more free pages than this are left beside the reserve.
-const AHEAD_PAGES: u32 = 2;
+const AHEAD_PAGES: u32 = 1;
+/// Once at it, pages in which nothing is live are collected until so many are free: one announcement then serves them all.
+const SWEEP_PAGES: u32 = 16;
 
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Appends an entry whose payload is the `parts` one after the other. When this returns, the entry has been read back and
@@ -130,14 +133,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     ) -> Result<(), Trouble<F::Error>> {
         self.settle_doubt(tenant, FRESH).await?;
         if self.fits(FRESH, bytes) {
-            if self.free <= RESERVE_PAGES + AHEAD_PAGES {
-                match self.reclaim_step(tenant, false).await {
-                    // No room to reclaim with is no reason to refuse what fits.
-                    Ok(_) | Err(Trouble::NoRoom) => {}
-                    Err(trouble) => return Err(trouble),
-                }
-            }
-            return Ok(());
+            return match self.step_by_the_way(tenant).await {
+                // No room to reclaim with is no reason to refuse what fits.
+                Ok(()) | Err(Trouble::NoRoom) => Ok(()),
+                Err(trouble) => Err(trouble),
+            };
         }
         let needed = match need {
             Need::Data => RESERVE_PAGES + 1,
@@ -147,12 +147,28 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut steps = 4 * self.page_count + 64;
         while self.free < needed {
             steps -= 1;
-            if steps == 0 || !self.reclaim_step(tenant, true).await? {
+            if steps == 0 || !self.reclaim_step(tenant, Choice::Urgent).await? {
                 return Err(Trouble::NoRoom);
             }
         }
         if self.ready == 0 {
             self.announce().await?;
+        }
+        Ok(())
+    }
+
+    /// At most one step of reclaiming, when pages become few.
+    async fn step_by_the_way<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+    ) -> Result<(), Trouble<F::Error>> {
+        if self.free <= RESERVE_PAGES + AHEAD_PAGES {
+            self.sweeping = true;
+            self.reclaim_step(tenant, Choice::Usual).await?;
+        } else if self.sweeping {
+            let more = self.free < RESERVE_PAGES + SWEEP_PAGES;
+            self.sweeping =
+                more && self.victim.is_none() && self.reclaim_step(tenant, Choice::Dead).await?;
         }
         Ok(())
     }

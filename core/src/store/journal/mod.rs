@@ -57,6 +57,8 @@ pub struct Journal<F, P, B> {
     /// A page that has been erased and given a header ahead of need.
     prepared: Option<u32>,
     victim: Option<reclaim::Victim>,
+    /// Whether dead pages are being collected.
+    sweeping: bool,
     /// Pages with nothing live in them that can be taken.
     free: u32,
     /// Those of them that are announced.

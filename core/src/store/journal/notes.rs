@@ -5,6 +5,9 @@ use super::Loss;
 /// How many single pages one announcement can name.
 pub(super) const DOOMED_MAX: usize = 16;
 
+/// A gap in the flags of a start entry that says it follows as a number.
+const LONG_GAP: u8 = 0x3F;
+
 /// A page that will be erased: what is on it is dead, holes in it are of no consequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Doomed {
@@ -24,7 +27,7 @@ pub(super) struct Announcement {
     pub doomed_count: usize,
 }
 
-/// First entry of a page.
+/// First entry of a page. The hint in its header is what the last entry of the page before in its stream was about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Start {
     pub stream: u8,
@@ -34,8 +37,6 @@ pub(super) struct Start {
     pub gap: u32,
     /// Entries in that page that are known to have been committed.
     pub previous_count: u32,
-    /// What the last of them was about.
-    pub previous_hint: u16,
     pub announcement: Option<Announcement>,
 }
 
@@ -170,13 +171,15 @@ impl Start {
     /// Writes the payload; returns its length.
     pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
         let mut writer = Writer::new(out);
-        writer.byte(self.stream & 1 | u8::from(self.announcement.is_some()) << 1);
+        let short_gap = self.gap.min(u32::from(LONG_GAP)) as u8;
+        writer.byte(self.stream & 1 | u8::from(self.announcement.is_some()) << 1 | short_gap << 2);
         writer.number(self.order);
         writer.number(self.erases);
-        writer.number(self.gap);
+        if short_gap == LONG_GAP {
+            writer.number(self.gap);
+        }
         if self.gap != 0 {
             writer.number(self.previous_count);
-            writer.hint(self.previous_hint);
         }
         if let Some(announcement) = &self.announcement {
             writer.announcement(announcement);
@@ -191,12 +194,14 @@ impl Start {
             stream: flags & 1,
             order: reader.number()?,
             erases: reader.number()?,
-            gap: reader.number()?,
+            gap: u32::from(flags >> 2),
             ..Start::default()
         };
+        if flags >> 2 == LONG_GAP {
+            start.gap = reader.number()?;
+        }
         if start.gap != 0 {
             start.previous_count = reader.number()?;
-            start.previous_hint = reader.hint()?;
         }
         if flags & 2 != 0 {
             start.announcement = Some(reader.announcement()?);
@@ -257,9 +262,8 @@ mod tests {
             stream: 1,
             order: 12_345_678,
             erases: 7,
-            gap: 2,
+            gap: 200,
             previous_count: 400,
-            previous_hint: 0xBEEF,
             announcement: Some(announcement),
         };
         let mut bytes = [0; 64];

@@ -2,8 +2,8 @@
 
 use super::notes::{Announcement, Start};
 use super::state::{
-    DOOMED, DoubtAt, EMPTY, EVACUATE, FOLLOWED, FRESH, HOLED, PageState, SHORT, STRUCK, Stream,
-    USED, VIRGIN,
+    COPIES, DOOMED, DoubtAt, EMPTY, EVACUATE, FOLLOWED, FRESH, HOLED, MOVED, PageState, SEALED,
+    SHORT, STRUCK, Stream, USED, VIRGIN,
 };
 use super::walk::{Doubt, Step, Walk};
 use super::{
@@ -93,6 +93,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             streams: [Stream::default(); 2],
             prepared: None,
             victim: None,
+            sweeping: false,
             free: 0,
             ready: 0,
             live: 0,
@@ -169,6 +170,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         journal.assign_roles(&mut survey);
         journal.check_tails();
         journal.report_damage(tenant, &mut survey).await.map_err(OpenError::Flash)?;
+        for state in journal.pages.cells_mut() {
+            state.unmark(COPIES);
+        }
         journal.take_up(&survey);
         journal.recount();
         let report = &survey.report;
@@ -209,6 +213,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                         self.change(page, |state| {
                             state.gap = u16::try_from(start.gap).unwrap_or(u16::MAX);
                             state.vouched = u16::try_from(start.previous_count).unwrap_or(u16::MAX);
+                            if usize::from(start.stream & 1) == MOVED {
+                                state.mark(COPIES);
+                            }
                         });
                     }
                 }
@@ -233,7 +240,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let count = walk.count();
         survey.report.corrected += u32::from(walk.corrected);
         self.change(page, |state| {
-            state.count = count;
+            state.tail = count;
+            if walk.doubt.is_none() {
+                state.mark(SEALED);
+            }
             if walk.corrected > 0 {
                 state.mark(EVACUATE);
             }
@@ -315,8 +325,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 self.credit(page, bytes);
             }
             Standing::Equals(old) => {
-                let rank =
-                    |journal: &Self, at: Address| (journal.state(journal.page_of(at)).order, at);
+                // Entries move from either write point to the second, whose page may be older than
+                // the one they come from; and from older pages of a write point to newer ones. So
+                // this tells the copy, on its way to be the only one.
+                let rank = |journal: &Self, at: Address| {
+                    let state = journal.state(journal.page_of(at));
+                    (state.has(COPIES), state.order, at)
+                };
                 if rank(self, here) > rank(self, old) {
                     tenant.moved(&Entry { at: old, ..entry }, here);
                     self.debit(self.page_of(old), bytes);
@@ -333,7 +348,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut ready = 0;
         for page in 0..self.page_count {
             let state = self.state(page);
-            let unused = state.order == 0 || state.count == 0;
+            let unused = state.order == 0 || state.tail == 0;
             let blank = state.order == 0 && state.gap == 1;
             let role = if state.live > 0 {
                 // Whatever is announced: its tenant still counts on it.
@@ -350,7 +365,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 VIRGIN
             } else if blank && survey.announcement.is_none() {
                 EMPTY
-            } else if state.order == 0 {
+            } else if unused {
                 STRUCK
             } else {
                 USED
@@ -397,16 +412,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let Some(before) = before else { continue };
             self.change(before, |previous| {
                 previous.mark(FOLLOWED);
-                if previous.count < state.vouched {
-                    previous.count = state.vouched;
+                if previous.tail < state.vouched {
+                    previous.tail = state.vouched;
                     previous.mark(SHORT);
                 }
             });
         }
         for page in 0..self.page_count {
             self.change(page, |state| {
-                state.vouched = if state.has(FOLLOWED) { state.count } else { 0 };
+                state.vouched = if state.has(FOLLOWED) { state.tail } else { 0 };
                 state.unmark(FOLLOWED);
+                state.tail = 0;
             });
         }
     }
@@ -428,7 +444,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             if state.role() != USED {
                 continue;
             }
-            if state.has(HOLED) || state.has(SHORT) || state.count == 0 {
+            if state.has(HOLED) || state.has(SHORT) {
                 self.report_page(page, tenant, survey).await?;
             }
         }
@@ -444,13 +460,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let state = self.state(page);
         let tail_hint = if state.has(SHORT) { self.tail_hint(page).await? } else { None };
         self.load(page).await?;
-        if state.count == 0 {
-            let loss = Loss { page, order: state.order, first: 0, count: u16::MAX, hint: None };
-            tenant.lost(&loss);
-            survey.report.pages_struck += 1;
-            self.change(page, |state| state.set_role(STRUCK));
-            return Ok(());
-        }
         let frame = self.frame(page);
         // What did not count before, because nothing vouched for the group it is in.
         let mut plain = Walk::new(frame, Self::WORD, Self::PAGE, 0);
@@ -503,27 +512,28 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let header = frame
             .verified(buffer, FIRST_ENTRY_AT, Self::PAGE)
             .or_else(|| frame.mend(buffer, FIRST_ENTRY_AT, Self::PAGE).map(|(header, _)| header));
-        let Some(header) = header.filter(|header| header.kind() == START) else { return Ok(None) };
-        let payload = FIRST_ENTRY_AT + ENTRY_HEADER_BYTES;
-        Ok(Start::decode(&buffer[payload..payload + usize::from(header.len)])
-            .map(|start| start.previous_hint))
+        Ok(header.filter(|header| header.kind() == START).map(|header| header.hint))
     }
 
     /// Notes where each stream ended. Nothing more goes into those pages: a program call may have been cut there without leaving a
     /// trace, and no word is programmed twice.
     fn take_up(&mut self, survey: &Survey) {
         let mut torn_tails = 0;
-        for (stream, head) in self.streams.iter_mut().zip(&survey.heads) {
+        for (index, head) in survey.heads.iter().enumerate() {
             let Some(head) = head else { continue };
-            stream.previous_order = head.order;
+            let (count, hint) = match head.doubt {
+                None => (head.count, head.hint),
+                Some(doubt) => (doubt.number, doubt.hint),
+            };
+            self.change(head.page, |state| state.vouched = count);
             torn_tails += u32::from(head.torn);
-            match head.doubt {
-                None => (stream.previous_count, stream.previous_hint) = (head.count, head.hint),
-                Some(doubt) => {
-                    (stream.previous_count, stream.previous_hint) = (doubt.number, doubt.hint);
-                    stream.doubt = Some(DoubtAt { page: head.page, at: doubt.at });
-                }
-            }
+            self.streams[index] = Stream {
+                previous_order: head.order,
+                previous_count: count,
+                previous_hint: hint,
+                doubt: head.doubt.map(|doubt| DoubtAt { page: head.page, at: doubt.at }),
+                ..Stream::default()
+            };
         }
         self.tally.torn = u64::from(torn_tails);
     }

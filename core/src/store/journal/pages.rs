@@ -2,7 +2,7 @@
 
 use super::errors::Trouble;
 use super::notes::{Announcement, Doomed};
-use super::state::{DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, VIRGIN};
+use super::state::{DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, VIRGIN};
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
 use crate::store::page::PageHeader;
@@ -11,7 +11,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// Pages that are tried before preparing one is given up.
 const TRIES: usize = 4;
 /// When fewer announced pages than this are left, the next start entry announces anew.
-const READY_MIN: u32 = 2;
+const READY_MIN: u32 = 3;
 
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Counts the free pages anew, after a page has changed its role.
@@ -92,8 +92,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let order = self.next_order;
         self.next_order += 1;
         self.change(page, |state| {
-            (state.order, state.live, state.vouched, state.gap) = (order, 0, 0, 0);
-            state.unmark(HOLED | EVACUATE);
+            (state.order, state.live, state.vouched) = (order, 0, 0);
+            (state.gap, state.tail) = (0, 0);
+            state.unmark(HOLED | EVACUATE | SEALED);
         });
         let header = PageHeader { order, erases, salt: self.salt }.encode();
         self.program_small(page, 0, &header).await

@@ -2,7 +2,7 @@
 
 use super::errors::Trouble;
 use super::notes::{Announcement, Start};
-use super::state::{EVACUATE, FAILED, Stream, USED};
+use super::state::{EVACUATE, FAILED, SEALED, Stream, USED};
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
 use crate::store::page::{
@@ -70,7 +70,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         stream: usize,
         len: usize,
     ) -> Result<(u32, usize), Trouble<F::Error>> {
-        let mut trouble = Trouble::Worn;
+        let mut trouble = None;
         for _ in 0..TRIES {
             let mut writing;
             let mut announced = None;
@@ -78,26 +78,31 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             if self.fits(stream, len) {
                 writing = self.streams[stream];
             } else {
-                self.close(stream);
-                let page = self.ready_page(stream).await?;
+                self.close(stream, true);
+                let page = match self.ready_page(stream).await {
+                    Ok(page) => page,
+                    // When there is no other page, what was wrong with the last one is the reason.
+                    Err(Trouble::NoRoom) => return Err(trouble.unwrap_or(Trouble::NoRoom)),
+                    Err(trouble) => return Err(trouble),
+                };
                 let (start, bytes) = self.lay_start(stream, page);
                 announced = start.announcement;
                 start_bytes = bytes;
-                writing = Stream { page: Some(page), at: FIRST_ENTRY_AT, ..Stream::default() };
+                let hint = self.streams[stream].previous_hint;
+                writing =
+                    Stream { page: Some(page), at: FIRST_ENTRY_AT, hint, ..Stream::default() };
             }
             let Some(page) = writing.page else { continue };
             // Until the call has been verified the page counts as left: if this future is dropped, or the call fails, nothing
             // more goes to it, so no word is ever programmed twice.
-            self.close(stream);
+            self.close(stream, false);
             let sealed = self.seal_block(page, &writing, start_bytes, len);
             let from = writing.at;
             let range = Self::START_ROOM - start_bytes..Self::START_ROOM + len;
             match self.program(page, from, range).await {
                 Ok(true) => {}
                 problem => {
-                    if let Err(error) = problem {
-                        trouble = Trouble::Flash(error);
-                    }
+                    trouble = Some(problem.map_or_else(Trouble::Flash, |_| Trouble::Worn));
                     self.tally.failures += 1;
                     self.change(page, |state| state.mark(FAILED | EVACUATE));
                     self.recount();
@@ -117,15 +122,23 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.credit(page, sealed.live_bytes);
             return Ok((page, from + start_bytes));
         }
-        Err(trouble)
+        Err(trouble.unwrap_or(Trouble::Worn))
     }
 
-    /// Leaves the open page of a write point.
-    pub(super) fn close(&mut self, stream: usize) {
+    /// Leaves the open page of a write point. `untouched`: nothing has been attempted behind its
+    /// last entry.
+    pub(super) fn close(&mut self, stream: usize, untouched: bool) {
         let open = self.streams[stream];
         if let Some(page) = open.page {
             let order = self.state(page).order;
-            self.change(page, |state| state.vouched = open.count);
+            self.change(page, |state| {
+                state.vouched = open.count;
+                state.tail = if untouched { open.at as u16 } else { 0 };
+                match open.vouched {
+                    true => state.mark(SEALED),
+                    false => state.unmark(SEALED),
+                }
+            });
             self.streams[stream] = Stream {
                 previous_order: order,
                 previous_count: open.count,
@@ -150,7 +163,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 state.order.wrapping_sub(previous.previous_order)
             },
             previous_count: u32::from(previous.previous_count),
-            previous_hint: previous.previous_hint,
             announcement: None,
         };
         let mut payload = [0; 256];
@@ -307,26 +319,35 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if writing.vouched {
             return Ok(());
         }
-        let at = writing.at + CHECKPOINT_GAP_BYTES;
+        self.close(stream, false);
+        if self.vouch(page, writing.at, writing.count, writing.hint).await? {
+            writing.at += Self::CHECKPOINT_ROOM;
+            writing.vouched = true;
+            self.streams[stream] = writing;
+        }
+        Ok(())
+    }
+
+    /// Programs a checkpoint behind the `count` entries of a page that end at `end`; false when the
+    /// page does not hold it.
+    pub(super) async fn vouch(
+        &mut self,
+        page: u32,
+        end: usize,
+        count: u16,
+        hint: u16,
+    ) -> Result<bool, Trouble<F::Error>> {
+        let at = end + CHECKPOINT_GAP_BYTES;
         let mut bytes = [0xFF; ENTRY_HEADER_BYTES + 6];
         let len = entry_bytes(0, Self::WORD);
-        let frame = self.frame(page);
-        let seq = (writing.count as u8).wrapping_sub(1);
-        frame.seal(at, &mut bytes[..ENTRY_HEADER_BYTES], CHECKPOINT, seq, writing.hint);
-        self.close(stream);
-        match self.program_small(page, at, &bytes[..len]).await {
-            Ok(true) => {
-                writing.at = at + len;
-                writing.vouched = true;
-                self.streams[stream] = writing;
-                Ok(())
-            }
-            problem => {
-                self.tally.failures += 1;
-                self.change(page, |state| state.mark(FAILED | EVACUATE));
-                problem.map_err(Trouble::Flash).map(|_| ())
-            }
+        let seq = (count as u8).wrapping_sub(1);
+        self.frame(page).seal(at, &mut bytes[..ENTRY_HEADER_BYTES], CHECKPOINT, seq, hint);
+        let held = self.program_small(page, at, &bytes[..len]).await;
+        if !matches!(held, Ok(true)) {
+            self.tally.failures += 1;
+            self.change(page, |state| state.mark(FAILED | EVACUATE));
         }
+        held.map_err(Trouble::Flash)
     }
 
     /// Writes the announcement by itself.

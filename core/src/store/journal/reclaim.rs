@@ -3,7 +3,7 @@
 use super::append::next_in_block;
 use super::errors::Trouble;
 use super::notes::LOSS_BYTES_MAX;
-use super::state::{DoubtAt, EMPTY, EVACUATE, FAILED, MOVED, PageState, STRUCK, USED};
+use super::state::{DoubtAt, EMPTY, EVACUATE, FAILED, MOVED, PageState, SEALED, STRUCK, USED};
 use super::walk::{Step, Walk};
 use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
 use crate::store::cells::Cells;
@@ -18,6 +18,17 @@ const DOUBT_READS: u32 = 4;
 const IDLE_PAGES: u32 = 4;
 /// Erase counts may differ by this many, plus a thirty-second of the highest, before a page that nobody writes to is moved.
 const WEAR_SPREAD: u32 = 8;
+
+/// What a step of reclaiming may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// Only a page in which nothing is live: that costs no more than reading it.
+    Dead,
+    /// By cost and benefit.
+    Usual,
+    /// The page with the fewest live bytes: room is short.
+    Urgent,
+}
 
 /// The page that is being emptied.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +82,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 && !self.is_open(page)
         });
         if self.victim.is_some() || must_evacuate || self.free < RESERVE_PAGES + IDLE_PAGES {
-            match self.reclaim_step(tenant, false).await {
+            match self.reclaim_step(tenant, Choice::Usual).await {
                 Ok(true) => return Ok(true),
                 Ok(false) | Err(Trouble::NoRoom) => {}
                 Err(trouble) => return Err(trouble),
@@ -91,15 +102,22 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         stream: usize,
     ) -> Result<(), Trouble<F::Error>> {
         while let Some(doubt) = self.streams[stream].doubt {
-            if self.free < RESERVE_PAGES {
+            if self.free < RESERVE_PAGES && self.streams[stream].page.is_none() {
                 // Writing it anew takes a page each time the power fails, and pages are short: reading it again and again
                 // has to do.
-                let mut reads = 0;
-                while reads < DOUBT_READS && self.reads_right(doubt).await? {
-                    reads += 1;
+                let mut right = None;
+                for _ in 0..DOUBT_READS {
+                    right = self.reads_right(tenant, doubt).await?;
+                    if right.is_none() {
+                        break;
+                    }
                 }
-                if reads == DOUBT_READS {
-                    self.streams[stream].doubt = None;
+                if let Some((count, hint)) = right {
+                    // Now it counts as committed, and should it vanish it is missed.
+                    self.change(doubt.page, |state| state.vouched = count);
+                    let stream = &mut self.streams[stream];
+                    (stream.previous_count, stream.previous_hint) = (count, hint);
+                    stream.doubt = None;
                     break;
                 }
             }
@@ -128,15 +146,39 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    async fn reads_right(&mut self, doubt: DoubtAt) -> Result<bool, Trouble<F::Error>> {
-        self.load(doubt.page).await.map_err(Trouble::Flash)?;
-        let mut walk =
-            Walk::new(self.frame(doubt.page), Self::WORD, Self::PAGE, self.vouched(doubt.page));
+    /// Reads what is in doubt once more: the number of entries in its page, and what the last of them is about.
+    async fn reads_right<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &T,
+        doubt: DoubtAt,
+    ) -> Result<Option<(u16, u16)>, Trouble<F::Error>> {
+        let page = doubt.page;
+        self.load(page).await.map_err(Trouble::Flash)?;
+        let frame = self.frame(page);
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, 0);
+        let (mut met_it, mut hint) = (false, 0);
         loop {
-            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::Entry(met) if met.at == doubt.at => return Ok(walk.corrected == 0),
-                Step::End { .. } => return Ok(false),
-                _ => {}
+            match walk.next(buffer) {
+                Step::Entry(met) => {
+                    met_it |= met.at == doubt.at;
+                    let (kind, payload) = (met.header.kind(), &buffer[met.payload()]);
+                    let entry = Entry {
+                        at: Self::address(page, met.at),
+                        kind,
+                        payload,
+                        page_order: frame.order,
+                    };
+                    hint = match kind {
+                        LOST => Loss::decode(payload).and_then(|loss| loss.hint).unwrap_or(0),
+                        kind if kind <= CALLER_KIND_MAX => tenant.hint(&entry),
+                        _ => 0,
+                    };
+                }
+                Step::Hole { .. } => {}
+                Step::End { .. } => {
+                    return Ok((met_it && walk.corrected == 0).then_some((walk.count(), hint)));
+                }
             }
         }
     }
@@ -145,7 +187,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     pub(super) async fn reclaim_step<T: Tenant + ?Sized>(
         &mut self,
         tenant: &mut T,
-        urgent: bool,
+        choice: Choice,
     ) -> Result<bool, Trouble<F::Error>> {
         // Nothing may be given up for a newer entry that is in doubt itself.
         for stream in 0..self.streams.len() {
@@ -154,9 +196,19 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 return Ok(true);
             }
         }
-        let Some(mut victim) = self.victim.or_else(|| self.choose(urgent)) else {
+        // With the last pages nothing is done but what makes room soonest, whatever was begun before.
+        let scarce = self.free < 3 && choice != Choice::Dead;
+        let choice = if scarce { Choice::Urgent } else { choice };
+        let begun = self.victim.filter(|_| !scarce);
+        let Some(mut victim) = begun.or_else(|| self.choose(choice)) else {
             return Ok(false);
         };
+        if let Some(begun) = self.victim.filter(|begun| begun.page == victim.page) {
+            victim = begun;
+        }
+        if victim.from == 0 && !scarce {
+            victim = self.witnessed(victim).await?;
+        }
         let page = victim.page;
         self.load(page).await.map_err(Trouble::Flash)?;
         let may_turn = self.free >= 2;
@@ -201,12 +253,44 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(true)
     }
 
+    /// The start entry of a page says how the page before it in its stream ended. Before that witness
+    /// goes, a checkpoint takes its place; where that cannot be written, the page before goes first.
+    async fn witnessed(&mut self, victim: Victim) -> Result<Victim, Trouble<F::Error>> {
+        let mut victim = victim;
+        for _ in 0..self.page_count {
+            let state = self.state(victim.page);
+            if matches!(state.gap, 0 | u16::MAX) {
+                break;
+            }
+            let order = state.order.wrapping_sub(u32::from(state.gap));
+            let before = (0u32..).zip(self.states()).find(|(page, state)| {
+                let needs = state.live > 0 && !state.has(SEALED) && !self.is_open(*page);
+                state.order == order && state.role() == USED && needs
+            });
+            let Some((page, state)) = before.map(|(page, state)| (page, *state)) else { break };
+            let hint = match state.tail {
+                0 => None,
+                _ => self.tail_hint(page).await.map_err(Trouble::Flash)?,
+            };
+            if let Some(hint) = hint {
+                self.change(page, |state| state.tail = 0);
+                let held = self.vouch(page, usize::from(state.tail), state.vouched, hint).await;
+                if matches!(held, Ok(true)) {
+                    self.change(page, |state| state.mark(SEALED));
+                    break;
+                }
+            }
+            victim = Victim { page, from: 0, losses: 0 };
+        }
+        Ok(victim)
+    }
+
     fn can_announce(&self) -> bool {
         (0..self.streams.len()).any(|stream| self.fits(stream, Self::START_ROOM.min(96)))
     }
 
     /// The page to empty next: one that needs it; the least worn one when wear has become uneven; else by cost and benefit.
-    fn choose(&self, urgent: bool) -> Option<Victim> {
+    fn choose(&self, choice: Choice) -> Option<Victim> {
         let usable = Self::usable() as u64;
         let states = self.states();
         let most_worn = states.iter().map(PageState::erases).max().unwrap_or(0);
@@ -218,7 +302,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             let live = u64::from(state.live).min(usable);
             let age = u64::from(self.next_order.wrapping_sub(state.order)).min(0xFF_FFFF);
-            let score = if urgent {
+            let score = if choice == Choice::Dead {
+                if live != 0 || state.role() != USED {
+                    continue;
+                }
+                (1 << 62) - u64::from(state.erases())
+            } else if choice == Choice::Urgent {
                 if live + 16 > usable {
                     continue;
                 }
@@ -268,7 +357,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             corrected: false,
             met_from: false,
         };
-        let mut limit = room;
+        // Not more than a fresh page takes, should the open one fail.
+        let mut limit = room.min(Self::BLOCK_MAX);
         // Where the header of the entry gathered last is, and its number: the next one tells what it is about.
         let mut last: Option<(usize, u16)> = None;
         if self.pages.cells().get(page as usize).is_some_and(|state| state.role() == STRUCK) {

@@ -10,30 +10,39 @@ pub(super) const EMPTY: u8 = 3;
 pub(super) const USED: u8 = 0;
 /// Neither announced nor readable: damage.
 pub(super) const STRUCK: u8 = 4;
-const ROLE_BITS: u8 = 0x07;
+const ROLE_BITS: u16 = 0x07;
 
 /// Entries are missing and that is not explained.
-pub(super) const HOLED: u8 = 0x08;
+pub(super) const HOLED: u16 = 0x08;
 /// The page has failed, or one of its entries had to be mended: its entries are to be moved, soon.
-pub(super) const EVACUATE: u8 = 0x10;
+pub(super) const EVACUATE: u16 = 0x10;
 /// The page failed in this run and is not taken again.
-pub(super) const FAILED: u8 = 0x20;
+pub(super) const FAILED: u16 = 0x20;
+/// Only while opening, in the place of the mark above: the page belongs to the write point of moved entries.
+pub(super) const COPIES: u16 = 0x20;
 /// Only while opening: a later page of the stream tells how many entries this one had.
-pub(super) const FOLLOWED: u8 = 0x40;
+pub(super) const FOLLOWED: u16 = 0x40;
 /// Only while opening: it had more than were found.
-pub(super) const SHORT: u8 = 0x80;
+pub(super) const SHORT: u16 = 0x80;
+/// A checkpoint vouches for the last entry of the page: its tail needs no other witness.
+pub(super) const SEALED: u16 = 0x100;
+
+/// Bits of an erase count: four million, forty times what a page stands.
+const ERASE_BITS: u32 = 22;
+const ERASES_MAX: u32 = (1 << ERASE_BITS) - 1;
 
 /// What is kept in RAM of a page: 16 bytes. Only the journal looks inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageState {
     /// Number of the preparation; 0: never prepared or unreadable.
     pub(super) order: u32,
-    /// Erases in the low 24 bits, role and marks above.
+    /// Erases in the low 22 bits, role and marks above.
     wear: u32,
     /// Bytes of live entries.
     pub(super) live: u16,
-    /// While opening: entries found. Unused later.
-    pub(super) count: u16,
+    /// While opening: entries found. Later: where the written part ends, if all behind it is certainly
+    /// untouched, else 0.
+    pub(super) tail: u16,
     /// Entries known to have been committed, 0 when unknown. (While opening: those of the page before in the stream.)
     pub(super) vouched: u16,
     /// Order minus that of the page before in the stream; 0 none, `u16::MAX` too far to say.
@@ -44,34 +53,35 @@ const _: () = assert!(size_of::<PageState>() == 16);
 
 impl PageState {
     /// Of a page nothing is known of yet.
-    pub const NEW: Self = PageState { order: 0, wear: 0, live: 0, count: 0, vouched: 0, gap: 0 };
+    pub const NEW: Self = PageState { order: 0, wear: 0, live: 0, tail: 0, vouched: 0, gap: 0 };
 
     pub(super) fn erases(&self) -> u32 {
-        self.wear & 0x00FF_FFFF
+        self.wear & ERASES_MAX
     }
 
     pub(super) fn set_erases(&mut self, erases: u32) {
-        self.wear = self.wear & 0xFF00_0000 | erases.min(0x00FF_FFFF);
+        self.wear = self.wear & !ERASES_MAX | erases.min(ERASES_MAX);
     }
 
     pub(super) fn role(&self) -> u8 {
-        (self.wear >> 24) as u8 & ROLE_BITS
+        ((self.wear >> ERASE_BITS) as u16 & ROLE_BITS) as u8
     }
 
     pub(super) fn set_role(&mut self, role: u8) {
-        self.wear = self.wear & !(u32::from(ROLE_BITS) << 24) | u32::from(role) << 24;
+        self.wear =
+            self.wear & !(u32::from(ROLE_BITS) << ERASE_BITS) | u32::from(role) << ERASE_BITS;
     }
 
-    pub(super) fn has(&self, mark: u8) -> bool {
-        self.wear & u32::from(mark) << 24 != 0
+    pub(super) fn has(&self, mark: u16) -> bool {
+        self.wear & u32::from(mark) << ERASE_BITS != 0
     }
 
-    pub(super) fn mark(&mut self, mark: u8) {
-        self.wear |= u32::from(mark) << 24;
+    pub(super) fn mark(&mut self, mark: u16) {
+        self.wear |= u32::from(mark) << ERASE_BITS;
     }
 
-    pub(super) fn unmark(&mut self, mark: u8) {
-        self.wear &= !(u32::from(mark) << 24);
+    pub(super) fn unmark(&mut self, mark: u16) {
+        self.wear &= !(u32::from(mark) << ERASE_BITS);
     }
 
     /// Announced and fit to be taken.
@@ -125,12 +135,18 @@ mod tests {
     #[test]
     fn wear_role_and_marks_do_not_touch_each_other() {
         let mut state = PageState::NEW;
-        state.set_erases(0x00AB_CDEF);
-        state.mark(HOLED | FAILED);
+        state.set_erases(0x002B_CDEF);
+        state.mark(HOLED | FAILED | SEALED);
         state.set_role(STRUCK);
         state.set_role(EMPTY);
         state.unmark(FAILED);
-        assert_eq!((state.erases(), state.role()), (0x00AB_CDEF, EMPTY));
-        assert!(state.has(HOLED) && !state.has(FAILED) && state.is_free() && !state.is_ready());
+        assert_eq!((state.erases(), state.role()), (0x002B_CDEF, EMPTY));
+        assert!(
+            state.has(HOLED)
+                && state.has(SEALED)
+                && !state.has(FAILED)
+                && state.is_free()
+                && !state.is_ready()
+        );
     }
 }

@@ -13,7 +13,7 @@ pub struct Entry<'a> {
     pub kind: u8,
     /// The caller's bytes.
     pub payload: &'a [u8],
-    /// Order of its page: of two equal entries, the one in the page of higher order is the copy.
+    /// Order of its page: grows with each page that is taken into use.
     pub page_order: u32,
 }
 
