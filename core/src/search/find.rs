@@ -1,9 +1,9 @@
 //! The search itself: from signatures and keys in memory to the best contacts, with few reads.
 //!
 //! Contacts are taken by rising class they can at best be in, told from the key and the
-//! signature, and within a class by rising key, so that a page is full after about as many reads as it has
-//! rows. Where most candidates turn out to be false alarms, the rest is gone through in the order of
-//! slots, leaving out what can no longer get in.
+//! signature, and within a class by rising key, so that a page is full after about as many reads as
+//! it has rows. Where most candidates turn out to be false alarms, the rest of their class is gone
+//! through in the order of slots, leaving out what can no longer get in.
 
 use super::judge::{Class, Rank};
 use super::key::{SORT_NAME_BYTES, key_of};
@@ -11,7 +11,7 @@ use super::query::Query;
 use super::slices::{BLOCK_SLOTS, BlockBits, Probes, Slices};
 use crate::contact::{Contact, Uid};
 use core::future::Future;
-use core::ops::Range;
+use heapless::Vec;
 
 /// Where contacts are: slots in memory, records in flash.
 pub trait Source {
@@ -63,9 +63,6 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Key and slot of a candidate: the order in which candidates are read.
-type Turn = (u64, u32);
-
 /// A contact found.
 #[derive(Clone, Copy)]
 pub struct Hit {
@@ -81,25 +78,25 @@ impl Hit {
         slot: 0,
         rank: Rank { class: Class::Elsewhere, name: [0; SORT_NAME_BYTES], uid: Uid([0; 16]) },
     };
+}
 
-    /// A candidate that waits for its turn in memory where hits will be.
-    fn waiting(key: u64, slot: u32) -> Self {
-        let mut hit = Self { slot, ..Self::EMPTY };
-        if let Some(room) = hit.rank.name.first_chunk_mut() {
-            *room = key.to_be_bytes();
-        }
-        hit
-    }
+/// The order in which candidates are read: the class they can at best be in, then their key, in
+/// one number (two bits and the upper 62 of the key); then their slot.
+type Turn = (u64, u32);
 
-    fn turn(&self) -> Turn {
-        (self.rank.name.first_chunk().map_or(0, |key| u64::from_be_bytes(*key)), self.slot)
-    }
+const CLASS_SHIFT: u32 = 62;
+
+fn place(class: Class, key: u64) -> u64 {
+    (class as u64) << CLASS_SHIFT | key >> (u64::BITS - CLASS_SHIFT)
 }
 
 /// What memory alone tells about the answers to a page.
 struct Plan {
     all: Probes,
+    /// Candidates have all of one of these: a number is found by its digits or as text.
+    either: Option<[Probes; 2]>,
     names: Probes,
+    deepest: Class,
     /// The upper bits of a key that are kept.
     key_mask: u64,
     /// What keys of contacts begin with whose sort name begins with the query.
@@ -119,7 +116,9 @@ impl Plan {
         let begins_mask = mask(bits.min(S::KEY_BITS));
         Self {
             all: slices.probes(&page.query.grams()),
+            either: page.query.either_grams().map(|ways| ways.map(|way| slices.probes(&way))),
             names: slices.probes(&page.query.name_grams()),
+            deepest: page.deepest,
             key_mask: mask(S::KEY_BITS),
             begins: begins & begins_mask,
             begins_mask,
@@ -131,6 +130,7 @@ impl Plan {
 
     /// The best class that a contact behind the page before can be in; `None` when it has been there
     /// or has no class.
+    #[inline]
     fn floor(&self, key: u64, is_named: bool) -> Option<Class> {
         let begins = key & self.begins_mask == self.begins;
         let floor = match (begins, is_named) {
@@ -153,9 +153,8 @@ impl Plan {
     }
 }
 
-/// A walk over the slots whose contact can at best be in one class.
+/// A walk over the candidates in the order of slots.
 struct Scan {
-    class: Class,
     block: u32,
     /// Bits of the block that are still to be looked at.
     all: BlockBits,
@@ -164,22 +163,35 @@ struct Scan {
 }
 
 impl Scan {
-    fn new(class: Class) -> Self {
-        Self { class, block: 0, all: [0; _], names: [0; _], word: BlockBits::default().len() }
+    fn new() -> Self {
+        Self { block: 0, all: [0; _], names: [0; _], word: BlockBits::default().len() }
     }
 
-    /// The next candidate's key and slot.
+    fn load<S: Source>(&mut self, source: &S, plan: &Plan) {
+        let (slices, memory) = (source.slices(), source.signatures());
+        self.all = slices.candidates(memory, self.block, &plan.all);
+        if let Some(either) = &plan.either {
+            let [one, other] =
+                either.each_ref().map(|way| slices.candidates(memory, self.block, way));
+            for ((bits, one), other) in self.all.iter_mut().zip(one).zip(other) {
+                *bits &= one | other;
+            }
+        }
+        self.names = slices.candidates(memory, self.block, &plan.names);
+        self.block += 1;
+        self.word = 0;
+    }
+
+    /// The next candidate's turn.
+    #[inline]
     fn next<S: Source>(&mut self, source: &S, plan: &Plan) -> Option<Turn> {
+        let slots = source.slots();
         loop {
             let Some(bits) = self.all.get_mut(self.word) else {
-                if self.block >= Slices::blocks(source.slots()) {
+                if self.block >= Slices::blocks(slots) {
                     return None;
                 }
-                let (slices, memory) = (source.slices(), source.signatures());
-                self.all = slices.candidates(memory, self.block, &plan.all);
-                self.names = slices.candidates(memory, self.block, &plan.names);
-                self.block += 1;
-                self.word = 0;
+                self.load(source, plan);
                 continue;
             };
             if *bits == 0 {
@@ -189,17 +201,24 @@ impl Scan {
             let bit = bits.trailing_zeros();
             *bits &= *bits - 1;
             let slot = (self.block - 1) * BLOCK_SLOTS + self.word as u32 * u32::BITS + bit;
-            if slot >= source.slots() || !source.is_wanted(slot) {
+            if slot >= slots || !source.is_wanted(slot) {
                 continue;
             }
             let key = source.key(slot) & plan.key_mask;
             let is_named = self.names.get(self.word).is_some_and(|names| names >> bit & 1 != 0);
-            if plan.floor(key, is_named) == Some(self.class) {
-                return Some((key, slot));
+            if let Some(class) = plan.floor(key, is_named).filter(|class| *class <= plan.deepest) {
+                return Some((place(class, key), slot));
             }
         }
     }
 }
+
+/// Candidates taken at a time. A scan of the keys costs about as much as reading so many.
+const BATCH: usize = 64;
+
+/// When fewer than one in so many candidates of a batch is what it was taken for, most of the class
+/// will have to be read in any order.
+const HOPE: usize = 8;
 
 /// Fills `hits` with the best contacts of a page, best first, and returns how many there are; fewer
 /// than fit means there are no more. `memory` takes one record at a time.
@@ -210,112 +229,103 @@ pub async fn find<S: Source>(
     memory: &mut [u8],
 ) -> Result<usize, S::Error> {
     let plan = Plan::new(source, page);
-    let mut top = Top { hits, len: 0 };
-    for class in [Class::Begins, Class::Named, Class::Elsewhere] {
-        if class > page.deepest || !top.would_take(&plan, class, 0) {
-            break;
+    let mut top = Top { hits, len: 0, key_mask: plan.key_mask, worst: u64::MAX };
+    let mut batch = Vec::<Turn, BATCH>::new();
+    let mut last = None;
+    while !top.hits.is_empty() {
+        let left = select(source, &plan, last, &mut batch);
+        let mut kept = 0;
+        for &(place, slot) in &batch {
+            // All that follow are as bad or worse.
+            if !top.would_take(place) {
+                return Ok(top.len);
+            }
+            last = Some((place, slot));
+            kept += usize::from(top.read(source, page, (place, slot), memory).await?);
         }
-        let mut last = None;
-        let mut is_done = false;
-        // By rising key, as many at a time as are wanted.
-        while !is_done && !top.is_full() {
-            let (mut waiting, left) = top.select(source, &plan, class, last);
-            let (selected, len_before) = (waiting.len(), top.len);
-            while let Some(next) = waiting.next().and_then(|at| top.hits.get(at)).copied() {
-                last = Some(next.turn());
-                top.read(source, page, next.slot, memory).await?;
+        let class = match left {
+            Some((left, _)) if top.would_take(left) => left >> CLASS_SHIFT,
+            _ => break,
+        };
+        if kept * HOPE < batch.len() && last.is_some_and(|(last, _)| last >> CLASS_SHIFT == class) {
+            let mut scan = Scan::new();
+            while let Some(turn) = scan.next(source, &plan) {
+                let is_next = turn.0 >> CLASS_SHIFT == class && Some(turn) > last;
+                if is_next && top.would_take(turn.0) {
+                    top.read(source, page, turn, memory).await?;
+                }
             }
-            is_done = left.is_none_or(|(key, _)| !top.would_take(&plan, class, key));
-            if (top.len - len_before) * 2 < selected {
-                break;
-            }
-        }
-        // What is left, in the order of slots.
-        let mut scan = Scan::new(class);
-        while !is_done && let Some((key, slot)) = scan.next(source, &plan) {
-            if Some((key, slot)) > last && top.would_take(&plan, class, key) {
-                top.read(source, page, slot, memory).await?;
-            }
+            // On to the class behind.
+            last = Some((((class + 1) << CLASS_SHIFT) - 1, u32::MAX));
         }
     }
     Ok(top.len)
 }
 
-/// The best hits so far, in the caller's memory; behind them is room for candidates.
+/// Fills `batch` with the candidates that come next after `last`, in their order, and returns the one
+/// that comes after them.
+fn select<S: Source>(
+    source: &S,
+    plan: &Plan,
+    last: Option<Turn>,
+    batch: &mut Vec<Turn, BATCH>,
+) -> Option<Turn> {
+    let mut left: Option<Turn> = None;
+    let mut scan = Scan::new();
+    batch.clear();
+    while let Some(turn) = scan.next(source, plan) {
+        if Some(turn) <= last {
+            continue;
+        }
+        let Err(mut loser) = batch.push(turn) else {
+            if batch.is_full() {
+                heapify(batch);
+            }
+            continue;
+        };
+        if let Some(highest) = batch.first_mut()
+            && turn < *highest
+        {
+            loser = *highest;
+            *highest = turn;
+            sift_down(batch, 0);
+        }
+        left = Some(left.map_or(loser, |left| left.min(loser)));
+    }
+    batch.sort_unstable();
+    left
+}
+
+/// The best hits so far, in the caller's memory.
 struct Top<'h> {
     hits: &'h mut [Hit],
     len: usize,
+    key_mask: u64,
+    /// The place of the last hit, once there is no more room.
+    worst: u64,
 }
 
 impl Top<'_> {
-    fn is_full(&self) -> bool {
-        self.len == self.hits.len()
+    /// Whether a candidate with this place could get in.
+    fn would_take(&self, place: u64) -> bool {
+        place <= self.worst
     }
 
-    /// Whether a contact with this key that is in this class at best could get in.
-    fn would_take(&self, plan: &Plan, class: Class, key: u64) -> bool {
-        if !self.is_full() {
-            return true;
-        }
-        self.hits.last().is_some_and(|worst| {
-            (class, key) <= (worst.rank.class, key_of(&worst.rank.name).0 & plan.key_mask)
-        })
-    }
-
-    /// Puts the candidates of a class with the lowest keys above `last` behind the hits, in rising
-    /// order, and returns where they are, and the key and slot of the next one.
-    fn select<S: Source>(
-        &mut self,
-        source: &S,
-        plan: &Plan,
-        class: Class,
-        last: Option<Turn>,
-    ) -> (Range<usize>, Option<Turn>) {
-        let room = self.hits.get_mut(self.len..).unwrap_or(&mut []);
-        let mut len = 0;
-        let mut left: Option<Turn> = None;
-        let mut scan = Scan::new(class);
-        while let Some(turn) = scan.next(source, plan) {
-            if Some(turn) <= last {
-                continue;
-            }
-            if let Some(slot) = room.get_mut(len) {
-                *slot = Hit::waiting(turn.0, turn.1);
-                len += 1;
-                if len == room.len() {
-                    heapify(room);
-                }
-            } else if let Some(highest) = room.first_mut() {
-                let mut loser = turn;
-                if turn < highest.turn() {
-                    loser = highest.turn();
-                    *highest = Hit::waiting(turn.0, turn.1);
-                    sift_down(room, 0);
-                }
-                left = Some(left.map_or(loser, |left| left.min(loser)));
-            }
-        }
-        if let Some(waiting) = room.get_mut(..len) {
-            waiting.sort_unstable_by_key(Hit::turn);
-        }
-        (self.len..self.len + len, left)
-    }
-
+    /// Reads and judges a candidate; true when it is in the class it was taken for.
     async fn read<S: Source>(
         &mut self,
         source: &mut S,
         page: &Page<'_>,
-        slot: u32,
+        turn: Turn,
         memory: &mut [u8],
-    ) -> Result<(), S::Error> {
-        if let Some(contact) = source.contact(slot, memory).await?
-            && let Some(rank) = page.query.rank(&contact)
-            && rank.class <= page.deepest
-            && page.after.is_none_or(|after| rank > after)
-        {
+    ) -> Result<bool, S::Error> {
+        let slot = turn.1;
+        let Some(contact) = source.contact(slot, memory).await? else { return Ok(false) };
+        let Some(rank) = page.query.rank(&contact) else { return Ok(false) };
+        if rank.class <= page.deepest && page.after.is_none_or(|after| rank > after) {
             self.put(Hit { slot, rank });
         }
-        Ok(())
+        Ok(rank.class as u64 == turn.0 >> CLASS_SHIFT)
     }
 
     /// Takes in a hit; the worst falls out when there is no room.
@@ -330,22 +340,25 @@ impl Top<'_> {
                 tail.rotate_right(1);
             }
         }
+        if self.len == self.hits.len()
+            && let Some(last) = self.hits.last()
+        {
+            self.worst = place(last.rank.class, key_of(&last.rank.name).0 & self.key_mask);
+        }
     }
 }
 
 /// Makes a heap with the latest turn on top.
-fn heapify(heap: &mut [Hit]) {
+fn heapify(heap: &mut [Turn]) {
     for at in (0..heap.len() / 2).rev() {
         sift_down(heap, at);
     }
 }
 
-fn sift_down(heap: &mut [Hit], mut at: usize) {
+fn sift_down(heap: &mut [Turn], mut at: usize) {
     loop {
-        let child = (2 * at + 1..heap.len().min(2 * at + 3)).max_by_key(|&at| heap[at].turn());
-        let Some(child) = child.filter(|&child| heap[at].turn() < heap[child].turn()) else {
-            return;
-        };
+        let child = (2 * at + 1..heap.len().min(2 * at + 3)).max_by_key(|&at| heap[at]);
+        let Some(child) = child.filter(|&child| heap[at] < heap[child]) else { return };
         heap.swap(at, child);
         at = child;
     }

@@ -5,7 +5,7 @@
 
 use super::phone::Digits;
 use super::query::{Query, Term};
-use super::text::{Scope, searched, words};
+use super::text::{Scope, Sink, searched, words};
 use crate::contact::Contact;
 use heapless::Vec;
 
@@ -92,9 +92,8 @@ impl Letters {
     }
 
     #[inline]
-    fn push(&mut self, c: char, add: &mut impl FnMut(u32)) {
-        let letter = u32::from(c);
-        if c == ' ' {
+    fn push(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
+        if letter == u32::from(' ') {
             self.count = 0;
             return;
         }
@@ -114,8 +113,8 @@ impl Letters {
                 if count == 2 && self.at_start && self.is_name {
                     add(Sort::Name3.gram([a, b, letter]));
                 }
-                let is_digits = [a, b, letter].iter().all(|&l| (0x30..=0x39).contains(&l));
-                let sort = if is_digits { Sort::Digits } else { Sort::Inside };
+                // The letters that are below 'a' are digits.
+                let sort = if a.max(b).max(letter) < 0x61 { Sort::Digits } else { Sort::Inside };
                 add(sort.gram([a, b, letter]));
             }
         }
@@ -132,24 +131,40 @@ impl Letters {
     }
 }
 
+struct Grams<'a, F> {
+    letters: Letters,
+    add: &'a mut F,
+}
+
+impl<F: FnMut(u32)> Sink for Grams<'_, F> {
+    #[inline]
+    fn ascii(&mut self, byte: u8) {
+        self.letters.push(byte.into(), self.add);
+    }
+
+    fn other(&mut self, c: char) {
+        self.letters.push(c.into(), self.add);
+    }
+}
+
 /// Every gram of a contact; some more than once.
 pub fn grams(contact: &Contact<'_>, add: &mut impl FnMut(u32)) {
     searched(contact, |scope, text| {
         if scope == Scope::Phone {
             phone_grams(&Digits::of(text), add);
         } else {
-            let mut letters = Letters::new(scope == Scope::Name, true);
-            words(scope, text, &mut |c| letters.push(c, add));
+            let letters = Letters::new(scope == Scope::Name, true);
+            words(scope, text, &mut Grams { letters, add });
         }
     });
 }
 
 fn phone_grams(digits: &Digits, add: &mut impl FnMut(u32)) {
     let mut letters = Letters::new(false, true);
-    digits.get().iter().for_each(|&digit| letters.push(char::from(digit), add));
+    digits.get().iter().for_each(|&digit| letters.push(digit.into(), add));
     // A query without the national 0 finds the number where it goes on.
     let mut letters = Letters::new(false, true);
-    digits.core().iter().take(2).for_each(|&digit| letters.push(char::from(digit), add));
+    digits.core().iter().take(2).for_each(|&digit| letters.push(digit.into(), add));
 }
 
 /// Grams of one query; further ones are left out, which only makes more false alarms.
@@ -180,6 +195,20 @@ impl Query {
         all
     }
 
+    /// Two sets of grams, of which every contact that this query matches has one: a number is found by
+    /// its digits, or each of its words as text. `None` when that tells nothing more.
+    pub fn either_grams(&self) -> Option<[QueryGrams; 2]> {
+        // The first number is enough: people type one.
+        let number = self.numbers().first()?;
+        let mut ways = [QueryGrams::new(), QueryGrams::new()];
+        let [phone, text] = &mut ways;
+        number_grams(number, &mut |gram| note(phone, gram));
+        for term in self.terms().iter().filter(|term| term.number == Some(0)) {
+            self.term_grams(term, false, &mut |gram| note(text, gram));
+        }
+        ways.iter().all(|way| !way.is_empty()).then_some(ways)
+    }
+
     /// The grams that every contact has whose terms all begin words of its
     /// names. Class 0 by what else a contact is sorted by is told by its key.
     pub fn name_grams(&self) -> QueryGrams {
@@ -196,7 +225,7 @@ impl Query {
         for (at, c) in text.char_indices() {
             // All words but the first begin where a word begins.
             letters.at_start |= c == ' ' && at > 0;
-            letters.push(c, add);
+            letters.push(c.into(), add);
         }
     }
 }
@@ -213,5 +242,5 @@ fn number_grams(number: &Digits, add: &mut impl FnMut(u32)) {
     // Few digits match where a number begins, but a national query also behind a country code.
     let at_start = run.len() < 3 && number.form != Form::National && number.core().len() < 3;
     let mut letters = Letters::new(false, at_start);
-    run.iter().for_each(|&digit| letters.push(char::from(digit), add));
+    run.iter().for_each(|&digit| letters.push(digit.into(), add));
 }

@@ -3,7 +3,7 @@
 use super::key::{Name, SORT_NAME_BYTES, name_of};
 use super::phone::Digits;
 use super::query::{FOLDED_BYTES_MAX, Query};
-use super::text::{Scope, searched, words};
+use super::text::{Scope, Sink, searched, words};
 use crate::contact::{Contact, Uid};
 
 /// How well a contact matches, best first.
@@ -41,52 +41,61 @@ struct Judge<'q> {
     named: u8,
     window: [u8; WINDOW_BYTES],
     len: usize,
+    /// Whether the window holds names.
     is_name: bool,
 }
 
+/// Between two texts in the window, so that no term reaches from one into the other.
+const TEXT_END: u8 = b'\n';
+
 impl Judge<'_> {
     fn text(&mut self, scope: Scope, text: &str) {
-        self.len = 0;
-        self.is_name = scope == Scope::Name;
-        words(scope, text, &mut |c| {
-            if self.len + c.len_utf8() > WINDOW_BYTES {
-                self.search();
-                // The longest term, less a byte, may have begun in this part.
-                let kept = self.len.min(FOLDED_BYTES_MAX);
-                self.window.copy_within(self.len - kept..self.len, 0);
-                self.len = kept;
-            }
-            if c.is_ascii() {
-                if let Some(slot) = self.window.get_mut(self.len) {
-                    *slot = c as u8;
-                    self.len += 1;
-                }
-            } else if let Some(slot) = self.window.get_mut(self.len..self.len + c.len_utf8()) {
-                c.encode_utf8(slot);
-                self.len += c.len_utf8();
-            }
-        });
-        self.search();
+        let is_name = scope == Scope::Name;
+        if is_name != self.is_name {
+            self.search();
+            self.len = 0;
+            self.is_name = is_name;
+        }
+        words(scope, text, self);
+        self.ascii(TEXT_END);
     }
 
+    /// Makes room in a full window.
+    #[cold]
+    fn turn_over(&mut self) {
+        self.search();
+        // The longest term, less a byte, may have begun in this part.
+        let kept = self.len.min(FOLDED_BYTES_MAX);
+        self.window.copy_within(self.len - kept..self.len, 0);
+        self.len = kept;
+    }
+
+    /// Looks for what has not been found yet.
     fn search(&mut self) {
         let text = self.window.get(..self.len).unwrap_or(&[]);
-        for (bit, term) in self.query.terms().iter().enumerate().map(|(at, term)| (1 << at, term)) {
+        for (at, term) in self.query.terms().iter().enumerate() {
+            let bit = 1 << at;
             let known = if self.is_name { self.named } else { self.found };
             if known & bit != 0 {
                 continue;
             }
             let words = self.query.bytes(term);
-            if contains(text, words) {
-                self.found |= bit;
-                if self.is_name {
-                    self.named |= bit;
+            if term.at_word_start {
+                if places(text, words).next().is_some() {
+                    self.found |= bit;
+                    self.named |= if self.is_name { bit } else { 0 };
                 }
-            } else if self.found & bit == 0
-                && !term.at_word_start
-                && contains(text, words.get(1..).unwrap_or(&[]))
-            {
+                continue;
+            }
+            for place in places(text, words.get(1..).unwrap_or(&[])) {
                 self.found |= bit;
+                let before = place.checked_sub(1).and_then(|before| text.get(before));
+                if !self.is_name {
+                    break;
+                } else if before == Some(&b' ') {
+                    self.named |= bit;
+                    break;
+                }
             }
         }
     }
@@ -105,12 +114,36 @@ impl Judge<'_> {
     }
 }
 
-/// Whether `part`, which is not empty, is in `text`.
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    let Some((first, rest)) = part.split_first() else { return false };
-    text.windows(part.len()).any(|window| {
-        window.split_first().is_some_and(|(byte, after)| byte == first && after == rest)
-    })
+impl Sink for Judge<'_> {
+    #[inline]
+    fn ascii(&mut self, byte: u8) {
+        if self.len == WINDOW_BYTES {
+            self.turn_over();
+        }
+        if let Some(room) = self.window.get_mut(self.len) {
+            *room = byte;
+            self.len += 1;
+        }
+    }
+
+    fn other(&mut self, c: char) {
+        if self.len + c.len_utf8() > WINDOW_BYTES {
+            self.turn_over();
+        }
+        if let Some(room) = self.window.get_mut(self.len..self.len + c.len_utf8()) {
+            c.encode_utf8(room);
+            self.len += c.len_utf8();
+        }
+    }
+}
+
+/// Where `part`, which has two bytes or more, is in `text`.
+fn places<'t>(text: &'t [u8], part: &'t [u8]) -> impl Iterator<Item = usize> + 't {
+    let (head, rest) = part.split_first_chunk().unwrap_or((&[0, 0], &[]));
+    text.windows(2)
+        .enumerate()
+        .filter(move |(_, pair)| *pair == head)
+        .filter_map(move |(place, _)| text.get(place + 2..)?.starts_with(rest).then_some(place))
 }
 
 impl Query {
@@ -142,6 +175,7 @@ impl Query {
             Scope::Phone => judge.phone(text),
             _ => judge.text(scope, text),
         });
+        judge.search();
         // There are at most eight terms, a bit each.
         let all = u8::MAX >> (u8::BITS as usize - self.terms().len());
         if judge.found != all {

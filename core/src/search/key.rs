@@ -60,7 +60,7 @@ impl Name {
 
     fn of(text: &str) -> Self {
         let mut name = Self::new();
-        Words::new().add(text, &mut |c| name.push(c));
+        Words::new().add(text, &mut |c: char| name.push(c));
         name
     }
 

@@ -82,7 +82,7 @@ impl Query {
         let mut fits = true;
         let mut first_letters = 0;
         let mut words = 0;
-        Words::plain().add(token, &mut |c| {
+        Words::plain().add(token, &mut |c: char| {
             words += usize::from(c == ' ');
             first_letters += usize::from(c != ' ' && words == 1);
             fits &= self.folded.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()).is_ok();

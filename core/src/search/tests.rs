@@ -285,6 +285,10 @@ fn signatures_never_hide_a_match() {
         grams(&contact, &mut |gram| known.push(gram));
         let shown = format!("{:?} in {properties:?}", query.words());
         assert!(query.grams().iter().all(|gram| known.contains(gram)), "{shown}");
+        if let Some(ways) = query.either_grams() {
+            let has = |way: &QueryGrams| way.iter().all(|gram| known.contains(gram));
+            assert!(ways.iter().any(has), "{shown}");
+        }
         if class == Class::Named {
             assert!(query.name_grams().iter().all(|gram| known.contains(gram)), "{shown}");
         }

@@ -172,6 +172,25 @@ fn goes_on(c: char) -> bool {
     matches!(u32::from(c), 0x1160..=0x11FF | 0xD7B0..=0xD7FF)
 }
 
+/// Takes folded words letter by letter.
+pub(super) trait Sink {
+    /// A space before a word, or an ASCII letter or digit.
+    fn ascii(&mut self, byte: u8);
+
+    /// Any other letter or digit.
+    fn other(&mut self, c: char);
+}
+
+impl<F: FnMut(char)> Sink for F {
+    fn ascii(&mut self, byte: u8) {
+        self(char::from(byte));
+    }
+
+    fn other(&mut self, c: char) {
+        self(c);
+    }
+}
+
 /// Turns text into folded words, character by character: a space before each word, no others.
 pub(super) struct Words {
     in_word: bool,
@@ -192,7 +211,7 @@ impl Words {
 
     /// Emits the words of `text`; a word may go on in the next text given.
     #[inline]
-    pub(super) fn add(&mut self, text: &str, emit: &mut impl FnMut(char)) {
+    pub(super) fn add(&mut self, text: &str, emit: &mut impl Sink) {
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -219,16 +238,16 @@ impl Words {
                     if !self.in_word || self.after_own_word {
                         self.in_word = true;
                         self.after_own_word = false;
-                        emit(' ');
+                        emit.ascii(b' ');
                     }
-                    emit(char::from(word));
+                    emit.ascii(word);
                 }
             }
         }
     }
 
     #[cold]
-    fn other(&mut self, c: char, emit: &mut impl FnMut(char)) {
+    fn other(&mut self, c: char, emit: &mut impl Sink) {
         fold_char(c, |c| {
             if !c.is_alphanumeric() {
                 self.in_word = false;
@@ -236,31 +255,34 @@ impl Words {
             }
             let is_own_word = is_own_word(c);
             if !self.in_word || is_own_word || (self.after_own_word && !goes_on(c)) {
-                emit(' ');
+                emit.ascii(b' ');
             }
             self.in_word = true;
             self.after_own_word = is_own_word || (self.after_own_word && goes_on(c));
-            emit(c);
+            match u8::try_from(c) {
+                Ok(byte) if byte.is_ascii() => emit.ascii(byte),
+                _ => emit.other(c),
+            }
         });
     }
 }
 
 /// The digits of a date or number as one word: without what stands between them.
-pub(super) fn date_digits(text: &str, emit: &mut impl FnMut(char)) {
+pub(super) fn date_digits(text: &str, emit: &mut impl Sink) {
     let date = text.split(['T', 't']).next().unwrap_or(text);
     let mut is_first = true;
-    for c in date.chars().filter(char::is_ascii_digit) {
+    for digit in date.bytes().filter(u8::is_ascii_digit) {
         if is_first {
-            emit(' ');
+            emit.ascii(b' ');
             is_first = false;
         }
-        emit(c);
+        emit.ascii(digit);
     }
 }
 
 /// Emits a searched text as words, by its scope; phone numbers have none.
 #[inline]
-pub(super) fn words(scope: Scope, text: &str, emit: &mut impl FnMut(char)) {
+pub(super) fn words(scope: Scope, text: &str, emit: &mut impl Sink) {
     match scope {
         Scope::Name | Scope::Text => Words::new().add(text, emit),
         Scope::Date => date_digits(text, emit),
@@ -275,7 +297,7 @@ mod tests {
 
     fn words_of(text: &str) -> String {
         let mut out = String::new();
-        words(Scope::Text, text, &mut |c| out.push(c));
+        words(Scope::Text, text, &mut |c: char| out.push(c));
         out
     }
 
@@ -301,7 +323,7 @@ mod tests {
     #[test]
     fn a_date_is_one_word() {
         let mut out = String::new();
-        words(Scope::Date, "1980-04-12T10:00:00Z", &mut |c| out.push(c));
+        words(Scope::Date, "1980-04-12T10:00:00Z", &mut |c: char| out.push(c));
         assert_eq!(out, " 19800412");
     }
 }
