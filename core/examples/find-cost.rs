@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 const ROWS: usize = 20;
 const QUERIES: usize = 200;
+/// Contacts timed together.
+const PART: usize = 250;
 
 struct Shelf {
     records: Vec<Vec<u8>>,
@@ -155,30 +157,36 @@ fn main() {
         reads: 0,
     };
     let mask = if is_small { u64::from(u32::MAX) << 32 } else { u64::MAX };
-    let mut timings = [Duration::ZERO; 3];
     let each = shelf.records.iter().map(|record| Contact::parse(record).expect("a made record"));
     let contacts_read: Vec<_> = each.collect();
-    let started = Instant::now();
-    shelf.keys = contacts_read.iter().map(|contact| sort_key(contact) & mask).collect();
-    timings[0] = started.elapsed();
-    let started = Instant::now();
-    for (slot, contact) in contacts_read.iter().enumerate() {
-        slices.set(&mut shelf.signatures, slot as u32, contact);
-    }
-    timings[1] = started.elapsed();
     let query = Query::parse("nothing such");
-    let started = Instant::now();
-    let found = contacts_read.iter().filter(|contact| query.judge(contact).is_some()).count();
-    timings[2] = started.elapsed();
+    let mut timings = [Duration::MAX; 3];
+    let mut found = 0;
+    // The best of many parts, for the same reason.
+    for (part, chunk) in contacts_read.chunks(PART).enumerate() {
+        let mut started = Instant::now();
+        let mut lap = |best: &mut Duration| {
+            *best = (*best).min(started.elapsed());
+            started = Instant::now();
+        };
+        shelf.keys.extend(chunk.iter().map(|contact| sort_key(contact) & mask));
+        lap(&mut timings[0]);
+        for (at, contact) in chunk.iter().enumerate() {
+            slices.set(&mut shelf.signatures, (part * PART + at) as u32, contact);
+        }
+        lap(&mut timings[1]);
+        found += chunk.iter().filter(|contact| query.judge(contact).is_some()).count();
+        lap(&mut timings[2]);
+    }
     drop(contacts_read);
     let bits: u64 = shelf.signatures.iter().map(|word| u64::from(word.count_ones())).sum();
     let density = bits as f64 / f64::from(contacts) / f64::from(slices_count);
     println!(
         "{contacts} contacts of {} bytes; a contact costs: key {:?}, signature {:?}, judging {:?} ({found} found)",
         bytes / contacts as usize,
-        timings[0] / contacts,
-        timings[1] / contacts,
-        timings[2] / contacts
+        timings[0] / PART as u32,
+        timings[1] / PART as u32,
+        timings[2] / PART as u32
     );
     println!(
         "{} bytes of signatures, {:.0} % of bits set",

@@ -27,30 +27,26 @@ pub(super) enum Sort {
     Name2 = 5,
     /// A word of a name begins with these three letters.
     Name3 = 6,
+    /// A word of a name begins with a digit.
+    NameDigit = 7,
 }
 
+/// How many sorts there can be.
+pub(super) const SORTS: usize = 1 << (u32::BITS - SORT_SHIFT);
+
 const SORT_SHIFT: u32 = 29;
+
+/// The largest hash.
+pub(super) const HASH_MAX: u32 = (1 << SORT_SHIFT) - 1;
 
 /// Letters that grams of one letter tell apart: a-z, 0-9, all others.
 pub(super) const LETTERS: u32 = 37;
 
 impl Sort {
-    pub(super) fn of(gram: u32) -> Option<Self> {
-        Some(match gram >> SORT_SHIFT {
-            0 => Self::Start1,
-            1 => Self::Start2,
-            2 => Self::Inside,
-            3 => Self::Digits,
-            4 => Self::Name1,
-            5 => Self::Name2,
-            6 => Self::Name3,
-            _ => return None,
-        })
-    }
-
     #[inline]
     fn gram(self, [a, b, c]: [u32; 3]) -> u32 {
         let low = match self {
+            Self::NameDigit => 0,
             Self::Start1 | Self::Name1 => match a {
                 0x61..=0x7A => a - 0x61,
                 0x30..=0x39 => a - 0x30 + 26,
@@ -63,16 +59,21 @@ impl Sort {
                     ^ b.wrapping_mul(0x85EB_CA77).rotate_left(11)
                     ^ c.wrapping_mul(0xC2B2_AE3D).rotate_left(19);
                 let hash = (hash ^ hash >> 15).wrapping_mul(0x2C1B_3C6D);
-                (hash ^ hash >> 13) & ((1 << SORT_SHIFT) - 1)
+                (hash ^ hash >> 13) & HASH_MAX
             }
         };
         (self as u32) << SORT_SHIFT | low
     }
 }
 
+/// The sort of a gram, below [`SORTS`].
+pub(super) fn sort_of(gram: u32) -> usize {
+    (gram >> SORT_SHIFT) as usize
+}
+
 /// The low bits of a gram: its hash or letter.
 pub(super) fn low_bits(gram: u32) -> u32 {
-    gram & ((1 << SORT_SHIFT) - 1)
+    gram & HASH_MAX
 }
 
 /// Makes grams of words that come letter by letter.
@@ -102,6 +103,9 @@ impl Letters {
             0 => {
                 if self.at_start {
                     self.start(Sort::Start1, Sort::Name1, [letter, 0, 0], add);
+                    if self.is_name && letter < 0x61 {
+                        add(Sort::NameDigit.gram([0; 3]));
+                    }
                 }
             }
             1 => {
