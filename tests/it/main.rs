@@ -3,5 +3,7 @@ mod bit_rot;
 mod corpus;
 mod fuzz;
 mod house;
+#[cfg(unix)]
+mod killed;
 mod power_cuts;
 mod vcard_corpus;

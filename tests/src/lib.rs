@@ -2,6 +2,8 @@
 
 pub mod bench;
 pub mod corpus;
+#[cfg(unix)]
+pub mod daemon;
 pub mod fuzz;
 pub mod people;
 pub mod random;
