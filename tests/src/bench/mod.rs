@@ -9,6 +9,8 @@ pub mod engine;
 #[cfg(feature = "bench")]
 pub mod engines;
 pub mod flash;
+#[cfg(all(feature = "bench", unix))]
+pub mod host;
 pub mod ours;
 pub mod table;
 pub mod work;

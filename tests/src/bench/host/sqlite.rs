@@ -1,0 +1,194 @@
+//! SQLite as one would use it for contacts: write-ahead log, full durability, FTS5 with trigrams for
+//! any part of a word, an index of words for queries too short for trigrams.
+use std::path::Path;
+
+use rusqlite::{Connection, Result, params};
+
+use super::texts::{Edit, Row, folded};
+
+/// Answers to one query, as on a screen.
+pub const HITS: usize = 20;
+
+/// What each connection is told first. The cache is larger than the 2 MB that SQLite takes itself.
+const PRAGMAS: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA cache_size = -32768;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA busy_timeout = 10000;";
+
+/// Words of names and organisations are of class 1, all others of class 2.
+const SCHEMA: &str = "
+    CREATE TABLE contact (
+        id INTEGER PRIMARY KEY,
+        uid TEXT NOT NULL UNIQUE,
+        sort TEXT NOT NULL,
+        name TEXT NOT NULL,
+        card TEXT NOT NULL
+    );
+    CREATE INDEX contact_sort ON contact (sort, uid);
+    CREATE TABLE word (
+        word TEXT NOT NULL,
+        class INTEGER NOT NULL,
+        contact INTEGER NOT NULL,
+        PRIMARY KEY (word, class, contact)
+    ) WITHOUT ROWID;
+    CREATE VIRTUAL TABLE search USING fts5 (
+        text, digits, content = '', contentless_delete = 1, tokenize = 'trigram case_sensitive 1'
+    );";
+
+const BY_NAME: &str = "SELECT uid, name FROM contact WHERE sort >= ?1 AND sort < ?2 \
+    ORDER BY sort, uid LIMIT 20";
+const BY_WORD: &str = "SELECT DISTINCT c.uid, c.name FROM word w JOIN contact c ON c.id = w.contact \
+    WHERE w.word >= ?1 AND w.word < ?2 AND w.class <= ?3 ORDER BY c.sort, c.uid LIMIT 40";
+const BY_PART: &str = "SELECT c.uid, c.name FROM search s JOIN contact c ON c.id = s.rowid \
+    WHERE search MATCH ?1 ORDER BY c.sort, c.uid LIMIT 60";
+
+/// An answer: identity and display name.
+pub type Hit = (String, String);
+
+/// One connection to the database.
+pub struct Sqlite {
+    connection: Connection,
+}
+
+impl Sqlite {
+    /// An empty database.
+    pub fn create(path: &Path) -> Result<Self> {
+        let sqlite = Self::open(path)?;
+        sqlite.connection.execute_batch(SCHEMA)?;
+        Ok(sqlite)
+    }
+
+    /// A connection to the database that is there.
+    pub fn open(path: &Path) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch(PRAGMAS)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(Self { connection })
+    }
+
+    /// Puts all rows in, in one transaction.
+    pub fn import(&mut self, rows: &[Row]) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        {
+            let mut contact = transaction.prepare(
+                "INSERT INTO contact (id, uid, sort, name, card) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            let mut search = transaction
+                .prepare("INSERT INTO search (rowid, text, digits) VALUES (?1, ?2, ?3)")?;
+            let mut word = transaction.prepare(INSERT_WORD)?;
+            for (id, row) in (1_i64..).zip(rows) {
+                contact.execute(params![id, row.uid, row.sort, row.name, row.card])?;
+                search.execute(params![id, row.text, row.digits])?;
+                for (class, text) in words(row) {
+                    word.execute(params![text, class, id])?;
+                }
+            }
+        }
+        transaction.commit()
+    }
+
+    /// Lets SQLite gather its statistics and FTS5 merge its segments.
+    pub fn tidy(&self) -> Result<()> {
+        self.connection.execute_batch("INSERT INTO search (search) VALUES ('optimize'); ANALYZE;")
+    }
+
+    /// How many contacts there are.
+    pub fn count(&self) -> Result<i64> {
+        self.connection.query_row("SELECT count(*) FROM contact", [], |row| row.get(0))
+    }
+
+    /// The vCard of a contact.
+    pub fn get(&self, uid: &str) -> Result<String> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT card FROM contact WHERE uid = ?1")?;
+        statement.query_row([uid], |row| row.get(0))
+    }
+
+    /// Replaces a contact by a new state of it; durable on return. The caller knows the old one, so
+    /// that nothing has to be read or written that stays.
+    pub fn edit(&mut self, Edit { old, new }: &Edit) -> Result<()> {
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        {
+            let mut update = transaction.prepare_cached(
+                "UPDATE contact SET sort = ?2, name = ?3, card = ?4 WHERE uid = ?1 RETURNING id",
+            )?;
+            let id: i64 = update
+                .query_row(params![new.uid, new.sort, new.name, new.card], |row| row.get(0))?;
+            transaction.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([id])?;
+            transaction
+                .prepare_cached("INSERT INTO search (rowid, text, digits) VALUES (?1, ?2, ?3)")?
+                .execute(params![id, new.text, new.digits])?;
+            let (was, is) = (words(old), words(new));
+            let mut delete = transaction.prepare_cached(
+                "DELETE FROM word WHERE word = ?1 AND class = ?2 AND contact = ?3",
+            )?;
+            for (class, text) in was.clone().filter(|word| is.clone().all(|other| other != *word)) {
+                delete.execute(params![text, class, id])?;
+            }
+            let mut insert = transaction.prepare_cached(INSERT_WORD)?;
+            for (class, text) in is.clone().filter(|word| was.clone().all(|other| other != *word)) {
+                insert.execute(params![text, class, id])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    /// The best 20 answers to a query of one word or number: those whose name starts with it, then
+    /// those with a word of name or organisation that does, then all others; each class by name.
+    pub fn find(&self, query: &str) -> Result<Vec<Hit>> {
+        let query = folded(query);
+        let past = successor(&query);
+        let mut hits = self.ask(BY_NAME, params![query, past])?;
+        let add = |more: Vec<Hit>, hits: &mut Vec<Hit>| {
+            for hit in more {
+                if hits.len() < HITS && !hits.iter().any(|known| known.0 == hit.0) {
+                    hits.push(hit);
+                }
+            }
+        };
+        if hits.len() < HITS {
+            add(self.ask(BY_WORD, params![query, past, 1])?, &mut hits);
+        }
+        if hits.len() >= HITS {
+            return Ok(hits);
+        }
+        let digits = query.strip_prefix('0').unwrap_or(&query);
+        if query.chars().count() < 3 {
+            add(self.ask(BY_WORD, params![query, past, 2])?, &mut hits);
+        } else if !query.bytes().all(|byte| byte.is_ascii_digit()) {
+            add(self.ask(BY_PART, [format!("\"{query}\"")])?, &mut hits);
+        } else if digits.len() < 3 {
+            add(self.ask(BY_PART, [format!("text : \"{query}\"")])?, &mut hits);
+            add(self.ask(BY_WORD, params![digits, successor(digits), 2])?, &mut hits);
+        } else {
+            let part = format!("text : \"{query}\" OR digits : \"{digits}\"");
+            add(self.ask(BY_PART, [part])?, &mut hits);
+        }
+        Ok(hits)
+    }
+
+    fn ask(&self, statement: &str, params: impl rusqlite::Params) -> Result<Vec<Hit>> {
+        let mut statement = self.connection.prepare_cached(statement)?;
+        statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+}
+
+const INSERT_WORD: &str = "INSERT OR IGNORE INTO word (word, class, contact) VALUES (?1, ?2, ?3)";
+
+fn words(row: &Row) -> impl Iterator<Item = (i64, &str)> + Clone {
+    let names = row.name_words.iter().map(|word| (1, word.as_str()));
+    names.chain(row.other_words.iter().map(|word| (2, word.as_str())))
+}
+
+/// The least text that is greater than all that start with `prefix`.
+fn successor(prefix: &str) -> String {
+    format!("{prefix}\u{10FFFF}")
+}
+
+/// The version of SQLite itself.
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
