@@ -6,4 +6,8 @@ mod house;
 #[cfg(unix)]
 mod killed;
 mod power_cuts;
+mod vcard_bad;
+mod vcard_calcard;
 mod vcard_corpus;
+mod vcard_photos;
+mod vcard_wild;

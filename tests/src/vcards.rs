@@ -74,6 +74,20 @@ impl Property {
         }
     }
 
+    /// On one line, as an assertion shows it: `group.NAME;TYPE=home,work;PARAMS:value`.
+    pub fn line(&self) -> String {
+        let group = if self.group.is_empty() { "" } else { "." };
+        let types: Vec<_> = Types(self.types).names().collect();
+        let types =
+            if types.is_empty() { String::new() } else { format!(";TYPE={}", types.join(",")) };
+        let params = if self.params.is_empty() { "" } else { ";" };
+        let value = match &self.value {
+            Stored::Text(text) => text.clone(),
+            Stored::Bytes(bytes) => format!("<{} bytes>", bytes.len()),
+        };
+        format!("{}{group}{}{types}{params}{}:{value}", self.group, self.name, self.params)
+    }
+
     /// The text, when it is one.
     pub fn text(&self) -> &str {
         match &self.value {
@@ -185,6 +199,13 @@ impl Reading {
         reading
     }
 
+    /// The properties of the one card there is, on a line each.
+    pub fn lines(&self) -> Vec<String> {
+        assert_eq!(self.rejections, [], "a card was rejected");
+        assert_eq!(self.cards.len(), 1, "not one card");
+        self.cards[0].iter().map(Property::line).collect()
+    }
+
     /// Each card's properties, sorted, so that order does not count.
     pub fn sorted(&self) -> Vec<Vec<Property>> {
         let mut cards = self.cards.clone();
@@ -210,4 +231,21 @@ pub fn write(cards: &[Vec<Property>], version: Version) -> String {
             .expect("a string takes everything and there are no blobs");
     }
     out
+}
+
+/// Reads an input, and what both versions make of it, which must be the same.
+pub fn read_back(input: &[u8]) -> Reading {
+    let reading = read(input);
+    for version in [Version::V3, Version::V4] {
+        let again = read(write(&reading.cards, version).as_bytes());
+        assert_eq!(reading.cards, again.cards, "{version:?}");
+    }
+    reading
+}
+
+/// A card of a version with these lines, ended by CR LF.
+pub fn card(version: &str, lines: &[&str]) -> Vec<u8> {
+    let version = format!("VERSION:{version}");
+    let all = [&["BEGIN:VCARD", &version], lines, &["END:VCARD"]].concat();
+    all.iter().flat_map(|line| [line, "\r\n"]).collect::<String>().into_bytes()
 }

@@ -29,6 +29,14 @@ pub(super) fn data_uri(value: &[u8]) -> Option<(core::ops::Range<usize>, usize)>
     base64::is_valid(&value[data..]).then_some((SCHEME.len()..SCHEME.len() + media.len(), data))
 }
 
+/// Whether a value begins with a scheme, as every URI does.
+pub(super) fn is_uri(value: &str) -> bool {
+    value.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
 /// The type bit of a media type that has one.
 pub(super) fn image_of(media_type: &str) -> Option<Types> {
     let (family, format) = media_type.split_once('/')?;

@@ -17,7 +17,7 @@ pub(super) struct Moment<'a> {
 struct Time<'a> {
     hour: &'a str,
     minute: &'a str,
-    second: &'a str,
+    second: Option<&'a str>,
     /// `Z`, or sign and hours, or nothing.
     zone: &'a str,
     zone_minutes: &'a str,
@@ -84,7 +84,11 @@ impl<'a> Moment<'a> {
         let Some(Time { hour, minute, second, zone, zone_minutes }) = self.time else {
             return Ok(());
         };
-        write!(out, "T{hour}{colon}{minute}{colon}{second}{zone}")?;
+        write!(out, "T{hour}{colon}{minute}")?;
+        if let Some(second) = second {
+            write!(out, "{colon}{second}")?;
+        }
+        out.write_str(zone)?;
         if !zone_minutes.is_empty() {
             write!(out, "{colon}{zone_minutes}")?;
         }
@@ -97,7 +101,10 @@ impl<'a> Time<'a> {
         let colon = |text: &'a str| text.strip_prefix(':').unwrap_or(text);
         let (hour, rest) = digits(text, 2)?;
         let (minute, rest) = digits(colon(rest), 2)?;
-        let (second, rest) = digits(colon(rest), 2)?;
+        let (second, rest) = match digits(colon(rest), 2) {
+            Some((second, rest)) => (Some(second), rest),
+            None => (None, rest),
+        };
         let (zone, zone_minutes) = match rest.as_bytes() {
             [] | [b'Z'] => (rest, ""),
             [b'+' | b'-', ..] => {

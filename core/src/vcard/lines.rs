@@ -230,10 +230,11 @@ impl<'b> Lines<'b> {
             return Event::Line;
         }
         self.within = Within::Dropped;
-        self.has_line = false;
+        if !core::mem::take(&mut self.has_line) {
+            self.line_at = self.next_at;
+        }
         self.line_end = self.held;
         self.next_end = self.held;
-        self.line_at = self.next_at;
         Event::TooLong
     }
 

@@ -1,7 +1,7 @@
 //! One property line to one content, in the form that [`crate::contact::Value`] describes.
 
 use super::base64;
-use super::binary::{NO_MEDIA_TYPE, data_uri, image_of, sniff};
+use super::binary::{NO_MEDIA_TYPE, data_uri, image_of, is_uri, sniff};
 use super::charset::{Charset, EXPANSION_MAX, Known, decode_mixed, decode_windows_1252};
 use super::date::Moment;
 use super::derived::is_mark_of;
@@ -185,6 +185,10 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
         let mut text = canonical(text, form, dialect, room)?;
         if let Some(other) = other_spelling(content.kind, form, &mut params, text, room)? {
             text = other;
+        }
+        if is_binary(content.kind) && is_uri(text) {
+            // Only 3.0 has to say so, and does.
+            params.value_type = params.value_type.filter(|it| !it.eq_ignore_ascii_case("uri"));
         }
         if params.derived.is_some_and(|mark| is_mark_of(text, mark)) {
             return Ok(None);

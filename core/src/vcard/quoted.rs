@@ -23,8 +23,13 @@ pub(super) fn marks_of(value: &[u8]) -> Marks {
     Marks::Plain
 }
 
-/// Decodes a value over itself; returns its new length. What is not an encoding stays as it is.
+/// Decodes a value over itself; returns its new length. What is not an encoding stays as it is; a `=`
+/// at the end is a soft break behind which nothing came.
 pub(super) fn decode_in_place(value: &mut [u8], marks: Marks) -> usize {
+    let value = match value.trim_ascii_end().strip_suffix(b"=").map(<[u8]>::len) {
+        Some(len) => value.split_at_mut(len).0,
+        None => value,
+    };
     let mut read = 0;
     let mut written = 0;
     while read < value.len() {

@@ -1,7 +1,7 @@
 //! The writer: contents out as vCard 3.0 or 4.0, property by property.
 
 use super::base64;
-use super::binary::{NO_MEDIA_TYPE, media_type_of};
+use super::binary::{NO_MEDIA_TYPE, is_uri, media_type_of};
 use super::date::Moment;
 use super::derived::{Derived, Name};
 use super::fold::Fold;
@@ -305,7 +305,12 @@ impl<W: Write> Writer<W> {
                 return self.out.end();
             }
         }
-        self.head(content, content.types, "", None)?;
+        // Where 3.0 expects bytes, an address must say that it is one.
+        let is_address = self.version == Version::V3
+            && is_binary(content.kind)
+            && is_uri(text)
+            && ["VALUE", "ENCODING"].iter().all(|name| content.param(name).is_none());
+        self.head(content, content.types, if is_address { "VALUE=uri" } else { "" }, None)?;
         self.out.write_str(":")?;
         // A line end can only come from a client that did not escape it.
         for (at, line) in text.split('\n').enumerate() {
