@@ -17,7 +17,8 @@ const PRAGMAS: &str = "
     PRAGMA temp_store = MEMORY;
     PRAGMA busy_timeout = 10000;";
 
-/// Words of names and organisations are of class 1, all others of class 2.
+/// Words of names and organisations are of class 1, all others of class 2, beginnings of phone
+/// numbers of class 3.
 const SCHEMA: &str = "
     CREATE TABLE contact (
         id INTEGER PRIMARY KEY,
@@ -43,6 +44,10 @@ const BY_WORD: &str = "SELECT DISTINCT c.uid, c.name FROM word w JOIN contact c 
     WHERE w.word >= ?1 AND w.word < ?2 AND w.class <= ?3 ORDER BY c.sort, c.uid LIMIT 40";
 const BY_PART: &str = "SELECT c.uid, c.name FROM search s JOIN contact c ON c.id = s.rowid \
     WHERE search MATCH ?1 ORDER BY c.sort, c.uid LIMIT 60";
+const BY_PART_OR_PHONE: &str = "SELECT c.uid, c.name FROM \
+    (SELECT rowid AS id FROM search WHERE search MATCH ?1 \
+    UNION SELECT contact FROM word WHERE word >= ?2 AND word < ?3 AND class = 3) found \
+    JOIN contact c ON c.id = found.id ORDER BY c.sort, c.uid LIMIT 60";
 
 /// An answer: identity and display name.
 pub type Hit = (String, String);
@@ -155,18 +160,22 @@ impl Sqlite {
         if hits.len() >= HITS {
             return Ok(hits);
         }
-        let digits = query.strip_prefix('0').unwrap_or(&query);
-        if query.chars().count() < 3 {
-            add(self.ask(BY_WORD, params![query, past, 2])?, &mut hits);
-        } else if !query.bytes().all(|byte| byte.is_ascii_digit()) {
-            add(self.ask(BY_PART, [format!("\"{query}\"")])?, &mut hits);
-        } else if digits.len() < 3 {
-            add(self.ask(BY_PART, [format!("text : \"{query}\"")])?, &mut hits);
-            add(self.ask(BY_WORD, params![digits, successor(digits), 2])?, &mut hits);
-        } else {
-            let part = format!("text : \"{query}\" OR digits : \"{digits}\"");
-            add(self.ask(BY_PART, [part])?, &mut hits);
-        }
+        let is_number = query.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = query.strip_prefix("00").or(query.strip_prefix('0')).unwrap_or(&query);
+        let rest = match (query.chars().count(), digits.len()) {
+            // All that was typed may stand for any country code: everybody with a phone.
+            (_, 0) => self.ask(BY_NAME, params!["", successor("")])?,
+            (..3, _) => self.ask(BY_WORD, params![query, past, 3])?,
+            (_, ..3) if is_number => {
+                self.ask(BY_PART_OR_PHONE, params![format!("text : \"{query}\""), query, past])?
+            }
+            _ if is_number => {
+                let part = format!("text : \"{query}\" OR digits : \"{digits}\"");
+                self.ask(BY_PART, [part])?
+            }
+            _ => self.ask(BY_PART, [format!("text : \"{query}\"")])?,
+        };
+        add(rest, &mut hits);
         Ok(hits)
     }
 
@@ -180,7 +189,8 @@ const INSERT_WORD: &str = "INSERT OR IGNORE INTO word (word, class, contact) VAL
 
 fn words(row: &Row) -> impl Iterator<Item = (i64, &str)> + Clone {
     let names = row.name_words.iter().map(|word| (1, word.as_str()));
-    names.chain(row.other_words.iter().map(|word| (2, word.as_str())))
+    let others = row.other_words.iter().map(|word| (2, word.as_str()));
+    names.chain(others).chain(row.phone_words.iter().map(|word| (3, word.as_str())))
 }
 
 /// The least text that is greater than all that start with `prefix`.

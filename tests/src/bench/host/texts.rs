@@ -1,5 +1,5 @@
 //! What SQLite is given to search in: texts folded as the box folds them, words, phone digits.
-use contactbox_core::search::fold;
+use contactbox_core::search::{SORT_NAME_BYTES, fold};
 
 use crate::people::Person;
 use crate::random::Random;
@@ -11,7 +11,7 @@ pub struct Row {
     pub uid: String,
     /// The display name.
     pub name: String,
-    /// The display name, folded: what answers are sorted by.
+    /// The words of the display name, folded and cut: what answers are sorted by.
     pub sort: String,
     /// The vCard.
     pub card: String,
@@ -21,8 +21,10 @@ pub struct Row {
     pub digits: String,
     /// Words of name and organisation, folded.
     pub name_words: Vec<String>,
-    /// All other words, and the digits of phones.
+    /// All other words.
     pub other_words: Vec<String>,
+    /// What a query for the beginning of a phone number may begin with.
+    pub phone_words: Vec<String>,
 }
 
 /// A contact's state and its next one.
@@ -44,18 +46,20 @@ impl Row {
             [&person.title, &person.street, &person.code, &person.city].map(String::as_str);
         let others = [title, street, code, city, &person.country, &emails, &person.note].join(" ");
         let (names, others) = (folded(&names), folded(&others));
-        let digits = person.phones.each_ref().map(|phone| significant(phone));
-        let mut other_words = words(&others);
-        other_words.extend(digits.iter().cloned());
+        let numbers = person.phones.each_ref().map(|phone| Number::of(phone));
+        let mut phone_words: Vec<_> = numbers.iter().flat_map(Number::beginnings).collect();
+        phone_words.sort();
+        phone_words.dedup();
         Self {
             uid: person.uid.clone(),
-            sort: folded(&name),
+            sort: sort_name(&name),
             name,
             card: person.vcard(),
             name_words: words(&names),
             text: format!("{names} {others}"),
-            digits: digits.join(" "),
-            other_words,
+            digits: numbers.map(|number| number.digits).join(" "),
+            other_words: words(&others),
+            phone_words,
         }
     }
 }
@@ -65,17 +69,63 @@ pub fn folded(text: &str) -> String {
     fold(text).collect()
 }
 
-/// The digits of a number from the country or area code on: no `+`, no `00`, no leading or
-/// bracketed 0.
-pub fn significant(phone: &str) -> String {
-    let digits: String = phone.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
-    let digits = digits.strip_prefix("00").unwrap_or(&digits);
-    digits.strip_prefix('0').unwrap_or(digits).to_string()
+/// The words of a name apart by one space, none between characters that are words of their own.
+fn sort_name(name: &str) -> String {
+    let mut sort = String::new();
+    for word in folded(name).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let joins = sort.chars().next_back().is_none_or(is_own_word);
+        if !joins && !word.starts_with(is_own_word) {
+            sort.push(' ');
+        }
+        sort.push_str(word);
+    }
+    sort.truncate(sort.floor_char_boundary(SORT_NAME_BYTES));
+    sort
+}
+
+/// A phone number as it is searched.
+struct Number {
+    /// All digits but the `+` or `00`, and a bracketed 0 behind it.
+    digits: String,
+    is_national: bool,
+}
+
+impl Number {
+    fn of(phone: &str) -> Self {
+        let is_international = phone.starts_with('+') || phone.starts_with("00");
+        let text = if is_international { phone.replace("(0)", "") } else { phone.to_string() };
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let digits = digits.strip_prefix("00").unwrap_or(&digits).to_string();
+        Self { is_national: digits.starts_with('0'), digits }
+    }
+
+    /// A number is found by its first digits, with or without the 0 of a national one; and a 0 that
+    /// was typed first may stand for the country code of an international one.
+    fn beginnings(&self) -> Vec<String> {
+        let mut beginnings = vec![self.digits.clone()];
+        if self.is_national {
+            beginnings.push(self.digits[1..].to_string());
+        } else {
+            let behind = (0..=3).filter_map(|code| self.digits.get(code..));
+            beginnings.extend(behind.map(|rest| format!("0{rest}")));
+        }
+        beginnings
+    }
+
+    /// The number without its country code, as far as one can tell.
+    fn national(&self, phone: &str) -> String {
+        let has_code = phone.starts_with('+') || phone.starts_with("00");
+        let skipped = if has_code { 2 } else { usize::from(self.is_national) };
+        self.digits.chars().skip(skipped).collect()
+    }
+}
+
+fn is_own_word(c: char) -> bool {
+    ('\u{2E80}'..='\u{D7FF}').contains(&c)
 }
 
 /// The words of a folded text; where a script does not set them apart, each character starts one.
 fn words(folded: &str) -> Vec<String> {
-    let is_own_word = |c: char| ('\u{2E80}'..='\u{D7FF}').contains(&c);
     let mut words = Vec::new();
     for run in folded.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()) {
         words.push(run.to_string());
@@ -100,8 +150,11 @@ pub fn queries(people: &[Person], count: usize, random: &mut Random) -> Vec<Stri
             0..3 => person.given.clone(),
             3..7 => person.family.clone(),
             // As it is on a letterhead in its own country, and without its leading 0.
-            7 => format!("0{}", national(person)),
-            _ => national(person),
+            number => {
+                let phone = &person.phones[0];
+                let zero = if number == 7 { "0" } else { "" };
+                zero.to_string() + &Number::of(phone).national(phone)
+            }
         };
         let keys = 1 + random.below(8);
         let query: String = whole.chars().take(keys).collect();
@@ -110,12 +163,4 @@ pub fn queries(people: &[Person], count: usize, random: &mut Random) -> Vec<Stri
         }
     }
     queries
-}
-
-/// A number without its country code, as far as one can tell from its spelling.
-fn national(person: &Person) -> String {
-    let phone = &person.phones[0];
-    let digits = significant(phone);
-    let has_country_code = phone.starts_with('+') || phone.starts_with("00");
-    if has_country_code { digits.chars().skip(2).collect() } else { digits }
 }
