@@ -12,6 +12,7 @@
 mod disk;
 mod header;
 
+#[cfg(unix)]
 pub(crate) use disk::make_private_folder;
 pub use header::{HEADER_BYTES, Header, HeaderError};
 

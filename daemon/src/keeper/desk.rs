@@ -251,24 +251,29 @@ impl Desk {
         let pages = self.book.flash().pages();
         let step = if pages < LARGE_PAGES { pages / 2 } else { pages / 4 };
         let needed = wanted * 100 / FILL_PERCENT_MAX / PAGE_BYTES as u64 + 4;
-        let pages = (pages + step).max(u32::try_from(needed).unwrap_or(u32::MAX));
-        match self.book.flash().grow(pages) {
-            Ok(()) => {
-                self.disk_full = None;
-                if let Err(error) = block_on(self.book.extend()) {
-                    tracing::warn!(%error, "the box could not take in its new pages");
+        let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+        let mut more = step.max(needed.saturating_sub(pages));
+        // The last room on a disk is taken in ever smaller pieces.
+        let error = loop {
+            match self.book.flash().grow(pages.saturating_add(more)) {
+                Ok(()) => {
+                    self.disk_full = None;
+                    if let Err(error) = block_on(self.book.extend()) {
+                        tracing::warn!(%error, "the box could not take in its new pages");
+                    }
+                    tracing::debug!(pages = pages + more, "the box has grown");
+                    return;
                 }
-                tracing::debug!(pages, "the box has grown");
+                Err(GrowError::DiskFull { .. }) if more > 1 => more /= 2,
+                Err(error) => break error,
             }
-            Err(error) => {
-                let bytes = match error {
-                    GrowError::DiskFull { bytes } => bytes,
-                    _ => 0,
-                };
-                tracing::warn!(%error, "the box can not grow");
-                self.disk_full = Some((Instant::now(), bytes));
-            }
-        }
+        };
+        let bytes = match error {
+            GrowError::DiskFull { bytes } => bytes,
+            _ => 0,
+        };
+        tracing::warn!(%error, "the box can not grow");
+        self.disk_full = Some((Instant::now(), bytes));
     }
 
     /// Whether everything said so far is on the disk.

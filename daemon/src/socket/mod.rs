@@ -4,6 +4,7 @@ mod peer;
 
 pub use peer::{Peer, PeerPolicy};
 
+#[cfg(unix)]
 use crate::image::make_private_folder;
 use interprocess::local_socket::{
     GenericFilePath, ListenerOptions, Name, ToFsName, tokio::Listener as Inner,
@@ -33,7 +34,7 @@ pub enum ListenError {
         path: PathBuf,
     },
     /// The system refuses.
-    #[error("the socket {} can not be made: {error}", path.display())]
+    #[error("the socket {} can not be made: {error}; say another with --socket", path.display())]
     Io {
         /// The socket.
         path: PathBuf,
