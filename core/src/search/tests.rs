@@ -370,3 +370,22 @@ fn an_emptied_signature_is_no_candidate() {
     assert!(shelf.signatures.iter().all(|&word| word == 0));
     assert_eq!(page(&mut shelf, &Page::first(&Query::parse("a")), 5).len(), 0);
 }
+
+#[test]
+fn whatever_is_typed_has_a_meaning() {
+    const PIECES: [&str; 20] = [
+        "a", "É", "0", "00", "+", "(0)", " ", "\"", "\u{201C}", "\\", "田", "김", "ﷺ", "\u{301}",
+        "😀", "\0", "\n", "ß", "-", ";",
+    ];
+    let mut random = Random(13);
+    let record = record(&strange(&mut random), 1);
+    let contact = Contact::parse(&record).expect("a record of a test");
+    for _ in 0..20_000 {
+        let text: String =
+            (0..random.below(300)).map(|_| PIECES[random.below(PIECES.len())]).collect();
+        let query = Query::parse(&text);
+        query.judge(&contact);
+        assert!(query.grams().len() <= QUERY_GRAMS_MAX, "{text:?}");
+        assert_eq!(query.is_empty(), query.words().is_empty(), "{text:?}");
+    }
+}
