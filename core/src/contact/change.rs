@@ -80,7 +80,9 @@ pub fn edit<'b>(
     let is_card = |content: &Content<'_>| !content.kind.is_internal();
     if old.is_some_and(|old| !old.is_trashed())
         && scratch.unpaired(&Side::of_contact(old), is_card) == 0
-        && scratch.unpaired(&Side::of_contents(Some(card)), is_card) == 0
+        && scratch.unpaired(&Side::of_contents(Some(card)), |content| {
+            is_card(content) && !is_own_name(content, old, uid)
+        }) == 0
     {
         return Ok(None);
     }
@@ -109,8 +111,11 @@ pub fn absorb<'b>(
         return Ok(None);
     }
     scratch.pair(Side::of_contact(old), Side::of_contents(Some(card)))?;
-    let is_news =
-        |content: &Content<'_>| !content.kind.is_bookkeeping() && !content.kind.is_internal();
+    let is_news = |content: &Content<'_>| {
+        !content.kind.is_bookkeeping()
+            && !content.kind.is_internal()
+            && !is_own_name(content, old, uid)
+    };
     if old.is_some_and(|old| !old.is_tombstone())
         && scratch.unpaired(&Side::of_contents(Some(card)), is_news) == 0
     {
@@ -175,6 +180,14 @@ pub fn purge<'b>(
     Ok(Some(RecordWriter::new(out, old.uid(), change, &seen)?.finish()))
 }
 
+/// Whether a card only calls a contact without a UID by the identity the box gave it: what the box
+/// exports of such a contact names it so, and comes back saying nothing new.
+fn is_own_name(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
+    content.kind == Kind::UID
+        && matches!(content.value, Value::Uuid(name) if name.bytes == uid.0)
+        && old.is_some_and(|old| !old.is_tombstone() && old.all(Kind::UID).next().is_none())
+}
+
 /// Writes what `keep` says of the old properties, then what `card` adds, then `mark`.
 #[expect(clippy::too_many_arguments, reason = "one private function under five public ones")]
 fn rewrite<'b>(
@@ -202,7 +215,7 @@ fn rewrite<'b>(
     // A card that carries marks of a box must not put anything in the trash.
     let is_added = |content: &Content<'_>| {
         let is_paired = paired.next().unwrap_or(false);
-        !is_paired && !content.kind.is_internal()
+        !is_paired && !content.kind.is_internal() && !is_own_name(content, old, uid)
     };
     let added = card.cloned().into_iter().flatten().filter(is_added).chain(mark);
     for content in added {

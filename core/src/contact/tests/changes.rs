@@ -242,3 +242,33 @@ fn what_was_purged_no_old_state_brings_back_but_what_was_new_survives() {
     // Somebody imports the file again: that is a wish, not an old state.
     assert_eq!(imported(Some(&purged), FN | TEL, 40).map(|new| says(&new)), Some(FN | TEL));
 }
+
+#[test]
+fn a_card_that_comes_back_with_the_identity_the_box_gave_it_says_nothing_new() {
+    let first = imported(None, 0b11, 10).unwrap();
+    let name = UuidText { bytes: UID.0, urn: true, upper: false };
+    let mut memory = [0; 1024];
+    let len = draft(&mut memory, 0b11, 0).count();
+    let mut again = [0; 2048];
+    let mut card = Draft::new(&mut again);
+    for content in draft(&mut memory, 0b11, 0) {
+        card.push(&content).unwrap();
+    }
+    card.push(&Content { value: Value::Uuid(name), ..Content::text(Kind::UID, "") }).unwrap();
+    let card = card.finish();
+    assert_eq!(card.clone().count(), len + 1);
+    let import = change(20, Origin::Import);
+    let edit_at = change(30, Origin::Edit);
+    assert_eq!(
+        with(Some(&first), |old, scratch, out| absorb(old, UID, &card, import, scratch, out)),
+        None
+    );
+    assert_eq!(
+        with(Some(&first), |old, scratch, out| edit(old, UID, &card, edit_at, scratch, out)),
+        None
+    );
+    // As a first import it is kept to the letter.
+    let named = with(None, |old, scratch, out| absorb(old, UID, &card, import, scratch, out));
+    let named = named.unwrap();
+    assert_eq!(Contact::parse(&named).unwrap().all(Kind::UID).count(), 1);
+}
