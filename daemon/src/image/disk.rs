@@ -97,6 +97,21 @@ pub(super) fn zero(file: &File, start: u64, len: u64) -> io::Result<()> {
     write_zeros(file, start, start + len)
 }
 
+/// Whether a stretch of the file is all zeros.
+pub(super) fn is_zero(file: &File, mut start: u64, len: u64) -> io::Result<bool> {
+    let end = start + len;
+    let mut bytes = [0; 4096];
+    while start < end {
+        let piece = (end - start).min(bytes.len() as u64) as usize;
+        read_exact_at(file, &mut bytes[..piece], start)?;
+        if bytes[..piece].iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+        start += piece as u64;
+    }
+    Ok(true)
+}
+
 /// Files of a box are their owner's alone.
 pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]

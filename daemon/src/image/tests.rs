@@ -122,8 +122,11 @@ fn all_the_room_is_taken_and_kept() {
 fn erases_and_programs_reach_the_disk_in_order() {
     let folder = tempfile::tempdir().expect("a temp folder");
     let mut image = new_image(folder.path());
+    block_on(image.write(65_536, b"old.")).expect("aligned");
+    image.sync().expect("a disk");
     let before = image.syncs();
-    block_on(image.write(0, b"moved out of page 1")).unwrap_err();
+    block_on(image.erase(131_072, 196_608)).expect("a page that is blank");
+    assert!(!image.is_dirty(), "nothing had to be done");
     block_on(image.write(0, b"moved out of page 1.")).expect("aligned");
     block_on(image.erase(65_536, 131_072)).expect("a page");
     assert_eq!(image.syncs(), before + 1, "what was moved is there before the page goes");
