@@ -213,7 +213,7 @@ impl Config {
         let settings = settings.or(file);
 
         let usual_data = folders.as_ref().map(|folders| folders.data_dir().to_path_buf());
-        let is_usual = settings.data.is_none() && settings.image.is_none();
+        let usual_image = usual_data.as_ref().map(|data| data.join("contacts.box"));
         let data = match (&settings.data, &settings.image) {
             (Some(data), _) => data.clone(),
             (None, Some(image)) => folder_of(image),
@@ -222,6 +222,8 @@ impl Config {
         let data = std::path::absolute(&data).unwrap_or(data);
         let image = settings.image.unwrap_or_else(|| data.join("contacts.box"));
         let image = std::path::absolute(&image).unwrap_or(image);
+        // Also where it was named: the same box has the same socket, however it is led to.
+        let is_usual = usual_image.is_some_and(|usual| usual == image);
         let runtime = folders.as_ref().and_then(|folders| folders.runtime_dir());
         let socket = match settings.socket {
             Some(socket) => socket,

@@ -25,14 +25,14 @@ impl<'v> Card<'v> {
         Self { properties: list.iter().filter_map(Property::from_json).collect() }
     }
 
-    fn first(&self, name: &str) -> Option<&Property<'v>> {
-        self.properties.iter().find(|property| property.name == name)
+    fn last(&self, name: &str) -> Option<&Property<'v>> {
+        self.properties.iter().rfind(|property| property.name == name)
     }
 
-    /// What a person would call this contact.
+    /// What a person would call this contact: of two names after a merge, the later one.
     pub fn name(&self) -> String {
         let told = ["fn", "n", "org", "nickname", "email", "tel"].iter().filter_map(|name| {
-            let property = self.first(name)?;
+            let property = self.last(name)?;
             let text = if *name == "n" { property.spoken_name() } else { property.text() };
             Some(text).filter(|text| !text.trim().is_empty())
         });
@@ -133,17 +133,49 @@ impl<'v> Property<'v> {
 
     /// What a person sees of the value: lines fit for a terminal.
     fn shown(&self) -> Vec<String> {
-        let media =
-            self.param("mediatype").or_else(|| self.param("type")).unwrap_or("data").to_lowercase();
         if let Some(bytes) = self.params.and_then(|params| params.get("bytes")).and_then(number) {
-            return vec![format!("{media}, {}", size(bytes))];
+            let media = self.param("mediatype").or_else(|| self.param("type")).unwrap_or("data");
+            return vec![large(media, bytes)];
         }
-        let text = if self.name == "n" { self.spoken_name() } else { self.text() };
+        let text = match self.name {
+            "n" => self.spoken_name(),
+            "tel" => bare_number(&self.text()).to_string(),
+            "bday" | "anniversary" | "deathdate" => spaced_date(self.text()),
+            _ => self.text(),
+        };
         if let Some((head, data)) = text.strip_prefix("data:").and_then(|uri| uri.split_once(',')) {
-            let media = head.split(';').next().unwrap_or(&media);
-            return vec![format!("{}, {}", visible(media), size(data.len() as u64 * 3 / 4))];
+            return vec![large(
+                head.split(';').next().unwrap_or("data"),
+                data.len() as u64 * 3 / 4,
+            )];
         }
         visible_lines(&text).into_iter().map(|line| line.into_owned()).collect()
+    }
+}
+
+/// A picture or another large value: `JPEG, 34.1 KiB`.
+fn large(media: &str, bytes: u64) -> String {
+    let format = media.rsplit('/').next().unwrap_or(media);
+    format!("{}, {}", visible(&format.to_uppercase()), size(bytes))
+}
+
+/// A number out of its URI: `tel:+44;ext=1` is `+44`.
+pub fn bare_number(text: &str) -> &str {
+    match text.get(..4) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => {
+            text[4..].split_once(';').map_or(&text[4..], |(number, _)| number)
+        }
+        _ => text,
+    }
+}
+
+/// `18151210` as `1815-12-10`, `--1210` as `--12-10`; anything else as it is.
+fn spaced_date(text: String) -> String {
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    match (text.strip_prefix("--"), text.len()) {
+        (Some(day), 6) if is_digits(day) => format!("--{}-{}", &day[..2], &day[2..]),
+        (None, 8) if is_digits(&text) => format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..]),
+        _ => text,
     }
 }
 
@@ -185,8 +217,9 @@ pub struct Line {
 }
 
 /// Order and names of what a sheet shows first.
-const LABELS: [(&str, &str); 27] = [
-    ("n", "name"),
+const LABELS: [(&str, &str); 28] = [
+    ("fn", "name"),
+    ("n", "full name"),
     ("nickname", "nickname"),
     ("org", "organisation"),
     ("title", "title"),
@@ -216,8 +249,8 @@ const LABELS: [(&str, &str); 27] = [
 ];
 
 /// What says nothing to a person: the machinery of vCard.
-const SILENT: [&str; 9] =
-    ["fn", "uid", "version", "prodid", "rev", "x-ablabel", "clientpidmap", "x-abadr", "profile"];
+const SILENT: [&str; 8] =
+    ["uid", "version", "prodid", "rev", "x-ablabel", "clientpidmap", "x-abadr", "profile"];
 
 /// The contact line by line, the usual things first, and nothing of it left out but the machinery.
 pub fn sheet(card: &Card<'_>) -> Vec<Line> {
@@ -230,7 +263,7 @@ pub fn sheet(card: &Card<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     for property in shown {
         let values = property.shown();
-        let is_the_title = property.name == "n" && values.first() == Some(&name);
+        let is_the_title = matches!(property.name, "fn" | "n") && values.first() == Some(&name);
         if is_the_title || values.iter().all(|line| line.trim().is_empty()) {
             continue;
         }
@@ -239,7 +272,10 @@ pub fn sheet(card: &Card<'_>) -> Vec<Line> {
             None => ("", visible(property.name).into_owned()),
         };
         let own = property.param("group").and_then(|group| card.label_of(group));
-        let mut types = property.types();
+        // The type of a picture is its format, which its value says.
+        let is_large =
+            values.len() == 1 && matches!(property.name, "photo" | "logo" | "sound" | "key");
+        let mut types = if is_large { Vec::new() } else { property.types() };
         types.extend(own);
         let types = visible(&types.join(", ")).into_owned();
         lines.push(Line { label, raw_label, types, values });
@@ -295,10 +331,10 @@ mod tests {
             lines,
             [
                 "phone|work, preferred|+44 20 7946 0018",
-                "phone|homefax|tel:+44",
+                "phone|homefax|+44",
                 "address||12 St James's Square, London, SW1Y",
                 "note||one/two\u{fffd}",
-                "photo||image/jpeg, 2.0 KiB",
+                "photo||JPEG, 2.0 KiB",
                 "x-foo||a, b",
             ]
         );

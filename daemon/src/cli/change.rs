@@ -76,7 +76,9 @@ fn empty(
         uids.push(hit["uid"].take());
     }
     if uids.is_empty() {
-        return Err(Failure::new(Exit::NothingFound, find::nothing(query, Shelf::Trash)));
+        // What was asked for is so already.
+        context.out.say(&find::nothing(query, Shelf::Trash))?;
+        return Ok(Exit::Ok);
     }
     let contacts = count(uids.len() as u64, "contact");
     if !yes {

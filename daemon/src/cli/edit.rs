@@ -46,6 +46,9 @@ pub fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
         return told(context, &mut client, &answer);
     }
     let contact = client.call("contact.get", json!({ "uid": found.uid }))?;
+    if contact["trashed"] == true {
+        context.out.note(&format!("{} is in the trash; a change takes it out", found.name));
+    }
     if args.properties.is_empty() && args.remove.is_empty() {
         return in_editor(context, &mut client, &found, &contact);
     }

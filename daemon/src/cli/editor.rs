@@ -32,6 +32,12 @@ impl Session {
         let named = Path::new(&editor).display();
         match status {
             Ok(status) if status.success() => {}
+            // What a shell says of a program that is not there.
+            Ok(status) if status.code() == Some(127) => {
+                return Err(Failure::other(format!(
+                    "there is no editor {named}; set EDITOR to yours, or use flags such as --tel"
+                )));
+            }
             Ok(status) => {
                 return Err(Failure::other(format!(
                     "the editor {named} ended with {status}; nothing was changed"

@@ -81,6 +81,9 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, F
     }
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Failure::other(format!("there is no folder {}", folder.display())));
+    }
     let mut file = tempfile::Builder::new()
         .prefix(".contactbox-")
         .suffix(".part")

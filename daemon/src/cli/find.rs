@@ -1,6 +1,7 @@
 //! `find`: people as a table, best match first.
 
 use super::args::{Find, Shelf};
+use super::card::bare_number;
 use super::text::{count, visible};
 use super::who::short;
 use super::{Context, Exit, Failure};
@@ -57,7 +58,7 @@ pub fn print(
         if context.out.json {
             context.out.json(&hit)?;
         } else {
-            rows.push(row(&hit));
+            rows.push(row(&hit, pages.shelf));
         }
         if rows.len() == ROWS_AT_ONCE {
             context.out.table(&HEAD, rows.drain(..))?;
@@ -71,17 +72,23 @@ pub fn print(
 
 const HEAD: [&str; 5] = ["NAME", "ORGANISATION", "PHONE", "EMAIL", "ID"];
 
-fn row(hit: &Value) -> Vec<String> {
+fn row(hit: &Value, shelf: Shelf) -> Vec<String> {
     let text = |name: &str| visible(hit[name].as_str().unwrap_or("")).into_owned();
     let mut name = text("name");
-    if hit["trashed"] == true {
+    if hit["trashed"] == true && shelf == Shelf::All {
         name.push_str(" (trash)");
     }
     if hit["stale"] == true {
         name.push_str(" (older version: the newest was damaged)");
     }
     let uid = text("uid");
-    vec![name, text("org"), text("tel"), text("email"), short(&uid).to_string()]
+    vec![
+        name,
+        text("org"),
+        bare_number(&text("tel")).to_string(),
+        text("email"),
+        short(&uid).to_string(),
+    ]
 }
 
 /// The hits of a query, fetched a page at a time.

@@ -105,7 +105,8 @@ fn facts(context: &mut Context, answer: &Value) -> Result<(), Failure> {
 fn collect(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     let Some(members) = value.as_object() else { return };
     for (name, value) in members {
-        let label = format!("{prefix}{}", name.replace('_', " "));
+        let label = name.trim_end_matches("_microseconds").replace('_', " ");
+        let label = format!("{prefix}{label}");
         let shown = match value {
             Value::Object(_) => {
                 collect(&format!("{label}: "), value, lines);
@@ -115,6 +116,9 @@ fn collect(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
             Value::Number(number) => match number.as_u64() {
                 Some(bytes) if name.contains("bytes") => {
                     format!("{} ({})", size(bytes), grouped(bytes))
+                }
+                Some(time) if name.ends_with("_microseconds") => {
+                    format!("{:.1} ms", time as f64 / 1e3)
                 }
                 // A process's number is a name.
                 Some(count) if name != "pid" => grouped(count),

@@ -1,6 +1,7 @@
 //! Finds the contact that words on the command line mean.
 
 use super::args::Shelf;
+use super::card::bare_number;
 use super::text::visible;
 use super::{Exit, Failure};
 use crate::client::Client;
@@ -125,7 +126,7 @@ fn nobody(client: &mut Client, query: &str, shelf: Shelf) -> Failure {
     {
         let where_it_is =
             if elsewhere == Shelf::Trash { "is in the trash" } else { "is not in the trash" };
-        message.push_str(&format!(", but {} {where_it_is}", found.name));
+        message.push_str(&format!("; {} {where_it_is}", found.name));
     }
     Failure::new(Exit::NothingFound, message)
 }
@@ -135,7 +136,7 @@ fn several(query: &str, hits: &[Value]) -> Failure {
         format!("several contacts fit \"{}\"; say more, or give the id:", visible(query));
     for hit in hits.iter().take(LISTED_MAX) {
         let text = |name: &str| visible(hit[name].as_str().unwrap_or("")).into_owned();
-        let more = [text("org"), text("tel"), text("email")];
+        let more = [text("org"), bare_number(&text("tel")).to_string(), text("email")];
         let more = more.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
         message
             .push_str(format!("\n  {}  {}  {more}", short(&text("uid")), text("name")).trim_end());

@@ -34,11 +34,9 @@ pub enum StartError {
     #[error("this program could not be started as a daemon: {0}")]
     Spawn(io::Error),
     /// The daemon ended before it answered.
-    #[error("the daemon ended at once ({status})\n{tail}")]
+    #[error("no daemon could be started: {tail}")]
     Ended {
-        /// How.
-        status: ExitStatus,
-        /// The end of its log.
+        /// Why, or the end of its log.
         tail: String,
     },
     /// The daemon runs and does not answer.
@@ -114,7 +112,7 @@ fn wait(
             other => return other.map_err(StartError::Client),
         }
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(StartError::Ended { status, tail: tail(log, log_start) });
+            return Err(StartError::Ended { tail: reason(status, &tail(log, log_start)) });
         }
         if started.elapsed() > START_TIME_MAX {
             return Err(StartError::Slow { log: log.to_path_buf(), tail: tail(log, log_start) });
@@ -172,6 +170,14 @@ fn open_log(path: &Path) -> io::Result<File> {
         file.set_len(0)?;
     }
     Ok(file)
+}
+
+/// What the daemon said last, if that was why it ended.
+fn reason(status: ExitStatus, tail: &str) -> String {
+    match tail.lines().last().and_then(|line| line.strip_prefix("contactbox: ")) {
+        Some(reason) => reason.to_string(),
+        None => format!("it ended at once ({status})\n{tail}"),
+    }
 }
 
 /// The last lines of the log, of those written since `start`.

@@ -61,6 +61,8 @@ impl Client {
                     socket: socket.to_path_buf(),
                     seconds: HELLO_TIMEOUT.as_secs(),
                 },
+                // A process that is being killed still accepts, and says nothing.
+                ClientError::Gone { .. } => nobody(std::io::ErrorKind::ConnectionReset.into()),
                 other => other,
             },
         )?;

@@ -56,10 +56,17 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
     };
     let mut client = context.client()?;
     let mut exit = Exit::Ok;
+    let started = Instant::now();
+    let (mut total, mut files) = (Tally::default(), 0);
     for path in &args.files {
         match file(context, &mut client, path, charset, args.rejected.as_deref()) {
-            Ok(Exit::Ok) => {}
-            Ok(partly) => exit = if exit == Exit::Failure { exit } else { partly },
+            Ok(tally) => {
+                total.add(&tally);
+                files += 1;
+                if tally.rejected > 0 && exit == Exit::Ok {
+                    exit = Exit::Partly;
+                }
+            }
             // One file that cannot be read is no reason to leave the others; a box that cannot take more is.
             Err(failure)
                 if failure.exit == Exit::Failure
@@ -72,6 +79,9 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
             }
             Err(failure) => return Err(failure),
         }
+    }
+    if files > 1 && !context.out.json {
+        summary(context, &count(files, "file"), &total, None, started)?;
     }
     Ok(exit)
 }
@@ -88,7 +98,7 @@ fn file(
     path: &Path,
     charset: Option<&'static Encoding>,
     rejected: Option<&Path>,
-) -> Result<Exit, Failure> {
+) -> Result<Tally, Failure> {
     let is_stdin = path.as_os_str() == "-";
     let name = if is_stdin { "standard input".to_string() } else { path.display().to_string() };
     let failed = |error: io::Error| Failure::file(path, "cannot be read", &error);
@@ -130,7 +140,7 @@ fn file(
     }
     let tally = done?;
     summary(context, &name, &tally, saved.as_deref(), started)?;
-    Ok(if tally.rejected > 0 { Exit::Partly } else { Exit::Ok })
+    Ok(tally)
 }
 
 fn summary(

@@ -40,6 +40,15 @@ impl Tally {
         self.added + self.updated + self.unchanged + self.rejected
     }
 
+    /// These and those of another file.
+    pub fn add(&mut self, other: &Self) {
+        self.added += other.added;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.rejected += other.rejected;
+        self.warnings += other.warnings;
+    }
+
     fn count(&mut self, answer: &Value) {
         let number = |name: &str| match &answer[name] {
             Value::Array(list) => list.len() as u64,
@@ -48,7 +57,7 @@ impl Tally {
         self.added += number("added");
         self.updated += number("updated");
         self.unchanged += number("unchanged");
-        self.rejected += number("rejected");
+        self.rejected += number("rejected") + number("rejected_untold");
         self.warnings += number("warnings");
     }
 }
