@@ -2,7 +2,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -137,8 +137,8 @@ fn in_folder(program: &Path, folder: &Path, count: usize) -> Outcome<()> {
             shown(in_process.percentile(percent)),
         ]);
     }
-    let ours_found = finds(&work, &mut us)?;
-    let theirs_found = finds(&work, &mut them)?;
+    let (ours_found, ours_slowest) = finds(&work, &mut us)?;
+    let (theirs_found, theirs_slowest) = finds(&work, &mut them)?;
     let in_process =
         Times::of(&work.queries, |query| sqlite.find(query).map(drop)).map_err(text)?;
     for percent in [50, 99] {
@@ -149,6 +149,8 @@ fn in_folder(program: &Path, folder: &Path, count: usize) -> Outcome<()> {
             shown(in_process.percentile(percent)),
         ]);
     }
+
+    table.row(["type-ahead, slowest".to_string(), ours_slowest, theirs_slowest]);
 
     // Writing.
     let [socket_alone, process_alone, socket_together, process_together] = &work.edits;
@@ -242,11 +244,12 @@ fn preamble(work: &Work, folder: &Path) -> Outcome<()> {
         crate::bench::engines::version_of("rusqlite")
     );
     println!(
-        "          and digits, an index of words for shorter queries; import in one transaction; it is"
+        "          and digits, an index of words for shorter queries; import in one transaction,"
     );
     println!(
-        "          given texts folded and cards parsed, and gives cards back as the text they were"
+        "          then optimize and ANALYZE; it is given texts folded and cards parsed, and gives"
     );
+    println!("          cards back as the text they were");
     println!("socket    a Unix socket and a line of JSON each way; in process: a function call");
     println!("disk      append 256 B and fdatasync: p50 {}", shown(append(folder)?));
     println!();
@@ -254,7 +257,7 @@ fn preamble(work: &Work, folder: &Path) -> Outcome<()> {
 }
 
 /// What the disk takes for the least durable write.
-fn append(folder: &Path) -> Outcome<std::time::Duration> {
+fn append(folder: &Path) -> Outcome<Duration> {
     use std::io::Write;
     let path = folder.join("append");
     let mut file = std::fs::File::create(&path).map_err(text)?;
@@ -264,7 +267,7 @@ fn append(folder: &Path) -> Outcome<std::time::Duration> {
     Ok(times.percentile(50))
 }
 
-fn import(work: &Work, daemon: &Daemon) -> Outcome<std::time::Duration> {
+fn import(work: &Work, daemon: &Daemon) -> Outcome<Duration> {
     let mut client = daemon.client().map_err(text)?;
     let begun = Instant::now();
     let (mut batch, mut added) = (String::new(), 0);
@@ -313,12 +316,16 @@ fn gets(work: &Work, client: &mut Client) -> Outcome<Times> {
         .map_err(text)
 }
 
-fn finds(work: &Work, client: &mut Client) -> Outcome<Times> {
-    let find = |query| {
-        client.call("contact.find", &json!({"query": query, "limit": sqlite::HITS})).map(drop)
-    };
-    let mut find = find;
-    Times::of(&work.queries, &mut find).map_err(text)
+/// How long the queries took, and the slowest of them.
+fn finds(work: &Work, client: &mut Client) -> Outcome<(Times, String)> {
+    let mut slowest = (Duration::ZERO, "");
+    let times = Times::of(&work.queries, |query| {
+        let begun = Instant::now();
+        client.call("contact.find", &json!({"query": query, "limit": sqlite::HITS}))?;
+        slowest = slowest.max((begun.elapsed(), query));
+        Ok::<_, std::io::Error>(())
+    });
+    Ok((times.map_err(text)?, format!("\"{}\" {}", slowest.1, shown(slowest.0))))
 }
 
 /// An edit as the daemon takes it, and as the service around SQLite does.
@@ -335,10 +342,7 @@ fn edits(client: &mut Client, params: impl Iterator<Item = Value>) -> Outcome<Ti
 }
 
 /// Edits shared out among clients of a socket, each waiting for its own replies.
-fn together_through(
-    socket: &Path,
-    params: impl Fn(usize) -> Value + Sync,
-) -> Outcome<std::time::Duration> {
+fn together_through(socket: &Path, params: impl Fn(usize) -> Value + Sync) -> Outcome<Duration> {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         clients.push(Client::connect(socket).map_err(text)?);
@@ -363,7 +367,7 @@ fn together_through(
 }
 
 /// Edits shared out among threads of one process, which take turns on its connection.
-fn together_in_process(sqlite: Sqlite, edits: &[Edit]) -> Outcome<std::time::Duration> {
+fn together_in_process(sqlite: Sqlite, edits: &[Edit]) -> Outcome<Duration> {
     let sqlite = std::sync::Mutex::new(sqlite);
     let begun = Instant::now();
     let done: Outcome<Vec<()>> = thread::scope(|scope| {
