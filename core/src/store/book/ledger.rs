@@ -76,12 +76,12 @@ impl<M: Memory> Ledger<M> {
     /// Whether a newer version of this contact may have been lost to damage.
     pub(super) fn is_stale(&self, slot: &Slot) -> bool {
         self.losses_untold > 0
-            || self.losses.iter().any(|loss| loss.hint.is_none_or(|hint| hint == slot.hint))
+            || self.losses.iter().any(|loss| known_hint(loss).is_none_or(|hint| hint == slot.hint))
     }
 
     /// A contact was written anew: what was lost of it no longer matters.
     pub(super) fn heal(&mut self, hint: u16) {
-        self.losses.retain(|loss| loss.hint != Some(hint));
+        self.losses.retain(|loss| known_hint(loss) != Some(hint));
     }
 
     /// Losses that nothing has healed.
@@ -246,6 +246,11 @@ impl<M: Memory> Ledger<M> {
         };
         Some(replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len)))
     }
+}
+
+/// What was lost, when that is known of all of it: of several entries in a row only the last is.
+fn known_hint(loss: &Loss) -> Option<u16> {
+    loss.hint.filter(|_| loss.count == 1)
 }
 
 /// What the index keeps of a contact, its place aside.
