@@ -1,8 +1,8 @@
 //! Appending entries, singly or in groups; making room for them; coming to rest; growing.
 
 use super::errors::Trouble;
-use super::reclaim::Choice;
 use super::state::{FRESH, MOVED, PageState, VIRGIN};
+use super::victim::Choice;
 use super::{Address, AppendError, ExtendError, Journal, Need, RESERVE_PAGES, Tenant, TendError};
 use crate::store::cells::Cells;
 use crate::store::page::{CALLER_KIND_MAX, EntryHeader, entry_bytes};
@@ -122,6 +122,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if need == Need::Data && self.live + bytes as u64 > self.capacity() {
             return Err(self.full());
         }
+        self.idle_steps = 0;
         self.make_room(tenant, need, bytes).await.map_err(|trouble| self.refusal(trouble))
     }
 
@@ -143,13 +144,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             Need::Data => RESERVE_PAGES + 1,
             Need::Deletion => RESERVE_PAGES - 1,
         };
-        // Each page is looked at a bounded number of times, so that this ends even if moving entries gains nothing.
-        let mut steps = 4 * self.page_count + 64;
+        // Large entries may leave so much unused that moving them gains nothing: that is given up in time.
+        let patience = self.page_count + 64;
+        let (mut most, mut steps) = (self.free, 0);
         while self.free < needed {
-            steps -= 1;
-            if steps == 0 || !self.reclaim_step(tenant, Choice::Urgent).await? {
+            if steps == patience || !self.reclaim_step(tenant, Choice::Urgent).await? {
                 return Err(Trouble::NoRoom);
             }
+            steps = if self.free > most { 0 } else { steps + 1 };
+            most = most.max(self.free);
         }
         if self.ready == 0 {
             self.announce().await?;
@@ -183,7 +186,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// The flash has grown (`capacity()` says so): takes the new pages in.
     pub async fn extend(&mut self) -> Result<(), ExtendError<F::Error>> {
-        let pages = (self.flash.capacity() / Self::PAGE) as u32;
+        let pages = Self::pages_of(&self.flash);
         let before = self.page_count;
         if pages <= before {
             return Ok(());

@@ -4,10 +4,12 @@
 //!
 //! - `open`, `append`, `read`, `reclaim`, `scan`: the operations
 //! - `pages`: taking, preparing and announcing pages; `program`: one verified program call
+//! - `victim`, `loss`: which page is reclaimed next; what is missing in a page
 //! - `walk`, `notes`: pure reading and writing of pages and of the journal's own entries
 
 mod append;
 mod errors;
+mod loss;
 mod notes;
 mod open;
 mod pages;
@@ -17,6 +19,7 @@ mod reclaim;
 mod scan;
 mod state;
 mod tenant;
+mod victim;
 mod walk;
 
 pub use errors::{AppendError, ExtendError, FormatError, OpenError, ReadError, TendError};
@@ -56,9 +59,11 @@ pub struct Journal<F, P, B> {
     streams: [Stream; 2],
     /// A page that has been erased and given a header ahead of need.
     prepared: Option<u32>,
-    victim: Option<reclaim::Victim>,
+    victim: Option<victim::Victim>,
     /// Whether dead pages are being collected.
     sweeping: bool,
+    /// Steps of idle work since one made a page free, or something was appended.
+    idle_steps: u32,
     /// Pages with nothing live in them that can be taken.
     free: u32,
     /// Those of them that are announced.
@@ -164,7 +169,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// The tenant has replaced or deleted the entry by one appended since: it need not be kept.
     pub fn retire(&mut self, at: Address, payload_len: u32) {
-        let bytes = entry_bytes(payload_len as usize, Self::WORD);
+        let bytes = entry_bytes((payload_len as usize).min(Self::PAGE), Self::WORD);
         self.debit(self.page_of(at), bytes);
     }
 
@@ -206,6 +211,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Bytes of a page that entries can use, with a start entry of usual size taken off.
     const fn usable() -> usize {
         Self::PAGE - FIRST_ENTRY_AT - 48 - Self::CHECKPOINT_ROOM
+    }
+
+    /// Whole pages whose ends 32 bits can say.
+    fn pages_of(flash: &F) -> u32 {
+        let pages = (flash.capacity() / Self::PAGE) as u64;
+        pages.min(u64::from(u32::MAX) / Self::PAGE as u64) as u32
     }
 
     fn states(&self) -> &[PageState] {

@@ -76,7 +76,7 @@ const FORMAT_BYTES: usize = 128;
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     fn with_memory(flash: F, mut pages: P, buffer: B, salt: u64) -> Result<Self, (u32, u32)> {
         const { Self::FITS };
-        let page_count = (flash.capacity() / Self::PAGE) as u32;
+        let page_count = Self::pages_of(&flash);
         let enough = pages.grow(page_count as usize) && pages.cells().len() >= page_count as usize;
         if !enough || buffer.cells().len() < Self::PAGE {
             return Err((page_count, Self::PAGE as u32));
@@ -94,6 +94,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             prepared: None,
             victim: None,
             sweeping: false,
+            idle_steps: 0,
             free: 0,
             ready: 0,
             live: 0,
@@ -153,12 +154,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             journal.load(page).await.map_err(OpenError::Flash)?;
             journal.survey_page(page, tenant, &mut survey);
         }
+        // One page of a newer version is enough: what is in it must not be taken for damage.
+        if let Some(version) = survey.version {
+            return Err(OpenError::Version(version));
+        }
         if survey.salt.is_none() {
-            return Err(match survey.version {
-                Some(version) => OpenError::Version(version),
-                None if survey.foreign => OpenError::Foreign,
-                None => OpenError::Blank,
-            });
+            return Err(if survey.foreign { OpenError::Foreign } else { OpenError::Blank });
         }
         // Pages with a struck header before the first whole one: now their start entries can be verified.
         for page in 0..survey.salt_from {
@@ -173,7 +174,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         for state in journal.pages.cells_mut() {
             state.unmark(COPIES);
         }
-        journal.take_up(&survey);
+        journal.take_up(&mut survey);
         journal.recount();
         let report = &survey.report;
         journal.tally.corrected = u64::from(report.corrected);
@@ -221,9 +222,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 }
                 ANNOUNCE => survey.learn(Announcement::decode(payload)),
                 LOST => {
-                    if let Some(loss) = Loss::decode(payload)
-                        && !tenant.is_healed(&loss)
-                    {
+                    // Whether it is healed the tenant can only say when it knows all entries.
+                    if let Some(loss) = Loss::decode(payload) {
                         tenant.lost(&loss);
                         survey.report.losses += 1;
                         let bytes = entry_bytes(payload.len(), Self::WORD);
@@ -243,6 +243,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             state.tail = count;
             if walk.doubt.is_none() {
                 state.mark(SEALED);
+            }
+            if count == 0 && torn {
+                // Nothing in it counts, but something has been written: see `assign_roles`.
+                state.mark(SHORT);
             }
             if walk.corrected > 0 {
                 state.mark(EVACUATE);
@@ -371,13 +375,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 USED
             };
             ready += u32::from(matches!(role, DOOMED | VIRGIN));
+            // The first program call of a page: cut, or struck since.
+            let begun = announcement.doomed(page).is_none_or(|doomed| state.order > doomed.order);
+            survey.report.torn_tails += u32::from(state.has(SHORT) && begun);
             self.change(page, |state| {
                 state.set_role(role);
+                state.unmark(SHORT);
                 if blank {
                     state.gap = 0;
                 }
                 if role != USED {
-                    state.unmark(HOLED | EVACUATE);
+                    state.unmark(HOLED | EVACUATE | SEALED);
                     (state.gap, state.vouched) = (0, 0);
                 }
             });
@@ -435,89 +443,51 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     ) -> Result<(), F::Error> {
         for page in 0..self.page_count {
             let state = self.state(page);
-            if state.role() == STRUCK {
-                survey.report.pages_struck += 1;
-                let loss = Loss { page, order: state.order, first: 0, count: u16::MAX, hint: None };
-                tenant.lost(&loss);
+            let struck = state.role() == STRUCK;
+            if !struck && (state.role() != USED || !(state.has(HOLED) || state.has(SHORT))) {
                 continue;
             }
-            if state.role() != USED {
-                continue;
+            survey.report.pages_struck += u32::from(struck);
+            if state.has(SHORT) {
+                self.take_in_vouched(page, tenant, survey).await?;
             }
-            if state.has(HOLED) || state.has(SHORT) {
-                self.report_page(page, tenant, survey).await?;
-            }
+            survey.report.missing += self.each_loss(page, |loss| tenant.lost(loss)).await?;
+            self.change(page, |state| {
+                state.mark(HOLED | EVACUATE);
+                state.unmark(SHORT);
+            });
         }
         Ok(())
     }
 
-    async fn report_page<T: Tenant + ?Sized>(
+    /// Tells the tenant of what did not count before, when nothing was known to vouch for the group it is in.
+    async fn take_in_vouched<T: Tenant + ?Sized>(
         &mut self,
         page: u32,
         tenant: &mut T,
         survey: &mut Survey,
     ) -> Result<(), F::Error> {
-        let state = self.state(page);
-        let tail_hint = if state.has(SHORT) { self.tail_hint(page).await? } else { None };
         self.load(page).await?;
         let frame = self.frame(page);
-        // What did not count before, because nothing vouched for the group it is in.
         let mut plain = Walk::new(frame, Self::WORD, Self::PAGE, 0);
         while !matches!(plain.next(&mut self.buffer.cells_mut()[..Self::PAGE]), Step::End { .. }) {}
         let known = plain.count();
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, state.vouched);
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
         loop {
             match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } => break,
-                Step::Entry(met) => {
-                    if met.number >= known && met.header.kind() <= CALLER_KIND_MAX {
-                        survey.report.entries += 1;
-                        self.found(tenant, page, met.at, met.header.kind(), met.payload());
-                    }
+                Step::End { .. } => return Ok(()),
+                Step::Entry(met) if met.number >= known && met.header.kind() <= CALLER_KIND_MAX => {
+                    survey.report.entries += 1;
+                    self.found(tenant, page, met.at, met.header.kind(), met.payload());
                 }
-                Step::Hole { first, count, hint } => {
-                    survey.report.missing += u32::from(count);
-                    let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
-                    if first == 0 && count == 1 {
-                        // The start entry: nothing of the tenant's.
-                        continue;
-                    }
-                    tenant.lost(&Loss { page, order: frame.order, first, count, hint });
-                }
+                _ => {}
             }
         }
-        self.change(page, |state| {
-            state.mark(HOLED | EVACUATE);
-            state.unmark(SHORT);
-        });
-        Ok(())
-    }
-
-    /// What the last entry of the page was about, by the start entry of the next page of its stream. Uses the buffer.
-    pub(super) async fn tail_hint(&mut self, page: u32) -> Result<Option<u16>, F::Error> {
-        let order = self.state(page).order;
-        let follows = |state: &PageState| {
-            state.role() == USED
-                && !matches!(state.gap, 0 | u16::MAX)
-                && state.order.wrapping_sub(u32::from(state.gap)) == order
-        };
-        let Some(next) =
-            (0u32..).zip(self.states()).find(|(_, state)| follows(state)).map(|(page, _)| page)
-        else {
-            return Ok(None);
-        };
-        self.load(next).await?;
-        let frame = self.frame(next);
-        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
-        let header = frame
-            .verified(buffer, FIRST_ENTRY_AT, Self::PAGE)
-            .or_else(|| frame.mend(buffer, FIRST_ENTRY_AT, Self::PAGE).map(|(header, _)| header));
-        Ok(header.filter(|header| header.kind() == START).map(|header| header.hint))
     }
 
     /// Notes where each stream ended. Nothing more goes into those pages: a program call may have been cut there without leaving a
     /// trace, and no word is programmed twice.
-    fn take_up(&mut self, survey: &Survey) {
+    fn take_up(&mut self, survey: &mut Survey) {
         let mut torn_tails = 0;
         for (index, head) in survey.heads.iter().enumerate() {
             let Some(head) = head else { continue };
@@ -535,6 +505,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 ..Stream::default()
             };
         }
-        self.tally.torn = u64::from(torn_tails);
+        survey.report.torn_tails += torn_tails;
     }
 }

@@ -2,8 +2,8 @@
 
 use super::append::next_in_block;
 use super::errors::Trouble;
-use super::notes::LOSS_BYTES_MAX;
-use super::state::{DoubtAt, EMPTY, EVACUATE, FAILED, MOVED, PageState, SEALED, STRUCK, USED};
+use super::state::{DoubtAt, EMPTY, EVACUATE, MOVED, PageState, STRUCK, USED};
+use super::victim::Choice;
 use super::walk::{Step, Walk};
 use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
 use crate::store::cells::Cells;
@@ -16,29 +16,8 @@ const MOVES_MAX: usize = 64;
 const DOUBT_READS: u32 = 4;
 /// Idle work goes on until this many pages are free beside the reserve.
 const IDLE_PAGES: u32 = 4;
-/// Erase counts may differ by this many, plus a thirty-second of the highest, before a page that nobody writes to is moved.
-const WEAR_SPREAD: u32 = 8;
-
-/// What a step of reclaiming may choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
-    /// Only a page in which nothing is live: that costs no more than reading it.
-    Dead,
-    /// By cost and benefit.
-    Usual,
-    /// The page with the fewest live bytes: room is short.
-    Urgent,
-}
-
-/// The page that is being emptied.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Victim {
-    page: u32,
-    /// Entries before this offset have been dealt with.
-    from: usize,
-    /// Losses of it that have been written down.
-    losses: u16,
-}
+/// Idle work that has made no page free for so many steps gains nothing: it waits for the next append.
+const IDLE_STEPS_MAX: u32 = 32;
 
 /// Live entries collected at the start of the buffer.
 struct Gathered {
@@ -49,7 +28,7 @@ struct Gathered {
     /// Where to go on.
     from: usize,
     done: bool,
-    /// Holes that are not healed.
+    /// Holes in which something of the tenant's may have been.
     holes: u16,
     corrected: bool,
     met_from: bool,
@@ -76,14 +55,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         tenant: &mut T,
     ) -> Result<bool, Trouble<F::Error>> {
         let must_evacuate = (0u32..).zip(self.states()).any(|(page, state)| {
-            matches!(state.role(), USED)
-                && state.has(EVACUATE)
-                && !state.has(FAILED)
-                && !self.is_open(page)
+            state.role() == USED && state.has(EVACUATE) && !self.is_open(page)
         });
-        if self.victim.is_some() || must_evacuate || self.free < RESERVE_PAGES + IDLE_PAGES {
-            match self.reclaim_step(tenant, Choice::Usual).await {
-                Ok(true) => return Ok(true),
+        let few = self.free < RESERVE_PAGES + IDLE_PAGES && self.idle_steps < IDLE_STEPS_MAX;
+        if self.victim.is_some() || must_evacuate || few {
+            let free = self.free;
+            match self.reclaim_step(tenant, Choice::Idle).await {
+                Ok(true) => {
+                    self.idle_steps = if self.free > free { 0 } else { self.idle_steps + 1 };
+                    return Ok(true);
+                }
                 Ok(false) | Err(Trouble::NoRoom) => {}
                 Err(trouble) => return Err(trouble),
             }
@@ -206,8 +187,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if let Some(begun) = self.victim.filter(|begun| begun.page == victim.page) {
             victim = begun;
         }
-        if victim.from == 0 && !scarce {
-            victim = self.witnessed(victim).await?;
+        if victim.from == 0 {
+            victim = self.witnessed(victim, scarce).await?;
         }
         let page = victim.page;
         self.load(page).await.map_err(Trouble::Flash)?;
@@ -231,13 +212,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if !gathered.done {
             return Ok(true);
         }
-        if gathered.holes > victim.losses {
-            if let Some(loss) = self.loss_in(tenant, page, victim.losses).await? {
-                self.remember(tenant, &loss).await?;
+        if gathered.holes > 0 {
+            self.tell_losses(tenant, page).await?;
+            while let Some(loss) = self.loss_in(page, victim.losses).await? {
+                victim.losses += 1;
+                self.victim = Some(victim);
+                if !tenant.is_healed(&loss) {
+                    self.remember(&loss).await?;
+                    return Ok(true);
+                }
             }
-            victim.losses += 1;
-            self.victim = Some(victim);
-            return Ok(true);
         }
         self.victim = None;
         // What its tenant no longer asks for counts as live no longer, whatever was counted.
@@ -251,84 +235,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.announce().await?;
         }
         Ok(true)
-    }
-
-    /// The start entry of a page says how the page before it in its stream ended. Before that witness
-    /// goes, a checkpoint takes its place; where that cannot be written, the page before goes first.
-    async fn witnessed(&mut self, victim: Victim) -> Result<Victim, Trouble<F::Error>> {
-        let mut victim = victim;
-        for _ in 0..self.page_count {
-            let state = self.state(victim.page);
-            if matches!(state.gap, 0 | u16::MAX) {
-                break;
-            }
-            let order = state.order.wrapping_sub(u32::from(state.gap));
-            let before = (0u32..).zip(self.states()).find(|(page, state)| {
-                let needs = state.live > 0 && !state.has(SEALED) && !self.is_open(*page);
-                state.order == order && state.role() == USED && needs
-            });
-            let Some((page, state)) = before.map(|(page, state)| (page, *state)) else { break };
-            let hint = match state.tail {
-                0 => None,
-                _ => self.tail_hint(page).await.map_err(Trouble::Flash)?,
-            };
-            if let Some(hint) = hint {
-                self.change(page, |state| state.tail = 0);
-                let held = self.vouch(page, usize::from(state.tail), state.vouched, hint).await;
-                if matches!(held, Ok(true)) {
-                    self.change(page, |state| state.mark(SEALED));
-                    break;
-                }
-            }
-            victim = Victim { page, from: 0, losses: 0 };
-        }
-        Ok(victim)
-    }
-
-    fn can_announce(&self) -> bool {
-        (0..self.streams.len()).any(|stream| self.fits(stream, Self::START_ROOM.min(96)))
-    }
-
-    /// The page to empty next: one that needs it; the least worn one when wear has become uneven; else by cost and benefit.
-    fn choose(&self, choice: Choice) -> Option<Victim> {
-        let usable = Self::usable() as u64;
-        let states = self.states();
-        let most_worn = states.iter().map(PageState::erases).max().unwrap_or(0);
-        let spread = WEAR_SPREAD + most_worn / 32;
-        let mut best: Option<(u64, u32)> = None;
-        for (page, state) in (0u32..).zip(states) {
-            if !matches!(state.role(), USED | STRUCK) || self.is_open(page) {
-                continue;
-            }
-            let live = u64::from(state.live).min(usable);
-            let age = u64::from(self.next_order.wrapping_sub(state.order)).min(0xFF_FFFF);
-            let score = if choice == Choice::Dead {
-                if live != 0 || state.role() != USED {
-                    continue;
-                }
-                (1 << 62) - u64::from(state.erases())
-            } else if choice == Choice::Urgent {
-                if live + 16 > usable {
-                    continue;
-                }
-                (usable - live) << 24 | age
-            } else if state.has(EVACUATE) && !state.has(FAILED) {
-                u64::MAX
-            } else if most_worn - state.erases() > spread {
-                u64::MAX - 1 - u64::from(state.erases())
-            } else if live == 0 {
-                (1 << 62) - u64::from(state.erases())
-            } else if live + usable / 16 > usable {
-                continue;
-            } else {
-                // Benefit: room gained, times how long it is likely to last. Cost: reading the page, writing what is live.
-                (age << 24) * (usable - live) / (usable + live)
-            };
-            if best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, page));
-            }
-        }
-        best.map(|(_, page)| Victim { page, from: 0, losses: 0 })
     }
 
     /// Collects the live entries of the page in the buffer, from offset `from` on, as a block: as many as fit what the open
@@ -363,8 +269,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut last: Option<(usize, u16)> = None;
         if self.pages.cells().get(page as usize).is_some_and(|state| state.role() == STRUCK) {
             gathered.done = true;
-            let loss = Loss { page, order: frame.order, first: 0, count: u16::MAX, hint: None };
-            gathered.holes = u16::from(!tenant.is_healed(&loss));
+            gathered.holes = 1;
             return gathered;
         }
         loop {
@@ -374,11 +279,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     gathered.from = Self::PAGE;
                     break;
                 }
-                Step::Hole { first, count, hint } => {
-                    let hint = hint.filter(|hint| *hint != 0);
-                    let own = first == 0 && count == 1;
-                    let loss = Loss { page, order: frame.order, first, count, hint };
-                    gathered.holes += u16::from(!own && !tenant.is_healed(&loss));
+                Step::Hole { first, count, .. } => {
+                    // A start entry is nothing of the tenant's.
+                    gathered.holes += u16::from(first > 0 || count > 1);
                     continue;
                 }
                 Step::Entry(met) => met,
@@ -458,61 +361,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             at += next - from;
             from = next;
-        }
-        Ok(())
-    }
-
-    /// The `index`-th hole of the page that is not healed.
-    async fn loss_in<T: Tenant + ?Sized>(
-        &mut self,
-        tenant: &T,
-        page: u32,
-        index: u16,
-    ) -> Result<Option<Loss>, Trouble<F::Error>> {
-        let frame = self.frame(page);
-        if self.state(page).role() == STRUCK {
-            return Ok(Some(Loss {
-                page,
-                order: frame.order,
-                first: 0,
-                count: u16::MAX,
-                hint: None,
-            }));
-        }
-        let tail_hint = self.tail_hint(page).await.map_err(Trouble::Flash)?;
-        self.load(page).await.map_err(Trouble::Flash)?;
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
-        let mut seen = 0;
-        loop {
-            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } => return Ok(None),
-                Step::Entry(_) => {}
-                Step::Hole { first, count, hint } => {
-                    let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
-                    let loss = Loss { page, order: frame.order, first, count, hint };
-                    if (first == 0 && count == 1) || tenant.is_healed(&loss) {
-                        continue;
-                    }
-                    if seen == index {
-                        return Ok(Some(loss));
-                    }
-                    seen += 1;
-                }
-            }
-        }
-    }
-
-    /// Writes a loss down, before the page that shows it is erased.
-    async fn remember<T: Tenant + ?Sized>(
-        &mut self,
-        tenant: &mut T,
-        loss: &Loss,
-    ) -> Result<(), Trouble<F::Error>> {
-        let mut payload = [0; LOSS_BYTES_MAX];
-        let len = loss.encode(&mut payload);
-        tenant.lost(loss);
-        if let Some(block) = self.lay(0, LOST, loss.hint.unwrap_or(0), &[&payload[..len]]) {
-            self.commit(MOVED, block).await?;
         }
         Ok(())
     }

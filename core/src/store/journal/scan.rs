@@ -2,7 +2,7 @@
 
 use super::state::{EVACUATE, HOLED, PageState, STRUCK, USED};
 use super::walk::{Step, Walk};
-use super::{Entry, Journal, Loss, ReadError, Tenant};
+use super::{Entry, Journal, ReadError, Tenant};
 use crate::store::cells::Cells;
 use crate::store::page::{CALLER_KIND_MAX, HeaderFound, PAGE_HEADER_BYTES, PageHeader};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -37,13 +37,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let state = self.state(page);
             if state.role() == STRUCK {
                 report.pages_struck += 1;
-                tenant.lost(&Loss {
-                    page,
-                    order: state.order,
-                    first: 0,
-                    count: u16::MAX,
-                    hint: None,
-                });
+                self.each_loss(page, |loss| tenant.lost(loss)).await.map_err(ReadError::Flash)?;
             }
             if state.role() != USED {
                 continue;
@@ -52,7 +46,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.load(page).await.map_err(ReadError::Flash)?;
             let holes = self.scan_page(page, &mut report, &mut visitor);
             if holes {
-                self.scan_losses(page, tenant, &mut report).await.map_err(ReadError::Flash)?;
+                let told = self.each_loss(page, |loss| tenant.lost(loss)).await;
+                report.missing += told.map_err(ReadError::Flash)?;
             }
         }
         Ok(report)
@@ -112,36 +107,5 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
         });
         holes
-    }
-
-    async fn scan_losses<T: Tenant + ?Sized>(
-        &mut self,
-        page: u32,
-        tenant: &mut T,
-        report: &mut ScanReport,
-    ) -> Result<(), F::Error> {
-        let open_hint =
-            self.streams.iter().find(|stream| stream.page == Some(page)).map(|stream| stream.hint);
-        let tail_hint = match open_hint {
-            Some(hint) => Some(hint),
-            None => self.tail_hint(page).await?,
-        };
-        self.load(page).await?;
-        let frame = self.frame(page);
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
-        loop {
-            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } => return Ok(()),
-                Step::Entry(_) => {}
-                Step::Hole { first, count, hint } => {
-                    report.missing += u32::from(count);
-                    let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
-                    if first == 0 && count == 1 {
-                        continue;
-                    }
-                    tenant.lost(&Loss { page, order: frame.order, first, count, hint });
-                }
-            }
-        }
     }
 }

@@ -1,0 +1,114 @@
+//! What is missing in a page: telling the tenant, and writing it down before the page is erased.
+
+use super::errors::Trouble;
+use super::notes::LOSS_BYTES_MAX;
+use super::state::{HOLED, MOVED, PageState, STRUCK, USED};
+use super::walk::{Step, Walk};
+use super::{Journal, Loss, Tenant};
+use crate::store::cells::Cells;
+use crate::store::page::{FIRST_ENTRY_AT, LOST, START};
+use embedded_storage_async::nor_flash::NorFlash;
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Goes through what is missing in the page, the page's own start entry left out. The same losses come out whenever and
+    /// by whomever this is asked. Uses the buffer. Returns how many entries are missing, start entry included.
+    pub(super) async fn each_loss(
+        &mut self,
+        page: u32,
+        mut tell: impl FnMut(&Loss),
+    ) -> Result<u32, F::Error> {
+        let frame = self.frame(page);
+        if self.state(page).role() == STRUCK {
+            tell(&Loss { page, order: frame.order, first: 0, count: u16::MAX, hint: None });
+            return Ok(0);
+        }
+        let open_hint =
+            self.streams.iter().find(|stream| stream.page == Some(page)).map(|stream| stream.hint);
+        let tail_hint = match open_hint {
+            Some(hint) => Some(hint),
+            None => self.tail_hint(page).await?,
+        };
+        self.load(page).await?;
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
+        let mut missing = 0;
+        loop {
+            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { .. } => return Ok(missing),
+                Step::Entry(_) => {}
+                Step::Hole { first, count, hint } => {
+                    missing += u32::from(count);
+                    let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
+                    if first > 0 || count > 1 {
+                        tell(&Loss { page, order: frame.order, first, count, hint });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the tenant of holes that nobody had seen before.
+    pub(super) async fn tell_losses<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        page: u32,
+    ) -> Result<(), Trouble<F::Error>> {
+        let state = self.state(page);
+        if state.has(HOLED) || state.role() == STRUCK {
+            return Ok(());
+        }
+        let missing =
+            self.each_loss(page, |loss| tenant.lost(loss)).await.map_err(Trouble::Flash)?;
+        self.tally.holes += u64::from(missing);
+        self.change(page, |state| state.mark(HOLED));
+        Ok(())
+    }
+
+    /// The `index`-th loss of the page.
+    pub(super) async fn loss_in(
+        &mut self,
+        page: u32,
+        index: u16,
+    ) -> Result<Option<Loss>, Trouble<F::Error>> {
+        let (mut seen, mut found) = (0, None);
+        let tell = |loss: &Loss| {
+            if seen == index {
+                found = Some(*loss);
+            }
+            seen += 1;
+        };
+        self.each_loss(page, tell).await.map_err(Trouble::Flash)?;
+        Ok(found)
+    }
+
+    /// Writes a loss down, before the page that shows it is erased.
+    pub(super) async fn remember(&mut self, loss: &Loss) -> Result<(), Trouble<F::Error>> {
+        let mut payload = [0; LOSS_BYTES_MAX];
+        let len = loss.encode(&mut payload);
+        if let Some(block) = self.lay(0, LOST, loss.hint.unwrap_or(0), &[&payload[..len]]) {
+            self.commit(MOVED, block).await?;
+        }
+        Ok(())
+    }
+
+    /// What the last entry of the page was about, by the start entry of the next page of its stream. Uses the buffer.
+    pub(super) async fn tail_hint(&mut self, page: u32) -> Result<Option<u16>, F::Error> {
+        let order = self.state(page).order;
+        let follows = |state: &PageState| {
+            state.role() == USED
+                && !matches!(state.gap, 0 | u16::MAX)
+                && state.order.wrapping_sub(u32::from(state.gap)) == order
+        };
+        let Some(next) =
+            (0u32..).zip(self.states()).find(|(_, state)| follows(state)).map(|(page, _)| page)
+        else {
+            return Ok(None);
+        };
+        self.load(next).await?;
+        let frame = self.frame(next);
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        let header = frame
+            .verified(buffer, FIRST_ENTRY_AT, Self::PAGE)
+            .or_else(|| frame.mend(buffer, FIRST_ENTRY_AT, Self::PAGE).map(|(header, _)| header));
+        Ok(header.filter(|header| header.kind() == START).map(|header| header.hint))
+    }
+}
