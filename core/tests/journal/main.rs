@@ -3,5 +3,6 @@
 mod cost;
 mod cuts;
 mod damage;
+mod golden;
 mod model;
 mod support;
