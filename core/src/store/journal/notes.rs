@@ -153,6 +153,7 @@ impl Announcement {
         writer.announcement(self);
         if writer.len > bytes {
             self.doomed_count -= 1;
+            self.doomed[self.doomed_count] = Doomed::default();
             return false;
         }
         true
