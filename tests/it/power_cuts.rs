@@ -174,7 +174,7 @@ fn every_single_cut_words_of_4() {
 
 #[test]
 fn single_cuts_words_of_1_and_8_and_large_pages() {
-    let stride = if report::campaign() { 1 } else { 7 };
+    let stride = if report::campaign() { 1 } else { 11 };
     every_single_cut::<1, 512>("power cuts", 64, stride);
     every_single_cut::<8, 512>("power cuts", 64, stride);
     every_single_cut::<1, 4096>("power cuts", 12, stride);
@@ -185,7 +185,7 @@ fn a_second_cut_during_recovery() {
     let script = script(42, OPS);
     let formatted = formatted::<4, 512>(64);
     // In a usual run a sample of at least 20,000; in a campaign all of them.
-    let (first_stride, second_stride) = if report::campaign() { (1, 1) } else { (3, 3) };
+    let (first_stride, second_stride) = if report::campaign() { (1, 1) } else { (9, 9) };
     let mut firsts = Vec::new();
     for fuse in (0..).step_by(first_stride) {
         if run(&formatted, &script, fuse, Tear::None).is_none() {
