@@ -1,5 +1,7 @@
 //! The tests of the whole project, in one program.
 mod bit_rot;
+#[cfg(unix)]
+mod command_line;
 mod corpus;
 mod fuzz;
 mod house;

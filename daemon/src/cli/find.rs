@@ -2,6 +2,7 @@
 
 use super::args::{Find, Shelf};
 use super::card::bare_number;
+use super::out::Column;
 use super::text::{count, visible};
 use super::who::short;
 use super::{Context, Exit, Failure};
@@ -61,16 +62,23 @@ pub fn print(
             rows.push(row(&hit, pages.shelf));
         }
         if rows.len() == ROWS_AT_ONCE {
-            context.out.table(&HEAD, rows.drain(..))?;
+            context.out.table(&COLUMNS, std::mem::take(&mut rows))?;
         }
     }
     if !rows.is_empty() {
-        context.out.table(&HEAD, rows)?;
+        context.out.table(&COLUMNS, rows)?;
     }
     Ok(printed)
 }
 
-const HEAD: [&str; 5] = ["NAME", "ORGANISATION", "PHONE", "EMAIL", "ID"];
+/// Numbers and ids are of use only as a whole.
+const COLUMNS: [Column; 5] = [
+    Column { head: "NAME", width_min: Some(12) },
+    Column { head: "PHONE", width_min: None },
+    Column { head: "EMAIL", width_min: Some(12) },
+    Column { head: "ORGANISATION", width_min: Some(12) },
+    Column { head: "ID", width_min: None },
+];
 
 fn row(hit: &Value, shelf: Shelf) -> Vec<String> {
     let text = |name: &str| visible(hit[name].as_str().unwrap_or("")).into_owned();
@@ -84,9 +92,9 @@ fn row(hit: &Value, shelf: Shelf) -> Vec<String> {
     let uid = text("uid");
     vec![
         name,
-        text("org"),
         bare_number(&text("tel")).to_string(),
         text("email"),
+        text("org"),
         short(&uid).to_string(),
     ]
 }

@@ -1,8 +1,9 @@
 //! Standard output and standard error: tables, JSON lines, colour, the width of the terminal.
 
 use super::exit::Failure;
-use comfy_table::{Attribute, Cell, ContentArrangement, Row, Table, presets};
+use console::{measure_text_width, truncate_str};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Narrowest table, in columns: below this, lines wrap rather than say nothing. Where no terminal
@@ -87,40 +88,91 @@ impl Out {
         if self.style { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_string() }
     }
 
-    /// Rows in columns; cells that a terminal has no room for are shortened. Cells must be
+    /// Rows in columns, in as much room as the terminal has. Cells must be
     /// [visible](super::text::visible) already.
-    pub fn table(
-        &mut self,
-        head: &[&str],
-        rows: impl IntoIterator<Item = Vec<String>>,
-    ) -> Result<(), Failure> {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        let terminal = io::stdout().is_terminal().then(|| table.width()).flatten();
-        if let Some(width) = terminal {
-            table
-                .set_content_arrangement(ContentArrangement::Dynamic)
-                .set_width(width.max(WIDTH_MIN));
-        } else {
-            table.set_content_arrangement(ContentArrangement::Disabled);
+    pub fn table(&mut self, columns: &[Column], mut rows: Vec<Vec<String>>) -> Result<(), Failure> {
+        let terminal = io::stdout().is_terminal().then(|| console::Term::stdout().size_checked());
+        if let Some((_, width)) = terminal.flatten() {
+            fit(columns, &mut rows, usize::from(width.max(WIDTH_MIN)));
         }
-        if self.style {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
-        }
-        table.set_header(head.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-        for cells in rows {
-            let mut row = Row::from(cells);
-            row.max_height(1);
-            table.add_row(row);
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        for line in table.lines() {
-            writeln!(self.stdout, "{}", line.trim_end())?;
+        let widths = widths(columns, &rows);
+        let head: Vec<String> = columns.iter().map(|column| column.head.to_string()).collect();
+        let head = self.bold(&aligned(&head, &widths));
+        writeln!(self.stdout, "{head}")?;
+        for row in rows {
+            writeln!(self.stdout, "{}", aligned(&row, &widths))?;
         }
         Ok(())
+    }
+}
+
+/// A column of a table.
+pub struct Column {
+    /// What stands above it.
+    pub head: &'static str,
+    /// How narrow it may become where there is little room. Columns give way from the last to the
+    /// first of those that may.
+    pub width_min: Option<usize>,
+}
+
+/// Blanks between columns.
+const GAP: usize = 2;
+
+fn widths(columns: &[Column], rows: &[Vec<String>]) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns.iter().map(|column| column.head.len()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(measure_text_width(cell));
+        }
+    }
+    widths
+}
+
+/// Shortens cells until the rows are no wider than `room`, or no column may give way any more.
+fn fit(columns: &[Column], rows: &mut [Vec<String>], room: usize) {
+    let mut widths = widths(columns, rows);
+    let gaps = GAP * columns.len().saturating_sub(1);
+    let mut surplus = (widths.iter().sum::<usize>() + gaps).saturating_sub(room);
+    for (index, column) in columns.iter().enumerate().rev() {
+        let (Some(width_min), Some(width)) = (column.width_min, widths.get_mut(index)) else {
+            continue;
+        };
+        let less = surplus.min(width.saturating_sub(width_min.max(column.head.len())));
+        *width -= less;
+        surplus -= less;
+        for cell in rows.iter_mut().filter(|_| less > 0).filter_map(|row| row.get_mut(index)) {
+            if let Cow::Owned(short) = truncate_str(cell, *width, "…") {
+                *cell = short;
+            }
+        }
+    }
+}
+
+fn aligned(cells: &[String], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (cell, width) in cells.iter().zip(widths) {
+        line.push_str(cell);
+        let blanks = width.saturating_sub(measure_text_width(cell)) + GAP;
+        line.extend(std::iter::repeat_n(' ', blanks));
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_gives_way_where_it_may() {
+        let column = |head, width_min| Column { head, width_min };
+        let columns = [column("NAME", Some(6)), column("PHONE", None), column("EMAIL", Some(8))];
+        let row = |cells: [&str; 3]| cells.map(str::to_string).to_vec();
+        let mut rows = vec![row(["山田花子 Yamada", "0171 5550001", "hanako@example.com"])];
+        fit(&columns, &mut rows, 40);
+        assert_eq!(rows[0], row(["山田花子 Yamada", "0171 5550001", "hanako@e…"]));
+        fit(&columns, &mut rows, 30);
+        assert_eq!(rows[0], row(["山田…", "0171 5550001", "hanako@…"]));
+        assert_eq!(aligned(&rows[0], &widths(&columns, &rows)), "山田…  0171 5550001  hanako@…");
     }
 }

@@ -1,0 +1,229 @@
+//! The command line as a person and a script use it, with a daemon that it starts by itself.
+
+use contactbox_tests::corpus::sample;
+use contactbox_tests::daemon::{Place, Ran};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+/// The sample that ships with the daemon.
+const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
+
+/// A box whose daemon is started by whoever needs it first, and stopped at the end.
+struct Desk {
+    place: Place,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { place: Place::new() }
+    }
+
+    fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = self.place.command(arguments);
+        command.env_remove("CONTACTBOX_NO_AUTOSTART").env("TZ", "UTC");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().expect("the program runs"))
+    }
+
+    /// Runs it with this on its standard input.
+    fn fed(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
+        // It may end before it has read all.
+        child.stdin.take().expect("a pipe").write_all(input).ok();
+        Ran::of(child.wait_with_output().expect("a child can be waited for"))
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.run(&["stop"]);
+    }
+}
+
+#[test]
+fn from_an_import_to_an_export() {
+    let desk = Desk::new();
+    let file = desk.place.file("people.vcf", PEOPLE);
+    let file = file.to_str().expect("a path of letters");
+    let first = desk.run(&["import", file, "--json"]).expect(0).json();
+    assert_eq!((&first[0]["added"], &first[0]["rejected"]), (&200.into(), &0.into()));
+    let again = desk.run(&["import", file, "--json"]).expect(0).json();
+    assert_eq!((&again[0]["unchanged"], &again[0]["added"]), (&200.into(), &0.into()));
+
+    for query in ["lovel byrd", "0171 555", "analytical byrd"] {
+        let hits = desk.run(&["find", query, "--json"]).expect(0).json();
+        assert_eq!(hits[0]["name"], "Ada Byrd Lovelock", "{query}");
+    }
+    desk.run(&["find", "nobody at all"]).expect(3).says(&["nobody fits"]);
+    desk.run(&["show", "ada"]).expect(5).says(&["several contacts fit"]);
+    desk.run(&["show"]).expect(2);
+
+    let edit = ["edit", "ada", "byrd", "--tel", "work:+44 20 7946 0555", "--title", "Owner"];
+    desk.run(&edit).expect(0);
+    desk.run(&["edit", "ada byrd", "--remove", "tel=7946 0018", "--note", ""]).expect(0);
+    let shown = desk.run(&["show", "ada byrd"]).expect(0).stdout;
+    for line in
+        ["phone (work)    +44 20 7946 0555", "title           Owner", "birthday        1985-12-10"]
+    {
+        assert!(shown.contains(line), "{line:?} is not in\n{shown}");
+    }
+    assert!(!shown.contains("0018") && !shown.contains("trade fair"), "{shown}");
+    let history = desk.run(&["history", "ada byrd", "--json"]).expect(0).json();
+    assert_eq!(history.len(), 3, "{history:?}");
+
+    desk.run(&["rm", "ada byrd"]).expect(0);
+    desk.run(&["rm", "ada byrd"]).expect(3).says(&["is in the trash"]);
+    assert_eq!(desk.run(&["trash", "--json"]).expect(0).json().len(), 1);
+    desk.run(&["restore", "ada byrd"]).expect(0);
+    desk.run(&["trash"]).expect(3);
+    desk.run(&["rm", "--purge", "jörg größmann"]).expect(2).says(&["--yes"]);
+    desk.run(&["rm", "--purge", "--yes", "jörg größmann"]).expect(0);
+
+    let out = desk.place.path().join("all.vcf");
+    let export = ["export", "--version", "3.0", "-o", out.to_str().expect("a path of letters")];
+    desk.run(&export).expect(0);
+    let text = std::fs::read_to_string(&out).expect("the export is there");
+    assert_eq!(text.matches("BEGIN:VCARD").count(), 199);
+    desk.run(&["export", "nobody at all", "-o", out.to_str().expect("a path of letters")])
+        .expect(3);
+    assert_eq!(std::fs::read_to_string(&out).expect("it is still there"), text);
+    desk.run(&["verify"]).expect(0);
+}
+
+#[test]
+fn many_commands_at_once_start_one_daemon() {
+    let desk = Desk::new();
+    let start = |_| {
+        let mut command = desk.command(["info", "--json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the program runs")
+    };
+    let children: Vec<_> = (0..16).map(start).collect();
+    let mut pids = Vec::new();
+    for child in children {
+        let ran = Ran::of(child.wait_with_output().expect("a child can be waited for")).expect(0);
+        pids.push(ran.json()[0]["pid"].clone());
+    }
+    pids.dedup();
+    assert_eq!(pids.len(), 1, "{pids:?}");
+    desk.run(&["--no-autostart", "info"]).expect(0);
+    desk.run(&["stop"]).expect(0);
+    desk.run(&["--no-autostart", "info"]).expect(6).says(&["contactbox serve"]);
+    // A daemon that was killed leaves its socket, and is started anew.
+    let pid = desk.run(&["info", "--json"]).expect(0).json()[0]["pid"].to_string();
+    let killed = Command::new("kill").args(["-9", &pid]).status().expect("the system has kill");
+    assert!(killed.success());
+    desk.run(&["info"]).expect(0);
+}
+
+#[test]
+fn an_editor_changes_the_lines_it_touches() {
+    let desk = Desk::new();
+    desk.run(&["add", "Ada Lovelock", "--tel", "work:+44 20 7946 0018", "--note", "a, b"])
+        .expect(0);
+    let edit = |script: &str| {
+        let mut command = desk.command(["edit", "ada"]);
+        command.env("EDITOR", script).env_remove("VISUAL").env("TMPDIR", desk.place.path());
+        Ran::of(command.output().expect("the program runs"))
+    };
+    edit("true").expect(0);
+    edit("false").expect(1).says(&["nothing was changed"]);
+    edit("sed -i s/^NOTE.*/NOTE:c/").expect(0);
+    edit("sed -i s/^NOTE.*/NOTE/").expect(1).says(&["no colon", "your text is kept in"]);
+    let versions = desk.run(&["history", "ada", "--json"]).expect(0).json();
+    let lines = |name: &str| versions[0][name].as_array().map(Vec::len);
+    assert_eq!((versions.len(), lines("added"), lines("removed")), (2, Some(1), Some(1)));
+}
+
+#[test]
+fn bad_files_are_told_and_good_cards_are_in() {
+    let desk = Desk::new();
+    desk.fed(&["import", "-"], b"").expect(1).says(&["is empty"]);
+    desk.fed(&["import", "-"], b"name,tel\nAda,1\n").expect(1).says(&["holds no vCard"]);
+    desk.fed(&["import", "-"], &vec![0; 3 << 20]).expect(1).says(&["holds no vCard"]);
+    desk.run(&["import", "none.vcf"]).expect(1).says(&["none.vcf cannot be read"]);
+    desk.run(&["import", "--charset", "martian", "-"]).expect(2).says(&["martian"]);
+    let cut = b"BEGIN:VCARD\nVERSION:3.0\nFN:Whole\nEND:VCARD\nBEGIN:VCARD\nVERSION:3.0\nFN:Cu";
+    desk.place.file("cut.vcf", cut);
+    desk.run(&["import", "cut.vcf"]).expect(4).says(&[
+        "cut.vcf:7: ",
+        "from line 5",
+        "cut.rejected.vcf",
+    ]);
+    desk.run(&["import", "cut.vcf"]).expect(4).says(&["cut.rejected.vcf"]);
+    let saved = std::fs::read(desk.place.path().join("cut.rejected.vcf")).expect("it is named");
+    assert!(saved.starts_with(b"BEGIN:VCARD\nVERSION:3.0\nFN:Cu"));
+    desk.run(&["find", "whole"]).expect(0);
+    desk.place.file("utf-16.vcf", sample("utf-16"));
+    desk.run(&["import", "utf-16.vcf"]).expect(0);
+}
+
+#[test]
+fn one_card_that_no_frame_carries_costs_one_card() {
+    let desk = Desk::new();
+    let photo = vec![b'x'; 20 << 20];
+    let good =
+        |name: &str| format!("BEGIN:VCARD\nVERSION:3.0\nFN:{name}\nEND:VCARD\n").into_bytes();
+    let large = [b"BEGIN:VCARD\nVERSION:3.0\nNOTE:".as_slice(), &photo, b"\nEND:VCARD\n"].concat();
+    desk.place.file("large.vcf", [good("Before"), large.clone(), good("After")].concat());
+    let ran =
+        desk.run(&["import", "large.vcf", "--json"]).expect(4).says(&["large.vcf:5: ", "larger"]);
+    assert_eq!((&ran.json()[0]["added"], &ran.json()[0]["rejected"]), (&2.into(), &1.into()));
+    let saved = std::fs::read(desk.place.path().join("large.rejected.vcf")).expect("it is named");
+    assert_eq!(saved, large);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let desk = Desk::new();
+    desk.place.file("people.vcf", PEOPLE);
+    desk.run(&["import", "people.vcf", "--quiet"]).expect(0);
+    let mut command = desk.command(["export"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    let mut first = [0; 16];
+    let mut out = child.stdout.take().expect("a pipe");
+    out.read_exact(&mut first).expect("an export begins");
+    drop(out);
+    Ran::of(child.wait_with_output().expect("a child can be waited for")).expect(0);
+}
+
+#[test]
+fn a_watcher_sees_each_change() {
+    let desk = Desk::new();
+    desk.run(&["info"]).expect(0);
+    let mut command = desk.command(["watch", "--json", "-n", "2"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    let mut told = [0; 8];
+    // It says so when it watches.
+    child.stderr.as_mut().expect("a pipe").read_exact(&mut told).expect("it watches");
+    desk.run(&["add", "Ada Lovelock"]).expect(0);
+    desk.run(&["rm", "ada"]).expect(0);
+    let ran = Ran::of(child.wait_with_output().expect("a child can be waited for")).expect(0);
+    let seen: Vec<Value> =
+        ran.json().into_iter().map(|line| line["params"]["origin"].clone()).collect();
+    assert_eq!(seen, ["edit", "trash"]);
+}
+
+#[test]
+fn the_demonstration_is_as_it_must_be() {
+    let desk = Desk::new();
+    let ran = desk.run(&["demo"]).expect(0);
+    assert!(ran.stdout.contains("all is as it must be"), "{ran:?}");
+}
+
+#[test]
+fn completions_are_scripts() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(desk.run(&["completions", shell]).expect(0).stdout.contains("contactbox"));
+    }
+}
