@@ -306,7 +306,20 @@ fn a_line_without_a_colon_behind_prose_belongs_to_it() {
         ["NOTE:first\\nsecond\\, and\\n\\nfourth\\; last", "ADR:;;Street\\nTown;;;;", "FN:A"]
     );
     let joined = Repair::UnmarkedContinuation;
-    assert_eq!(repairs(&reading), [(6, joined), (8, joined)]);
+    assert_eq!(repairs(&reading), [(4, joined), (8, joined)]);
+}
+
+#[test]
+fn a_fold_before_the_colon_does_not_hide_a_property() {
+    let long = "x".repeat(80);
+    let lines = ["NOTE:first", &format!("RELATED;X-A={long}"), " yz:Ann", "second", " half"];
+    let reading = read_bytes(&card("3.0", &lines));
+    assert_eq!(
+        reading.lines(),
+        ["NOTE:first", &format!("RELATED;X-A={long}yz:Ann"), "X-UNREADABLE-LINE:secondhalf",]
+    );
+    let reading = read_bytes(&card("3.0", &["NOTE:first\\", "X-B", " :1", "NOTE:a", "b", " c"]));
+    assert_eq!(reading.lines(), ["NOTE:first\\\\", "X-B:1", "NOTE:a\\nbc"]);
 }
 
 #[test]

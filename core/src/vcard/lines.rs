@@ -10,6 +10,9 @@ use super::{base64, held};
 /// Lines shorter than this were not folded because they were full, but where a blank stood.
 const FULL_LINE_BYTES: usize = 72;
 
+/// Room that is always left to decode in, in bytes, unless the memory is less than four times that.
+const DECODING_BYTES: usize = 16 * 1024;
+
 /// A place in the input: line from 1, byte from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
@@ -40,6 +43,17 @@ enum Within {
     Dropped,
 }
 
+/// Where a line was joined to the one before.
+#[derive(Clone, Copy, Debug)]
+struct Join {
+    /// Where the line before ended.
+    end: usize,
+    /// Where the joined one begins.
+    start: usize,
+    /// Its place in the input.
+    place: Place,
+}
+
 /// Makes logical lines in the caller's memory.
 pub(super) struct Lines<'b> {
     buffer: &'b mut [u8],
@@ -50,9 +64,15 @@ pub(super) struct Lines<'b> {
     has_line: bool,
     /// The line was handed out by the last event.
     given: bool,
+    /// The last unmarked line that was joined: it may still turn out to be a property, when a fold
+    /// brings its colon.
+    join: Option<Join>,
+    /// Bytes behind the line handed out that are the next logical line so far.
+    parted_bytes: usize,
     here: Place,
     line_at: Place,
     next_at: Place,
+    parted_at: Place,
     /// Carriage returns since the last other byte.
     returns: u32,
     /// Blank lines since the line.
@@ -78,9 +98,12 @@ impl<'b> Lines<'b> {
             within: Within::Start,
             has_line: false,
             given: false,
+            join: None,
+            parted_bytes: 0,
             here: Place { line: 1, offset: 0 },
             line_at: Place::default(),
             next_at: Place::default(),
+            parted_at: Place::default(),
             returns: 0,
             blanks: 0,
             physical_bytes: 0,
@@ -93,7 +116,11 @@ impl<'b> Lines<'b> {
 
     /// Takes bytes from `input` until a line is complete; `None` when all are taken.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
-        self.drop_given();
+        if self.drop_given()
+            && let Some(event) = self.settle()
+        {
+            return Some(event);
+        }
         while let Some(&first) = input.first() {
             if matches!(first, b'\r' | b'\n' | 0) {
                 self.take(input, 1);
@@ -118,7 +145,7 @@ impl<'b> Lines<'b> {
                 Within::Blank => {
                     let is_doubled = matches!(first, b' ' | b'\t')
                         || self.line().last().is_some_and(u8::is_ascii_whitespace);
-                    if !is_doubled && !self.append(b" ") {
+                    if !is_doubled && self.append(b" ") == 0 {
                         return Some(self.overflow());
                     }
                     self.within = Within::Extends;
@@ -126,26 +153,35 @@ impl<'b> Lines<'b> {
                 Within::Extends | Within::Separate | Within::Dropped => {}
             }
             let len = memchr::memchr3(b'\r', b'\n', 0, input).unwrap_or(input.len());
-            let (bytes, _) = input.split_at(len);
-            if self.within != Within::Dropped && !self.append(bytes) {
+            let kept = match self.within {
+                Within::Dropped => len,
+                _ => self.append(&input[..len]),
+            };
+            self.physical_bytes += kept;
+            self.take(input, kept);
+            if kept < len {
                 return Some(self.overflow());
             }
-            self.physical_bytes += len;
-            self.take(input, len);
         }
         None
     }
 
     /// The lines that are complete because the input is; to be called until `None`.
     pub(super) fn finish(&mut self) -> Option<Event> {
-        self.drop_given();
-        if self.within != Within::Start {
-            self.cut = self.within != Within::Dropped;
-            if let Some(event) = self.end_physical() {
-                return Some(event);
-            }
+        let is_unsettled = self.drop_given();
+        let is_open = self.within != Within::Start;
+        self.cut |= is_open && self.within != Within::Dropped;
+        let event = if is_open {
+            self.end_physical()
+        } else {
+            is_unsettled.then(|| self.settle()).flatten()
+        };
+        if event.is_some() {
+            return event;
         }
-        self.given = self.has_line;
+        if self.has_line && !self.part() {
+            self.given = true;
+        }
         self.given.then_some(Event::Line)
     }
 
@@ -205,17 +241,22 @@ impl<'b> Lines<'b> {
         is_fold
     }
 
-    fn append(&mut self, bytes: &[u8]) -> bool {
-        let end = self.next_end + bytes.len();
-        let Some(room) = self.buffer.get_mut(self.next_end..end) else {
-            return false;
-        };
-        room.copy_from_slice(bytes);
+    /// Keeps the bytes that fit and returns how many those are.
+    fn append(&mut self, bytes: &[u8]) -> usize {
+        let kept = bytes.len().min(self.limit().saturating_sub(self.next_end));
+        let end = self.next_end + kept;
+        self.buffer[self.next_end..end].copy_from_slice(&bytes[..kept]);
         self.next_end = end;
         if self.within != Within::Separate {
             self.line_end = end;
         }
-        true
+        kept
+    }
+
+    /// How far lines may fill the memory, so that there is room left to decode in when a long line is
+    /// behind a complete one.
+    fn limit(&self) -> usize {
+        self.buffer.len() - (self.buffer.len() / 4).min(DECODING_BYTES)
     }
 
     /// The physical line does not fit behind the logical one. The logical one may be complete; it is
@@ -226,9 +267,10 @@ impl<'b> Lines<'b> {
             && !self.ends_in_soft_break()
             && !matches!(Shape::of(self.line()), Shape::Base64 { .. });
         if is_complete {
-            self.given = true;
+            self.given = self.part() || self.has_line;
             return Event::Line;
         }
+        self.join = None;
         self.within = Within::Dropped;
         if !core::mem::take(&mut self.has_line) {
             self.line_at = self.next_at;
@@ -262,11 +304,37 @@ impl<'b> Lines<'b> {
             self.adopt();
             return None;
         }
-        if self.joins() {
-            return None;
+        if !self.part() {
+            if self.joins() {
+                return None;
+            }
+            self.given = true;
         }
-        self.given = true;
         Some(Event::Line)
+    }
+
+    /// Parts the line from the one that was joined to it, if that is a property after all; the line is
+    /// handed out then.
+    fn part(&mut self) -> bool {
+        let Some(Join { end, start, place }) = self.join.take() else {
+            return false;
+        };
+        let joined = &self.buffer[start..self.line_end];
+        if split(joined).is_none() {
+            self.joined_at.get_or_insert(place.line);
+            return false;
+        }
+        self.parted_bytes = joined.len();
+        if start == end {
+            // Its line end took the place of a backslash.
+            self.buffer[end - 1] = b'\\';
+        }
+        self.buffer.copy_within(start..self.next_end, end);
+        self.next_end -= start - end;
+        self.line_end = end;
+        self.parted_at = place;
+        self.given = true;
+        true
     }
 
     fn adopt(&mut self) {
@@ -298,22 +366,26 @@ impl<'b> Lines<'b> {
             self.join_at(self.line_end, &[]);
             return true;
         }
-        if next.starts_with(b"#") || split(self.line()).is_none() {
+        // With a quote open in its parameters, what comes next could move the line's own colon.
+        let is_whole = |params: &[u8]| params.iter().filter(|&&byte| byte == b'"').count() % 2 == 0;
+        let takes_more = split(self.line()).is_some_and(|parts| is_whole(parts.params));
+        if next.starts_with(b"#") || !takes_more {
             return false;
         }
         let escapes = self.line().iter().rev().take_while(|&&byte| byte == b'\\').count();
-        let joined = if escapes % 2 == 1 && self.blanks == 0 {
+        let end = self.line_end;
+        let ends = [b'\n'; 8];
+        let (at, between) = if escapes % 2 == 1 && self.blanks == 0 {
             // A line end that was escaped with a backslash in front, as some Outlooks do.
-            self.join_at(self.line_end - 1, b"\n")
+            (end - 1, &ends[..1])
         } else if shape == Shape::Prose {
-            let ends = [b'\n'; 8];
-            let count = (self.blanks as usize + 1).min(ends.len());
-            self.join_at(self.line_end, &ends[..count])
+            (end, &ends[..(self.blanks as usize + 1).min(ends.len())])
         } else {
-            false
+            return false;
         };
+        let joined = self.join_at(at, between);
         if joined {
-            self.joined_at = Some(self.next_at.line);
+            self.join = Some(Join { end, start: at + between.len(), place: self.next_at });
         }
         joined
     }
@@ -322,7 +394,7 @@ impl<'b> Lines<'b> {
     fn join_at(&mut self, at: usize, between: &[u8]) -> bool {
         let to = at + between.len();
         let len = self.next_end - self.line_end;
-        if to + len > self.buffer.len() {
+        if to + len > self.limit() {
             return false;
         }
         self.buffer.copy_within(self.line_end..self.next_end, to);
@@ -341,17 +413,26 @@ impl<'b> Lines<'b> {
             && Shape::of(self.line()) == Shape::QuotedPrintable
     }
 
-    fn drop_given(&mut self) {
+    /// Makes room for the next line; true when there is one that was parted from the one handed out
+    /// and the physical line behind it must be settled again.
+    fn drop_given(&mut self) -> bool {
         if !core::mem::take(&mut self.given) {
-            return;
+            return false;
         }
         self.buffer.copy_within(self.line_end..self.next_end, self.held);
         self.next_end = self.held + (self.next_end - self.line_end);
-        self.line_end = self.held;
-        self.has_line = false;
+        let parted = core::mem::take(&mut self.parted_bytes);
+        self.line_end = self.held + parted;
+        self.has_line = parted > 0;
+        if self.has_line {
+            self.line_at = self.parted_at;
+            self.blanks = 0;
+            return self.within != Within::Separate && self.next_end > self.line_end;
+        }
         if self.within != Within::Separate && self.next_end > self.held {
             self.adopt();
         }
+        false
     }
 
     /// The line so far, or the one handed out.
@@ -366,7 +447,13 @@ impl<'b> Lines<'b> {
 
     /// Where the line after the one handed out begins; at the end of the input, that end.
     pub(super) fn next_at(&self) -> Place {
-        if self.next_end > self.line_end { self.next_at } else { self.here }
+        if self.parted_bytes > 0 {
+            self.parted_at
+        } else if self.next_end > self.line_end {
+            self.next_at
+        } else {
+            self.here
+        }
     }
 
     /// The last place that was read.

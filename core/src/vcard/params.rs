@@ -50,42 +50,40 @@ impl<'r> Params<'r> {
         let named =
             param.split_once('=').map(|(name, value)| (name.trim_ascii(), value.trim_ascii()));
         let Some((name, value)) = named.filter(|(name, _)| is_token(name)) else {
-            return self.bare(param, kept);
+            return self.bare(param, has_quotes, kept);
         };
+        let as_written = value;
         let is = |known: &str| name.eq_ignore_ascii_case(known);
-        let slot = if is("TYPE") {
+        let value = if is("TYPE") {
             return self.types(value, has_quotes, kept);
         } else if is("PREF") && unquoted(value) == "1" {
             self.types = self.types.with(Types::PREF);
             return Ok(());
-        } else if is("ENCODING") {
-            self.set_encoding(value);
-            return Ok(());
+        } else {
+            unquoted(value)
+        };
+        if is("ENCODING") {
+            self.encoding = Some((value, Encoding::of(value.as_bytes())));
+        } else if is("CHARSET") {
+            self.charset = self.charset.or(Some(value));
+        } else if is(DERIVED) {
+            self.derived = self.derived.or(Some(value));
         } else if is("VALUE") {
             // 2.1 says URL where the others say uri.
-            let value = unquoted(value);
-            self.value_type = Some(if value.eq_ignore_ascii_case("url") { "uri" } else { value });
-            return Ok(());
-        } else if is("CHARSET") {
-            &mut self.charset
+            let value = if value.eq_ignore_ascii_case("url") { "uri" } else { value };
+            return keep_earlier("X-VALUE", &mut self.value_type, value, kept);
         } else if is("MEDIATYPE") {
-            &mut self.media_type
+            return keep_earlier("X-MEDIATYPE", &mut self.media_type, value, kept);
         } else if is(OMIT_YEAR) {
-            &mut self.omit_year
-        } else if is(DERIVED) {
-            &mut self.derived
+            return keep_earlier("X-OMIT-YEAR", &mut self.omit_year, value, kept);
         } else {
-            return keep(kept, name, value, has_quotes);
-        };
-        if slot.is_some() {
-            return keep(kept, name, value, has_quotes);
+            return keep(kept, name, as_written, has_quotes);
         }
-        *slot = Some(unquoted(value));
         Ok(())
     }
 
     /// A value without a name, as 2.1 has them: a type, an encoding, or where the value is.
-    fn bare(&mut self, value: &'r str, kept: &mut Text<'_>) -> Result<(), Full> {
+    fn bare(&mut self, value: &'r str, has_quotes: bool, kept: &mut Text<'_>) -> Result<(), Full> {
         if let Some(encoding) = Encoding::of_bare(value.as_bytes()) {
             self.encoding = Some((value, Some(encoding)));
             return Ok(());
@@ -94,23 +92,17 @@ impl<'r> Params<'r> {
             self.value_type = Some("uri");
             return Ok(());
         }
-        match Types::of(value) {
-            Some(known) => {
-                self.types = self.types.with(known);
-                Ok(())
-            }
-            None if value.contains(',') && !value.contains('"') => {
-                // In a list of types each comma would begin another.
-                keep(kept, "TYPE", "", false)?;
-                ["\"", value, "\""].iter().try_for_each(|piece| kept.push(piece))
-            }
-            None => keep(kept, "TYPE", value, value.starts_with('"')),
+        if let Some(known) = all_usual(unquoted(value)) {
+            self.types = self.types.with(known);
+            return Ok(());
         }
-    }
-
-    fn set_encoding(&mut self, value: &'r str) {
-        let value = unquoted(value);
-        self.encoding = Some((value, Encoding::of(value.as_bytes())));
+        // One value, whatever is in it: in a list of types each comma would begin another.
+        let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let inner = inner.filter(|_| has_quotes).unwrap_or(value);
+        let quote = if inner.contains([',', ':', ';']) { "\"" } else { "" };
+        keep(kept, "TYPE", quote, true)?;
+        push_encoded(kept, inner)?;
+        kept.push(quote)
     }
 
     /// A list of types. In quotes it is a list only when all of it are usual types.
@@ -119,9 +111,7 @@ impl<'r> Params<'r> {
         for one in (Split { rest: Some(value), separator: b',', has_quotes }) {
             let one = one.trim_ascii();
             let plain = unquoted(one);
-            let all = plain.split(',').map(|part| usual(part.trim_ascii()));
-            let all = all.reduce(|a, b| Some(a?.with(b?))).flatten();
-            if let Some(known) = all {
+            if let Some(known) = all_usual(plain) {
                 self.types = self.types.with(known);
             } else if !plain.is_empty() {
                 if is_first {
@@ -135,6 +125,26 @@ impl<'r> Params<'r> {
         }
         Ok(())
     }
+}
+
+/// Notes a value that is to be said once. When another was said before, the last counts and the other
+/// is kept under another name.
+fn keep_earlier<'r>(
+    other_name: &str,
+    slot: &mut Option<&'r str>,
+    value: &'r str,
+    kept: &mut Text<'_>,
+) -> Result<(), Full> {
+    match slot.replace(value) {
+        Some(earlier) if earlier != value => keep(kept, other_name, earlier, false),
+        _ => Ok(()),
+    }
+}
+
+/// The bits of a list of types, when all of them are usual ones.
+fn all_usual(list: &str) -> Option<Types> {
+    let each = list.split(',').map(|one| usual(one.trim_ascii()));
+    each.reduce(|some, one| Some(some?.with(one?))).flatten()
 }
 
 /// The bit of a type, also of those that some programs write as media types.
@@ -175,21 +185,27 @@ fn push_value(kept: &mut Text<'_>, value: &str, has_quotes: bool) -> Result<(), 
     if needs_quotes {
         kept.push("\"")?;
     }
-    for (at, piece) in value.split('"').enumerate() {
-        if at > 0 {
-            kept.push("^'")?;
-        }
-        kept.push(piece)?;
-    }
+    push_encoded(kept, value)?;
     if needs_quotes {
         kept.push("\"")?;
     }
     Ok(())
 }
 
+/// Writes a text with its quotes encoded.
+fn push_encoded(kept: &mut Text<'_>, text: &str) -> Result<(), Full> {
+    for (at, piece) in text.split('"').enumerate() {
+        if at > 0 {
+            kept.push("^'")?;
+        }
+        kept.push(piece)?;
+    }
+    Ok(())
+}
+
 fn unquoted(value: &str) -> &str {
     let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inner.filter(|inner| !inner.contains('"')).unwrap_or(value)
+    inner.filter(|inner| !inner.contains('"')).map_or(value, str::trim_ascii)
 }
 
 fn is_token(name: &str) -> bool {

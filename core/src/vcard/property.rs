@@ -331,7 +331,7 @@ fn own_media_type<'v>(media_type: &'v [u8], params: &Params<'_>) -> Option<&'v s
     let media_type = core::str::from_utf8(media_type).ok()?;
     let agrees = params.media_type.is_none_or(|said| said.eq_ignore_ascii_case(media_type))
         || media_type == NO_MEDIA_TYPE;
-    let is_whole = !media_type.contains('"') && !media_type.contains(|c: char| c.is_control());
+    let is_whole = media_type.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
     (agrees && is_whole).then_some(media_type)
 }
 

@@ -12,7 +12,7 @@ use crate::limits::NESTED_CARDS_MAX;
 ///
 /// Folds, line ends of all kinds, byte order marks and UTF-16, quoted-printable, base64 and charsets
 /// are undone; the contents are in the one form that [`crate::contact::Value`] describes. The memory
-/// given bounds the longest property: a photo needs four thirds of its size and a little more.
+/// given bounds the longest property: a photo needs four thirds of its size and 16 KiB.
 ///
 /// A card that cannot be taken costs that card alone. Cards within a card become its `AGENT`s.
 pub struct Reader<'b, C> {

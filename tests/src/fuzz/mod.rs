@@ -6,6 +6,7 @@
 //! seeded mutations of them, with any compiler.
 mod checksum;
 mod mutate;
+mod vcard;
 
 pub use mutate::Mutator;
 
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: &[Target] = &[("checksum", checksum::run)];
+pub const TARGETS: &[Target] = &[("checksum", checksum::run), ("vcard", vcard::run)];
 
 /// Runs the target called `name` over `bytes`.
 pub fn run(name: &str, bytes: &[u8]) {

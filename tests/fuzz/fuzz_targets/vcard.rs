@@ -1,0 +1,4 @@
+//! The vCard reader and writer, over any bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| contactbox_tests::fuzz::run("vcard", bytes));

@@ -1,0 +1,52 @@
+//! The vCard reader and writer, over any bytes: no panic, the same in any pieces, nothing lost.
+use crate::vcards::{self, Reading, Said, Stored};
+use contactbox_core::vcard::Version;
+
+/// Reads `bytes`, of which the first says how they are cut and how much memory there is.
+pub fn run(bytes: &[u8]) {
+    let Some((&how, input)) = bytes.split_first() else {
+        return;
+    };
+    let how = usize::from(how);
+    // In little memory: whatever happens, the pieces make no difference and the order is kept.
+    let little = 16 << (how % 8);
+    let whole = vcards::listen(input, &[input.len().max(1)], little);
+    let pieces = [how % 5 + 1, how % 17 + 1, how + 1];
+    assert_eq!(vcards::listen(input, &pieces, little), whole, "in pieces of {pieces:?}");
+    Reading::of(whole);
+
+    // In enough memory: what was read comes back from both versions.
+    let said = vcards::listen(input, &pieces, enough(input.len()));
+    said.iter().for_each(check_form);
+    let reading = Reading::of(said);
+    for version in [Version::V3, Version::V4] {
+        let text = vcards::write(&reading.cards, version);
+        let again = vcards::listen(text.as_bytes(), &[4096], enough(text.len()));
+        let again = Reading::of(again).cards;
+        for (before, after) in reading.cards.iter().zip(&again) {
+            for (before, after) in before.iter().zip(after) {
+                assert_eq!(before, after, "{version:?}");
+            }
+        }
+        assert!(reading.cards == again, "{version:?}: another number of properties");
+    }
+}
+
+/// Room for one line of all the input, decoded and escaped.
+fn enough(bytes: usize) -> usize {
+    bytes * 16 + 1024
+}
+
+/// What every content keeps to, whatever it was read from.
+fn check_form(said: &Said) {
+    let Said::Content(property) = said else {
+        return;
+    };
+    let is_line = |text: &str| !text.contains(['\r', '\n', '\0']);
+    assert!(!property.name.is_empty());
+    assert!(is_line(&property.name) && is_line(&property.group) && is_line(&property.params));
+    assert!(property.params.matches('"').count() % 2 == 0, "{}", property.params);
+    if let Stored::Text(text) = &property.value {
+        assert!(is_line(text), "{text:?}");
+    }
+}
