@@ -529,4 +529,8 @@ fn lines_are_folded_between_characters() {
     let text = vcards::write(&cards, Version::V4);
     assert!(text.split("\r\n").all(|line| line.len() <= 75));
     assert_eq!(vcards::read(text.as_bytes()).cards, cards);
+    // A name of more than a line stays whole, or its half would pass for a line of the photo.
+    let name = "X".repeat(200);
+    let lines = ["PHOTO;ENCODING=b:AAEC", &format!("{name};TYPE=home:1")];
+    assert_eq!(read("3.0", &lines), ["PHOTO:<3 bytes>", &format!("{name};TYPE=home:1")]);
 }
