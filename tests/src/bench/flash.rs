@@ -188,6 +188,21 @@ impl Cost {
         self.edited.programmed_bytes as f64 / self.record_bytes as f64
     }
 
+    /// Program calls for each edit.
+    pub fn programs_per_edit(&self) -> f64 {
+        self.edited.programs as f64 / f64::from(self.edits)
+    }
+
+    /// Most erases in one edit.
+    pub fn erases_worst(&self) -> u64 {
+        self.erases_worst
+    }
+
+    /// Reads for each get.
+    pub fn reads_per_get(&self) -> f64 {
+        self.got.reads as f64 / f64::from(GETS)
+    }
+
     /// The cells of a table row under [`COLUMNS`].
     pub fn cells(&self, name: &str) -> Vec<String> {
         let per_edit = |number: u64| number as f64 / f64::from(self.edits);
@@ -195,13 +210,13 @@ impl Cost {
         let whole = |number: f64| super::table::grouped(number.round() as u64);
         vec![
             name.to_string(),
-            format!("{:.2}", per_edit(self.edited.programs)),
+            format!("{:.2}", self.programs_per_edit()),
             whole(per_edit(self.edited.programmed_bytes)),
             format!("{:.2}", self.bytes_per_byte()),
             format!("{:.4}", per_edit(self.edited.erases)),
             self.erases_worst.to_string(),
             whole(per_edit(self.edited.read_bytes)),
-            format!("{:.1}", per_get(self.got.reads)),
+            format!("{:.1}", self.reads_per_get()),
             whole(per_get(self.got.read_bytes)),
             format!("{:.1} x", self.warm_up_bytes as f64 / (PAGES * PAGE_BYTES) as f64),
         ]
