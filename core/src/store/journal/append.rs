@@ -8,8 +8,6 @@ use crate::store::cells::Cells;
 use crate::store::page::{CALLER_KIND_MAX, EntryHeader, entry_bytes};
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// An append does a step of reclaiming by the way when no more free pages than this are left beside the reserve.
-const AHEAD_PAGES: u32 = 1;
 /// Once at it, pages in which nothing is live are collected until so many are free: one announcement then serves them all.
 const SWEEP_PAGES: u32 = 16;
 
@@ -165,7 +163,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         &mut self,
         tenant: &mut T,
     ) -> Result<(), Trouble<F::Error>> {
-        if self.free <= RESERVE_PAGES + AHEAD_PAGES {
+        if self.free <= RESERVE_PAGES {
             self.sweeping = true;
             self.reclaim_step(tenant, Choice::Usual).await?;
         } else if self.sweeping {

@@ -12,6 +12,8 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 /// Most entries moved in one step.
 const MOVES_MAX: usize = 64;
+/// When less room than this is left in a page, nothing is looked for that would fit.
+const SMALL_ENTRY_BYTES: usize = 24;
 /// How often an entry in doubt has to read right to be believed when it cannot be written anew.
 const DOUBT_READS: u32 = 4;
 /// Idle work goes on until this many pages are free beside the reserve.
@@ -267,6 +269,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut limit = room.min(Self::BLOCK_MAX);
         // Where the header of the entry gathered last is, and its number: the next one tells what it is about.
         let mut last: Option<(usize, u16)> = None;
+        let mut skipped = false;
         if self.pages.cells().get(page as usize).is_some_and(|state| state.role() == STRUCK) {
             gathered.done = true;
             gathered.holes = 1;
@@ -275,8 +278,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         loop {
             let met = match walk.next(buffer) {
                 Step::End { .. } => {
-                    gathered.done = true;
-                    gathered.from = Self::PAGE;
+                    gathered.done = !skipped;
+                    if gathered.done {
+                        gathered.from = Self::PAGE;
+                    }
                     break;
                 }
                 Step::Hole { first, count, .. } => {
@@ -313,11 +318,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 limit = fresh.max(last_resort);
             }
             if gathered.len + bytes > limit || gathered.entries == MOVES_MAX {
-                gathered.from = met.at;
+                if !skipped {
+                    (skipped, gathered.from) = (true, met.at);
+                }
                 if limit == last_resort && fresh < last_resort {
                     (gathered.len, gathered.entries) = (0, 0);
+                    break;
                 }
-                break;
+                if gathered.entries == MOVES_MAX || limit - gathered.len < SMALL_ENTRY_BYTES {
+                    break;
+                }
+                // A shorter one further on may still fit.
+                continue;
             }
             let to = FIRST_ENTRY_AT + gathered.len;
             buffer.copy_within(met.at..met.at + bytes, to);

@@ -92,7 +92,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 continue;
             }
             let live = u64::from(state.live).min(usable);
-            let age = u64::from(self.next_order.wrapping_sub(state.order)).min(0xFF_FFFF);
+            // Older than a turn of all pages is old.
+            let age = u64::from(self.next_order.wrapping_sub(state.order).min(self.page_count));
             let score = if choice == Choice::Dead {
                 if live != 0 || state.role() != USED {
                     continue;
