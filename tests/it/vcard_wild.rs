@@ -534,3 +534,34 @@ fn lines_are_folded_between_characters() {
     let lines = ["PHOTO;ENCODING=b:AAEC", &format!("{name};TYPE=home:1")];
     assert_eq!(read("3.0", &lines), ["PHOTO:<3 bytes>", &format!("{name};TYPE=home:1")]);
 }
+
+#[test]
+fn a_line_folded_before_its_colon_is_a_property_behind_prose() {
+    let long = "x".repeat(80);
+    for version in ["2.1", "3.0", "4.0"] {
+        let social = format!("X-SOCIALPROFILE;X-USER={long};\r\n X-ID=1:https://example.com/ada");
+        let said = read(version, &["NOTE:one", &social, "FN:Ada"]);
+        assert_eq!(said.len(), 3, "{version}: {said:?}");
+        assert_eq!(said[0], "NOTE:one", "{version}");
+        // A rest of a note that is folded is one still.
+        let said = read(version, &["NOTE:one", "two", " and a half", "", "three", "FN:Ada"]);
+        assert_eq!(said.len(), 2, "{version}: {said:?}");
+        assert!(said[0].ends_with(r"\n\nthree"), "{version}: {said:?}");
+    }
+    for version in [Version::V3, Version::V4] {
+        let value = |name: &str, params: &str, text: &str| Property {
+            name: name.into(),
+            group: String::new(),
+            types: 0,
+            params: params.into(),
+            value: vcards::Stored::Text(text.into()),
+        };
+        let card = vec![
+            value("FN", "", "Ada"),
+            value("NOTE", "", "one"),
+            value("X-SOCIALPROFILE", &format!("X-USER={long}"), "https://example.com/ada"),
+        ];
+        let text = vcards::write(std::slice::from_ref(&card), version);
+        assert_eq!(vcards::read(text.as_bytes()).cards, [card], "{text}");
+    }
+}

@@ -60,7 +60,7 @@ pub(super) fn canonical<'r>(
         }
     };
     let is_plain = |byte: &u8| match byte {
-        b'\\' | b'\n' | b'\r' => false,
+        b'\\' | b'\n' | b'\r' | 0 => false,
         b',' => rule.commas,
         b';' => rule.semicolons,
         _ => true,
@@ -74,7 +74,7 @@ pub(super) fn canonical<'r>(
 fn rewrite(text: &str, rule: Rule, out: &mut Text<'_>) -> Result<(), Full> {
     let mut rest = text;
     loop {
-        let end = rest.find(['\\', ',', ';', '\n', '\r']).unwrap_or(rest.len());
+        let end = rest.find(['\\', ',', ';', '\n', '\r', '\0']).unwrap_or(rest.len());
         let (plain, special) = rest.split_at(end);
         out.push(plain)?;
         let Some(&first) = special.as_bytes().first() else {
@@ -86,6 +86,8 @@ fn rewrite(text: &str, rule: Rule, out: &mut Text<'_>) -> Result<(), Full> {
             b',' => out.push(if rule.commas { "," } else { "\\," })?,
             b';' => out.push(if rule.semicolons { ";" } else { "\\;" })?,
             b'\n' => out.push("\\n")?,
+            // Encoded or not, a NUL byte says nothing, and does not come back out of a file.
+            0 => {}
             b'\r' if after.starts_with('\n') => {}
             b'\r' => out.push("\\n")?,
             _ if !rule.escapes => out.push("\\\\")?,
@@ -131,19 +133,19 @@ fn has_path(text: &str) -> bool {
 /// A value whose escapes are not ours to judge: only line ends become `\n`. A URI has no escapes, so
 /// those that writers of 3.0 put before `,`, `;` and `:` are taken away.
 fn as_it_came<'r>(text: &'r str, form: Form, room: &mut Room<'r>) -> Result<&'r str, Full> {
-    if !text.contains(['\\', '\n', '\r']) {
+    if !text.contains(['\\', '\n', '\r', '\0']) {
         return Ok(text);
     }
     room.text(|out| {
         let mut rest = text;
         loop {
-            let end = rest.find(['\\', '\n', '\r']).unwrap_or(rest.len());
+            let end = rest.find(['\\', '\n', '\r', '\0']).unwrap_or(rest.len());
             let (plain, special) = rest.split_at(end);
             out.push(plain)?;
             let mut chars = special.chars();
             match (chars.next(), chars.clone().next()) {
                 (None, _) => return Ok(()),
-                (Some('\r'), Some('\n')) => {}
+                (Some('\r'), Some('\n')) | (Some('\0'), _) => {}
                 (Some('\r' | '\n'), _) => out.push("\\n")?,
                 (Some(_), Some(',' | ';' | ':')) if form == Form::Uri => {}
                 (Some(_), Some('\\')) => {
