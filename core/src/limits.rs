@@ -21,6 +21,10 @@ pub const INLINE_BYTES_MAX: usize = 128;
 /// Largest blob (photo, document, spilled contact state), in bytes.
 pub const BLOB_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
+/// Latest time a record may carry, in milliseconds since 1970: the year 146 million. Later ones can
+/// only be damage or malice, and would leave no time for the changes after them.
+pub const MILLIS_MAX: u64 = 1 << 62;
+
 /// Most boxes one box can know; `seen` of a contact has at most this many rows.
 pub const BOXES_MAX: usize = 64;
 

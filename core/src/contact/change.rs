@@ -51,7 +51,7 @@ impl Origin {
 /// Who changes something, when, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Change {
-    /// When; later than every time this box has written or met.
+    /// When; later than every time this box has written or met, at most [`crate::limits::MILLIS_MAX`].
     pub time: Millis,
     /// Who.
     pub author: AuthorIndex,

@@ -2,7 +2,7 @@
 
 use super::record::{RecordError, WriteError};
 use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Types, UuidText, Value};
-use crate::limits::{GROUP_BYTES_MAX, PARAMS_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
+use crate::limits::{BLOB_BYTES_MAX, GROUP_BYTES_MAX, PARAMS_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 const HAS_GROUP: u8 = 1 << 0;
@@ -152,6 +152,9 @@ impl<'a> Content<'a> {
                 out.raw(&uuid.bytes)
             }
             Value::Bytes(bytes) => out.put(bytes),
+            Value::Blob(blob) if blob.len > BLOB_BYTES_MAX => {
+                Err(WriteError::TooLarge { bytes_max: BLOB_BYTES_MAX as usize })
+            }
             Value::Blob(blob) => {
                 out.raw(&blob.hash)?;
                 out.put(&blob.len)
@@ -258,7 +261,13 @@ impl<'a> Property<'a> {
                 Value::Uuid(UuidText { bytes, urn: spelling & 1 != 0, upper: spelling & 2 != 0 })
             }
             FORM_BYTES => Value::Bytes(reader.get()?),
-            _ => Value::Blob(BlobRef { hash: reader.raw()?, len: reader.get()? }),
+            _ => {
+                let blob = BlobRef { hash: reader.raw()?, len: reader.get()? };
+                if blob.len > BLOB_BYTES_MAX {
+                    return Err(RecordError::Malformed);
+                }
+                Value::Blob(blob)
+            }
         };
         let content = Content { kind, other, group, types, params, value };
         Ok((Self { content, first, more, more_count, base_time }, reader.0))

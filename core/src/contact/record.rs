@@ -4,7 +4,7 @@
 
 use super::property::{Content, Property, Reader, Writer};
 use super::{AuthorIndex, BlobRef, BoxIndex, Change, Kind, Millis, Origin, Stamp, Uid, Value};
-use crate::limits::BOXES_MAX;
+use crate::limits::{BOXES_MAX, MILLIS_MAX};
 use core::fmt;
 
 const SEEN_EXPLICIT: u8 = 1 << 0;
@@ -135,7 +135,7 @@ impl<'a> Contact<'a> {
         let time: u64 = reader.get()?;
         let [author] = reader.raw()?;
         let origin = (flags & ORIGIN_MASK) >> ORIGIN_SHIFT;
-        if flags & RESERVED != 0 || Origin::from_code(origin).is_none() {
+        if flags & RESERVED != 0 || Origin::from_code(origin).is_none() || time > MILLIS_MAX {
             return Err(RecordError::Malformed);
         }
         let changed = Stamp { time, origin: BoxIndex::SELF, seq: 0, author: AuthorIndex(author) };

@@ -3,7 +3,7 @@
 //! Layouts in FORMAT.md, chapter "Entries of a box".
 
 use crate::contact::{AuthorIndex, BlobRef, Millis, Uid};
-use crate::limits::AUTHOR_NAME_BYTES_MAX;
+use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX, MILLIS_MAX};
 use serde::{Deserialize, Serialize};
 
 /// A contact's record, whole.
@@ -40,6 +40,7 @@ impl Spill {
             Ok((spill, [])) => Some(spill),
             _ => None,
         }
+        .filter(|spill: &Self| spill.version <= MILLIS_MAX && spill.len <= BLOB_BYTES_MAX)
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {

@@ -3,6 +3,7 @@
 use super::universe::{UID, key};
 use super::world::state;
 use crate::contact::*;
+use crate::limits::{BLOB_BYTES_MAX, MILLIS_MAX};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
@@ -53,7 +54,7 @@ fn owned() -> impl Strategy<Value = Owned> {
         ".{0,60}",
         vec(any::<u8>(), 0..40),
         any::<[u8; 16]>(),
-        any::<u32>(),
+        0..=BLOB_BYTES_MAX,
     )
         .prop_map(|(kind, other, group, types, params, form, text, bytes, hash, len)| Owned {
             kind,
@@ -105,7 +106,7 @@ fn exercise(bytes: &[u8]) {
     contact.is_trashed();
     let (mut items, mut out) = ([Item::EMPTY; 256], vec![0; 256 * 1024]);
     let mut scratch = Scratch::new(&mut items);
-    let change = Change { time: u64::MAX, author: AuthorIndex(9), origin: Origin::Edit };
+    let change = Change { time: MILLIS_MAX, author: AuthorIndex(9), origin: Origin::Edit };
     let mut memory = [0; 1024];
     let card = super::universe::draft(&mut memory, 0b1_0101, 0);
     let parses = |result: Result<Option<&[u8]>, WriteError>| {
@@ -153,7 +154,7 @@ proptest! {
     #[test]
     fn what_goes_in_comes_out(
         contents in btree_set(owned(), 1..20),
-        time in any::<u64>(),
+        time in 0..=MILLIS_MAX,
         author in any::<u8>(),
         spin in any::<prop::sample::Index>(),
     ) {

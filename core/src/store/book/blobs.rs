@@ -211,7 +211,12 @@ where
 }
 
 fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
-    for number in 0..(blob.len as usize).div_ceil(chunk_bytes) as u32 {
+    let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
+    // A blob of more chunks than there are slots is not here, whatever its length claims.
+    if count > ledger.index.len() {
+        return;
+    }
+    for number in 0..count {
         if let Some(slot) = ledger.index.find(ledger.index.chunk_hash(&blob.hash, number)) {
             ledger.index.slot_mut(slot).flags |= index::MARKED;
         }

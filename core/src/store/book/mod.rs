@@ -212,7 +212,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             let Self { journal, ledger, old, .. } = self;
             let uid = match read(journal, ledger, number, old.cells_mut()).await {
                 Ok(contact) => contact.uid(),
-                Err(GetError::Damaged { .. }) => continue,
+                Err(error) if error.is_damage() => continue,
                 Err(error) => return Err(error),
             };
             if matches(uid) {
@@ -257,10 +257,15 @@ async fn read<'b, F: NorFlash, M: Memory>(
     if slot.has(index::SPILLED) {
         let entry = journal.read(slot.at, slot.len as usize, buf).await?;
         let spill = (entry.kind == SPILL).then(|| Spill::parse(entry.payload)).flatten();
-        let blob = spill.ok_or(GetError::Damaged { slot: number })?.blob();
-        let len = blobs::read_all(journal, ledger, blob, buf).await?;
+        let spill = spill.ok_or(GetError::Damaged { slot: number })?;
+        let len = blobs::read_all(journal, ledger, spill.blob(), buf).await?;
         let record = buf.get(..len).ok_or(GetError::Damaged { slot: number })?;
-        return Contact::parse(record).map_err(GetError::Record);
+        let contact = Contact::parse(record).map_err(GetError::Record)?;
+        // Two entries say whose record it is. Where they differ, a change would go to another contact.
+        if contact.uid() != spill.uid() {
+            return Err(GetError::Damaged { slot: number });
+        }
+        return Ok(contact);
     }
     let entry = journal.read(slot.at, slot.len as usize, buf).await?;
     Contact::parse(entry.payload).map_err(GetError::Record)

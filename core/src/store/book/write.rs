@@ -9,7 +9,7 @@ use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
     digest,
 };
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX};
+use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, MILLIS_MAX};
 use crate::search;
 use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
@@ -210,7 +210,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     /// The time of the next change.
     fn tick(&self, now: Millis) -> Millis {
-        now.max(self.ledger.time_max + 1)
+        // A clock gone wild must not use up the time that later changes need.
+        now.min(MILLIS_MAX / 2).max(self.ledger.time_max + 1)
     }
 
     async fn change(

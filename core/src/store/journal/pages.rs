@@ -90,7 +90,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             return Ok(false);
         }
         let order = self.next_order;
-        self.next_order += 1;
+        // Only a forged header brings it to the end of its range.
+        self.next_order = self.next_order.saturating_add(1);
         self.change(page, |state| {
             (state.order, state.live, state.vouched) = (order, 0, 0);
             (state.gap, state.tail) = (0, 0);
@@ -126,7 +127,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             .find(|(page, state)| state.role() == VIRGIN && Some(*page) != taken);
         let virgin_first = virgin.map_or(self.page_count, |(page, _)| page);
         let mut announcement = Announcement {
-            epoch: self.epoch + 1,
+            epoch: self.epoch.saturating_add(1),
             virgin_first,
             virgin_count: self.page_count - virgin_first,
             ..Announcement::default()
