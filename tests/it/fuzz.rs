@@ -1,18 +1,17 @@
 //! Every fuzz target over its seeds and over seeded mutations of them.
-use contactbox_tests::fuzz::{self, Mutator};
+use contactbox_tests::fuzz::{self, Mutator, Target};
 use contactbox_tests::report;
 use std::time::{Duration, Instant};
 
-const INPUTS: usize = 20_000;
-const INPUTS_CAMPAIGN: usize = 2_000_000;
+const CAMPAIGN_TIMES: usize = 100;
 const LENGTH_MAX: usize = 8 * 1024;
 /// No input may take longer: a bound that catches loops, far above what a busy machine adds.
 const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
 
 #[test]
 fn targets_hold_on_seeds_and_mutations() {
-    let count = if report::campaign() { INPUTS_CAMPAIGN } else { INPUTS };
-    for (name, body) in fuzz::TARGETS {
+    for Target { name, body, inputs } in fuzz::TARGETS {
+        let count = inputs * if report::campaign() { CAMPAIGN_TIMES } else { 1 };
         let seeds = fuzz::seeds(name);
         assert!(!seeds.is_empty(), "the fuzz target {name} has no seeds");
         for seed in &seeds {
@@ -46,7 +45,7 @@ fn targets_hold_on_seeds_and_mutations() {
 #[test]
 fn every_target_has_its_program() {
     let manifest = include_str!("../fuzz/Cargo.toml");
-    for (name, _) in fuzz::TARGETS {
+    for Target { name, .. } in fuzz::TARGETS {
         let path = format!("{}/fuzz/fuzz_targets/{name}.rs", env!("CARGO_MANIFEST_DIR"));
         let program =
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -7,6 +7,7 @@ mod fuzz;
 mod house;
 #[cfg(unix)]
 mod killed;
+mod open_bounds;
 mod power_cuts;
 mod vcard_bad;
 mod vcard_calcard;

@@ -4,27 +4,54 @@
 //! `fuzz/fuzz_targets` and a folder in `seeds` with a few small files. The fuzzer runs the
 //! program for as long as one lets it; the tests run the same function over the seeds and over
 //! seeded mutations of them, with any compiler.
+mod book;
 mod checksum;
+mod image;
+mod input;
 mod mutate;
+mod ops;
+mod record;
+mod seal;
+mod search;
 mod vcard;
 
+pub use input::Input;
 pub use mutate::Mutator;
 
 use std::path::{Path, PathBuf};
 
-/// A target: its name, and what it does with any bytes.
-pub type Target = (&'static str, fn(&[u8]));
+/// A fuzz target.
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does with any bytes.
+    pub body: fn(&[u8]),
+    /// How many mutations a usual run of the tests tries: what takes some seconds.
+    pub inputs: usize,
+}
+
+const fn target(name: &'static str, body: fn(&[u8]), inputs: usize) -> Target {
+    Target { name, body, inputs }
+}
 
 /// All of them, by name.
-pub const TARGETS: &[Target] = &[("checksum", checksum::run), ("vcard", vcard::run)];
+pub const TARGETS: &[Target] = &[
+    target("book", book::run, 2_000),
+    target("checksum", checksum::run, 20_000),
+    target("ops", ops::run, 400),
+    target("record", record::run, 20_000),
+    target("seal", seal::run, 20_000),
+    target("search", search::run, 5_000),
+    target("vcard", vcard::run, 5_000),
+];
 
 /// Runs the target called `name` over `bytes`.
 pub fn run(name: &str, bytes: &[u8]) {
-    let (_, body) = TARGETS
+    let target = TARGETS
         .iter()
-        .find(|(known, _)| *known == name)
+        .find(|target| target.name == name)
         .unwrap_or_else(|| panic!("no fuzz target is called {name}"));
-    body(bytes);
+    (target.body)(bytes);
 }
 
 /// The folder of kept inputs of the target called `name`.

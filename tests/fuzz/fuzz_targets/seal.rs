@@ -1,0 +1,4 @@
+//! Headers, entries and mending, over any bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| contactbox_tests::fuzz::run("seal", bytes));
