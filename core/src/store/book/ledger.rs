@@ -127,7 +127,10 @@ impl<M: Memory> Ledger<M> {
         }
         self.time_max = self.time_max.max(slot.version);
         let (number, replaced) = self.place(slot)?;
-        self.slices.clear(self.grams.cells_mut(), number);
+        // A slot taken for the first time has no grams yet; a chunk's never had any.
+        if replaced.is_some() {
+            self.slices.clear(self.grams.cells_mut(), number);
+        }
         if slot.is_contact() {
             self.slices.set(self.grams.cells_mut(), number, contact);
         }
