@@ -4,10 +4,11 @@ use super::desk::Desk;
 use super::import;
 use super::{fault, read};
 use crate::jcard::{self, Owned};
-use crate::rpc::{Fault, Kind, Patch, Put, Removal, Target};
+use crate::rpc::{Fault, Kind, Patch, Put, Removal, Target, Unread};
 use contactbox_core::contact::{Content, Contents, Draft, Uid, WriteError};
 use contactbox_core::store::book::{self, Outcome};
 use embassy_futures::block_on;
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 /// Room that a property takes in a draft beside its texts.
@@ -34,13 +35,10 @@ pub(super) fn put(desk: &mut Desk, asked: Put, author: &str) -> Result<Json, Fau
     desk.writable()?;
     let mut memory = std::mem::take(&mut desk.draft);
     let result = match (asked.card, asked.vcard) {
-        (Some(card), None) => {
-            jcard::read(&card).map_err(|why| Fault::new(Kind::BadCard, why)).and_then(|owned| {
-                drop(card);
-                let draft = drafted(&mut memory, owned.iter().map(Owned::content))?;
-                put_contents(desk, asked.uid.as_deref(), &draft, asked.version, author)
-            })
-        }
+        (Some(card), None) => card_of(card).and_then(|owned| {
+            let draft = drafted(&mut memory, owned.iter().map(Owned::content))?;
+            put_contents(desk, asked.uid.as_deref(), &draft, asked.version, author)
+        }),
         (None, Some(text)) => import::one(&text, &mut memory).and_then(|contents| {
             put_contents(desk, asked.uid.as_deref(), &contents, asked.version, author)
         }),
@@ -48,6 +46,17 @@ pub(super) fn put(desk: &mut Desk, asked: Put, author: &str) -> Result<Json, Fau
     };
     desk.draft = import::kept(memory);
     result
+}
+
+/// The contents of a jCard.
+fn card_of(card: Unread) -> Result<Vec<Owned>, Fault> {
+    let card: Json = card.read("card")?;
+    jcard::read(&card).map_err(|why| Fault::new(Kind::BadCard, why))
+}
+
+/// What a list has, which is nothing when it was not given.
+fn list_of<T: DeserializeOwned>(list: Option<&Unread>, name: &str) -> Result<Vec<T>, Fault> {
+    list.map_or_else(|| Ok(Vec::new()), |list| list.read(name))
 }
 
 fn put_contents(
@@ -113,8 +122,9 @@ fn write_fault(error: WriteError) -> Fault {
 pub(super) fn patch(desk: &mut Desk, asked: Patch, author: &str) -> Result<Json, Fault> {
     desk.writable()?;
     let uid = desk.resolve(&asked.uid)?;
-    let added: Vec<Owned> = asked
-        .add
+    let add: Vec<Json> = list_of(asked.add.as_ref(), "add")?;
+    let remove: Vec<Removal> = list_of(asked.remove.as_ref(), "remove")?;
+    let added: Vec<Owned> = add
         .iter()
         .enumerate()
         .map(|(place, property)| {
@@ -122,8 +132,9 @@ pub(super) fn patch(desk: &mut Desk, asked: Patch, author: &str) -> Result<Json,
                 .map_err(|why| Fault::new(Kind::BadCard, format!("add, property {place}: {why}")))
         })
         .collect::<Result<_, _>>()?;
+    drop(add);
     let mut memory = std::mem::take(&mut desk.draft);
-    let result = patched(desk, uid, &added, &asked.remove, asked.version, &mut memory)
+    let result = patched(desk, uid, &added, &remove, asked.version, &mut memory)
         .and_then(|(contents, version)| write(desk, Some(uid), &contents, Some(version), author));
     desk.draft = import::kept(memory);
     result

@@ -22,7 +22,7 @@ const ENTRY_BYTES: usize = 256;
 
 /// Properties of one contact that can be compared with as many others: 5,000 phone numbers on a card are
 /// met in the wild, these are thrice that.
-const ITEMS: usize = 32 * 1024;
+pub(super) const ITEMS: usize = 32 * 1024;
 
 /// Bits of a contact's search signature: 128 bytes, for which a search of 100,000 contacts reads few.
 const GRAM_SLICES: u32 = 1024;

@@ -1,6 +1,6 @@
 //! Cards in: a batch of them, each in or out as a whole; or the one card of a `contact.put`.
 
-use super::desk::Desk;
+use super::desk::{Desk, ITEMS};
 use crate::charset::Charsets;
 use crate::rpc::{Fault, Import, Kind};
 use base64::Engine;
@@ -140,6 +140,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         by,
         draft: Draft::new(&mut memory),
         unfit: None,
+        properties: 0,
         source: &bytes,
         line_offset: asked.first_line.unwrap_or(1).max(1) - 1,
         text_bytes: 0,
@@ -190,6 +191,8 @@ struct Batch<'d, 'm> {
     draft: Draft<'m>,
     /// Why the card being read does not fit its memory.
     unfit: Option<WriteError>,
+    /// Properties of it so far.
+    properties: usize,
     source: &'d [u8],
     line_offset: u32,
     text_bytes: usize,
@@ -222,11 +225,16 @@ impl Sink for Batch<'_, '_> {
     fn begin(&mut self, _: u32) {
         self.draft.clear();
         self.unfit = None;
+        self.properties = 0;
     }
 
     fn content(&mut self, content: &Content<'_>) {
+        self.properties += 1;
         if self.unfit.is_none() {
-            self.unfit = self.draft.push(content).err();
+            self.unfit = match self.properties > ITEMS {
+                true => Some(WriteError::TooManyProperties { items_max: ITEMS }),
+                false => self.draft.push(content).err(),
+            };
         }
     }
 

@@ -11,7 +11,8 @@ mod read;
 
 pub use desk::{Desk, OpenBoxError};
 
-use crate::rpc::{self, Call, Fault, Id, Kind};
+use crate::rpc::{self, Call, Fault, Id, Kind, Weight};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -106,7 +107,7 @@ impl Keeper {
             Asker { queue, room: Arc::new(Semaphore::new(QUEUE)), changes: changes.clone() };
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            let room = Room { jobs, changes, desk };
+            let room = Room { jobs, long: VecDeque::new(), changes, desk };
             let desk = room.keep();
             end.send(()).ok();
             desk
@@ -136,6 +137,9 @@ impl Keeper {
 /// What the thread works with.
 struct Room {
     jobs: mpsc::Receiver<Message>,
+    /// What takes long, put off until nobody waits for a short answer. The session lets each
+    /// connection have one, with nothing beside it, so their order is kept.
+    long: VecDeque<Job>,
     changes: broadcast::Sender<Arc<[u8]>>,
     desk: Desk,
 }
@@ -146,49 +150,67 @@ impl Room {
         let mut is_rested = false;
         loop {
             // Tidying goes on step by step for as long as nobody asks for anything.
-            let wait = if is_tidy { IDLE_TIME } else { Duration::ZERO };
-            let first = if is_rested {
+            let is_waiting = is_tidy && self.long.is_empty();
+            let first = if is_rested && is_waiting {
                 self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
-                self.jobs.recv_timeout(wait)
+                self.jobs.recv_timeout(if is_waiting { IDLE_TIME } else { Duration::ZERO })
             };
+            let mut is_stopping = false;
             match first {
                 Ok(Message::Job(job, room)) => {
                     drop(room);
-                    let is_stopping = self.batch(*job);
-                    if is_stopping {
-                        break;
-                    }
-                    is_tidy = !self.desk.is_written();
-                    is_rested = is_tidy && is_rested;
+                    is_stopping = self.batch(*job, false);
                 }
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) if !is_tidy => is_tidy = self.desk.tend(),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_stopping = true,
+                Err(RecvTimeoutError::Timeout) if !self.long.is_empty() => {}
+                Err(RecvTimeoutError::Timeout) if !is_tidy => {
+                    is_tidy = self.desk.tend();
+                    continue;
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.desk.rest();
                     is_rested = true;
+                    continue;
                 }
             }
+            while let Some(job) = self.long.pop_front() {
+                is_stopping |= self.batch(job, true);
+                if !is_stopping {
+                    break;
+                }
+            }
+            if is_stopping {
+                break;
+            }
+            is_tidy = !self.desk.is_written();
+            is_rested = is_tidy && is_rested;
         }
         self.desk.rest();
         self.desk
     }
 
-    /// Does `first` and what waits behind it. Returns whether the keeper is to stop.
-    fn batch(&mut self, first: Job) -> bool {
+    /// Does `first`, if it takes long only when that is its turn, and what is short behind it.
+    /// Returns whether the keeper is to stop.
+    fn batch(&mut self, first: Job, mut is_turn: bool) -> bool {
         let start = Instant::now();
         let mut changes = Vec::new();
         let mut next = Some(first);
         let mut is_stopping = false;
         while let Some(job) = next.take() {
-            let Job { id, call, author, permits, reply } = job;
-            let done = self.execute(call, &author);
-            let answer = id.map(|id| (id, done.result, permits, reply));
-            if done.is_change {
-                changes.extend(answer);
+            if matches!(job.call.weight(), Weight::Work | Weight::Long) && !is_turn {
+                self.long.push_back(job);
             } else {
-                answer.into_iter().for_each(send);
+                let Job { id, call, author, permits, reply } = job;
+                let done = self.execute(call, &author);
+                let answer = id.map(|id| (id, done.result, permits, reply));
+                if done.is_change {
+                    changes.extend(answer);
+                } else {
+                    answer.into_iter().for_each(send);
+                }
             }
+            is_turn = false;
             if start.elapsed() < BATCH_TIME {
                 match self.jobs.try_recv() {
                     Ok(Message::Job(job, room)) => {

@@ -1,6 +1,6 @@
 //! The methods and their parameters. A parameter this version does not know is refused.
 
-use super::{Fault, Kind};
+use super::{Fault, Kind, Unread, cut};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -54,7 +54,9 @@ pub enum Weight {
     Change,
     /// A read of bounded length.
     Read,
-    /// What may take time or answer at length: one at a time.
+    /// What may take time and answers in short: one at a time.
+    Work,
+    /// What answers at length: one at a time, and few of all connections together.
     Long,
 }
 
@@ -114,7 +116,7 @@ pub struct Get {
 pub struct Put {
     /// jCard.
     #[serde(default)]
-    pub card: Option<Value>,
+    pub card: Option<Unread>,
     /// vCard text.
     #[serde(default)]
     pub vcard: Option<String>,
@@ -135,12 +137,12 @@ pub struct Patch {
     /// The version the client saw.
     #[serde(default)]
     pub version: Option<u64>,
-    /// jCard properties.
+    /// A list of jCard properties.
     #[serde(default)]
-    pub add: Vec<Value>,
-    /// What goes.
+    pub add: Option<Unread>,
+    /// A list of what goes, each a [`Removal`].
     #[serde(default)]
-    pub remove: Vec<Removal>,
+    pub remove: Option<Unread>,
 }
 
 /// Which properties go.
@@ -261,8 +263,10 @@ impl Call {
             if !params.trim_start().starts_with('{') {
                 return Err(Fault::params(format!("the parameters of {method} must be an object")));
             }
-            serde_json::from_str(params)
-                .map_err(|error| Fault::params(format!("the parameters of {method}: {error}")))
+            serde_json::from_str(params).map_err(|error| {
+                let why = cut(&error.to_string()).to_owned();
+                Fault::params(format!("the parameters of {method}: {why}"))
+            })
         }
         let none = |call: Self| of::<Nothing>(method, params).map(|Nothing {}| call);
         match method {
@@ -299,11 +303,8 @@ impl Call {
                 Weight::Change
             }
             Self::Get(get) if get.blobs => Weight::Long,
-            Self::History(_)
-            | Self::Import(_)
-            | Self::Export(_)
-            | Self::BlobGet(_)
-            | Self::Verify => Weight::Long,
+            Self::Import(_) | Self::Verify => Weight::Work,
+            Self::History(_) | Self::Export(_) | Self::BlobGet(_) => Weight::Long,
             _ => Weight::Read,
         }
     }

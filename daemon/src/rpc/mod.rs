@@ -4,12 +4,14 @@
 
 mod call;
 mod fault;
+mod unread;
 
 pub use call::{
     Author, BlobGet, Call, Export, Find, Get, Hello, History, Import, Page, Patch, Put, Removal,
     Shelf, Target, Weight,
 };
 pub use fault::{Fault, Kind};
+pub use unread::Unread;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -67,7 +69,7 @@ impl Request {
                 let fault = if error.is_data() {
                     Fault::new(
                         Kind::InvalidRequest,
-                        format!("this is not a JSON-RPC 2.0 request: {error}"),
+                        format!("this is not a JSON-RPC 2.0 request: {}", cut(&error.to_string())),
                     )
                 } else {
                     Fault::new(Kind::ParseError, format!("this line is not JSON: {error}"))
@@ -107,6 +109,12 @@ impl Id {
     pub fn null() -> Self {
         Self(RawValue::NULL.to_owned())
     }
+}
+
+/// The start of a message that may repeat what a client sent, however long that was.
+fn cut(message: &str) -> &str {
+    const MESSAGE_BYTES_MAX: usize = 400;
+    &message[..message.floor_char_boundary(MESSAGE_BYTES_MAX)]
 }
 
 /// The line of a reply.

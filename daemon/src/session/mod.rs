@@ -20,8 +20,14 @@ const WINDOW: u32 = 64;
 /// Long requests at work at once, all connections together: their replies are what takes memory.
 const LONG_AT_ONCE: usize = 16;
 
+/// The same for those with shorter replies, which are not to wait for them: an import tells of rejected cards.
+const WORK_AT_ONCE: usize = 64;
+
 /// A client gets a second more for each so many bytes of a reply.
 const BYTES_PER_SECOND: usize = 256 * 1024;
+
+/// A client must read something of this size within the time a reply may wait.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// What all sessions share.
 pub struct Shared {
@@ -34,6 +40,7 @@ pub struct Shared {
     /// Told when a client asks the daemon to stop.
     pub stop: Notify,
     long: Arc<Semaphore>,
+    work: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -45,6 +52,7 @@ impl Shared {
             asker,
             stop: Notify::new(),
             long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
+            work: Arc::new(Semaphore::new(WORK_AT_ONCE)),
         }
     }
 }
@@ -112,7 +120,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
         let Frame { bytes, memory } = frame;
         drop(bytes);
         let weight = call.as_ref().map_or(Weight::Read, Call::weight);
-        let Some(mut permits) = allowance(&window, &shared.long, weight).await else { return };
+        let Some(mut permits) = allowance(&window, shared, weight).await else { return };
         permits.extend(memory);
         let result = match call {
             Err(fault) => Err(fault),
@@ -156,17 +164,22 @@ async fn read_requests<R: AsyncRead + Unpin>(
 /// Waits until the connection may ask for something of this weight.
 async fn allowance(
     window: &Arc<Semaphore>,
-    long: &Arc<Semaphore>,
+    shared: &Shared,
     weight: Weight,
 ) -> Option<Vec<OwnedSemaphorePermit>> {
     let share = match weight {
         Weight::Change => 1,
         Weight::Read => WINDOW / 4,
-        Weight::Long => WINDOW,
+        Weight::Work | Weight::Long => WINDOW,
     };
     let mut permits = vec![window.clone().acquire_many_owned(share).await.ok()?];
-    if weight == Weight::Long {
-        permits.push(long.clone().acquire_owned().await.ok()?);
+    let among_all = match weight {
+        Weight::Change | Weight::Read => None,
+        Weight::Work => Some(&shared.work),
+        Weight::Long => Some(&shared.long),
+    };
+    if let Some(places) = among_all {
+        permits.push(places.clone().acquire_owned().await.ok()?);
     }
     Some(permits)
 }
@@ -248,11 +261,16 @@ async fn write<W: AsyncWrite + Unpin>(
     limits: &Limits,
 ) -> io::Result<()> {
     let time = limits.write_time + Duration::from_secs((line.len() / BYTES_PER_SECOND) as u64);
-    match timeout(time, stream.write_all(line)).await {
-        Ok(written) => written,
-        Err(_) => {
-            tracing::warn!("a client does not read its replies; its connection is closed");
-            Err(io::ErrorKind::TimedOut.into())
+    let pieces = async {
+        // Who reads nothing at all is known long before a long line's time is over.
+        for piece in line.chunks(PIECE_BYTES) {
+            timeout(limits.write_time, stream.write_all(piece)).await??;
         }
+        Ok::<_, io::Error>(())
+    };
+    let written = timeout(time, pieces).await.map_err(io::Error::from).flatten();
+    if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+        tracing::warn!("a client does not read its replies; its connection is closed");
     }
+    written
 }
