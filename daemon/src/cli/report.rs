@@ -14,7 +14,7 @@ pub fn verify(context: &mut Context) -> Result<Exit, Failure> {
     let started = Instant::now();
     let answer = client.call("box.verify", json!({}))?;
     let findings = answer["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let damaged = answer["damaged"].as_u64().unwrap_or(0);
+    let is_sound = answer["sound"].as_bool().unwrap_or(false);
     if context.out.json {
         context.out.json(&answer)?;
     } else {
@@ -22,14 +22,14 @@ pub fn verify(context: &mut Context) -> Result<Exit, Failure> {
             context.out.line(&visible(finding.as_str().unwrap_or("?")))?;
         }
         facts(context, &answer)?;
-        let verdict = if damaged == 0 {
+        let verdict = if is_sound {
             "everything reads back as it was written"
         } else {
-            "there is damage"
+            "there is damage: what the numbers count is lost or may be older than it was; import it again where you have it"
         };
         context.out.say(&format!("{verdict} ({:.1} s)", started.elapsed().as_secs_f64()))?;
     }
-    Ok(if damaged == 0 { Exit::Ok } else { Exit::Failure })
+    Ok(if is_sound { Exit::Ok } else { Exit::Failure })
 }
 
 pub fn stats(context: &mut Context) -> Result<Exit, Failure> {

@@ -228,6 +228,11 @@ impl Image {
                     bytes_expected,
                 });
             }
+            tracing::warn!(
+                bytes,
+                bytes_expected,
+                "the box's file was cut short: contacts may be missing, or older than they were"
+            );
             disk::reserve(&file, bytes, bytes_expected).map_err(io)?;
         }
         Ok(Self::new(file, path, header, access))
