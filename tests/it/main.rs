@@ -1,9 +1,15 @@
 //! The tests of the whole project, in one program.
+#[cfg(unix)]
+mod bad_input;
 mod bit_rot;
 #[cfg(unix)]
 mod command_line;
 mod corpus;
 mod fuzz;
+#[cfg(unix)]
+mod group_commit;
+#[cfg(unix)]
+mod hostile;
 mod house;
 #[cfg(unix)]
 mod killed;

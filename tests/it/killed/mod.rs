@@ -41,7 +41,9 @@ fn what_was_acknowledged_survives_fifty_kills() {
             daemon.kill();
         });
         if kill % OPENING_EVERY == 0 {
-            let mut opening = place.command(["serve"]).spawn().expect("the program runs");
+            let mut command = place.command(["serve"]);
+            let opening = command.stderr(std::process::Stdio::null()).spawn();
+            let mut opening = opening.expect("the program runs");
             thread::sleep(fraction(&mut random, OPENING_MAX));
             opening.kill().expect("a child can be killed");
             opening.wait().expect("a child can be waited for");
