@@ -115,9 +115,11 @@ fn a_burst_is_reported_and_costs_only_what_it_struck() {
                 reported += 1;
             }
             if burst % 20 == 0 {
+                let losses = book.losses();
                 let verified =
                     embassy_futures::block_on(book.verify(|_| {})).expect("it can be verified");
                 assert_eq!(verified.is_sound(), opened.is_sound(), "{name}: {verified:?}");
+                assert_eq!(book.losses(), losses, "{name}: told twice is lost once");
             }
         }
     }
