@@ -7,7 +7,7 @@
 pub const PROPERTY_NAME_BYTES_MAX: usize = 255;
 
 /// Longest group prefix (`item1`), in bytes.
-pub const GROUP_BYTES_MAX: usize = 255;
+pub const GROUP_BYTES_MAX: usize = 127;
 
 /// Longest parameter text of one property, in bytes.
 pub const PARAMS_BYTES_MAX: usize = 8 * 1024;

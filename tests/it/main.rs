@@ -15,6 +15,7 @@ mod house;
 mod killed;
 mod open_bounds;
 mod power_cuts;
+mod record_cost;
 mod vcard_bad;
 mod vcard_calcard;
 mod vcard_corpus;

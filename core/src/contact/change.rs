@@ -59,6 +59,10 @@ pub struct Change {
     pub origin: Origin,
 }
 
+/// Bytes of a card's digest that are kept to know it again: two cards of one contact pass for one
+/// another once in 2^48.
+const MARK_BYTES: usize = 6;
+
 impl Change {
     /// The stamp of the first property written by this change.
     pub fn stamp(&self) -> Stamp {
@@ -104,7 +108,9 @@ pub fn absorb<'b>(
     out: &'b mut [u8],
 ) -> Result<Option<&'b [u8]>, WriteError> {
     let digest = card.digest();
-    let mark = Content { value: Value::Bytes(&digest[..8]), ..Content::text(Kind::IMPORTED, "") };
+    // A card without UID has its digest for identity: there is nothing to say twice.
+    let news = if digest == uid.0 { &[][..] } else { &digest[..MARK_BYTES] };
+    let mark = Content { value: Value::Bytes(news), ..Content::text(Kind::IMPORTED, "") };
     if let Some(old) = old
         && old.all(Kind::IMPORTED).any(|property| property.content == mark)
     {
@@ -184,7 +190,7 @@ pub fn purge<'b>(
 /// exports of such a contact names it so, and comes back saying nothing new.
 fn is_own_name(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
     content.kind == Kind::UID
-        && matches!(content.value, Value::Uuid(name) if name.bytes == uid.0)
+        && matches!(content.value, Value::Uuid(name) if !name.ab_person && name.bytes == uid.0)
         && old.is_some_and(|old| !old.is_tombstone() && old.all(Kind::UID).next().is_none())
 }
 

@@ -1,8 +1,10 @@
 //! A card before it is a contact: contents in the caller's memory, without stamps.
 
-use super::property::{Content, Property, Writer};
+use super::property::{Content, Head, Property, Writer};
 use super::record::WriteError;
 use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Uid, Value, digest};
+
+const NO_HEAD: Head = Head { time: 0, uid: None };
 
 const NO_STAMP: Stamp = Stamp { time: 0, origin: BoxIndex::SELF, seq: 0, author: AuthorIndex(0) };
 
@@ -21,7 +23,7 @@ impl<'b> Draft<'b> {
     pub fn push(&mut self, content: &Content<'_>) -> Result<(), WriteError> {
         let len = self.out.len();
         content
-            .encode(core::iter::empty(), NO_STAMP, 0, &mut self.out)
+            .encode(core::iter::empty(), NO_STAMP, &NO_HEAD, &mut self.out)
             .inspect_err(|_| self.out.cut(len))
     }
 
@@ -71,9 +73,9 @@ impl<'a> Contents<'a> {
     /// The identity of the card: by its UID when it has one, else by all it says.
     pub fn uid(&self) -> Uid {
         match self.clone().find(|content| content.kind == Kind::UID).map(|content| content.value) {
-            Some(Value::Uuid(uuid)) => Uid(uuid.bytes),
+            Some(Value::Uuid(uuid)) => Uid(uuid.identity()),
             Some(Value::Text(text)) if !text.is_empty() => Uid::from_text(text),
-            _ => Uid(digest(b"card", &[&self.digest()])),
+            _ => Uid(self.digest()),
         }
     }
 
@@ -113,7 +115,7 @@ impl<'a> Iterator for Contents<'a> {
             return None;
         }
         // A draft is written by `push` only, so what it holds decodes.
-        let (property, rest) = Property::decode(self.rest, NO_STAMP, 0).ok()?;
+        let (property, rest) = Property::decode(self.rest, NO_STAMP, &NO_HEAD).ok()?;
         self.rest = rest;
         Some(property.content)
     }
@@ -126,7 +128,13 @@ fn content_digest(content: &Content<'_>) -> [u8; 16] {
         Value::Text(text) => [b"t", text.as_bytes()],
         Value::Uuid(text) => {
             uuid = text.bytes;
-            [if text.urn { b"U" } else { b"u" }, &uuid]
+            let form = match (text.urn, text.ab_person) {
+                (false, false) => b"u",
+                (true, false) => b"U",
+                (false, true) => b"a",
+                (true, true) => b"A",
+            };
+            [form, &uuid]
         }
         // Whether a binary value is kept inside or as a blob is no difference.
         Value::Bytes(bytes) => {

@@ -7,6 +7,7 @@
 
 mod change;
 mod draft;
+mod group;
 mod kind;
 mod merge;
 mod property;

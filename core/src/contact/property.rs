@@ -1,10 +1,20 @@
 //! One property: its content, how that is encoded, and the stamps it carries in a contact.
 
+use super::group;
 use super::record::{RecordError, WriteError};
-use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Types, UuidText, Value};
+use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Types, Uid, UuidText, Value};
 use crate::limits::{BLOB_BYTES_MAX, GROUP_BYTES_MAX, PARAMS_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
+// The first byte of a property. Most are a text and nothing else: their kind is all it says.
+const FLAGGED: u8 = 1 << 7;
+/// From here on, a kind as it is: the box's own marks.
+const MARKS: u8 = 0xF0;
+/// The kind is in a byte of its own.
+const ESCAPED: u8 = 0xFF;
+
+// The flags. With the top bit, a text with types and nothing else: the types are the other bits.
+const ONLY_TYPES: u8 = 1 << 7;
 const HAS_GROUP: u8 = 1 << 0;
 const HAS_TYPES: u8 = 1 << 1;
 const HAS_PARAMS: u8 = 1 << 2;
@@ -12,12 +22,27 @@ const HAS_STAMP: u8 = 1 << 3;
 const FORM_SHIFT: u8 = 4;
 const FORM_MASK: u8 = 0b11 << FORM_SHIFT;
 const HAS_MORE_STAMPS: u8 = 1 << 6;
-const RESERVED: u8 = 1 << 7;
 
 const FORM_TEXT: u8 = 0;
 const FORM_UUID: u8 = 1;
 const FORM_BYTES: u8 = 2;
 const FORM_BLOB: u8 = 3;
+
+// The spelling of a UUID.
+const URN: u8 = 1 << 0;
+const UPPER: u8 = 1 << 1;
+const AB_PERSON: u8 = 1 << 2;
+/// It is that of the record's identity, and its bytes are there.
+const OWN: u8 = 1 << 3;
+
+/// What a property's bytes rest on besides themselves.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    /// Stamps that are spelled out are told relative to this.
+    pub time: u64,
+    /// The identity of the contact; a draft has none.
+    pub uid: Option<Uid>,
+}
 
 /// What a property says, without who said it when. Two equal contents are one property.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,13 +106,12 @@ impl<'a> Content<'a> {
     }
 
     /// Encodes the content with its stamps, which are none in a draft and else in rising order.
-    /// `expected` is the stamp that need not be
-    /// spelled out; those that must are told relative to `base_time`.
+    /// `expected` is the stamp that need not be spelled out.
     pub(super) fn encode<I>(
         &self,
         stamps: I,
         expected: Stamp,
-        base_time: u64,
+        head: &Head,
         out: &mut Writer<'_>,
     ) -> Result<(), WriteError>
     where
@@ -121,23 +145,37 @@ impl<'a> Content<'a> {
                 flags |= bit;
             }
         }
-        out.raw(&[self.kind.code(), flags])?;
+        if flags == HAS_TYPES && self.types.0 < u32::from(ONLY_TYPES) {
+            flags = ONLY_TYPES | self.types.0 as u8;
+        }
+        match self.kind.code() {
+            code @ 0..FLAGGED if flags == 0 => out.raw(&[code])?,
+            code @ (0..=0x6F | MARKS..=0xFE) => out.raw(&[FLAGGED | code, flags])?,
+            code => out.raw(&[ESCAPED, code, flags])?,
+        }
         if self.kind == Kind::OTHER {
             out.put(bounded(self.other, PROPERTY_NAME_BYTES_MAX)?)?;
+        }
+        if flags & ONLY_TYPES != 0 {
+            return out.put(value.as_text().unwrap_or_default());
         }
         if flags & HAS_STAMP != 0
             && let Some(stamp) = first
         {
-            out.stamp(stamp, base_time)?;
+            out.stamp(stamp, head.time)?;
         }
         if more > 0 {
             out.put(&(more as u32))?;
             for stamp in stamps.skip(1) {
-                out.stamp(stamp, base_time)?;
+                out.stamp(stamp, head.time)?;
             }
         }
         if flags & HAS_GROUP != 0 {
-            out.put(bounded(self.group, GROUP_BYTES_MAX)?)?;
+            match group::code(self.group) {
+                Some(code) => out.raw(&[code])?,
+                // Its length is below every code.
+                None => out.put(bounded(self.group, GROUP_BYTES_MAX)?)?,
+            }
         }
         if flags & HAS_TYPES != 0 {
             out.put(&self.types.0)?;
@@ -148,8 +186,18 @@ impl<'a> Content<'a> {
         match value {
             Value::Text(text) => out.put(text),
             Value::Uuid(uuid) => {
-                out.raw(&[u8::from(uuid.urn) | u8::from(uuid.upper) << 1])?;
-                out.raw(&uuid.bytes)
+                let mut spelling = 0;
+                let is_own = head.uid.is_some_and(|uid| uid.0 == uuid.identity());
+                for (bit, is_set) in [
+                    (URN, uuid.urn),
+                    (UPPER, uuid.upper),
+                    (AB_PERSON, uuid.ab_person),
+                    (OWN, is_own),
+                ] {
+                    spelling |= if is_set { bit } else { 0 };
+                }
+                out.raw(&[spelling])?;
+                if is_own { Ok(()) } else { out.raw(&uuid.bytes) }
             }
             Value::Bytes(bytes) => out.put(bytes),
             Value::Blob(blob) if blob.len > BLOB_BYTES_MAX => {
@@ -215,17 +263,33 @@ impl<'a> Property<'a> {
     }
 
     /// Decodes one property and returns it with what follows it. `expected` is the stamp of a
-    /// property that spells out none; those spelled out are relative to `base_time`.
+    /// property that spells out none.
     pub(super) fn decode(
         bytes: &'a [u8],
         expected: Stamp,
-        base_time: u64,
+        head: &Head,
     ) -> Result<(Self, &'a [u8]), RecordError> {
         let mut reader = Reader(bytes);
-        let [code, flags] = reader.raw::<2>()?;
+        let base_time = head.time;
+        let [first] = reader.raw()?;
+        let code = match first {
+            0..FLAGGED => first,
+            FLAGGED..MARKS => first & !FLAGGED,
+            MARKS..ESCAPED => first,
+            ESCAPED => {
+                let [code] = reader.raw()?;
+                code
+            }
+        };
         let kind = Kind::from_code(code).ok_or(RecordError::UnknownKind { code })?;
-        if flags & RESERVED != 0 {
-            return Err(RecordError::Malformed);
+        let mut flags = 0;
+        if first >= FLAGGED {
+            [flags] = reader.raw()?;
+        }
+        let mut types = Types::default();
+        if flags & ONLY_TYPES != 0 {
+            types = Types(u32::from(flags & !ONLY_TYPES));
+            flags = 0;
         }
         let other = if kind == Kind::OTHER { reader.text(PROPERTY_NAME_BYTES_MAX)? } else { "" };
         if kind == Kind::OTHER && other.is_empty() {
@@ -247,18 +311,39 @@ impl<'a> Property<'a> {
                 last = stamp;
             }
         }
-        let group = if flags & HAS_GROUP != 0 { reader.text(GROUP_BYTES_MAX)? } else { "" };
-        let types = if flags & HAS_TYPES != 0 { Types(reader.get()?) } else { Types::default() };
+        let mut group = "";
+        if flags & HAS_GROUP != 0 {
+            group = match reader.0.first().copied().and_then(group::of_code) {
+                Some(group) => {
+                    reader.raw::<1>()?;
+                    group
+                }
+                None => reader.text(GROUP_BYTES_MAX)?,
+            };
+        }
+        if flags & HAS_TYPES != 0 {
+            types = Types(reader.get()?);
+        }
         let params = if flags & HAS_PARAMS != 0 { reader.text(PARAMS_BYTES_MAX)? } else { "" };
         let value = match (flags & FORM_MASK) >> FORM_SHIFT {
             FORM_TEXT => Value::Text(reader.get()?),
             FORM_UUID => {
                 let [spelling] = reader.raw()?;
-                if spelling & !0b11 != 0 {
+                if spelling & !(URN | UPPER | AB_PERSON | OWN) != 0 {
                     return Err(RecordError::Malformed);
                 }
-                let bytes = reader.raw()?;
-                Value::Uuid(UuidText { bytes, urn: spelling & 1 != 0, upper: spelling & 2 != 0 })
+                let mut uuid = UuidText {
+                    bytes: [0; 16],
+                    urn: spelling & URN != 0,
+                    upper: spelling & UPPER != 0,
+                    ab_person: spelling & AB_PERSON != 0,
+                };
+                if spelling & OWN != 0 {
+                    uuid = uuid.of_identity(head.uid.ok_or(RecordError::Malformed)?.0);
+                } else {
+                    uuid.bytes = reader.raw()?;
+                }
+                Value::Uuid(uuid)
             }
             FORM_BYTES => Value::Bytes(reader.get()?),
             _ => {

@@ -2,7 +2,7 @@
 //!
 //! Layout in FORMAT.md, chapter "Contact record".
 
-use super::property::{Content, Property, Reader, Writer};
+use super::property::{Content, Head, Property, Reader, Writer};
 use super::{AuthorIndex, BlobRef, BoxIndex, Change, Kind, Millis, Origin, Stamp, Uid, Value};
 use crate::limits::{BOXES_MAX, MILLIS_MAX};
 use core::fmt;
@@ -11,7 +11,8 @@ const SEEN_EXPLICIT: u8 = 1 << 0;
 const ORIGIN_SHIFT: u8 = 1;
 const ORIGIN_MASK: u8 = 0b111 << ORIGIN_SHIFT;
 const HAS_BLOBS: u8 = 1 << 4;
-const RESERVED: u8 = 0b1110_0000;
+const HAS_AUTHOR: u8 = 1 << 5;
+const RESERVED: u8 = 0b1100_0000;
 
 /// Why bytes are not a contact record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +134,10 @@ impl<'a> Contact<'a> {
         let [flags] = reader.raw()?;
         let uid = Uid(reader.raw()?);
         let time: u64 = reader.get()?;
-        let [author] = reader.raw()?;
+        let mut author = 0;
+        if flags & HAS_AUTHOR != 0 {
+            [author] = reader.raw()?;
+        }
         let origin = (flags & ORIGIN_MASK) >> ORIGIN_SHIFT;
         if flags & RESERVED != 0 || Origin::from_code(origin).is_none() || time > MILLIS_MAX {
             return Err(RecordError::Malformed);
@@ -215,7 +219,7 @@ impl<'a> Contact<'a> {
             rest: self.properties,
             start: self.properties.len(),
             expected: self.changed,
-            base_time: self.changed.time,
+            head: self.head(),
             error: None,
         }
     }
@@ -263,7 +267,11 @@ impl<'a> Contact<'a> {
     /// The property that starts `offset` bytes into the properties, for [`Properties::offset`].
     pub(super) fn property_at(&self, offset: usize, expected: Stamp) -> Option<Property<'a>> {
         let bytes = self.properties.get(offset..)?;
-        Property::decode(bytes, expected, self.changed.time).ok().map(|(property, _)| property)
+        Property::decode(bytes, expected, &self.head()).ok().map(|(property, _)| property)
+    }
+
+    fn head(&self) -> Head {
+        Head { time: self.changed.time, uid: Some(self.uid) }
     }
 }
 
@@ -279,7 +287,7 @@ pub struct Properties<'a> {
     rest: &'a [u8],
     start: usize,
     expected: Stamp,
-    base_time: Millis,
+    head: Head,
     error: Option<RecordError>,
 }
 
@@ -297,7 +305,7 @@ impl<'a> Iterator for Properties<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        match Property::decode(self.rest, self.expected, self.base_time) {
+        match Property::decode(self.rest, self.expected, &self.head) {
             Ok((property, rest)) => {
                 self.rest = rest;
                 self.expected = property.first_stamp().next();
@@ -364,7 +372,7 @@ pub(super) struct RecordWriter<'b> {
     out: Writer<'b>,
     flags: u8,
     expected: Stamp,
-    base_time: Millis,
+    head: Head,
 }
 
 impl<'b> RecordWriter<'b> {
@@ -380,10 +388,15 @@ impl<'b> RecordWriter<'b> {
         if !seen.is_only(changed) {
             flags |= SEEN_EXPLICIT;
         }
+        if changed.author.0 != 0 {
+            flags |= HAS_AUTHOR;
+        }
         out.raw(&[flags])?;
         out.raw(&uid.0)?;
         out.put(&changed.time)?;
-        out.raw(&[changed.author.0])?;
+        if flags & HAS_AUTHOR != 0 {
+            out.raw(&[changed.author.0])?;
+        }
         if flags & SEEN_EXPLICIT != 0 {
             out.raw(&[seen.rows().len() as u8])?;
             for &(origin, time) in seen.rows() {
@@ -391,7 +404,8 @@ impl<'b> RecordWriter<'b> {
                 out.put(&(changed.time.wrapping_sub(time) as i64))?;
             }
         }
-        Ok(Self { out, flags, expected: changed, base_time: changed.time })
+        let head = Head { time: changed.time, uid: Some(uid) };
+        Ok(Self { out, flags, expected: changed, head })
     }
 
     pub(super) fn push<I>(&mut self, content: &Content<'_>, stamps: I) -> Result<(), WriteError>
@@ -401,7 +415,7 @@ impl<'b> RecordWriter<'b> {
         if matches!(content.value, Value::Blob(_)) {
             self.flags |= HAS_BLOBS;
         }
-        content.encode(stamps.clone(), self.expected, self.base_time, &mut self.out)?;
+        content.encode(stamps.clone(), self.expected, &self.head, &mut self.out)?;
         if let Some(first) = stamps.clone().next() {
             self.expected = first.next();
         }

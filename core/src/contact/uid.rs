@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 /// Identity of a contact.
 ///
 /// A card whose UID is a UUID has that UUID; any other UID is hashed; a card without one is known
-/// by a hash of its content, so that the same file imported twice, or on two boxes, is the same.
+/// by the digest of its content, so that the same file imported twice, or on two boxes, is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(pub [u8; 16]);
 
@@ -14,7 +14,7 @@ impl Uid {
     /// The identity that a card's UID text stands for.
     pub fn from_text(text: &str) -> Self {
         match UuidText::parse(text) {
-            Some(uuid) => Self(uuid.bytes),
+            Some(uuid) => Self(uuid.identity()),
             None => Self(digest(b"uid", &[text.as_bytes()])),
         }
     }
@@ -35,7 +35,7 @@ impl Uid {
 
 impl core::fmt::Display for Uid {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        UuidText { bytes: self.0, urn: false, upper: false }.fmt(f)
+        UuidText::plain(self.0).fmt(f)
     }
 }
 

@@ -84,7 +84,8 @@ impl BlobRef {
     }
 }
 
-/// A UUID in canonical spelling, with or without `urn:uuid:`, in one letter case.
+/// A UUID in canonical spelling, with or without `urn:uuid:`, in one letter case; or such a one with
+/// `:ABPerson` behind it, as Apple's address books name people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UuidText {
     /// The 128 bits.
@@ -93,16 +94,28 @@ pub struct UuidText {
     pub urn: bool,
     /// Hex digits in upper case.
     pub upper: bool,
+    /// Followed by `:ABPerson`.
+    pub ab_person: bool,
 }
 
 const URN: &str = "urn:uuid:";
+const AB_PERSON: &str = ":ABPerson";
+
+/// Makes another identity of a UUID that has `:ABPerson` behind it than of the UUID alone. Random.
+const AB_PERSON_MASK: [u8; 16] = [
+    0x8A, 0x1C, 0x67, 0xD4, 0x2E, 0xB9, 0x03, 0x5F, 0xC1, 0x70, 0x96, 0xEA, 0x4D, 0x38, 0xF5, 0x2B,
+];
 
 impl UuidText {
     /// Reads a UUID that [`fmt::Display`] would write back to the letter; otherwise `None`.
     pub fn parse(text: &str) -> Option<Self> {
-        let (urn, hex) = match text.strip_prefix(URN) {
+        let (urn, rest) = match text.strip_prefix(URN) {
             Some(rest) => (true, rest),
             None => (false, text),
+        };
+        let (ab_person, hex) = match rest.strip_suffix(AB_PERSON) {
+            Some(hex) => (true, hex),
+            None => (false, rest),
         };
         let hex = hex.as_bytes();
         if hex.len() != 36 {
@@ -127,7 +140,29 @@ impl UuidText {
             bytes[digits / 2] = bytes[digits / 2] << 4 | digit;
             digits += 1;
         }
-        Some(Self { bytes, urn, upper })
+        Some(Self { bytes, urn, upper, ab_person })
+    }
+
+    /// A UUID alone, in lower case.
+    pub fn plain(bytes: [u8; 16]) -> Self {
+        Self { bytes, urn: false, upper: false, ab_person: false }
+    }
+
+    /// The identity it stands for.
+    pub(super) fn identity(&self) -> [u8; 16] {
+        self.masked(self.bytes)
+    }
+
+    /// In this spelling, the UUID that stands for an identity.
+    pub(super) fn of_identity(self, identity: [u8; 16]) -> Self {
+        Self { bytes: self.masked(identity), ..self }
+    }
+
+    fn masked(&self, bytes: [u8; 16]) -> [u8; 16] {
+        if !self.ab_person {
+            return bytes;
+        }
+        core::array::from_fn(|at| bytes[at] ^ AB_PERSON_MASK[at])
     }
 }
 
@@ -145,6 +180,9 @@ impl fmt::Display for UuidText {
             } else {
                 write!(f, "{byte:02x}")?;
             }
+        }
+        if self.ab_person {
+            f.write_str(AB_PERSON)?;
         }
         Ok(())
     }

@@ -247,7 +247,12 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
                 .then_some(value.strip_suffix(b":").unwrap_or(value))
         });
         let label = label.and_then(|label| core::str::from_utf8(label).ok());
-        Ok(self.decode(head, label, room)?.0)
+        let (text, _) = self.decode(head, label, room)?;
+        if !text.contains(['\0', '\n', '\r']) {
+            return Ok(text);
+        }
+        // What it says it is cannot be, or the line would not be one.
+        Ok(room.decode(|out| decode_mixed(head, out)).ok_or(Full)?)
     }
 }
 

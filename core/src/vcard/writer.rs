@@ -116,7 +116,7 @@ pub fn write_card<'a, B: Blobs>(
     writer.begin()?;
     let find = |kind: Kind| contents.clone().find(|content| content.kind == kind);
     if let (Some(uid), None) = (uid, find(Kind::UID)) {
-        let uuid = UuidText { bytes: uid.0, urn: true, upper: false };
+        let uuid = UuidText { urn: true, ..UuidText::plain(uid.0) };
         writer.content(&Content { value: Value::Uuid(uuid), ..Content::text(Kind::UID, "") })?;
     }
     let formatted = find(Kind::FN).and_then(|content| content.value.as_text());

@@ -33,7 +33,12 @@ impl Owned {
             params: &self.params,
             value: match self.form {
                 0 => Value::text(&self.text),
-                1 => Value::Uuid(UuidText { bytes: self.hash, urn: true, upper: false }),
+                1 => Value::Uuid(UuidText {
+                    bytes: if self.len.is_multiple_of(5) { UID.0 } else { self.hash },
+                    urn: self.len.is_multiple_of(2),
+                    upper: false,
+                    ab_person: self.len.is_multiple_of(3),
+                }),
                 2 => Value::Bytes(&self.bytes),
                 _ => Value::Blob(BlobRef { hash: self.hash, len: self.len }),
             },
@@ -47,7 +52,7 @@ fn owned() -> impl Strategy<Value = Owned> {
     (
         kind,
         "[A-Z-]{1,20}",
-        prop_oneof![Just(String::new()), "[a-z0-9]{1,8}"],
+        prop_oneof![Just(String::new()), "[a-z0-9]{1,8}", "item[0-9]{1,3}"],
         prop_oneof![Just(0), any::<u32>()],
         prop_oneof![Just(String::new()), ".{1,30}"],
         0..4u8,
