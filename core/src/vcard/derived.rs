@@ -122,14 +122,21 @@ fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Escapes what is still bare; a URI has bare `;` and `,`.
+/// Writes a value as one text: escapes what is still bare, as a URI has it, or what has no escapes at
+/// all because nobody knew how it was encoded.
 fn write_text(text: &str, out: &mut impl Write) -> fmt::Result {
-    let mut is_escaped = false;
-    for c in text.chars() {
-        if !is_escaped && matches!(c, ',' | ';') {
-            out.write_char('\\')?;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            ',' | ';' => out.write_char('\\')?,
+            '\\' => {
+                let escaped = chars.next_if(|c| matches!(c, '\\' | ',' | ';' | 'n'));
+                out.write_char('\\')?;
+                out.write_char(escaped.unwrap_or('\\'))?;
+                continue;
+            }
+            _ => {}
         }
-        is_escaped = !is_escaped && c == '\\';
         out.write_char(c)?;
     }
     Ok(())
