@@ -358,7 +358,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 // Whatever is announced: its tenant still counts on it.
                 USED
             } else if let Some(doomed) = announcement.doomed(page)
-                && (unused || state.order <= doomed.order)
+                && (state.order <= doomed.order || unused && !self.is_vouched_for(state.order))
             {
                 self.change(page, |state| {
                     state.set_erases(state.erases().max(doomed.erases));
@@ -369,9 +369,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 VIRGIN
             } else if blank && survey.announcement.is_none() {
                 EMPTY
-            } else if unused {
+            } else if unused && !(announcement.doomed(page).is_some() && state.order != 0) {
                 STRUCK
             } else {
+                // Perhaps with nothing that counts, if it was written since it was announced, and struck.
                 USED
             };
             ready += u32::from(matches!(role, DOOMED | VIRGIN));
@@ -401,6 +402,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 }
             }
         }
+    }
+
+    /// Whether a page says that the page of this order, before it in its stream, held something.
+    fn is_vouched_for(&self, order: u32) -> bool {
+        self.states().iter().any(|next| {
+            !matches!(next.gap, 0 | u16::MAX)
+                && next.vouched > 0
+                && next.order.wrapping_sub(u32::from(next.gap)) == order
+        })
     }
 
     /// Compares what each page held with what the next page of its stream says of it.
