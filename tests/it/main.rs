@@ -13,6 +13,7 @@ mod hostile;
 mod house;
 #[cfg(unix)]
 mod killed;
+mod meet;
 mod open_bounds;
 mod power_cuts;
 mod record_cost;

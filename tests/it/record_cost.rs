@@ -17,8 +17,7 @@ fn record_bytes(card: &[Property]) -> usize {
     let mut items = vec![Item::EMPTY; 1 << 10];
     let mut record = vec![0; 1 << 20];
     // 2026-11-22, as a box would write it.
-    let change =
-        Change { time: 1_795_305_600_000, author: Default::default(), origin: Origin::Import };
+    let change = Change::new(1_795_305_600_000, Default::default(), Origin::Import);
     absorb(None, contents.uid(), &contents, change, &mut Scratch::new(&mut items), &mut record)
         .expect("a card of the corpus fits")
         .expect("a new contact is news")

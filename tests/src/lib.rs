@@ -5,6 +5,7 @@ pub mod corpus;
 #[cfg(unix)]
 pub mod daemon;
 pub mod fuzz;
+pub mod meet;
 pub mod people;
 pub mod random;
 pub mod report;

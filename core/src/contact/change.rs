@@ -57,6 +57,9 @@ pub struct Change {
     pub author: AuthorIndex,
     /// How.
     pub origin: Origin,
+    /// The box that writes: [`BoxIndex::SELF`], or the name this box has taken since it lost
+    /// something of what it wrote under an earlier one.
+    pub writer: BoxIndex,
 }
 
 /// Bytes of a card's digest that are kept to know it again: two cards of one contact pass for one
@@ -64,9 +67,19 @@ pub struct Change {
 const MARK_BYTES: usize = 6;
 
 impl Change {
+    /// A change that this box writes under its first name.
+    pub const fn new(time: Millis, author: AuthorIndex, origin: Origin) -> Self {
+        Self { time, author, origin, writer: BoxIndex::SELF }
+    }
+
     /// The stamp of the first property written by this change.
     pub fn stamp(&self) -> Stamp {
-        Stamp { time: self.time, origin: BoxIndex::SELF, seq: 0, author: self.author }
+        Stamp { time: self.time, origin: self.writer, seq: 0, author: self.author }
+    }
+
+    /// The tag of the version that this change makes: a box counts its own versions.
+    pub(super) fn version(&self) -> Stamp {
+        Stamp { origin: BoxIndex::SELF, ..self.stamp() }
     }
 }
 
@@ -182,7 +195,7 @@ pub fn purge<'b>(
         return Ok(None);
     }
     let mut seen = old.seen();
-    seen.note(BoxIndex::SELF, change.time)?;
+    seen.note(change.writer, change.time)?;
     Ok(Some(RecordWriter::new(out, old.uid(), change, &seen)?.finish()))
 }
 
@@ -207,7 +220,7 @@ fn rewrite<'b>(
     out: &'b mut [u8],
 ) -> Result<&'b [u8], WriteError> {
     let mut seen = old.map_or_else(Seen::default, Contact::seen);
-    seen.note(BoxIndex::SELF, change.time)?;
+    seen.note(change.writer, change.time)?;
     let mut writer = RecordWriter::new(out, uid, change, &seen)?;
     let mut paired = scratch.pairing(0);
     for property in old.into_iter().flat_map(Contact::properties) {

@@ -121,7 +121,8 @@ impl<'a> Iterator for Contents<'a> {
     }
 }
 
-fn content_digest(content: &Content<'_>) -> [u8; 16] {
+/// 128 bits that equal contents share.
+pub(super) fn content_digest(content: &Content<'_>) -> [u8; 16] {
     let types = content.types.0.to_le_bytes();
     let (uuid, hash);
     let value: [&[u8]; 2] = match content.value {

@@ -14,13 +14,23 @@ pub fn rebase<'b>(
     authors: impl Fn(AuthorIndex) -> AuthorIndex,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], WriteError> {
+    let changed = contact.changed();
+    let change = Change::new(changed.time, authors(changed.author), contact.origin());
+    adopt(contact, boxes, authors, change, out)
+}
+
+/// The same as a version of this box's own, made by `change`.
+pub fn adopt<'b>(
+    contact: &Contact<'_>,
+    boxes: impl Fn(BoxIndex) -> BoxIndex,
+    authors: impl Fn(AuthorIndex) -> AuthorIndex,
+    change: Change,
+    out: &'b mut [u8],
+) -> Result<&'b [u8], WriteError> {
     let mut seen = Seen::default();
     for &(origin, time) in contact.seen().rows() {
         seen.note(boxes(origin), time)?;
     }
-    let changed = contact.changed();
-    let change =
-        Change { time: changed.time, author: authors(changed.author), origin: contact.origin() };
     let rename = |stamp: Stamp| Stamp {
         origin: boxes(stamp.origin),
         author: authors(stamp.author),

@@ -213,6 +213,13 @@ impl<'a> Contact<'a> {
         seen
     }
 
+    /// The box of the highest index that this state has taken something in of.
+    pub fn box_max(&self) -> BoxIndex {
+        let mut reader = Reader(self.seen);
+        let rows = (0..self.seen_count).filter_map(|_| seen_row(&mut reader, 0).ok());
+        rows.last().map_or(BoxIndex::SELF, |row| row.0)
+    }
+
     /// The properties, in the order of their oldest stamps: as first written.
     pub fn properties(&self) -> Properties<'a> {
         Properties {
@@ -383,7 +390,7 @@ impl<'b> RecordWriter<'b> {
         seen: &Seen,
     ) -> Result<Self, WriteError> {
         let mut out = Writer::new(out);
-        let changed = change.stamp();
+        let changed = change.version();
         let mut flags = change.origin.code() << ORIGIN_SHIFT;
         if !seen.is_only(changed) {
             flags |= SEEN_EXPLICIT;

@@ -215,7 +215,7 @@ pub fn record(properties: &[(Kind, String)], number: u64) -> Vec<u8> {
     }
     let mut uid = [0; 16];
     uid[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    let change = Change { time: 1 + number, author: AuthorIndex(0), origin: Origin::Edit };
+    let change = Change::new(1 + number, AuthorIndex(0), Origin::Edit);
     let mut items = [Item::EMPTY; 64];
     let mut out = [0; 4096];
     let mut scratch = Scratch::new(&mut items);

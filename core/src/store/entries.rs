@@ -2,8 +2,8 @@
 //!
 //! Layouts in FORMAT.md, chapter "Entries of a box".
 
-use crate::contact::{AuthorIndex, BlobRef, Millis, Uid};
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX, MILLIS_MAX};
+use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Millis, Uid};
+use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX, BOXES_MAX, MILLIS_MAX};
 use serde::{Deserialize, Serialize};
 
 /// A contact's record, whole.
@@ -14,6 +14,8 @@ pub(super) const SPILL: u8 = 2;
 pub(super) const CHUNK: u8 = 3;
 /// The name of an author.
 pub(super) const AUTHOR: u8 = 4;
+/// The identity of a box that was met.
+pub(super) const BOX: u8 = 5;
 
 /// Bytes of a chunk entry before its data: hash, length, number.
 pub(super) const CHUNK_HEAD_BYTES: usize = 24;
@@ -112,6 +114,37 @@ impl<'a> AuthorEntry<'a> {
     /// What the next journal entry remembers of an author.
     pub(super) fn hint(index: AuthorIndex) -> u16 {
         0xA000 | u16::from(index.0)
+    }
+}
+
+/// A box, the index that records know it by, and how far this box has kept up with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BoxEntry {
+    pub(super) index: u8,
+    pub(super) id: u64,
+    /// All that the other box held at this time by its own clock is here; 0: nothing is known.
+    pub(super) met: Millis,
+    /// It is a name of this very box, taken after it had lost something of what it wrote before.
+    pub(super) is_self: bool,
+}
+
+impl BoxEntry {
+    pub(super) fn parse(payload: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes::<Self>(payload) {
+            Ok((entry, [])) => Some(entry),
+            _ => None,
+        }
+        .filter(|entry| (1..BOXES_MAX).contains(&entry.index.into()) && entry.met <= MILLIS_MAX)
+    }
+
+    pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
+        // 1 + 10 + 10 + 1 bytes at most.
+        postcard::to_slice(self, out).map_or(&[], |used| used)
+    }
+
+    /// What the next journal entry remembers of a box.
+    pub(super) fn hint(index: BoxIndex) -> u16 {
+        0xB000 | u16::from(index.0)
     }
 }
 

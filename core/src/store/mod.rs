@@ -24,7 +24,7 @@ pub use region::RegionError;
 
 pub use book::{
     Book, BookConfig, Counts, Finding, FormatError, Found, GetError, Memory, OpenError, Outcome,
-    Parts, Put, PutError, Shelf, Stats, VerifyReport,
+    Parts, Peer, Put, PutError, Root, Shelf, Stats, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::Slot;

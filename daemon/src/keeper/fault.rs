@@ -40,7 +40,7 @@ pub(super) fn of_put(error: PutError<ImageError>) -> Fault {
         PutError::IndexFull { slots_max } => {
             Fault::new(Kind::Full, message).with("slots_max", slots_max)
         }
-        PutError::TooManyAuthors => Fault::new(Kind::Full, message),
+        PutError::TooManyAuthors | PutError::TooManyBoxes => Fault::new(Kind::Full, message),
         PutError::Conflict { version } => {
             Fault::new(Kind::Conflict, message).with("version", version)
         }
@@ -49,6 +49,9 @@ pub(super) fn of_put(error: PutError<ImageError>) -> Fault {
             Fault::new(Kind::NoSuchContact, message).with("uid", uid.to_string())
         }
         PutError::NoSuchBlob => Fault::new(Kind::NoSuchBlob, message),
+        PutError::BadPiece { .. } | PutError::Foreign(_) => {
+            Fault::new(Kind::InvalidParams, message)
+        }
         PutError::Get(error) => of_get(error),
         PutError::Journal(_) => Fault::new(Kind::Disk, message),
     }

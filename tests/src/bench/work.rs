@@ -169,7 +169,7 @@ impl Work {
     fn make(&mut self, key: u32) -> Edit {
         let now = FIRST_EDIT + self.edits * EDIT_GAP;
         self.edits += 1;
-        let change = Change { time: now, author: AuthorIndex(0), origin: Origin::Edit };
+        let change = Change::new(now, AuthorIndex(0), Origin::Edit);
         let card = &self.cards[key as usize];
         let old = &mut self.records[key as usize];
         let record = record_of(old, key, card, change, &mut self.items);
@@ -199,7 +199,7 @@ impl Work {
         let mut record = Vec::new();
         let mut card = card.to_vec();
         for time in [FIRST_EDIT, FIRST_EDIT + 1_000 * EDIT_GAP] {
-            let change = Change { time, author: AuthorIndex(0), origin: Origin::Edit };
+            let change = Change::new(time, AuthorIndex(0), Origin::Edit);
             record = record_of(&record, 0, &card, change, &mut self.items);
             card[1].1 = String::from("+49 100 0000000");
         }

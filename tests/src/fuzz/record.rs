@@ -65,7 +65,7 @@ fn later(contact: &Contact<'_>, origin: Origin) -> Option<Change> {
     let rows = contact.seen();
     let times = stamps.chain(rows.rows().iter().map(|row| row.1)).chain([contact.changed().time]);
     let time = times.max()?.checked_add(1).filter(|time| *time <= MILLIS_MAX)?;
-    Some(Change { time, author: AuthorIndex(1), origin })
+    Some(Change::new(time, AuthorIndex(1), origin))
 }
 
 fn parsed(record: &[u8]) -> Contact<'_> {
@@ -147,7 +147,7 @@ fn write_card(
     let uid = old.map_or(Uid([7; 16]), Contact::uid);
     let _ = (card.uid(), card.has_uid(), card.digest());
     for origin in [Origin::Edit, Origin::Import] {
-        let first = Change { time: 1, author: AuthorIndex(0), origin };
+        let first = Change::new(1, AuthorIndex(0), origin);
         let Some(change) = old.map_or(Some(first), |old| later(old, origin)) else { return };
         let written = match origin {
             Origin::Edit => edit(old, uid, card, change, scratch, room),

@@ -120,7 +120,7 @@ fn record(card: &str, time: u64) -> Option<Vec<u8>> {
     }
     let mut room = vec![0; ROOM];
     let mut items = vec![Item::EMPTY; 4096];
-    let change = Change { time, author: AuthorIndex(0), origin: Origin::Edit };
+    let change = Change::new(time, AuthorIndex(0), Origin::Edit);
     let (card, uid) = (draft.finish(), Uid([time as u8; 16]));
     edit(None, uid, &card, change, &mut Scratch::new(&mut items), &mut room)
         .ok()

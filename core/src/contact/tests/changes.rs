@@ -16,7 +16,7 @@ const LATER_REV: u16 = 1 << 8;
 type Record = Option<Vec<u8>>;
 
 fn change(time: Millis, origin: Origin) -> Change {
-    Change { time, author: AuthorIndex(1), origin }
+    Change::new(time, AuthorIndex(1), origin)
 }
 
 /// Runs one change with memory for it.

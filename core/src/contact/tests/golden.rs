@@ -22,7 +22,7 @@ fn uid() -> Uid {
 }
 
 fn change(time: Millis, author: u8, origin: Origin) -> Change {
-    Change { time, author: AuthorIndex(author), origin }
+    Change::new(time, AuthorIndex(author), origin)
 }
 
 fn edited(old: Option<&[u8]>, card: &[Content<'_>], change: Change) -> Vec<u8> {

@@ -4,7 +4,7 @@ use super::universe::UID;
 use super::world::merged;
 use crate::contact::*;
 
-const CHANGE: Change = Change { time: 10, author: AuthorIndex(0), origin: Origin::Edit };
+const CHANGE: Change = Change::new(10, AuthorIndex(0), Origin::Edit);
 
 fn with_phones(memory: &mut [u8], count: usize) -> Contents<'_> {
     let mut draft = Draft::new(memory);

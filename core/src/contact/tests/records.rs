@@ -82,7 +82,7 @@ fn written(contents: &[Owned], time: Millis, author: u8) -> Vec<u8> {
         draft.push(&content.content()).unwrap();
     }
     let card = draft.finish();
-    let change = Change { time, author: AuthorIndex(author), origin: Origin::Edit };
+    let change = Change::new(time, AuthorIndex(author), Origin::Edit);
     let (mut items, mut out) = ([Item::EMPTY; 64], vec![0; 64 * 1024]);
     let mut scratch = Scratch::new(&mut items);
     edit(None, UID, &card, change, &mut scratch, &mut out).unwrap().unwrap().to_vec()
@@ -111,7 +111,7 @@ fn exercise(bytes: &[u8]) {
     contact.is_trashed();
     let (mut items, mut out) = ([Item::EMPTY; 256], vec![0; 256 * 1024]);
     let mut scratch = Scratch::new(&mut items);
-    let change = Change { time: MILLIS_MAX, author: AuthorIndex(9), origin: Origin::Edit };
+    let change = Change::new(MILLIS_MAX, AuthorIndex(9), Origin::Edit);
     let mut memory = [0; 1024];
     let card = super::universe::draft(&mut memory, 0b1_0101, 0);
     let parses = |result: Result<Option<&[u8]>, WriteError>| {

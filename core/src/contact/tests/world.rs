@@ -114,7 +114,7 @@ pub fn state(record: &[u8], at: usize) -> State {
 
 pub fn merged(a: &[u8], b: &[u8], time: u64) -> Option<Vec<u8>> {
     let (a, b) = (Contact::parse(a).unwrap(), Contact::parse(b).unwrap());
-    let change = Change { time, author: AuthorIndex(1), origin: Origin::Merge };
+    let change = Change::new(time, AuthorIndex(1), Origin::Merge);
     let (mut items, mut out) = ([Item::EMPTY; 256], vec![0; 16 * 1024]);
     let mut scratch = Scratch::new(&mut items);
     merge(&a, &b, change, &mut scratch, &mut out).unwrap().map(|record| record.to_vec())
@@ -162,7 +162,7 @@ impl World {
         let old = old.as_deref().map(|record| Contact::parse(record).unwrap());
         let (mut items, mut out) = ([Item::EMPTY; 256], vec![0; 16 * 1024]);
         let mut scratch = Scratch::new(&mut items);
-        let change = |origin| Change { time, author: AuthorIndex(1), origin };
+        let change = |origin| Change::new(time, AuthorIndex(1), origin);
         let mut memory = [0; 4096];
         let lines = |mask: u16, turn: usize| {
             let mut memory = [0; 4096];

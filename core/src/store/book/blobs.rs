@@ -293,7 +293,7 @@ pub(super) fn are_here<M: Memory>(
     contact.blobs().all(|blob| is_here(ledger, blob, chunk_bytes))
 }
 
-fn is_here<M: Memory>(ledger: &Ledger<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
+pub(super) fn is_here<M: Memory>(ledger: &Ledger<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
     let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
     (0..count)
         .all(|number| ledger.index.find(ledger.index.chunk_hash(&blob.hash, number)).is_some())

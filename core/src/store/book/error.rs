@@ -1,6 +1,7 @@
 //! What can go wrong with a book, one enum for each operation.
 
 use crate::contact::{Millis, RecordError, Uid, WriteError};
+use crate::limits::BOXES_MAX;
 use crate::store::index::IndexFull;
 use crate::store::journal;
 use core::fmt;
@@ -143,8 +144,18 @@ pub enum PutError<E> {
     },
     /// The contact refers to a photo or document that is not in the box.
     NoSuchBlob,
+    /// A piece of a photo or document that does not begin or end where pieces do.
+    BadPiece {
+        /// Length of a piece, in bytes.
+        piece_bytes: u32,
+    },
     /// There are as many authors as a box can know.
     TooManyAuthors,
+    /// There are as many boxes as a box can know.
+    TooManyBoxes,
+    /// A record of another box's is not such as a box writes: it names boxes that nobody has
+    /// introduced, claims not to know what it says itself, or is of a time that never comes.
+    Foreign(Uid),
     /// The contact as it is could not be read.
     Get(GetError<E>),
     /// The journal could not be written.
@@ -206,7 +217,18 @@ impl<E: fmt::Debug> fmt::Display for PutError<E> {
             Self::NoSuchBlob => {
                 f.write_str("the contact refers to a photo or document that is not in the box")
             }
+            Self::BadPiece { piece_bytes } => {
+                write!(f, "photos and documents come in pieces of {piece_bytes} bytes")
+            }
             Self::TooManyAuthors => f.write_str("the box knows as many authors as it can"),
+            Self::TooManyBoxes => write!(
+                f,
+                "the box has met {BOXES_MAX} boxes, as many as it can know; \
+                 move its contacts to a new box"
+            ),
+            Self::Foreign(uid) => {
+                write!(f, "what the other box says of {uid} is not such as a box writes")
+            }
             Self::Get(error) => error.fmt(f),
             Self::Journal(error) => error.fmt(f),
         }

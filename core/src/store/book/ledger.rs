@@ -2,11 +2,14 @@
 //! and the losses in step with the log.
 
 use super::Memory;
-use crate::contact::{AuthorIndex, Contact, Millis, Uid};
+use super::boxes::Boxes;
+use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, LOSSES_MAX};
 use crate::search::{self, Slices};
 use crate::store::cells::Cells;
-use crate::store::entries::{AUTHOR, AuthorEntry, CHUNK, CONTACT, Chunk, SPILL, Spill};
+use crate::store::entries::{
+    AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, SPILL, Spill,
+};
 use crate::store::index::{self, Index, Slot};
 use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
 
@@ -36,7 +39,10 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) slices: Slices,
     /// By author index minus 1.
     pub(super) authors: heapless::Vec<Option<Author>, AUTHORS_MAX>,
+    pub(super) boxes: Boxes,
     losses: heapless::Vec<Loss, LOSSES_MAX>,
+    /// The latest page that something was found missing in, until the box writes under a new name.
+    pub(super) lost_order: Option<u32>,
     losses_untold: u32,
     /// The latest time met; the clock of the box is past it.
     pub(super) time_max: Millis,
@@ -60,7 +66,9 @@ impl<M: Memory> Ledger<M> {
             grams,
             slices,
             authors: heapless::Vec::new(),
+            boxes: Boxes::new(),
             losses: heapless::Vec::new(),
+            lost_order: None,
             losses_untold: 0,
             time_max: 0,
             is_overfull: false,
@@ -126,6 +134,7 @@ impl<M: Memory> Ledger<M> {
             slot.flags |= index::SPILLED;
         }
         self.time_max = self.time_max.max(slot.version);
+        self.boxes.note(contact);
         let (number, replaced) = self.place(slot)?;
         // A slot taken for the first time has no grams yet; a chunk's never had any.
         if replaced.is_some() {
@@ -291,6 +300,11 @@ impl<M: Memory> Tenant for Ledger<M> {
             self.take_author(&author, entry.at);
             return Standing::Live;
         }
+        if entry.kind == BOX
+            && let Some(entry_box) = BoxEntry::parse(entry.payload)
+        {
+            return self.boxes.take(&entry_box, entry.at, entry.payload.len() as u32);
+        }
         if let Some(subject) = self.subject(entry)
             && let Some(number) = self.index.find(subject.hash)
         {
@@ -311,6 +325,9 @@ impl<M: Memory> Tenant for Ledger<M> {
     fn is_live(&self, entry: &Entry<'_>) -> bool {
         match entry.kind {
             AUTHOR => self.authors.iter().flatten().any(|known| known.at == entry.at),
+            // One that is not understood is kept.
+            BOX => BoxEntry::parse(entry.payload)
+                .is_none_or(|known| self.boxes.is_at(&known, entry.at)),
             _ => match self.subject(entry) {
                 Some(subject) => self
                     .index
@@ -332,6 +349,12 @@ impl<M: Memory> Tenant for Ledger<M> {
             }
             return;
         }
+        if entry.kind == BOX {
+            if let Some(known) = BoxEntry::parse(entry.payload) {
+                self.boxes.moved(&known, entry.at, to);
+            }
+            return;
+        }
         if let Some(subject) = self.subject(entry)
             && let Some(number) = self.index.find(subject.hash)
             && self.index.slot(number).at == entry.at
@@ -342,7 +365,11 @@ impl<M: Memory> Tenant for Ledger<M> {
 
     fn lost(&mut self, loss: &Loss) {
         // The journal tells of a loss again each time it reads everything.
-        if !self.losses.contains(loss) && self.losses.push(*loss).is_err() {
+        if self.losses.contains(loss) {
+            return;
+        }
+        self.lost_order = self.lost_order.max(Some(loss.order));
+        if self.losses.push(*loss).is_err() {
             self.losses_untold += 1;
         }
     }
@@ -355,6 +382,8 @@ impl<M: Memory> Tenant for Ledger<M> {
         match entry.kind {
             AUTHOR => AuthorEntry::parse(entry.payload)
                 .map_or(0, |author| AuthorEntry::hint(AuthorIndex(author.index))),
+            BOX => BoxEntry::parse(entry.payload)
+                .map_or(0, |known| BoxEntry::hint(BoxIndex(known.index))),
             _ => self.subject(entry).map_or(0, |subject| subject.hint),
         }
     }

@@ -2,15 +2,21 @@
 
 mod audit;
 mod blobs;
+mod boxes;
 mod error;
 mod find;
 mod ledger;
+mod meet;
+mod pieces;
+mod root;
 mod write;
 
 pub use audit::{Finding, Stats, VerifyReport};
 pub use error::{FormatError, GetError, OpenError, PutError};
 pub use find::Shelf;
 pub use ledger::Counts;
+pub use meet::Peer;
+pub use root::Root;
 pub use write::{Outcome, Put};
 
 use super::cells::Cells;
@@ -88,6 +94,8 @@ pub struct Book<F: NorFlash, M: Memory> {
     items: M::Items,
     sweep: Sweep,
     config: BookConfig,
+    /// Computed when it is first asked for.
+    root: Option<Root>,
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
@@ -104,7 +112,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             grams,
             Slices::new(config.gram_slices, config.gram_probes),
         );
-        Ok(Self { journal, ledger, old, new, extra, items, sweep: Sweep::default(), config })
+        // An empty box has an empty sum.
+        let (sweep, root) = (Sweep::default(), Some(Root::default()));
+        Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
     }
 
     /// Opens a box: one pass over the flash, nothing written.
@@ -126,7 +136,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Err(OpenError::IndexFull { slots: ledger.index.len() });
         }
         config.id = journal.salt();
-        let book = Self { journal, ledger, old, new, extra, items, sweep: Sweep::due(), config };
+        let (sweep, root) = (Sweep::due(), None);
+        let book = Self { journal, ledger, old, new, extra, items, sweep, config, root };
         Ok((book, report))
     }
 

@@ -209,7 +209,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// The time of the next change.
-    fn tick(&self, now: Millis) -> Millis {
+    pub(super) fn tick(&self, now: Millis) -> Millis {
         // A clock gone wild must not use up the time that later changes need.
         now.min(MILLIS_MAX / 2).max(self.ledger.time_max + 1)
     }
@@ -236,7 +236,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         by: AuthorIndex,
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
-        let change = Change { time: self.tick(now), author: by, origin: deed.origin() };
         let number = self.ledger.contact(uid);
         let was = number.map(|number| *self.ledger.index.slot(number));
         let is_there = was.is_some_and(|slot| !slot.has(index::TOMBSTONE));
@@ -251,6 +250,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if was.is_none() {
             self.ledger.index.reserve(1)?;
         }
+        self.renew_if_due().await?;
+        let change = Change {
+            writer: self.ledger.boxes.writer(),
+            ..Change::new(self.tick(now), by, deed.origin())
+        };
 
         // The card with its large values stored and replaced by references.
         let large = match deed {
@@ -317,7 +321,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(Put { uid, version, outcome: Outcome::Unchanged });
         };
         let len = record.len();
-        self.commit(len).await?;
+        let digest = old.filter(|_| self.root.is_some()).map(|old| {
+            contact::state_digest(old, |index| self.ledger.boxes.id(self.config.id, index))
+        });
+        self.commit(len, digest, true).await?;
         if was.is_some_and(|slot| slot.has(index::HAS_BLOBS | index::SPILLED)) {
             self.sweep.wish();
         }
@@ -326,7 +333,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// Writes the record of `len` bytes that stands in the buffer for new ones, and takes it in.
-    async fn commit(&mut self, len: usize) -> Result<(), PutError<F::Error>> {
+    ///
+    /// `was` is the digest of the state before, for the root; `heals` says that nothing newer that
+    /// was lost of this contact matters any more.
+    pub(super) async fn commit(
+        &mut self,
+        len: usize,
+        was: Option<[u8; 16]>,
+        heals: bool,
+    ) -> Result<(), PutError<F::Error>> {
         let inline_bytes_max = self.inline_bytes_max();
         let record = &self.new.cells()[..len];
         let contact = Contact::parse(record).map_err(GetError::Record)?;
@@ -336,6 +351,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         let need = match contact.origin() {
             Origin::Trash | Origin::Purge => Need::Deletion,
+            _ if contact.is_tombstone() => Need::Deletion,
             _ => Need::Data,
         };
         let hint = contact.uid().hint();
@@ -361,7 +377,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if let Some((at, len)) = replaced {
             self.journal.retire(at, len);
         }
-        self.ledger.heal(hint);
+        if let Some(root) = self.root {
+            let now = contact::state_digest(&contact, |index| {
+                self.ledger.boxes.id(self.config.id, index)
+            });
+            self.root = Some(was.map_or(root, |was| root.without(was)).with(now));
+        }
+        if heals {
+            self.ledger.heal(hint);
+        }
         blobs::mark_all(&mut self.ledger, &contact, chunk_bytes);
         Ok(())
     }

@@ -152,6 +152,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.salt
     }
 
+    /// The order of the oldest page that an entry appended from now on can be in.
+    pub fn order_open(&self) -> u32 {
+        let open = self.streams.iter().filter_map(|stream| stream.page);
+        open.map(|page| self.state(page).order).min().unwrap_or(self.next_order)
+    }
+
     /// The flash, for other regions of it. Writing to the journal's own pages destroys the box.
     pub fn flash_mut(&mut self) -> &mut F {
         &mut self.flash

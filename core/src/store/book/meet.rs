@@ -1,0 +1,336 @@
+//! Boxes that meet: whom this box knows, and taking in what another one holds.
+
+use super::boxes::derived;
+use super::{Book, GetError, Memory, Outcome, Put, PutError, blobs, read};
+use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
+use crate::limits::{AUTHORS_MAX, BOXES_MAX, MILLIS_MAX};
+use crate::store::cells::Cells;
+use crate::store::entries::{BOX, BoxEntry, SMALL_ENTRY_BYTES_MAX};
+use crate::store::index;
+use crate::store::journal::Need;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Latest time taken from another box. A box that is well cannot come near it: wall clocks are
+/// believed up to half of [`MILLIS_MAX`] only, and from there time goes on by one a change.
+const FOREIGN_MILLIS_MAX: Millis = MILLIS_MAX / 2 + (1 << 48);
+
+/// Nobody has introduced this index.
+const UNKNOWN: u8 = u8::MAX;
+
+const _: () = assert!(BOXES_MAX <= UNKNOWN as usize);
+
+/// Another box's numbering of boxes and authors, in the terms of this box's.
+#[derive(Clone)]
+pub struct Peer {
+    boxes: [u8; BOXES_MAX],
+    authors: [u8; AUTHORS_MAX],
+}
+
+impl Peer {
+    fn knows(&self, contact: &Contact<'_>) -> bool {
+        let is_known = |origin: BoxIndex| {
+            self.boxes.get(usize::from(origin.0)).is_some_and(|&index| index != UNKNOWN)
+        };
+        // A stamp's box is among those seen: `is_coherent` holds that.
+        contact.seen().rows().iter().all(|row| is_known(row.0))
+    }
+
+    fn origin(&self, origin: BoxIndex) -> BoxIndex {
+        BoxIndex(self.boxes.get(usize::from(origin.0)).copied().unwrap_or(UNKNOWN))
+    }
+
+    /// Who was not introduced is nobody in particular.
+    fn author(&self, author: AuthorIndex) -> AuthorIndex {
+        AuthorIndex(self.authors.get(usize::from(author.0)).copied().unwrap_or(0))
+    }
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// The boxes this box knows, and the index each has in its records. The box itself is not among
+    /// them: it has index 0.
+    pub fn boxes(&self) -> impl Iterator<Item = (BoxIndex, u64)> + '_ {
+        self.ledger.boxes.iter().map(|entry| (BoxIndex(entry.index), entry.id))
+    }
+
+    /// The authors this box knows.
+    pub fn authors(&self) -> impl Iterator<Item = (AuthorIndex, &str)> + '_ {
+        let authors = (1u8..).map(AuthorIndex).zip(&self.ledger.authors);
+        authors.filter_map(|(index, author)| Some((index, author.as_ref()?.name.as_str())))
+    }
+
+    /// Begins to take in what the box `id` holds; its own index 0 is introduced by this.
+    pub async fn meet(&mut self, id: u64) -> Result<Peer, PutError<F::Error>> {
+        let mut peer = Peer { boxes: [UNKNOWN; BOXES_MAX], authors: [0; AUTHORS_MAX] };
+        self.introduce_box(&mut peer, BoxIndex::SELF, id).await?;
+        Ok(peer)
+    }
+
+    /// The peer's index `index` stands for the box `id`.
+    pub async fn introduce_box(
+        &mut self,
+        peer: &mut Peer,
+        index: BoxIndex,
+        id: u64,
+    ) -> Result<(), PutError<F::Error>> {
+        let own = self.box_index(id).await?;
+        if let Some(place) = peer.boxes.get_mut(usize::from(index.0)) {
+            *place = own.0;
+        }
+        Ok(())
+    }
+
+    /// The peer's index `index` stands for the author `name`. When this box knows as many authors
+    /// as it can, what they wrote will be nobody's in particular.
+    pub async fn introduce_author(
+        &mut self,
+        peer: &mut Peer,
+        index: AuthorIndex,
+        name: &str,
+    ) -> Result<(), PutError<F::Error>> {
+        let own = match self.author(name).await {
+            Err(PutError::TooManyAuthors) => AuthorIndex::default(),
+            own => own?,
+        };
+        if let Some(place) = peer.authors.get_mut(usize::from(index.0)) {
+            *place = own.0;
+        }
+        Ok(())
+    }
+
+    /// Merges a record of a peer's into this box: nothing of either is lost, and what both have seen
+    /// removed stays removed. `Unchanged`, and nothing written, when this box has seen all of it.
+    ///
+    /// Its boxes must have been introduced, its blobs be here; [`PutError::NoSuchBlob`] says that
+    /// one is missing, or was not what its hash says and has been given up:
+    /// [`Book::blob_missing`] tells which. Every blob that is new to the contact is read and
+    /// compared with its hash.
+    pub async fn take(
+        &mut self,
+        peer: &Peer,
+        record: &[u8],
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        match self.take_once(peer, record, now).await {
+            Err(PutError::Full { .. }) if self.sweep_all().await? => {
+                self.take_once(peer, record, now).await
+            }
+            result => result,
+        }
+    }
+
+    async fn take_once(
+        &mut self,
+        peer: &Peer,
+        record: &[u8],
+        now: Millis,
+    ) -> Result<Put, PutError<F::Error>> {
+        let theirs = Contact::parse(record).map_err(GetError::Record)?;
+        let latest = contact::latest_time(&theirs);
+        if !contact::is_coherent(&theirs) || latest > FOREIGN_MILLIS_MAX || !peer.knows(&theirs) {
+            return Err(PutError::Foreign(theirs.uid()));
+        }
+        let uid = theirs.uid();
+        let time = self.tick(now).max(latest + 1);
+        let author = peer.author(theirs.changed().author);
+        let change = Change { author, ..Change::new(time, author, Origin::Merge) };
+        let number = self.ledger.contact(uid);
+        if number.is_none() {
+            self.ledger.index.reserve(1)?;
+        }
+        self.check_blobs(number, &theirs).await?;
+
+        let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
+        let (mut was, mut tells_more) = (None, true);
+        let number = match number {
+            // What cannot be read any more is what another box is met for.
+            Some(slot) if self.is_damaged(slot).await? => {
+                self.root = None;
+                tells_more = false;
+                None
+            }
+            number => number,
+        };
+        let len = match number {
+            None => contact::adopt(&theirs, boxes, authors, change, self.new.cells_mut())?.len(),
+            Some(number) => {
+                let theirs =
+                    contact::rebase(&theirs, boxes, authors, self.extra.cells_mut())?.len();
+                let theirs = self.extra.cells().get(..theirs).unwrap_or(&[]);
+                let theirs = Contact::parse(theirs).map_err(GetError::Record)?;
+                let Self { journal, ledger, old, new, items, config, root, .. } = self;
+                let ours = read(journal, ledger, number, old.cells_mut()).await?;
+                if ours.uid() != uid {
+                    return Err(PutError::Get(GetError::Damaged { slot: number }));
+                }
+                let (seen, version) = (ours.seen(), ours.changed().time);
+                tells_more =
+                    theirs.seen().rows().iter().any(|&(origin, time)| {
+                        time > seen.of(origin) && ledger.boxes.is_own(origin)
+                    });
+                let mut scratch = Scratch::new(items.cells_mut());
+                let out = new.cells_mut();
+                let Some(merged) = contact::merge(&ours, &theirs, change, &mut scratch, out)?
+                else {
+                    return Ok(Put { uid, version, outcome: Outcome::Unchanged });
+                };
+                if root.is_some() {
+                    was = Some(contact::state_digest(&ours, |index| {
+                        ledger.boxes.id(config.id, index)
+                    }));
+                }
+                merged.len()
+            }
+        };
+        let was_there = self
+            .ledger
+            .contact(uid)
+            .is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
+        self.commit(len, was, tells_more).await?;
+        self.sweep.wish();
+        let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
+        Ok(Put { uid, version: time, outcome })
+    }
+
+    async fn is_damaged(&mut self, number: u32) -> Result<bool, GetError<F::Error>> {
+        let Self { journal, ledger, old, .. } = self;
+        match read(journal, ledger, number, old.cells_mut()).await {
+            Err(error) if error.is_damage() => Ok(true),
+            read => read.map(|_| false),
+        }
+    }
+
+    /// Compares every blob that a foreign state refers to, and our own does not, with its hash.
+    async fn check_blobs(
+        &mut self,
+        number: Option<u32>,
+        theirs: &Contact<'_>,
+    ) -> Result<(), PutError<F::Error>> {
+        if !theirs.has_blobs() {
+            return Ok(());
+        }
+        for blob in theirs.blobs() {
+            if !self.has_blob(blob) {
+                return Err(PutError::NoSuchBlob);
+            }
+            let Self { journal, ledger, old, extra, .. } = self;
+            if let Some(number) = number {
+                match read(journal, ledger, number, old.cells_mut()).await {
+                    Ok(ours) if ours.blobs().any(|known| known == blob) => continue,
+                    Err(error) if !error.is_damage() => return Err(error.into()),
+                    _ => {}
+                }
+            }
+            match blobs::check(journal, ledger, blob, extra.cells_mut()).await {
+                Ok(()) => {}
+                Err(error) if error.is_damage() => {
+                    self.give_up_blob(blob);
+                    return Err(PutError::NoSuchBlob);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to which of another box's own times all that it held is here; 0 when that is not known,
+    /// or when this box has lost something since.
+    pub fn met(&self, id: u64) -> Millis {
+        if self.losses() > 0 {
+            return 0;
+        }
+        self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.met)
+    }
+
+    /// All that the box `id` held at `time`, by its own clock, is here.
+    pub async fn note_met(&mut self, id: u64, time: Millis) -> Result<(), PutError<F::Error>> {
+        let index = self.box_index(id).await?;
+        match self.ledger.boxes.find(id).copied() {
+            Some(entry) if !entry.is_self && entry.met < time && time <= MILLIS_MAX => {
+                self.write_box(BoxEntry { index: index.0, met: time, ..entry }).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes under a name of its own from the next change on.
+    ///
+    /// A box that has lost something of what it wrote must not go on under the name it wrote that
+    /// with: what it writes next would pass, where the lost still exists, for being made in the
+    /// knowledge of it, and would remove it there. The book sees to this by itself when it finds
+    /// damage; whoever knows that the flash is an old copy has to ask for it.
+    pub async fn renew(&mut self) -> Result<(), PutError<F::Error>> {
+        let order = self.journal.order_open();
+        let Some(index) = self.ledger.boxes.free() else { return Ok(()) };
+        let id = derived(self.config.id, b"again", self.ledger.time_max ^ u64::from(order) << 40);
+        let entry = BoxEntry { index, id, met: order.into(), is_self: true };
+        self.write_box(entry).await?;
+        self.ledger.lost_order = None;
+        Ok(())
+    }
+
+    /// Takes a new name if something was lost since the present one was taken.
+    pub(super) async fn renew_if_due(&mut self) -> Result<(), PutError<F::Error>> {
+        let Some(lost) = self.ledger.lost_order else { return Ok(()) };
+        let writer = self.ledger.boxes.writer();
+        let since = self.ledger.boxes.iter().find(|entry| entry.index == writer.0);
+        if since.is_some_and(|entry| entry.met > u64::from(lost)) {
+            return Ok(());
+        }
+        self.renew().await
+    }
+
+    /// The index of a box, written down when it is new.
+    async fn box_index(&mut self, id: u64) -> Result<BoxIndex, PutError<F::Error>> {
+        if id == self.config.id {
+            return Ok(BoxIndex::SELF);
+        }
+        if let Some(entry) = self.ledger.boxes.find(id) {
+            return Ok(BoxIndex(entry.index));
+        }
+        let index = self.ledger.boxes.free().ok_or(PutError::TooManyBoxes)?;
+        self.write_box(BoxEntry { index, id, met: 0, is_self: false }).await?;
+        Ok(BoxIndex(index))
+    }
+
+    async fn write_box(&mut self, entry: BoxEntry) -> Result<(), PutError<F::Error>> {
+        let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
+        let payload = entry.encode(&mut memory);
+        let hint = BoxEntry::hint(BoxIndex(entry.index));
+        // It is needed to delete as much as to add.
+        let need = Need::Deletion;
+        let at = self.journal.append_needing(&mut self.ledger, need, BOX, hint, &[payload]).await?;
+        if let Some((at, len)) = self.ledger.boxes.replace(&entry, at, payload.len() as u32) {
+            self.journal.retire(at, len);
+        }
+        Ok(())
+    }
+
+    /// Whether a slot holds a state: a contact, in the trash or not, or a tombstone.
+    pub fn is_state(&self, slot: u32) -> bool {
+        let slots = self.ledger.index.slots();
+        slots.get(slot as usize).is_some_and(|slot| !slot.has(index::VACANT | index::CHUNK))
+    }
+
+    /// The state in a slot, tombstones included; `None` when it holds none. Slots are numbered
+    /// below [`Book::slots`].
+    pub async fn state<'b>(
+        &mut self,
+        slot: u32,
+        buf: &'b mut [u8],
+    ) -> Result<Option<Contact<'b>>, GetError<F::Error>> {
+        if !self.is_state(slot) {
+            return Ok(None);
+        }
+        read(&mut self.journal, &self.ledger, slot, buf).await.map(Some)
+    }
+
+    /// The state of a contact, tombstones included.
+    pub async fn state_of<'b>(
+        &mut self,
+        uid: Uid,
+        buf: &'b mut [u8],
+    ) -> Result<Option<Contact<'b>>, GetError<F::Error>> {
+        let Some(slot) = self.ledger.contact(uid) else { return Ok(None) };
+        Ok(self.state(slot, buf).await?.filter(|contact| contact.uid() == uid))
+    }
+}
