@@ -1,7 +1,7 @@
 //! Memory of the book that grows with it.
 
 use contactbox_core::contact::Item;
-use contactbox_core::store::{Cells, Memory, PageState, Slot};
+use contactbox_core::store::{Cells, Memory, PageState, Wide};
 
 /// A row of cells that grows as far as the machine's memory goes.
 pub struct Growing<T> {
@@ -40,8 +40,11 @@ impl<T: Copy> Cells<T> for Growing<T> {
 pub struct Heap;
 
 impl Memory for Heap {
+    type Slot = Wide;
+    type Link = u32;
     type Pages = Growing<PageState>;
-    type Slots = Growing<Slot>;
+    type Slots = Growing<Wide>;
+    type Links = Growing<u32>;
     type Words = Growing<u32>;
     type Bytes = Growing<u8>;
     type Items = Growing<Item>;

@@ -3,7 +3,7 @@
 use contactbox_core::contact::Item;
 use contactbox_core::sim::Nor;
 use contactbox_core::store::page::{MAGIC, PAGE_HEADER_BYTES, PageHeader};
-use contactbox_core::store::{Book, PageState, Parts, Slot};
+use contactbox_core::store::{Book, Packed, PageState, Parts, Wide};
 use contactbox_tests::random::Random;
 use contactbox_tests::report;
 use contactbox_tests::world::memory::{Heap, HostMemory};
@@ -24,7 +24,7 @@ type Image = Chip<4, PAGE>;
 fn fixed() -> Parts<HostMemory> {
     Parts {
         pages: Heap::fixed(PAGES, PageState::NEW),
-        slots: Heap::fixed(256, Slot::EMPTY),
+        slots: Heap::fixed(256, Wide::EMPTY),
         table: Heap::fixed(512, 0),
         grams: Heap::fixed(CONFIG.gram_slices as usize * 16, 0),
         page: Heap::fixed(2 * PAGE, 0),

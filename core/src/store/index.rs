@@ -4,60 +4,58 @@
 //! of search can be addressed by slot. A table of slot numbers, open-addressed, finds a slot by
 //! the salted hash of its identity.
 
+mod slot;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::store) use slot::{
+    CHUNK, FRESH, HAS_BLOBS, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
+};
+pub use slot::{Packed, Slot, Wide};
+
 use super::cells::Cells;
 use super::journal::Address;
-use crate::contact::{Millis, Uid, digest};
+use super::memory::Memory;
+use crate::contact::{Uid, digest};
 
-/// What a slot stands for, and what is known of it without reading flash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// Salted hash of the identity. Two identities with one hash are taken for the same: of a
-    /// million contacts that befalls none in 37 million boxes, and it cannot be brought about
-    /// without 2^64 tries, because the salt is the box's own.
-    pub(super) hash: u64,
-    /// The contact's version: the time of its newest record. For a chunk, 0.
-    pub(super) version: Millis,
-    /// Order-preserving prefix of the sort name. For a chunk, its blob's length.
-    pub(super) key: u64,
-    pub(super) at: Address,
-    /// Length of the entry's payload in bytes.
-    pub(super) len: u32,
-    pub(super) flags: u16,
-    /// What a neighbouring journal entry remembers of this one.
-    pub(super) hint: u16,
+/// A link of the index's table: the number of a slot, in as many bits as a box of this size needs.
+pub trait Link: Copy + PartialEq {
+    /// Leads nowhere; to fill memory with.
+    const NONE: Self;
+    /// Has led to a slot that was given back since.
+    const GONE: Self;
+    /// Slots that links can lead to.
+    const SLOTS_MAX: usize;
+
+    /// A link to a slot below [`Link::SLOTS_MAX`].
+    fn to(slot: u32) -> Self;
+
+    /// The slot it leads to, when it is neither [`Link::NONE`] nor [`Link::GONE`].
+    fn slot(self) -> u32;
 }
 
-/// The slot stands for nothing and can be taken.
-pub(super) const VACANT: u16 = 1 << 0;
-/// The slot is a chunk of a blob.
-pub(super) const CHUNK: u16 = 1 << 1;
-/// The contact is in the trash.
-pub(super) const TRASHED: u16 = 1 << 2;
-/// Nothing is left of the contact but the memory that it is gone.
-pub(super) const TOMBSTONE: u16 = 1 << 3;
-/// The contact refers to blobs.
-pub(super) const HAS_BLOBS: u16 = 1 << 4;
-/// The contact's record is kept in chunks.
-pub(super) const SPILLED: u16 = 1 << 5;
-/// The chunk was found referred to by the sweep under way.
-pub(super) const MARKED: u16 = 1 << 6;
-/// The chunk was stored after the last sweep began: what refers to it may still be on its way.
-pub(super) const FRESH: u16 = 1 << 7;
+macro_rules! link {
+    ($($width:ty),*) => {$(
+        impl Link for $width {
+            const NONE: Self = 0;
+            const GONE: Self = Self::MAX;
+            // One number is each of the two above.
+            const SLOTS_MAX: usize = Self::MAX as usize - 1;
 
-impl Slot {
-    /// A slot that stands for nothing, to fill memory with.
-    pub const EMPTY: Self =
-        Self { hash: 0, version: 0, key: 0, at: Address(0), len: 0, flags: VACANT, hint: 0 };
+            #[inline]
+            fn to(slot: u32) -> Self {
+                slot as Self + 1
+            }
 
-    pub(super) fn has(&self, flag: u16) -> bool {
-        self.flags & flag != 0
-    }
-
-    /// Whether it is a contact that somebody may want to see.
-    pub(super) fn is_contact(&self) -> bool {
-        self.flags & (VACANT | CHUNK | TOMBSTONE) == 0
-    }
+            #[inline]
+            fn slot(self) -> u32 {
+                u32::from(self).wrapping_sub(1)
+            }
+        }
+    )*};
 }
+
+link!(u16, u32);
 
 /// Every slot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,27 +63,23 @@ pub(super) struct IndexFull {
     pub(super) slots_max: usize,
 }
 
-const LINK_NONE: u32 = 0;
-const LINK_GONE: u32 = u32::MAX;
-
 /// Slots by identity.
-pub(super) struct Index<S, W> {
-    slots: S,
-    /// Slot numbers plus 1; a power of two of them.
-    table: W,
+pub(super) struct Index<M: Memory> {
+    slots: M::Slots,
+    table: M::Links,
     salt: u64,
     /// Slots ever taken; vacant ones among them are chained in `vacant`.
     len: u32,
-    /// Number plus 1 of the first vacant slot; each names the next in its `len`.
+    /// Number plus 1 of the first vacant slot; each names the next in its `at`.
     vacant: u32,
     taken: u32,
     gone: u32,
 }
 
-impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
+impl<M: Memory> Index<M> {
     /// An empty index in the caller's memory.
-    pub(super) fn new(slots: S, mut table: W, salt: u64) -> Self {
-        table.cells_mut().fill(LINK_NONE);
+    pub(super) fn new(slots: M::Slots, mut table: M::Links, salt: u64) -> Self {
+        table.cells_mut().fill(Link::NONE);
         Self { slots, table, salt, len: 0, vacant: 0, taken: 0, gone: 0 }
     }
 
@@ -100,9 +94,10 @@ impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
     }
 
     fn hash(&self, domain: &[u8], id: &[u8], number: u32) -> u64 {
+        const { assert!(M::Slot::HASH_BITS > 0 && M::Slot::HASH_BITS <= u64::BITS) };
         let full = digest(domain, &[&self.salt.to_le_bytes(), id, &number.to_le_bytes()]);
         let [a, b, c, d, e, f, g, h, ..] = full;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        u64::from_le_bytes([a, b, c, d, e, f, g, h]) & u64::MAX << (u64::BITS - M::Slot::HASH_BITS)
     }
 
     /// Slots ever taken: every slot number is below this.
@@ -111,34 +106,40 @@ impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
     }
 
     /// The slots, by number; vacant ones among them.
-    pub(super) fn slots(&self) -> &[Slot] {
-        &self.slots.cells()[..self.len as usize]
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
+        self.slots.cells().iter().take(self.len as usize).map(Packed::unpack)
     }
 
-    pub(super) fn slot(&self, number: u32) -> &Slot {
-        &self.slots.cells()[number as usize]
+    /// A slot; one that stands for nothing where there is none.
+    #[inline]
+    pub(super) fn slot(&self, number: u32) -> Slot {
+        match self.slots.cells().get(number as usize) {
+            Some(slot) if number < self.len => slot.unpack(),
+            _ => Slot::EMPTY,
+        }
     }
 
-    pub(super) fn slot_mut(&mut self, number: u32) -> &mut Slot {
-        &mut self.slots.cells_mut()[number as usize]
+    /// Changes what is known of what a slot stands for; its hash must stay.
+    pub(super) fn change(&mut self, number: u32, change: impl FnOnce(&mut Slot)) {
+        if let Some(packed) = self.slots.cells_mut().get_mut(number as usize) {
+            let mut slot = packed.unpack();
+            change(&mut slot);
+            *packed = M::Slot::pack(&slot);
+        }
     }
 
     /// The number of the slot with this hash.
     pub(super) fn find(&self, hash: u64) -> Option<u32> {
         let table = self.table.cells();
-        if table.is_empty() {
-            return None;
-        }
-        let mask = usable(table.len()) - 1;
-        let mut at = hash as usize & mask;
-        for _ in 0..=mask {
-            match table[at] {
-                LINK_NONE => return None,
-                LINK_GONE => {}
-                link if self.slot(link - 1).hash == hash => return Some(link - 1),
+        let mut at = start(hash, table.len());
+        for _ in 0..table.len() {
+            match *table.get(at)? {
+                link if link == Link::NONE => return None,
+                link if link == Link::GONE => {}
+                link if self.slot(link.slot()).hash == hash => return Some(link.slot()),
                 _ => {}
             }
-            at = (at + 1) & mask;
+            at = after(at, table.len());
         }
         None
     }
@@ -148,7 +149,7 @@ impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
         self.make_room()?;
         let number = match self.vacant.checked_sub(1) {
             Some(number) => {
-                self.vacant = self.slot(number).len;
+                self.vacant = self.slot(number).at.0;
                 number
             }
             None => {
@@ -156,7 +157,7 @@ impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
                 self.len - 1
             }
         };
-        *self.slot_mut(number) = slot;
+        self.change(number, |taken| *taken = slot);
         self.taken += 1;
         self.link(slot.hash, number);
         Ok(number)
@@ -164,9 +165,9 @@ impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
 
     /// Whether `count` more slots can be taken, growing the memory where it grows.
     pub(super) fn reserve(&mut self, count: u32) -> Result<(), IndexFull> {
-        let wanted = (self.taken + count) as usize;
-        if wanted > self.slots.cells().len() && !self.slots.grow(wanted) {
-            return Err(IndexFull { slots_max: self.slots.cells().len() });
+        let wanted = self.taken as usize + count as usize;
+        if wanted > self.slots_max() && (wanted > M::Link::SLOTS_MAX || !self.slots.grow(wanted)) {
+            return Err(IndexFull { slots_max: self.slots_max() });
         }
         Ok(())
     }
@@ -174,68 +175,71 @@ impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
     /// Gives a slot back.
     pub(super) fn vacate(&mut self, number: u32) {
         let hash = self.slot(number).hash;
-        let mask = usable(self.table.cells().len()) - 1;
         let table = self.table.cells_mut();
-        let mut at = hash as usize & mask;
-        for _ in 0..=mask {
-            match table[at] {
-                LINK_NONE => break,
-                link if link == number + 1 => {
-                    table[at] = LINK_GONE;
+        let len = table.len();
+        let mut at = start(hash, len);
+        for _ in 0..len {
+            match table.get_mut(at) {
+                Some(link) if *link == M::Link::to(number) => {
+                    *link = Link::GONE;
                     self.gone += 1;
                     break;
                 }
-                _ => at = (at + 1) & mask,
+                Some(link) if *link != Link::NONE => at = after(at, len),
+                _ => break,
             }
         }
-        let vacant = self.vacant;
-        *self.slot_mut(number) = Slot { len: vacant, ..Slot::EMPTY };
+        let next = Address(self.vacant);
+        self.change(number, |slot| *slot = Slot { at: next, ..Slot::EMPTY });
         self.vacant = number + 1;
         self.taken -= 1;
     }
 
     fn link(&mut self, hash: u64, number: u32) {
         let table = self.table.cells_mut();
-        let mask = usable(table.len()) - 1;
-        let mut at = hash as usize & mask;
-        // Ends: `make_room` keeps at least one link in eight free.
-        loop {
-            match table[at] {
-                LINK_NONE => break,
-                LINK_GONE => {
-                    self.gone -= 1;
-                    break;
-                }
-                _ => at = (at + 1) & mask,
+        let len = table.len();
+        let mut at = start(hash, len);
+        for _ in 0..len {
+            // `make_room` keeps at least one link in eight free.
+            let Some(link) = table.get_mut(at) else { return };
+            if *link == Link::NONE || *link == Link::GONE {
+                self.gone -= u32::from(*link == Link::GONE);
+                *link = M::Link::to(number);
+                return;
             }
+            at = after(at, len);
         }
-        table[at] = number + 1;
+    }
+
+    fn slots_max(&self) -> usize {
+        self.slots.cells().len().min(M::Link::SLOTS_MAX)
     }
 
     fn make_room(&mut self) -> Result<(), IndexFull> {
-        let slots_max = self.slots.cells().len();
-        let is_out_of_slots = self.vacant == 0 && self.len as usize == slots_max;
-        if is_out_of_slots && !self.slots.grow((slots_max + 1).max(64)) {
-            return Err(IndexFull { slots_max });
+        let slots_max = self.slots_max();
+        if self.vacant == 0 && self.len as usize == slots_max {
+            let wanted = (slots_max + 1).max(64).min(M::Link::SLOTS_MAX);
+            if wanted == slots_max || !self.slots.grow(wanted) {
+                return Err(IndexFull { slots_max });
+            }
         }
-        let links = usable(self.table.cells().len());
-        if (self.taken + 1) as usize > links / 8 * 7 {
-            let wanted = (links * 2).max(128);
-            if !self.table.grow(wanted) || usable(self.table.cells().len()) <= links {
-                return Err(IndexFull { slots_max: links / 8 * 7 });
+        let links = self.table.cells().len();
+        if self.taken as usize >= usable(links) {
+            if !self.table.grow((links * 2).max(128)) {
+                return Err(IndexFull { slots_max: usable(links) });
             }
             self.relink();
-        } else if (self.taken + self.gone + 1) as usize > links / 8 * 7 {
+        } else if (self.taken + self.gone) as usize >= usable(links) {
             self.relink();
         }
         Ok(())
     }
 
     fn relink(&mut self) {
-        self.table.cells_mut().fill(LINK_NONE);
+        self.table.cells_mut().fill(Link::NONE);
         self.gone = 0;
         for number in 0..self.len {
-            let slot = *self.slot(number);
+            let slot = self.slot(number);
             if !slot.has(VACANT) {
                 self.link(slot.hash, number);
             }
@@ -243,7 +247,21 @@ impl<S: Cells<Slot>, W: Cells<u32>> Index<S, W> {
     }
 }
 
-/// The largest power of two in `len`: that much of the table is used.
-fn usable(len: usize) -> usize {
-    if len == 0 { 0 } else { 1 << len.ilog2() }
+/// Links that may be in use of so many: with one in eight free, looking in vain ends soon.
+const fn usable(links: usize) -> usize {
+    links / 8 * 7
+}
+
+/// Where in a table of `len` links the search for a hash starts: any length serves, for the upper
+/// 32 bits of the hash are taken as a fraction of it.
+#[inline]
+fn start(hash: u64, len: usize) -> usize {
+    let len = u32::try_from(len).unwrap_or(u32::MAX);
+    (((hash >> 32) * u64::from(len)) >> 32) as usize
+}
+
+/// The next link, around the end.
+#[inline]
+fn after(at: usize, len: usize) -> usize {
+    if at + 1 < len { at + 1 } else { 0 }
 }

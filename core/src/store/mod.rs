@@ -7,6 +7,7 @@
 //! - [`settings`]: what is small, local to a device and may fall back to a default
 //! - [`diary`]: what a device notes of itself
 //! - `entries`: what the entries of a box hold; `index`: where the newest of them are
+//! - `memory`: the memory a box is given
 //! - [`book`]: the facade
 
 pub mod book;
@@ -15,6 +16,7 @@ pub mod diary;
 mod entries;
 mod index;
 pub mod journal;
+mod memory;
 pub mod page;
 mod region;
 pub mod seal;
@@ -23,9 +25,10 @@ pub mod settings;
 pub use region::RegionError;
 
 pub use book::{
-    Book, BookConfig, Counts, Finding, FormatError, Found, GetError, Memory, OpenError, Outcome,
-    Parts, Peer, Put, PutError, Root, Shelf, Stats, VerifyReport,
+    Book, BookConfig, Counts, Finding, FormatError, Found, GetError, OpenError, Outcome, Peer, Put,
+    PutError, Root, Shelf, Stats, VerifyReport,
 };
 pub use cells::Cells;
-pub use index::Slot;
+pub use index::{Link, Packed, Slot, Wide};
 pub use journal::{OpenReport, PageState};
+pub use memory::{Memory, Parts};

@@ -7,7 +7,8 @@ use crate::memory::{Growing, Heap};
 use crate::rpc::{Call, Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::store::{
-    Book, BookConfig, FormatError, OpenError, OpenReport, PageState, Parts, Put, PutError, Slot,
+    Book, BookConfig, FormatError, OpenError, OpenReport, Packed, PageState, Parts, Put, PutError,
+    Wide,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -367,7 +368,7 @@ fn parts() -> Parts<Heap> {
     let buffer = || Growing::new(0, CONTACT_BYTES_MAX + ENTRY_BYTES);
     Parts {
         pages: Growing::new(PageState::NEW, 0),
-        slots: Growing::new(Slot::EMPTY, 64),
+        slots: Growing::new(Wide::EMPTY, 64),
         table: Growing::new(0, 128),
         grams: Growing::new(0, 0),
         page: Growing::new(0, PAGE_BYTES),

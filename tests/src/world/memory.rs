@@ -1,7 +1,7 @@
 //! Memory for a box on a host: vectors that grow.
 
 use contactbox_core::contact::Item;
-use contactbox_core::store::{Cells, Memory, PageState, Parts, Slot};
+use contactbox_core::store::{Cells, Memory, Packed, PageState, Parts, Wide};
 
 /// Cells in a vector.
 pub struct Heap<T> {
@@ -43,8 +43,11 @@ impl<T: Copy> Cells<T> for Heap<T> {
 pub struct HostMemory;
 
 impl Memory for HostMemory {
+    type Slot = Wide;
+    type Link = u32;
     type Pages = Heap<PageState>;
-    type Slots = Heap<Slot>;
+    type Slots = Heap<Wide>;
+    type Links = Heap<u32>;
     type Words = Heap<u32>;
     type Bytes = Heap<u8>;
     type Items = Heap<Item>;
@@ -54,7 +57,7 @@ impl Memory for HostMemory {
 pub fn parts(pages: usize, page_bytes: usize, contact_bytes: usize) -> Parts<HostMemory> {
     Parts {
         pages: Heap::growing(pages, PageState::NEW),
-        slots: Heap::growing(0, Slot::EMPTY),
+        slots: Heap::growing(0, Wide::EMPTY),
         table: Heap::growing(0, 0),
         grams: Heap::growing(0, 0),
         page: Heap::fixed(2 * page_bytes, 0),

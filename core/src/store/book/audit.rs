@@ -130,7 +130,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             visit(&finding);
         };
         for number in 0..self.ledger.index.len() {
-            let slot = *self.ledger.index.slot(number);
+            let slot = self.ledger.index.slot(number);
             if !slot.is_contact() {
                 continue;
             }
@@ -144,7 +144,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 Err(error) => return Err(error),
             };
             report.contacts += 1;
-            if ledger.is_stale(&slot) {
+            if ledger.is_stale(contact.uid()) {
                 find(&mut report, Finding::Stale(contact.uid()));
             }
             if !slot.has(index::HAS_BLOBS) {

@@ -65,7 +65,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// The length of a blob known by its hash.
     pub fn blob_len(&self, hash: &[u8; 16]) -> Option<u32> {
         let slot = self.ledger.index.find(self.ledger.index.chunk_hash(hash, 0))?;
-        u32::try_from(self.ledger.index.slot(slot).key).ok()
+        Some((self.ledger.index.slot(slot).key >> 32) as u32)
     }
 
     /// Reads from a blob, beginning `offset` bytes into it; returns how many bytes there were.
@@ -100,11 +100,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         match self.sweep {
             Sweep::Done => {}
             Sweep::Due => {
-                let has_chunks =
-                    self.ledger.index.slots().iter().any(|slot| slot.has(index::CHUNK));
+                let has_chunks = self.ledger.index.slots().any(|slot| slot.has(index::CHUNK));
                 self.sweep = if has_chunks { Sweep::Marking(0) } else { Sweep::Done };
                 for number in 0..len {
-                    self.ledger.index.slot_mut(number).flags &= !index::MARKED;
+                    self.ledger.index.change(number, |slot| slot.flags &= !index::MARKED);
                 }
             }
             Sweep::Marking(from) => {
@@ -117,15 +116,17 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             Sweep::Sweeping(from) => {
                 let to = len.min(from + SWEEP_SLOTS * 16);
                 for number in from..to {
-                    let slot = *self.ledger.index.slot(number);
+                    let slot = self.ledger.index.slot(number);
                     if !slot.has(index::CHUNK) {
                         continue;
                     }
                     if slot.has(index::MARKED) || slot.has(index::FRESH) {
-                        self.ledger.index.slot_mut(number).flags &= !(index::MARKED | index::FRESH);
+                        self.ledger.index.change(number, |slot| {
+                            slot.flags &= !(index::MARKED | index::FRESH);
+                        });
                     } else {
                         self.ledger.index.vacate(number);
-                        self.journal.retire(slot.at, slot.len);
+                        self.journal.retire(slot.at, slot.len.into());
                     }
                 }
                 self.sweep = if to == len { Sweep::Done } else { Sweep::Sweeping(to) };
@@ -143,7 +144,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     async fn mark_slot(&mut self, number: u32) -> Result<(), GetError<F::Error>> {
-        let slot = *self.ledger.index.slot(number);
+        let slot = self.ledger.index.slot(number);
         if !slot.is_contact() || !slot.has(index::HAS_BLOBS | index::SPILLED) {
             return Ok(());
         }
@@ -178,13 +179,14 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
     for (number, data) in (0u32..).zip(content.chunks(chunk_bytes)) {
         let hash = ledger.index.chunk_hash(&blob.hash, number);
         if let Some(slot) = ledger.index.find(hash) {
-            ledger.index.slot_mut(slot).flags |= index::FRESH | index::MARKED;
+            ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             continue;
         }
         let head = Chunk::head(&blob, number);
         let hint = Chunk::hint(&blob);
         let at = journal.append_needing(ledger, need, CHUNK, hint, &[&head, data]).await?;
-        let len = (CHUNK_HEAD_BYTES + data.len()) as u32;
+        // A chunk fits an entry, whose length is said in 16 bits.
+        let len = (CHUNK_HEAD_BYTES + data.len()) as u16;
         ledger.take_chunk(&Chunk { blob, number, data }, at, len, index::FRESH | index::MARKED);
     }
     Ok(blob)
@@ -206,7 +208,7 @@ where
     P: Cells<PageState>,
     B: Cells<u8>,
 {
-    let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+    let entry = journal.read(slot.at, slot.len.into(), buf).await?;
     Spill::parse(entry.payload).map(|spill| spill.blob()).ok_or(GetError::NoSuchBlob)
 }
 
@@ -218,7 +220,7 @@ fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
     }
     for number in 0..count {
         if let Some(slot) = ledger.index.find(ledger.index.chunk_hash(&blob.hash, number)) {
-            ledger.index.slot_mut(slot).flags |= index::MARKED;
+            ledger.index.change(slot, |slot| slot.flags |= index::MARKED);
         }
     }
 }
@@ -231,8 +233,8 @@ async fn read_chunk<'b, F: NorFlash, M: Memory>(
     buf: &'b mut [u8],
 ) -> Result<Chunk<'b>, GetError<F::Error>> {
     let hash = ledger.index.chunk_hash(&blob.hash, number);
-    let slot = *ledger.index.slot(ledger.index.find(hash).ok_or(GetError::NoSuchBlob)?);
-    let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+    let slot = ledger.index.slot(ledger.index.find(hash).ok_or(GetError::NoSuchBlob)?);
+    let entry = journal.read(slot.at, slot.len.into(), buf).await?;
     Chunk::parse(entry.payload).ok_or(GetError::NoSuchBlob)
 }
 

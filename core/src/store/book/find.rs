@@ -5,7 +5,7 @@ use super::{Book, GetError, Memory, read};
 use crate::contact::Contact;
 use crate::search::{self, Hit, Page, Slices, Source};
 use crate::store::cells::Cells;
-use crate::store::index;
+use crate::store::index::{self, Packed};
 use crate::store::journal::Journal;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -51,7 +51,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Whether the contact in a slot belongs to a shelf, for going through all with
     /// [`Book::get_slot`].
     pub fn is_on(&self, shelf: Shelf, number: u32) -> bool {
-        self.ledger.index.slots().get(number as usize).is_some_and(|slot| shelf.takes(slot))
+        shelf.takes(&self.ledger.index.slot(number))
     }
 }
 
@@ -63,13 +63,14 @@ struct BookSource<'s, F: NorFlash, M: Memory> {
 
 impl<F: NorFlash, M: Memory> Source for BookSource<'_, F, M> {
     type Error = GetError<F::Error>;
+    const KEY_BITS: u32 = M::Slot::KEY_BITS;
 
     fn slots(&self) -> u32 {
         self.ledger.index.len()
     }
 
     fn is_wanted(&self, slot: u32) -> bool {
-        self.shelf.takes(self.ledger.index.slot(slot))
+        self.shelf.takes(&self.ledger.index.slot(slot))
     }
 
     fn key(&self, slot: u32) -> u64 {

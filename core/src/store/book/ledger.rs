@@ -33,7 +33,7 @@ pub struct Counts {
 }
 
 pub(super) struct Ledger<M: Memory> {
-    pub(super) index: Index<M::Slots, M::Words>,
+    pub(super) index: Index<M>,
     /// The gram signatures, in the shape of `slices`.
     pub(super) grams: M::Words,
     pub(super) slices: Slices,
@@ -60,7 +60,7 @@ struct Subject {
 }
 
 impl<M: Memory> Ledger<M> {
-    pub(super) fn new(index: Index<M::Slots, M::Words>, grams: M::Words, slices: Slices) -> Self {
+    pub(super) fn new(index: Index<M>, grams: M::Words, slices: Slices) -> Self {
         Self {
             index,
             grams,
@@ -82,9 +82,9 @@ impl<M: Memory> Ledger<M> {
     }
 
     /// Whether a newer version of this contact may have been lost to damage.
-    pub(super) fn is_stale(&self, slot: &Slot) -> bool {
+    pub(super) fn is_stale(&self, uid: Uid) -> bool {
         self.losses_untold > 0
-            || self.losses.iter().any(|loss| known_hint(loss).is_none_or(|hint| hint == slot.hint))
+            || self.losses.iter().any(|loss| known_hint(loss).is_none_or(|hint| hint == uid.hint()))
     }
 
     /// A contact was written anew: what was lost of it no longer matters.
@@ -105,7 +105,7 @@ impl<M: Memory> Ledger<M> {
 
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for slot in self.index.slots().iter().filter(|slot| !slot.has(index::VACANT)) {
+        for slot in self.index.slots().filter(|slot| !slot.has(index::VACANT)) {
             if slot.has(index::CHUNK) {
                 counts.chunks += 1;
             } else if slot.has(index::TOMBSTONE) {
@@ -124,16 +124,15 @@ impl<M: Memory> Ledger<M> {
         &mut self,
         contact: &Contact<'_>,
         at: Address,
-        len: u32,
+        len: u16,
         is_spilled: bool,
-    ) -> Option<(Address, u32)> {
+    ) -> Option<(Address, u16)> {
         let mut slot = contact_slot(contact, self.index.contact_hash(contact.uid()));
-        slot.at = at;
-        slot.len = len;
+        (slot.at, slot.len) = (at, len);
         if is_spilled {
             slot.flags |= index::SPILLED;
         }
-        self.time_max = self.time_max.max(slot.version);
+        self.time_max = self.time_max.max(contact.changed().time);
         self.boxes.note(contact);
         let (number, replaced) = self.place(slot)?;
         // A slot taken for the first time has no grams yet; a chunk's never had any.
@@ -147,21 +146,20 @@ impl<M: Memory> Ledger<M> {
     }
 
     /// Takes a spilled contact in, knowing of it what its small entry tells.
-    fn take_spill(&mut self, spill: &Spill, at: Address, len: u32) -> Option<(Address, u32)> {
+    fn take_spill(&mut self, spill: &Spill, at: Address, len: u16) -> Option<(Address, u16)> {
         let mut flags = index::SPILLED | index::HAS_BLOBS;
         if spill.is_trashed {
             flags |= index::TRASHED;
         }
         let slot = Slot {
             hash: self.index.contact_hash(spill.uid()),
-            version: spill.version,
+            version: Some(spill.version),
             key: spill.key,
             at,
             len,
             flags,
-            hint: spill.uid().hint(),
         };
-        self.time_max = self.time_max.max(slot.version);
+        self.time_max = self.time_max.max(spill.version);
         let (number, replaced) = self.place(slot)?;
         // Its words are not known without reading its blob: every query has to look.
         self.slices.fill(self.grams.cells_mut(), number);
@@ -173,26 +171,25 @@ impl<M: Memory> Ledger<M> {
         &mut self,
         chunk: &Chunk<'_>,
         at: Address,
-        len: u32,
-        marks: u16,
-    ) -> Option<(Address, u32)> {
+        len: u16,
+        marks: u8,
+    ) -> Option<(Address, u16)> {
         let slot = Slot {
             hash: self.index.chunk_hash(&chunk.blob.hash, chunk.number),
-            version: 0,
-            key: u64::from(chunk.blob.len),
+            version: Some(0),
+            key: u64::from(chunk.blob.len) << 32,
             at,
             len,
             flags: index::CHUNK | marks,
-            hint: Chunk::hint(&chunk.blob),
         };
         self.place(slot)?.1
     }
 
-    fn place(&mut self, slot: Slot) -> Option<(u32, Option<(Address, u32)>)> {
+    fn place(&mut self, slot: Slot) -> Option<(u32, Option<(Address, u16)>)> {
         match self.index.find(slot.hash) {
             Some(number) => {
-                let old = *self.index.slot(number);
-                *self.index.slot_mut(number) = slot;
+                let old = self.index.slot(number);
+                self.index.change(number, |known| *known = slot);
                 Some((number, Some((old.at, old.len))))
             }
             None => match self.index.insert(slot) {
@@ -247,7 +244,8 @@ impl<M: Memory> Ledger<M> {
 
     /// Takes in what an entry says, when this version understands it.
     fn take(&mut self, entry: &Entry<'_>) -> Option<Standing> {
-        let len = entry.payload.len() as u32;
+        // An entry says its length in 16 bits.
+        let len = entry.payload.len() as u16;
         let replaced = match entry.kind {
             CONTACT => {
                 self.take_contact(&Contact::parse(entry.payload).ok()?, entry.at, len, false)
@@ -256,7 +254,7 @@ impl<M: Memory> Ledger<M> {
             CHUNK => self.take_chunk(&Chunk::parse(entry.payload)?, entry.at, len, 0),
             _ => return None,
         };
-        Some(replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len)))
+        Some(replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len.into())))
     }
 }
 
@@ -279,12 +277,11 @@ fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
     }
     Slot {
         hash,
-        version: contact.changed().time,
+        version: Some(contact.changed().time),
         key: search::sort_key(contact),
         at: Address(0),
         len: 0,
         flags,
-        hint: contact.uid().hint(),
     }
 }
 
@@ -309,10 +306,10 @@ impl<M: Memory> Tenant for Ledger<M> {
             && let Some(number) = self.index.find(subject.hash)
         {
             let known = self.index.slot(number);
-            if known.version > subject.version {
+            if known.version > Some(subject.version) {
                 return Standing::Dead;
             }
-            if known.version == subject.version {
+            if known.version == Some(subject.version) {
                 return Standing::Equals(known.at);
             }
         }
@@ -359,7 +356,7 @@ impl<M: Memory> Tenant for Ledger<M> {
             && let Some(number) = self.index.find(subject.hash)
             && self.index.slot(number).at == entry.at
         {
-            self.index.slot_mut(number).at = to;
+            self.index.change(number, |slot| slot.at = to);
         }
     }
 

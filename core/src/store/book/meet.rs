@@ -307,8 +307,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     /// Whether a slot holds a state: a contact, in the trash or not, or a tombstone.
     pub fn is_state(&self, slot: u32) -> bool {
-        let slots = self.ledger.index.slots();
-        slots.get(slot as usize).is_some_and(|slot| !slot.has(index::VACANT | index::CHUNK))
+        !self.ledger.index.slot(slot).has(index::VACANT | index::CHUNK)
     }
 
     /// The state in a slot, tombstones included; `None` when it holds none. Slots are numbered

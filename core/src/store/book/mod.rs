@@ -21,49 +21,14 @@ pub use write::{Outcome, Put};
 
 use super::cells::Cells;
 use super::entries::{SPILL, Spill};
-use super::index::{self, Index, Slot};
-use super::journal::{self, Journal, OpenReport, PageState};
-use crate::contact::{AuthorIndex, Contact, Item, Millis, Uid};
+use super::index::{self, Index};
+use super::journal::{self, Journal, OpenReport};
+use super::memory::{Memory, Parts};
+use crate::contact::{AuthorIndex, Contact, Millis, Uid};
 use crate::search::Slices;
 use blobs::Sweep;
 use embedded_storage_async::nor_flash::NorFlash;
 use ledger::Ledger;
-
-/// The kinds of memory a box works in: fixed arrays on a device, growing vectors in the daemon.
-pub trait Memory {
-    /// What the journal keeps of each page.
-    type Pages: Cells<PageState>;
-    /// The index.
-    type Slots: Cells<Slot>;
-    /// The index's table and the gram slices.
-    type Words: Cells<u32>;
-    /// Buffers.
-    type Bytes: Cells<u8>;
-    /// What comparing two states of a contact needs.
-    type Items: Cells<Item>;
-}
-
-/// All memory of a box.
-pub struct Parts<M: Memory> {
-    /// One for each page of the flash.
-    pub pages: M::Pages,
-    /// One for each contact and each chunk of a blob.
-    pub slots: M::Slots,
-    /// At least 8/7 of the slots; a power of two is used.
-    pub table: M::Words,
-    /// [`BookConfig::gram_slices`] bits for each slot, in whole blocks of slots.
-    pub grams: M::Words,
-    /// One page.
-    pub page: M::Bytes,
-    /// The largest contact, and an entry's header.
-    pub old: M::Bytes,
-    /// The same again.
-    pub new: M::Bytes,
-    /// The same again.
-    pub extra: M::Bytes,
-    /// One for each property of the largest contact, twice.
-    pub items: M::Items,
-}
 
 /// What a box is told about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,10 +158,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         number: u32,
         buf: &'b mut [u8],
     ) -> Result<Option<Found<'b>>, GetError<F::Error>> {
-        match self.ledger.index.slots().get(number as usize) {
-            Some(slot) if slot.is_contact() => self.read_slot(number, buf).await.map(Some),
-            _ => Ok(None),
+        if !self.ledger.index.slot(number).is_contact() {
+            return Ok(None);
         }
+        self.read_slot(number, buf).await.map(Some)
     }
 
     /// Slots there are: every contact has a number below this, for [`Book::get_slot`]. A contact
@@ -239,9 +204,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         number: u32,
         buf: &'b mut [u8],
     ) -> Result<Found<'b>, GetError<F::Error>> {
-        let is_stale = self.ledger.is_stale(self.ledger.index.slot(number));
         let contact = read(&mut self.journal, &self.ledger, number, buf).await?;
-        Ok(Found { contact, is_stale })
+        Ok(Found { contact, is_stale: self.ledger.is_stale(contact.uid()) })
     }
 
     /// Largest record that is kept in one entry, in bytes. Two of these fit a page, so that a
@@ -264,9 +228,9 @@ async fn read<'b, F: NorFlash, M: Memory>(
     number: u32,
     buf: &'b mut [u8],
 ) -> Result<Contact<'b>, GetError<F::Error>> {
-    let slot = *ledger.index.slot(number);
+    let slot = ledger.index.slot(number);
     if slot.has(index::SPILLED) {
-        let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+        let entry = journal.read(slot.at, slot.len.into(), buf).await?;
         let spill = (entry.kind == SPILL).then(|| Spill::parse(entry.payload)).flatten();
         let spill = spill.ok_or(GetError::Damaged { slot: number })?;
         let len = blobs::read_all(journal, ledger, spill.blob(), buf).await?;
@@ -278,6 +242,6 @@ async fn read<'b, F: NorFlash, M: Memory>(
         }
         return Ok(contact);
     }
-    let entry = journal.read(slot.at, slot.len as usize, buf).await?;
+    let entry = journal.read(slot.at, slot.len.into(), buf).await?;
     Contact::parse(entry.payload).map_err(GetError::Record)
 }

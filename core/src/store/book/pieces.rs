@@ -49,7 +49,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let number = offset / piece_bytes;
         let hash = self.ledger.index.chunk_hash(&blob.hash, number);
         if let Some(slot) = self.ledger.index.find(hash) {
-            self.ledger.index.slot_mut(slot).flags |= index::FRESH | index::MARKED;
+            self.ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             return Ok(());
         }
         self.ledger.index.reserve(1)?;
@@ -58,7 +58,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let at =
             self.journal.append_needing(&mut self.ledger, Need::Data, CHUNK, hint, &parts).await?;
         let chunk = Chunk { blob, number, data: piece };
-        let len = (CHUNK_HEAD_BYTES + piece.len()) as u32;
+        // A chunk fits an entry, whose length is said in 16 bits.
+        let len = (CHUNK_HEAD_BYTES + piece.len()) as u16;
         self.ledger.take_chunk(&chunk, at, len, index::FRESH | index::MARKED);
         Ok(())
     }
@@ -66,13 +67,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// The blob whose first piece a slot stands for, when all of it is here. Going through all slots
     /// gives each blob once; spilled records are among them.
     pub async fn blob_at(&mut self, slot: u32) -> Result<Option<BlobRef>, GetError<F::Error>> {
-        let Some(slot) = self.ledger.index.slots().get(slot as usize).copied() else {
-            return Ok(None);
-        };
+        let slot = self.ledger.index.slot(slot);
         if !slot.has(index::CHUNK) {
             return Ok(None);
         }
-        let entry = self.journal.read(slot.at, slot.len as usize, self.extra.cells_mut()).await?;
+        let entry = self.journal.read(slot.at, slot.len.into(), self.extra.cells_mut()).await?;
         let chunk = Chunk::parse(entry.payload).ok_or(GetError::NoSuchBlob)?;
         let blob = (chunk.number == 0).then_some(chunk.blob);
         Ok(blob.filter(|&blob| is_here(&self.ledger, blob, chunk_bytes(&self.journal))))
@@ -84,9 +83,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         for number in 0..count {
             let hash = self.ledger.index.chunk_hash(&blob.hash, number);
             if let Some(number) = self.ledger.index.find(hash) {
-                let slot = *self.ledger.index.slot(number);
+                let slot = self.ledger.index.slot(number);
                 self.ledger.index.vacate(number);
-                self.journal.retire(slot.at, slot.len);
+                self.journal.retire(slot.at, slot.len.into());
             }
         }
     }

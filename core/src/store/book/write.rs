@@ -237,24 +237,31 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
         let number = self.ledger.contact(uid);
-        let was = number.map(|number| *self.ledger.index.slot(number));
+        let was = number.map(|number| self.ledger.index.slot(number));
         let is_there = was.is_some_and(|slot| !slot.has(index::TOMBSTONE));
         if !is_there && !deed.creates() {
             return Err(PutError::NoSuchContact(uid));
-        }
-        if let (Deed::Edit { base: Some(base), .. }, Some(slot)) = (deed, was)
-            && base != slot.version
-        {
-            return Err(PutError::Conflict { version: slot.version });
-        }
-        if was.is_none() {
-            self.ledger.index.reserve(1)?;
         }
         self.renew_if_due().await?;
         let change = Change {
             writer: self.ledger.boxes.writer(),
             ..Change::new(self.tick(now), by, deed.origin())
         };
+        let old = match number {
+            Some(number) => {
+                Some(read(&mut self.journal, &self.ledger, number, self.old.cells_mut()).await?)
+            }
+            None => None,
+        };
+        let version = old.as_ref().map_or(0, |old| old.changed().time);
+        if let Deed::Edit { base: Some(base), .. } = deed
+            && base != version
+        {
+            return Err(PutError::Conflict { version });
+        }
+        if was.is_none() {
+            self.ledger.index.reserve(1)?;
+        }
 
         // The card with its large values stored and replaced by references.
         let large = match deed {
@@ -282,15 +289,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         let slim = Contents::of(&self.extra.cells()[..extra_len]);
 
-        let old = match number {
-            Some(number) => {
-                match read(&mut self.journal, &self.ledger, number, self.old.cells_mut()).await {
-                    Ok(contact) => Some(contact),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            None => None,
-        };
         let mut scratch = Scratch::new(self.items.cells_mut());
         let out = self.new.cells_mut();
         let old = old.as_ref();
@@ -317,7 +315,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             (_, None) => return Err(PutError::NoSuchContact(uid)),
         };
         let Some(record) = written else {
-            let version = was.map_or(0, |slot| slot.version);
             return Ok(Put { uid, version, outcome: Outcome::Unchanged });
         };
         let len = record.len();
@@ -373,9 +370,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         };
         let at =
             self.journal.append_needing(&mut self.ledger, need, kind, hint, &[payload]).await?;
-        let replaced = self.ledger.take_contact(&contact, at, payload.len() as u32, is_spilled);
+        let replaced = self.ledger.take_contact(&contact, at, payload.len() as u16, is_spilled);
         if let Some((at, len)) = replaced {
-            self.journal.retire(at, len);
+            self.journal.retire(at, len.into());
         }
         if let Some(root) = self.root {
             let now = contact::state_digest(&contact, |index| {

@@ -1,0 +1,103 @@
+//! What is known of a contact or a chunk without reading flash, and how it is packed.
+
+use crate::contact::Millis;
+use crate::store::journal::Address;
+
+/// What a slot stands for, and what is known of it without reading flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Salted hash of the identity; the bits that are not kept are 0.
+    pub(in crate::store) hash: u64,
+    /// The contact's version: the time of its newest record. For a chunk, 0. `None` where it is not
+    /// kept.
+    pub(in crate::store) version: Option<Millis>,
+    /// Order-preserving prefix of the sort name; the bits that are not kept are 0. For a chunk, its
+    /// blob's length in the upper 32 bits.
+    pub(in crate::store) key: u64,
+    /// Where the newest entry is. Of a vacant slot, the number plus 1 of the next vacant one.
+    pub(in crate::store) at: Address,
+    /// Length of the entry's payload in bytes.
+    pub(in crate::store) len: u16,
+    pub(in crate::store) flags: u8,
+}
+
+/// The slot stands for nothing and can be taken.
+pub(in crate::store) const VACANT: u8 = 1 << 0;
+/// The slot is a chunk of a blob.
+pub(in crate::store) const CHUNK: u8 = 1 << 1;
+/// The contact is in the trash.
+pub(in crate::store) const TRASHED: u8 = 1 << 2;
+/// Nothing is left of the contact but the memory that it is gone.
+pub(in crate::store) const TOMBSTONE: u8 = 1 << 3;
+/// The contact refers to blobs.
+pub(in crate::store) const HAS_BLOBS: u8 = 1 << 4;
+/// The contact's record is kept in chunks.
+pub(in crate::store) const SPILLED: u8 = 1 << 5;
+/// The chunk was found referred to by the sweep under way.
+pub(in crate::store) const MARKED: u8 = 1 << 6;
+/// The chunk was stored after the last sweep began: what refers to it may still be on its way.
+pub(in crate::store) const FRESH: u8 = 1 << 7;
+
+impl Slot {
+    /// A slot that stands for nothing.
+    pub(super) const EMPTY: Self =
+        Self { hash: 0, version: None, key: 0, at: Address(0), len: 0, flags: VACANT };
+
+    #[inline]
+    pub(in crate::store) fn has(&self, flags: u8) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Whether it is a contact that somebody may want to see.
+    #[inline]
+    pub(in crate::store) fn is_contact(&self) -> bool {
+        self.flags & (VACANT | CHUNK | TOMBSTONE) == 0
+    }
+}
+
+/// A slot as memory holds it: how much of hash, key and version is kept.
+pub trait Packed: Copy {
+    /// A slot that stands for nothing, to fill memory with.
+    const EMPTY: Self;
+    /// Upper bits of the hash that are kept.
+    const HASH_BITS: u32;
+    /// Upper bits of the sort key that are kept.
+    const KEY_BITS: u32;
+
+    /// Keeps of a slot what there is room for.
+    fn pack(slot: &Slot) -> Self;
+
+    /// What was kept.
+    fn unpack(&self) -> Slot;
+}
+
+/// All of a slot, in 32 bytes: for a machine with memory to spare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wide {
+    hash: u64,
+    version: Millis,
+    key: u64,
+    at: u32,
+    len: u16,
+    flags: u8,
+}
+
+const _: () = assert!(size_of::<Wide>() == 32);
+
+impl Packed for Wide {
+    const EMPTY: Self = Self { hash: 0, version: 0, key: 0, at: 0, len: 0, flags: VACANT };
+    const HASH_BITS: u32 = u64::BITS;
+    const KEY_BITS: u32 = u64::BITS;
+
+    #[inline]
+    fn pack(slot: &Slot) -> Self {
+        let Slot { hash, version, key, at, len, flags } = *slot;
+        Self { hash, version: version.unwrap_or(0), key, at: at.0, len, flags }
+    }
+
+    #[inline]
+    fn unpack(&self) -> Slot {
+        let Self { hash, version, key, at, len, flags } = *self;
+        Slot { hash, version: Some(version), key, at: Address(at), len, flags }
+    }
+}
