@@ -4,6 +4,8 @@ pub mod bench;
 pub mod corpus;
 #[cfg(unix)]
 pub mod daemon;
+#[cfg(unix)]
+pub mod emulator;
 pub mod fuzz;
 pub mod meet;
 pub mod people;

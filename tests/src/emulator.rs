@@ -1,0 +1,206 @@
+//! The emulated device: images of its flash and its card, and the emulator that runs the firmware on them.
+//!
+//! What is missing on the machine is named, and the test fails: nothing is skipped.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Bytes of the flash chip (is25wp256).
+pub const FLASH_BYTES: usize = 32 * 1024 * 1024;
+
+/// Bytes of a card: a power of two, as the emulator wants it, and enough for FAT32.
+const CARD_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Where the card's only partition begins, in bytes.
+const PARTITION_AT: u64 = 1024 * 1024;
+
+/// How long the emulator may take to open its cable.
+const START_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Runs a tool to its end and returns what it printed; `package` has it on Debian.
+pub fn tool(package: &str, command: &mut Command) -> String {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = match command.stdin(Stdio::null()).output() {
+        Ok(output) => output,
+        Err(error) => panic!("{name} does not run ({error}). On Debian: apt-get install {package}"),
+    };
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {}\n{printed}{complaint}", output.status);
+    printed
+}
+
+/// A tool of the system's administration, which is not on everybody's path.
+pub fn system_tool(name: &str) -> Command {
+    let here = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(name));
+    let path = here.into_iter().find(|path| path.exists());
+    Command::new(path.unwrap_or_else(|| name.into()))
+}
+
+/// The firmware for the emulated board: `CONTACTBOX_FIRMWARE` when that is set, else built now.
+pub fn firmware() -> &'static Path {
+    static FIRMWARE: OnceLock<PathBuf> = OnceLock::new();
+    FIRMWARE.get_or_init(|| {
+        if let Some(path) = std::env::var_os("CONTACTBOX_FIRMWARE") {
+            return path.into();
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/run");
+        let printed = tool("rustc-web cargo-web rust-web-src", Command::new(script).arg("--build"));
+        let path = printed.lines().last().unwrap_or_default().trim().to_owned();
+        assert!(Path::new(&path).is_file(), "the build of the firmware names no file: {printed}");
+        path.into()
+    })
+}
+
+/// A microSD card as an image: MBR and one FAT32 partition.
+pub struct CardImage {
+    path: PathBuf,
+}
+
+impl CardImage {
+    /// An empty card in this file.
+    pub fn new(path: PathBuf) -> Self {
+        let mut file = File::create(&path).expect("the folder takes a file");
+        file.set_len(CARD_BYTES).expect("there is room for a card");
+        let mut partition = [0; 16];
+        partition[4] = 0x0C; // FAT32, addressed by blocks
+        let sectors = (CARD_BYTES - PARTITION_AT) / 512;
+        partition[8..12].copy_from_slice(&((PARTITION_AT / 512) as u32).to_le_bytes());
+        partition[12..].copy_from_slice(&(sectors as u32).to_le_bytes());
+        file.seek(SeekFrom::Start(446)).expect("a file");
+        file.write_all(&partition).expect("a file");
+        file.seek(SeekFrom::Start(510)).expect("a file");
+        file.write_all(&[0x55, 0xAA]).expect("a file");
+        drop(file);
+        let mut format = system_tool("mkfs.vfat");
+        format.args(["-F", "32", "-s", "1", "-n", "CONTACTS", "--offset"]);
+        format.arg((PARTITION_AT / 512).to_string()).arg(&path);
+        // Without it, the length of the whole file would be taken for that of the partition.
+        format.arg((sectors / 2).to_string());
+        tool("dosfstools", &mut format);
+        Self { path }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the checker of file systems finds wrong; it changes nothing.
+    pub fn check(&self) -> Result<(), String> {
+        let mut image = File::open(&self.path).expect("the card is a file");
+        image.seek(SeekFrom::Start(PARTITION_AT)).expect("a file");
+        let mut partition = tempfile::NamedTempFile::new().expect("room for temporary files");
+        std::io::copy(&mut image.take(CARD_BYTES - PARTITION_AT), &mut partition)
+            .expect("room for a card");
+        let mut check = system_tool("fsck.vfat");
+        let output = check.arg("-n").arg(partition.path()).output();
+        let output = output.expect("fsck.vfat runs (on Debian: apt-get install dosfstools)");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() { Ok(()) } else { Err(printed) }
+    }
+
+    /// A file of the card, read by tools that know nothing of this project.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        let folder = tempfile::tempdir().expect("room for temporary files");
+        let out = folder.path().join("file");
+        let mut copy = Command::new("mcopy");
+        copy.arg("-i").arg(format!("{}@@{PARTITION_AT}", self.path.display()));
+        tool("mtools", copy.arg(format!("::{name}")).arg(&out));
+        fs::read(out).expect("what was copied can be read")
+    }
+}
+
+/// A device: its flash, which outlives power cuts, and the emulator while it has power.
+pub struct Device {
+    folder: TempDir,
+    running: Option<Child>,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Device {
+    /// A device fresh from the factory: its flash is blank.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("room for temporary files");
+        let mut flash = File::create(folder.path().join("flash.img")).expect("a folder");
+        let blank = vec![0xFF; 1024 * 1024];
+        for _ in 0..FLASH_BYTES / blank.len() {
+            flash.write_all(&blank).expect("room for the flash");
+        }
+        Self { folder, running: None }
+    }
+
+    /// The image of the flash.
+    pub fn flash(&self) -> PathBuf {
+        self.folder.path().join("flash.img")
+    }
+
+    /// The cable's socket, there while the device has power.
+    pub fn cable(&self) -> PathBuf {
+        self.folder.path().join("cable")
+    }
+
+    /// What the device has logged since it has power.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Gives it power, with a card in its slot or none.
+    pub fn start(&mut self, card: Option<&CardImage>) {
+        assert!(self.running.is_none(), "the device has power already");
+        fs::remove_file(self.cable()).ok();
+        let log = File::create(self.folder.path().join("log")).expect("a folder");
+        let mut emulator = Command::new("qemu-system-riscv64");
+        emulator.args(["-M", "sifive_u", "-smp", "2", "-m", "64M", "-display", "none"]);
+        emulator.args(["-monitor", "none", "-bios", "none", "-kernel"]).arg(firmware());
+        emulator.arg("-drive");
+        emulator.arg(format!("file={},if=mtd,format=raw", self.flash().display()));
+        if let Some(card) = card {
+            emulator.arg("-drive");
+            emulator.arg(format!("file={},if=sd,format=raw", card.path().display()));
+        }
+        emulator.arg("-serial").arg(format!("unix:{},server=on,wait=off", self.cable().display()));
+        emulator.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
+        let child = match emulator.spawn() {
+            Ok(child) => child,
+            Err(error) => panic!(
+                "qemu-system-riscv64 does not run ({error}). On Debian: apt-get install qemu-system-misc"
+            ),
+        };
+        self.running = Some(child);
+        let start = Instant::now();
+        while UnixStream::connect(self.cable()).is_err() {
+            assert!(start.elapsed() < START_TIME_MAX, "no cable appears: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Cuts its power. The emulator stops between two instructions; what the chips had taken is kept.
+    pub fn cut(&mut self) {
+        let Some(mut child) = self.running.take() else { return };
+        let pid = child.id().to_string();
+        tool("procps", Command::new("kill").args(["-TERM", &pid]));
+        child.wait().expect("a child can be waited for");
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
