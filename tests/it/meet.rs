@@ -223,3 +223,18 @@ fn a_photo_that_is_not_what_its_hash_says_is_not_taken() {
     hand_over(from, to, 30).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(root(from), root(to));
 }
+
+#[test]
+fn another_box_heals_what_can_not_be_read_any_more() {
+    let mut books = two();
+    put(&mut books[0], &[ADA, (Kind::TEL, "0171222")], 30);
+    settle(&mut books, 40);
+    let [mut one, mut other] = books;
+    let found = one.flash().contents().windows(7).rposition(|window| window == b"0171222");
+    one.flash().burst(found.expect("the number is in the flash") as u64 * 8, 40);
+    let mut memory = vec![0; 16 * 1024];
+    assert!(block_on(one.get(uid(), &mut memory)).is_err());
+    hand_over(&mut other, &mut one, 50).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(lines(&mut one), ["0171222", "Ada"]);
+    assert_eq!(root(&mut one), root(&mut other));
+}

@@ -139,46 +139,44 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         self.check_blobs(number, &theirs).await?;
 
-        let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
         let (mut was, mut tells_more) = (None, true);
-        let number = match number {
-            // What cannot be read any more is what another box is met for.
-            Some(slot) if self.is_damaged(slot).await? => {
-                self.root = None;
-                tells_more = false;
-                None
-            }
-            number => number,
-        };
+        let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
         let len = match number {
             None => contact::adopt(&theirs, boxes, authors, change, self.new.cells_mut())?.len(),
             Some(number) => {
-                let theirs =
-                    contact::rebase(&theirs, boxes, authors, self.extra.cells_mut())?.len();
-                let theirs = self.extra.cells().get(..theirs).unwrap_or(&[]);
-                let theirs = Contact::parse(theirs).map_err(GetError::Record)?;
-                let Self { journal, ledger, old, new, items, config, root, .. } = self;
-                let ours = read(journal, ledger, number, old.cells_mut()).await?;
-                if ours.uid() != uid {
-                    return Err(PutError::Get(GetError::Damaged { slot: number }));
-                }
-                let (seen, version) = (ours.seen(), ours.changed().time);
-                tells_more =
-                    theirs.seen().rows().iter().any(|&(origin, time)| {
-                        time > seen.of(origin) && ledger.boxes.is_own(origin)
-                    });
-                let mut scratch = Scratch::new(items.cells_mut());
+                let len = contact::rebase(&theirs, boxes, authors, self.extra.cells_mut())?.len();
+                let Self { journal, ledger, old, new, extra, items, config, root, .. } = self;
+                let theirs = Contact::parse(extra.cells().get(..len).unwrap_or(&[]))
+                    .map_err(GetError::Record)?;
                 let out = new.cells_mut();
-                let Some(merged) = contact::merge(&ours, &theirs, change, &mut scratch, out)?
-                else {
-                    return Ok(Put { uid, version, outcome: Outcome::Unchanged });
-                };
-                if root.is_some() {
-                    was = Some(contact::state_digest(&ours, |index| {
-                        ledger.boxes.id(config.id, index)
-                    }));
+                match read(journal, ledger, number, old.cells_mut()).await {
+                    Ok(ours) if ours.uid() != uid => {
+                        return Err(PutError::Get(GetError::Damaged { slot: number }));
+                    }
+                    Ok(ours) => {
+                        let (seen, version) = (ours.seen(), ours.changed().time);
+                        let is_news = |&(origin, time): &(BoxIndex, Millis)| {
+                            time > seen.of(origin) && ledger.boxes.is_own(origin)
+                        };
+                        tells_more = theirs.seen().rows().iter().any(is_news);
+                        let mut scratch = Scratch::new(items.cells_mut());
+                        let merged = contact::merge(&ours, &theirs, change, &mut scratch, out)?;
+                        let Some(merged) = merged else {
+                            return Ok(Put { uid, version, outcome: Outcome::Unchanged });
+                        };
+                        let id = |index| ledger.boxes.id(config.id, index);
+                        was = root.map(|_| contact::state_digest(&ours, id));
+                        merged.len()
+                    }
+                    // What cannot be read any more is what another box is met for. Whether theirs
+                    // is as new as what was lost, nobody knows.
+                    Err(error) if error.is_damage() => {
+                        (*root, tells_more) = (None, false);
+                        contact::adopt(&theirs, |origin| origin, |author| author, change, out)?
+                            .len()
+                    }
+                    Err(error) => return Err(error.into()),
                 }
-                merged.len()
             }
         };
         let was_there = self
@@ -189,14 +187,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
         Ok(Put { uid, version: time, outcome })
-    }
-
-    async fn is_damaged(&mut self, number: u32) -> Result<bool, GetError<F::Error>> {
-        let Self { journal, ledger, old, .. } = self;
-        match read(journal, ledger, number, old.cells_mut()).await {
-            Err(error) if error.is_damage() => Ok(true),
-            read => read.map(|_| false),
-        }
     }
 
     /// Compares every blob that a foreign state refers to, and our own does not, with its hash.
