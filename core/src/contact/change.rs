@@ -5,9 +5,10 @@ use super::property::Content;
 use super::record::{Contact, RecordWriter, Seen, WriteError};
 use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Property, Stamp, Uid, Value};
 use crate::limits::IMPORTS_MAX;
+use serde::{Deserialize, Serialize};
 
 /// What made a version of a contact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// Somebody typed.
     Edit,

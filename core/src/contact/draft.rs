@@ -1,7 +1,7 @@
 //! A card before it is a contact: contents in the caller's memory, without stamps.
 
 use super::property::{Content, Head, Property, Writer};
-use super::record::WriteError;
+use super::record::{RecordError, WriteError};
 use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Uid, Value, digest};
 
 const NO_HEAD: Head = Head { time: 0, uid: None };
@@ -63,6 +63,20 @@ impl<'a> Contents<'a> {
     /// The contents that a draft left in its memory: the first [`Draft::len`] bytes of it.
     pub(crate) fn of(written: &'a [u8]) -> Self {
         Contents { rest: written }
+    }
+
+    /// The contents in bytes that came from somewhere, checked from end to end.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = Property::decode(rest, NO_STAMP, &NO_HEAD)?.1;
+        }
+        Ok(Contents { rest: bytes })
+    }
+
+    /// The contents as a draft has them in its memory, for [`Contents::parse`].
+    pub fn bytes(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Whether the card names its own identity.

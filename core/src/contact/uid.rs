@@ -1,13 +1,14 @@
 //! The identity of a contact: 128 bits, the same on every box that met the same card.
 
 use super::value::UuidText;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Identity of a contact.
 ///
 /// A card whose UID is a UUID has that UUID; any other UID is hashed; a card without one is known
 /// by the digest of its content, so that the same file imported twice, or on two boxes, is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Uid(pub [u8; 16]);
 
 impl Uid {

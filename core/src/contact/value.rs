@@ -1,6 +1,7 @@
 //! The value of a property: text, a UUID, a few bytes, or a reference to a blob.
 
 use core::fmt;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A value, as kept.
@@ -36,7 +37,7 @@ impl<'a> Value<'a> {
 }
 
 /// A blob: content-addressed, so equal values are stored once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BlobRef {
     /// First 128 bits of the SHA-256 of the content.
     pub hash: [u8; 16],

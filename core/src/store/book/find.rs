@@ -8,9 +8,10 @@ use crate::store::cells::Cells;
 use crate::store::index::{self, Packed};
 use crate::store::journal::Journal;
 use embedded_storage_async::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
 /// Which contacts are looked through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shelf {
     /// Those not in the trash.
     #[default]

@@ -16,12 +16,13 @@ use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX,
 use crate::store::index;
 use crate::store::journal::{ExtendError, Need, TendError};
 use embedded_storage_async::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
 /// Steps of the journal's idle work in one step of the book's.
 const TEND_STEPS: u32 = 4;
 
 /// What a change did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// A contact that was not there is.
     Added,
@@ -32,7 +33,7 @@ pub enum Outcome {
 }
 
 /// A change that is on flash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Put {
     /// Whose.
     pub uid: Uid,

@@ -1,0 +1,275 @@
+//! The two ends of a cable: the one that answers, and the one that asks.
+
+use super::Fault;
+use super::answer::{answer, change_of, is_change};
+use super::frame::{self, Frame, FrameError, FrameKind, Frames};
+use super::protocol::{Reply, Request};
+use super::session::{Room, Session};
+use crate::contact::Millis;
+use crate::store::{Book, Memory, Put};
+use core::fmt;
+use core::future::Future;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// What goes back over the cable.
+pub struct Response<'o> {
+    /// The frame; empty when there is nothing to say.
+    pub frame: &'o [u8],
+    /// What was changed in the box by it.
+    pub change: Option<Put>,
+}
+
+/// Answers the frame that `frames` told of last. `out` takes the frame that goes back.
+///
+/// A change that is asked for again under its number, because its reply was lost, is answered again
+/// and not done again. Frames that are no requests are passed over.
+pub async fn respond<'o, F: NorFlash, M: Memory>(
+    book: &mut Book<F, M>,
+    frame: Frame,
+    frames: &Frames<'_>,
+    now: Millis,
+    session: &mut Session,
+    room: &mut Room<'_>,
+    out: &'o mut [u8],
+) -> Response<'o> {
+    if frame.kind != FrameKind::Request {
+        return Response { frame: &[], change: None };
+    }
+    let number = frame.number;
+    let Ok((request, [])) = postcard::take_from_bytes::<Request<'_>>(frames.message()) else {
+        return send(number, Err(Fault::NotUnderstood), out);
+    };
+    if let Some(put) = session.answered(number, frame.seal) {
+        return Response { change: None, ..send(number, Ok(Reply::Done(put)), out) };
+    }
+    let reply = answer(book, &request, now, session, room).await;
+    let reply = reply.map_err(|failure| failure.fault());
+    if let Ok(Reply::Done(put)) = reply
+        && is_change(&request)
+    {
+        // One that failed is tried again: what was in its way may have passed.
+        session.remember(number, frame.seal, put);
+    }
+    send(number, reply, out)
+}
+
+/// The frame that tells the other end why what came in was no frame, so that it need not wait.
+pub fn complain(error: FrameError, out: &mut [u8]) -> Response<'_> {
+    send(0, Err(Fault::Frame(error)), out)
+}
+
+fn send<'o>(number: u16, reply: Result<Reply<'_>, Fault>, out: &'o mut [u8]) -> Response<'o> {
+    let change = reply.as_ref().ok().and_then(change_of);
+    let len = match &reply {
+        Ok(reply) => frame::encode(FrameKind::Reply, number, reply, out),
+        Err(fault) => frame::encode(FrameKind::Fault, number, fault, out),
+    };
+    // A reply longer than the memory for it; a fault has a few bytes.
+    let fault = Fault::TooLarge { bytes_max: out.len() as u32 };
+    let len = len.or_else(|_| frame::encode(FrameKind::Fault, number, &fault, out));
+    Response { frame: out.get(..len.unwrap_or(0)).unwrap_or(&[]), change }
+}
+
+/// A cable, as the end that asks sees it.
+pub trait Link {
+    /// Why bytes did not go out or come in.
+    type Error;
+
+    /// Sends all of `bytes`.
+    fn send(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Waits for bytes and returns how many came; 0 when none came within the time that a box may take
+    /// to answer.
+    fn receive(&mut self, into: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>>;
+}
+
+/// Something that answers requests: a box at the other end of a cable, or one at hand.
+pub trait Exchange {
+    /// Why a request did not get there, or its reply not back.
+    type Error;
+
+    /// Asks, and waits for the answer.
+    fn ask<'s>(
+        &'s mut self,
+        request: &Request<'_>,
+    ) -> impl Future<Output = Result<Reply<'s>, AskError<Self::Error>>>;
+}
+
+/// Why there is no answer to what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskError<E> {
+    /// The cable failed.
+    Link(E),
+    /// No answer came, however often it was asked.
+    Silent,
+    /// An answer came that is none to the request.
+    NotUnderstood,
+    /// The box said why not.
+    Fault(Fault),
+}
+
+impl<E: fmt::Display> fmt::Display for AskError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(error) => error.fmt(f),
+            Self::Silent => f.write_str("no answer came; look after the cable and the device"),
+            Self::NotUnderstood => f.write_str(
+                "the answer is not understood; one of the two sides needs a newer version",
+            ),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for AskError<E> {}
+
+/// What went over a cable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Requests asked.
+    pub requests: u64,
+    /// Requests sent again because no answer came, or a garbled one.
+    pub repeats: u64,
+}
+
+/// How often a request is sent before nobody is taken to be there.
+const ATTEMPTS: u32 = 4;
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 256;
+
+/// The end of a cable that asks.
+pub struct Caller<'m, L> {
+    link: L,
+    out: &'m mut [u8],
+    frames: Frames<'m>,
+    number: u16,
+    /// The longest frame the other end takes, as far as it is known.
+    frame_bytes: usize,
+    traffic: Traffic,
+}
+
+impl<'m, L: Link> Caller<'m, L> {
+    /// Asks over `link`; `out` and `into` take a frame each, of at least
+    /// [`super::FRAME_BYTES_MIN`] bytes.
+    pub fn new(link: L, out: &'m mut [u8], into: &'m mut [u8]) -> Self {
+        let frame_bytes = super::FRAME_BYTES_MIN as usize;
+        let (frames, traffic) = (Frames::new(into), Traffic::default());
+        Self { link, out, frames, number: 0, frame_bytes, traffic }
+    }
+
+    /// What went over the cable so far.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Gives the cable back.
+    pub fn into_link(self) -> L {
+        self.link
+    }
+
+    /// Waits for the answer to a request; `None` when none came, or a garbled one.
+    async fn answer_to(&mut self, number: u16) -> Result<Option<FrameKind>, L::Error> {
+        let mut chunk = [0; CHUNK_BYTES];
+        // Who talks for ever and never answers is as good as silent.
+        let mut patience = self.frames.frame_bytes() * 4;
+        while patience > 0 {
+            let len = self.link.receive(&mut chunk).await?.min(CHUNK_BYTES);
+            let mut came = chunk.get(..len).unwrap_or(&[]);
+            if came.is_empty() {
+                return Ok(None);
+            }
+            self.traffic.received_bytes += len as u64;
+            patience = patience.saturating_sub(len);
+            let mut is_garbled = false;
+            while let Some(taken) = self.frames.take(&mut came) {
+                match taken {
+                    Ok(frame) if frame.kind == FrameKind::Request => {}
+                    Ok(frame) if frame.number == number => return Ok(Some(frame.kind)),
+                    // The answer to a request sent twice comes twice.
+                    Ok(frame) if frame.number != 0 => {}
+                    // The request came garbled there, or the answer here. What is behind it may be
+                    // the answer to the same request sent again.
+                    _ => is_garbled = true,
+                }
+            }
+            if is_garbled {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<L: Link> Exchange for Caller<'_, L> {
+    type Error = L::Error;
+
+    async fn ask<'s>(&'s mut self, request: &Request<'_>) -> Result<Reply<'s>, AskError<L::Error>> {
+        // 0 is for what cannot be told.
+        self.number = self.number.checked_add(1).unwrap_or(1);
+        let number = self.number;
+        let too_large = Fault::TooLarge { bytes_max: self.frame_bytes as u32 };
+        let len = frame::encode(FrameKind::Request, number, request, self.out);
+        let len = len.ok().filter(|&len| len <= self.frame_bytes);
+        let len = len.ok_or(AskError::Fault(too_large))?;
+        self.traffic.requests += 1;
+        self.frames.clear();
+        let mut kind = None;
+        for attempt in 0..ATTEMPTS {
+            self.traffic.repeats += u64::from(attempt > 0);
+            let frame = self.out.get(..len).unwrap_or(&[]);
+            self.link.send(frame).await.map_err(AskError::Link)?;
+            self.traffic.sent_bytes += len as u64;
+            kind = self.answer_to(number).await.map_err(AskError::Link)?;
+            if kind.is_some() {
+                break;
+            }
+        }
+        let Some(kind) = kind else { return Err(AskError::Silent) };
+        let message = self.frames.message();
+        if kind == FrameKind::Fault {
+            return Err(match postcard::take_from_bytes(message) {
+                Ok((fault, [])) => AskError::Fault(fault),
+                _ => AskError::NotUnderstood,
+            });
+        }
+        match postcard::take_from_bytes(message) {
+            Ok((reply, [])) => {
+                if let Reply::Hello(welcome) = &reply {
+                    self.frame_bytes = welcome.frame_bytes as usize;
+                }
+                Ok(reply)
+            }
+            _ => Err(AskError::NotUnderstood),
+        }
+    }
+}
+
+/// A box at hand, asked without a cable.
+pub struct Local<'r, F: NorFlash, M: Memory> {
+    /// The box.
+    pub book: &'r mut Book<F, M>,
+    /// What it remembers between requests.
+    pub session: Session,
+    /// Memory for answers.
+    pub room: Room<'r>,
+    /// Now.
+    pub now: Millis,
+}
+
+impl<F: NorFlash, M: Memory> Exchange for Local<'_, F, M> {
+    type Error = core::convert::Infallible;
+
+    async fn ask<'s>(
+        &'s mut self,
+        request: &Request<'_>,
+    ) -> Result<Reply<'s>, AskError<Self::Error>> {
+        let Self { book, session, room, now } = self;
+        let reply = answer(book, request, *now, session, room).await;
+        reply.map_err(|failure| AskError::Fault(failure.fault()))
+    }
+}

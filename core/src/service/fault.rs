@@ -1,0 +1,257 @@
+//! Why a request was not done: a code and the numbers its asker needs next.
+
+use super::frame::FrameError;
+use crate::contact::{Millis, Uid, WriteError};
+use crate::limits::{AUTHORS_MAX, BOXES_MAX};
+use crate::store::{GetError, PutError};
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Why a request was not done. Codes are the order of the variants: appended, never renumbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// The frame did not come whole. The request, if it was one, was not done.
+    Frame(FrameError),
+    /// The message is no request that this box knows, or exceeds a bound.
+    NotUnderstood,
+    /// The other side speaks only later versions of the protocol.
+    Protocol {
+        /// The highest this box speaks.
+        spoken: u8,
+    },
+    /// There is no such contact.
+    NoSuchContact(Uid),
+    /// The contact is not at the version the change was made of.
+    Conflict {
+        /// The version it is at.
+        version: Millis,
+    },
+    /// A contact of this identity is there already.
+    Exists(Uid),
+    /// It does not fit what this box takes.
+    TooLarge {
+        /// What it takes, in bytes.
+        bytes_max: u32,
+    },
+    /// The contact is longer than this box reads at once.
+    TooLong {
+        /// Its length, in bytes.
+        bytes: u32,
+    },
+    /// The contact has more properties than this box can compare.
+    TooManyProperties {
+        /// How many it can, of both sides of a comparison.
+        items_max: u32,
+    },
+    /// More live bytes than the box can keep.
+    Full {
+        /// Bytes in use.
+        live_bytes: u64,
+        /// Bytes there are.
+        capacity_bytes: u64,
+    },
+    /// The box has memory for no more contacts.
+    IndexFull {
+        /// Contacts and chunks of blobs it has memory for.
+        slots_max: u32,
+    },
+    /// The box knows as many authors as it can.
+    TooManyAuthors,
+    /// The box knows as many boxes as it can.
+    TooManyBoxes,
+    /// A photo or document is not here, or not all of it.
+    NoSuchBlob,
+    /// A piece of a blob does not begin or end where pieces do.
+    BadPiece {
+        /// Length of a piece, in bytes.
+        piece_bytes: u32,
+    },
+    /// The card says nothing, or breaks a bound.
+    BadCard,
+    /// A record of another box's is not such as a box writes.
+    Foreign(Uid),
+    /// What was to be read is damaged.
+    Damaged,
+    /// Nothing was staged, or not all of it, or something else was asked for in between.
+    NotStaged,
+    /// The boxes have not been introduced since the cable was put in.
+    NotMet,
+    /// The box holds no such version of the contact.
+    NoSuchVersion,
+    /// The flash failed.
+    Flash,
+    /// The box takes no changes.
+    ReadOnly,
+    /// The box does not do this.
+    Refused,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(error) => error.fmt(f),
+            Self::NotUnderstood => f.write_str(
+                "the request is not understood; one of the two sides needs a newer version",
+            ),
+            Self::Protocol { spoken } => write!(
+                f,
+                "the box speaks protocol {spoken}, the other side only later ones; it needs a newer version"
+            ),
+            Self::NoSuchContact(uid) => write!(f, "there is no contact {uid}"),
+            Self::Conflict { version } => write!(
+                f,
+                "somebody changed the contact meanwhile (it is at version {version} now); \
+                 look at it again and repeat the change"
+            ),
+            Self::Exists(uid) => write!(f, "there is a contact {uid} already; edit that one"),
+            Self::TooLarge { bytes_max } => {
+                write!(f, "it is larger than the {bytes_max} bytes this box takes; shorten it")
+            }
+            Self::TooLong { bytes } => {
+                write!(f, "the contact has {bytes} bytes, which is more than this box reads")
+            }
+            Self::TooManyProperties { items_max } => {
+                write!(f, "the contact has more properties than the {items_max} that fit")
+            }
+            Self::Full { live_bytes, capacity_bytes } => write!(
+                f,
+                "the box is full: {live_bytes} of {capacity_bytes} bytes are in use; \
+                 purge what is in the trash, or use a larger box"
+            ),
+            Self::IndexFull { slots_max } => {
+                write!(f, "the box has memory for {slots_max} contacts and blob chunks; purge some")
+            }
+            Self::TooManyAuthors => {
+                write!(f, "the box knows {AUTHORS_MAX} authors, as many as it can")
+            }
+            Self::TooManyBoxes => write!(
+                f,
+                "the box has met {BOXES_MAX} boxes, as many as it can know; \
+                 move its contacts to a new box"
+            ),
+            Self::NoSuchBlob => f.write_str("the photo or document is not in the box"),
+            Self::BadPiece { piece_bytes } => {
+                write!(f, "photos and documents come in pieces of {piece_bytes} bytes")
+            }
+            Self::BadCard => {
+                f.write_str("the card is empty or malformed; it needs at least a name")
+            }
+            Self::Foreign(uid) => {
+                write!(f, "what the other box says of {uid} is not such as a box writes")
+            }
+            Self::Damaged => {
+                f.write_str("it is damaged; verify the box, and let it meet another that has it")
+            }
+            Self::NotStaged => {
+                f.write_str("what was sent in pieces is not complete; send it again")
+            }
+            Self::NotMet => f.write_str("the boxes have not been introduced; begin again"),
+            Self::NoSuchVersion => f.write_str("the box no longer holds that version"),
+            Self::Flash => f.write_str("the flash of the box failed"),
+            Self::ReadOnly => f.write_str("the box takes no changes"),
+            Self::Refused => f.write_str("the box does not do this"),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
+/// Why a request was not done, with all that the flash has to say about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure<E> {
+    /// The request itself.
+    Fault(Fault),
+    /// Something could not be read.
+    Get(GetError<E>),
+    /// Something could not be changed.
+    Put(PutError<E>),
+}
+
+impl<E> From<Fault> for Failure<E> {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<E> From<GetError<E>> for Failure<E> {
+    fn from(error: GetError<E>) -> Self {
+        Self::Get(error)
+    }
+}
+
+impl<E> From<PutError<E>> for Failure<E> {
+    fn from(error: PutError<E>) -> Self {
+        Self::Put(error)
+    }
+}
+
+impl<E> Failure<E> {
+    /// The same as it is told to the other side.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Fault(fault) => *fault,
+            Self::Get(error) => of_get(error),
+            Self::Put(error) => of_put(error),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Display for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Get(error) => error.fmt(f),
+            Self::Put(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug> core::error::Error for Failure<E> {}
+
+fn of_get<E>(error: &GetError<E>) -> Fault {
+    match error {
+        GetError::NoSuchBlob => Fault::NoSuchBlob,
+        GetError::TooSmall { bytes } => Fault::TooLong { bytes: clamped(*bytes) },
+        error if error.is_damage() => Fault::Damaged,
+        _ => Fault::Flash,
+    }
+}
+
+fn of_put<E>(error: &PutError<E>) -> Fault {
+    match *error {
+        PutError::Write(error) => of_write(error),
+        PutError::Full { live_bytes, capacity_bytes } => Fault::Full { live_bytes, capacity_bytes },
+        PutError::IndexFull { slots_max } => Fault::IndexFull { slots_max: clamped(slots_max) },
+        PutError::Conflict { version } => Fault::Conflict { version },
+        PutError::NoSuchContact(uid) => Fault::NoSuchContact(uid),
+        PutError::Exists(uid) => Fault::Exists(uid),
+        PutError::BlobTooLarge { bytes_max, .. } => {
+            Fault::TooLarge { bytes_max: clamped(bytes_max) }
+        }
+        PutError::NoSuchBlob => Fault::NoSuchBlob,
+        PutError::TooManyAuthors => Fault::TooManyAuthors,
+        PutError::TooManyBoxes => Fault::TooManyBoxes,
+        PutError::BadPiece { piece_bytes } => Fault::BadPiece { piece_bytes },
+        PutError::Foreign(uid) => Fault::Foreign(uid),
+        PutError::Get(ref error) => of_get(error),
+        PutError::Journal(_) => Fault::Flash,
+    }
+}
+
+pub(super) fn of_write(error: WriteError) -> Fault {
+    match error {
+        WriteError::TooLarge { bytes_max } | WriteError::FieldTooLong { bytes_max, .. } => {
+            Fault::TooLarge { bytes_max: clamped(bytes_max) }
+        }
+        WriteError::TooManyProperties { items_max } => {
+            Fault::TooManyProperties { items_max: clamped(items_max) }
+        }
+        WriteError::TooManyBoxes => Fault::TooManyBoxes,
+        WriteError::TooManyAtOnce => Fault::TooManyProperties { items_max: u16::MAX.into() },
+        WriteError::NoName => Fault::BadCard,
+    }
+}
+
+fn clamped(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

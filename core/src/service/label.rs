@@ -1,0 +1,162 @@
+//! What a contact is called in lists: texts on one line, without escapes, not too long.
+
+use crate::contact::{Contact, Kind};
+
+/// Longest text in a list, in characters.
+pub const TEXT_CHARS_MAX: usize = 200;
+
+/// Texts one behind the other in the caller's memory.
+pub struct Texts<'b> {
+    memory: &'b mut [u8],
+    chars_max: usize,
+}
+
+impl<'b> Texts<'b> {
+    /// Memory for texts of at most `chars_max` characters.
+    pub fn new(memory: &'b mut [u8], chars_max: usize) -> Self {
+        Self { memory, chars_max }
+    }
+
+    /// The name to show: what it is called, or else the first thing known of it; empty when there is
+    /// nothing. `None` when the memory does not do.
+    pub fn name(&mut self, contact: &Contact<'_>) -> Option<&'b str> {
+        let said =
+            |kind| contact.latest(kind).and_then(|property| property.content.value.as_text());
+        if let Some(text) = said(Kind::FN) {
+            let name = self.plain([text])?;
+            if !name.is_empty() {
+                return Some(name);
+            }
+        }
+        if let Some(text) = said(Kind::N) {
+            let name = self.plain(in_speech(text))?;
+            if !name.is_empty() {
+                return Some(name);
+            }
+        }
+        for kind in [Kind::ORG, Kind::NICKNAME, Kind::EMAIL, Kind::TEL] {
+            if let Some(text) = self.first(contact, kind)? {
+                return Some(text);
+            }
+        }
+        Some("")
+    }
+
+    /// The first of a kind that says something. The outer `None` means that the memory does not do.
+    pub fn first(&mut self, contact: &Contact<'_>, kind: Kind) -> Option<Option<&'b str>> {
+        for property in contact.all(kind) {
+            if let Some(text) = property.content.value.as_text() {
+                let text = self.plain([text])?;
+                if !text.is_empty() {
+                    return Some(Some(text));
+                }
+            }
+        }
+        Some(None)
+    }
+
+    /// Parts of a text as one, with a space between them.
+    fn plain<'t>(&mut self, parts: impl IntoIterator<Item = &'t str>) -> Option<&'b str> {
+        let memory = core::mem::take(&mut self.memory);
+        let Some(len) = write_plain(parts, self.chars_max, memory) else {
+            self.memory = memory;
+            return None;
+        };
+        let (text, rest) = memory.split_at_mut(len);
+        self.memory = rest;
+        core::str::from_utf8(text).ok()
+    }
+}
+
+/// Writes the text and returns its length in bytes; `None` when it does not fit.
+fn write_plain<'t>(
+    parts: impl IntoIterator<Item = &'t str>,
+    chars_max: usize,
+    memory: &mut [u8],
+) -> Option<usize> {
+    let (mut len, mut chars) = (0, 0);
+    for part in parts {
+        // Written only before something else: a text neither begins nor ends with one.
+        let mut is_space_due = len > 0;
+        let mut is_escaped = false;
+        for c in part.chars() {
+            let c = match (is_escaped, c) {
+                (false, '\\') => {
+                    is_escaped = true;
+                    continue;
+                }
+                (true, 'n' | 'N') | (false, ';') => ' ',
+                (_, c) if c.is_control() => ' ',
+                (_, c) => c,
+            };
+            is_escaped = false;
+            if c == ' ' {
+                is_space_due = len > 0;
+                continue;
+            }
+            for c in is_space_due.then_some(' ').into_iter().chain([c]) {
+                if chars == chars_max {
+                    return trimmed(memory, len);
+                }
+                let bytes = memory.get_mut(len..len + c.len_utf8())?;
+                len += c.encode_utf8(bytes).len();
+                chars += 1;
+            }
+            is_space_due = false;
+        }
+    }
+    trimmed(memory, len)
+}
+
+fn trimmed(memory: &[u8], len: usize) -> Option<usize> {
+    Some(core::str::from_utf8(memory.get(..len)?).ok()?.trim_end().len())
+}
+
+/// Family;given;additional;prefix;suffix in the order people say them.
+fn in_speech(value: &str) -> impl Iterator<Item = &str> {
+    [3, 1, 2, 0, 4].into_iter().filter_map(|place| components(value).nth(place))
+}
+
+fn components(value: &str) -> impl Iterator<Item = &str> {
+    let mut is_escaped = false;
+    value.split(move |c| {
+        let is_bare = c == ';' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        is_bare
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain<'t>(parts: impl IntoIterator<Item = &'t str>) -> std::string::String {
+        let mut memory = [0; 1000];
+        let len = write_plain(parts, TEXT_CHARS_MAX, &mut memory).expect("it fits");
+        std::string::String::from_utf8(memory[..len].to_vec()).expect("it is text")
+    }
+
+    #[test]
+    fn texts_are_plain_and_short() {
+        assert_eq!(plain(["Engines\\, Ltd.;Analysis\\nNorth"]), "Engines, Ltd. Analysis North");
+        assert_eq!(plain([" ; "]), "");
+        assert_eq!(plain(["x".repeat(10_000).as_str()]).len(), TEXT_CHARS_MAX);
+        let cut = "x".repeat(TEXT_CHARS_MAX - 1) + " y";
+        assert_eq!(plain([cut.as_str()]).len(), TEXT_CHARS_MAX - 1);
+        assert_eq!(plain(in_speech("Lovelace;Ada;Byron;Lady;")), "Lady Ada Byron Lovelace");
+        assert_eq!(plain(in_speech("Only")), "Only");
+        assert_eq!(plain(in_speech("A\\;B;C")), "C A;B");
+        assert_eq!(plain(["äö", "ü"]), "äö ü");
+    }
+
+    #[test]
+    fn a_text_that_does_not_fit_leaves_the_memory() {
+        let mut memory = [0; 5];
+        let mut texts = Texts::new(&mut memory, 10);
+        assert_eq!(texts.plain(["abc def"]), None);
+        assert_eq!(texts.plain(["abc"]), Some("abc"));
+        assert_eq!(texts.plain(["de"]), Some("de"));
+        assert_eq!(texts.plain(["f"]), None);
+        assert_eq!(texts.plain([""]), Some(""));
+    }
+}

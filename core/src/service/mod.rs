@@ -1,0 +1,23 @@
+//! The box as a service: requests and replies, frames for the cable, and the one function that
+//! answers.
+//!
+//! - [`protocol`]: requests and replies; [`rows`]: lists in them; [`Fault`]: why one was not done
+//! - [`frame`]: a message on a cable, and gathering one from what comes in
+//! - [`answer()`]: what a box does with a request
+//! - [`cable`]: both ends of a cable: [`cable::respond`] and [`cable::Caller`]
+//! - [`label`]: what a contact is called in lists
+
+mod answer;
+pub mod cable;
+mod fault;
+pub mod frame;
+pub mod label;
+pub mod protocol;
+pub mod rows;
+mod session;
+
+pub use answer::{answer, change_of};
+pub use fault::{Failure, Fault};
+pub use protocol::{PROTOCOL, Reply, Request};
+pub use rows::Rows;
+pub use session::{FRAME_BYTES_MIN, Limits, Room, Session};

@@ -1,0 +1,380 @@
+//! Requests and replies, as both ends of a cable know them. Normative with PROTOCOL.md: the order of
+//! variants and of fields is what postcard writes, so both are appended to, never rearranged.
+//!
+//! People's data is in here: nothing of it has a `Debug`.
+
+use super::rows::Rows;
+use crate::contact::{BlobRef, Contact, Contents, Millis, Origin, Uid};
+use crate::search::{Class, Rank, SORT_NAME_BYTES};
+use crate::store::{Put, Shelf};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The version of the requests and replies.
+pub const PROTOCOL: u8 = 1;
+
+/// What a box is asked.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Request<'a> {
+    /// Begins: forgets what the cable was used for before. Comes first.
+    Hello {
+        /// The highest protocol the asker speaks.
+        protocol: u8,
+        /// The longest frame the asker takes, in bytes on the cable.
+        frame_bytes: u32,
+    },
+    /// What the box is and holds.
+    Info,
+    /// The box's counters.
+    Stats,
+    /// Reads everything again.
+    Verify,
+    /// A page of the contacts that match.
+    Find {
+        /// Terms that must all be there.
+        query: &'a str,
+        /// Which contacts.
+        shelf: Shelf,
+        /// Most hits.
+        limit: u32,
+        /// Where the page before ended.
+        after: Option<Cursor>,
+    },
+    /// A contact, tombstones excepted.
+    Get {
+        /// Whose.
+        uid: Uid,
+    },
+    /// A piece of a record that does not fit a frame, tombstones included.
+    Piece {
+        /// Whose.
+        uid: Uid,
+        /// Where it begins.
+        offset: u32,
+    },
+    /// Keeps a piece of what does not fit a frame, for the request that comes next.
+    Stage {
+        /// Where it begins: where the piece before ended, or 0.
+        offset: u32,
+        /// Length of the whole.
+        total: u32,
+        /// The piece.
+        bytes: &'a [u8],
+    },
+    /// Makes a contact say exactly this.
+    Put {
+        /// Which; without, a new one, or that of the card's own UID.
+        uid: Option<Uid>,
+        /// The version it was seen at, if it is to be at that still.
+        base: Option<Millis>,
+        /// What it is to say.
+        #[serde(borrow)]
+        card: Card<'a>,
+    },
+    /// Puts a contact in the trash.
+    Remove {
+        /// Which.
+        uid: Uid,
+    },
+    /// Takes a contact out of the trash.
+    Restore {
+        /// Which.
+        uid: Uid,
+    },
+    /// Removes a contact for good.
+    Purge {
+        /// Which.
+        uid: Uid,
+    },
+    /// The versions of a contact that the box still holds.
+    History {
+        /// Whose.
+        uid: Uid,
+    },
+    /// A contact as it was.
+    Version {
+        /// Whose.
+        uid: Uid,
+        /// The version's time.
+        time: Millis,
+    },
+    /// Signs what this cable changes from now on.
+    Author {
+        /// The name; empty for nobody in particular.
+        name: &'a str,
+    },
+    /// A piece of a blob.
+    Blob {
+        /// Its hash.
+        hash: [u8; 16],
+        /// Where the piece begins.
+        offset: u32,
+        /// Most bytes of it.
+        bytes: u32,
+    },
+}
+
+/// What is to be put.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Card<'a> {
+    /// These contents.
+    Here(#[serde(borrow)] Contents<'a>),
+    /// The contents that were staged.
+    Staged,
+}
+
+/// What a box answers.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub enum Reply<'a> {
+    /// To [`Request::Hello`].
+    Hello(Welcome),
+    /// To [`Request::Info`].
+    Info(#[serde(borrow)] Info<'a>),
+    /// To [`Request::Stats`].
+    Stats(Figures),
+    /// To [`Request::Verify`].
+    Verify {
+        /// What was found.
+        report: Verdict,
+        /// The first of what is wrong, one by one.
+        #[serde(borrow)]
+        findings: Rows<'a, Flaw>,
+    },
+    /// To [`Request::Find`], best first.
+    Hits {
+        /// The contacts.
+        #[serde(borrow)]
+        hits: Rows<'a, HitRow<'a>>,
+        /// There may be more behind this.
+        after: Option<Cursor>,
+    },
+    /// To [`Request::Get`] and [`Request::Version`].
+    Contact {
+        /// The record, stamps and all; who and where is in the box's own numbering.
+        #[serde(borrow)]
+        contact: Contact<'a>,
+        /// A newer version may have been lost to damage.
+        is_stale: bool,
+        /// The name of who changed it last.
+        author: &'a str,
+    },
+    /// The contact does not fit a frame: ask for it in pieces.
+    Long {
+        /// Its version.
+        version: Millis,
+        /// Length of its record.
+        bytes: u32,
+    },
+    /// To [`Request::Piece`].
+    Piece {
+        /// The version it is of: pieces of two versions do not fit together.
+        version: Millis,
+        /// Length of the whole record.
+        total: u32,
+        /// The piece; empty behind the end.
+        bytes: &'a [u8],
+    },
+    /// To [`Request::Put`] and the other changes, once they are on the flash.
+    Done(Put),
+    /// To [`Request::History`], newest first.
+    Versions {
+        /// The newest, as many as fit.
+        #[serde(borrow)]
+        versions: Rows<'a, VersionRow<'a>>,
+    },
+    /// To [`Request::Blob`].
+    Blob {
+        /// Length of the whole.
+        total: u32,
+        /// The piece; empty behind the end.
+        bytes: &'a [u8],
+    },
+    /// It is done.
+    Ok,
+}
+
+/// The end of a page of hits.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    class: u8,
+    name: [u8; SORT_NAME_BYTES],
+    uid: Uid,
+}
+
+impl Cursor {
+    /// The cursor behind a hit.
+    pub fn of(rank: &Rank) -> Self {
+        Self { class: rank.class as u8, name: rank.name, uid: rank.uid }
+    }
+
+    /// The rank it stands behind; `None` when nothing has such a rank.
+    pub fn rank(&self) -> Option<Rank> {
+        let class = match self.class {
+            0 => Class::Begins,
+            1 => Class::Named,
+            2 => Class::Elsewhere,
+            _ => return None,
+        };
+        Some(Rank { class, name: self.name, uid: self.uid })
+    }
+}
+
+/// Who answers, and what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The protocol that is spoken from here on: the lower of the two.
+    pub protocol: u8,
+    /// The box's identity.
+    pub id: u64,
+    /// The longest frame it takes, in bytes on the cable; its own keep to what the asker takes too.
+    pub frame_bytes: u32,
+    /// The longest record it takes, in bytes.
+    pub contact_bytes: u32,
+    /// The longest blob it takes, in bytes.
+    pub blob_bytes: u32,
+    /// Contacts that are not in the trash.
+    pub contacts: u32,
+}
+
+/// What a box is and holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info<'a> {
+    /// The box's identity.
+    pub id: u64,
+    /// The program's version.
+    pub version: &'a str,
+    /// The latest time it has written or met.
+    pub time: Millis,
+    /// Contacts that are not in the trash.
+    pub active: u32,
+    /// Contacts in the trash.
+    pub trashed: u32,
+    /// Bytes of all that is live.
+    pub live_bytes: u64,
+    /// Bytes that can be live.
+    pub capacity_bytes: u64,
+    /// Bytes of the flash.
+    pub flash_bytes: u64,
+    /// Losses through damage that nothing has healed.
+    pub losses: u32,
+}
+
+/// The counters of a box.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "`store::Stats` and `journal::Stats` have each with its meaning")]
+pub struct Figures {
+    pub active: u32,
+    pub trashed: u32,
+    pub tombstones: u32,
+    pub chunks: u32,
+    pub losses: u32,
+    pub foreign: u32,
+    pub live_bytes: u64,
+    pub capacity_bytes: u64,
+    pub flash_bytes: u64,
+    pub pages: u32,
+    pub pages_free: u32,
+    pub pages_failed: u32,
+    pub erases_min: u32,
+    pub erases_max: u32,
+    pub erases_total: u64,
+    pub programs: u64,
+    pub programmed_bytes: u64,
+    pub erases: u64,
+    pub torn: u64,
+    pub corrected: u64,
+    pub holes: u64,
+}
+
+/// What reading everything again found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "`store::VerifyReport` has each with its meaning")]
+pub struct Verdict {
+    pub is_sound: bool,
+    pub contacts: u32,
+    pub blobs: u32,
+    pub pages: u32,
+    pub entries: u32,
+    pub corrected: u32,
+    pub missing: u32,
+    pub headers_struck: u32,
+    pub pages_struck: u32,
+    pub losses: u32,
+    pub findings: u32,
+}
+
+/// Something that reading everything found wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flaw {
+    /// A contact cannot be read.
+    Unreadable {
+        /// The slot it is known by.
+        slot: u32,
+    },
+    /// A newer version of this contact may have been lost.
+    Stale(Uid),
+    /// A photo or document of this contact is not whole.
+    Blob(Uid, BlobRef),
+}
+
+/// A contact that was found, as a line of a list; texts without escapes, cut to
+/// [`super::label::TEXT_CHARS_MAX`] characters.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct HitRow<'a> {
+    /// Who.
+    pub uid: Uid,
+    /// Its version.
+    pub version: Millis,
+    /// How well it matches: 0 best, 2 least.
+    pub class: u8,
+    /// It is in the trash.
+    pub is_trashed: bool,
+    /// A newer version may have been lost to damage.
+    pub is_stale: bool,
+    /// What it is called; empty when nothing is known to call it by.
+    pub name: &'a str,
+    /// The first organisation.
+    pub org: Option<&'a str>,
+    /// The first phone number.
+    pub tel: Option<&'a str>,
+    /// The first email address.
+    pub email: Option<&'a str>,
+}
+
+/// A version of a contact.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct VersionRow<'a> {
+    /// Its time.
+    pub time: Millis,
+    /// How it came about; `None` when that is kept apart with what it said.
+    pub origin: Option<Origin>,
+    /// The name of who made it.
+    pub author: &'a str,
+    /// Length of its record, 0 when that is kept apart.
+    pub bytes: u32,
+}
+
+impl Serialize for Contact<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.bytes())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Contact<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes: &'a [u8] = Deserialize::deserialize(deserializer)?;
+        Self::parse(bytes).map_err(|_| serde::de::Error::custom("a malformed record"))
+    }
+}
+
+impl Serialize for Contents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.bytes())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Contents<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes: &'a [u8] = Deserialize::deserialize(deserializer)?;
+        Self::parse(bytes).map_err(|_| serde::de::Error::custom("malformed contents"))
+    }
+}

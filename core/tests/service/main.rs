@@ -1,0 +1,6 @@
+//! The service, over boxes on simulated chips.
+
+mod answers;
+mod cable;
+mod frames;
+mod support;

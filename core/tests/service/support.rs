@@ -1,0 +1,245 @@
+//! Boxes on simulated chips, and a cable in memory that can fail.
+
+use contactbox_core::contact::{Content, Contents, Draft, Item, Kind, Millis};
+use contactbox_core::search::Hit;
+use contactbox_core::service::cable::{Caller, Link, complain, respond};
+use contactbox_core::service::frame::Frames;
+use contactbox_core::service::{Limits, Room, Session};
+use contactbox_core::sim::Nor;
+use contactbox_core::store::{Book, BookConfig, Cells, Memory, Packed, PageState, Parts, Wide};
+use embassy_futures::block_on;
+use std::collections::VecDeque;
+
+pub type Chip = Nor<1, 4, 4096>;
+
+pub struct Growing<T>(Vec<T>, T);
+
+impl<T: Copy> Cells<T> for Growing<T> {
+    fn cells(&self) -> &[T] {
+        &self.0
+    }
+
+    fn cells_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+
+    fn grow(&mut self, len: usize) -> bool {
+        if len > self.0.len() {
+            self.0.resize(len.next_power_of_two(), self.1);
+        }
+        true
+    }
+}
+
+pub struct Heap;
+
+impl Memory for Heap {
+    type Slot = Wide;
+    type Link = u32;
+    type Pages = Growing<PageState>;
+    type Slots = Growing<Wide>;
+    type Links = Growing<u32>;
+    type Words = Growing<u32>;
+    type Bytes = Growing<u8>;
+    type Items = Growing<Item>;
+}
+
+pub const CONTACT_BYTES: usize = 16 * 1024;
+pub const FRAME_BYTES: usize = 4096;
+
+fn parts(pages: usize) -> Parts<Heap> {
+    let buffer = || Growing(vec![0; CONTACT_BYTES + 256], 0);
+    Parts {
+        pages: Growing(vec![PageState::NEW; pages], PageState::NEW),
+        slots: Growing(Vec::new(), Wide::EMPTY),
+        table: Growing(Vec::new(), 0),
+        grams: Growing(Vec::new(), 0),
+        page: Growing(vec![0; 8192], 0),
+        old: buffer(),
+        new: buffer(),
+        extra: buffer(),
+        items: Growing(vec![Item::EMPTY; 4096], Item::EMPTY),
+    }
+}
+
+pub fn config(id: u64) -> BookConfig {
+    BookConfig { id, gram_slices: 64, gram_probes: 1 }
+}
+
+pub fn format(id: u64, pages: usize) -> Book<Chip, Heap> {
+    block_on(Book::format(Chip::new(pages), config(id), parts(pages))).expect("a new box")
+}
+
+/// What a card says, in memory of its own.
+pub fn card(properties: &[(Kind, &str)]) -> Vec<u8> {
+    let mut memory = vec![0; 64 * 1024];
+    let mut draft = Draft::new(&mut memory);
+    for &(kind, text) in properties {
+        draft.push(&Content::text(kind, text)).expect("it fits");
+    }
+    draft.finish().bytes().to_vec()
+}
+
+pub fn contents(card: &[u8]) -> Contents<'_> {
+    Contents::parse(card).expect("a card")
+}
+
+/// A box that answers a cable, and how that cable fails.
+pub struct Device {
+    pub book: Book<Chip, Heap>,
+    pub session: Session,
+    pub now: Millis,
+    limits: Limits,
+    into: Vec<u8>,
+    out: Vec<u8>,
+    list: Vec<u8>,
+    record: Vec<u8>,
+    hits: Vec<Hit>,
+    /// Bytes on their way back.
+    back: VecDeque<u8>,
+    /// Frames in both directions so far.
+    pub frames: u64,
+    /// What happens to each of them.
+    pub fate: Box<dyn FnMut(u64) -> Fate>,
+    /// Bytes of a frame that came in before.
+    pending: Vec<u8>,
+}
+
+/// What happens to a frame on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Arrives,
+    Lost,
+    /// A bit flips.
+    Garbled(u64),
+    /// Only its first part arrives.
+    Cut(u64),
+    /// It comes twice.
+    Twice,
+    /// The cable is out from here on.
+    Out,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unplugged;
+
+impl std::fmt::Display for Unplugged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("unplugged")
+    }
+}
+
+impl Device {
+    pub fn new(book: Book<Chip, Heap>) -> Self {
+        let limits =
+            Limits { frame_bytes: FRAME_BYTES as u32, contact_bytes: CONTACT_BYTES as u32 };
+        Self {
+            book,
+            session: Session::new(limits),
+            now: 1_800_000_000_000,
+            limits,
+            into: vec![0; FRAME_BYTES],
+            out: vec![0; FRAME_BYTES],
+            list: vec![0; FRAME_BYTES],
+            record: vec![0; CONTACT_BYTES + 256],
+            hits: vec![Hit::EMPTY; 20],
+            back: VecDeque::new(),
+            frames: 0,
+            fate: Box::new(|_| Fate::Arrives),
+            pending: Vec::new(),
+        }
+    }
+
+    /// As after a reset: nothing is remembered.
+    pub fn restart(&mut self) {
+        self.session = Session::new(self.limits);
+        self.back.clear();
+        self.pending.clear();
+    }
+
+    fn fate(&mut self, frame: &[u8]) -> Result<Vec<u8>, Unplugged> {
+        self.frames += 1;
+        let mut frame = frame.to_vec();
+        match (self.fate)(self.frames) {
+            Fate::Arrives => {}
+            Fate::Lost => frame.clear(),
+            Fate::Garbled(bit) => {
+                let bit = bit as usize % (frame.len() * 8);
+                frame[bit / 8] ^= 1 << (bit % 8);
+            }
+            Fate::Cut(at) => frame.truncate(at as usize % frame.len()),
+            Fate::Twice => frame.extend_from_within(..),
+            Fate::Out => return Err(Unplugged),
+        }
+        Ok(frame)
+    }
+
+    /// Takes in bytes and does what they ask.
+    pub async fn take(&mut self, bytes: &[u8]) -> Result<(), Unplugged> {
+        // The frame reader borrows its memory: what is not whole yet is given to it again.
+        let mut came = std::mem::take(&mut self.pending);
+        came.extend_from_slice(bytes);
+        let whole = came.iter().rposition(|&byte| byte == 0).map_or(0, |at| at + 1);
+        self.pending = came.split_off(whole);
+        if self.pending.len() > 2 * FRAME_BYTES {
+            self.pending.truncate(2 * FRAME_BYTES);
+        }
+        let mut into = std::mem::take(&mut self.into);
+        let mut frames = Frames::new(&mut into);
+        let mut input = came.as_slice();
+        let mut result = Ok(());
+        while let Some(taken) = frames.take(&mut input) {
+            let Self { book, session, now, out, list, record, hits, .. } = self;
+            let mut room = Room { list, record, hits };
+            let response = match taken {
+                Ok(frame) => respond(book, frame, &frames, *now, session, &mut room, out).await,
+                Err(error) => complain(error, out),
+            };
+            let back = response.frame.to_vec();
+            assert!(back.len() <= FRAME_BYTES);
+            match self.fate(&back) {
+                Ok(back) => self.back.extend(back),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        self.into = into;
+        result
+    }
+}
+
+/// The cable to a device.
+pub struct Wire<'d>(pub &'d mut Device);
+
+impl Link for Wire<'_> {
+    type Error = Unplugged;
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), Unplugged> {
+        assert!(bytes.len() <= FRAME_BYTES);
+        let arrives = self.0.fate(bytes)?;
+        self.0.take(&arrives).await
+    }
+
+    async fn receive(&mut self, into: &mut [u8]) -> Result<usize, Unplugged> {
+        let len = into.len().min(self.0.back.len());
+        for (byte, came) in into.iter_mut().zip(self.0.back.drain(..len)) {
+            *byte = came;
+        }
+        Ok(len)
+    }
+}
+
+/// Memory of the asking end.
+pub struct Desk(Vec<u8>, Vec<u8>);
+
+impl Desk {
+    pub fn new() -> Self {
+        Self(vec![0; FRAME_BYTES], vec![0; FRAME_BYTES])
+    }
+
+    pub fn call<'d>(&'d mut self, device: &'d mut Device) -> Caller<'d, Wire<'d>> {
+        Caller::new(Wire(device), &mut self.0, &mut self.1)
+    }
+}
