@@ -4,10 +4,11 @@
 //! caller's, flash is anything that implements `embedded_storage_async::nor_flash::NorFlash`.
 //!
 //! This file is the map of the crate and holds no code. Dependencies point one way:
-//! `limits` <- `contact` <- {`vcard`, `search`, `store`} <- `service`.
+//! `limits` <- `contact` <- {`vcard`, `search`, `store`} <- `card` <- `service`.
 #![cfg_attr(not(any(test, feature = "sim")), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod card;
 pub mod contact;
 pub mod limits;
 pub mod search;

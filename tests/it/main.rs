@@ -2,6 +2,7 @@
 #[cfg(unix)]
 mod bad_input;
 mod bit_rot;
+mod card_ram;
 #[cfg(unix)]
 mod command_line;
 mod corpus;

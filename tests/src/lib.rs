@@ -1,6 +1,7 @@
 //! Harness, model and worlds for the tests of the whole project.
 
 pub mod bench;
+pub mod cards;
 pub mod corpus;
 #[cfg(unix)]
 pub mod daemon;

@@ -300,6 +300,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         !self.ledger.index.slot(slot).has(index::VACANT | index::CHUNK)
     }
 
+    /// Whether the state in a slot is known, without reading it, to have been there at `time` of this
+    /// box's clock. An index that keeps no times knows it of none.
+    pub fn was_there_at(&self, slot: u32, time: Millis) -> bool {
+        self.ledger.index.slot(slot).version.is_some_and(|version| version <= time)
+    }
+
     /// The state in a slot, tombstones included; `None` when it holds none. Slots are numbered
     /// below [`Book::slots`].
     pub async fn state<'b>(

@@ -1,0 +1,509 @@
+//! Leaving a box's state on a card: a whole snapshot, or what changed since.
+
+use super::blobs::BlobFinder;
+use super::layout::{
+    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BLOB_ROW_BYTES, BODY_AT, BOX, BlobRow, Header, MARK,
+    Mark, RECORD, Salt, VERSION, entry_bytes, sector_after,
+};
+use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use super::own::{APPENDED_BLOBS_MAX, Newest, OwnFiles, Tables, has_room, slack};
+use super::reader::{Entries, Sectors};
+use super::verify::{check_body, is_whole};
+use super::writer::{Position, Writer, sum_of};
+use crate::contact::{BlobHasher, BlobRef, Contact, Millis, Uid};
+use crate::limits::AUTHOR_NAME_BYTES_MAX;
+use crate::store::{Book, GetError, Memory, Root};
+use core::fmt;
+use embedded_storage_async::nor_flash::NorFlash;
+use heapless::Vec;
+
+const _: () = assert!(VERSION == 1, "what is written here is version 1");
+
+/// Why a backup was not made. What was on the card before is still there, and the box is as it was.
+#[derive(Debug)]
+pub enum BackupError<F, C> {
+    /// The card did not do it.
+    Card(CardError<C>),
+    /// The box could not be read.
+    Book(GetError<F>),
+    /// The card does not give back what was written.
+    NotReadBack {
+        /// The file in question.
+        file: Name,
+    },
+}
+
+impl<F, C> From<CardError<C>> for BackupError<F, C> {
+    fn from(error: CardError<C>) -> Self {
+        Self::Card(error)
+    }
+}
+
+impl<F: fmt::Debug, C: fmt::Debug> fmt::Display for BackupError<F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Card(error) => error.fmt(f),
+            Self::Book(error) => error.fmt(f),
+            Self::NotReadBack { file } => write!(
+                f,
+                "the card does not give back what was written to {file}; use another card"
+            ),
+        }
+    }
+}
+
+impl<F: fmt::Debug, C: fmt::Debug> core::error::Error for BackupError<F, C> {}
+
+/// A snapshot that was written, read back and found to be what the box holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// The file.
+    pub file: Name,
+    /// Its number among the snapshots of this box on this card.
+    pub generation: u32,
+    /// Contacts in it, those in the trash and the memories of gone ones included.
+    pub records: u32,
+    /// Photos and documents in it.
+    pub blobs: u32,
+    /// Contacts, photos and documents of the box that cannot be read and so are not in it. An older
+    /// snapshot that has them is kept beside it.
+    pub unreadable: u32,
+    /// The root of what it holds.
+    pub root: Root,
+    /// Bytes of it.
+    pub bytes: u32,
+    /// Sectors written for it.
+    pub sector_writes: u64,
+}
+
+/// What changed since the last snapshot or appending, as far as the caller knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes<'c> {
+    /// Not known: every contact is looked at, and read where the index keeps no times.
+    Unknown,
+    /// These and no others: what was changed since an [`append`] or [`backup`] that came to its end.
+    These(&'c [Uid]),
+}
+
+/// What became of changes that were to be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Everything was there.
+    Nothing,
+    /// They are there, and were read back.
+    Done {
+        /// Contacts that were written.
+        records: u32,
+        /// Sectors written for it.
+        sector_writes: u64,
+    },
+    /// Appending no longer pays, or there is nothing to append to: [`backup`] is due.
+    Due,
+}
+
+/// Writes all that a box holds to the card, into the file that does not hold the newest snapshot, reads
+/// it back and compares.
+///
+/// A cut at any moment leaves the snapshot that was the newest before. `room` takes the largest contact
+/// of the box with an entry's head.
+pub async fn backup<F: NorFlash, M: Memory, C: Card>(
+    book: &mut Book<F, M>,
+    card: &mut C,
+    own: &mut OwnFiles,
+    room: &mut [u8],
+) -> Result<Backup, BackupError<F::Error, C::Error>> {
+    let writes_before = card.sector_writes();
+    let which = choose(card, own).await?;
+    let name = own.names[which];
+    let time = book.time_max();
+    let salt = Salt { box_id: book.id(), generation: own.generation(), time };
+    if card.len(&name).await?.unwrap_or(0) < SECTOR_BYTES as u32 {
+        // What a deleted file left in these sectors must not pass for a header. And from here on the
+        // file is known to the file system: a cut while it grows loses no room for good.
+        card.write(&name, 0, &[0; SECTOR_BYTES]).await?;
+        card.flush(&name).await?;
+    }
+    own.files[which] = None;
+
+    let mut writer = Writer::new(card, name, salt, BODY_AT);
+    let mut tables = Tables::default();
+    write_tables(book, &mut writer, &mut tables).await?;
+    let mut unreadable = 0;
+    let (blobs, list_at) = write_blobs(book, &mut writer, room, &mut unreadable).await?;
+    let mut header = Header {
+        box_id: salt.box_id,
+        generation: salt.generation,
+        time,
+        is_complete: false,
+        body_end: 0,
+        entries: 0,
+        active: 0,
+        trashed: 0,
+        tombstones: 0,
+        blobs,
+        list_at,
+        root: Root::default(),
+    };
+    for slot in 0..book.slots() {
+        let contact = match book.state(slot, room).await {
+            Ok(Some(contact)) => contact,
+            Ok(None) => continue,
+            Err(error) if error.is_damage() => {
+                unreadable += 1;
+                continue;
+            }
+            Err(error) => return Err(BackupError::Book(error)),
+        };
+        let count = match (contact.is_tombstone(), contact.is_trashed()) {
+            (true, _) => &mut header.tombstones,
+            (_, true) => &mut header.trashed,
+            _ => &mut header.active,
+        };
+        *count += 1;
+        header.root = header.root.with(book.state_digest(&contact));
+        writer.entry(RECORD, contact.bytes()).await?;
+    }
+    header.is_complete = unreadable == 0 && book.losses() == 0;
+    let mark = Mark { time, root: Some(header.root) };
+    writer.entry(MARK, &mark.encode()).await?;
+    header.body_end = writer.at();
+    header.entries = writer.number();
+    let (end, _) = writer.finish().await?;
+    card.write(&name, 0, &header.encode()).await?;
+    card.flush(&name).await?;
+
+    let is_right = Sectors::new(card, name).header().await? == Ok(header);
+    let body = check_body(Sectors::new(card, name), &header, room).await?;
+    if !is_right || !body.is_whole() || body.root() != Some(header.root) {
+        return Err(BackupError::NotReadBack { file: name });
+    }
+    own.files[which] = Some(header);
+    own.newest =
+        Some(Newest { which, header, end, time, root: mark.root, tables, blobs: Vec::new() });
+    make_slack(card, &name, end.at, header.body_end).await?;
+    Ok(Backup {
+        file: name,
+        generation: header.generation,
+        records: header.active + header.trashed + header.tombstones,
+        blobs,
+        unreadable,
+        root: header.root,
+        bytes: header.body_end,
+        sector_writes: card.sector_writes() - writes_before,
+    })
+}
+
+/// Appends every contact that changed since the last snapshot or appending, in one go: a cut leaves
+/// what was there. To be called after each change that was acknowledged; one change of a contact
+/// without a new photo costs one or two sectors.
+///
+/// `room` takes the largest contact of the box with an entry's head.
+pub async fn append<F: NorFlash, M: Memory, C: Card>(
+    book: &mut Book<F, M>,
+    card: &mut C,
+    own: &mut OwnFiles,
+    changes: Changes<'_>,
+    room: &mut [u8],
+) -> Result<Appended, BackupError<F::Error, C::Error>> {
+    let writes_before = card.sector_writes();
+    let Some(newest) = own.newest.clone() else { return Ok(Appended::Due) };
+    let Some(&name) = own.names.get(newest.which) else { return Ok(Appended::Due) };
+    let time = book.time_max();
+    if newest.time >= time {
+        return Ok(Appended::Nothing);
+    }
+    // What a box with losses appends would stand behind a snapshot that still has what was lost: good.
+    let Some((bytes, blobs)) = weigh(book, card, &name, &newest, changes, room).await? else {
+        return Ok(Appended::Due);
+    };
+    let len = card.len(&name).await?.unwrap_or(0);
+    if !has_room(&newest, bytes, len) {
+        return Ok(Appended::Due);
+    }
+    let Newest { header, end, mut tables, .. } = newest;
+    let mut writer = Writer::behind(card, name, header.salt(), end);
+    write_tables(book, &mut writer, &mut tables).await?;
+    for &blob in &blobs {
+        if is_readable(book, blob, room).await.map_err(BackupError::Book)? {
+            write_blob(book, &mut writer, blob, room).await?;
+        }
+    }
+    let mut records = 0;
+    for place in 0..changes.places(book) {
+        if let Some(contact) = changed(book, changes, place, newest.time, room).await? {
+            writer.entry(RECORD, contact.bytes()).await?;
+            records += 1;
+        }
+    }
+    let root = book.root_known();
+    writer.entry(MARK, &Mark { time, root }.encode()).await?;
+    let (position, sum) = writer.finish().await?;
+    if sum_of(card, &name, end.at, position.at).await? != Some(sum) {
+        return Err(BackupError::NotReadBack { file: name });
+    }
+    let mut known = newest.blobs;
+    known.extend(blobs.iter().map(|blob| blob.hash));
+    own.newest = Some(Newest {
+        which: newest.which,
+        header,
+        end: position,
+        time,
+        root,
+        tables,
+        blobs: known,
+    });
+    Ok(Appended::Done { records, sector_writes: card.sector_writes() - writes_before })
+}
+
+/// Which of the two files the next snapshot goes into: never that of the newest one that is whole.
+async fn choose<C: Card>(card: &mut C, own: &mut OwnFiles) -> Result<usize, CardError<C::Error>> {
+    let Some(which) = own.newest.as_ref().map(|newest| newest.which) else { return Ok(0) };
+    let other = 1 - which.min(1);
+    if is_whole_at(card, own, which).await? || !is_whole_at(card, own, other).await? {
+        return Ok(other);
+    }
+    Ok(which)
+}
+
+async fn is_whole_at<C: Card>(
+    card: &mut C,
+    own: &OwnFiles,
+    which: usize,
+) -> Result<bool, CardError<C::Error>> {
+    match own.files.get(which) {
+        Some(Some(header)) => is_whole(Sectors::new(card, own.names[which]), header).await,
+        _ => Ok(false),
+    }
+}
+
+impl Changes<'_> {
+    /// Places where a changed contact may be.
+    fn places<F: NorFlash, M: Memory>(&self, book: &Book<F, M>) -> u32 {
+        match self {
+            Self::Unknown => book.slots(),
+            Self::These(uids) => uids.len() as u32,
+        }
+    }
+}
+
+/// The contact in a place, if it changed after `time` and can be read.
+async fn changed<'b, F: NorFlash, M: Memory, C>(
+    book: &mut Book<F, M>,
+    changes: Changes<'_>,
+    place: u32,
+    time: Millis,
+    room: &'b mut [u8],
+) -> Result<Option<Contact<'b>>, BackupError<F::Error, C>> {
+    let state = match changes {
+        Changes::Unknown if book.was_there_at(place, time) => return Ok(None),
+        Changes::Unknown => book.state(place, room).await,
+        Changes::These(uids) => match uids.get(place as usize) {
+            Some(&uid) => book.state_of(uid, room).await,
+            None => return Ok(None),
+        },
+    };
+    match state {
+        Ok(contact) => Ok(contact.filter(|contact| contact.changed().time > time)),
+        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => Err(BackupError::Book(error)),
+    }
+}
+
+/// Bytes that appending takes, and the blobs that go with it; `None` when there are too many.
+async fn weigh<F: NorFlash, M: Memory, C: Card>(
+    book: &mut Book<F, M>,
+    card: &mut C,
+    name: &Name,
+    newest: &Newest,
+    changes: Changes<'_>,
+    room: &mut [u8],
+) -> Result<Option<(u32, Vec<BlobRef, APPENDED_BLOBS_MAX>)>, BackupError<F::Error, C::Error>> {
+    let mut finder = BlobFinder::new(*name, newest.header);
+    let mut blobs: Vec<BlobRef, APPENDED_BLOBS_MAX> = Vec::new();
+    // Tables that grew, at most.
+    let mut bytes = 0u32;
+    for (kind, index, len) in rows(book) {
+        if !newest.tables.has(kind, index) {
+            bytes = bytes.saturating_add(entry_bytes(len));
+        }
+    }
+    let limit = slack(newest.header.body_end);
+    for place in 0..changes.places(book) {
+        let Some(contact) = changed(book, changes, place, newest.time, room).await? else {
+            continue;
+        };
+        bytes = bytes.saturating_add(entry_bytes(contact.bytes().len() as u32));
+        for blob in contact.blobs() {
+            let is_known = newest.blobs.contains(&blob.hash)
+                || blobs.contains(&blob)
+                || finder.in_list(card, blob).await?.is_some();
+            if is_known {
+                continue;
+            }
+            bytes = bytes.saturating_add(entry_bytes(blob.len.saturating_add(BLOB_HEAD_BYTES)));
+            if newest.blobs.len() + blobs.len() >= APPENDED_BLOBS_MAX || blobs.push(blob).is_err() {
+                return Ok(None);
+            }
+        }
+        if bytes > limit {
+            return Ok(None);
+        }
+    }
+    Ok(Some((bytes, blobs)))
+}
+
+/// Kind, index and payload length of every row of the box's tables.
+fn rows<F: NorFlash, M: Memory>(book: &Book<F, M>) -> impl Iterator<Item = (u8, u8, u32)> + '_ {
+    let boxes = book.boxes().map(|(index, _)| (BOX, index.0, 9));
+    boxes.chain(book.authors().map(|(index, name)| (AUTHOR, index.0, 1 + name.len() as u32)))
+}
+
+/// Writes what the file does not tell yet of the tables.
+async fn write_tables<F: NorFlash, M: Memory, C: Card>(
+    book: &Book<F, M>,
+    writer: &mut Writer<'_, C>,
+    tables: &mut Tables,
+) -> Result<(), CardError<C::Error>> {
+    for (index, id) in book.boxes() {
+        if !tables.has(BOX, index.0) {
+            let mut row = [index.0; 9];
+            row[1..].copy_from_slice(&id.to_le_bytes());
+            writer.entry(BOX, &row).await?;
+            tables.note(BOX, index.0);
+        }
+    }
+    for (index, name) in book.authors() {
+        if !tables.has(AUTHOR, index.0) {
+            let mut row: Vec<u8, { 1 + AUTHOR_NAME_BYTES_MAX }> = Vec::new();
+            row.push(index.0).ok();
+            // A name is no longer than its bound.
+            row.extend_from_slice(name.as_bytes()).ok();
+            writer.entry(AUTHOR, &row).await?;
+            tables.note(AUTHOR, index.0);
+        }
+    }
+    Ok(())
+}
+
+/// Writes every blob of the box that is whole, and the list of them; returns how many, and where the
+/// rows of the list begin.
+async fn write_blobs<F: NorFlash, M: Memory, C: Card>(
+    book: &mut Book<F, M>,
+    writer: &mut Writer<'_, C>,
+    room: &mut [u8],
+    unreadable: &mut u32,
+) -> Result<(u32, u32), BackupError<F::Error, C::Error>> {
+    let from = Position { at: writer.at(), number: writer.number(), link: 0 };
+    let mut blobs = 0;
+    for slot in 0..book.slots() {
+        let blob = match book.blob_at(slot).await {
+            Ok(Some(blob)) => blob,
+            Ok(None) => continue,
+            Err(error) if error.is_damage() => {
+                *unreadable += 1;
+                continue;
+            }
+            Err(error) => return Err(BackupError::Book(error)),
+        };
+        if is_readable(book, blob, room).await.map_err(BackupError::Book)? {
+            write_blob(book, writer, blob, room).await?;
+            blobs += 1;
+        } else {
+            *unreadable += 1;
+        }
+    }
+    if blobs == 0 {
+        return Ok((0, 0));
+    }
+    // Where they are is read back from the card, which so needs no memory for it here.
+    writer.pad().await?;
+    let mut position = from;
+    let len = blobs * BLOB_ROW_BYTES;
+    writer.begin(BLOB_LIST, len).await?;
+    let list_at = writer.at();
+    for _ in 0..blobs {
+        let (name, salt) = writer.file();
+        let file = Sectors::new(writer.card(), name);
+        let mut entries = Entries::unfinished(file, salt, position);
+        let found = entries.next().await?.filter(|found| found.kind == BLOB);
+        let mut bytes = [0; BLOB_HEAD_BYTES as usize];
+        let Some(found) = found else { return Err(BackupError::NotReadBack { file: name }) };
+        entries.file.fill(found.at, &mut bytes).await?;
+        position = entries.position();
+        let row = BlobRow::of_blob(&bytes, found.at + BLOB_HEAD_BYTES);
+        writer.more(&row.encode()).await?;
+    }
+    writer.end().await?;
+    Ok((blobs, list_at))
+}
+
+/// Whether a blob of the box is what its hash says.
+async fn is_readable<F: NorFlash, M: Memory>(
+    book: &mut Book<F, M>,
+    blob: BlobRef,
+    room: &mut [u8],
+) -> Result<bool, GetError<F::Error>> {
+    let mut hasher = BlobHasher::new(blob.len);
+    let mut offset = 0;
+    while offset < blob.len {
+        match book.read_blob(blob, offset, room).await {
+            Ok(0) => return Ok(false),
+            Ok(count) => {
+                hasher.add(&room[..count]);
+                offset += count as u32;
+            }
+            Err(error) if error.is_damage() => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(hasher.finish() == blob)
+}
+
+/// Writes a blob that was found to be readable.
+async fn write_blob<F: NorFlash, M: Memory, C: Card>(
+    book: &mut Book<F, M>,
+    writer: &mut Writer<'_, C>,
+    blob: BlobRef,
+    room: &mut [u8],
+) -> Result<(), BackupError<F::Error, C::Error>> {
+    let len = blob.len.checked_add(BLOB_HEAD_BYTES).ok_or(CardError::Full)?;
+    writer.begin(BLOB, len).await?;
+    writer.more(&blob.hash).await?;
+    writer.more(&blob.len.to_le_bytes()).await?;
+    let mut offset = 0;
+    while offset < blob.len {
+        let count = book.read_blob(blob, offset, room).await.map_err(BackupError::Book)?;
+        if count == 0 {
+            return Err(BackupError::Book(GetError::NoSuchBlob));
+        }
+        writer.more(&room[..count]).await?;
+        offset += count as u32;
+    }
+    writer.end().await?;
+    Ok(())
+}
+
+/// Makes the file longer where less than half of the room for appending is left behind a snapshot. A
+/// card that is too full for it only has its next snapshot sooner.
+async fn make_slack<C: Card>(
+    card: &mut C,
+    name: &Name,
+    end: u32,
+    body_end: u32,
+) -> Result<(), CardError<C::Error>> {
+    let len = card.len(name).await?.unwrap_or(0);
+    let wanted = end.saturating_add(slack(body_end));
+    if len.saturating_sub(end) >= slack(body_end) / 2 {
+        return Ok(());
+    }
+    let mut at = len.max(end);
+    at = sector_after(at);
+    while at < wanted {
+        match card.write(name, at, &[0; SECTOR_BYTES]).await {
+            Err(CardError::Full) => break,
+            written => written?,
+        }
+        at += SECTOR_BYTES as u32;
+    }
+    card.flush(name).await
+}

@@ -1,0 +1,102 @@
+//! Photos and documents in a snapshot file: where they are.
+
+use super::layout::{BLOB, BLOB_HEAD_BYTES, BLOB_ROW_BYTES, BlobRow, Header};
+use super::medium::{Card, CardError, Name};
+use super::own::last_mark;
+use super::reader::{Entries, Sectors};
+use crate::contact::BlobRef;
+
+/// Finds blobs in one snapshot file. Contacts stand in about the order of their photos, so the row
+/// behind the last one found is tried first.
+pub(super) struct BlobFinder {
+    name: Name,
+    header: Header,
+    row: u32,
+}
+
+impl BlobFinder {
+    pub(super) fn new(name: Name, header: Header) -> Self {
+        Self { name, header, row: 0 }
+    }
+
+    /// The file.
+    pub(super) fn name(&self) -> Name {
+        self.name
+    }
+
+    /// Where the content of a blob begins in the file. What is found is to be compared with its hash.
+    pub(super) async fn find<C: Card>(
+        &mut self,
+        card: &mut C,
+        blob: BlobRef,
+    ) -> Result<Option<u32>, CardError<C::Error>> {
+        if let Some(at) = self.in_list(card, blob).await? {
+            return Ok(Some(at));
+        }
+        let file = Sectors::new(card, self.name);
+        if let Some((_, end)) = last_mark(file, &self.header).await? {
+            let file = Sectors::new(card, self.name);
+            let appended = Entries::appended(file, &self.header, end);
+            if let Some(at) = among(appended, blob).await? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same without the list: reads the head of every entry.
+    pub(super) async fn search<C: Card>(
+        &mut self,
+        card: &mut C,
+        blob: BlobRef,
+    ) -> Result<Option<u32>, CardError<C::Error>> {
+        among(Entries::of_body(Sectors::new(card, self.name), &self.header), blob).await
+    }
+
+    /// The same among those of the snapshot itself.
+    pub(super) async fn in_list<C: Card>(
+        &mut self,
+        card: &mut C,
+        blob: BlobRef,
+    ) -> Result<Option<u32>, CardError<C::Error>> {
+        let Header { blobs, list_at, body_end, .. } = self.header;
+        // A list that could not be there is none.
+        let len = blobs.checked_mul(BLOB_ROW_BYTES).and_then(|len| list_at.checked_add(len));
+        if blobs == 0 || list_at == 0 || len.is_none_or(|end| end > body_end) {
+            return Ok(None);
+        }
+        let mut file = Sectors::new(card, self.name);
+        for step in 0..blobs {
+            let row = (self.row + step) % blobs;
+            let mut bytes = [0; BLOB_ROW_BYTES as usize];
+            if !file.fill(list_at + row * BLOB_ROW_BYTES, &mut bytes).await? {
+                return Ok(None);
+            }
+            let row_found = BlobRow::parse(&bytes);
+            if row_found.hash == blob.hash && row_found.len == blob.len {
+                self.row = (row + 1) % blobs;
+                return Ok(Some(row_found.at));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn among<C: Card>(
+    mut entries: Entries<'_, C>,
+    blob: BlobRef,
+) -> Result<Option<u32>, CardError<C::Error>> {
+    while let Some(found) = entries.next().await? {
+        if found.kind == BLOB && found.len == blob.len.saturating_add(BLOB_HEAD_BYTES) {
+            let mut hash = [0; 16];
+            if entries.file.fill(found.at, &mut hash).await? && hash == blob.hash {
+                return Ok(Some(found.at + BLOB_HEAD_BYTES));
+            }
+        }
+        // An appended entry is linked to the checksum of the one before.
+        if entries.is_linked() && !entries.is_right(&found).await? {
+            break;
+        }
+    }
+    Ok(None)
+}

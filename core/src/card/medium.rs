@@ -1,0 +1,177 @@
+//! What a card is to a box: a few named files that keep what was written, more or less.
+
+use core::fmt;
+
+/// Bytes of a sector: what a card takes at once, and the unit in which a pulled card tears.
+pub const SECTOR_BYTES: usize = 512;
+
+/// A card in its slot, or anything else that keeps files: a folder, an image.
+///
+/// **When the card is pulled or the power fails**, each sector written since the last
+/// [`flush`](Card::flush) of its file may be as before, as written, or anything between and beside
+/// (torn), in any order; so may the length of that file, which is then one it had since. What was
+/// there at the last flush and not written since is as it was. Other files are not touched.
+///
+/// Offsets and lengths of writes are whole sectors ([`SECTOR_BYTES`]). Files are written from their
+/// beginning to their end, or in place: an offset is never beyond the file's length.
+///
+/// An error leaves the file as a power cut would. After it, and after a card was changed for another,
+/// every file is looked for anew.
+#[allow(
+    async_fn_in_trait,
+    reason = "used with static dispatch by executors that need no Send futures"
+)]
+pub trait Card {
+    /// What the medium itself says is wrong.
+    type Error: fmt::Debug;
+
+    /// The first file whose name comes after `after` in the order of bytes; all of them in turn when
+    /// called with what it gave. Files whose names are no [`Name`] are passed over.
+    async fn next_file(
+        &mut self,
+        after: Option<&Name>,
+    ) -> Result<Option<Name>, CardError<Self::Error>>;
+
+    /// Length of a file in bytes; `None` when there is none of this name.
+    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<Self::Error>>;
+
+    /// Reads from a file, as many bytes as there are, up to `out.len()`; returns how many. Comes from the
+    /// medium, not from a memory of what was written: a backup counts when it was read back.
+    async fn read(
+        &mut self,
+        name: &Name,
+        offset: u32,
+        out: &mut [u8],
+    ) -> Result<usize, CardError<Self::Error>>;
+
+    /// Writes whole sectors into a file, makes it longer where they reach beyond its end, and makes the
+    /// file when there is none.
+    async fn write(
+        &mut self,
+        name: &Name,
+        offset: u32,
+        bytes: &[u8],
+    ) -> Result<(), CardError<Self::Error>>;
+
+    /// Returns when everything written to a file, and its length, will be there whatever happens.
+    async fn flush(&mut self, name: &Name) -> Result<(), CardError<Self::Error>>;
+
+    /// Sectors written since the card was put in, those of the file system included.
+    fn sector_writes(&self) -> u64;
+}
+
+/// Why a card did not do what it should. Each says what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardError<E> {
+    /// There is no file system that boxes can use.
+    NoFileSystem,
+    /// The card is formatted as exFAT.
+    ExFat,
+    /// The card cannot be written: a switch on it, or its file system, forbids it.
+    WriteProtected,
+    /// There is no room left.
+    Full,
+    /// The card was taken out.
+    Removed,
+    /// The file system contradicts itself.
+    Inconsistent,
+    /// The medium failed.
+    Device(E),
+}
+
+impl<E: fmt::Debug> fmt::Display for CardError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFileSystem => f.write_str(
+                "the card has no FAT file system; format it as FAT32 on a PC or a camera",
+            ),
+            Self::ExFat => f.write_str(
+                "the card is formatted as exFAT, as cards over 32 GB are when bought; \
+                 format it as FAT32",
+            ),
+            Self::WriteProtected => f.write_str(
+                "the card is write-protected; slide the switch at its side away from LOCK",
+            ),
+            Self::Full => {
+                f.write_str("the card is full; delete something from it, or use another card")
+            }
+            Self::Removed => {
+                f.write_str("the card was taken out; put it in again, nothing is lost")
+            }
+            Self::Inconsistent => f.write_str(
+                "the file system of the card is damaged; have a PC repair it, or use another card",
+            ),
+            Self::Device(error) => write!(f, "the card failed ({error:?}); try another card"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> core::error::Error for CardError<E> {}
+
+/// Name of a file on a card: up to 8 and up to 3 characters with a dot between, upper case, as
+/// every FAT keeps them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    bytes: [u8; 12],
+    len: u8,
+}
+
+impl Name {
+    /// What phones read.
+    pub const PHONE: Name = Name { bytes: *b"CONTACTS.VCF", len: 12 };
+
+    /// A name out of text; letters become upper case. `None` for what is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (stem, extension) = text.split_once('.').unwrap_or((text, ""));
+        let is_fine = |part: &str| {
+            part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-~!#$%&".contains(&byte))
+        };
+        if !(1..=8).contains(&stem.len())
+            || extension.len() > 3
+            || (extension.is_empty() && text.contains('.'))
+            || !is_fine(stem)
+            || !is_fine(extension)
+        {
+            return None;
+        }
+        let mut bytes = [0; 12];
+        for (place, byte) in bytes.iter_mut().zip(text.bytes()) {
+            *place = byte.to_ascii_uppercase();
+        }
+        Some(Self { bytes, len: text.len() as u8 })
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        // Made of ASCII only, and never longer than its memory.
+        core::str::from_utf8(self.bytes.get(..usize::from(self.len)).unwrap_or(&[])).unwrap_or("")
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_every_fat() {
+        for text in ["A.B", "ABCDEFGH.IJK", "README", "K7QF3ZJA.A", "CONTACTS.VCF"] {
+            assert_eq!(Name::parse(text).map(|name| name.as_str().len()), Some(text.len()));
+        }
+        for text in ["", ".", ".A", "A.", "ABCDEFGHI", "A.BCDE", "A B", "A.B.C", "a/b", "ä"] {
+            assert_eq!(Name::parse(text), None, "{text}");
+        }
+        assert_eq!(Name::parse("contacts.vcf"), Some(Name::PHONE));
+    }
+}

@@ -1,0 +1,30 @@
+//! Snapshots on cards: what boxes leave for each other and for themselves, and reading it back.
+//!
+//! - [`Card`]: the card, implemented by the shells; [`Name`], [`CardError`]
+//! - [`OwnFiles`]: what a box knows of its own files on the card in the slot
+//! - [`backup`], [`append`]: leaving all of a box, or what changed since
+//! - [`merge_all`]: taking in what others left; restoring is the same
+//!
+//! A box that finds a card: [`merge_all`], [`OwnFiles::find`], [`append`], and [`backup`] when that says
+//! [`Appended::Due`]. After each change that was acknowledged: the same without the search, and with
+//! the contact named ([`Changes::These`]). After an error: the card is looked at anew, with
+//! [`OwnFiles::find`]. The box itself needs no card: whatever is wrong with one, it goes on.
+//!
+//! medium <- layout <- {writer, reader} <- own <- {blobs, verify} <- {backup, restore}
+
+mod backup;
+mod blobs;
+mod layout;
+mod medium;
+mod own;
+mod reader;
+mod restore;
+mod verify;
+mod writer;
+
+pub use backup::{Appended, Backup, BackupError, Changes, append, backup};
+pub use layout::{Header, HeaderFault, VERSION};
+pub use medium::{Card, CardError, Name, SECTOR_BYTES};
+pub use own::OwnFiles;
+pub use restore::{MergeError, Merged, Remark, Whose, merge_all};
+pub use verify::BodyReport;

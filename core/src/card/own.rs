@@ -1,0 +1,277 @@
+//! A box's own files on a card: which they are, and where the next entry goes.
+
+use super::layout::{
+    AUTHOR, BLOB, BOX, Header, HeaderFault, LETTERS, MARK, MARK_BYTES, Mark, entry_bytes,
+    sector_after, snapshot_name,
+};
+use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use super::reader::{Entries, Payload, Sectors};
+use super::writer::Position;
+use crate::contact::Millis;
+use crate::store::Root;
+use heapless::Vec;
+
+/// Names that are tried when other boxes, or newer versions, have the first ones.
+const VARIANTS_MAX: u64 = 8;
+
+/// Blobs that can be appended before a new snapshot is due.
+pub(super) const APPENDED_BLOBS_MAX: usize = 32;
+
+/// What a box knows of its own files on the card in the slot. About a kilobyte; found again from
+/// the card at any time, with [`OwnFiles::find`].
+#[derive(Clone)]
+pub struct OwnFiles {
+    pub(super) names: [Name; 2],
+    pub(super) files: [Option<Header>; 2],
+    pub(super) newest: Option<Newest>,
+}
+
+/// The newest snapshot and what was appended to it.
+#[derive(Clone)]
+pub(super) struct Newest {
+    /// Which of the two files.
+    pub(super) which: usize,
+    pub(super) header: Header,
+    /// Where the next entry goes.
+    pub(super) end: Position,
+    /// Everything up to this time is in the file.
+    pub(super) time: Millis,
+    /// Of all that is in the file, if it was told.
+    pub(super) root: Option<Root>,
+    pub(super) tables: Tables,
+    /// Hashes of the blobs that were appended.
+    pub(super) blobs: Vec<[u8; 16], APPENDED_BLOBS_MAX>,
+}
+
+/// Which boxes and authors a file tells of, a bit for each index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tables {
+    boxes: u64,
+    authors: u64,
+}
+
+const _: () = assert!(crate::limits::BOXES_MAX <= 64 && crate::limits::AUTHORS_MAX <= 64);
+
+impl Tables {
+    pub(super) fn has(&self, kind: u8, index: u8) -> bool {
+        let table = if kind == BOX { self.boxes } else { self.authors };
+        1u64.checked_shl(index.into()).is_some_and(|bit| table & bit != 0)
+    }
+
+    pub(super) fn note(&mut self, kind: u8, index: u8) {
+        let table = if kind == BOX { &mut self.boxes } else { &mut self.authors };
+        *table |= 1u64.checked_shl(index.into()).unwrap_or(0);
+    }
+}
+
+/// What is to be found under a name.
+enum Place {
+    /// Nothing, or nothing that anybody could read.
+    Free,
+    Ours(Header),
+    /// Another box's, or of a newer version: left alone.
+    Taken,
+}
+
+impl OwnFiles {
+    /// Looks for the files of the box `id` on a card.
+    pub async fn find<C: Card>(card: &mut C, id: u64) -> Result<Self, CardError<C::Error>> {
+        let mut chosen: Option<Self> = None;
+        for variant in 0..VARIANTS_MAX {
+            let names = LETTERS.map(|letter| snapshot_name(id, variant, letter));
+            let mut files = [None, None];
+            let mut is_taken = false;
+            for (name, file) in names.iter().zip(&mut files) {
+                match place(card, name, id).await? {
+                    Place::Free => {}
+                    Place::Ours(header) => *file = Some(header),
+                    Place::Taken => is_taken = true,
+                }
+            }
+            let is_ours = files.iter().any(Option::is_some);
+            if !is_taken && (is_ours || chosen.is_none()) {
+                chosen = Some(Self { names, files, newest: None });
+            }
+            if is_ours {
+                break;
+            }
+        }
+        // A card with the files of so many strangers under these names is not to be met by chance.
+        let mut own = chosen.ok_or(CardError::Full)?;
+        own.look(card).await?;
+        Ok(own)
+    }
+
+    /// The newest snapshot of the box on the card, if there is one.
+    pub fn newest(&self) -> Option<&Header> {
+        self.newest.as_ref().map(|newest| &newest.header)
+    }
+
+    /// Everything the box held at this time of its own is on the card; 0 when nothing is.
+    pub fn time(&self) -> Millis {
+        self.newest.as_ref().map_or(0, |newest| newest.time)
+    }
+
+    /// The root of what is on the card, appended entries included, if it is known.
+    pub fn root(&self) -> Option<Root> {
+        self.newest.as_ref().and_then(|newest| newest.root)
+    }
+
+    /// The generation of the next snapshot.
+    pub(super) fn generation(&self) -> u32 {
+        let newest = self.files.iter().flatten().map(|header| header.generation).max();
+        newest.map_or(1, |generation| generation.wrapping_add(1).max(1))
+    }
+
+    /// Finds the newest snapshot that has its end, a complete one before any other.
+    pub(super) async fn look<C: Card>(&mut self, card: &mut C) -> Result<(), CardError<C::Error>> {
+        self.newest = None;
+        let mut order: [usize; 2] = [0, 1];
+        let rank =
+            |which: usize| self.files[which].map(|header| (header.is_complete, header.generation));
+        if rank(1) > rank(0) {
+            order = [1, 0];
+        }
+        for which in order {
+            let (Some(header), Some(&name)) = (self.files[which], self.names.get(which)) else {
+                continue;
+            };
+            if let Some(newest) = walk(card, name, which, header).await? {
+                self.newest = Some(newest);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is under a name, as the box `id` sees it.
+async fn place<C: Card>(card: &mut C, name: &Name, id: u64) -> Result<Place, CardError<C::Error>> {
+    Ok(match Sectors::new(card, *name).header().await? {
+        Ok(header) if header.box_id == id => Place::Ours(header),
+        Ok(_) | Err(HeaderFault::Newer { .. }) => Place::Taken,
+        Err(HeaderFault::None) => Place::Free,
+    })
+}
+
+/// Reads the tables of a snapshot, the mark at its end, and what was appended; `None` when it has no
+/// end.
+async fn walk<C: Card>(
+    card: &mut C,
+    name: Name,
+    which: usize,
+    header: Header,
+) -> Result<Option<Newest>, CardError<C::Error>> {
+    let mut room = [0; MARK_BYTES];
+    let mut tables = Tables::default();
+    let mut entries = Entries::of_body(Sectors::new(card, name), &header);
+    while let Some(found) = entries.next().await?
+        && matches!(found.kind, BOX | AUTHOR)
+    {
+        let mut index = [0];
+        if entries.file.fill(found.at, &mut index).await? && entries.is_right(&found).await? {
+            tables.note(found.kind, index[0]);
+        }
+    }
+    let Some((mark, end)) = last_mark(Sectors::new(card, name), &header).await? else {
+        return Ok(None);
+    };
+    let mut newest =
+        Newest { which, header, end, time: mark.time, root: mark.root, tables, blobs: Vec::new() };
+    let mut entries = Entries::appended(Sectors::new(card, name), &header, end);
+    // What is behind the last mark was cut: the next attempt takes its place.
+    let (mut tables, mut blobs) = (newest.tables, newest.blobs.clone());
+    while let Some(found) = entries.next().await? {
+        let payload = match entries.payload(&found, &mut room).await? {
+            Payload::Whole(payload) | Payload::TooLarge(payload) => payload,
+            Payload::Damaged => break,
+        };
+        match (found.kind, payload.first()) {
+            (BOX | AUTHOR, Some(&index)) => tables.note(found.kind, index),
+            (BLOB, _) => {
+                if let Some(hash) = payload.first_chunk() {
+                    // With more than fit a new snapshot is due, and nothing is looked for here.
+                    blobs.push(*hash).ok();
+                }
+            }
+            (MARK, _) => {
+                let Some(mark) = Mark::parse(payload) else { break };
+                let position = entries.position();
+                newest.end = Position { at: sector_after(position.at), ..position };
+                (newest.time, newest.root) = (mark.time, mark.root);
+                (newest.tables, newest.blobs) = (tables, blobs.clone());
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(newest))
+}
+
+/// The mark at the end of a snapshot, and where the first appended entry goes.
+pub(super) async fn last_mark<C: Card>(
+    file: Sectors<'_, C>,
+    header: &Header,
+) -> Result<Option<(Mark, Position)>, CardError<C::Error>> {
+    let mut room = [0; MARK_BYTES];
+    let mut entries = Entries::of_body(file, header);
+    entries.skip_to(Position { at: header.mark_at(), number: header.entries - 1, link: 0 });
+    let Some(found) = entries.next().await? else { return Ok(None) };
+    if found.kind != MARK || found.at + MARK_BYTES as u32 > header.body_end {
+        return Ok(None);
+    }
+    let Payload::Whole(payload) = entries.payload(&found, &mut room).await? else {
+        return Ok(None);
+    };
+    let Some(mark) = Mark::parse(payload) else { return Ok(None) };
+    let position = entries.position();
+    Ok(Some((mark, Position { at: sector_after(header.body_end), ..position })))
+}
+
+/// The last mark of a file, that of what was appended if there is one; `None` when the snapshot has no
+/// end.
+pub(super) async fn newest_mark<C: Card>(
+    card: &mut C,
+    name: &Name,
+    header: &Header,
+) -> Result<Option<Mark>, CardError<C::Error>> {
+    let Some((mut mark, end)) = last_mark(Sectors::new(card, *name), header).await? else {
+        return Ok(None);
+    };
+    let mut room = [0; MARK_BYTES];
+    let mut entries = Entries::appended(Sectors::new(card, *name), header, end);
+    while let Some(found) = entries.next().await? {
+        match entries.payload(&found, &mut room).await? {
+            Payload::Damaged => break,
+            Payload::Whole(payload) if found.kind == MARK => {
+                let Some(later) = Mark::parse(payload) else { break };
+                mark = later;
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(mark))
+}
+
+/// Whether nothing but zeros is where a header should be; or nothing at all.
+pub(super) async fn is_blank<C: Card>(
+    card: &mut C,
+    name: &Name,
+) -> Result<bool, CardError<C::Error>> {
+    let mut sector = [0; SECTOR_BYTES];
+    let len = card.read(name, 0, &mut sector).await?;
+    Ok(sector.iter().take(len).all(|&byte| byte == 0))
+}
+
+/// Whether appending `bytes` more still pays, and fits without making the file longer.
+pub(super) fn has_room(newest: &Newest, bytes: u32, file_len: u32) -> bool {
+    let start = sector_after(newest.header.body_end);
+    let end = newest.end.at.saturating_add(bytes).saturating_add(entry_bytes(MARK_BYTES as u32));
+    end <= file_len && end.saturating_sub(start) <= slack(newest.header.body_end)
+}
+
+/// Bytes kept for appending behind a snapshot: half its length, and enough for about a hundred small
+/// changes at least. Whole sectors.
+pub(super) fn slack(body_end: u32) -> u32 {
+    const SLACK_BYTES_MIN: u32 = 64 * SECTOR_BYTES as u32;
+    sector_after((body_end / 2).max(SLACK_BYTES_MIN))
+}

@@ -1,0 +1,491 @@
+//! Taking in what other boxes left on a card. Restoring an empty box is the same.
+
+use super::blobs::BlobFinder;
+use super::layout::{
+    AUTHOR, BLOB, BLOB_LIST, BOX, Header, HeaderFault, LETTERS, MARK, Mark, RECORD,
+    snapshot_letter, with_letter,
+};
+use super::medium::{Card, CardError, Name};
+use super::own::{is_blank, last_mark, newest_mark};
+use super::reader::{Entries, Found, Payload, Sectors};
+use super::verify::box_row;
+use crate::contact::{AuthorIndex, BlobRef, Contact, Millis, Uid};
+use crate::store::{Book, Counts, Memory, Outcome, Peer, PutError};
+use core::fmt;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Whose snapshots are taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of other boxes; of the box itself only where it holds nothing, has lost something, or is
+    /// behind what it left on the card.
+    #[default]
+    Others,
+    /// All.
+    All,
+}
+
+/// What came of a card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Boxes whose snapshots were read.
+    pub boxes: u32,
+    /// Boxes whose snapshots have nothing that was not taken in before.
+    pub known: u32,
+    /// Contacts that are new here.
+    pub added: u32,
+    /// Contacts that are other than before.
+    pub updated: u32,
+    /// Contacts that said nothing new.
+    pub unchanged: u32,
+    /// Contacts, entries and files that could not be taken in; each was shown to the visitor.
+    pub remarks: u32,
+}
+
+/// Something of a card that was not taken in. It stays on the card, and is tried again next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// A newer version of contactbox wrote this file; a newer version can read it.
+    Newer {
+        /// The file.
+        file: Name,
+        /// Its version.
+        version: u16,
+    },
+    /// This file has no beginning: half written, or damaged. The other of its box may do.
+    NoHeader {
+        /// The file.
+        file: Name,
+    },
+    /// So many entries of this file are damaged or missing.
+    Damaged {
+        /// The file.
+        file: Name,
+        /// How many.
+        entries: u32,
+    },
+    /// This contact is larger than the memory of this box allows.
+    TooLarge(Uid),
+    /// This contact has a photo or document that is not whole on the card.
+    NoBlob(Uid),
+    /// This contact was written by boxes the file does not tell of, or says what cannot be.
+    Foreign(Uid),
+}
+
+/// Why taking in ended early. What was taken in until then is in the box.
+#[derive(Debug)]
+pub enum MergeError<F, C> {
+    /// The card did not do it.
+    Card(CardError<C>),
+    /// The box did not take it.
+    Book(PutError<F>),
+    /// A piece of a photo needs more memory than was given.
+    RoomTooSmall {
+        /// Bytes needed.
+        bytes: usize,
+    },
+}
+
+impl<F, C> From<CardError<C>> for MergeError<F, C> {
+    fn from(error: CardError<C>) -> Self {
+        Self::Card(error)
+    }
+}
+
+impl<F, C> From<PutError<F>> for MergeError<F, C> {
+    fn from(error: PutError<F>) -> Self {
+        Self::Book(error)
+    }
+}
+
+impl<F: fmt::Debug, C: fmt::Debug> fmt::Display for MergeError<F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Card(error) => error.fmt(f),
+            Self::Book(error) => error.fmt(f),
+            Self::RoomTooSmall { bytes } => write!(f, "{bytes} bytes of memory are needed"),
+        }
+    }
+}
+
+impl<F: fmt::Debug, C: fmt::Debug> core::error::Error for MergeError<F, C> {}
+
+/// Takes in the newest snapshot of every other box on the card, and what was appended to it. Of a
+/// damaged one what is left of it, and the older one.
+///
+/// Nothing that is missing on the card, or damaged there, removes anything here. What was taken in
+/// before is not read again. `room` takes the largest contact with an entry's head, and a piece of a
+/// blob ([`Book::blob_piece_bytes`]).
+pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
+    book: &mut Book<F, M>,
+    card: &mut C,
+    whose: Whose,
+    now: Millis,
+    room: &mut [u8],
+    visit: impl FnMut(&Remark),
+) -> Result<Merged, MergeError<F::Error, C::Error>> {
+    if room.len() < book.blob_piece_bytes() {
+        return Err(MergeError::RoomTooSmall { bytes: book.blob_piece_bytes() });
+    }
+    let mut taker = Taker { book, now, room, visit, merged: Merged::default() };
+    let mut last = None;
+    while let Some(name) = card.next_file(last.as_ref()).await? {
+        last = Some(name);
+        let Some(letter) = snapshot_letter(&name) else { continue };
+        let twins = LETTERS.map(|letter| with_letter(&name, letter));
+        // Both files of a box are looked at with the first that is there.
+        if letter == LETTERS[0] || card.len(&twins[0]).await?.is_none() {
+            taker.pair(card, twins, whose).await?;
+        }
+    }
+    Ok(taker.merged)
+}
+
+struct Taker<'t, F: NorFlash, M: Memory, V> {
+    book: &'t mut Book<F, M>,
+    now: Millis,
+    room: &'t mut [u8],
+    visit: V,
+    merged: Merged,
+}
+
+/// A file that is being read, and its twin, which may have a blob that is damaged in the first.
+struct Source {
+    finders: [Option<BlobFinder>; 2],
+    /// What the other box had up to this time of its own was taken in before.
+    met: Millis,
+    peer: Peer,
+    /// Entries that are damaged.
+    damaged: u32,
+    /// Contacts that were not taken for another reason.
+    left: u32,
+}
+
+impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
+    fn remark(&mut self, remark: Remark) {
+        self.merged.remarks += 1;
+        (self.visit)(&remark);
+    }
+
+    /// Looks at the two files of a box, the newest first.
+    async fn pair<C: Card>(
+        &mut self,
+        card: &mut C,
+        names: [Name; 2],
+        whose: Whose,
+    ) -> Result<(), MergeError<F::Error, C::Error>> {
+        let mut files: [Option<(Name, Header)>; 2] = [None, None];
+        let mut newer = 0;
+        for (name, file) in names.into_iter().zip(&mut files) {
+            match Sectors::new(card, name).header().await? {
+                Ok(header) => *file = Some((name, header)),
+                Err(HeaderFault::Newer { version, .. }) => {
+                    newer += 1;
+                    self.remark(Remark::Newer { file: name, version });
+                }
+                Err(HeaderFault::None) => {}
+            }
+        }
+        if let [Some((_, a)), Some((_, b))] = &files
+            && a.box_id == b.box_id
+            && b.generation > a.generation
+        {
+            files.swap(0, 1);
+        }
+        let mut done: Option<u64> = None;
+        let mut is_read = false;
+        for (place, file) in files.iter().enumerate() {
+            let Some((name, header)) = file else { continue };
+            // Two boxes under one name: each has its own.
+            if done == Some(header.box_id) {
+                continue;
+            }
+            done = Some(header.box_id);
+            if self.is_wanted(card, name, header, whose).await? {
+                is_read = true;
+                let twin = files.get(1 - place.min(1)).copied().flatten();
+                if !self.file(card, *name, header, twin).await? {
+                    done = None;
+                }
+            }
+        }
+        match (is_read, done) {
+            (true, _) => self.merged.boxes += 1,
+            (false, Some(_)) => self.merged.known += 1,
+            (false, None) if newer > 0 => {}
+            (false, None) => {
+                for name in names {
+                    // Nothing but zeros is the beginning of a first snapshot.
+                    if !is_blank(card, &name).await? {
+                        self.remark(Remark::NoHeader { file: name });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file has anything for this box.
+    async fn is_wanted<C: Card>(
+        &mut self,
+        card: &mut C,
+        name: &Name,
+        header: &Header,
+        whose: Whose,
+    ) -> Result<bool, MergeError<F::Error, C::Error>> {
+        let mark = newest_mark(card, name, header).await?;
+        let time = mark.map_or(header.time, |mark| mark.time);
+        let id = header.box_id;
+        let is_behind = time > self.book.time_max();
+        if id == self.book.id() {
+            let Counts { active, trashed, tombstones, .. } = self.book.counts();
+            let is_empty = active + trashed + tombstones == 0;
+            if is_behind {
+                // The flash is an older copy: what is written next must not pass for being made in
+                // the knowledge of what was written since.
+                self.book.renew().await?;
+            }
+            return Ok(whose == Whose::All || is_empty || is_behind || self.book.losses() > 0);
+        }
+        let is_same = self.book.losses() == 0
+            && mark
+                .and_then(|mark| mark.root)
+                .is_some_and(|root| self.book.root_known() == Some(root));
+        if is_same && self.book.met(id) < time {
+            self.book.note_met(id, time).await?;
+        }
+        // A box that holds nothing yet has time 0, and nothing to give.
+        Ok(whose == Whose::All || (!is_same && (self.book.met(id) < time)))
+    }
+
+    /// Takes a file in; true when all of it was there, so that the older one has nothing to add.
+    async fn file<C: Card>(
+        &mut self,
+        card: &mut C,
+        name: Name,
+        header: &Header,
+        twin: Option<(Name, Header)>,
+    ) -> Result<bool, MergeError<F::Error, C::Error>> {
+        let id = header.box_id;
+        let finder = |(name, header)| BlobFinder::new(name, header);
+        let mut source = Source {
+            finders: [Some(finder((name, *header))), twin.map(finder)],
+            met: self.book.met(id),
+            peer: self.book.meet(id).await?,
+            damaged: 0,
+            left: 0,
+        };
+        let mut entries = Entries::of_body(Sectors::new(card, name), header);
+        // What stands before the records is needed for what was appended, too.
+        let is_news = header.time > source.met;
+        while let Some(found) = entries.next().await? {
+            if !is_news && !matches!(found.kind, BOX | AUTHOR) {
+                break;
+            }
+            self.entry(&mut entries, &mut source, &found).await?;
+        }
+        source.damaged += entries.missing;
+        let mut time = None;
+        match last_mark(Sectors::new(card, name), header).await? {
+            Some((mark, end)) => {
+                time = Some(mark.time);
+                let mut entries = Entries::appended(Sectors::new(card, name), header, end);
+                while let Some(found) = entries.next().await? {
+                    let damaged = source.damaged;
+                    if let Some(mark) = self.entry(&mut entries, &mut source, &found).await? {
+                        time = Some(mark.time);
+                    }
+                    if source.damaged > damaged {
+                        // Behind it nothing can be told from what an earlier attempt left.
+                        source.damaged = damaged;
+                        break;
+                    }
+                }
+            }
+            None => source.damaged += u32::from(source.damaged == 0),
+        }
+        if source.damaged > 0 {
+            self.remark(Remark::Damaged { file: name, entries: source.damaged });
+        }
+        if let Some(time) = time
+            && source.damaged == 0
+            && source.left == 0
+            && id != self.book.id()
+        {
+            self.book.note_met(id, time).await?;
+        }
+        Ok(source.damaged == 0 && header.is_complete)
+    }
+
+    /// Takes an entry in; a mark is given back.
+    async fn entry<C: Card>(
+        &mut self,
+        entries: &mut Entries<'_, C>,
+        source: &mut Source,
+        found: &Found,
+    ) -> Result<Option<Mark>, MergeError<F::Error, C::Error>> {
+        match found.kind {
+            BLOB | BLOB_LIST => {
+                // Whoever needs one reads it then. What was appended is linked through it.
+                if entries.is_linked() && !entries.is_right(found).await? {
+                    source.damaged += 1;
+                }
+                return Ok(None);
+            }
+            RECORD => {
+                self.record(entries, source, found).await?;
+                return Ok(None);
+            }
+            _ => {}
+        }
+        let Payload::Whole(payload) = entries.payload(found, self.room).await? else {
+            source.damaged += 1;
+            return Ok(None);
+        };
+        match found.kind {
+            BOX => match box_row(payload) {
+                Some((index, id)) => {
+                    self.book.introduce_box(&mut source.peer, index, id).await?;
+                }
+                None => source.damaged += 1,
+            },
+            AUTHOR => {
+                let name = payload.split_first();
+                match name.map(|(&index, name)| (AuthorIndex(index), core::str::from_utf8(name))) {
+                    Some((index, Ok(name))) => {
+                        self.book.introduce_author(&mut source.peer, index, name).await?;
+                    }
+                    _ => source.damaged += 1,
+                }
+            }
+            MARK => {
+                let mark = Mark::parse(payload);
+                source.damaged += u32::from(mark.is_none());
+                return Ok(mark);
+            }
+            _ => source.damaged += 1,
+        }
+        Ok(None)
+    }
+
+    /// Takes a contact in.
+    async fn record<C: Card>(
+        &mut self,
+        entries: &mut Entries<'_, C>,
+        source: &mut Source,
+        found: &Found,
+    ) -> Result<(), MergeError<F::Error, C::Error>> {
+        let mut wanted: Option<BlobRef> = None;
+        let mut attempt = 0;
+        loop {
+            let record = match entries.payload(found, self.room).await? {
+                Payload::Whole(record) => record,
+                Payload::TooLarge(beginning) => {
+                    match Contact::peek(beginning) {
+                        Ok((_, time)) if time <= source.met => {}
+                        Ok((uid, _)) => self.leave(source, Remark::TooLarge(uid)),
+                        Err(_) => source.damaged += 1,
+                    }
+                    return Ok(());
+                }
+                Payload::Damaged => {
+                    source.damaged += 1;
+                    return Ok(());
+                }
+            };
+            let Ok(contact) = Contact::parse(record) else {
+                source.damaged += 1;
+                return Ok(());
+            };
+            let uid = contact.uid();
+            if contact.changed().time <= source.met {
+                return Ok(());
+            }
+            match self.book.take(&source.peer, record, self.now).await {
+                Ok(put) => {
+                    *match put.outcome {
+                        Outcome::Added => &mut self.merged.added,
+                        Outcome::Updated => &mut self.merged.updated,
+                        Outcome::Unchanged => &mut self.merged.unchanged,
+                    } += 1;
+                    return Ok(());
+                }
+                Err(PutError::NoSuchBlob) => {
+                    let missing = contact.blobs().find(|&blob| !self.book.has_blob(blob));
+                    if missing != wanted {
+                        (wanted, attempt) = (missing, 0);
+                    }
+                    let is_here = match missing {
+                        Some(blob) => self.blob(entries, source, blob, &mut attempt).await?,
+                        None => false,
+                    };
+                    if !is_here {
+                        self.leave(source, Remark::NoBlob(uid));
+                        return Ok(());
+                    }
+                }
+                Err(PutError::Write(_)) => {
+                    self.leave(source, Remark::TooLarge(uid));
+                    return Ok(());
+                }
+                Err(PutError::Foreign(_)) => {
+                    self.leave(source, Remark::Foreign(uid));
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn leave(&mut self, source: &mut Source, remark: Remark) {
+        source.left += 1;
+        self.remark(remark);
+    }
+
+    /// Copies a blob into the box, from the next place where it may be; false when there is none left.
+    /// Whether it is the right one is found out when the contact is taken.
+    async fn blob<C: Card>(
+        &mut self,
+        entries: &mut Entries<'_, C>,
+        source: &mut Source,
+        blob: BlobRef,
+        attempt: &mut usize,
+    ) -> Result<bool, MergeError<F::Error, C::Error>> {
+        loop {
+            let (place, is_search) = (*attempt / 2, *attempt % 2 == 1);
+            *attempt += 1;
+            let Some(finder) = source.finders.get_mut(place) else { return Ok(false) };
+            let Some(finder) = finder else { continue };
+            let card = &mut *entries.file.card;
+            let at = match is_search {
+                false => finder.find(card, blob).await?,
+                true => finder.search(card, blob).await?,
+            };
+            let Some(at) = at else { continue };
+            let mut file = Sectors::new(card, finder.name());
+            if self.copy(&mut file, blob, at).await? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Copies what is missing of a blob whose content begins at `at`; false when the file ends before.
+    async fn copy<C: Card>(
+        &mut self,
+        file: &mut Sectors<'_, C>,
+        blob: BlobRef,
+        at: u32,
+    ) -> Result<bool, MergeError<F::Error, C::Error>> {
+        while let Some(offset) = self.book.blob_missing(blob) {
+            let len = (blob.len - offset).min(self.book.blob_piece_bytes() as u32) as usize;
+            let bytes = len;
+            let piece = self.room.get_mut(..len).ok_or(MergeError::RoomTooSmall { bytes })?;
+            let from = at.saturating_add(offset);
+            if !file.fill(from, piece).await? {
+                return Ok(false);
+            }
+            self.book.put_blob_piece(blob, offset, piece).await?;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,165 @@
+//! Checking a snapshot: every entry, every record, and the root of them all.
+
+use super::layout::{AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, Header, MARK, RECORD};
+use super::medium::{Card, CardError};
+use super::reader::{Entries, Payload, Sectors};
+use crate::contact::{BlobHasher, BlobRef, BoxIndex, Contact, state_digest};
+use crate::limits::BOXES_MAX;
+use crate::store::Root;
+
+/// What the entries of a snapshot came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BodyReport {
+    /// Contact records that were read and understood.
+    pub records: u32,
+    /// Photos and documents whose hash is right.
+    pub blobs: u32,
+    /// Entries that are there but not as they were written.
+    pub damaged: u32,
+    /// Entries that cannot be found any more.
+    pub missing: u32,
+    /// Records that are whole but larger than the memory given: they were not taken into the root.
+    pub too_large: u32,
+    root: Root,
+}
+
+impl BodyReport {
+    /// Whether everything that was written is there.
+    pub fn is_whole(&self) -> bool {
+        self.damaged == 0 && self.missing == 0
+    }
+
+    /// The root of all records, when all were read.
+    pub fn root(&self) -> Option<Root> {
+        (self.is_whole() && self.too_large == 0).then_some(self.root)
+    }
+}
+
+/// Whom the indices of a file's records stand for.
+pub(super) struct BoxTable {
+    ids: [Option<u64>; BOXES_MAX],
+}
+
+impl BoxTable {
+    pub(super) fn new(own: u64) -> Self {
+        let mut ids = [None; BOXES_MAX];
+        ids[0] = Some(own);
+        Self { ids }
+    }
+
+    /// Takes in a row of the table.
+    pub(super) fn note(&mut self, payload: &[u8]) {
+        if let Some((index, id)) = box_row(payload)
+            && index != BoxIndex::SELF
+            && let Some(place) = self.ids.get_mut(usize::from(index.0))
+        {
+            *place = Some(id);
+        }
+    }
+
+    /// Who an index stands for; 0 for nobody that was told.
+    fn id(&self, index: BoxIndex) -> u64 {
+        self.ids.get(usize::from(index.0)).copied().flatten().unwrap_or(0)
+    }
+
+    pub(super) fn digest(&self, contact: &Contact<'_>) -> [u8; 16] {
+        state_digest(contact, |index| self.id(index))
+    }
+}
+
+/// Index and identity of a box.
+pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
+    let (&[index], id) = payload.split_first_chunk()?;
+    Some((BoxIndex(index), u64::from_le_bytes(id.try_into().ok()?)))
+}
+
+/// Reads a snapshot, not what was appended to it: every entry, every record, every blob to its hash.
+/// `room` takes the largest record.
+pub(super) async fn check_body<C: Card>(
+    file: Sectors<'_, C>,
+    header: &Header,
+    room: &mut [u8],
+) -> Result<BodyReport, CardError<C::Error>> {
+    let mut report = BodyReport::default();
+    let mut table = BoxTable::new(header.box_id);
+    let mut entries = Entries::of_body(file, header);
+    while let Some(found) = entries.next().await? {
+        if found.kind == BLOB {
+            let is_right = entries.is_right(&found).await?;
+            if is_right && has_its_hash(&mut entries.file, found.at, found.len).await? {
+                report.blobs += 1;
+            } else {
+                report.damaged += 1;
+            }
+            continue;
+        }
+        match (found.kind, entries.payload(&found, room).await?) {
+            (_, Payload::Damaged) => report.damaged += 1,
+            (BOX, Payload::Whole(payload)) => table.note(payload),
+            (RECORD, Payload::TooLarge(_)) => report.too_large += 1,
+            (RECORD, Payload::Whole(payload)) => match Contact::parse(payload) {
+                Ok(contact) => {
+                    report.records += 1;
+                    report.root = report.root.with(table.digest(&contact));
+                }
+                Err(_) => report.damaged += 1,
+            },
+            (BOX | AUTHOR | BLOB_LIST | MARK, _) => {}
+            _ => report.damaged += 1,
+        }
+    }
+    report.missing = entries.missing;
+    Ok(report)
+}
+
+/// Whether the content of a blob entry is what its hash says.
+async fn has_its_hash<C: Card>(
+    file: &mut Sectors<'_, C>,
+    at: u32,
+    len: u32,
+) -> Result<bool, CardError<C::Error>> {
+    let mut head = [0; BLOB_HEAD_BYTES as usize];
+    if len < BLOB_HEAD_BYTES || !file.fill(at, &mut head).await? {
+        return Ok(false);
+    }
+    let blob = blob_head(&head);
+    if blob.len != len - BLOB_HEAD_BYTES {
+        return Ok(false);
+    }
+    let mut hasher = BlobHasher::new(blob.len);
+    let mut at = at + BLOB_HEAD_BYTES;
+    let end = at + blob.len;
+    while at < end {
+        let there = file.at(at).await?;
+        let piece = &there[..there.len().min((end - at) as usize)];
+        if piece.is_empty() {
+            return Ok(false);
+        }
+        hasher.add(piece);
+        at += piece.len() as u32;
+    }
+    Ok(hasher.finish() == blob)
+}
+
+/// Hash and length that stand before the content of a blob.
+pub(super) fn blob_head(head: &[u8; BLOB_HEAD_BYTES as usize]) -> BlobRef {
+    let mut blob = BlobRef { hash: [0; 16], len: 0 };
+    blob.hash.copy_from_slice(&head[..16]);
+    let [.., a, b, c, d] = *head;
+    blob.len = u32::from_le_bytes([a, b, c, d]);
+    blob
+}
+
+/// Whether every entry of a snapshot is there as it was written; records are not looked into.
+pub(super) async fn is_whole<C: Card>(
+    file: Sectors<'_, C>,
+    header: &Header,
+) -> Result<bool, CardError<C::Error>> {
+    let mut entries = Entries::of_body(file, header);
+    while let Some(found) = entries.next().await? {
+        if !entries.is_right(&found).await? {
+            return Ok(false);
+        }
+    }
+    Ok(entries.missing == 0)
+}

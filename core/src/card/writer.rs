@@ -1,0 +1,165 @@
+//! Writing entries into a file, sector by sector.
+
+use super::layout::{Head, Salt, WORD_BYTES};
+use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use crate::store::seal::Seal;
+
+/// Between two entries of a file, at the beginning of a sector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Where the next entry begins.
+    pub(super) at: u32,
+    /// Its number.
+    pub(super) number: u32,
+    /// Checksum of the entry before.
+    pub(super) link: u32,
+}
+
+/// Entries on their way to a file. A sector is written when it is full, and none twice.
+pub(super) struct Writer<'c, C: Card> {
+    card: &'c mut C,
+    name: Name,
+    salt: Salt,
+    /// Appended entries are linked to the one before.
+    is_linked: bool,
+    position: Position,
+    sector: [u8; SECTOR_BYTES],
+    /// The entry under way.
+    seal: Seal,
+    /// All sectors written.
+    sum: Seal,
+}
+
+impl<'c, C: Card> Writer<'c, C> {
+    /// Begins a snapshot at a whole sector.
+    pub(super) fn new(card: &'c mut C, name: Name, salt: Salt, at: u32) -> Self {
+        let from = Position { at, number: 0, link: 0 };
+        Self { is_linked: false, ..Self::behind(card, name, salt, from) }
+    }
+
+    /// Goes on behind a snapshot or what was appended to it.
+    pub(super) fn behind(card: &'c mut C, name: Name, salt: Salt, from: Position) -> Self {
+        Self {
+            card,
+            name,
+            salt,
+            is_linked: true,
+            position: from,
+            sector: [0; SECTOR_BYTES],
+            seal: Seal::new(),
+            sum: Seal::new(),
+        }
+    }
+
+    /// The card, for reading what was written.
+    pub(super) fn card(&mut self) -> &mut C {
+        self.card
+    }
+
+    /// The file it writes, for the same.
+    pub(super) fn file(&self) -> (Name, Salt) {
+        (self.name, self.salt)
+    }
+
+    /// Where the next byte goes.
+    pub(super) fn at(&self) -> u32 {
+        self.position.at
+    }
+
+    /// Entries written, those before this writer's included.
+    pub(super) fn number(&self) -> u32 {
+        self.position.number
+    }
+
+    /// Writes a whole entry.
+    pub(super) async fn entry(
+        &mut self,
+        kind: u8,
+        payload: &[u8],
+    ) -> Result<(), CardError<C::Error>> {
+        self.begin(kind, u32::try_from(payload.len()).map_err(|_| CardError::Full)?).await?;
+        self.more(payload).await?;
+        self.end().await
+    }
+
+    /// Begins an entry whose payload of `len` bytes follows in pieces.
+    pub(super) async fn begin(&mut self, kind: u8, len: u32) -> Result<(), CardError<C::Error>> {
+        let Position { at, number, link } = self.position;
+        let seal = self.salt.seal(at, if self.is_linked { link } else { 0 });
+        let head = Head { kind, len, number }.encode(&seal);
+        self.seal = seal.over(&head);
+        self.raw(&head).await
+    }
+
+    /// The next piece of the payload.
+    pub(super) async fn more(&mut self, piece: &[u8]) -> Result<(), CardError<C::Error>> {
+        self.seal = core::mem::take(&mut self.seal).over(piece);
+        self.raw(piece).await
+    }
+
+    /// Ends the entry.
+    pub(super) async fn end(&mut self) -> Result<(), CardError<C::Error>> {
+        let checksum = core::mem::take(&mut self.seal).value();
+        self.raw(&checksum.to_le_bytes()).await?;
+        let gap = self.position.at.next_multiple_of(WORD_BYTES) - self.position.at;
+        self.raw(&[0; WORD_BYTES as usize][..gap as usize]).await?;
+        self.position.number += 1;
+        self.position.link = checksum;
+        Ok(())
+    }
+
+    /// Goes on at the next sector; zeros fill the one begun.
+    pub(super) async fn pad(&mut self) -> Result<(), CardError<C::Error>> {
+        let used = self.position.at as usize % SECTOR_BYTES;
+        if used > 0 {
+            self.raw(&[0; SECTOR_BYTES][used..]).await?;
+        }
+        Ok(())
+    }
+
+    /// Fills the sector begun and sees to it that everything stays; returns where the next entry
+    /// would begin, and the checksum of all sectors written.
+    pub(super) async fn finish(mut self) -> Result<(Position, u32), CardError<C::Error>> {
+        self.pad().await?;
+        self.card.flush(&self.name).await?;
+        Ok((self.position, self.sum.value()))
+    }
+
+    async fn raw(&mut self, bytes: &[u8]) -> Result<(), CardError<C::Error>> {
+        let mut bytes = bytes;
+        while !bytes.is_empty() {
+            let used = self.position.at as usize % SECTOR_BYTES;
+            let (now, later) = bytes.split_at(bytes.len().min(SECTOR_BYTES - used));
+            self.sector[used..used + now.len()].copy_from_slice(now);
+            // FAT ends at 4 GiB, and so do offsets.
+            let end = self.position.at.checked_add(now.len() as u32).ok_or(CardError::Full)?;
+            if (end as usize).is_multiple_of(SECTOR_BYTES) {
+                self.card.write(&self.name, end - SECTOR_BYTES as u32, &self.sector).await?;
+                self.sum = core::mem::take(&mut self.sum).over(&self.sector);
+            }
+            self.position.at = end;
+            bytes = later;
+        }
+        Ok(())
+    }
+}
+
+/// The checksum of a stretch of whole sectors as the card gives them; `None` when some are not there.
+pub(super) async fn sum_of<C: Card>(
+    card: &mut C,
+    name: &Name,
+    from: u32,
+    to: u32,
+) -> Result<Option<u32>, CardError<C::Error>> {
+    let mut sector = [0; SECTOR_BYTES];
+    let mut sum = Seal::new();
+    let mut at = from;
+    while at < to {
+        if card.read(name, at, &mut sector).await? < SECTOR_BYTES {
+            return Ok(None);
+        }
+        sum = sum.over(&sector);
+        at += SECTOR_BYTES as u32;
+    }
+    Ok(Some(sum.value()))
+}
