@@ -10,7 +10,7 @@ mod people;
 use contact::{Contact, Kind};
 use core::convert::Infallible;
 use people::{Random, person, record};
-use search::{Class, Hit, Page, Query, Slices, Source, find, sort_key};
+use search::{Class, Hit, Page, Query, Slices, SortKey, Source, find};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -169,10 +169,11 @@ fn main() {
             *best = (*best).min(started.elapsed());
             started = Instant::now();
         };
-        shelf.keys.extend(chunk.iter().map(|contact| sort_key(contact) & mask));
+        shelf.keys.extend(chunk.iter().map(|contact| SortKey::of(contact).upper() & mask));
         lap(&mut timings[0]);
         for (at, contact) in chunk.iter().enumerate() {
-            slices.set(&mut shelf.signatures, (part * PART + at) as u32, contact);
+            let key = SortKey::of(contact);
+            slices.set(&mut shelf.signatures, (part * PART + at) as u32, contact, key);
         }
         lap(&mut timings[1]);
         found += chunk.iter().filter(|contact| query.judge(contact).is_some()).count();

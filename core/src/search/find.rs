@@ -5,8 +5,9 @@
 //! it has rows. Where most candidates turn out to be false alarms, the rest of their class is gone
 //! through in the order of slots, leaving out what can no longer get in.
 
+use super::code::{self, Beginning};
 use super::judge::{Class, Rank};
-use super::key::{SORT_NAME_BYTES, key_of};
+use super::key::{SORT_NAME_BYTES, SortKey};
 use super::query::Query;
 use super::slices::{BLOCK_SLOTS, BlockBits, Probes, Slices};
 use crate::contact::{Contact, Uid};
@@ -27,7 +28,7 @@ pub trait Source {
     /// Whether a slot holds a contact that may be an answer.
     fn is_wanted(&self, slot: u32) -> bool;
 
-    /// The [`super::sort_key`] of the contact in a slot.
+    /// The upper bits of the [`super::SortKey`] of the contact in a slot.
     fn key(&self, slot: u32) -> u64;
 
     /// The shape of the signatures.
@@ -80,14 +81,30 @@ impl Hit {
     };
 }
 
-/// The order in which candidates are read: the class they can at best be in, then their key, in
-/// one number (two bits and the upper 62 of the key); then their slot.
-type Turn = (u64, u32);
+/// The order in which candidates are read: the class they can at best be in, then the least their
+/// key can be, in one number (two bits and the upper 126 of the key); then their slot.
+type Turn = (u128, u32);
 
-const CLASS_SHIFT: u32 = 62;
+const CLASS_SHIFT: u32 = 126;
 
-fn place(class: Class, key: u64) -> u64 {
-    (class as u64) << CLASS_SHIFT | key >> (u64::BITS - CLASS_SHIFT)
+fn place(class: Class, key: u128) -> u128 {
+    (class as u128) << CLASS_SHIFT | key >> (u128::BITS - CLASS_SHIFT)
+}
+
+fn key_of(rank: &Rank) -> u128 {
+    SortKey::named(&rank.name, rank.uid).all()
+}
+
+/// The least and the greatest that the key of a slot's contact can be, from what memory holds of it.
+fn key_range<S: Source>(source: &S, slices: &Slices, slot: u32) -> (u128, u128) {
+    let key = u128::from(source.key(slot)) << u64::BITS & !(u128::MAX >> S::KEY_BITS);
+    match slices.tail(source.signatures(), slot) {
+        Some(tail) if S::KEY_BITS == u64::BITS => {
+            let key = key | u128::from(tail.get());
+            (key, key)
+        }
+        _ => (key, key | u128::MAX >> S::KEY_BITS),
+    }
 }
 
 /// What memory alone tells about the answers to a page.
@@ -97,42 +114,35 @@ struct Plan {
     either: Option<[Probes; 2]>,
     names: Probes,
     deepest: Class,
-    /// The upper bits of a key that are kept.
-    key_mask: u64,
-    /// What keys of contacts begin with whose sort name begins with the query.
-    begins: u64,
-    begins_mask: u64,
-    /// Keys that begin so are of the best class for sure, not only maybe.
+    /// The keys of contacts whose sort name begins with the query.
+    begins: Beginning,
+    /// Such keys are of the best class for sure, not only maybe.
     begins_for_sure: bool,
     /// Class and key of the last rank of the page before.
-    after: Option<(Class, u64)>,
+    after: Option<(Class, u128)>,
 }
 
 impl Plan {
     fn new<S: Source>(source: &S, page: &Page<'_>) -> Self {
         let slices = source.slices();
-        let mask = |bits: u32| !u64::MAX.checked_shr(bits).unwrap_or(0);
-        let (begins, bits) = key_of(page.query.name().get());
-        let begins_mask = mask(bits.min(S::KEY_BITS));
+        let begins = code::beginning(page.query.name().get());
         Self {
             all: slices.probes(&page.query.grams()),
             either: page.query.either_grams().map(|ways| ways.map(|way| slices.probes(&way))),
             names: slices.probes(&page.query.name_grams()),
             deepest: page.deepest,
-            key_mask: mask(S::KEY_BITS),
-            begins: begins & begins_mask,
-            begins_mask,
+            begins,
             // Words apart by spaces that a sort name begins with are also words of a searched text.
-            begins_for_sure: bits <= S::KEY_BITS && bits < u64::BITS && page.query.is_plain_words(),
-            after: page.after.map(|rank| (rank.class, key_of(&rank.name).0 & mask(S::KEY_BITS))),
+            begins_for_sure: begins.is_whole && page.query.is_plain_words(),
+            after: page.after.map(|rank| (rank.class, key_of(&rank))),
         }
     }
 
     /// The best class that a contact behind the page before can be in; `None` when it has been there
     /// or has no class.
     #[inline]
-    fn floor(&self, key: u64, is_named: bool) -> Option<Class> {
-        let begins = key & self.begins_mask == self.begins;
+    fn floor(&self, (least, greatest): (u128, u128), is_named: bool) -> Option<Class> {
+        let begins = greatest >= self.begins.first && least <= self.begins.last;
         let floor = match (begins, is_named) {
             (true, _) => Class::Begins,
             (false, true) => Class::Named,
@@ -141,8 +151,9 @@ impl Plan {
         let Some((class, after)) = self.after.filter(|(class, _)| floor <= *class) else {
             return Some(floor);
         };
-        let is_settled = begins && self.begins_for_sure;
-        match (class, key >= after) {
+        let is_settled =
+            self.begins_for_sure && least >= self.begins.first && greatest <= self.begins.last;
+        match (class, greatest >= after) {
             (Class::Begins, true) => Some(Class::Begins),
             _ if is_settled => None,
             (_, true) => Some(class),
@@ -167,7 +178,8 @@ impl Scan {
         Self { block: 0, all: [0; _], names: [0; _], word: BlockBits::default().len() }
     }
 
-    fn load<S: Source>(&mut self, source: &S, plan: &Plan) {
+    /// Takes up the next block. What can only have a place behind `bound` may be left out.
+    fn load<S: Source>(&mut self, source: &S, plan: &Plan, bound: u128) {
         let (slices, memory) = (source.slices(), source.signatures());
         self.all = slices.candidates(memory, self.block, &plan.all);
         if let Some(either) = &plan.either {
@@ -178,20 +190,48 @@ impl Scan {
             }
         }
         self.names = slices.candidates(memory, self.block, &plan.names);
+        if bound >> CLASS_SHIFT <= Class::Elsewhere as u128 && self.all != [0; _] {
+            self.leave_out(&slices, memory, plan, bound);
+        }
         self.block += 1;
         self.word = 0;
     }
 
-    /// The next candidate's turn.
+    /// Leaves out what the upper bits of the keys tell to be behind `bound`.
+    fn leave_out(&mut self, slices: &Slices, memory: &[u32], plan: &Plan, bound: u128) {
+        let upper = |key: u128| (key >> (u128::BITS - u8::BITS)) as u8;
+        let at_most = |upper: u8| slices.at_most(memory, self.block, upper);
+        let near = at_most(upper(bound << (u128::BITS - CLASS_SHIFT)));
+        let begins = at_most(upper(plan.begins.last));
+        let before = match upper(plan.begins.first).checked_sub(1) {
+            Some(before) => at_most(before),
+            None => Some([0; _]),
+        };
+        let (Some(near), Some(begins), Some(before)) = (near, begins, before) else { return };
+        let class = bound >> CLASS_SHIFT;
+        let rows = self.all.iter_mut().zip(&self.names).zip(near).zip(begins.iter().zip(before));
+        for (((bits, names), near), (begins, before)) in rows {
+            let begins = begins & !before;
+            *bits &= if class == Class::Begins as u128 {
+                begins & near
+            } else if class == Class::Named as u128 {
+                begins | (names & near)
+            } else {
+                begins | names | near
+            };
+        }
+    }
+
+    /// The next candidate's turn. Those behind `bound` may be left out.
     #[inline]
-    fn next<S: Source>(&mut self, source: &S, plan: &Plan) -> Option<Turn> {
+    fn next<S: Source>(&mut self, source: &S, plan: &Plan, bound: u128) -> Option<Turn> {
         let slots = source.slots();
         loop {
             let Some(bits) = self.all.get_mut(self.word) else {
                 if self.block >= Slices::blocks(slots) {
                     return None;
                 }
-                self.load(source, plan);
+                self.load(source, plan, bound);
                 continue;
             };
             if *bits == 0 {
@@ -204,10 +244,10 @@ impl Scan {
             if slot >= slots || !source.is_wanted(slot) {
                 continue;
             }
-            let key = source.key(slot) & plan.key_mask;
+            let key = key_range(source, &source.slices(), slot);
             let is_named = self.names.get(self.word).is_some_and(|names| names >> bit & 1 != 0);
             if let Some(class) = plan.floor(key, is_named).filter(|class| *class <= plan.deepest) {
-                return Some((place(class, key), slot));
+                return Some((place(class, key.0), slot));
             }
         }
     }
@@ -229,11 +269,11 @@ pub async fn find<S: Source>(
     memory: &mut [u8],
 ) -> Result<usize, S::Error> {
     let plan = Plan::new(source, page);
-    let mut top = Top { hits, len: 0, key_mask: plan.key_mask, worst: u64::MAX };
+    let mut top = Top { hits, len: 0, worst: u128::MAX };
     let mut batch = Vec::<Turn, BATCH>::new();
     let mut last = None;
     while !top.hits.is_empty() {
-        let left = select(source, &plan, last, &mut batch);
+        let is_all = select(source, &plan, last, top.worst, &mut batch);
         let mut kept = 0;
         for &(place, slot) in &batch {
             // All that follow are as bad or worse.
@@ -243,13 +283,13 @@ pub async fn find<S: Source>(
             last = Some((place, slot));
             kept += usize::from(top.read(source, page, (place, slot), memory).await?);
         }
-        let class = match left {
-            Some((left, _)) if top.would_take(left) => left >> CLASS_SHIFT,
+        let class = match last {
+            Some((place, _)) if !is_all => place >> CLASS_SHIFT,
             _ => break,
         };
-        if kept * HOPE < batch.len() && last.is_some_and(|(last, _)| last >> CLASS_SHIFT == class) {
+        if kept * HOPE < batch.len() {
             let mut scan = Scan::new();
-            while let Some(turn) = scan.next(source, &plan) {
+            while let Some(turn) = scan.next(source, &plan, top.worst) {
                 let is_next = turn.0 >> CLASS_SHIFT == class && Some(turn) > last;
                 if is_next && top.would_take(turn.0) {
                     top.read(source, page, turn, memory).await?;
@@ -262,52 +302,50 @@ pub async fn find<S: Source>(
     Ok(top.len)
 }
 
-/// Fills `batch` with the candidates that come next after `last`, in their order, and returns the one
-/// that comes after them.
+/// Fills `batch` with the candidates that come next after `last`, in their order, and tells whether
+/// these are all up to the place `worst`.
 fn select<S: Source>(
     source: &S,
     plan: &Plan,
     last: Option<Turn>,
+    worst: u128,
     batch: &mut Vec<Turn, BATCH>,
-) -> Option<Turn> {
-    let mut left: Option<Turn> = None;
+) -> bool {
+    let mut bound = worst;
     let mut scan = Scan::new();
     batch.clear();
-    while let Some(turn) = scan.next(source, plan) {
-        if Some(turn) <= last {
+    while let Some(turn) = scan.next(source, plan, bound) {
+        if Some(turn) <= last || turn.0 > bound {
             continue;
         }
-        let Err(mut loser) = batch.push(turn) else {
-            if batch.is_full() {
-                heapify(batch);
+        if batch.push(turn).is_ok() {
+            if !batch.is_full() {
+                continue;
             }
-            continue;
-        };
-        if let Some(highest) = batch.first_mut()
+            heapify(batch);
+        } else if let Some(highest) = batch.first_mut()
             && turn < *highest
         {
-            loser = *highest;
             *highest = turn;
             sift_down(batch, 0);
         }
-        left = Some(left.map_or(loser, |left| left.min(loser)));
+        bound = batch.first().map_or(bound, |highest| highest.0);
     }
     batch.sort_unstable();
-    left
+    !batch.is_full()
 }
 
 /// The best hits so far, in the caller's memory.
 struct Top<'h> {
     hits: &'h mut [Hit],
     len: usize,
-    key_mask: u64,
     /// The place of the last hit, once there is no more room.
-    worst: u64,
+    worst: u128,
 }
 
 impl Top<'_> {
     /// Whether a candidate with this place could get in.
-    fn would_take(&self, place: u64) -> bool {
+    fn would_take(&self, place: u128) -> bool {
         place <= self.worst
     }
 
@@ -325,7 +363,7 @@ impl Top<'_> {
         if rank.class <= page.deepest && page.after.is_none_or(|after| rank > after) {
             self.put(Hit { slot, rank });
         }
-        Ok(rank.class as u64 == turn.0 >> CLASS_SHIFT)
+        Ok(rank.class as u128 == turn.0 >> CLASS_SHIFT)
     }
 
     /// Takes in a hit; the worst falls out when there is no room.
@@ -343,7 +381,7 @@ impl Top<'_> {
         if self.len == self.hits.len()
             && let Some(last) = self.hits.last()
         {
-            self.worst = place(last.rank.class, key_of(&last.rank.name).0 & self.key_mask);
+            self.worst = place(last.rank.class, key_of(&last.rank));
         }
     }
 }

@@ -5,64 +5,89 @@
 
 use super::phone::Digits;
 use super::query::{Query, Term};
-use super::text::{Scope, Sink, searched, words};
+use super::text::{Scope, Sink, is_own_word, searched, words};
 use crate::contact::Contact;
 use heapless::Vec;
 
-/// What a gram tells, in its upper three bits; the rest is a hash, or a letter's number.
+/// What a gram tells, in its upper four bits; the rest is a hash, or a number where there are few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Sort {
-    /// A word begins with this letter.
+    /// A word begins with this letter from a to z, or digit.
     Start1 = 0,
-    /// A word begins with these two letters.
+    /// A word begins with these two letters, with this letter that is neither of those, or is this
+    /// one letter and followed by a word that begins with that one.
     Start2 = 1,
-    /// Three letters next to each other in a word.
+    /// Three letters or digits next to each other in a word.
     Inside = 2,
-    /// Three digits next to each other, in a phone number or a word.
+    /// Three digits next to each other in a phone number.
     Digits = 3,
-    /// A word of a name begins with this letter.
+    /// A word of a name begins with this letter from a to z, or digit.
     Name1 = 4,
-    /// A word of a name begins with these two letters.
+    /// As `Start2`, in a name.
     Name2 = 5,
     /// A word of a name begins with these three letters.
     Name3 = 6,
     /// A word of a name begins with a digit.
     NameDigit = 7,
+    /// A national number that has this one digit behind its 0 finds one of the phone numbers.
+    National1 = 8,
+    /// A national number that has these two digits behind its 0 finds one of the phone numbers.
+    National2 = 9,
+    /// A word of a name begins with these four letters.
+    Name4 = 10,
 }
 
-/// How many sorts there can be.
-pub(super) const SORTS: usize = 1 << (u32::BITS - SORT_SHIFT);
+/// How many sorts there are.
+pub(super) const SORTS: usize = 11;
 
-const SORT_SHIFT: u32 = 29;
+const SORT_SHIFT: u32 = 28;
 
 /// The largest hash.
 pub(super) const HASH_MAX: u32 = (1 << SORT_SHIFT) - 1;
 
-/// Letters that grams of one letter tell apart: a-z, 0-9, all others.
-pub(super) const LETTERS: u32 = 37;
+/// Letters that grams of one letter tell apart: a-z, 0-9.
+pub(super) const LETTERS: u32 = 36;
+
+/// The number of a letter among those.
+#[inline]
+fn letter_index(letter: u32) -> Option<u32> {
+    match letter {
+        0x61..=0x7A => Some(letter - 0x61),
+        0x30..=0x39 => Some(letter - 0x30 + 26),
+        _ => None,
+    }
+}
+
+/// What a digit is worth, or some other digit for what is none.
+fn digit_value(digit: u8) -> u32 {
+    u32::from(digit.wrapping_sub(b'0') % 10)
+}
 
 impl Sort {
+    /// The gram of this sort that has a number.
     #[inline]
-    fn gram(self, [a, b, c]: [u32; 3]) -> u32 {
-        let low = match self {
-            Self::NameDigit => 0,
-            Self::Start1 | Self::Name1 => match a {
-                0x61..=0x7A => a - 0x61,
-                0x30..=0x39 => a - 0x30 + 26,
-                _ => LETTERS - 1,
-            },
-            _ => {
-                // Multiply and fold, with the odd constants of xxHash: cheap on a chip without a
-                // wide multiplier, and spread well enough for a filter.
-                let hash = a.wrapping_mul(0x9E37_79B1)
-                    ^ b.wrapping_mul(0x85EB_CA77).rotate_left(11)
-                    ^ c.wrapping_mul(0xC2B2_AE3D).rotate_left(19);
-                let hash = (hash ^ hash >> 15).wrapping_mul(0x2C1B_3C6D);
-                (hash ^ hash >> 13) & HASH_MAX
-            }
-        };
-        (self as u32) << SORT_SHIFT | low
+    fn numbered(self, number: u32) -> u32 {
+        (self as u32) << SORT_SHIFT | number
+    }
+
+    /// The gram of this sort and these letters.
+    #[inline]
+    fn gram(self, letters: [u32; 3]) -> u32 {
+        self.longer_gram(letters, 0)
+    }
+
+    /// The gram of this sort and these letters, with another one behind them.
+    #[inline]
+    fn longer_gram(self, [a, b, c]: [u32; 3], d: u32) -> u32 {
+        // Multiply and fold, with the odd constants of xxHash: cheap on a chip without a
+        // wide multiplier, and spread well enough for a filter.
+        let hash = a.wrapping_mul(0x9E37_79B1)
+            ^ b.wrapping_mul(0x85EB_CA77).rotate_left(11)
+            ^ c.wrapping_mul(0xC2B2_AE3D).rotate_left(19)
+            ^ d.wrapping_mul(0x27D4_EB2F).rotate_left(7);
+        let hash = (hash ^ hash >> 15).wrapping_mul(0x2C1B_3C6D);
+        self.numbered((hash ^ hash >> 13) & HASH_MAX)
     }
 }
 
@@ -71,59 +96,110 @@ pub(super) fn sort_of(gram: u32) -> usize {
     (gram >> SORT_SHIFT) as usize
 }
 
-/// The low bits of a gram: its hash or letter.
+/// The low bits of a gram: its hash or number.
 pub(super) fn low_bits(gram: u32) -> u32 {
     gram & HASH_MAX
 }
 
 /// Makes grams of words that come letter by letter.
 struct Letters {
-    /// The last two letters of the word.
-    last: [u32; 2],
-    /// Letters of the word so far, up to 3.
+    /// The last three letters of the word.
+    last: [u32; 3],
+    /// Letters of the word so far, up to 4.
     count: u8,
     is_name: bool,
+    /// They are the digits of a phone number.
+    is_phone: bool,
     /// Whether the first word is known to begin where the letters do.
     at_start: bool,
+    /// The word so far, when its script writes no spaces between words; else 0.
+    own_word: u32,
+    /// That of the word before.
+    own_word_before: u32,
 }
 
 impl Letters {
     fn new(is_name: bool, at_start: bool) -> Self {
-        Self { last: [0; 2], count: 0, is_name, at_start }
+        Self {
+            last: [0; 3],
+            count: 0,
+            is_name,
+            is_phone: false,
+            at_start,
+            own_word: 0,
+            own_word_before: 0,
+        }
+    }
+
+    fn of_phone(at_start: bool) -> Self {
+        Self { is_phone: true, ..Self::new(false, at_start) }
     }
 
     #[inline]
     fn push(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
         if letter == u32::from(' ') {
             self.count = 0;
+            self.own_word_before = self.own_word;
+            self.own_word = 0;
             return;
         }
-        let [a, b] = self.last;
+        let [a, b, c] = self.last;
         match self.count {
             0 => {
                 if self.at_start {
-                    self.start(Sort::Start1, Sort::Name1, [letter, 0, 0], add);
-                    if self.is_name && letter < 0x61 {
-                        add(Sort::NameDigit.gram([0; 3]));
-                    }
+                    self.first(letter, add);
                 }
             }
             1 => {
                 if self.at_start {
-                    self.start(Sort::Start2, Sort::Name2, [b, letter, 0], add);
+                    self.start(Sort::Start2, Sort::Name2, [c, letter, 0], add);
                 }
             }
             count => {
-                if count == 2 && self.at_start && self.is_name {
-                    add(Sort::Name3.gram([a, b, letter]));
+                if self.is_name && self.at_start {
+                    match count {
+                        2 => add(Sort::Name3.gram([b, c, letter])),
+                        3 => add(Sort::Name4.longer_gram([a, b, c], letter)),
+                        _ => {}
+                    }
                 }
-                // The letters that are below 'a' are digits.
-                let sort = if a.max(b).max(letter) < 0x61 { Sort::Digits } else { Sort::Inside };
-                add(sort.gram([a, b, letter]));
+                let sort = if self.is_phone { Sort::Digits } else { Sort::Inside };
+                add(sort.gram([b, c, letter]));
             }
         }
-        self.last = [b, letter];
-        self.count = self.count.saturating_add(1).min(3);
+        if self.own_word != 0 {
+            self.own_word = self.own_word.rotate_left(9) ^ letter;
+        }
+        self.last = [b, c, letter];
+        self.count = (self.count + 1).min(4);
+    }
+
+    /// The first letter of a word.
+    #[inline]
+    fn first(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
+        let Some(index) = letter_index(letter) else {
+            return self.first_other(letter, add);
+        };
+        add(Sort::Start1.numbered(index));
+        if self.is_name {
+            add(Sort::Name1.numbered(index));
+            if letter < 0x61 {
+                add(Sort::NameDigit.numbered(0));
+            }
+        }
+    }
+
+    /// The first letter of a word, when it is none from a to z and no digit.
+    #[cold]
+    fn first_other(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
+        self.start(Sort::Start2, Sort::Name2, [letter, 0, 0], add);
+        if char::from_u32(letter).is_some_and(is_own_word) {
+            if self.own_word_before != 0 {
+                let pair = [self.own_word_before, letter, 1];
+                self.start(Sort::Start2, Sort::Name2, pair, add);
+            }
+            self.own_word = letter;
+        }
     }
 
     #[inline]
@@ -164,11 +240,20 @@ pub fn grams(contact: &Contact<'_>, add: &mut impl FnMut(u32)) {
 }
 
 fn phone_grams(digits: &Digits, add: &mut impl FnMut(u32)) {
-    let mut letters = Letters::new(false, true);
+    let mut letters = Letters::of_phone(true);
     digits.get().iter().for_each(|&digit| letters.push(digit.into(), add));
     // A query without the national 0 finds the number where it goes on.
-    let mut letters = Letters::new(false, true);
+    let mut letters = Letters::of_phone(true);
     digits.core().iter().take(2).for_each(|&digit| letters.push(digit.into(), add));
+    for place in digits.national_places() {
+        let found = digits.get().get(place..).unwrap_or(&[]);
+        if let Some(&one) = found.first() {
+            add(Sort::National1.numbered(digit_value(one)));
+        }
+        if let Some(&[one, other]) = found.get(..2) {
+            add(Sort::National2.numbered(10 * digit_value(one) + digit_value(other)));
+        }
+    }
 }
 
 /// Grams of one query; further ones are left out, which only makes more false alarms.
@@ -242,9 +327,18 @@ fn note(grams: &mut QueryGrams, gram: u32) {
 
 fn number_grams(number: &Digits, add: &mut impl FnMut(u32)) {
     use super::phone::Form;
+    if number.form == Form::National {
+        match *number.core() {
+            [one] => return add(Sort::National1.numbered(digit_value(one))),
+            [one, other] => {
+                let both = 10 * digit_value(one) + digit_value(other);
+                return add(Sort::National2.numbered(both));
+            }
+            _ => {}
+        }
+    }
     let run = number.sure_run();
-    // Few digits match where a number begins, but a national query also behind a country code.
-    let at_start = run.len() < 3 && number.form != Form::National && number.core().len() < 3;
-    let mut letters = Letters::new(false, at_start);
+    // Few digits match where a number begins.
+    let mut letters = Letters::of_phone(run.len() < 3 && number.core().len() < 3);
     run.iter().for_each(|&digit| letters.push(digit.into(), add));
 }

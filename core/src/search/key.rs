@@ -4,15 +4,13 @@
 //! (SORT-AS, SORT-STRING, a phonetic last name) is sorted so. Without a name: nickname,
 //! organisation, email, phone. Contacts without any of these come last.
 
+use super::code;
 use super::phone::Digits;
 use super::text::{Words, is_own_word, sort_as};
-use crate::contact::{Contact, Kind, Stamp};
+use crate::contact::{Contact, Kind, Stamp, Uid};
 
 /// Bytes of a sort name; longer ones are cut.
 pub const SORT_NAME_BYTES: usize = 32;
-
-/// The sort key of a contact without a name.
-pub const NO_NAME_KEY: u64 = u64::MAX;
 
 /// A text as a name to sort by: words apart by one space, none around characters that are words
 /// of their own. Cut, maybe inside of a character; the rest is zero.
@@ -117,95 +115,152 @@ pub fn sort_name(contact: &Contact<'_>, out: &mut [u8; SORT_NAME_BYTES]) {
     *out = name_of(contact).bytes;
 }
 
-/// A number whose order is the order of sort names, as far as it reaches: 12 Latin letters, and six
-/// in its upper 32 bits, which are such a number by themselves.
-pub fn sort_key(contact: &Contact<'_>) -> u64 {
-    key_of(name_of(contact).get()).0
-}
+/// A number whose order is the order of contacts in a list, as far as it reaches: by sort name, then by
+/// identity. Most names are told whole.
+///
+/// It is made anew wherever a box is opened and never stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SortKey(u128);
 
-// Codes of five bits, in the order of the characters; those outside ASCII are followed by more bits.
-const SPACE: (u64, u32) = (1, 5);
-const DIGIT: u64 = 2;
-const LETTER: u64 = 3;
-const TWO_BYTES: u64 = 29;
-const THREE_BYTES: u64 = 30;
-const FOUR_BYTES: u64 = 31;
+impl SortKey {
+    /// Of a contact.
+    pub fn of(contact: &Contact<'_>) -> Self {
+        Self::named(&name_of(contact).bytes, contact.uid())
+    }
 
-/// The key of a name, and how many of its upper bits are told by the name's characters: all 64, or
-/// fewer when the name is short. Bits that no character tells are 0.
-pub(super) fn key_of(name: &[u8]) -> (u64, u32) {
-    if name.first() == Some(&0xFF) {
-        return (NO_NAME_KEY, u64::BITS);
+    /// Of whoever has this [`sort_name`] and identity.
+    pub fn named(name: &[u8; SORT_NAME_BYTES], uid: Uid) -> Self {
+        Self(code::key(name, &uid))
     }
-    let mut key = 0;
-    let mut used = 0;
-    // A character that the cut has halved is left out, as is all that no bit is left for.
-    let chars = name.utf8_chunks().next().map_or("", |chunk| chunk.valid()).chars();
-    for c in chars {
-        let code = u64::from(u32::from(c));
-        let (code, bits) = match c {
-            // What a sort name is filled up with.
-            '\0' => break,
-            ' ' => SPACE,
-            '0'..='9' => (DIGIT << 4 | (code - u64::from(b'0')), 9),
-            'a'..='z' => (LETTER + code - u64::from(b'a'), 5),
-            ..'\u{800}' => (TWO_BYTES << 11 | code, 16),
-            ..'\u{10000}' => (THREE_BYTES << 16 | code, 21),
-            _ => (FOUR_BYTES << 21 | code, 26),
-        };
-        let free = u64::BITS - used;
-        if bits >= free {
-            key |= code >> (bits - free);
-            used = u64::BITS;
-            break;
-        }
-        used += bits;
-        key |= code << (u64::BITS - used);
+
+    /// Its upper bits, any number of which are such a number by themselves: 32 bits tell six Latin
+    /// letters, 64 bits fourteen.
+    pub fn upper(self) -> u64 {
+        (self.0 >> u64::BITS) as u64
     }
-    (key, used)
+
+    /// All of it. The lowest bit is 1.
+    pub(super) fn all(self) -> u128 {
+        self.0
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
 
-    fn key(text: &str) -> u64 {
-        key_of(Name::of(text).get()).0
+    fn name(text: &str) -> Name {
+        Name::of(text)
+    }
+
+    fn key(text: &str, who: u8) -> u128 {
+        code::key(&name(text).bytes, &Uid([who; 16]))
+    }
+
+    /// Names in many scripts, made of a few letters each so that many begin alike.
+    fn names() -> Vec<String> {
+        const LETTERS: [&[&str]; 12] = [
+            &["a", "b", "e", "z", " ", " ", "0", "9"],
+            &["a", "é", "ß", "ŋ", "ə", " "],
+            &["α", "β", "ω", "ϙ", " "],
+            &["а", "ё", "я", "і", "ґ", "ѳ", " "],
+            &["א", "ב", "ת", " "],
+            &["ا", "ب", "ی", "پ", "ے", " "],
+            &["田", "中", "一", "龥", "㐀", "𠀋"],
+            &["た", "ナ", "ー", "ん", "田", " "],
+            &["김", "가", "철", "힣", "ㄱ", " "],
+            &["ก", "ข", "เ", "๙", " "],
+            &["अ", "क", "ह", "ক", "ஃ", "ა", "ա", "አ", "က"],
+            &["a", "я", "田", "김", "ก", "א", " ", "7", "𝔸", "\u{10FFFD}"],
+        ];
+        let mut state = 1u64;
+        let mut below = move |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % end
+        };
+        (0..2400)
+            .map(|_| {
+                let letters = LETTERS[below(LETTERS.len())];
+                (0..1 + below(14)).map(|_| letters[below(letters.len())]).collect()
+            })
+            .collect()
     }
 
     #[test]
-    fn keys_are_in_the_order_of_names() {
-        let names = [
-            "",
-            "0",
-            "007",
-            "1",
-            "9 lives",
-            "a",
-            "A b",
-            "Aa",
-            "ab",
-            "Abcdefghijkl",
-            "abcdefghijlk",
-            "b",
-            "Zoë",
-            "zoe z",
-            "Åsa",
-        ];
-        for one in names {
-            for other in names {
-                let (a, b) = (Name::of(one), Name::of(other));
-                for shift in [0, 32] {
-                    let (x, y) = (key(one) >> shift, key(other) >> shift);
-                    if x != y {
-                        assert_eq!(x.cmp(&y), a.get().cmp(b.get()), "{one} {other}");
-                    }
-                }
+    fn keys_are_in_the_order_of_names_and_identities() {
+        let texts = names();
+        let mut all: Vec<_> = texts
+            .iter()
+            .map(|text| (name(text).bytes, key(text, 7)))
+            .filter(|(bytes, _)| bytes[0] != 0)
+            .collect();
+        all.sort_unstable();
+        for pair in all.windows(2) {
+            let [(one, a), (other, b)] = pair else { unreachable!("windows of two") };
+            let shown = || format!("{} {}", one.escape_ascii(), other.escape_ascii());
+            assert!(a <= b, "{}", shown());
+            assert_eq!(one == other, a == b, "{}", shown());
+        }
+        for who in 0..u8::MAX {
+            assert!(key("Анна Ёлкина", who) < key("Анна Ёлкина", who + 1));
+            assert!(key("Анна", who) < key("Анна Ё", 0));
+        }
+    }
+
+    #[test]
+    fn a_beginning_holds_the_keys_of_what_begins_so_and_no_others() {
+        let texts = names();
+        let mut begun = 0;
+        for text in texts.iter().step_by(7) {
+            let wanted = name(text);
+            let wanted = wanted.get();
+            let all = code::beginning(wanted);
+            for other in &texts {
+                let begins = name(other).get().starts_with(wanted);
+                let is_among = (all.first..=all.last).contains(&key(other, 255));
+                assert!(!begins || is_among, "{text} {other}");
+                assert!(begins || !is_among || !all.is_whole, "{text} {other}");
+                begun += usize::from(begins);
             }
         }
-        let scripts = ["z", "Ωμεγα", "Анна", "Борис", "עדה", "田中", "𠀋"];
-        assert!(scripts.is_sorted_by(|a, b| key(a) >> 32 < key(b) >> 32));
-        assert!(key("𠀋") < NO_NAME_KEY);
+        assert!(begun > 2000, "only {begun} began so");
+    }
+
+    #[test]
+    fn a_key_tells_much_of_a_name() {
+        // Letters that 32, 40, 64 and 128 bits have room for.
+        for (text, expected) in [
+            ("christopher robin", [6, 8, 14, 17]),
+            ("елена кузнецова", [4, 6, 11, 15]),
+            ("גולדה מאיר", [5, 7, 10, 10]),
+            ("فاطمة الزهراء", [4, 6, 10, 13]),
+            ("佐藤太郎花子", [1, 2, 3, 6]),
+            ("さとうはなこ", [3, 4, 6, 6]),
+            ("김철수", [4, 5, 8, 8]),
+        ] {
+            let bytes = name(text);
+            let letters = core::str::from_utf8(bytes.get()).expect("it is short");
+            let told = [32, 40, 64, 127].map(|bits| {
+                let ends = letters.char_indices().map(|(at, c)| at + c.len_utf8());
+                ends.take_while(|&end| {
+                    let all = code::beginning(&letters.as_bytes()[..end]);
+                    all.is_whole && (all.last - all.first).leading_zeros() <= bits
+                })
+                .count()
+            });
+            assert_eq!(told, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nobody_comes_last() {
+        let none = code::key(&[0xFF; SORT_NAME_BYTES], &Uid([0; 16]));
+        for text in ["\u{10FFFD}", "zz", "龥", "𠀋"] {
+            assert!(key(text, 255) < none, "{text}");
+        }
     }
 
     #[test]
@@ -214,8 +269,9 @@ mod tests {
         assert_eq!(Name::of("田中 太郎").get(), Name::of("田中太郎").get());
         assert_eq!(Name::of("김 철수").get(), Name::of("김철수").get());
         assert_eq!(Name::of(&"x".repeat(50)).get().len(), SORT_NAME_BYTES);
-        assert_eq!(key_of(b"abc").1, 15);
-        assert_eq!(key_of(b"abc"), key_of(b"abc\0\0"));
-        assert_eq!(key_of(b"abcdefghijklm").1, 64);
+        // A character that the cut halves is still in its place.
+        let cut = |last: &str| key(&format!("{}{last}", "x".repeat(31)), 7);
+        let ends = ["", " y", "a", "é", "я", "丁", "乙", "田", "𠀋"];
+        assert!(ends.is_sorted_by(|a, b| cut(a) <= cut(b)));
     }
 }

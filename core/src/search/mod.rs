@@ -1,9 +1,10 @@
 //! Finding people: folding, phone digits, queries, ranking, and the signatures that spare flash reads.
 //!
 //! The same code, hence the same answers in the same order, on every box. A box keeps for each
-//! contact a [`sort_key`] and a signature ([`Slices`]) in memory; [`find`] reads from flash only
+//! contact a [`SortKey`] and a signature ([`Slices`]) in memory; [`find`] reads from flash only
 //! what these let through.
 
+mod code;
 mod find;
 mod fold;
 mod grams;
@@ -18,7 +19,7 @@ pub use find::{Hit, Page, Source, find};
 pub use fold::fold;
 pub use grams::{QUERY_GRAMS_MAX, QueryGrams, grams};
 pub use judge::{Class, Rank};
-pub use key::{NO_NAME_KEY, SORT_NAME_BYTES, sort_key, sort_name};
+pub use key::{SORT_NAME_BYTES, SortKey, sort_name};
 pub use query::Query;
 pub use slices::{BLOCK_SLOTS, BlockBits, Probes, Slices};
 

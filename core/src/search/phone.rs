@@ -97,11 +97,10 @@ impl Digits {
             0 => !digits.is_empty(),
             1 | 2 => {
                 let starts = |at: usize| digits.get(at..).is_some_and(|d| d.starts_with(wanted));
-                starts(0)
-                    || (stored.form == Form::National && starts(1))
-                    || (self.form == Form::National
-                        && stored.form != Form::National
-                        && (1..=COUNTRY_DIGITS_MAX).any(starts))
+                match self.form {
+                    Form::National => stored.national_places().any(starts),
+                    _ => starts(0) || (stored.form == Form::National && starts(1)),
+                }
             }
             len => {
                 digits.windows(len).any(|window| window == wanted)
@@ -113,6 +112,14 @@ impl Digits {
                             })
                         }))
             }
+        }
+    }
+
+    /// Where this stored number may begin for a query that begins with a single 0.
+    pub(super) fn national_places(&self) -> core::ops::RangeInclusive<usize> {
+        match self.form {
+            Form::National => 0..=1,
+            Form::Plain | Form::International => 0..=COUNTRY_DIGITS_MAX,
         }
     }
 

@@ -6,7 +6,9 @@
 //! taken in one after the other stay in a small part of it.
 
 use super::grams::{HASH_MAX, LETTERS, SORTS, Sort, grams, low_bits, sort_of};
+use super::key::SortKey;
 use crate::contact::Contact;
+use core::num::NonZeroU64;
 use heapless::Vec;
 
 /// Contacts in a block.
@@ -17,20 +19,30 @@ const BLOCK_WORDS: usize = (BLOCK_SLOTS / u32::BITS) as usize;
 pub type BlockBits = [u32; BLOCK_WORDS];
 
 /// Slices that a query looks at: more would hardly thin out the candidates further.
-const QUERY_SLICES_MAX: usize = 24;
+const QUERY_SLICES_MAX: usize = 64;
 
 /// The slices that a contact must all have set.
 #[derive(Clone, Default)]
 pub struct Probes(Vec<u16, QUERY_SLICES_MAX>);
 
 /// Up to this many slices there is no room for letters of their own, nor for every gram.
-const SMALL_SLICES_MAX: u32 = 255;
+const SMALL_SLICES_MAX: u32 = 511;
+
+/// Where there are more, so many hold the upper bits of sort keys, the uppermost first.
+const KEY_SLICES: u32 = 8;
+const KEY_WORDS: usize = KEY_SLICES as usize * BLOCK_WORDS;
+
+/// And the memory of so many holds the tails of sort keys: 64 bits a contact.
+const TAIL_SLICES: u32 = u64::BITS;
+const TAIL_WORDS: usize = TAIL_SLICES as usize * BLOCK_WORDS;
 
 /// The shape of the signatures of one box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slices {
     slices: u32,
     probes: u32,
+    /// Words of a block that hold tails.
+    tail_words: usize,
     /// Where grams of each sort go, by [`Sort`].
     regions: [Region; SORTS],
 }
@@ -59,24 +71,47 @@ impl Region {
         Self { hash_max: HASH_MAX / one_in, ..Self::hashed(first, len) }
     }
 
-    /// A slice for each letter.
-    const fn letters(first: u32) -> Self {
-        Self { is_direct: true, ..Self::hashed(first, LETTERS) }
+    /// A slice for each of the grams, which have numbers.
+    const fn direct(first: u32, len: u32) -> Self {
+        Self { is_direct: true, ..Self::hashed(first, len) }
     }
 }
 
 impl Slices {
-    /// `slices` bits a contact, of which a gram sets `probes`. From 32 to 4,096 slices; 32 and one
-    /// probe where memory is scarce, 1,024 and four where it is not.
+    /// `slices` bits a contact, of which a gram sets `probes`. From 16 to 4,096 slices: 16 or 32 and one
+    /// probe where memory is scarce, 1,280 and five where it is not.
     pub const fn new(slices: u32, probes: u32) -> Self {
-        assert!(slices >= 32 && slices <= 4096, "from 32 to 4,096 slices");
+        assert!(slices >= 16 && slices <= 4096, "from 16 to 4,096 slices");
         assert!(probes >= 1 && probes <= 16, "from 1 to 16 probes");
         let mut regions = [Region::NONE; SORTS];
+        let tail_words = if slices > SMALL_SLICES_MAX { TAIL_WORDS } else { 0 };
         if slices > SMALL_SLICES_MAX {
-            let hashed = Region::hashed(2 * LETTERS, slices - 2 * LETTERS);
-            regions = [hashed; SORTS];
-            regions[Sort::Start1 as usize] = Region::letters(0);
-            regions[Sort::Name1 as usize] = Region::letters(LETTERS);
+            let mut first = 0;
+            let mut sort = 0;
+            // Those of which there are few, with a slice each, are told without false alarms.
+            let direct = [
+                (Sort::Start1, LETTERS),
+                (Sort::Name1, LETTERS),
+                (Sort::NameDigit, 1),
+                (Sort::National1, 10),
+                (Sort::National2, 100),
+            ];
+            while sort < direct.len() {
+                regions[direct[sort].0 as usize] = Region::direct(first, direct[sort].1);
+                first += direct[sort].1;
+                sort += 1;
+            }
+            // Where hardly anybody has what everybody else has somewhere else, only names tell: their
+            // part is kept sparse.
+            let names = (slices - TAIL_SLICES - KEY_SLICES) / 5;
+            regions[Sort::Name2 as usize] = Region::hashed(first, names);
+            regions[Sort::Name3 as usize] = Region::hashed(first, names);
+            regions[Sort::Name4 as usize] = Region::hashed(first, names);
+            first += names;
+            let others = Region::hashed(first, slices - TAIL_SLICES - KEY_SLICES - first);
+            regions[Sort::Start2 as usize] = others;
+            regions[Sort::Inside as usize] = others;
+            regions[Sort::Digits as usize] = others;
         } else {
             // Measured on made-up people: a typical contact has 8 grams of its names, 21 of digits
             // and 45 inside of words. Each part is best about half full.
@@ -93,7 +128,7 @@ impl Slices {
             regions[Sort::Inside as usize] =
                 Region::thinned(inside, slices - inside, 256_u32.div_ceil(slices));
         }
-        Self { slices, probes, regions }
+        Self { slices, probes, tail_words, regions }
     }
 
     /// Words of memory for this many contacts.
@@ -129,49 +164,116 @@ impl Slices {
         }
     }
 
-    fn block<'m>(&self, memory: &'m [u32], block: u32) -> &'m [u32] {
-        let first = block as usize * self.block_words();
-        memory.get(first..first + self.block_words()).unwrap_or(&[])
+    /// A block: its slices, then its tails.
+    fn block<'m>(&self, memory: &'m [u32], slot: u32) -> (&'m [u32], &'m [u32]) {
+        let first = (slot / BLOCK_SLOTS) as usize * self.block_words();
+        let block = memory.get(first..first + self.block_words()).unwrap_or(&[]);
+        block.split_at(block.len().saturating_sub(self.tail_words))
     }
 
-    fn block_mut<'m>(&self, memory: &'m mut [u32], slot: u32) -> &'m mut [u32] {
+    fn block_mut<'m>(&self, memory: &'m mut [u32], slot: u32) -> (&'m mut [u32], &'m mut [u32]) {
         let first = (slot / BLOCK_SLOTS) as usize * self.block_words();
-        memory.get_mut(first..first + self.block_words()).unwrap_or(&mut [])
+        let block = memory.get_mut(first..first + self.block_words()).unwrap_or(&mut []);
+        block.split_at_mut(block.len().saturating_sub(self.tail_words))
     }
 
     /// Adds the grams of a contact to its signature. Without effect when `memory` ends before `slot`.
-    pub fn set(&self, memory: &mut [u32], slot: u32, contact: &Contact<'_>) {
-        let block = self.block_mut(memory, slot);
+    pub fn set(&self, memory: &mut [u32], slot: u32, contact: &Contact<'_>, key: SortKey) {
+        let (slices, _) = self.block_mut(memory, slot);
         let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
         let bit = 1 << (slot % u32::BITS);
         grams(contact, &mut |gram| {
             self.each_probe(gram, |slice| {
-                if let Some(word) = block.get_mut(slice as usize * BLOCK_WORDS + word) {
+                if let Some(word) = slices.get_mut(slice as usize * BLOCK_WORDS + word) {
                     *word |= bit;
                 }
             });
         });
+        self.set_key(memory, slot, key);
+    }
+
+    /// How the sort key of a slot goes on behind its 64 bits, when that is kept and known.
+    #[inline]
+    pub(super) fn tail(&self, memory: &[u32], slot: u32) -> Option<NonZeroU64> {
+        if self.tail_words == 0 {
+            return None;
+        }
+        let at = (slot / BLOCK_SLOTS + 1) as usize * self.block_words() - self.tail_words
+            + (slot % BLOCK_SLOTS) as usize * 2;
+        let &[low, high] = memory.get(at..)?.first_chunk()?;
+        NonZeroU64::new(u64::from(high) << u32::BITS | u64::from(low))
+    }
+
+    /// The contacts of a block whose keys have at most these upper bits, when those are kept.
+    pub(super) fn at_most(&self, memory: &[u32], block: u32, upper: u8) -> Option<BlockBits> {
+        let keys = self.keys(memory, block)?;
+        let (mut less, mut equal) = ([0; BLOCK_WORDS], [u32::MAX; BLOCK_WORDS]);
+        for (slice, place) in keys.iter().zip((0..KEY_SLICES).rev()) {
+            let is_set = upper >> place & 1 != 0;
+            for ((less, equal), bits) in less.iter_mut().zip(&mut equal).zip(slice) {
+                if is_set {
+                    *less |= *equal & !bits;
+                    *equal &= bits;
+                } else {
+                    *equal &= !bits;
+                }
+            }
+        }
+        less.iter_mut().zip(equal).for_each(|(less, equal)| *less |= equal);
+        Some(less)
+    }
+
+    /// The slices of a block that hold upper bits of keys.
+    fn keys<'m>(&self, memory: &'m [u32], block: u32) -> Option<&'m [[u32; BLOCK_WORDS]]> {
+        if self.tail_words == 0 {
+            return None;
+        }
+        let (slices, _) = self.block(memory, block * BLOCK_SLOTS);
+        slices.last_chunk::<KEY_WORDS>().map(|keys| keys.as_chunks().0)
     }
 
     /// Empties the signature of a slot.
     pub fn clear(&self, memory: &mut [u32], slot: u32) {
+        self.all(memory, slot, false);
+    }
+
+    /// Makes the signature of a slot match every query, for a contact whose words are not known.
+    pub fn fill(&self, memory: &mut [u32], slot: u32, key: SortKey) {
+        self.all(memory, slot, true);
+        self.set_key(memory, slot, key);
+    }
+
+    /// Notes the tail of a slot's key, and its upper bits in the last slices of the block.
+    fn set_key(&self, memory: &mut [u32], slot: u32, key: SortKey) {
+        let (slices, tails) = self.block_mut(memory, slot);
+        let (Some(tail), Some(keys)) =
+            (tail_mut(tails, slot), slices.last_chunk_mut::<KEY_WORDS>())
+        else {
+            return;
+        };
+        let key = key.all();
+        *tail = [key as u32, (key >> u32::BITS) as u32];
         let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
-        let mask = !(1 << (slot % u32::BITS));
-        for slice in self.block_mut(memory, slot).chunks_exact_mut(BLOCK_WORDS) {
+        let bit = 1 << (slot % u32::BITS);
+        for (slice, place) in keys.chunks_exact_mut(BLOCK_WORDS).zip(1..) {
             if let Some(word) = slice.get_mut(word) {
-                *word &= mask;
+                let is_set = key >> (u128::BITS - place) & 1 != 0;
+                *word = if is_set { *word | bit } else { *word & !bit };
             }
         }
     }
 
-    /// Makes the signature of a slot match every query, for a contact whose words are not known.
-    pub fn fill(&self, memory: &mut [u32], slot: u32) {
+    fn all(&self, memory: &mut [u32], slot: u32, is_set: bool) {
         let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
         let bit = 1 << (slot % u32::BITS);
-        for slice in self.block_mut(memory, slot).chunks_exact_mut(BLOCK_WORDS) {
+        let (slices, tails) = self.block_mut(memory, slot);
+        for slice in slices.chunks_exact_mut(BLOCK_WORDS) {
             if let Some(word) = slice.get_mut(word) {
-                *word |= bit;
+                *word = if is_set { *word | bit } else { *word & !bit };
             }
+        }
+        if let Some(tail) = tail_mut(tails, slot) {
+            *tail = [0; 2];
         }
     }
 
@@ -191,7 +293,7 @@ impl Slices {
 
     /// The contacts of a block that may have all grams of `probes`; none when `memory` ends before it.
     pub fn candidates(&self, memory: &[u32], block: u32, probes: &Probes) -> BlockBits {
-        let words = self.block(memory, block);
+        let (words, _) = self.block(memory, block * BLOCK_SLOTS);
         if words.is_empty() {
             return [0; BLOCK_WORDS];
         }
@@ -210,4 +312,9 @@ impl Slices {
         }
         all
     }
+}
+
+/// The tail of a slot among those of its block.
+fn tail_mut(tails: &mut [u32], slot: u32) -> Option<&mut [u32; 2]> {
+    tails.get_mut((slot % BLOCK_SLOTS) as usize * 2..)?.first_chunk_mut()
 }

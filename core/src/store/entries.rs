@@ -4,6 +4,7 @@
 
 use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Millis, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX, BOXES_MAX, MILLIS_MAX};
+use crate::search::SORT_NAME_BYTES;
 use serde::{Deserialize, Serialize};
 
 /// A contact's record, whole.
@@ -21,7 +22,7 @@ pub(super) const BOX: u8 = 5;
 pub(super) const CHUNK_HEAD_BYTES: usize = 24;
 
 /// Most bytes of a spill or author entry.
-pub(super) const SMALL_ENTRY_BYTES_MAX: usize = 64;
+pub(super) const SMALL_ENTRY_BYTES_MAX: usize = 96;
 
 /// A contact whose record is too large for one entry: what the index needs, and where the record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +30,8 @@ pub(super) struct Spill {
     pub(super) uid: [u8; 16],
     /// Time of the record.
     pub(super) version: Millis,
-    /// Sort key of the record.
-    pub(super) key: u64,
+    /// Sort name of the record, filled up with zeros.
+    pub(super) name: [u8; SORT_NAME_BYTES],
     pub(super) is_trashed: bool,
     pub(super) hash: [u8; 16],
     pub(super) len: u32,
@@ -46,7 +47,7 @@ impl Spill {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 16 + 10 + 10 + 1 + 16 + 5 bytes at most.
+        // 16 + 10 + 32 + 1 + 16 + 5 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 

@@ -25,8 +25,8 @@ const ENTRY_BYTES: usize = 256;
 /// met in the wild, these are thrice that.
 pub(super) const ITEMS: usize = 32 * 1024;
 
-/// Bits of a contact's search signature: 128 bytes, for which a search of 100,000 contacts reads few.
-const GRAM_SLICES: u32 = 1024;
+/// Bits of a contact's search signature: 160 bytes, for which a search of 100,000 contacts reads few.
+const GRAM_SLICES: u32 = 1280;
 const GRAM_PROBES: u32 = 5;
 
 /// The image grows when more than so many percent of it are in use: then reclaiming stays cheap and

@@ -5,7 +5,7 @@ use contactbox_core::contact::{
     Uid, Value, absorb, edit, merge, purge, rebase, restore, trash,
 };
 use contactbox_core::limits::MILLIS_MAX;
-use contactbox_core::search::{SORT_NAME_BYTES, sort_key, sort_name};
+use contactbox_core::search::{SORT_NAME_BYTES, SortKey, sort_name};
 
 /// Room for whatever two inputs make together.
 const ROOM: usize = 128 * 1024;
@@ -56,7 +56,9 @@ fn look(contact: &Contact<'_>) {
     let _ = (contact.is_conflicted(Kind::FN), contact.origin(), contact.changed());
     let mut name = [0; SORT_NAME_BYTES];
     sort_name(contact, &mut name);
-    let _ = (sort_key(contact), contact.uid().hint());
+    let key = SortKey::of(contact);
+    assert!(key == SortKey::named(&name, contact.uid()));
+    let _ = contact.uid().hint();
 }
 
 /// A change later than all that the contact has; `None` when a record cannot say so.

@@ -5,7 +5,7 @@ use contactbox_core::contact::{
     AuthorIndex, Change, Contact, Content, Draft, Item, Kind, Origin, Scratch, Uid, Value, edit,
 };
 use contactbox_core::search::{
-    Class, Hit, Page, Query, Rank, Slices, Source, find, grams, sort_key,
+    Class, Hit, Page, Query, Rank, Slices, SortKey, Source, find, grams,
 };
 use embassy_futures::block_on;
 use std::convert::Infallible;
@@ -37,7 +37,8 @@ impl Shelf {
     fn new(records: Vec<Vec<u8>>, slices: Slices) -> Self {
         let mut signatures = vec![0; slices.words(records.len() as u32)];
         for (slot, contact) in (0..).zip(&records) {
-            slices.set(&mut signatures, slot, &parsed(contact));
+            let contact = parsed(contact);
+            slices.set(&mut signatures, slot, &contact, SortKey::of(&contact));
         }
         Self { records, slices, signatures }
     }
@@ -59,7 +60,7 @@ impl Source for Shelf {
     }
 
     fn key(&self, slot: u32) -> u64 {
-        sort_key(&parsed(&self.records[slot as usize]))
+        SortKey::of(&parsed(&self.records[slot as usize])).upper()
     }
 
     fn slices(&self) -> Slices {

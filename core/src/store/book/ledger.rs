@@ -5,7 +5,7 @@ use super::Memory;
 use super::boxes::Boxes;
 use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, LOSSES_MAX};
-use crate::search::{self, Slices};
+use crate::search::{Slices, SortKey};
 use crate::store::cells::Cells;
 use crate::store::entries::{
     AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, SPILL, Spill,
@@ -127,7 +127,8 @@ impl<M: Memory> Ledger<M> {
         len: u16,
         is_spilled: bool,
     ) -> Option<(Address, u16)> {
-        let mut slot = contact_slot(contact, self.index.contact_hash(contact.uid()));
+        let key = SortKey::of(contact);
+        let mut slot = contact_slot(contact, self.index.contact_hash(contact.uid()), key);
         (slot.at, slot.len) = (at, len);
         if is_spilled {
             slot.flags |= index::SPILLED;
@@ -140,7 +141,7 @@ impl<M: Memory> Ledger<M> {
             self.slices.clear(self.grams.cells_mut(), number);
         }
         if slot.is_contact() {
-            self.slices.set(self.grams.cells_mut(), number, contact);
+            self.slices.set(self.grams.cells_mut(), number, contact, key);
         }
         replaced
     }
@@ -151,10 +152,11 @@ impl<M: Memory> Ledger<M> {
         if spill.is_trashed {
             flags |= index::TRASHED;
         }
+        let key = SortKey::named(&spill.name, spill.uid());
         let slot = Slot {
             hash: self.index.contact_hash(spill.uid()),
             version: Some(spill.version),
-            key: spill.key,
+            key: key.upper(),
             at,
             len,
             flags,
@@ -162,7 +164,7 @@ impl<M: Memory> Ledger<M> {
         self.time_max = self.time_max.max(spill.version);
         let (number, replaced) = self.place(slot)?;
         // Its words are not known without reading its blob: every query has to look.
-        self.slices.fill(self.grams.cells_mut(), number);
+        self.slices.fill(self.grams.cells_mut(), number, key);
         replaced
     }
 
@@ -264,7 +266,7 @@ fn known_hint(loss: &Loss) -> Option<u16> {
 }
 
 /// What the index keeps of a contact, its place aside.
-fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
+fn contact_slot(contact: &Contact<'_>, hash: u64, key: SortKey) -> Slot {
     let mut flags = 0;
     for (flag, is_set) in [
         (index::TRASHED, contact.is_trashed()),
@@ -278,7 +280,7 @@ fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
     Slot {
         hash,
         version: Some(contact.changed().time),
-        key: search::sort_key(contact),
+        key: key.upper(),
         at: Address(0),
         len: 0,
         flags,

@@ -357,10 +357,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let (kind, payload) = if is_spilled {
             let blob = blobs::store(&mut self.journal, &mut self.ledger, need, record).await?;
+            let mut name = [0; search::SORT_NAME_BYTES];
+            search::sort_name(&contact, &mut name);
             let spill = Spill {
                 uid: contact.uid().0,
                 version: contact.changed().time,
-                key: search::sort_key(&contact),
+                name,
                 is_trashed: contact.is_trashed(),
                 hash: blob.hash,
                 len: blob.len,
