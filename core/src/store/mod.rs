@@ -26,7 +26,7 @@ pub use region::RegionError;
 
 pub use book::{
     Book, BookConfig, Counts, Finding, FormatError, Found, GetError, OpenError, Outcome, Peer, Put,
-    PutError, Root, Shelf, Stats, VerifyReport,
+    PutError, Root, Shelf, StartError, Stats, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Packed, Slot, Wide};

@@ -59,6 +59,27 @@ impl<E: fmt::Debug> fmt::Display for OpenError<E> {
     }
 }
 
+/// Why there is no box to work with. What the flash held before is as it was, or was nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartError<E> {
+    /// The flash failed.
+    Flash(E),
+    /// There is a box, or something else, that could not be opened.
+    Open(OpenError<E>),
+    /// There was nothing, and a box could not be made.
+    Format(FormatError<E>),
+}
+
+impl<E: fmt::Debug> fmt::Display for StartError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
+            Self::Open(error) => error.fmt(f),
+            Self::Format(error) => error.fmt(f),
+        }
+    }
+}
+
 /// Why something could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GetError<E> {
@@ -241,4 +262,4 @@ macro_rules! error {
     };
 }
 
-error!(FormatError, OpenError, GetError, PutError);
+error!(FormatError, OpenError, StartError, GetError, PutError);

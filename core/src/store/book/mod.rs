@@ -12,7 +12,7 @@ mod root;
 mod write;
 
 pub use audit::{Finding, Stats, VerifyReport};
-pub use error::{FormatError, GetError, OpenError, PutError};
+pub use error::{FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
 pub use ledger::Counts;
 pub use meet::Peer;
@@ -104,6 +104,21 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let (sweep, root) = (Sweep::due(), None);
         let book = Self { journal, ledger, old, new, extra, items, sweep, config, root };
         Ok((book, report))
+    }
+
+    /// Opens the box on the flash, or makes one with the identity `config.id` where the flash is blank.
+    pub async fn open_or_format(
+        mut flash: F,
+        config: BookConfig,
+        mut parts: Parts<M>,
+    ) -> Result<(Self, OpenReport), StartError<F::Error>> {
+        let page = parts.page.cells_mut();
+        let is_blank = journal::is_blank(&mut flash, page).await.map_err(StartError::Flash)?;
+        if !is_blank {
+            return Self::open(flash, config, parts).await.map_err(StartError::Open);
+        }
+        let book = Self::format(flash, config, parts).await.map_err(StartError::Format)?;
+        Ok((book, OpenReport::default()))
     }
 
     /// The box's identity.

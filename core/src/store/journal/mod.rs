@@ -8,6 +8,7 @@
 //! - `walk`, `notes`: pure reading and writing of pages and of the journal's own entries
 
 mod append;
+mod blank;
 mod errors;
 mod loss;
 mod notes;
@@ -22,6 +23,7 @@ mod tenant;
 mod victim;
 mod walk;
 
+pub use blank::is_blank;
 pub use errors::{AppendError, ExtendError, FormatError, OpenError, ReadError, TendError};
 pub use open::OpenReport;
 pub use scan::ScanReport;

@@ -1,5 +1,6 @@
 //! Making a chip into a box, and opening one: a single pass over all pages, without writing.
 
+use super::blank::is_untouched;
 use super::notes::{Announcement, Start};
 use super::state::{
     COPIES, DOOMED, DoubtAt, EMPTY, EVACUATE, FOLLOWED, FRESH, HOLED, MOVED, PageState, SEALED,
@@ -71,7 +72,7 @@ impl Survey {
 }
 
 /// Bytes at the start of the first page that formatting may have written when it was cut.
-const FORMAT_BYTES: usize = 128;
+pub(super) const FORMAT_BYTES: usize = 128;
 
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     fn with_memory(flash: F, mut pages: P, buffer: B, salt: u64) -> Result<Self, (u32, u32)> {
@@ -284,11 +285,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             HeaderFound::Version(version) => survey.version = Some(version),
             _ => {}
         }
-        let rest = if page == 0 { FORMAT_BYTES } else { 0 };
         let blank = buffer.iter().all(|byte| *byte == 0xFF);
-        let zeros = buffer.iter().take_while(|byte| **byte == 0).count();
-        let unfinished = page == 0 && buffer[zeros..].iter().all(|byte| *byte == 0xFF);
-        survey.foreign |= !unfinished && buffer[rest..].iter().any(|byte| *byte != 0xFF);
+        survey.foreign |= !is_untouched(page as usize, buffer);
         if blank {
             // Only a mark for `assign_roles`: an order of 0 with a gap.
             self.change(page, |state| state.gap = 1);

@@ -1,0 +1,70 @@
+//! The flash chip and what of it is whose.
+
+use core::ops::Range;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+
+/// What of the chip is whose, in bytes from its beginning; on boundaries of erase units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The box: always from the beginning of what the board gives.
+    pub box_bytes: u32,
+    /// The diary of the device.
+    pub diary: Range<u32>,
+}
+
+/// The chip as the box sees it: as long as its part. What lies behind it is reached as well, for
+/// the diary. Each operation is a sign of life: taking in a large card is many of them, and one turn
+/// of the app.
+pub struct Chip<F> {
+    flash: F,
+    box_bytes: usize,
+    alive: fn(),
+}
+
+impl<F> Chip<F> {
+    pub(super) fn new(flash: F, layout: &Layout, alive: fn()) -> Self {
+        Self { flash, box_bytes: layout.box_bytes as usize, alive }
+    }
+
+    /// All of the chip.
+    pub(super) fn whole(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
+    /// All of the chip, for good.
+    pub(super) fn into_inner(self) -> F {
+        self.flash
+    }
+}
+
+impl<F: ErrorType> ErrorType for Chip<F> {
+    type Error = F::Error;
+}
+
+impl<F: ReadNorFlash> ReadNorFlash for Chip<F> {
+    const READ_SIZE: usize = F::READ_SIZE;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        (self.alive)();
+        self.flash.read(offset, bytes).await
+    }
+
+    fn capacity(&self) -> usize {
+        self.flash.capacity().min(self.box_bytes)
+    }
+}
+
+impl<F: NorFlash> NorFlash for Chip<F> {
+    const WRITE_SIZE: usize = F::WRITE_SIZE;
+    const ERASE_SIZE: usize = F::ERASE_SIZE;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+        (self.alive)();
+        self.flash.erase(from, to).await
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        (self.alive)();
+        self.flash.write(offset, bytes).await
+    }
+}

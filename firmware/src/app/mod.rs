@@ -1,0 +1,251 @@
+//! The device as one loop over a closed set of events, whatever board it runs on, and on a host in tests.
+//!
+//! - [`App`]: the loop; [`Parts`]: what a board gives it
+//! - `notes`: the diary; `slot`: the card in the slot
+//! - [`memory`]: the memory of a box on a device, and how much of it there is
+
+mod chip;
+pub mod memory;
+mod notes;
+mod slot;
+#[cfg(all(test, not(target_os = "none")))]
+mod tests;
+
+pub use chip::{Chip, Layout};
+pub use memory::DeviceMemory;
+pub use slot::SlotState;
+
+use contactbox_core::card::Card;
+use contactbox_core::contact::{Millis, Uid};
+use contactbox_core::service::frame::{Frame, FrameError, Frames};
+use contactbox_core::service::{Limits, Room, Session, cable};
+use contactbox_core::store::diary::Cause;
+use contactbox_core::store::{self, Book, BookConfig, OpenReport, StartError};
+use core::future::Future;
+use embassy_futures::select::{Either, select};
+use embedded_io_async::{Read, Write};
+use embedded_storage_async::nor_flash::NorFlash;
+use memory::{GRAM_SLICES, Work};
+use slot::Slot;
+
+/// A board's clock, in milliseconds. What it counts from does not matter, and it need not go on where it was
+/// before a reset: the box keeps its own time, which never goes back.
+pub trait Clock {
+    /// Milliseconds now.
+    fn now(&self) -> Millis;
+
+    /// Returns when the clock shows `time`, or soon after.
+    fn until(&self, time: Millis) -> impl Future<Output = ()>;
+}
+
+/// What a board gives the app.
+pub struct Parts<F, C, L, K> {
+    /// The flash chip.
+    pub flash: F,
+    /// What of it is whose.
+    pub layout: Layout,
+    /// The card slot: whether a card is in it shows when it is asked.
+    pub card: C,
+    /// The cable.
+    pub link: L,
+    /// The clock.
+    pub clock: K,
+    /// 64 random bits: the identity of the box, if it has to be made.
+    pub random: u64,
+    /// Why the device starts.
+    pub cause: Cause,
+    /// Called whenever work has gone on a little: feeds the watchdog.
+    pub alive: fn(),
+    /// Memory of the box.
+    pub memory: store::Parts<DeviceMemory>,
+    /// Memory to work in.
+    pub work: Work,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// So many bytes came over the cable.
+    Bytes(usize),
+    /// The cable failed, or its other end was taken out.
+    CableGone,
+    /// Something changed that is not on the card yet.
+    CardDue,
+    /// It is time to see whether a card came or went.
+    SlotDue,
+    /// There is time to tidy up.
+    Idle,
+}
+
+/// Quiet after which the box tidies up.
+const IDLE_MILLIS: Millis = 50;
+
+/// Time between two looks into the slot.
+const SLOT_MILLIS: Millis = 2_000;
+
+/// Bytes taken from the cable at once.
+const PIECE_BYTES: usize = 256;
+
+/// The device.
+pub struct App<F: NorFlash, C, L, K> {
+    book: Book<Chip<F>, DeviceMemory>,
+    layout: Layout,
+    slot: Slot<C>,
+    link: L,
+    clock: K,
+    frames: Frames<'static>,
+    out: &'static mut [u8],
+    room: Room<'static>,
+    session: Session,
+    piece: [u8; PIECE_BYTES],
+    /// When the slot is looked into next.
+    slot_at: Millis,
+    /// Whether all is tidied up, and vouched for.
+    is_tidy: bool,
+    opened: OpenReport,
+    alive: fn(),
+}
+
+impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
+    /// Opens the box of a device, or makes one on a blank chip.
+    ///
+    /// An error says why there is no box; nothing was written then.
+    pub async fn start(parts: Parts<F, C, L, K>) -> Result<Self, StartError<F::Error>> {
+        let Parts { flash, layout, card, link, clock, random, cause, alive, memory, work } = parts;
+        let config = BookConfig { id: random, gram_slices: GRAM_SLICES, gram_probes: 1 };
+        let chip = Chip::new(flash, &layout, alive);
+        let (book, opened) = Book::open_or_format(chip, config, memory).await?;
+        let limits = Limits {
+            frame_bytes: work.frame.len().min(work.out.len()) as u32,
+            contact_bytes: memory::RECORD_BYTES as u32,
+        };
+        let mut app = Self {
+            book,
+            layout,
+            slot: Slot::new(card),
+            link,
+            clock,
+            frames: Frames::new(work.frame),
+            out: work.out,
+            room: Room { list: work.list, record: work.record, hits: work.hits },
+            session: Session::new(limits),
+            piece: [0; PIECE_BYTES],
+            slot_at: 0,
+            is_tidy: false,
+            opened,
+            alive,
+        };
+        app.note_start(cause).await;
+        Ok(app)
+    }
+
+    /// The box.
+    pub fn book(&mut self) -> &mut Book<Chip<F>, DeviceMemory> {
+        &mut self.book
+    }
+
+    /// What opening the box found.
+    pub fn opened(&self) -> &OpenReport {
+        &self.opened
+    }
+
+    /// The card in the slot.
+    pub fn slot(&self) -> &SlotState {
+        self.slot.state()
+    }
+
+    /// The ends of the cable and the slot, for tests to work with from outside.
+    pub fn outside(&mut self) -> (&mut L, &mut C) {
+        (&mut self.link, self.slot.card())
+    }
+
+    /// Gives everything up but the flash, as a power cut would.
+    pub fn into_flash(self) -> F {
+        self.book.into_flash().into_inner()
+    }
+
+    /// Goes on for ever.
+    pub async fn run(&mut self) -> ! {
+        loop {
+            self.turn().await;
+            (self.alive)();
+        }
+    }
+
+    /// Waits for the next event, and does what it asks for.
+    pub async fn turn(&mut self) -> Event {
+        let event = self.next().await;
+        match event {
+            Event::Bytes(len) => self.take_bytes(len).await,
+            Event::CableGone => {
+                // Whoever comes next begins with a hello. Until then there is nothing to hear.
+                self.frames.clear();
+                self.clock.until(self.clock.now() + IDLE_MILLIS).await;
+            }
+            Event::CardDue => self.save().await,
+            Event::SlotDue => {
+                self.look_into_slot().await;
+                self.slot_at = self.clock.now() + SLOT_MILLIS;
+            }
+            Event::Idle => self.tidy().await,
+        }
+        event
+    }
+
+    async fn next(&mut self) -> Event {
+        let now = self.clock.now();
+        // The first look into the slot comes before anything else: a card may hold the whole box.
+        if self.slot_at == 0 {
+            return Event::SlotDue;
+        }
+        let wait = match () {
+            () if self.slot.is_due() => now,
+            () if !self.is_tidy => now + IDLE_MILLIS,
+            () => self.slot_at,
+        };
+        match select(self.link.read(&mut self.piece), self.clock.until(wait)).await {
+            Either::First(Ok(0) | Err(_)) => Event::CableGone,
+            Either::First(Ok(len)) => Event::Bytes(len),
+            Either::Second(()) if self.slot.is_due() => Event::CardDue,
+            Either::Second(()) if self.clock.now() >= self.slot_at => Event::SlotDue,
+            Either::Second(()) => Event::Idle,
+        }
+    }
+
+    /// Takes in what came over the cable, and answers.
+    async fn take_bytes(&mut self, len: usize) {
+        let piece = self.piece;
+        let mut came = piece.get(..len).unwrap_or(&[]);
+        while let Some(frame) = self.frames.take(&mut came) {
+            if let Some(uid) = self.answer(frame).await {
+                self.slot.note(uid);
+                self.is_tidy = false;
+            }
+        }
+    }
+
+    /// Answers a frame; returns whom it changed.
+    async fn answer(&mut self, frame: Result<Frame, FrameError>) -> Option<Uid> {
+        let now = self.clock.now();
+        let Self { book, frames, session, room, out, link, .. } = self;
+        let response = match frame {
+            Ok(frame) => cable::respond(book, frame, frames, now, session, room, out).await,
+            Err(error) => cable::complain(error, out),
+        };
+        // Who does not hear the answer asks again.
+        link.write_all(response.frame).await.ok();
+        link.flush().await.ok();
+        response.change.map(|put| put.uid)
+    }
+
+    /// A step of idle work; at last the box vouches for what it wrote.
+    async fn tidy(&mut self) {
+        if matches!(self.book.tend().await, Ok(false)) {
+            return;
+        }
+        // What fails now is tried again after the next change.
+        self.book.rest().await.ok();
+        self.book.root().await.ok();
+        self.is_tidy = !self.finish_card().await;
+    }
+}

@@ -1,0 +1,184 @@
+//! The card in the slot: taking in what other boxes left on it, and keeping it up to date.
+
+use super::App;
+use super::notes::fault_of;
+use crate::say;
+use contactbox_core::card::{
+    self, Appended, BackupError, Card, CardError, Changes, MergeError, OwnFiles, Whose,
+};
+use contactbox_core::contact::Uid;
+use contactbox_core::store::diary::CardFault;
+use embedded_io_async::{Read, Write};
+use embedded_storage_async::nor_flash::NorFlash;
+use heapless::Vec;
+
+/// Changed contacts that are told apart until they are on the card. With more, the card is compared with the
+/// whole box.
+const CHANGED_MAX: usize = 8;
+
+/// What is known of the card in the slot.
+#[derive(Default)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it, and no heap to put a part of it in"
+)]
+pub enum SlotState {
+    /// There is none, or none that answers.
+    #[default]
+    Empty,
+    /// There is one that cannot be used, for this reason; it is tried again each time the slot is looked into.
+    Unfit(CardFault),
+    /// There is one, what was on it is in the box, and the box is on it.
+    Ready(OwnFiles),
+}
+
+/// What is not on the card yet.
+enum Unsaved {
+    These(Vec<Uid, CHANGED_MAX>),
+    TooMany,
+}
+
+pub(super) struct Slot<C> {
+    card: C,
+    state: SlotState,
+    unsaved: Unsaved,
+}
+
+impl<C> Slot<C> {
+    pub(super) fn new(card: C) -> Self {
+        Self { card, state: SlotState::Empty, unsaved: Unsaved::These(Vec::new()) }
+    }
+
+    pub(super) fn state(&self) -> &SlotState {
+        &self.state
+    }
+
+    pub(super) fn card(&mut self) -> &mut C {
+        &mut self.card
+    }
+
+    /// A contact changed.
+    pub(super) fn note(&mut self, uid: Uid) {
+        if let Unsaved::These(known) = &mut self.unsaved
+            && !known.contains(&uid)
+            && known.push(uid).is_err()
+        {
+            self.unsaved = Unsaved::TooMany;
+        }
+    }
+
+    /// Whether there is a card that lacks something.
+    pub(super) fn is_due(&self) -> bool {
+        matches!(self.state, SlotState::Ready(_))
+            && !matches!(&self.unsaved, Unsaved::These(known) if known.is_empty())
+    }
+}
+
+/// Why a card is left alone until the next look into the slot.
+enum Trouble<C> {
+    Card(CardError<C>),
+    Snapshot,
+    Box,
+}
+
+impl<C> Trouble<C> {
+    fn of_backup<F>(error: BackupError<F, C>) -> Self {
+        match error {
+            BackupError::Card(error) => Self::Card(error),
+            BackupError::Book(_) => Self::Box,
+            _ => Self::Snapshot,
+        }
+    }
+
+    fn of_merge<F>(error: MergeError<F, C>) -> Self {
+        match error {
+            MergeError::Card(error) => Self::Card(error),
+            _ => Self::Box,
+        }
+    }
+}
+
+impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
+    /// Sees whether a card came or went. One that came is taken in at once.
+    pub(super) async fn look_into_slot(&mut self) {
+        if matches!(self.slot.state, SlotState::Ready(_)) {
+            // A card that is there can list its files; the first will do.
+            if let Err(error) = self.slot.card.next_file(None).await {
+                self.give_up(Trouble::Card(error)).await;
+            }
+            return;
+        }
+        match self.take_in().await {
+            Ok(()) => {}
+            Err(trouble) => self.give_up(trouble).await,
+        }
+    }
+
+    /// Takes in what other boxes left on the card, then leaves on it what this box holds.
+    async fn take_in(&mut self) -> Result<(), Trouble<C::Error>> {
+        let Self { book, slot, room, clock, .. } = self;
+        slot.card.next_file(None).await.map_err(Trouble::Card)?;
+        say!("card: reading");
+        let merged =
+            card::merge_all(book, &mut slot.card, Whose::Others, clock.now(), room.list, |_| {})
+                .await
+                .map_err(Trouble::of_merge)?;
+        say!("card: {} added, {} updated", merged.added, merged.updated);
+        let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
+        slot.state = SlotState::Ready(own);
+        slot.unsaved = Unsaved::TooMany;
+        self.is_tidy = false;
+        self.bring_up_to_date().await
+    }
+
+    /// Puts on the card what it lacks.
+    pub(super) async fn save(&mut self) {
+        if let Err(trouble) = self.bring_up_to_date().await {
+            self.give_up(trouble).await;
+        }
+    }
+
+    async fn bring_up_to_date(&mut self) -> Result<(), Trouble<C::Error>> {
+        let Self { book, slot, room, .. } = self;
+        let Slot { card, state, unsaved } = slot;
+        let SlotState::Ready(own) = state else { return Ok(()) };
+        let changes = match unsaved {
+            Unsaved::These(known) => Changes::These(known),
+            Unsaved::TooMany => Changes::Unknown,
+        };
+        let appended = card::append(book, card, own, changes, room.list).await;
+        if appended.map_err(Trouble::of_backup)? == Appended::Due {
+            say!("card: writing a snapshot");
+            card::backup(book, card, own, room.list).await.map_err(Trouble::of_backup)?;
+        }
+        *unsaved = Unsaved::These(Vec::new());
+        Ok(())
+    }
+
+    /// Leaves the card alone until the next look into the slot; what is on it is found again then.
+    async fn give_up(&mut self, trouble: Trouble<C::Error>) {
+        let fault = match &trouble {
+            Trouble::Card(error) => fault_of(error),
+            Trouble::Snapshot => Some(CardFault::Snapshot),
+            // The box itself says what is wrong with it.
+            Trouble::Box => None,
+        };
+        // A card that stays in the slot as it is would fill the diary with one line.
+        let is_news = match (&self.slot.state, fault) {
+            (_, None) => false,
+            (SlotState::Unfit(known), Some(fault)) => *known != fault,
+            (_, Some(_)) => true,
+        };
+        self.slot.state = fault.map_or(SlotState::Empty, SlotState::Unfit);
+        self.slot.unsaved = Unsaved::TooMany;
+        if let Some(fault) = fault.filter(|_| is_news) {
+            say!("card: given up");
+            self.note_card(fault).await;
+        }
+    }
+
+    /// What there is to do on the card when the box is idle; true when something is left to do.
+    pub(super) async fn finish_card(&mut self) -> bool {
+        false
+    }
+}
