@@ -5,9 +5,9 @@ use super::protocol::{
     Card, Cursor, Figures, Flaw, HitRow, Info, PROTOCOL, Reply, Request, Verdict, VersionRow,
     Welcome,
 };
-use super::rows::Packer;
+use super::rows::{Bytes, Packer};
 use super::session::{Room, Session};
-use super::{Failure, Fault};
+use super::{Failure, Fault, meeting};
 use crate::contact::{BlobRef, Contact, Contents, Kind, Millis, Origin, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX};
 use crate::search::{Class, Hit, Page, Query};
@@ -32,7 +32,13 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
     session: &mut Session,
     room: &'m mut Room<'_>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
-    if !matches!(request, Request::Stage { .. } | Request::Put { card: Card::Staged, .. }) {
+    if !matches!(
+        request,
+        Request::Stage { .. }
+            | Request::Put { card: Card::Staged, .. }
+            | Request::TakeStaged
+            | Request::PutBlobStaged { .. }
+    ) {
         // Anything else may use the memory it lies in.
         session.staged = None;
     }
@@ -48,6 +54,7 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
                 contact_bytes: session.limits.contact_bytes,
                 blob_bytes: BLOB_BYTES_MAX,
                 contacts: book.counts().active,
+                slots: book.slots(),
             })
         }
         Request::Info => Reply::Info(info(book)),
@@ -69,12 +76,13 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             let found = found.ok_or(Fault::NoSuchContact(uid))?;
             shown(book, &found.contact, found.is_stale, room.list, room_bytes)
         }
-        Request::Piece { uid, offset } => {
-            let found = book.get(uid, room.record).await?.ok_or(Fault::NoSuchContact(uid))?;
-            piece(&found.contact, offset, room_bytes)
+        Request::Piece { uid, offset, bytes } => {
+            let state = book.state_of(uid, room.record).await?;
+            let state = state.ok_or(Fault::NoSuchContact(uid))?;
+            piece(&state, offset, room_bytes.min(bytes as usize))
         }
         Request::Stage { offset, total, bytes } => {
-            session.stage(offset, total, bytes, room.record)?;
+            session.stage(offset, total, bytes.0, room.record)?;
             Reply::Ok
         }
         Request::Put { uid, base, ref card } => {
@@ -114,8 +122,9 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             let wanted = (bytes as usize).min(room_bytes).min(room.list.len());
             let out = room.list.get_mut(..wanted).unwrap_or_default();
             let len = book.read_blob(BlobRef { hash, len: total }, offset, out).await?;
-            Reply::Blob { total, bytes: out.get(..len).unwrap_or(&[]) }
+            Reply::Blob { total, bytes: Bytes(out.get(..len).unwrap_or(&[])) }
         }
+        _ => return meeting::answer(book, request, now, session, room).await,
     })
 }
 
@@ -139,6 +148,7 @@ fn info<F: NorFlash, M: Memory>(book: &Book<F, M>) -> Info<'static> {
         capacity_bytes: stats.journal.capacity_bytes,
         flash_bytes: stats.journal.flash_bytes,
         losses: stats.losses,
+        root: book.root_known().map(|root| root.0),
     }
 }
 
@@ -289,7 +299,7 @@ fn piece<'m>(contact: &Contact<'m>, offset: u32, room_bytes: usize) -> Reply<'m>
     Reply::Piece {
         version: contact.changed().time,
         total: record.len() as u32,
-        bytes: rest.get(..room_bytes).unwrap_or(rest),
+        bytes: Bytes(rest.get(..room_bytes).unwrap_or(rest)),
     }
 }
 

@@ -6,7 +6,7 @@ use super::frame::{self, Frame, FrameError, FrameKind, Frames};
 use super::protocol::{Reply, Request};
 use super::session::{Room, Session};
 use crate::contact::Millis;
-use crate::store::{Book, Memory, Put};
+use crate::store::{Book, Memory, Outcome, Put};
 use core::fmt;
 use core::future::Future;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -15,8 +15,10 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub struct Response<'o> {
     /// The frame; empty when there is nothing to say.
     pub frame: &'o [u8],
-    /// What was changed in the box by it.
+    /// What was changed in the box by it, when that is one contact.
     pub change: Option<Put>,
+    /// Whether anything in the box is other than before.
+    pub has_changed: bool,
 }
 
 /// Answers the frame that `frames` told of last. `out` takes the frame that goes back.
@@ -33,14 +35,15 @@ pub async fn respond<'o, F: NorFlash, M: Memory>(
     out: &'o mut [u8],
 ) -> Response<'o> {
     if frame.kind != FrameKind::Request {
-        return Response { frame: &[], change: None };
+        return Response { frame: &[], change: None, has_changed: false };
     }
     let number = frame.number;
     let Ok((request, [])) = postcard::take_from_bytes::<Request<'_>>(frames.message()) else {
         return send(number, Err(Fault::NotUnderstood), out);
     };
     if let Some(put) = session.answered(number, frame.seal) {
-        return Response { change: None, ..send(number, Ok(Reply::Done(put)), out) };
+        let sent = send(number, Ok(Reply::Done(put)), out);
+        return Response { change: None, has_changed: false, ..sent };
     }
     let reply = answer(book, &request, now, session, room).await;
     let reply = reply.map_err(|failure| failure.fault());
@@ -60,6 +63,11 @@ pub fn complain(error: FrameError, out: &mut [u8]) -> Response<'_> {
 
 fn send<'o>(number: u16, reply: Result<Reply<'_>, Fault>, out: &'o mut [u8]) -> Response<'o> {
     let change = reply.as_ref().ok().and_then(change_of);
+    let has_changed = match reply {
+        Ok(Reply::Done(put)) => put.outcome != Outcome::Unchanged,
+        Ok(Reply::Taken { taken, .. }) => taken > 0,
+        _ => false,
+    };
     let len = match &reply {
         Ok(reply) => frame::encode(FrameKind::Reply, number, reply, out),
         Err(fault) => frame::encode(FrameKind::Fault, number, fault, out),
@@ -67,7 +75,7 @@ fn send<'o>(number: u16, reply: Result<Reply<'_>, Fault>, out: &'o mut [u8]) -> 
     // A reply longer than the memory for it; a fault has a few bytes.
     let fault = Fault::TooLarge { bytes_max: out.len() as u32 };
     let len = len.or_else(|_| frame::encode(FrameKind::Fault, number, &fault, out));
-    Response { frame: out.get(..len.unwrap_or(0)).unwrap_or(&[]), change }
+    Response { frame: out.get(..len.unwrap_or(0)).unwrap_or(&[]), change, has_changed }
 }
 
 /// A cable, as the end that asks sees it.

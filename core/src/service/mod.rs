@@ -5,6 +5,7 @@
 //! - [`frame`]: a message on a cable, and gathering one from what comes in
 //! - [`answer()`]: what a box does with a request
 //! - [`cable`]: both ends of a cable: [`cable::respond`] and [`cable::Caller`]
+//! - [`sync()`]: bringing two boxes that answer to hold the same
 //! - [`label`]: what a contact is called in lists
 
 mod answer;
@@ -12,12 +13,15 @@ pub mod cable;
 mod fault;
 pub mod frame;
 pub mod label;
+mod meeting;
 pub mod protocol;
 pub mod rows;
 mod session;
+pub mod sync;
 
 pub use answer::{answer, change_of};
 pub use fault::{Failure, Fault};
 pub use protocol::{PROTOCOL, Reply, Request};
 pub use rows::Rows;
 pub use session::{FRAME_BYTES_MIN, Limits, Room, Session};
+pub use sync::sync;

@@ -3,7 +3,8 @@
 //!
 //! People's data is in here: nothing of it has a `Debug`.
 
-use super::rows::Rows;
+use super::Fault;
+use super::rows::{Bytes, Rows};
 use crate::contact::{BlobRef, Contact, Contents, Millis, Origin, Uid};
 use crate::search::{Class, Rank, SORT_NAME_BYTES};
 use crate::store::{Put, Shelf};
@@ -50,6 +51,8 @@ pub enum Request<'a> {
         uid: Uid,
         /// Where it begins.
         offset: u32,
+        /// Most bytes of it.
+        bytes: u32,
     },
     /// Keeps a piece of what does not fit a frame, for the request that comes next.
     Stage {
@@ -58,7 +61,8 @@ pub enum Request<'a> {
         /// Length of the whole.
         total: u32,
         /// The piece.
-        bytes: &'a [u8],
+        #[serde(borrow)]
+        bytes: Bytes<'a>,
     },
     /// Makes a contact say exactly this.
     Put {
@@ -110,6 +114,127 @@ pub enum Request<'a> {
         offset: u32,
         /// Most bytes of it.
         bytes: u32,
+    },
+    /// The root of all that the box holds, and its time.
+    Root,
+    /// The box's tables of boxes and authors, which records refer to.
+    Tables {
+        /// Where the page before ended.
+        from: u32,
+    },
+    /// The box of which tables and records will follow.
+    Meet {
+        /// Its identity.
+        id: u64,
+    },
+    /// A page of the tables of the box that is met.
+    Introduce {
+        /// Its rows.
+        #[serde(borrow)]
+        rows: Rows<'a, TableRow<'a>>,
+    },
+    /// What states the box has taken in since a time of its own.
+    Offers {
+        /// The time.
+        since: Millis,
+        /// Where the page before ended.
+        from: u32,
+    },
+    /// Which of these states the box does not have so.
+    Want {
+        /// The states.
+        #[serde(borrow)]
+        offers: Rows<'a, Offer>,
+    },
+    /// The records of these contacts, as many of the first as fit.
+    Records {
+        /// Whose.
+        #[serde(borrow)]
+        uids: Rows<'a, Uid>,
+        /// Most bytes of the list.
+        bytes: u32,
+    },
+    /// Merges records of the box that is met.
+    Take {
+        /// The records, in the order they are taken; an empty one stands for a contact that is not there.
+        #[serde(borrow)]
+        records: Rows<'a, Bytes<'a>>,
+    },
+    /// Merges the record that was staged.
+    TakeStaged,
+    /// What is missing of a blob.
+    Missing {
+        /// The blob.
+        blob: BlobRef,
+    },
+    /// Keeps a piece of a blob.
+    PutBlob {
+        /// The blob.
+        blob: BlobRef,
+        /// Where the piece begins.
+        offset: u32,
+        /// The piece, as long as [`Reply::Missing`] says.
+        #[serde(borrow)]
+        bytes: Bytes<'a>,
+    },
+    /// Keeps the piece of a blob that was staged.
+    PutBlobStaged {
+        /// The blob.
+        blob: BlobRef,
+        /// Where the piece begins.
+        offset: u32,
+    },
+    /// All that the box that is met held at this time of its own is here.
+    Met {
+        /// The time.
+        time: Millis,
+    },
+}
+
+/// Most offers of one answer.
+pub const OFFERS_MAX: usize = 128;
+
+/// Longest list that the asker may pass on to another box, in bytes: it fits the shortest frame.
+pub const LIST_BYTES_MAX: usize = 3072;
+
+const _: () = assert!(OFFERS_MAX * Offer::BYTES <= LIST_BYTES_MAX);
+
+/// A state of a contact, told short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Whose.
+    pub uid: Uid,
+    /// The first half of the state's digest.
+    pub digest: [u8; 8],
+}
+
+impl Offer {
+    /// Length of one in a list, in bytes.
+    pub const BYTES: usize = 24;
+
+    /// The offer of a state with this digest.
+    pub fn new(uid: Uid, digest: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self { uid, digest: [a, b, c, d, e, f, g, h] }
+    }
+}
+
+/// What the numbers in a box's records stand for.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub enum TableRow<'a> {
+    /// A box.
+    Box {
+        /// Its index in records.
+        index: u8,
+        /// Its identity.
+        id: u64,
+    },
+    /// An author.
+    Author {
+        /// Their index in records.
+        index: u8,
+        /// Their name.
+        name: &'a str,
     },
 }
 
@@ -171,7 +296,8 @@ pub enum Reply<'a> {
         /// Length of the whole record.
         total: u32,
         /// The piece; empty behind the end.
-        bytes: &'a [u8],
+        #[serde(borrow)]
+        bytes: Bytes<'a>,
     },
     /// To [`Request::Put`] and the other changes, once they are on the flash.
     Done(Put),
@@ -186,10 +312,71 @@ pub enum Reply<'a> {
         /// Length of the whole.
         total: u32,
         /// The piece; empty behind the end.
-        bytes: &'a [u8],
+        #[serde(borrow)]
+        bytes: Bytes<'a>,
     },
     /// It is done.
     Ok,
+    /// To [`Request::Root`].
+    Root {
+        /// The root.
+        root: [u8; 16],
+        /// The box's time when it had this root.
+        time: Millis,
+    },
+    /// To [`Request::Tables`].
+    Tables {
+        /// A page of them.
+        #[serde(borrow)]
+        rows: Rows<'a, TableRow<'a>>,
+        /// Where the next page begins; `None` when this is the last.
+        next: Option<u32>,
+    },
+    /// To [`Request::Meet`]: all that the box that is met held at this time of its own is here; 0 when
+    /// that is not known, or something was lost since.
+    Met {
+        /// The time.
+        time: Millis,
+    },
+    /// To [`Request::Offers`].
+    Offers {
+        /// A page of them; it may be empty and not the last.
+        #[serde(borrow)]
+        offers: Rows<'a, Offer>,
+        /// Where the next page begins; `None` when this is the last.
+        next: Option<u32>,
+    },
+    /// To [`Request::Want`].
+    Wanted {
+        /// A bit for each offer, in its order, lowest bit first.
+        #[serde(borrow)]
+        bits: Bytes<'a>,
+    },
+    /// To [`Request::Records`].
+    Records {
+        /// The records; an empty one for a contact that is not there or can not be read.
+        #[serde(borrow)]
+        records: Rows<'a, Bytes<'a>>,
+        /// The first one alone does not fit, and has this length: ask for it in pieces.
+        long: Option<u32>,
+    },
+    /// To [`Request::Take`] and [`Request::TakeStaged`].
+    Taken {
+        /// So many of the first were taken in.
+        taken: u32,
+        /// Why the one after them was not.
+        stop: Option<Fault>,
+        /// The blobs that it refers to and that are missing.
+        #[serde(borrow)]
+        missing: Rows<'a, BlobRef>,
+    },
+    /// To [`Request::Missing`].
+    Missing {
+        /// Where the first piece begins that is not here; `None` when all of it is.
+        offset: Option<u32>,
+        /// The length of a piece, unless it is the last.
+        piece_bytes: u32,
+    },
 }
 
 /// The end of a page of hits.
@@ -233,6 +420,8 @@ pub struct Welcome {
     pub blob_bytes: u32,
     /// Contacts that are not in the trash.
     pub contacts: u32,
+    /// Places for contacts that it looks through; the pages of [`Reply::Offers`] go through them.
+    pub slots: u32,
 }
 
 /// What a box is and holds.
@@ -256,6 +445,8 @@ pub struct Info<'a> {
     pub flash_bytes: u64,
     /// Losses through damage that nothing has healed.
     pub losses: u32,
+    /// The root of all it holds, if it is known; [`Request::Root`] sees to that.
+    pub root: Option<[u8; 16]>,
 }
 
 /// The counters of a box.

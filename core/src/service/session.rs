@@ -5,7 +5,7 @@ use super::{Fault, PROTOCOL};
 use crate::contact::AuthorIndex;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::search::Hit;
-use crate::store::Put;
+use crate::store::{Peer, Put};
 
 /// The shortest frame, in bytes on the cable, that both ends must take: the longest line of a list of
 /// contacts fits it, and so does a piece of a blob in pages of 4 KiB.
@@ -56,6 +56,8 @@ pub struct Session {
     pub(super) replies: Limits,
     pub(super) author: AuthorIndex,
     pub(super) staged: Option<Staged>,
+    /// The box whose records are taken in, and its numbering.
+    pub(super) peer: Option<(u64, Peer)>,
     /// The last change asked for, and what was answered: asked again, it is not done again.
     last: Option<(u16, u32, Put)>,
 }
@@ -63,7 +65,14 @@ pub struct Session {
 impl Session {
     /// A cable just put in.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, replies: limits, author: AuthorIndex(0), staged: None, last: None }
+        Self {
+            limits,
+            replies: limits,
+            author: AuthorIndex(0),
+            staged: None,
+            peer: None,
+            last: None,
+        }
     }
 
     /// Who signs what is changed from now on.

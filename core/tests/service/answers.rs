@@ -4,6 +4,7 @@ use crate::support::{Desk, Device, card, contents, format};
 use contactbox_core::contact::{BlobRef, Content, Draft, Kind, Uid, Value};
 use contactbox_core::service::cable::{AskError, Exchange};
 use contactbox_core::service::protocol::{Card, PROTOCOL};
+use contactbox_core::service::rows::Bytes;
 use contactbox_core::service::{Fault, Reply, Request};
 use contactbox_core::store::{Outcome, Put, Shelf};
 use embassy_futures::block_on;
@@ -151,7 +152,7 @@ fn what_does_not_fit_a_frame_goes_in_pieces() {
     let total = long.len() as u32;
     let mut offset = 0;
     for bytes in long.chunks(3000) {
-        asked!(caller, Request::Stage { offset, total, bytes }, Reply::Ok => ());
+        asked!(caller, Request::Stage { offset, total, bytes: Bytes(bytes) }, Reply::Ok => ());
         offset += bytes.len() as u32;
     }
     asked!(caller, staged, Reply::Done(put) => assert_eq!(put.uid, uid));
@@ -163,11 +164,11 @@ fn what_does_not_fit_a_frame_goes_in_pieces() {
     });
     let mut record = Vec::new();
     loop {
-        let request = Request::Piece { uid, offset: record.len() as u32 };
+        let request = Request::Piece { uid, offset: record.len() as u32, bytes: 3000 };
         let is_done = asked!(caller, request, Reply::Piece { version: of, total, bytes } => {
             assert_eq!(of, version);
-            record.extend_from_slice(bytes);
-            bytes.is_empty() && record.len() == total as usize
+            record.extend_from_slice(bytes.0);
+            bytes.0.is_empty() && record.len() == total as usize
         });
         if is_done {
             break;
@@ -179,13 +180,13 @@ fn what_does_not_fit_a_frame_goes_in_pieces() {
     );
 
     // Longer than the box takes, in the wrong order, or broken off.
-    let request = Request::Stage { offset: 0, total: 1 << 20, bytes: &[1; 100] };
+    let request = Request::Stage { offset: 0, total: 1 << 20, bytes: Bytes(&[1; 100]) };
     assert!(matches!(refused(&mut caller, &request), Fault::TooLarge { .. }));
-    let request = Request::Stage { offset: 50, total: 100, bytes: &[1; 50] };
+    let request = Request::Stage { offset: 50, total: 100, bytes: Bytes(&[1; 50]) };
     assert_eq!(refused(&mut caller, &request), Fault::NotStaged);
-    asked!(caller, Request::Stage { offset: 0, total, bytes: &long[..10] }, Reply::Ok => ());
+    asked!(caller, Request::Stage { offset: 0, total, bytes: Bytes(&long[..10]) }, Reply::Ok => ());
     asked!(caller, Request::Info, Reply::Info(_) => ());
-    let request = Request::Stage { offset: 10, total, bytes: &long[10..20] };
+    let request = Request::Stage { offset: 10, total, bytes: Bytes(&long[10..20]) };
     assert_eq!(refused(&mut caller, &request), Fault::NotStaged);
 }
 
@@ -211,13 +212,13 @@ fn blobs_come_in_pieces() {
         let request = Request::Blob { hash, offset, bytes: u32::MAX };
         asked!(caller, request, Reply::Blob { total, bytes } => {
             assert_eq!(total, len);
-            assert!(!bytes.is_empty());
-            got.extend_from_slice(bytes);
+            assert!(!bytes.0.is_empty());
+            got.extend_from_slice(bytes.0);
         });
     }
     assert!(got == photo);
     let beyond = Request::Blob { hash, offset: len + 5, bytes: 10 };
-    asked!(caller, beyond, Reply::Blob { bytes, .. } => assert!(bytes.is_empty()));
+    asked!(caller, beyond, Reply::Blob { bytes, .. } => assert!(bytes.0.is_empty()));
     let none = Request::Blob { hash: [1; 16], offset: 0, bytes: 10 };
     assert_eq!(refused(&mut caller, &none), Fault::NoSuchBlob);
 }

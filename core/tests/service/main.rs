@@ -3,4 +3,6 @@
 mod answers;
 mod cable;
 mod frames;
+mod hostile;
+mod meeting;
 mod support;

@@ -2,12 +2,13 @@
 
 use contactbox_core::contact::{Content, Contents, Draft, Item, Kind, Millis};
 use contactbox_core::search::Hit;
-use contactbox_core::service::cable::{Caller, Link, complain, respond};
+use contactbox_core::service::cable::{Caller, Link, Local, complain, respond};
 use contactbox_core::service::frame::Frames;
 use contactbox_core::service::{Limits, Room, Session};
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{Book, BookConfig, Cells, Memory, Packed, PageState, Parts, Wide};
 use embassy_futures::block_on;
+use embedded_storage_async::nor_flash::NorFlash;
 use std::collections::VecDeque;
 
 pub type Chip = Nor<1, 4, 4096>;
@@ -47,14 +48,14 @@ impl Memory for Heap {
 pub const CONTACT_BYTES: usize = 16 * 1024;
 pub const FRAME_BYTES: usize = 4096;
 
-fn parts(pages: usize) -> Parts<Heap> {
-    let buffer = || Growing(vec![0; CONTACT_BYTES + 256], 0);
+fn parts(pages: usize, page_bytes: usize) -> Parts<Heap> {
+    let buffer = || Growing(vec![0; CONTACT_BYTES.max(page_bytes) + 256], 0);
     Parts {
         pages: Growing(vec![PageState::NEW; pages], PageState::NEW),
         slots: Growing(Vec::new(), Wide::EMPTY),
         table: Growing(Vec::new(), 0),
         grams: Growing(Vec::new(), 0),
-        page: Growing(vec![0; 8192], 0),
+        page: Growing(vec![0; 2 * page_bytes], 0),
         old: buffer(),
         new: buffer(),
         extra: buffer(),
@@ -67,7 +68,14 @@ pub fn config(id: u64) -> BookConfig {
 }
 
 pub fn format(id: u64, pages: usize) -> Book<Chip, Heap> {
-    block_on(Book::format(Chip::new(pages), config(id), parts(pages))).expect("a new box")
+    format_on(Chip::new(pages), id, pages)
+}
+
+pub fn format_on<F: NorFlash>(chip: F, id: u64, pages: usize) -> Book<F, Heap> {
+    match block_on(Book::format(chip, config(id), parts(pages, F::ERASE_SIZE))) {
+        Ok(book) => book,
+        Err(_) => panic!("no new box"),
+    }
 }
 
 /// What a card says, in memory of its own.
@@ -85,8 +93,8 @@ pub fn contents(card: &[u8]) -> Contents<'_> {
 }
 
 /// A box that answers a cable, and how that cable fails.
-pub struct Device {
-    pub book: Book<Chip, Heap>,
+pub struct Device<F: NorFlash = Chip> {
+    pub book: Book<F, Heap>,
     pub session: Session,
     pub now: Millis,
     limits: Limits,
@@ -129,10 +137,15 @@ impl std::fmt::Display for Unplugged {
     }
 }
 
-impl Device {
-    pub fn new(book: Book<Chip, Heap>) -> Self {
+impl<F: NorFlash> Device<F> {
+    pub fn new(book: Book<F, Heap>) -> Self {
+        Self::bounded(book, CONTACT_BYTES)
+    }
+
+    /// One that takes no longer records.
+    pub fn bounded(book: Book<F, Heap>, contact_bytes: usize) -> Self {
         let limits =
-            Limits { frame_bytes: FRAME_BYTES as u32, contact_bytes: CONTACT_BYTES as u32 };
+            Limits { frame_bytes: FRAME_BYTES as u32, contact_bytes: contact_bytes as u32 };
         Self {
             book,
             session: Session::new(limits),
@@ -141,7 +154,7 @@ impl Device {
             into: vec![0; FRAME_BYTES],
             out: vec![0; FRAME_BYTES],
             list: vec![0; FRAME_BYTES],
-            record: vec![0; CONTACT_BYTES + 256],
+            record: vec![0; CONTACT_BYTES.max(F::ERASE_SIZE) + 256],
             hits: vec![Hit::EMPTY; 20],
             back: VecDeque::new(),
             frames: 0,
@@ -155,6 +168,13 @@ impl Device {
         self.session = Session::new(self.limits);
         self.back.clear();
         self.pending.clear();
+    }
+
+    /// The box asked without a cable.
+    pub fn local(&mut self) -> Local<'_, F, Heap> {
+        let Self { book, now, limits, list, record, hits, .. } = self;
+        let room = Room { list, record, hits };
+        Local { book, session: Session::new(*limits), room, now: *now }
     }
 
     fn fate(&mut self, frame: &[u8]) -> Result<Vec<u8>, Unplugged> {
@@ -211,9 +231,9 @@ impl Device {
 }
 
 /// The cable to a device.
-pub struct Wire<'d>(pub &'d mut Device);
+pub struct Wire<'d, F: NorFlash>(pub &'d mut Device<F>);
 
-impl Link for Wire<'_> {
+impl<F: NorFlash> Link for Wire<'_, F> {
     type Error = Unplugged;
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Unplugged> {
@@ -239,7 +259,10 @@ impl Desk {
         Self(vec![0; FRAME_BYTES], vec![0; FRAME_BYTES])
     }
 
-    pub fn call<'d>(&'d mut self, device: &'d mut Device) -> Caller<'d, Wire<'d>> {
+    pub fn call<'d, F: NorFlash>(
+        &'d mut self,
+        device: &'d mut Device<F>,
+    ) -> Caller<'d, Wire<'d, F>> {
         Caller::new(Wire(device), &mut self.0, &mut self.1)
     }
 }
