@@ -163,7 +163,7 @@ impl Device {
         fs::remove_file(self.cable()).ok();
         let log = File::create(self.folder.path().join("log")).expect("a folder");
         let mut emulator = Command::new("qemu-system-riscv64");
-        emulator.args(["-M", "sifive_u", "-smp", "2", "-m", "64M", "-display", "none"]);
+        emulator.args(["-M", "sifive_u,msel=6", "-smp", "2", "-m", "64M", "-display", "none"]);
         emulator.args(["-monitor", "none", "-bios", "none", "-kernel"]).arg(firmware());
         emulator.arg("-drive");
         emulator.arg(format!("file={},if=mtd,format=raw", self.flash().display()));
@@ -172,6 +172,8 @@ impl Device {
             emulator.arg(format!("file={},if=sd,format=raw", card.path().display()));
         }
         emulator.arg("-serial").arg(format!("unix:{},server=on,wait=off", self.cable().display()));
+        // What it logs comes out of the second port, for a decoder.
+        emulator.arg("-serial").arg(format!("file:{}", self.folder.path().join("defmt").display()));
         emulator.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
         let child = match emulator.spawn() {
             Ok(child) => child,

@@ -1,6 +1,8 @@
 //! Harness, model and worlds for the tests of the whole project.
 
 pub mod bench;
+#[cfg(unix)]
+pub mod cable;
 pub mod cards;
 pub mod corpus;
 #[cfg(unix)]

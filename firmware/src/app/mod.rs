@@ -16,7 +16,7 @@ pub use memory::DeviceMemory;
 pub use slot::SlotState;
 
 use contactbox_core::card::Card;
-use contactbox_core::contact::{Millis, Uid};
+use contactbox_core::contact::Millis;
 use contactbox_core::service::frame::{Frame, FrameError, Frames};
 use contactbox_core::service::{Limits, Room, Session, cable};
 use contactbox_core::store::diary::Cause;
@@ -26,7 +26,7 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 use memory::{GRAM_SLICES, Work};
-use slot::Slot;
+use slot::{Due, Slot};
 
 /// A board's clock, in milliseconds. What it counts from does not matter, and it need not go on where it was
 /// before a reset: the box keeps its own time, which never goes back.
@@ -80,6 +80,9 @@ pub enum Event {
 /// Quiet after which the box tidies up.
 const IDLE_MILLIS: Millis = 50;
 
+/// Quiet on the cable after which what changed in large numbers is put on the card.
+const QUIET_MILLIS: Millis = 500;
+
 /// Time between two looks into the slot.
 const SLOT_MILLIS: Millis = 2_000;
 
@@ -100,6 +103,8 @@ pub struct App<F: NorFlash, C, L, K> {
     piece: [u8; PIECE_BYTES],
     /// When the slot is looked into next.
     slot_at: Millis,
+    /// When whoever is at the other end of the cable counts as having come to an end.
+    quiet_at: Millis,
     /// Whether all is tidied up, and vouched for.
     is_tidy: bool,
     opened: OpenReport,
@@ -131,6 +136,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             session: Session::new(limits),
             piece: [0; PIECE_BYTES],
             slot_at: 0,
+            quiet_at: 0,
             is_tidy: false,
             opened,
             alive,
@@ -198,16 +204,18 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         if self.slot_at == 0 {
             return Event::SlotDue;
         }
-        let wait = match () {
-            () if self.slot.is_due() => now,
-            () if !self.is_tidy => now + IDLE_MILLIS,
-            () => self.slot_at,
+        let card_at = match self.slot.due() {
+            Due::Not => Millis::MAX,
+            Due::Now => now,
+            Due::WhenQuiet => self.quiet_at.max(now),
         };
+        let idle_at = if self.is_tidy { Millis::MAX } else { now + IDLE_MILLIS };
+        let wait = card_at.min(idle_at).min(self.slot_at);
         match select(self.link.read(&mut self.piece), self.clock.until(wait)).await {
             Either::First(Ok(0) | Err(_)) => Event::CableGone,
             Either::First(Ok(len)) => Event::Bytes(len),
-            Either::Second(()) if self.slot.is_due() => Event::CardDue,
-            Either::Second(()) if self.clock.now() >= self.slot_at => Event::SlotDue,
+            Either::Second(()) if wait == card_at => Event::CardDue,
+            Either::Second(()) if wait == self.slot_at => Event::SlotDue,
             Either::Second(()) => Event::Idle,
         }
     }
@@ -217,15 +225,14 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         let piece = self.piece;
         let mut came = piece.get(..len).unwrap_or(&[]);
         while let Some(frame) = self.frames.take(&mut came) {
-            if let Some(uid) = self.answer(frame).await {
-                self.slot.note(uid);
-                self.is_tidy = false;
-            }
+            self.answer(frame).await;
         }
+        self.quiet_at = self.clock.now() + QUIET_MILLIS;
     }
 
-    /// Answers a frame; returns whom it changed.
-    async fn answer(&mut self, frame: Result<Frame, FrameError>) -> Option<Uid> {
+    /// Answers a frame, and notes whom it changed.
+    async fn answer(&mut self, frame: Result<Frame, FrameError>) {
+        let before = self.book.time_max();
         let now = self.clock.now();
         let Self { book, frames, session, room, out, link, .. } = self;
         let response = match frame {
@@ -235,7 +242,16 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         // Who does not hear the answer asks again.
         link.write_all(response.frame).await.ok();
         link.flush().await.ok();
-        response.change.map(|put| put.uid)
+        let after = book.time_max();
+        if after == before {
+            return;
+        }
+        self.is_tidy = false;
+        // A backup must not miss anything: unless it is plain that one contact changed, any may have.
+        match response.change {
+            Some(put) if put.version == after => self.slot.note(put.uid),
+            _ => self.slot.note_many(),
+        }
     }
 
     /// A step of idle work; at last the box vouches for what it wrote.

@@ -67,11 +67,30 @@ impl<C> Slot<C> {
         }
     }
 
-    /// Whether there is a card that lacks something.
-    pub(super) fn is_due(&self) -> bool {
-        matches!(self.state, SlotState::Ready(_))
-            && !matches!(&self.unsaved, Unsaved::These(known) if known.is_empty())
+    /// Any number of contacts may have changed.
+    pub(super) fn note_many(&mut self) {
+        self.unsaved = Unsaved::TooMany;
     }
+
+    /// When the card is to be brought up to date.
+    pub(super) fn due(&self) -> Due {
+        match (&self.state, &self.unsaved) {
+            (SlotState::Ready(_), Unsaved::These(known)) if !known.is_empty() => Due::Now,
+            (SlotState::Ready(_), Unsaved::TooMany) => Due::WhenQuiet,
+            _ => Due::Not,
+        }
+    }
+}
+
+/// When a card is to be brought up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It is, or there is none.
+    Not,
+    /// At once: somebody changed a contact.
+    Now,
+    /// When nothing comes over the cable for a while: looking for what changed reads the whole box.
+    WhenQuiet,
 }
 
 /// Why a card is left alone until the next look into the slot.
