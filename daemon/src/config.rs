@@ -26,6 +26,34 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
+    /// Folder in which cards come and go: each is taken in and backed up to by itself
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        env = "CONTACTBOX_CARD",
+        value_delimiter = ','
+    )]
+    pub card: Option<Vec<PathBuf>>,
+
+    /// Device to keep in step while it is plugged in: a serial port, or the socket of an emulator
+    #[arg(
+        long,
+        global = true,
+        value_name = "PORT",
+        env = "CONTACTBOX_DEVICE",
+        value_delimiter = ','
+    )]
+    pub device: Option<Vec<PathBuf>>,
+
+    /// Folder for the backups made by themselves, or off [default: backup beside the image]
+    #[arg(long, global = true, value_name = "FOLDER", env = "CONTACTBOX_BACKUP")]
+    pub backup: Option<PathBuf>,
+
+    /// Most minutes that a change waits for its backup [default: 60]
+    #[arg(long, global = true, value_name = "MINUTES", env = "CONTACTBOX_BACKUP_MINUTES")]
+    pub backup_minutes: Option<u64>,
+
     /// Users beside yourself who may connect: names or numbers
     #[arg(
         long,
@@ -83,6 +111,10 @@ impl Settings {
             image: self.image.or(other.image),
             socket: self.socket.or(other.socket),
             config: self.config.or(other.config),
+            card: self.card.or(other.card),
+            device: self.device.or(other.device),
+            backup: self.backup.or(other.backup),
+            backup_minutes: self.backup_minutes.or(other.backup_minutes),
             users: self.users.or(other.users),
             frame_bytes: self.frame_bytes.or(other.frame_bytes),
             memory_bytes: self.memory_bytes.or(other.memory_bytes),
@@ -140,6 +172,12 @@ pub struct Config {
     pub image: PathBuf,
     /// Where the daemon listens.
     pub socket: PathBuf,
+    /// Folders in which cards come and go.
+    pub cards: Vec<PathBuf>,
+    /// Devices that are kept in step: serial ports and sockets.
+    pub devices: Vec<PathBuf>,
+    /// Where backups are made by themselves, and how old they may be; nowhere when that is off.
+    pub backup: Option<(PathBuf, Duration)>,
     /// Users beside the daemon's own who may connect: names or numbers.
     pub users: Vec<String>,
     /// What peers may use.
@@ -195,6 +233,9 @@ pub enum ConfigError {
     },
 }
 
+/// How long a change may wait for its backup unless told otherwise.
+const BACKUP_MINUTES: u64 = 60;
+
 /// `sun_path` has 108 bytes on Linux and 104 on the BSDs, one of them for the end.
 const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
@@ -248,6 +289,11 @@ impl Config {
             read_time: settings.read_seconds.map_or(usual.read_time, Duration::from_secs),
             write_time: settings.write_seconds.map_or(usual.write_time, Duration::from_secs),
         };
+        let minutes = settings.backup_minutes.unwrap_or(BACKUP_MINUTES);
+        at_least("backup-minutes", minutes as usize, 1)?;
+        let backup = settings.backup.unwrap_or_else(|| folder_of(&image).join("backup"));
+        let backup = (backup != Path::new("off"))
+            .then(|| (absolute(backup), Duration::from_secs(minutes.saturating_mul(60))));
         at_least("frame-bytes", limits.frame_bytes, FRAME_BYTES_MIN)?;
         at_least("memory-bytes", limits.memory_bytes, limits.frame_bytes)?;
         at_least("connections", limits.connections, 1)?;
@@ -257,11 +303,18 @@ impl Config {
             data,
             image,
             socket,
+            cards: settings.card.unwrap_or_default().into_iter().map(absolute).collect(),
+            devices: settings.device.unwrap_or_default(),
+            backup,
             users: settings.users.unwrap_or_default(),
             limits,
             salvage: settings.salvage.unwrap_or(false),
         })
     }
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn at_least(name: &'static str, value: usize, min: usize) -> Result<(), ConfigError> {

@@ -4,6 +4,7 @@
 //! `socket` lets clients in, `session` talks to one of them, `rpc` is what they say.
 //! `client` is the other end of the socket, `cli` the commands of a person, `demo` the main job played through.
 
+pub mod card;
 pub mod charset;
 pub mod cli;
 pub mod client;

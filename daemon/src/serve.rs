@@ -1,5 +1,6 @@
 //! The daemon: a function of a listener and a shutdown; and what starts it from the settings.
 
+use crate::card::{Errands, Places, Plan};
 use crate::config::Config;
 use crate::keeper::{Desk, Keeper, OpenBoxError};
 use crate::rpc::{self, Fault, Id, Kind};
@@ -70,8 +71,13 @@ pub async fn serve(
     config: &Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let standing = desk.standing().clone();
     let mut keeper = Keeper::start(desk).map_err(ServeError::System)?;
-    let shared = Arc::new(Shared::new(config.limits, keeper.asker()));
+    let asker = keeper.asker();
+    let errands = Errands::new(&asker, &config.data);
+    let places = Places::start(plans(config), &asker, &config.data, &standing)
+        .map_err(ServeError::System)?;
+    let shared = Arc::new(Shared::new(config.limits, asker, errands));
     let room = Arc::new(Semaphore::new(config.limits.connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (stop, stopping) = watch::channel(false);
@@ -120,7 +126,7 @@ pub async fn serve(
         };
         let (shared, stopping) = (shared.clone(), stopping.clone());
         sessions.spawn(async move {
-            if let Err(error) = session::run(stream, peer.user, shared, stopping).await {
+            if let Err(error) = session::run(stream, peer, shared, stopping).await {
                 tracing::debug!(%error, "a connection ended");
             }
             drop(place);
@@ -134,11 +140,20 @@ pub async fn serve(
     let farewell = async { while sessions.join_next().await.is_some() {} };
     timeout(FAREWELL_TIME, farewell).await.ok();
     sessions.abort_all();
+    // What is not on a card or in the backup yet goes there while the keeper is still there.
+    places.stop();
     let desk = keeper.stop().ok_or(ServeError::Fault)?;
     // The socket goes while the box is still locked: nobody else can have made a new one.
     drop(remains);
     drop(desk);
     Ok(())
+}
+
+/// Where backups are made by themselves.
+fn plans(config: &Config) -> Vec<Plan> {
+    let cards = config.cards.iter().cloned().map(Plan::Card);
+    let backup = config.backup.clone().map(|(folder, age_max)| Plan::Backup(folder, age_max));
+    cards.chain(backup).collect()
 }
 
 /// Tells a client why it can not come in, and closes.

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 const WHO: &str =
     "A contact is named by its id, the first 4 or more digits of it, or words that only it has";
 
+const RESTORE: &str = "A contact in the trash is named by its id, the first 4 or more digits of it, or words that only it has.
+A card is the path of a folder or of a card's image; ./NAME where a contact has that name too.";
+
 /// A box that keeps contacts: what it has acknowledged is never lost.
 #[derive(Parser)]
 #[command(name = "contactbox", version, after_help = exit::HELP, max_term_width = 100)]
@@ -66,9 +69,12 @@ pub enum Command {
     Rm(Rm),
     /// List the trash, or empty it
     Trash(Trash),
-    /// Take contacts out of the trash
-    #[command(after_help = WHO)]
-    Restore(Contacts),
+    /// Take contacts out of the trash; or all of a box, into an empty one, from a card or backup
+    #[command(after_help = RESTORE)]
+    Restore(Restore),
+    /// Back up to a card, or sync with it
+    #[command(subcommand)]
+    Card(Card),
     /// Show how a contact came to be what it is
     History(History),
     /// Write contacts as vCard
@@ -144,6 +150,31 @@ pub struct Find {
     /// Where to look: active, trash or all
     #[arg(long, default_value = "active", hide_possible_values = true)]
     pub shelf: Shelf,
+}
+
+/// `restore`.
+#[derive(Args)]
+pub struct Restore {
+    /// Ids, or words that only one contact has; or the path of a card
+    #[arg(required = true, value_name = "CONTACT|CARD")]
+    pub who: Vec<String>,
+}
+
+/// `card`.
+#[derive(Subcommand)]
+pub enum Card {
+    /// Write all of the box to a card, and read it back
+    Backup(CardPath),
+    /// Take in what other boxes left on a card, and leave there what this one has
+    Sync(CardPath),
+}
+
+/// A card.
+#[derive(Args)]
+pub struct CardPath {
+    /// Folder, such as a mounted card
+    #[arg(value_name = "CARD")]
+    pub path: PathBuf,
 }
 
 /// One contact.

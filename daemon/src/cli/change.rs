@@ -1,6 +1,6 @@
 //! `rm`, `trash`, `restore`: into the trash, what is in it, out of it, and gone for good.
 
-use super::args::{Contacts, Rm, Shelf, Trash};
+use super::args::{Rm, Shelf, Trash};
 use super::find::{self, Pages};
 use super::text::count;
 use super::who::{self, Found};
@@ -22,9 +22,9 @@ pub fn rm(context: &mut Context, args: Rm) -> Result<Exit, Failure> {
     each(context, &mut client, "contact.purge", &found, "deleted for good")
 }
 
-pub fn restore(context: &mut Context, args: Contacts) -> Result<Exit, Failure> {
+pub fn restore(context: &mut Context, words: &[String]) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let found = who::some(&mut client, &args.who, Shelf::Trash)?;
+    let found = who::some(&mut client, words, Shelf::Trash)?;
     each(context, &mut client, "contact.restore", &found, "restored")
 }
 

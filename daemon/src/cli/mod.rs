@@ -2,6 +2,7 @@
 
 mod args;
 mod card;
+mod cards;
 mod change;
 mod edit;
 mod editor;
@@ -81,7 +82,8 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
         Command::Edit(args) => edit::edit(&mut context, args),
         Command::Rm(args) => change::rm(&mut context, args),
         Command::Trash(args) => change::trash(&mut context, args),
-        Command::Restore(args) => change::restore(&mut context, args),
+        Command::Restore(args) => cards::restore(&mut context, args),
+        Command::Card(args) => cards::run(&mut context, args),
         Command::History(args) => history::run(&mut context, args),
         Command::Export(args) => export::run(&mut context, args),
         Command::Watch(args) => watch::run(&mut context, args),
@@ -155,9 +157,22 @@ fn serve_flags(settings: &Settings) -> Vec<OsString> {
         ("--connections", settings.connections.map(|number| number.to_string())),
         ("--read-seconds", settings.read_seconds.map(|number| number.to_string())),
         ("--write-seconds", settings.write_seconds.map(|number| number.to_string())),
+        ("--backup-minutes", settings.backup_minutes.map(|number| number.to_string())),
         ("--salvage", settings.salvage.map(|yes| yes.to_string())),
         ("--users", settings.users.as_ref().map(|users| users.join(","))),
     ];
+    let places = [("--card", &settings.card), ("--device", &settings.device)];
+    for (flag, paths) in places {
+        for path in paths.iter().flatten() {
+            let path = std::path::absolute(path).unwrap_or(path.clone());
+            flags.extend([flag.into(), path.into_os_string()]);
+        }
+    }
+    if let Some(backup) = &settings.backup {
+        let is_off = backup == Path::new("off");
+        let path = std::path::absolute(backup).ok().filter(|_| !is_off);
+        flags.extend(["--backup".into(), path.unwrap_or(backup.clone()).into_os_string()]);
+    }
     for (flag, value) in numbers {
         if let Some(value) = value {
             flags.extend([flag.into(), value.into()]);

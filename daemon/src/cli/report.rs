@@ -1,6 +1,6 @@
 //! `verify`, `stats`, `info`, `stop`: what the daemon says of itself.
 
-use super::text::{grouped, size, visible};
+use super::text::{grouped, size, time, visible};
 use super::{Context, Exit, Failure};
 use crate::client::{Client, ClientError, autostart};
 use serde_json::{Value, json};
@@ -117,6 +117,7 @@ fn collect(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
                 Some(bytes) if name.contains("bytes") => {
                     format!("{} ({})", size(bytes), grouped(bytes))
                 }
+                Some(_) if name == "time" || name == "checked" => time(value),
                 Some(time) if name.ends_with("_microseconds") => {
                     format!("{:.1} ms", time as f64 / 1e3)
                 }

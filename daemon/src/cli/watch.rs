@@ -5,7 +5,7 @@ use super::text::{clock, visible};
 use super::who::short;
 use super::{Context, Exit, Failure};
 use crate::client::Incoming;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub fn run(context: &mut Context, args: Watch) -> Result<Exit, Failure> {
     let mut client = context.client()?;
@@ -35,6 +35,8 @@ pub fn run(context: &mut Context, args: Watch) -> Result<Exit, Failure> {
                         text("author")
                     );
                     context.out.line(&line)?;
+                } else if method == "watch.card" || method == "watch.device" {
+                    context.out.note(&happening(&params));
                 } else if method == "watch.lost" {
                     let missed = params["missed"].as_u64().unwrap_or(0);
                     context.out.note(&format!("{missed} changes came too fast and are not shown"));
@@ -44,4 +46,22 @@ pub fn run(context: &mut Context, args: Watch) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What happened to a card or a device.
+fn happening(params: &Value) -> String {
+    let text = |name: &str| params[name].as_str().map(|text| visible(text).into_owned());
+    let mut line = text("card").or(text("device")).unwrap_or_default();
+    line.push_str(": ");
+    line.push_str(&text("state").unwrap_or_default());
+    for name in ["records", "added", "updated"] {
+        if let Some(number) = params[name].as_u64().filter(|&number| number > 0) {
+            line.push_str(&format!(", {number} {name}"));
+        }
+    }
+    if let Some(why) = text("why") {
+        line.push_str(": ");
+        line.push_str(&why);
+    }
+    line
 }

@@ -25,7 +25,7 @@ fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
 }
 
 /// Reads until `bytes` is full or the file ends; returns how many were read.
-pub(super) fn read_up_to(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+pub(crate) fn read_up_to(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
     let mut done = 0;
     while done < bytes.len() {
         match read_at(file, &mut bytes[done..], at + done as u64) {
@@ -38,12 +38,12 @@ pub(super) fn read_up_to(file: &File, bytes: &mut [u8], at: u64) -> io::Result<u
     Ok(done)
 }
 
-pub(super) fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     let done = read_up_to(file, bytes, at)?;
     if done < bytes.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-pub(super) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     let mut done = 0;
     while done < bytes.len() {
         match write_at(file, &bytes[done..], at + done as u64) {
@@ -112,6 +112,30 @@ pub(super) fn is_zero(file: &File, mut start: u64, len: u64) -> io::Result<bool>
     Ok(true)
 }
 
+/// Bytes that can still be written to the disk a folder is on, by whoever runs this; `None` when the
+/// system does not tell.
+pub(crate) fn room_in(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let told = rustix::fs::statvfs(folder).ok()?;
+        Some(told.f_bavail.saturating_mul(told.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
+/// What is in memory of a file that is on the disk is forgotten, so that reading it reads the disk.
+/// Where the system has no way to do it the file is read as it is.
+pub(crate) fn forget(file: &File) {
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).ok();
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
+}
+
 /// Files of a box are their owner's alone.
 pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -132,7 +156,7 @@ pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Puts a new name on the disk; where folders can not be synced the system does it by itself.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -9,7 +9,7 @@
 //! When the disk refuses a write, nobody can tell what it holds: the image then takes no more writes
 //! until it is opened again.
 
-mod disk;
+pub(crate) mod disk;
 mod header;
 
 #[cfg(unix)]
@@ -19,6 +19,7 @@ pub use header::{HEADER_BYTES, Header, HeaderError};
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -182,6 +183,8 @@ pub struct Image {
     /// Something was erased since the last sync.
     is_erased: bool,
     syncs: u64,
+    /// For each copy that is kept in step: the pages written to since it last was.
+    touched: BTreeMap<u32, BTreeSet<u32>>,
 }
 
 impl Image {
@@ -298,6 +301,7 @@ impl Image {
             is_programmed: false,
             is_erased: false,
             syncs: 0,
+            touched: BTreeMap::new(),
         }
     }
 
@@ -350,6 +354,30 @@ impl Image {
     /// How often the disk was waited for.
     pub fn syncs(&self) -> u64 {
         self.syncs
+    }
+
+    /// The pages written to since the last call for the copy `copy`; from now on they are noted.
+    /// `None` the first time: all of them are to be copied.
+    pub fn track(&mut self, copy: u32) -> Option<BTreeSet<u32>> {
+        self.touched.insert(copy, BTreeSet::new())
+    }
+
+    /// Nobody keeps the copy `copy` any more.
+    pub fn untrack(&mut self, copy: u32) {
+        self.touched.remove(&copy);
+    }
+
+    /// The file, for a copy of it to be made by somebody who only reads.
+    pub fn reader(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    fn touch(&mut self, offset: u32, len: usize) {
+        let first = offset / PAGE_BYTES as u32;
+        let last = (u64::from(offset) + (len as u64).saturating_sub(1)) / PAGE_BYTES as u64;
+        for pages in self.touched.values_mut() {
+            pages.extend(first..=last as u32);
+        }
     }
 
     /// Puts on the disk all that was programmed and erased.
@@ -493,6 +521,7 @@ impl NorFlash for Image {
         if self.is_programmed {
             self.sync()?;
         }
+        self.touch(from as u32, len as usize);
         let erased = disk::zero(&self.file, at, len);
         self.settle("erased", erased)?;
         self.is_erased = true;
@@ -506,6 +535,7 @@ impl NorFlash for Image {
             self.sync()?;
         }
         self.writable()?;
+        self.touch(offset, bytes.len());
         self.buffer.clear();
         self.buffer.extend(bytes.iter().map(|byte| !byte));
         let written = disk::write_all_at(&self.file, &self.buffer, at);

@@ -1,6 +1,7 @@
 //! The book and what is needed to work with it: opening, growing, syncing, and who does which request.
 
 use super::{Done, change, export, fault, import, read};
+use crate::card::Standing;
 use crate::config::Config;
 use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub const CONTACT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What an entry adds to a record in a buffer.
-const ENTRY_BYTES: usize = 256;
+pub const ENTRY_BYTES: usize = 256;
 
 /// Properties of one contact that can be compared with as many others: 5,000 phone numbers on a card are
 /// met in the wild, these are thrice that.
@@ -76,6 +77,7 @@ pub struct Desk {
     pub(super) open_time: Duration,
     /// Tells cursors of this run from those of another.
     pub(super) run: u32,
+    pub(super) standing: Standing,
     is_watched: bool,
     notices: Vec<Value>,
     disk_full: Option<(Instant, u64)>,
@@ -111,6 +113,7 @@ impl Desk {
             opened,
             open_time: start.elapsed(),
             run: u32::from_le_bytes(run),
+            standing: Standing::default(),
             is_watched: false,
             notices: Vec::new(),
             disk_full: None,
@@ -137,8 +140,17 @@ impl Desk {
         }
     }
 
-    pub(super) fn execute(&mut self, call: Call, author: &str, is_watched: bool) -> Done {
+    /// How cards, backups and devices are doing, for `box.info`.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Whether somebody wants to know of changes.
+    pub(super) fn watch(&mut self, is_watched: bool) {
         self.is_watched = is_watched;
+    }
+
+    pub(super) fn execute(&mut self, call: Call, author: &str) -> Done {
         let (result, is_change) = match call {
             Call::Hello(_) => (Ok(read::hello(self)), false),
             Call::Find(find) => (read::find(self, &find), false),
@@ -162,7 +174,7 @@ impl Desk {
             }
             Call::Import(asked) => (import::batch(self, *asked, author), true),
             // The session sees to these.
-            Call::Author(_) | Call::Stop | Call::WatchStart | Call::WatchStop => {
+            Call::Errand(_) | Call::Author(_) | Call::Stop | Call::WatchStart | Call::WatchStop => {
                 (Ok(json!({})), false)
             }
         };
@@ -182,7 +194,7 @@ impl Desk {
     }
 
     /// Now, as the book wants it.
-    pub(super) fn now() -> u64 {
+    pub fn now() -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
@@ -364,7 +376,8 @@ impl Desk {
     }
 }
 
-fn parts() -> Parts<Heap> {
+/// The memory of a book in the daemon.
+pub fn parts() -> Parts<Heap> {
     let buffer = || Growing::new(0, CONTACT_BYTES_MAX + ENTRY_BYTES);
     Parts {
         pages: Growing::new(PageState::NEW, 0),

@@ -1,5 +1,6 @@
 //! The thread that owns the book: takes what waits, does it all, syncs the disk once, then answers.
 
+mod backup;
 mod change;
 mod cursor;
 mod desk;
@@ -9,13 +10,14 @@ mod import;
 mod label;
 mod read;
 
-pub use desk::{Desk, OpenBoxError};
+pub use backup::{Batch, Missing, Taken};
+pub use desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, OpenBoxError, parts};
 
 use crate::rpc::{self, Call, Fault, Id, Kind, Weight};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
@@ -62,9 +64,50 @@ pub struct Done {
     pub is_change: bool,
 }
 
+/// A short piece of work with the book that nobody asked for over the socket: what it gives is handed
+/// on when all that was changed is on the disk.
+type Task = Box<dyn FnOnce(&mut Desk) -> Told + Send>;
+
+/// Hands on what a task gave, or why it could not be put on the disk.
+type Told = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
 enum Message {
     Job(Box<Job>, OwnedSemaphorePermit),
+    Task(Task),
     Stop,
+}
+
+/// What the keeper does next.
+enum Piece {
+    Job(Job),
+    Task(Task),
+}
+
+/// Told after each change that is on the disk.
+#[derive(Default)]
+pub struct Pulse {
+    beats: Mutex<u64>,
+    beaten: Condvar,
+}
+
+impl Pulse {
+    /// Changes so far.
+    pub fn beats(&self) -> u64 {
+        *self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something happened: whoever waits looks around.
+    pub fn beat(&self) {
+        *self.beats.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.beaten.notify_all();
+    }
+
+    /// Waits until there were other than `seen` changes, or the time is over.
+    pub fn wait(&self, seen: u64, time: Duration) {
+        let beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever was woken looks around anyway.
+        drop(self.beaten.wait_timeout_while(beats, time, |beats| *beats == seen));
+    }
 }
 
 /// A way to ask the keeper; as many as there are clients.
@@ -73,15 +116,53 @@ pub struct Asker {
     queue: mpsc::Sender<Message>,
     room: Arc<Semaphore>,
     changes: broadcast::Sender<Arc<[u8]>>,
+    pulse: Arc<Pulse>,
 }
 
 impl Asker {
+    /// Has `work` done with the book, and gives what it gave once all of it is on the disk. Work is
+    /// to be short: nobody else is served meanwhile. An error when the disk refuses, and when the
+    /// keeper has ended.
+    pub fn task<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, Fault>> {
+        let (sender, receiver) = oneshot::channel();
+        let task: Task = Box::new(move |desk| {
+            let given = work(desk);
+            Box::new(move |synced| {
+                sender.send(given.and_then(|given| synced.map(|()| given))).ok();
+            })
+        });
+        // When the keeper has ended the sender is dropped, and the receiver says so.
+        self.queue.send(Message::Task(task)).ok();
+        receiver
+    }
+
+    /// The same, waiting for it: not for async tasks.
+    pub fn have<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.task(work).blocking_recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// The beat of changes.
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    /// Tells all who watch.
+    pub fn announce(&self, method: &str, params: &serde_json::Value) {
+        // Nobody listening is no error.
+        self.changes.send(rpc::notification(method, params).into()).ok();
+    }
     /// Puts a request in the queue, waiting for a place in it. When the keeper has ended, the request comes back.
     pub async fn ask(&self, job: Job) -> Result<(), Box<Job>> {
         let Ok(room) = self.room.clone().acquire_owned().await else { return Err(Box::new(job)) };
         self.queue.send(Message::Job(Box::new(job), room)).map_err(|refused| match refused.0 {
             Message::Job(job, _) => job,
-            Message::Stop => unreachable!("a job was sent"),
+            Message::Task(_) | Message::Stop => unreachable!("a job was sent"),
         })
     }
 
@@ -89,6 +170,11 @@ impl Asker {
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<[u8]>> {
         self.changes.subscribe()
     }
+}
+
+/// Why nobody answers any more.
+pub fn ended() -> Fault {
+    Fault::new(Kind::Stopping, "the daemon is stopping")
 }
 
 /// The keeper's thread.
@@ -103,11 +189,16 @@ impl Keeper {
     pub fn start(desk: Desk) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel();
         let (changes, _) = broadcast::channel(CHANGES);
-        let asker =
-            Asker { queue, room: Arc::new(Semaphore::new(QUEUE)), changes: changes.clone() };
+        let pulse = Arc::new(Pulse::default());
+        let asker = Asker {
+            queue,
+            room: Arc::new(Semaphore::new(QUEUE)),
+            changes: changes.clone(),
+            pulse: pulse.clone(),
+        };
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            let room = Room { jobs, long: VecDeque::new(), changes, desk };
+            let room = Room { jobs, long: VecDeque::new(), changes, pulse, desk };
             let desk = room.keep();
             end.send(()).ok();
             desk
@@ -141,6 +232,7 @@ struct Room {
     /// connection have one, with nothing beside it, so their order is kept.
     long: VecDeque<Job>,
     changes: broadcast::Sender<Arc<[u8]>>,
+    pulse: Arc<Pulse>,
     desk: Desk,
 }
 
@@ -160,8 +252,9 @@ impl Room {
             match first {
                 Ok(Message::Job(job, room)) => {
                     drop(room);
-                    is_stopping = self.batch(*job, false);
+                    is_stopping = self.batch(Piece::Job(*job), false);
                 }
+                Ok(Message::Task(task)) => is_stopping = self.batch(Piece::Task(task), false),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_stopping = true,
                 Err(RecvTimeoutError::Timeout) if !self.long.is_empty() => {}
                 Err(RecvTimeoutError::Timeout) if !is_tidy => {
@@ -175,7 +268,7 @@ impl Room {
                 }
             }
             while let Some(job) = self.long.pop_front() {
-                is_stopping |= self.batch(job, true);
+                is_stopping |= self.batch(Piece::Job(job), true);
                 if !is_stopping {
                     break;
                 }
@@ -192,22 +285,28 @@ impl Room {
 
     /// Does `first`, if it takes long only when that is its turn, and what is short behind it.
     /// Returns whether the keeper is to stop.
-    fn batch(&mut self, first: Job, mut is_turn: bool) -> bool {
+    fn batch(&mut self, first: Piece, mut is_turn: bool) -> bool {
         let start = Instant::now();
         let mut changes = Vec::new();
+        let mut told = Vec::new();
         let mut next = Some(first);
         let mut is_stopping = false;
-        while let Some(job) = next.take() {
-            if matches!(job.call.weight(), Weight::Work | Weight::Long) && !is_turn {
-                self.long.push_back(job);
-            } else {
-                let Job { id, call, author, permits, reply } = job;
-                let done = self.execute(call, &author);
-                let answer = id.map(|id| (id, done.result, permits, reply));
-                if done.is_change {
-                    changes.extend(answer);
-                } else {
-                    answer.into_iter().for_each(send);
+        while let Some(piece) = next.take() {
+            match piece {
+                Piece::Task(task) => told.extend(self.work(task)),
+                Piece::Job(job)
+                    if matches!(job.call.weight(), Weight::Work | Weight::Long) && !is_turn =>
+                {
+                    self.long.push_back(job);
+                }
+                Piece::Job(Job { id, call, author, permits, reply }) => {
+                    let done = self.execute(call, &author);
+                    let answer = id.map(|id| (id, done.result, permits, reply));
+                    if done.is_change {
+                        changes.extend(answer);
+                    } else {
+                        answer.into_iter().for_each(send);
+                    }
                 }
             }
             is_turn = false;
@@ -215,13 +314,15 @@ impl Room {
                 match self.jobs.try_recv() {
                     Ok(Message::Job(job, room)) => {
                         drop(room);
-                        next = Some(*job);
+                        next = Some(Piece::Job(*job));
                     }
+                    Ok(Message::Task(task)) => next = Some(Piece::Task(task)),
                     Ok(Message::Stop) => is_stopping = true,
                     Err(_) => {}
                 }
             }
         }
+        let has_changed = !self.desk.is_written();
         let synced = self.desk.sync();
         for (id, result, permits, reply) in changes {
             let result = match &synced {
@@ -229,6 +330,12 @@ impl Room {
                 Err(fault) => result.and(Err(fault.clone())),
             };
             send((id, result, permits, reply));
+        }
+        for told in told {
+            told(synced.clone());
+        }
+        if has_changed && synced.is_ok() {
+            self.pulse.beat();
         }
         let notices = self.desk.take_notices();
         if synced.is_ok() {
@@ -241,10 +348,21 @@ impl Room {
         is_stopping
     }
 
-    fn execute(&mut self, call: Call, author: &str) -> Done {
-        let is_watched = self.changes.receiver_count() > 0;
+    /// Does a task; `None` after a fault of the program, and who waits for it is told by that.
+    fn work(&mut self, task: Task) -> Option<Told> {
+        self.desk.watch(self.changes.receiver_count() > 0);
         let desk = &mut self.desk;
-        match catch_unwind(AssertUnwindSafe(|| desk.execute(call, author, is_watched))) {
+        let told = catch_unwind(AssertUnwindSafe(|| task(desk))).ok();
+        if told.is_none() {
+            self.desk.close();
+        }
+        told
+    }
+
+    fn execute(&mut self, call: Call, author: &str) -> Done {
+        self.desk.watch(self.changes.receiver_count() > 0);
+        let desk = &mut self.desk;
+        match catch_unwind(AssertUnwindSafe(|| desk.execute(call, author))) {
             Ok(done) => done,
             Err(_) => {
                 // What the book has in memory may be half changed. What is on the disk is whole.

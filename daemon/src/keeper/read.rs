@@ -289,6 +289,7 @@ pub(super) fn info(desk: &mut Desk) -> Json {
         "open_microseconds": u64::try_from(desk.open_time.as_micros()).unwrap_or(u64::MAX),
         "damaged": !desk.opened.is_sound(),
         "losses": stats.losses,
+        "places": desk.standing.to_json(),
     })
 }
 

@@ -4,6 +4,7 @@ use super::{Fault, Kind, Unread, cut};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// A request, understood.
 pub enum Call {
@@ -37,6 +38,8 @@ pub enum Call {
     Stats,
     /// `box.verify`
     Verify,
+    /// `cards.…`, `devices.…`: not for the book alone.
+    Errand(Errand),
     /// `box.author`
     Author(Author),
     /// `box.stop`
@@ -243,6 +246,35 @@ pub struct BlobGet {
     pub bytes: Option<u32>,
 }
 
+/// Something to be done with a card or a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// What.
+    pub kind: ErrandKind,
+    /// The card or the port.
+    pub path: PathBuf,
+}
+
+/// What is to be done with a card or a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrandKind {
+    /// `cards.backup`
+    CardBackup,
+    /// `cards.sync`
+    CardSync,
+    /// `cards.restore`
+    CardRestore,
+    /// `devices.sync`
+    DeviceSync,
+}
+
+/// Parameters that name a card or a port.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    path: PathBuf,
+}
+
 /// Parameters of `box.author`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -269,6 +301,13 @@ impl Call {
             })
         }
         let none = |call: Self| of::<Nothing>(method, params).map(|Nothing {}| call);
+        let errand = |kind| {
+            let Place { path } = of(method, params)?;
+            if !path.is_absolute() {
+                return Err(Fault::params(format!("the path of {method} must be absolute")));
+            }
+            Ok(Self::Errand(Errand { kind, path }))
+        };
         match method {
             "box.hello" => of(method, params).map(Self::Hello),
             "contact.find" => of(method, params).map(Self::Find),
@@ -285,6 +324,10 @@ impl Call {
             "box.info" => none(Self::Info),
             "box.stats" => none(Self::Stats),
             "box.verify" => none(Self::Verify),
+            "cards.backup" => errand(ErrandKind::CardBackup),
+            "cards.sync" => errand(ErrandKind::CardSync),
+            "cards.restore" => errand(ErrandKind::CardRestore),
+            "devices.sync" => errand(ErrandKind::DeviceSync),
             "box.author" => of(method, params).map(Self::Author),
             "box.stop" => none(Self::Stop),
             "watch.start" => none(Self::WatchStart),
@@ -303,7 +346,7 @@ impl Call {
                 Weight::Change
             }
             Self::Get(get) if get.blobs => Weight::Long,
-            Self::Import(_) | Self::Verify => Weight::Work,
+            Self::Import(_) | Self::Verify | Self::Errand(_) => Weight::Work,
             Self::History(_) | Self::Export(_) | Self::BlobGet(_) => Weight::Long,
             _ => Weight::Read,
         }

@@ -29,6 +29,9 @@ pub enum Kind {
     Stopping,
     Timeout,
     Damaged,
+    Card,
+    Device,
+    NotEmpty,
 }
 
 impl Kind {
@@ -56,6 +59,9 @@ impl Kind {
             Self::Stopping => -32013,
             Self::Timeout => -32014,
             Self::Damaged => -32015,
+            Self::Card => -32016,
+            Self::Device => -32017,
+            Self::NotEmpty => -32018,
         }
     }
 }

@@ -4,9 +4,11 @@ mod frames;
 
 pub use frames::{Frame, FrameError, Frames, Memory};
 
+use crate::card::Errands;
 use crate::config::Limits;
 use crate::keeper::{Answer, Asker, Job};
 use crate::rpc::{self, Call, Fault, Id, Kind, Request, Weight};
+use crate::socket::Peer;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,17 +41,20 @@ pub struct Shared {
     pub asker: Asker,
     /// Told when a client asks the daemon to stop.
     pub stop: Notify,
+    /// What is done with cards and devices.
+    pub errands: Errands,
     long: Arc<Semaphore>,
     work: Arc<Semaphore>,
 }
 
 impl Shared {
     /// For a daemon with these limits.
-    pub fn new(limits: Limits, asker: Asker) -> Self {
+    pub fn new(limits: Limits, asker: Asker, errands: Errands) -> Self {
         Self {
             limits,
             memory: Memory::new(limits.memory_bytes),
             asker,
+            errands,
             stop: Notify::new(),
             long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
             work: Arc::new(Semaphore::new(WORK_AT_ONCE)),
@@ -68,7 +73,7 @@ enum Outgoing {
 /// Talks to one client until it leaves, misbehaves, or `stopping` says so.
 pub async fn run<S>(
     stream: S,
-    user: String,
+    peer: Peer,
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
 ) -> io::Result<()>
@@ -79,7 +84,7 @@ where
     let (sender, replies) = mpsc::unbounded_channel();
     let frames = Frames::new(read_half, &shared.limits, shared.memory.clone());
     let mut writer = std::pin::pin!(write_replies(write_half, replies, shared.limits));
-    let reader = read_requests(frames, user, &shared, sender, stopping);
+    let reader = read_requests(frames, peer, &shared, sender, stopping);
     tokio::select! {
         // The reader is done; what it has asked for is still answered.
         () = reader => writer.await,
@@ -89,13 +94,13 @@ where
 
 async fn read_requests<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
-    user: String,
+    peer: Peer,
     shared: &Shared,
     sender: mpsc::UnboundedSender<Outgoing>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let window = Arc::new(Semaphore::new(WINDOW as usize));
-    let mut author: Arc<str> = user.into();
+    let mut author: Arc<str> = peer.user.into();
     let send = |id: Option<Id>, result: Result<Vec<u8>, Fault>| {
         if let Some(id) = id {
             let line = rpc::reply(&id, &result);
@@ -131,6 +136,20 @@ async fn read_requests<R: AsyncRead + Unpin>(
             Ok(Call::WatchStop) => {
                 sender.send(Outgoing::Watch(None)).ok();
                 Ok(b"{}".to_vec())
+            }
+            Ok(Call::Errand(_)) if !peer.is_owner => Err(Fault::new(
+                Kind::NotAllowed,
+                "cards and devices are for the user whose daemon this is",
+            )),
+            Ok(Call::Errand(errand)) => {
+                let replies = sender.clone();
+                shared.errands.run(errand, move |result| {
+                    if let Some(id) = id {
+                        let line = rpc::reply(&id, &result);
+                        replies.send(Outgoing::Reply(Answer { line, permits })).ok();
+                    }
+                });
+                continue;
             }
             Ok(Call::Author(new)) => sign(new.name, &mut author),
             Ok(Call::Stop) => {

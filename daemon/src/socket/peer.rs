@@ -8,6 +8,8 @@ use std::io;
 pub struct Peer {
     /// The user, by name where the system tells it: what changes are signed with.
     pub user: String,
+    /// Whether it is the daemon's own user.
+    pub is_owner: bool,
 }
 
 /// Who may come in: the daemon's own user, and those listed.
@@ -41,11 +43,12 @@ impl PeerPolicy {
         let Some(id) = id else {
             // A pipe on Windows tells no user here; who may open it is the system's to say.
             let user = std::env::var("USERNAME").unwrap_or_else(|_| "unknown".to_owned());
-            return Ok(Peer { user });
+            return Ok(Peer { user, is_owner: self.is_owner_only() });
         };
         let user = user_name(id).unwrap_or_else(|| format!("user {id}"));
         let is_listed = || self.users.iter().any(|one| *one == user || *one == id.to_string());
-        if self.own == Some(id) || is_listed() { Ok(Peer { user }) } else { Err(user) }
+        let is_owner = self.own == Some(id);
+        if is_owner || is_listed() { Ok(Peer { user, is_owner }) } else { Err(user) }
     }
 }
 
@@ -80,10 +83,10 @@ mod tests {
     #[test]
     fn strangers_stay_outside() {
         let own = PeerPolicy { users: vec![], own: Some(7001) };
-        assert_eq!(own.judge(Some(7001)), Ok(Peer { user: "user 7001".into() }));
+        assert_eq!(own.judge(Some(7001)), Ok(Peer { user: "user 7001".into(), is_owner: true }));
         assert_eq!(own.judge(Some(7002)), Err("user 7002".into()));
         let listed = PeerPolicy { users: vec!["7002".into()], own: Some(7001) };
-        assert!(listed.judge(Some(7002)).is_ok());
+        assert!(listed.judge(Some(7002)).is_ok_and(|peer| !peer.is_owner));
         assert!(listed.judge(Some(7003)).is_err());
     }
 }

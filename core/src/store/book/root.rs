@@ -37,6 +37,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.root
     }
 
+    /// Believes `root`: that of a box whose flash this is a copy of, or that a copy of this one has
+    /// computed.
+    pub fn assume_root(&mut self, root: Root) {
+        self.root = Some(root);
+    }
+
     /// The root. Reads every contact when it is not known yet.
     pub async fn root(&mut self) -> Result<Root, GetError<F::Error>> {
         if let Some(root) = self.root {

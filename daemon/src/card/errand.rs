@@ -1,0 +1,91 @@
+//! What clients ask to be done with a card: each on a thread of its own, whose reply comes when it is done.
+
+use super::shadow::Shadow;
+use super::trouble::Trouble;
+use super::visit::{Extent, keep, open, take_in};
+use crate::keeper::Asker;
+use crate::rpc::{Errand, ErrandKind, Fault, Kind};
+use contactbox_core::card::Whose;
+use serde_json::{Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// What is needed for errands.
+#[derive(Clone)]
+pub struct Errands {
+    asker: Asker,
+    /// Where copies of the box are made.
+    data: PathBuf,
+}
+
+impl Errands {
+    /// For the box of `asker`; copies of it are made in `data`.
+    pub fn new(asker: &Asker, data: &Path) -> Self {
+        Self { asker: asker.clone(), data: data.to_path_buf() }
+    }
+
+    /// Does it elsewhere; `reply` is called there.
+    pub fn run(&self, errand: Errand, reply: impl FnOnce(Result<Vec<u8>, Fault>) + Send + 'static) {
+        let errands = self.clone();
+        let work = move || {
+            let work = || errands.work(&errand).map_err(Trouble::into_fault);
+            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                Err(Fault::new(Kind::Internal, "a fault of the program; the box is as it was"))
+            });
+            reply(result.map(|told| told.to_string().into_bytes()));
+        };
+        if let Err(error) = std::thread::Builder::new().name("errand".to_owned()).spawn(work) {
+            // The closure is gone with the reply in it: the client sees no answer, the log says why.
+            tracing::error!(%error, "no thread for what a client asked");
+        }
+    }
+
+    fn work(&self, errand: &Errand) -> Result<Value, Trouble> {
+        match errand.kind {
+            ErrandKind::CardBackup => self.backup(&errand.path),
+            ErrandKind::CardSync => self.sync(&errand.path),
+            ErrandKind::CardRestore => self.restore(&errand.path),
+            ErrandKind::DeviceSync => {
+                Err(Fault::new(Kind::NoSuchMethod, "not in this version").into())
+            }
+        }
+    }
+
+    fn backup(&self, path: &Path) -> Result<Value, Trouble> {
+        let mut card = open(path, true)?;
+        let mut shadow = Shadow::new(&self.asker, &self.data)?;
+        let kept = keep(&mut shadow, &mut card, Extent::All)?;
+        let mut told = kept.to_json();
+        told["root"] = json!(shadow.root().map(|root| root.to_string()));
+        Ok(told)
+    }
+
+    fn sync(&self, path: &Path) -> Result<Value, Trouble> {
+        let mut card = open(path, true)?;
+        let shadow = Shadow::new(&self.asker, &self.data)?;
+        let (mut shadow, given) = take_in(shadow, &mut card, Whose::Others)?;
+        let mut told = given.to_json();
+        let kept = keep(&mut shadow, &mut card, Extent::Changes)?;
+        told["kept"] = kept.to_json();
+        told["root"] = json!(shadow.root().map(|root| root.to_string()));
+        Ok(told)
+    }
+
+    fn restore(&self, path: &Path) -> Result<Value, Trouble> {
+        let states = self.asker.have(|desk| Ok(desk.states()))?;
+        if states > 0 {
+            return Err(Fault::new(
+                Kind::NotEmpty,
+                "this box has contacts already; `contactbox card sync` takes a card in beside what is there",
+            )
+            .with("contacts", states)
+            .into());
+        }
+        let mut card = open(path, false)?;
+        let shadow = Shadow::new(&self.asker, &self.data)?;
+        let (mut shadow, given) = take_in(shadow, &mut card, Whose::All)?;
+        let mut told = given.to_json();
+        told["root"] = json!(shadow.root().map(|root| root.to_string()));
+        Ok(told)
+    }
+}

@@ -1,0 +1,237 @@
+//! A folder as a card: a mounted card, or any folder that boxes leave snapshots in.
+
+use crate::image::disk;
+use contactbox_core::card::{Card, CardError, Name, SECTOR_BYTES};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long another program may be at work on a card.
+const TURN_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What the system says is wrong.
+pub struct Fault(pub io::Error);
+
+/// In the words of the system: this is what people read.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A folder, held against other programs that would write to it as a card.
+pub struct FolderCard {
+    folder: PathBuf,
+    /// The folder itself: locked as long as this is there.
+    _lock: Option<File>,
+    open: HashMap<Name, Open>,
+    /// Names of the files, from when they were last gone through from the first.
+    names: BTreeSet<Name>,
+    sector_writes: u64,
+}
+
+struct Open {
+    file: File,
+    is_writable: bool,
+    /// Its name is not on the disk yet.
+    is_new: bool,
+}
+
+impl FolderCard {
+    /// A folder that is to be written to, or only read.
+    pub fn open(folder: &Path, is_writing: bool) -> Result<Self, CardError<Fault>> {
+        let gone = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => CardError::Removed,
+            _ => CardError::Device(Fault(error)),
+        };
+        if !std::fs::metadata(folder).map_err(gone)?.is_dir() {
+            return Err(CardError::Device(Fault(io::ErrorKind::NotADirectory.into())));
+        }
+        let lock = lock(folder, is_writing)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            _lock: lock,
+            open: HashMap::new(),
+            names: BTreeSet::new(),
+            sector_writes: 0,
+        })
+    }
+
+    fn path(&self, name: &Name) -> PathBuf {
+        self.folder.join(name.as_str())
+    }
+
+    /// What an error of the system means for a card.
+    fn error(&mut self, error: io::Error) -> CardError<Fault> {
+        self.open.clear();
+        match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                CardError::WriteProtected
+            }
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => CardError::Full,
+            _ if is_gone(&error) || !self.folder.is_dir() => CardError::Removed,
+            _ => CardError::Device(Fault(error)),
+        }
+    }
+
+    /// The file of this name, if there is one.
+    fn file(&mut self, name: &Name) -> Result<Option<&File>, CardError<Fault>> {
+        if !self.open.contains_key(name) {
+            let file = match File::open(self.path(name)) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.folder.is_dir() => {
+                    return Ok(None);
+                }
+                // What cannot be read is no write protection.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(CardError::Device(Fault(error)));
+                }
+                Err(error) => return Err(self.error(error)),
+            };
+            self.open.insert(*name, Open { file, is_writable: false, is_new: false });
+        }
+        Ok(self.open.get(name).map(|open| &open.file))
+    }
+
+    /// The file of this name for writing; made if there is none.
+    fn writable(&mut self, name: &Name) -> Result<&File, CardError<Fault>> {
+        if self.open.get(name).is_none_or(|open| !open.is_writable) {
+            let path = self.path(name);
+            let opened = OpenOptions::new().read(true).write(true).open(&path);
+            let (file, is_new) = match opened {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let made = OpenOptions::new()
+                        .read(true)
+                        .write(true)
+                        .create(true)
+                        .truncate(false)
+                        .open(&path)
+                        .map_err(|error| self.error(error))?;
+                    (made, true)
+                }
+                opened => (opened.map_err(|error| self.error(error))?, false),
+            };
+            self.open.insert(*name, Open { file, is_writable: true, is_new });
+        }
+        self.open.get(name).map(|open| &open.file).ok_or(CardError::Removed)
+    }
+}
+
+impl Card for FolderCard {
+    type Error = Fault;
+
+    async fn next_file(&mut self, after: Option<&Name>) -> Result<Option<Name>, CardError<Fault>> {
+        let Some(after) = after else {
+            self.names.clear();
+            let entries = std::fs::read_dir(&self.folder).map_err(|error| self.error(error))?;
+            for entry in entries {
+                let entry = entry.map_err(|error| self.error(error))?;
+                let name = entry.file_name();
+                let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+                if let Some(name) = name.to_str().and_then(Name::parse).filter(|_| is_file)
+                    // Where names differ by case there can be one that only looks like it.
+                    && self.path(&name).exists()
+                {
+                    self.names.insert(name);
+                }
+            }
+            return Ok(self.names.first().copied());
+        };
+        use std::ops::Bound::{Excluded, Unbounded};
+        Ok(self.names.range((Excluded(*after), Unbounded)).next().copied())
+    }
+
+    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<Fault>> {
+        let Some(file) = self.file(name)? else { return Ok(None) };
+        match file.metadata() {
+            Ok(told) => Ok(Some(u32::try_from(told.len()).unwrap_or(u32::MAX))),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    async fn read(
+        &mut self,
+        name: &Name,
+        offset: u32,
+        out: &mut [u8],
+    ) -> Result<usize, CardError<Fault>> {
+        let Some(file) = self.file(name)? else { return Ok(0) };
+        let read = disk::read_up_to(file, out, offset.into());
+        read.map_err(|error| self.error(error))
+    }
+
+    async fn write(
+        &mut self,
+        name: &Name,
+        offset: u32,
+        bytes: &[u8],
+    ) -> Result<(), CardError<Fault>> {
+        let file = self.writable(name)?;
+        let written = disk::write_all_at(file, bytes, offset.into());
+        self.sector_writes += bytes.len().div_ceil(SECTOR_BYTES) as u64;
+        written.map_err(|error| self.error(error))
+    }
+
+    async fn flush(&mut self, name: &Name) -> Result<(), CardError<Fault>> {
+        let Some(open) = self.open.get_mut(name).filter(|open| open.is_writable) else {
+            return Ok(());
+        };
+        // Everything on the disk, then nothing in memory: reading back reads the card.
+        let is_new = std::mem::take(&mut open.is_new);
+        let synced = open.file.sync_data();
+        if synced.is_ok() {
+            disk::forget(&open.file);
+        }
+        let path = self.path(name);
+        let synced = match is_new {
+            true => synced.and_then(|()| disk::sync_folder_of(&path)),
+            false => synced,
+        };
+        synced.map_err(|error| self.error(error))
+    }
+
+    fn sector_writes(&self) -> u64 {
+        self.sector_writes
+    }
+}
+
+/// Waits for whoever is at work on the folder. File systems without locks are used without.
+fn lock(folder: &Path, is_writing: bool) -> Result<Option<File>, CardError<Fault>> {
+    // Folders can not be opened everywhere; then only this daemon's own order holds.
+    let Ok(file) = File::open(folder) else { return Ok(None) };
+    let begun = Instant::now();
+    loop {
+        let locked = if is_writing { file.try_lock() } else { file.try_lock_shared() };
+        match locked {
+            Ok(()) => return Ok(Some(file)),
+            Err(std::fs::TryLockError::Error(_)) => return Ok(None),
+            Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() > TURN_TIME_MAX => {
+                let message = "another contactbox has been at work on it for half a minute";
+                return Err(CardError::Device(Fault(io::Error::other(message))));
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+/// Errors of a device that is not there any more.
+fn is_gone(error: &io::Error) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::io::Errno;
+        let gone = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM, Errno::SHUTDOWN, Errno::STALE];
+        gone.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = error;
+        false
+    }
+}

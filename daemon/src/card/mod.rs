@@ -1,0 +1,22 @@
+//! Cards as the daemon sees them: mounted folders, raw images, and the backups beside the box.
+//!
+//! - `folder`: a folder as a card
+//! - `mirror`: a copy of the box that is kept in step; `shadow`: a book over it
+//! - `trouble`: what goes wrong
+
+mod errand;
+mod folder;
+mod look;
+mod mirror;
+mod places;
+mod shadow;
+mod trouble;
+mod visit;
+
+pub use errand::Errands;
+pub use folder::FolderCard;
+pub use mirror::{Copier, Leftover};
+pub use places::{Places, Plan, Standing};
+pub use shadow::{Given, Shadow};
+pub use trouble::Trouble;
+pub use visit::{Extent, Kept, keep, open, take_in};

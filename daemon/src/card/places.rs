@@ -1,0 +1,404 @@
+//! Where the box leaves backups by itself: cards that come and go, and the folder beside it. A thread
+//! for each: a card that hangs holds up nobody.
+
+use super::folder::FolderCard;
+use super::look::{Look, Sight};
+use super::shadow::Shadow;
+use super::trouble::Trouble;
+use super::visit::{Extent, Kept, keep, take_in};
+use crate::keeper::{Asker, Desk};
+use contactbox_core::card::{Name, OwnFiles, Whose};
+use embassy_futures::block_on;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often a folder is looked at when nothing changes here.
+const POLL_TIME: Duration = Duration::from_secs(1);
+
+/// How long changes gather before they are appended.
+const GATHER_TIME: Duration = Duration::from_millis(150);
+
+/// A visit may take this share of the time at most.
+const PAUSE_FACTOR: u32 = 8;
+
+/// How long a place that failed is left alone, at first and at most.
+const RETRY_TIME: Duration = Duration::from_secs(5);
+const RETRY_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long the first backup of a box may wait.
+const FIRST_TIME: Duration = Duration::from_secs(5);
+
+/// How long a backup that is not due is left alone: the clock may be set meanwhile.
+const WAIT_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long a place may take to finish when the daemon stops.
+const FAREWELL_TIME: Duration = Duration::from_secs(20);
+
+/// How the places are doing, for whoever asks.
+#[derive(Clone, Default)]
+pub struct Standing(Arc<Mutex<Vec<(String, Value)>>>);
+
+impl Standing {
+    /// Says how a place is doing.
+    pub fn set(&self, place: &str, told: Value) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.iter_mut().find(|(known, _)| known == place) {
+            Some((_, old)) => *old = told,
+            None => all.push((place.to_owned(), told)),
+        }
+    }
+
+    /// All of them, by their paths.
+    pub fn to_json(&self) -> Value {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Value::Object(all.iter().cloned().collect())
+    }
+}
+
+/// What is to be kept where.
+#[derive(Clone, Debug)]
+pub enum Plan {
+    /// Cards come and go in this folder.
+    Card(PathBuf),
+    /// A backup in this folder is never older than this when something changed.
+    Backup(PathBuf, Duration),
+}
+
+impl Plan {
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Card(folder) | Self::Backup(folder, _) => folder,
+        }
+    }
+}
+
+/// The threads.
+pub struct Places {
+    threads: Vec<(mpsc::Sender<()>, JoinHandle<()>)>,
+    asker: Asker,
+}
+
+impl Places {
+    /// Begins to look after these places; `data` is where copies of the box are made.
+    pub fn start(
+        plans: Vec<Plan>,
+        asker: &Asker,
+        data: &Path,
+        standing: &Standing,
+    ) -> std::io::Result<Self> {
+        let mut threads = Vec::new();
+        for plan in plans {
+            let (halt, halted) = mpsc::channel();
+            let place = Place {
+                asker: asker.clone(),
+                data: data.to_path_buf(),
+                standing: standing.clone(),
+                halted,
+                shadow: None,
+                pause: Duration::ZERO,
+                failed: None,
+                told: String::new(),
+                plan,
+            };
+            let thread = std::thread::Builder::new().name("card".to_owned());
+            threads.push((halt, thread.spawn(move || place.run())?));
+        }
+        Ok(Self { threads, asker: asker.clone() })
+    }
+
+    /// Has each leave what is not on its card yet, if it can do so soon.
+    pub fn stop(self) {
+        let begun = Instant::now();
+        let threads: Vec<JoinHandle<()>> =
+            self.threads.into_iter().map(|(_, thread)| thread).collect();
+        // The senders are gone: who waits is told by that, or by the beat.
+        self.asker.pulse().beat();
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            if begun.elapsed() > FAREWELL_TIME {
+                tracing::warn!("a card does not answer; the daemon ends without it");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+struct Place {
+    plan: Plan,
+    asker: Asker,
+    data: PathBuf,
+    standing: Standing,
+    halted: mpsc::Receiver<()>,
+    shadow: Option<Shadow>,
+    /// Between one visit and the next.
+    pause: Duration,
+    /// When it failed last, and how long it is left alone since.
+    failed: Option<(Instant, Duration)>,
+    /// The last trouble that the log was told.
+    told: String,
+}
+
+/// What a place of cards remembers of the card in it.
+struct Present {
+    look: Look,
+    /// The look it had when it was left; other boxes were there since if it has another.
+    left: Option<Look>,
+    /// Changes of the box that are on it.
+    beats: Option<u64>,
+}
+
+impl Place {
+    fn run(mut self) {
+        match self.plan.clone() {
+            Plan::Card(folder) => self.run_card(&folder),
+            Plan::Backup(folder, age_max) => self.run_backup(&folder, age_max),
+        }
+    }
+
+    /// Waits; true when the daemon stops.
+    fn is_halted(&self, time: Duration) -> bool {
+        matches!(self.halted.recv_timeout(time), Err(RecvTimeoutError::Disconnected) | Ok(()))
+    }
+
+    fn say(&self, told: Value) {
+        self.standing.set(&self.plan.folder().display().to_string(), told);
+    }
+
+    fn run_card(&mut self, folder: &Path) {
+        let mut sight = Sight::default();
+        let mut present: Option<Present> = None;
+        self.say(json!({ "state": "no card" }));
+        loop {
+            let beats = self.asker.pulse().beats();
+            let look = sight.of(folder);
+            present = match (look, present) {
+                (None, before) => {
+                    if before.is_some() {
+                        tracing::info!(card = %folder.display(), "the card is gone");
+                        self.announce(json!({ "state": "no card" }));
+                        self.forget();
+                    }
+                    None
+                }
+                (Some(look), Some(before)) if before.look.is_same_card(&look) => {
+                    Some(Present { look, ..before })
+                }
+                (Some(look), _) => {
+                    tracing::info!(card = %folder.display(), "a card is there");
+                    self.forget();
+                    Some(Present { look, left: None, beats: None })
+                }
+            };
+            let is_halted = self.is_halted(Duration::ZERO);
+            if let Some(present) = &mut present {
+                self.attend(folder, present, beats);
+            }
+            if is_halted {
+                return;
+            }
+            self.asker.pulse().wait(beats, POLL_TIME);
+            if self.asker.pulse().beats() != beats && self.is_halted(GATHER_TIME.max(self.pause)) {
+                // Once more round, for what changed last.
+                self.pause = Duration::ZERO;
+            }
+        }
+    }
+
+    /// Does what is due at a card that is there.
+    fn attend(&mut self, folder: &Path, present: &mut Present, beats: u64) {
+        let is_visited = present.left.as_ref() != Some(&present.look);
+        let is_changed = present.beats != Some(beats);
+        let is_resting = self.failed.is_some_and(|(when, time)| when.elapsed() < time);
+        if is_resting && !(is_visited && present.left.is_some()) {
+            return;
+        }
+        let begun = Instant::now();
+        if is_visited || is_changed {
+            match self.visit(folder, present, is_visited) {
+                Ok(kept) => {
+                    present.beats = Some(beats);
+                    self.done(&kept);
+                }
+                Err(trouble) => self.fail(&trouble),
+            }
+            self.pause = begun.elapsed() * PAUSE_FACTOR;
+        }
+    }
+
+    fn visit(
+        &mut self,
+        folder: &Path,
+        present: &mut Present,
+        is_visited: bool,
+    ) -> Result<Kept, Trouble> {
+        let mut card = FolderCard::open(folder, true)?;
+        let mut shadow = self.take_shadow()?;
+        if is_visited {
+            let (after, given) = take_in(shadow, &mut card, Whose::Others)?;
+            shadow = after;
+            // Also when nothing can be written to it: it is not taken in again and again.
+            present.left = Sight::now(folder);
+            for remark in &given.remarks {
+                tracing::warn!(card = %folder.display(), "{remark}");
+            }
+            if given.merged.boxes > 0 {
+                let (added, updated) = (given.added, given.updated);
+                tracing::info!(card = %folder.display(), added, updated, "card taken in");
+                let mut told = given.to_json();
+                told["state"] = json!("taken in");
+                self.announce(told);
+            }
+        }
+        let kept = keep(&mut shadow, &mut card, Extent::Changes)?;
+        present.left = Sight::now(folder);
+        self.shadow = Some(shadow);
+        Ok(kept)
+    }
+
+    /// A copy of the box as it is now.
+    fn take_shadow(&mut self) -> Result<Shadow, Trouble> {
+        Ok(match self.shadow.take() {
+            Some(shadow) => shadow.refresh()?,
+            None => Shadow::new(&self.asker, &self.data)?,
+        })
+    }
+
+    fn forget(&mut self) {
+        (self.shadow, self.failed) = (None, None);
+        self.told.clear();
+        self.say(json!({ "state": "no card" }));
+    }
+
+    fn announce(&self, mut told: Value) {
+        told["card"] = json!(self.plan.folder());
+        self.asker.announce("watch.card", &told);
+    }
+
+    fn done(&mut self, kept: &Kept) {
+        let folder = self.plan.folder().display().to_string();
+        if let Some(backup) = &kept.snapshot {
+            let (records, sectors) = (backup.records, backup.sector_writes);
+            tracing::info!(folder, records, sectors, "snapshot written and read back");
+            if backup.unreadable > 0 {
+                let unreadable = backup.unreadable;
+                tracing::warn!(folder, unreadable, "some of the box could not be read for it");
+            }
+            let mut told = kept.to_json();
+            told["state"] = json!("backed up");
+            self.announce(told);
+        } else if kept.appended > 0 {
+            let (records, sectors) = (kept.appended, kept.sector_writes);
+            tracing::debug!(folder, records, sectors, "changes appended");
+        }
+        if self.failed.take().is_some() {
+            tracing::info!(folder, "it works again");
+        }
+        self.told.clear();
+        self.say(json!({ "state": "in step", "time": kept.time, "checked": Desk::now() }));
+    }
+
+    fn fail(&mut self, trouble: &Trouble) {
+        let time = self.failed.map_or(RETRY_TIME, |(_, time)| (time * 2).min(RETRY_TIME_MAX));
+        self.failed = Some((Instant::now(), time));
+        // What is in it may be half in step.
+        self.shadow = None;
+        let message = trouble.to_string();
+        self.say(json!({ "state": "failed", "why": message, "checked": Desk::now() }));
+        // Once, however often it is tried.
+        if self.told != message {
+            tracing::warn!(folder = %self.plan.folder().display(), "{message}");
+            self.announce(json!({ "state": "failed", "why": message }));
+            self.told = message;
+        }
+    }
+
+    fn run_backup(&mut self, folder: &Path, age_max: Duration) {
+        self.say(json!({ "state": "nothing to keep yet" }));
+        let mut kept_time = None;
+        let mut wait = Duration::ZERO;
+        let mut is_due = false;
+        loop {
+            let beats = self.asker.pulse().beats();
+            let is_halted = self.is_halted(wait);
+            let is_resting = self.failed.is_some_and(|(when, time)| when.elapsed() < time);
+            if !is_resting {
+                match self.back_up(folder, age_max, is_halted || is_due, &mut kept_time) {
+                    Ok(next) => {
+                        // The first has waited as long as it may.
+                        is_due = next == FIRST_TIME;
+                        wait = next;
+                    }
+                    Err(trouble) => {
+                        self.fail(&trouble);
+                        wait = POLL_TIME;
+                    }
+                }
+            }
+            if is_halted {
+                return;
+            }
+            if wait.is_zero() {
+                // Nothing to do until something changes.
+                while self.asker.pulse().beats() == beats && !self.is_halted(Duration::ZERO) {
+                    self.asker.pulse().wait(beats, Duration::from_secs(3600));
+                }
+            }
+        }
+    }
+
+    /// Backs up when it is due; gives how long to wait for that, nothing when all is kept.
+    fn back_up(
+        &mut self,
+        folder: &Path,
+        age_max: Duration,
+        is_due: bool,
+        kept_time: &mut Option<u64>,
+    ) -> Result<Duration, Trouble> {
+        let (id, time, states) = self.asker.have(|desk| {
+            let (id, time) = desk.identity();
+            Ok((id, time, desk.states()))
+        })?;
+        let kept = match *kept_time {
+            Some(kept) => kept,
+            None if folder.is_dir() => {
+                let mut card = FolderCard::open(folder, true)?;
+                block_on(OwnFiles::find(&mut card, id))?.time()
+            }
+            None => 0,
+        };
+        *kept_time = Some(kept);
+        if kept >= time || (kept == 0 && states == 0) {
+            if kept > 0 {
+                self.say(json!({ "state": "in step", "time": kept }));
+            }
+            return Ok(Duration::ZERO);
+        }
+        let age = Duration::from_millis(Desk::now().saturating_sub(kept));
+        let due = if kept == 0 { FIRST_TIME } else { age_max.saturating_sub(age) };
+        if !due.is_zero() && !is_due {
+            return Ok(due.min(WAIT_TIME_MAX));
+        }
+        crate::image::disk::make_private_folder(folder).map_err(|error| {
+            let message = format!("{} can not be made: {error}", folder.display());
+            crate::rpc::Fault::new(crate::rpc::Kind::Disk, message)
+        })?;
+        let mut card = FolderCard::open(folder, true)?;
+        let mut shadow = self.take_shadow()?;
+        let kept = keep(&mut shadow, &mut card, Extent::Changes)?;
+        *kept_time = Some(kept.time);
+        self.done(&kept);
+        Ok(Duration::ZERO)
+    }
+}
+
+/// Whether a file is one that cards have.
+pub(super) fn is_ours(name: &str) -> bool {
+    Name::parse(name).is_some_and(|name| {
+        let name = name.as_str();
+        name.ends_with(".A") || name.ends_with(".B")
+    })
+}

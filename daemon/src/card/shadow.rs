@@ -1,0 +1,270 @@
+//! A book over a copy of the box: it is read for backups, and meets cards before the box does.
+
+use super::mirror::Mirror;
+use super::trouble::Trouble;
+use crate::keeper::{Asker, Batch, CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, Missing, Taken, parts};
+use crate::memory::Heap;
+use crate::rpc::{Fault, Kind};
+use contactbox_core::card::{Card, MergeError, Merged, Name, Remark, Whose, merge_all};
+use contactbox_core::contact::{BoxIndex, Uid};
+use contactbox_core::store::book::{GetError, PutError, Root};
+use contactbox_core::store::{Book, BookConfig};
+use embassy_futures::block_on;
+use std::path::Path;
+
+/// Bits of a signature that nobody searches by.
+const GRAM_SLICES: u32 = 32;
+
+/// Records handed to the keeper at once, in number and bytes: some milliseconds of its time.
+const BATCH_RECORDS: usize = 128;
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// How often a copy is made longer when a card has more than it takes.
+const GROWTHS_MAX: u32 = 6;
+
+/// A copy of the box, as a book.
+pub struct Shadow {
+    book: Book<Mirror, Heap>,
+    asker: Asker,
+    /// One contact, or a piece of a blob.
+    pub(super) room: Vec<u8>,
+}
+
+/// What a card gave to the box.
+#[derive(Default)]
+pub struct Given {
+    /// What came of the card's files.
+    pub merged: Merged,
+    /// What was not taken in, and why.
+    pub remarks: Vec<String>,
+    /// Contacts that are new in the box.
+    pub added: u32,
+    /// Contacts that are other than before.
+    pub updated: u32,
+}
+
+impl Shadow {
+    /// A copy of the box as it is now, in a file without a name in `folder`.
+    pub fn new(asker: &Asker, folder: &Path) -> Result<Self, Fault> {
+        Self::open(Mirror::new(asker, folder)?, asker, Vec::new())
+    }
+
+    /// The copy brought in step with the box. After an error nothing is left of it.
+    pub fn refresh(self) -> Result<Self, Fault> {
+        let Self { book, asker, room } = self;
+        let mut mirror = book.into_flash();
+        mirror.refresh()?;
+        Self::open(mirror, &asker, room)
+    }
+
+    /// Has the box go on under another name, and brings the copy in step.
+    pub fn renew(self) -> Result<Self, Fault> {
+        self.asker.have(Desk::renew)?;
+        self.refresh()
+    }
+
+    fn open(mirror: Mirror, asker: &Asker, mut room: Vec<u8>) -> Result<Self, Fault> {
+        let root = mirror.root();
+        let config = BookConfig { id: 0, gram_slices: GRAM_SLICES, gram_probes: 1 };
+        let (mut book, _) = block_on(Book::open(mirror, config, parts())).map_err(|error| {
+            Fault::new(Kind::Disk, format!("a copy of the box can not be opened: {error}"))
+        })?;
+        if let Some(root) = root {
+            book.assume_root(root);
+        }
+        let room_bytes = (CONTACT_BYTES_MAX + ENTRY_BYTES).max(book.blob_piece_bytes());
+        room.resize(room_bytes, 0);
+        Ok(Self { book, asker: asker.clone(), room })
+    }
+
+    /// The identity of the box.
+    pub fn id(&self) -> u64 {
+        self.book.id()
+    }
+
+    /// The latest time the box had written or met.
+    pub fn time(&self) -> u64 {
+        self.book.time_max()
+    }
+
+    /// The book and a buffer for it.
+    pub fn parts(&mut self) -> (&mut Book<Mirror, Heap>, &mut [u8]) {
+        (&mut self.book, &mut self.room)
+    }
+
+    /// The root; computed here, where nobody waits for it, and told to the box.
+    pub fn root(&mut self) -> Option<Root> {
+        if let Some(root) = self.book.root_known() {
+            return Some(root);
+        }
+        let root = block_on(self.book.root()).ok()?;
+        let time = self.book.time_max();
+        // Not waited for.
+        drop(self.asker.task(move |desk: &mut Desk| {
+            desk.learn_root(time, root);
+            Ok(())
+        }));
+        Some(root)
+    }
+
+    /// Merges what is on a card into the copy, then hands the box what is new of it. Then the copy
+    /// has to be brought in step.
+    pub fn merge<C: Card>(&mut self, card: &mut C, whose: Whose) -> Result<Given, Trouble> {
+        let bytes = block_on(snapshot_bytes(card))?;
+        let since = self.book.time_max();
+        let mut pages = u32::try_from(bytes / crate::image::PAGE_BYTES as u64)
+            .unwrap_or(u32::MAX)
+            .saturating_add(16);
+        let mut given = Given::default();
+        for growth in 1.. {
+            self.grow(pages)?;
+            given.remarks.clear();
+            let now = Desk::now();
+            let visit = |remark: &Remark| given.remarks.push(words(remark));
+            let merged =
+                block_on(merge_all(&mut self.book, card, whose, now, &mut self.room, visit));
+            match merged {
+                Ok(merged) => {
+                    given.merged = merged;
+                    break;
+                }
+                // What was taken in is there, and is not taken in twice.
+                Err(MergeError::Book(PutError::Full { .. })) if growth < GROWTHS_MAX => {
+                    pages = pages.saturating_mul(2);
+                }
+                Err(MergeError::Card(error)) => return Err(error.into()),
+                Err(MergeError::Book(error)) => {
+                    return Err(Fault::new(Kind::Disk, error.to_string()).into());
+                }
+                Err(MergeError::RoomTooSmall { bytes }) => {
+                    let message = format!("a piece of a photo has {bytes} bytes");
+                    return Err(Fault::new(Kind::Internal, message).into());
+                }
+            }
+        }
+        self.deliver(since, &mut given)?;
+        Ok(given)
+    }
+
+    fn grow(&mut self, pages: u32) -> Result<(), Fault> {
+        self.book.flash().grow(pages)?;
+        block_on(self.book.extend()).map_err(|error| {
+            Fault::new(Kind::Disk, format!("a copy of the box can not be made longer: {error}"))
+        })
+    }
+
+    /// Hands the box what came into its copy after `since`.
+    fn deliver(&mut self, since: u64, given: &mut Given) -> Result<(), Fault> {
+        let mut batch = Batch { from: self.book.id(), ..Batch::default() };
+        for slot in 0..self.book.slots() {
+            if !self.book.is_state(slot) || self.book.was_there_at(slot, since) {
+                continue;
+            }
+            let contact = match block_on(self.book.state(slot, &mut self.room)) {
+                Ok(Some(contact)) if contact.changed().time > since => contact,
+                Ok(_) => continue,
+                Err(error) => return Err(read(&error)),
+            };
+            let known: Vec<BoxIndex> = batch.boxes.iter().map(|row| row.0).collect();
+            let seen = contact.seen();
+            let wanted = seen.rows().iter().map(|row| row.0);
+            let wanted: Vec<BoxIndex> = wanted.filter(|index| !known.contains(index)).collect();
+            batch.records.push(contact.bytes().to_vec());
+            batch.boxes.extend(self.book.boxes().filter(|row| wanted.contains(&row.0)));
+            if batch.records.len() >= BATCH_RECORDS || batch.bytes() >= BATCH_BYTES {
+                self.hand_over(&mut batch, given)?;
+            }
+        }
+        self.hand_over(&mut batch, given)?;
+        let met = self.met();
+        self.asker.have(move |desk| desk.note_met(&met))
+    }
+
+    /// Up to when everything of other boxes is here.
+    fn met(&self) -> Vec<(u64, u64)> {
+        let boxes = self.book.boxes().map(|(_, id)| (id, self.book.met(id)));
+        boxes.filter(|met| met.1 > 0).collect()
+    }
+
+    /// Has a batch taken in, blobs first; the batch is empty then.
+    fn hand_over(&mut self, batch: &mut Batch, given: &mut Given) -> Result<(), Fault> {
+        if batch.authors.is_empty() {
+            let authors = self.book.authors();
+            batch.authors = authors.map(|(index, name)| (index, name.to_owned())).collect();
+        }
+        while !batch.records.is_empty() {
+            let sent = std::mem::take(batch);
+            let (sent, taken) = self.asker.have(move |desk| {
+                let taken = desk.take(&sent)?;
+                Ok((sent, taken))
+            })?;
+            *batch = sent;
+            batch.records.drain(..taken.done);
+            let Taken { added, updated, refused, missing, .. } = taken;
+            given.added += added;
+            given.updated += updated;
+            let refused = refused.into_iter().map(|(uid, fault)| refusal(uid, &fault));
+            given.remarks.extend(refused);
+            let mut missing = missing;
+            while let Some(wanted) = missing {
+                let piece = self.piece(wanted)?;
+                missing = self.asker.have(move |desk| desk.take_piece(wanted, &piece))?;
+            }
+        }
+        batch.boxes.clear();
+        Ok(())
+    }
+
+    fn piece(&mut self, wanted: Missing) -> Result<Vec<u8>, Fault> {
+        let Missing { blob, offset, len } = wanted;
+        let mut piece = vec![0; len as usize];
+        let count = block_on(self.book.read_blob(blob, offset, &mut piece))
+            .map_err(|error| read(&error))?;
+        if count < piece.len() {
+            return Err(Fault::new(Kind::Damaged, "a photo on the card ends before its end"));
+        }
+        Ok(piece)
+    }
+}
+
+fn refusal(uid: Uid, fault: &Fault) -> String {
+    format!("{uid} was not taken in: {fault}")
+}
+
+fn read<E: std::fmt::Debug + std::fmt::Display>(error: &GetError<E>) -> Fault
+where
+    GetError<E>: std::fmt::Display,
+{
+    Fault::new(Kind::Disk, format!("a copy of the box can not be read: {error}"))
+}
+
+/// Bytes of all files on a card that may be snapshots.
+async fn snapshot_bytes<C: Card>(card: &mut C) -> Result<u64, Trouble> {
+    let mut bytes = 0;
+    let mut last: Option<Name> = None;
+    while let Some(name) = card.next_file(last.as_ref()).await? {
+        if name.as_str().ends_with(".A") || name.as_str().ends_with(".B") {
+            bytes += u64::from(card.len(&name).await?.unwrap_or(0));
+        }
+        last = Some(name);
+    }
+    Ok(bytes)
+}
+
+/// What was not taken in from a card, and what helps.
+fn words(remark: &Remark) -> String {
+    match remark {
+        Remark::Newer { file, version } => format!(
+            "{file} has format {version}, which a newer contactbox wrote; install that to read it"
+        ),
+        Remark::NoHeader { file } => {
+            format!("{file} is half written or damaged, and so is the other file of its box")
+        }
+        Remark::Damaged { file, entries } => format!(
+            "{entries} entries of {file} are damaged; its box writes a whole one when it next has the card"
+        ),
+        Remark::TooLarge(uid) => format!("{uid} is larger than this box takes"),
+        Remark::NoBlob(uid) => format!("a photo or document of {uid} is not whole on the card"),
+        Remark::Foreign(uid) => format!("{uid} says what cannot be, and was left out"),
+    }
+}

@@ -1,0 +1,64 @@
+//! What goes wrong with a card, as clients and the log say it.
+
+use crate::rpc::{Fault, Kind};
+use contactbox_core::card::{BackupError, CardError};
+use std::fmt;
+
+/// Why a visit to a card ended early. The box is as it was, or has more; the card has what it had, or more.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    fault: Fault,
+    /// Whether the card was there no more.
+    pub is_removed: bool,
+}
+
+impl Trouble {
+    /// What a client is told.
+    pub fn into_fault(self) -> Fault {
+        self.fault
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self { fault, is_removed: false }
+    }
+}
+
+impl<E: fmt::Debug> From<CardError<E>> for Trouble {
+    fn from(error: CardError<E>) -> Self {
+        let reason = match &error {
+            CardError::NoFileSystem => "no-file-system",
+            CardError::ExFat => "exfat",
+            CardError::WriteProtected => "write-protected",
+            CardError::Full => "full",
+            CardError::Removed => "removed",
+            CardError::Inconsistent => "inconsistent",
+            CardError::Device(_) => "device",
+        };
+        let is_removed = matches!(error, CardError::Removed);
+        let fault = Fault::new(Kind::Card, error.to_string()).with("reason", reason);
+        Self { fault, is_removed }
+    }
+}
+
+impl<F: fmt::Debug, C: fmt::Debug> From<BackupError<F, C>> for Trouble {
+    fn from(error: BackupError<F, C>) -> Self {
+        let message = error.to_string();
+        match error {
+            BackupError::Card(error) => error.into(),
+            BackupError::Book(_) => Fault::new(Kind::Disk, message).into(),
+            BackupError::NotReadBack { .. } => not_read_back(message),
+        }
+    }
+}
+
+fn not_read_back(message: String) -> Trouble {
+    Fault::new(Kind::Card, message).with("reason", "not-read-back").into()
+}

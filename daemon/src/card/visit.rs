@@ -1,0 +1,133 @@
+//! One visit to a card: opening it, leaving a backup there, taking in what others left.
+
+use super::folder::FolderCard;
+use super::shadow::{Given, Shadow};
+use super::trouble::Trouble;
+use crate::rpc::{Fault, Kind};
+use contactbox_core::card::{Appended, Backup, Card, Changes, OwnFiles, Whose, append, backup};
+use embassy_futures::block_on;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The card at `path`, to be written to or only read.
+pub fn open(path: &Path, is_writing: bool) -> Result<FolderCard, Trouble> {
+    let told = std::fs::metadata(path).map_err(|error| {
+        let message = format!("there is no card at {}: {error}", path.display());
+        Fault::new(Kind::Card, message).with("reason", "removed")
+    })?;
+    if !told.is_dir() {
+        let message = format!("{} is no folder, and so no card", path.display());
+        return Err(Fault::new(Kind::Card, message).with("reason", "no-file-system").into());
+    }
+    Ok(FolderCard::open(path, is_writing)?)
+}
+
+/// What was left on a card.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The new snapshot, when one was written.
+    pub snapshot: Option<Backup>,
+    /// Contacts that were appended to the one that was there.
+    pub appended: u32,
+    /// Sectors written.
+    pub sector_writes: u64,
+    /// Everything the box held at this time of its own is on the card.
+    pub time: u64,
+}
+
+impl Kept {
+    /// Whether anything was written.
+    pub fn is_news(&self) -> bool {
+        self.snapshot.is_some() || self.appended > 0
+    }
+
+    /// As clients see it.
+    pub fn to_json(&self) -> Value {
+        let mut told = json!({ "time": self.time, "sector_writes": self.sector_writes });
+        match &self.snapshot {
+            Some(backup) => {
+                told["kind"] = json!("snapshot");
+                told["file"] = json!(backup.file.as_str());
+                told["generation"] = json!(backup.generation);
+                told["records"] = json!(backup.records);
+                told["blobs"] = json!(backup.blobs);
+                told["unreadable"] = json!(backup.unreadable);
+                told["bytes"] = json!(backup.bytes);
+            }
+            None if self.appended > 0 => {
+                told["kind"] = json!("appended");
+                told["records"] = json!(self.appended);
+            }
+            None => told["kind"] = json!("nothing"),
+        }
+        told
+    }
+}
+
+/// Whether only what changed is to be written, where that will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What changed, or all when that pays more.
+    Changes,
+    /// All, as a new snapshot.
+    All,
+}
+
+/// Leaves the state of the box on a card, read back and compared.
+pub fn keep<C: Card>(shadow: &mut Shadow, card: &mut C, extent: Extent) -> Result<Kept, Trouble> {
+    // So that what is appended tells it.
+    shadow.root();
+    let id = shadow.id();
+    let mut own = block_on(OwnFiles::find(card, id))?;
+    let (book, room) = shadow.parts();
+    let mut kept = Kept::default();
+    let appended = match extent {
+        Extent::Changes => block_on(append(book, card, &mut own, Changes::Unknown, room))?,
+        Extent::All => Appended::Due,
+    };
+    match appended {
+        Appended::Nothing => {}
+        Appended::Done { records, sector_writes } => {
+            (kept.appended, kept.sector_writes) = (records, sector_writes);
+        }
+        Appended::Due => {
+            let snapshot = block_on(backup(book, card, &mut own, room))?;
+            kept.sector_writes = snapshot.sector_writes;
+            kept.snapshot = Some(snapshot);
+        }
+    }
+    kept.time = own.time();
+    Ok(kept)
+}
+
+/// Takes in what others left on a card, and what this box lost since it was there itself. Gives the
+/// copy of the box in step with it.
+pub fn take_in<C: Card>(
+    shadow: Shadow,
+    card: &mut C,
+    whose: Whose,
+) -> Result<(Shadow, Given), Trouble> {
+    let mut shadow = shadow;
+    let own = block_on(OwnFiles::find(card, shadow.id()))?;
+    if own.time() > shadow.time() {
+        // The box is an older copy of itself, and must not go on under its name.
+        shadow = shadow.renew()?;
+    }
+    shadow.root();
+    let given = shadow.merge(card, whose)?;
+    let is_same = given.added + given.updated == 0 && given.merged.boxes == 0;
+    Ok((if is_same { shadow } else { shadow.refresh()? }, given))
+}
+
+impl Given {
+    /// As clients see it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "boxes": self.merged.boxes,
+            "known": self.merged.known,
+            "added": self.added,
+            "updated": self.updated,
+            "remarks": self.remarks,
+        })
+    }
+}

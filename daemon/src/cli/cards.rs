@@ -1,0 +1,133 @@
+//! `card` and `restore`: backups on cards, and what comes back from them.
+
+use super::args::{Card, CardPath, Restore, Shelf};
+use super::text::{count, grouped, visible};
+use super::{Context, Exit, Failure, change, who};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+pub fn run(context: &mut Context, args: Card) -> Result<Exit, Failure> {
+    match args {
+        Card::Backup(CardPath { path }) => backup(context, &path),
+        Card::Sync(CardPath { path }) => sync(context, &path),
+    }
+}
+
+fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
+    let path = there(path)?;
+    let mut client = context.client()?;
+    context.out.note("backing up...");
+    let answer = client.call("cards.backup", json!({ "path": path }))?;
+    if context.out.json {
+        context.out.json(&answer)?;
+    } else {
+        context.out.say(&left(&answer))?;
+    }
+    Ok(if answer["unreadable"].as_u64().unwrap_or(0) > 0 { Exit::Partly } else { Exit::Ok })
+}
+
+fn sync(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
+    let path = there(path)?;
+    let mut client = context.client()?;
+    context.out.note("syncing...");
+    let answer = client.call("cards.sync", json!({ "path": path }))?;
+    if context.out.json {
+        context.out.json(&answer)?;
+    } else {
+        context.out.say(&taken(&answer))?;
+        context.out.say(&left(&answer["kept"]))?;
+    }
+    remarked(context, &answer)
+}
+
+/// Contacts out of the trash, or a box out of a card: whichever the words are.
+pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
+    let [word] = args.who.as_slice() else { return change::restore(context, &args.who) };
+    let path = Path::new(word);
+    let is_path = word.contains(std::path::is_separator);
+    if !is_path && !path.exists() {
+        return change::restore(context, &args.who);
+    }
+    let path = there(path)?;
+    let mut client = context.client()?;
+    // A bare word can be the name of somebody in the trash as well as of a folder here.
+    if !is_path && who::some(&mut client, &args.who, Shelf::Trash).is_ok() {
+        return Err(Failure::new(
+            Exit::Ambiguous,
+            format!(
+                "{word} is a contact in the trash, and here is a file or folder of that name: \
+                 say ./{word} for a card, or the contact's id (`contactbox trash {word}` has it)"
+            ),
+        ));
+    }
+    context.out.note("restoring...");
+    let answer = client.call("cards.restore", json!({ "path": path }))?;
+    if context.out.json {
+        context.out.json(&answer)?;
+    } else {
+        context.out.say(&taken(&answer))?;
+        if let Some(root) = answer["root"].as_str() {
+            context.out.say(&format!("the box has root {root}"))?;
+        }
+    }
+    let is_empty = ["boxes", "added"].iter().all(|name| answer[*name].as_u64() == Some(0));
+    if is_empty {
+        return Err(Failure::new(
+            Exit::NothingFound,
+            format!("there is no backup on {}", path.display()),
+        ));
+    }
+    remarked(context, &answer)
+}
+
+/// The whole path of a card: the daemon runs in another folder.
+fn there(path: &Path) -> Result<PathBuf, Failure> {
+    std::fs::canonicalize(path).map_err(|error| Failure::file(path, "is no card", &error))
+}
+
+/// What was left on a card, for people.
+fn left(kept: &Value) -> String {
+    let number = |name: &str| kept[name].as_u64().unwrap_or(0);
+    let records = count(number("records"), "contact");
+    match kept["kind"].as_str() {
+        Some("snapshot") => {
+            let file = visible(kept["file"].as_str().unwrap_or("?")).into_owned();
+            let mut line = format!(
+                "{records} written to {file} and read back ({} sectors)",
+                grouped(number("sector_writes"))
+            );
+            if number("unreadable") > 0 {
+                let unreadable = grouped(number("unreadable"));
+                line.push_str(&format!(
+                    "; {unreadable} could not be read from the box: `contactbox verify` tells more"
+                ));
+            }
+            line
+        }
+        Some("appended") => format!("{records} appended"),
+        _ => "everything was on the card already".to_string(),
+    }
+}
+
+/// What was taken in, for people.
+fn taken(answer: &Value) -> String {
+    let number = |name: &str| answer[name].as_u64().unwrap_or(0);
+    format!(
+        "{} new and {} changed, from {} on the card",
+        count(number("added"), "contact"),
+        grouped(number("updated")),
+        match number("boxes") + number("known") {
+            1 => "1 box".to_string(),
+            boxes => format!("{} boxes", grouped(boxes)),
+        }
+    )
+}
+
+/// What was not taken in.
+fn remarked(context: &mut Context, answer: &Value) -> Result<Exit, Failure> {
+    let remarks = answer["remarks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for remark in remarks {
+        context.out.note(&visible(remark.as_str().unwrap_or("?")));
+    }
+    Ok(if remarks.is_empty() { Exit::Ok } else { Exit::Partly })
+}

@@ -1,0 +1,202 @@
+//! What cards, backups and devices need of the book, in pieces short enough for clients not to notice.
+
+use super::desk::Desk;
+use super::fault;
+use crate::card::{Copier, Leftover};
+use crate::image::Access;
+use crate::rpc::{Fault, Kind};
+use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
+use contactbox_core::store::book::{Outcome, PutError, Root};
+use embassy_futures::block_on;
+
+/// Records of another box, or of a copy of this one that has met others, on their way into the box.
+#[derive(Default)]
+pub struct Batch {
+    /// The box whose numbering the records use.
+    pub from: u64,
+    /// Whom its indices stand for, as far as the records use them.
+    pub boxes: Vec<(BoxIndex, u64)>,
+    /// Its authors.
+    pub authors: Vec<(AuthorIndex, String)>,
+    /// The records.
+    pub records: Vec<Vec<u8>>,
+}
+
+impl Batch {
+    /// Bytes of its records.
+    pub fn bytes(&self) -> usize {
+        self.records.iter().map(Vec::len).sum()
+    }
+}
+
+/// A blob that must come before a record, and where the piece that is not here begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Missing {
+    /// The blob.
+    pub blob: BlobRef,
+    /// Where the piece begins.
+    pub offset: u32,
+    /// How long the piece is.
+    pub len: u32,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub struct Taken {
+    /// Contacts that are new here.
+    pub added: u32,
+    /// Contacts that are other than before.
+    pub updated: u32,
+    /// Contacts that said nothing new.
+    pub unchanged: u32,
+    /// Contacts that were refused, and why.
+    pub refused: Vec<(Uid, Fault)>,
+    /// The first of these is wanted, then the batch from `done` on again.
+    pub missing: Option<Missing>,
+    /// Records that are done.
+    pub done: usize,
+}
+
+impl Desk {
+    /// The identity of the box, and the latest time it has written or met.
+    pub fn identity(&self) -> (u64, u64) {
+        (self.book.id(), self.book.time_max())
+    }
+
+    /// Contacts, trash and tombstones.
+    pub fn states(&self) -> u32 {
+        let counts = self.book.counts();
+        counts.active + counts.trashed + counts.tombstones
+    }
+
+    /// The root, when it is known.
+    pub fn root(&self) -> Option<Root> {
+        self.book.root_known()
+    }
+
+    /// The root of the box at a time, which a copy of it has computed.
+    pub fn learn_root(&mut self, time: u64, root: Root) {
+        if self.book.time_max() == time && self.book.root_known().is_none() {
+            self.book.assume_root(root);
+        }
+    }
+
+    /// Length of the image.
+    pub fn image_bytes(&mut self) -> u64 {
+        self.book.stats().journal.flash_bytes
+    }
+
+    /// Brings a copy of the image in step, or says which pages of it that would take too long here.
+    pub fn copy_to(&mut self, copier: &Copier) -> Result<Leftover, Fault> {
+        if self.access() == Access::Broken {
+            return Err(Fault::new(
+                Kind::Disk,
+                "the box's file took no write, so what is in it is not copied; start the daemon again",
+            ));
+        }
+        // What was not acknowledged must not be on a card: after a power cut the box may say
+        // something else with the same stamp.
+        self.sync()?;
+        let disk = |error: std::io::Error| Fault::new(Kind::Disk, error.to_string());
+        copier.copy_from(self.book.flash()).map_err(disk)
+    }
+
+    /// Nobody keeps this copy any more.
+    pub fn forget_copy(&mut self, number: u32) {
+        self.book.flash().untrack(number);
+    }
+
+    /// A name of its own for what the box writes from now on: it is an older copy of itself.
+    pub fn renew(&mut self) -> Result<(), Fault> {
+        self.writable()?;
+        block_on(self.book.renew()).map_err(|error| self.put_fault(error))
+    }
+
+    /// Takes records in, as many as can be without a blob that is not here.
+    pub fn take(&mut self, batch: &Batch) -> Result<Taken, Fault> {
+        self.writable()?;
+        self.make_room(batch.bytes());
+        let mut taken = Taken::default();
+        let now = Self::now();
+        let mut peer =
+            block_on(self.book.meet(batch.from)).map_err(|error| self.put_fault(error))?;
+        for &(index, id) in &batch.boxes {
+            block_on(self.book.introduce_box(&mut peer, index, id))
+                .map_err(|error| self.put_fault(error))?;
+        }
+        for (index, name) in &batch.authors {
+            block_on(self.book.introduce_author(&mut peer, *index, name))
+                .map_err(|error| self.put_fault(error))?;
+        }
+        for record in &batch.records {
+            let Ok(contact) = Contact::parse(record) else {
+                return Err(Fault::new(Kind::Damaged, "a record that came from a card is none"));
+            };
+            let uid = contact.uid();
+            match block_on(self.book.take(&peer, record, now)) {
+                Ok(put) => {
+                    let count = match put.outcome {
+                        Outcome::Added => &mut taken.added,
+                        Outcome::Updated => &mut taken.updated,
+                        _ => &mut taken.unchanged,
+                    };
+                    *count += 1;
+                    if put.outcome != Outcome::Unchanged {
+                        let author = contact.changed().author;
+                        let author = batch.authors.iter().find(|(index, _)| *index == author);
+                        self.notice(&put, "merge", author.map_or("", |(_, name)| name.as_str()));
+                    }
+                }
+                Err(PutError::NoSuchBlob) => {
+                    let missing = contact
+                        .blobs()
+                        .find_map(|blob| Some((blob, self.book.blob_missing(blob)?)));
+                    if let Some((blob, offset)) = missing {
+                        let piece_bytes = self.book.blob_piece_bytes() as u32;
+                        let len = blob.len.saturating_sub(offset).min(piece_bytes);
+                        taken.missing = Some(Missing { blob, offset, len });
+                        return Ok(taken);
+                    }
+                    // It was here, was not what its hash says, and has been given up.
+                    taken.refused.push((uid, fault::of_put(PutError::NoSuchBlob)));
+                }
+                Err(error @ (PutError::Foreign(_) | PutError::Write(_))) => {
+                    taken.refused.push((uid, fault::of_put(error)));
+                }
+                Err(error) => return Err(self.put_fault(error)),
+            }
+            taken.done += 1;
+        }
+        Ok(taken)
+    }
+
+    /// Keeps a piece of a blob; returns where the next one that is not here begins.
+    pub fn take_piece(&mut self, wanted: Missing, piece: &[u8]) -> Result<Option<Missing>, Fault> {
+        self.writable()?;
+        self.make_room(piece.len());
+        let Missing { blob, offset, .. } = wanted;
+        block_on(self.book.put_blob_piece(blob, offset, piece))
+            .map_err(|error| self.put_fault(error))?;
+        let piece_bytes = self.book.blob_piece_bytes() as u32;
+        Ok(self.book.blob_missing(blob).map(|offset| {
+            let len = blob.len.saturating_sub(offset).min(piece_bytes);
+            Missing { blob, offset, len }
+        }))
+    }
+
+    /// Up to which of its own times all that another box held is here.
+    pub fn met(&self, id: u64) -> u64 {
+        self.book.met(id)
+    }
+
+    /// All that the boxes held at these times, by their own clocks, is here.
+    pub fn note_met(&mut self, met: &[(u64, u64)]) -> Result<(), Fault> {
+        for &(id, time) in met {
+            if self.book.met(id) < time {
+                self.writable()?;
+                block_on(self.book.note_met(id, time)).map_err(|error| self.put_fault(error))?;
+            }
+        }
+        Ok(())
+    }
+}
