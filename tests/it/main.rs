@@ -1,6 +1,9 @@
 //! The tests of the whole project, in one program.
+mod app;
 #[cfg(unix)]
 mod bad_input;
+#[cfg(unix)]
+mod behaviour;
 mod bit_rot;
 mod card_ram;
 #[cfg(unix)]

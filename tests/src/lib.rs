@@ -1,5 +1,7 @@
 //! Harness, model and worlds for the tests of the whole project.
 
+#[cfg(unix)]
+pub mod behaviour;
 pub mod bench;
 #[cfg(unix)]
 pub mod cable;
@@ -7,6 +9,7 @@ pub mod cards;
 pub mod corpus;
 #[cfg(unix)]
 pub mod daemon;
+pub mod desk_device;
 #[cfg(unix)]
 pub mod emulator;
 pub mod fuzz;

@@ -8,8 +8,6 @@ mod chip;
 pub mod memory;
 mod notes;
 mod slot;
-#[cfg(all(test, not(target_os = "none")))]
-mod tests;
 
 pub use chip::{Chip, Layout};
 pub use memory::DeviceMemory;

@@ -1,13 +1,12 @@
-//! The app on a host: a chip and a card in RAM, a cable without wires.
+//! The device's app on a host: a chip and a card in RAM, a cable without wires.
 
-use super::memory::{Arena, PAGE_BYTES, PAGES};
-use super::{App, Clock, Event, Layout, Parts, SlotState};
-use contactbox_core::contact::{Content, Draft, Kind, Millis, Uid};
+use contactbox_core::contact::Millis;
 use contactbox_core::service::cable::{Caller, Exchange, Link};
-use contactbox_core::service::protocol::Card as PutCard;
 use contactbox_core::service::{FRAME_BYTES_MIN, Reply, Request};
 use contactbox_core::sim::{Nor, RamCard};
-use contactbox_core::store::diary::{Cause, Diary, Event as Noted};
+use contactbox_core::store::diary::Cause;
+use contactbox_firmware::app::memory::{Arena, PAGE_BYTES, PAGES};
+use contactbox_firmware::app::{App, Clock, Event, Layout, Parts};
 use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
 use embassy_futures::block_on;
@@ -15,11 +14,12 @@ use embedded_io_async::{ErrorType, Read, Write};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-type Flash = Nor<1, 1, PAGE_BYTES>;
+/// The flash chip.
+pub type Flash = Nor<1, 1, PAGE_BYTES>;
 
 /// Both directions of a cable.
 #[derive(Clone, Default)]
-struct Wire {
+pub struct Wire {
     to_device: Rc<RefCell<VecDeque<u8>>>,
     to_host: Rc<RefCell<VecDeque<u8>>>,
 }
@@ -68,7 +68,7 @@ impl Write for Wire {
 
 /// A clock that shows a later time each time it is asked.
 #[derive(Clone, Default)]
-struct Ticks(Rc<Cell<Millis>>);
+pub struct Ticks(Rc<Cell<Millis>>);
 
 impl Clock for Ticks {
     fn now(&self) -> Millis {
@@ -81,11 +81,13 @@ impl Clock for Ticks {
     }
 }
 
-type Device = App<Flash, RamCard, Wire, Ticks>;
+/// The device.
+pub type Device = App<Flash, RamCard, Wire, Ticks>;
 
 /// The host's end of the cable: the device goes on while the host waits.
-struct Bench {
-    device: Device,
+pub struct Bench {
+    /// The device.
+    pub device: Device,
     wire: Wire,
 }
 
@@ -109,12 +111,14 @@ impl Link for &mut Bench {
     }
 }
 
-fn layout() -> Layout {
+/// What of the chip is whose.
+pub fn layout() -> Layout {
     let end = (PAGES * PAGE_BYTES) as u32;
     Layout { box_bytes: end, diary: end..end + 4 * PAGE_BYTES as u32 }
 }
 
-fn start(flash: Flash, card: RamCard, random: u64, cause: Cause) -> Bench {
+/// Gives a device power.
+pub fn start(flash: Flash, card: RamCard, random: u64, cause: Cause) -> Bench {
     let wire = Wire::default();
     let (memory, work) = Box::leak(Box::new(Arena::new())).split();
     let parts = Parts {
@@ -133,17 +137,20 @@ fn start(flash: Flash, card: RamCard, random: u64, cause: Cause) -> Bench {
     Bench { device, wire }
 }
 
-fn no_card() -> RamCard {
+/// An empty slot.
+pub fn no_card() -> RamCard {
     let mut slot = RamCard::new();
     slot.pull();
     slot
 }
 
-fn blank() -> Flash {
+/// A chip fresh from the factory.
+pub fn blank() -> Flash {
     Nor::new(PAGES + 4)
 }
 
-fn ask<T>(bench: &mut Bench, request: &Request<'_>, take: impl FnOnce(&Reply<'_>) -> T) -> T {
+/// Asks the device something that it can do.
+pub fn ask<T>(bench: &mut Bench, request: &Request<'_>, take: impl FnOnce(&Reply<'_>) -> T) -> T {
     let (mut out, mut into) =
         (vec![0; FRAME_BYTES_MIN as usize], vec![0; FRAME_BYTES_MIN as usize]);
     let mut caller = Caller::new(bench, &mut out, &mut into);
@@ -151,30 +158,8 @@ fn ask<T>(bench: &mut Bench, request: &Request<'_>, take: impl FnOnce(&Reply<'_>
     take(&reply)
 }
 
-fn add(bench: &mut Bench, name: &str) -> Uid {
-    let mut memory = [0; 512];
-    let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, name)).expect("room for a name");
-    let card = PutCard::Here(draft.finish());
-    ask(bench, &Request::Put { uid: None, base: None, card }, |reply| match reply {
-        Reply::Done(put) => put.uid,
-        _ => panic!("a change is answered by what was done"),
-    })
-}
-
-fn name_of(bench: &mut Bench, uid: Uid) -> String {
-    ask(bench, &Request::Get { uid }, |reply| match reply {
-        Reply::Contact { contact, .. } => {
-            let name = contact.properties().find(|property| property.content.kind == Kind::FN);
-            let name = name.and_then(|property| property.content.value.as_text());
-            name.unwrap_or_default().to_owned()
-        }
-        _ => panic!("a contact is what was asked for"),
-    })
-}
-
 /// Lets the device go on until it has nothing left to do.
-fn settle(bench: &mut Bench) {
+pub fn settle(bench: &mut Bench) {
     let mut looks = 0;
     for _ in 0..1_000 {
         match block_on(bench.device.turn()) {
@@ -186,46 +171,4 @@ fn settle(bench: &mut Bench) {
         }
     }
     panic!("the device does not come to rest");
-}
-
-#[test]
-fn a_blank_device_makes_its_box_and_keeps_it() {
-    let mut bench = start(blank(), no_card(), 7, Cause::Power);
-    let uid = add(&mut bench, "Ada");
-    let flash = bench.device.into_flash();
-    // Another number is at hand the next time; the box is who it was.
-    let mut bench = start(flash, no_card(), 8, Cause::Watchdog);
-    assert_eq!(bench.device.book().id(), 7);
-    assert_eq!(name_of(&mut bench, uid), "Ada");
-    let mut causes = Vec::new();
-    let mut flash = bench.device.into_flash();
-    let mut diary = Diary::open(&mut flash, layout().diary).expect("the diary has its place");
-    block_on(diary.read(|entry| {
-        if let Noted::Started { cause } = entry.event {
-            causes.push(cause);
-        }
-    }))
-    .expect("a sound chip");
-    assert_eq!(causes, [Cause::Power, Cause::Watchdog]);
-}
-
-#[test]
-fn a_card_takes_a_contact_from_one_device_to_another() {
-    let mut one = start(blank(), RamCard::new(), 1, Cause::Power);
-    let uid = add(&mut one, "Ada");
-    settle(&mut one);
-    assert!(matches!(one.device.slot(), SlotState::Ready(_)));
-    let later = add(&mut one, "Grace");
-    settle(&mut one);
-    let card = one.device.outside().1.clone();
-    one.device.outside().1.pull();
-    settle(&mut one);
-    assert!(matches!(one.device.slot(), SlotState::Empty));
-
-    let mut other = start(blank(), card, 2, Cause::Power);
-    settle(&mut other);
-    assert_eq!(name_of(&mut other, uid), "Ada");
-    assert_eq!(name_of(&mut other, later), "Grace");
-    let roots = [&mut one, &mut other].map(|bench| block_on(bench.device.book().root()));
-    assert_eq!(roots[0], roots[1]);
 }
