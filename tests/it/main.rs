@@ -21,6 +21,7 @@ mod meet;
 mod open_bounds;
 mod power_cuts;
 mod record_cost;
+mod swap;
 mod vcard_bad;
 mod vcard_calcard;
 mod vcard_corpus;

@@ -17,5 +17,6 @@ pub mod meet;
 pub mod people;
 pub mod random;
 pub mod report;
+pub mod swap;
 pub mod vcards;
 pub mod world;
