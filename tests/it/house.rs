@@ -190,6 +190,18 @@ fn one_file_stuffs_frames() {
 }
 
 #[test]
+fn one_file_of_core_names_the_fat_library() {
+    let name = concat!("embedded", "_sdmmc");
+    let strays = lines_where(|source, line| {
+        source.is_rust()
+            && source.path != "core/src/card/fat.rs"
+            && !source.path.starts_with("firmware/src/board/")
+            && line.contains(name)
+    });
+    none("FAT is a matter of core/src/card/fat.rs, the card's driver of each board", strays);
+}
+
+#[test]
 fn core_is_safe_and_without_alloc() {
     let word = concat!("un", "safe");
     let breaches = lines_where(|source, line| {

@@ -5,6 +5,7 @@ mod bad_input;
 #[cfg(unix)]
 mod behaviour;
 mod bit_rot;
+mod card_fat;
 mod card_ram;
 #[cfg(unix)]
 mod command_line;

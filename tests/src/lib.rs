@@ -10,6 +10,7 @@ pub mod corpus;
 #[cfg(unix)]
 pub mod daemon;
 pub mod desk_device;
+pub mod disk;
 #[cfg(unix)]
 pub mod emulator;
 pub mod fuzz;

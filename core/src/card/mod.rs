@@ -3,6 +3,7 @@
 //! - [`Card`]: the card, implemented by the shells; [`Name`], [`CardError`]
 //! - [`OwnFiles`]: what a box knows of its own files on the card in the slot
 //! - [`backup`], [`append`]: leaving all of a box, or what changed since
+//! - `fat`, with the feature of that name: a FAT card on any block device
 //! - [`merge_all`]: taking in what others left; restoring is the same
 //!
 //! A box that finds a card: [`merge_all`], [`OwnFiles::find`], [`append`], and [`backup`] when that says
@@ -14,6 +15,8 @@
 
 mod backup;
 mod blobs;
+#[cfg(feature = "fat")]
+pub mod fat;
 mod layout;
 mod medium;
 mod own;

@@ -1,0 +1,250 @@
+//! Where the FAT file system of a card is and how it is laid out, checked before anything trusts it.
+
+use crate::card::medium::{CardError, SECTOR_BYTES};
+
+type Sector = [u8; SECTOR_BYTES];
+
+/// Clusters from which on a FAT is one of 16 and of 32 bits (Microsoft's FAT specification, 1.03).
+const FAT16_CLUSTERS_MIN: u64 = 4_085;
+const FAT32_CLUSTERS_MIN: u64 = 65_525;
+
+/// Types of partitions that a FAT may be in: 16 bits, 32 bits, each by cylinder or block.
+const FAT_PARTITIONS: [u8; 5] = [0x04, 0x06, 0x0B, 0x0C, 0x0E];
+
+/// The type of partition that exFAT and others share.
+const EXFAT_PARTITION: u8 = 0x07;
+
+/// A file system. Blocks count from its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Geometry {
+    /// The block of the card that it begins at.
+    pub(super) start: u32,
+    /// Its blocks.
+    pub(super) blocks: u32,
+    /// The first block of the first file allocation table.
+    pub(super) fat_at: u32,
+    /// Blocks of one table.
+    pub(super) fat_blocks: u32,
+    /// Copies of it: 1 or 2.
+    pub(super) fats: u32,
+    pub(super) clusters: u32,
+    pub(super) cluster_bytes: u32,
+    /// Bytes of an entry in the table: 2 or 4.
+    pub(super) entry_bytes: u32,
+    /// The block of free counts; only with 32 bits.
+    pub(super) info_at: Option<u32>,
+}
+
+impl Geometry {
+    /// Whether a cluster is one of the file system's.
+    pub(super) fn has(&self, cluster: u32) -> bool {
+        (2..self.clusters + 2).contains(&cluster)
+    }
+}
+
+/// What a card's first block leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// The file system begins with it: the card has no partitions.
+    Here(Geometry),
+    /// Partitions to look at: where each begins. 0 is none.
+    Partitions([u32; 4]),
+}
+
+/// Reads the first block of a card of `blocks` blocks.
+pub(super) fn lead<E>(sector: &Sector, blocks: u32) -> Result<Lead, CardError<E>> {
+    if sector[510..] != [0x55, 0xAA] {
+        return Err(CardError::NoFileSystem);
+    }
+    if sector[3..11] == *b"EXFAT   " {
+        return Err(CardError::ExFat);
+    }
+    if let Some(geometry) = geometry(sector, 0, blocks) {
+        return Ok(Lead::Here(geometry));
+    }
+    let mut starts = [0; 4];
+    for (start, row) in starts.iter_mut().zip(sector[446..510].chunks_exact(16)) {
+        let is_ours = FAT_PARTITIONS.contains(&row[4]) || row[4] == EXFAT_PARTITION;
+        if row[0] & 0x7F == 0 && is_ours {
+            *start = u32_at(row, 8);
+        }
+    }
+    Ok(Lead::Partitions(starts))
+}
+
+/// Reads the first block of a partition.
+pub(super) fn partition<E>(
+    sector: &Sector,
+    start: u32,
+    blocks: u32,
+) -> Result<Geometry, CardError<E>> {
+    if sector[3..11] == *b"EXFAT   " {
+        return Err(CardError::ExFat);
+    }
+    geometry(sector, start, blocks).ok_or(CardError::NoFileSystem)
+}
+
+/// The layout that a boot sector tells of; `None` if it is none of FAT16 or FAT32, or cannot be.
+fn geometry(sector: &Sector, start: u32, card_blocks: u32) -> Option<Geometry> {
+    let is_named = sector[54..57] == *b"FAT" || sector[82..85] == *b"FAT";
+    if sector[510..] != [0x55, 0xAA] || !is_named || u16_at(sector, 11) as usize != SECTOR_BYTES {
+        return None;
+    }
+    let cluster_blocks = u64::from(sector[13]);
+    let (reserved, fats) = (u64::from(u16_at(sector, 14)), u64::from(sector[16]));
+    let root_blocks = (u64::from(u16_at(sector, 17)) * 32).div_ceil(SECTOR_BYTES as u64);
+    let either = |short: usize, long: usize| match u16_at(sector, short) {
+        0 => u64::from(u32_at(sector, long)),
+        short => u64::from(short),
+    };
+    let (blocks, fat_blocks) = (either(19, 32), either(22, 36));
+    if !cluster_blocks.is_power_of_two() || reserved == 0 || !(1..=2).contains(&fats) {
+        return None;
+    }
+    let data = blocks.checked_sub(reserved + fats * fat_blocks + root_blocks)?;
+    let clusters = data / cluster_blocks;
+    let is_long = clusters >= FAT32_CLUSTERS_MIN;
+    let entry_bytes = if is_long { 4 } else { 2 };
+    let is_sound = (FAT16_CLUSTERS_MIN..0x0FFF_FFF0).contains(&clusters)
+        && fat_blocks * SECTOR_BYTES as u64 >= (clusters + 2) * entry_bytes
+        && u64::from(start) + blocks <= u64::from(card_blocks);
+    if !is_sound {
+        return None;
+    }
+    // No number is larger than that of the blocks, which is one of 32 bits.
+    let geometry = Geometry {
+        start,
+        blocks: blocks as u32,
+        fat_at: reserved as u32,
+        fat_blocks: fat_blocks as u32,
+        fats: fats as u32,
+        clusters: clusters as u32,
+        cluster_bytes: (cluster_blocks * SECTOR_BYTES as u64) as u32,
+        entry_bytes: entry_bytes as u32,
+        info_at: is_long.then(|| u32::from(u16_at(sector, 48))),
+    };
+    let is_root_sound = !is_long
+        || (u16_at(sector, 42) == 0
+            && geometry.has(u32_at(sector, 44))
+            && geometry.info_at.is_some_and(|info| (1..geometry.fat_at).contains(&info)));
+    is_root_sound.then_some(geometry)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    match bytes.get(at..at + 2) {
+        Some(&[a, b]) => u16::from_le_bytes([a, b]),
+        _ => 0,
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}
+
+/// A first block with one partition that begins at block 1.
+pub(super) fn partition_table(blocks: u32) -> Sector {
+    let mut sector = [0; SECTOR_BYTES];
+    sector[446 + 4] = FAT_PARTITIONS[3];
+    sector[446 + 8..446 + 12].copy_from_slice(&1u32.to_le_bytes());
+    sector[446 + 12..446 + 16].copy_from_slice(&blocks.to_le_bytes());
+    sector[510..].copy_from_slice(&[0x55, 0xAA]);
+    sector
+}
+
+/// Where the free counts of a block of free counts are.
+const FREE_AT: usize = 488;
+const NEXT_AT: usize = 492;
+
+/// A block of free counts as it may be trusted: what is damaged, or cannot be, is not known.
+pub(super) fn mend_info(sector: &mut Sector, clusters: u32) {
+    const MARKS: [(usize, u32); 3] = [(0, 0x4161_5252), (484, 0x6141_7272), (508, 0xAA55_0000)];
+    if MARKS.iter().any(|&(at, mark)| u32_at(sector, at) != mark) {
+        *sector = [0; SECTOR_BYTES];
+        for (at, mark) in MARKS {
+            sector[at..at + 4].copy_from_slice(&mark.to_le_bytes());
+        }
+        sector[FREE_AT..NEXT_AT + 4].fill(0xFF);
+    }
+    if !(1..=clusters).contains(&u32_at(sector, FREE_AT)) {
+        sector[FREE_AT..NEXT_AT].fill(0xFF);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A boot sector of 32 bits: 70,000 clusters of one block.
+    fn boot() -> Sector {
+        let mut sector = [0; SECTOR_BYTES];
+        for (at, bytes) in [
+            (11, &512u16.to_le_bytes()[..]),
+            (13, &[1]),
+            (14, &32u16.to_le_bytes()),
+            (16, &[2]),
+            (32, &72_000u32.to_le_bytes()),
+            (36, &560u32.to_le_bytes()),
+            (44, &2u32.to_le_bytes()),
+            (48, &1u16.to_le_bytes()),
+            (82, b"FAT32   "),
+            (510, &[0x55, 0xAA]),
+        ] {
+            sector[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+        sector
+    }
+
+    fn read(sector: &Sector) -> Result<Lead, CardError<()>> {
+        lead(sector, 80_000)
+    }
+
+    #[test]
+    fn a_boot_sector_is_read() {
+        let Ok(Lead::Here(geometry)) = read(&boot()) else { panic!("it is one") };
+        assert_eq!((geometry.fat_at, geometry.clusters, geometry.entry_bytes), (32, 70_848, 4));
+        assert_eq!(geometry.info_at, Some(1));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let changes: [(usize, &[u8]); 9] = [
+            (11, &1024u16.to_le_bytes()),
+            (13, &[0]),
+            (13, &[3]),
+            (14, &[0, 0]),
+            (16, &[0]),
+            (32, &90_000u32.to_le_bytes()),
+            (36, &100u32.to_le_bytes()),
+            (44, &0u32.to_le_bytes()),
+            (48, &40u16.to_le_bytes()),
+        ];
+        for (at, bytes) in changes {
+            let mut sector = boot();
+            sector[at..at + bytes.len()].copy_from_slice(bytes);
+            assert_eq!(geometry(&sector, 0, 80_000), None, "at {at}");
+        }
+        let mut sector = boot();
+        sector[3..11].copy_from_slice(b"EXFAT   ");
+        assert_eq!(read(&sector), Err(CardError::ExFat));
+        assert_eq!(read(&[0; SECTOR_BYTES]), Err(CardError::NoFileSystem));
+    }
+
+    #[test]
+    fn partitions_are_found() {
+        let table = partition_table(72_000);
+        assert_eq!(read(&table), Ok(Lead::Partitions([1, 0, 0, 0])));
+        assert!(partition::<()>(&boot(), 1, 80_000).is_ok());
+        assert_eq!(partition::<()>(&boot(), 9_000, 80_000), Err(CardError::NoFileSystem));
+    }
+
+    #[test]
+    fn free_counts_that_cannot_be_are_not_known() {
+        let mut sector = [7; SECTOR_BYTES];
+        mend_info(&mut sector, 100);
+        assert_eq!((u32_at(&sector, 0), u32_at(&sector, FREE_AT)), (0x4161_5252, u32::MAX));
+        sector[FREE_AT..NEXT_AT].copy_from_slice(&50u32.to_le_bytes());
+        let sound = sector;
+        mend_info(&mut sector, 100);
+        assert_eq!(sector, sound);
+    }
+}

@@ -1,0 +1,173 @@
+//! A block device that shows one checked file system and nothing else: nothing is read or written
+//! outside, nothing goes round in circles, and what is written is counted.
+
+use super::boot::{Geometry, Lead, lead, mend_info, partition, partition_table};
+use super::{Block, BlockCount, BlockDevice, BlockIdx};
+use crate::card::medium::{CardError, SECTOR_BYTES};
+use core::cell::Cell;
+use core::fmt;
+
+/// What the fence, or the device behind it, has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FenceError<E> {
+    /// The device failed.
+    Device(E),
+    /// The file system leads out of itself.
+    Outside,
+    /// The file system leads round in circles.
+    Endless,
+}
+
+impl<E: fmt::Debug> fmt::Display for FenceError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(error) => write!(f, "{error:?}"),
+            Self::Outside => f.write_str("the file system leads out of itself"),
+            Self::Endless => f.write_str("the file system leads round in circles"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> core::error::Error for FenceError<E> {}
+
+/// The device with a fence around one of its partitions. Block 0 is a partition table of that one
+/// partition, which begins at block 1: so a card without partitions looks like every other.
+pub(super) struct Fence<D> {
+    device: D,
+    geometry: Geometry,
+    writes: Cell<u64>,
+    /// Reads that the operation under way may still make.
+    reads_left: Cell<u32>,
+}
+
+/// What a card says through the fence.
+pub(super) type Told<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
+
+impl<D: BlockDevice> Fence<D> {
+    /// Looks for the file system of a card.
+    pub(super) fn new(device: D) -> Result<Self, (D, Told<D>)> {
+        match find(&device) {
+            Ok(geometry) => {
+                Ok(Self { device, geometry, writes: Cell::new(0), reads_left: Cell::new(u32::MAX) })
+            }
+            Err(error) => Err((device, error)),
+        }
+    }
+
+    pub(super) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// Sectors written so far.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.get()
+    }
+
+    /// The next operation may read this many blocks.
+    pub(super) fn allow(&self, reads: u32) {
+        self.reads_left.set(reads);
+    }
+
+    pub(super) fn into_device(self) -> D {
+        self.device
+    }
+
+    pub(super) fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// The block of the card, and that of the file system.
+    fn place(&self, index: u32) -> Result<(BlockIdx, u32), FenceError<D::Error>> {
+        let inside = index.checked_sub(1).filter(|&inside| inside < self.geometry.blocks);
+        let inside = inside.ok_or(FenceError::Outside)?;
+        // The partition was found to end within the card.
+        Ok((BlockIdx(self.geometry.start + inside), inside))
+    }
+
+    /// Makes a block as it was read one that may be trusted.
+    fn mend(&self, inside: u32, sector: &mut [u8; SECTOR_BYTES]) {
+        let Geometry { fat_at, fat_blocks, fats, clusters, entry_bytes, .. } = self.geometry;
+        if Some(inside) == self.geometry.info_at {
+            mend_info(sector, clusters);
+        }
+        let in_tables = inside.checked_sub(fat_at).filter(|&at| at < fats * fat_blocks);
+        let Some(in_table) = in_tables.map(|at| at % fat_blocks) else { return };
+        // Behind the entry of the last cluster a table may hold anything; zeros would pass for free
+        // clusters, beyond the end of the card.
+        let end = u64::from(clusters + 2) * u64::from(entry_bytes);
+        let begin = u64::from(in_table) * SECTOR_BYTES as u64;
+        if end < begin + SECTOR_BYTES as u64 {
+            let from = end.saturating_sub(begin) as usize;
+            for entry in sector[from..].chunks_exact_mut(entry_bytes as usize) {
+                entry.fill(0xFF);
+                if entry_bytes == 4 {
+                    entry[3] = 0x0F;
+                }
+            }
+        }
+    }
+}
+
+/// Where the file system of a card is.
+fn find<D: BlockDevice>(device: &D) -> Result<Geometry, Told<D>> {
+    let failed = |error| CardError::Device(FenceError::Device(error));
+    let blocks = device.num_blocks().map_err(failed)?.0;
+    let read = |index: u32| {
+        let mut block = [Block::new()];
+        device.read(&mut block, BlockIdx(index)).map_err(failed)?;
+        let [block] = block;
+        Ok(block.contents)
+    };
+    let starts = match lead(&read(0)?, blocks)? {
+        Lead::Here(geometry) => return Ok(geometry),
+        Lead::Partitions(starts) => starts,
+    };
+    let mut fault = CardError::NoFileSystem;
+    for start in starts {
+        if start == 0 || start >= blocks {
+            continue;
+        }
+        match partition::<FenceError<D::Error>>(&read(start)?, start, blocks) {
+            Ok(geometry) => return Ok(geometry),
+            Err(CardError::ExFat) => fault = CardError::ExFat,
+            Err(_) => {}
+        }
+    }
+    Err(fault)
+}
+
+impl<D: BlockDevice> BlockDevice for Fence<D> {
+    type Error = FenceError<D::Error>;
+
+    fn read(&self, blocks: &mut [Block], start: BlockIdx) -> Result<(), Self::Error> {
+        for (index, block) in (start.0..).zip(blocks) {
+            if index == 0 {
+                block.contents = partition_table(self.geometry.blocks);
+                continue;
+            }
+            let left = self.reads_left.get().checked_sub(1).ok_or(FenceError::Endless)?;
+            self.reads_left.set(left);
+            let (place, inside) = self.place(index)?;
+            let block = core::slice::from_mut(block);
+            self.device.read(block, place).map_err(FenceError::Device)?;
+            if let [block] = block {
+                self.mend(inside, &mut block.contents);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, blocks: &[Block], start: BlockIdx) -> Result<(), Self::Error> {
+        for (index, block) in (start.0..).zip(blocks) {
+            let (place, _) = self.place(index)?;
+            self.writes.set(self.writes.get() + 1);
+            let block = core::slice::from_ref(block);
+            self.device.write(block, place).map_err(FenceError::Device)?;
+        }
+        Ok(())
+    }
+
+    fn num_blocks(&self) -> Result<BlockCount, Self::Error> {
+        Ok(BlockCount(self.geometry.blocks + 1))
+    }
+}
