@@ -4,6 +4,10 @@
 #![cfg_attr(target_os = "none", no_std)]
 
 pub mod app;
+pub mod board;
+pub mod card_slot;
+#[cfg(target_os = "none")]
+pub mod last_words;
 pub mod log;
 
 pub use contactbox_core;

@@ -85,7 +85,12 @@ fn sources() -> Vec<Source> {
                 "tests/golden",
                 "daemon/src/samples/people.vcf",
             ];
-            let made = ["tests/fuzz/target", "tests/fuzz/corpus", "tests/fuzz/artifacts"];
+            let made = [
+                "tests/device-log/target",
+                "tests/fuzz/target",
+                "tests/fuzz/corpus",
+                "tests/fuzz/artifacts",
+            ];
             if left.contains(&name.as_str())
                 || made.contains(&name.as_str())
                 || name.ends_with("Cargo.lock")

@@ -9,13 +9,13 @@ use contactbox_core::store::{Memory, PageState, Parts, Wide};
 use core::mem::MaybeUninit;
 
 /// Contacts, and pieces of photos and of large contacts, that a box on a device holds.
-pub const SLOTS: usize = 10_016;
+pub const SLOTS: usize = 4_000;
 /// Links that lead to them: a sixth more, so that a search for one ends soon.
 pub const LINKS: usize = 11_776;
 /// Bits of a contact's search signature.
 pub const GRAM_SLICES: u32 = 32;
 /// Pages of 4 KiB: the part of the flash that is the box's.
-pub const PAGES: usize = 1024;
+pub const PAGES: usize = 768;
 /// Bytes of a page.
 pub const PAGE_BYTES: usize = 4096;
 /// The largest contact, photos aside, in bytes.

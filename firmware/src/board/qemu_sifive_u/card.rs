@@ -1,0 +1,87 @@
+//! The card slot of the board. Two gaps in the emulated card are bridged here and nowhere else.
+
+use super::spi::Bus;
+use super::time::Pause;
+use crate::board::sd;
+use crate::card_slot::CardSlot;
+use contactbox_core::card::fat::sdcard::spi::SdCard;
+use core::convert::Infallible;
+use embedded_hal::spi::{ErrorType, Operation, SpiDevice};
+
+/// First byte of the command that reads the operating conditions (CMD58).
+const READ_CONDITIONS: u8 = 0x7a;
+/// The bit of an answer that says the card is still starting.
+const IDLE: u8 = 1;
+/// Bytes that begin a block of data.
+const DATA_TOKENS: [u8; 3] = [0xfe, 0xfc, 0xfd];
+
+/// The slot.
+pub fn open() -> CardSlot<SdCard<CardBus, Pause>> {
+    sd::slot(CardBus { bus: Bus::at(0x1005_0000), asked: false }, Pause)
+}
+
+/// The card's SPI.
+pub struct CardBus {
+    bus: Bus,
+    /// The conditions were asked for and the answer has not come yet.
+    asked: bool,
+}
+
+impl CardBus {
+    fn write(&mut self, bytes: &[u8]) {
+        self.asked = bytes.len() == 6 && bytes.first() == Some(&READ_CONDITIONS);
+        if let [token] = bytes
+            && DATA_TOKENS.contains(token)
+        {
+            // The emulated card swallows the byte after an answer; the standard allows one more.
+            self.bus.exchange(0xff);
+        }
+        for byte in bytes {
+            self.bus.exchange(*byte);
+        }
+    }
+
+    fn exchange(&mut self, byte: u8) -> u8 {
+        let received = self.bus.exchange(byte);
+        if !self.asked || received == 0xff {
+            return received;
+        }
+        // The emulated card says that it is starting when it has long started.
+        self.asked = false;
+        received & !IDLE
+    }
+
+    fn carry_out(&mut self, part: &mut Operation<'_, u8>) {
+        match part {
+            Operation::Read(bytes) => bytes.fill_with(|| self.exchange(0xff)),
+            Operation::Write(bytes) => self.write(bytes),
+            Operation::Transfer(_, [token]) if DATA_TOKENS.contains(token) => self.write(&[*token]),
+            Operation::Transfer(into, from) => {
+                for at in 0..into.len().max(from.len()) {
+                    let received = self.exchange(from.get(at).copied().unwrap_or(0xff));
+                    if let Some(place) = into.get_mut(at) {
+                        *place = received;
+                    }
+                }
+            }
+            Operation::TransferInPlace(bytes) => {
+                bytes.iter_mut().for_each(|byte| *byte = self.exchange(*byte));
+            }
+            // Nothing here asks for a pause within a transaction.
+            Operation::DelayNs(_) => {}
+        }
+    }
+}
+
+impl ErrorType for CardBus {
+    type Error = Infallible;
+}
+
+impl SpiDevice for CardBus {
+    fn transaction(&mut self, parts: &mut [Operation<'_, u8>]) -> Result<(), Infallible> {
+        self.bus.select();
+        parts.iter_mut().for_each(|part| self.carry_out(part));
+        self.bus.release();
+        Ok(())
+    }
+}

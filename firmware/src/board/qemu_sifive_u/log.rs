@@ -1,0 +1,45 @@
+//! The log: `defmt` frames on the second serial port.
+
+use super::uart;
+use core::cell::UnsafeCell;
+
+#[defmt::global_logger]
+struct Logger;
+
+struct State(UnsafeCell<Option<defmt::Encoder>>);
+
+// SAFETY: one hart runs the program, interrupts are never enabled, so nobody is ever in between.
+unsafe impl Sync for State {}
+
+static STATE: State = State(UnsafeCell::new(None));
+
+fn with_encoder(work: impl FnOnce(&mut defmt::Encoder)) {
+    // SAFETY: as said at `State`; `work` is one of the closures below, which do not log.
+    let encoder = unsafe { &mut *STATE.0.get() };
+    work(encoder.get_or_insert_with(|| {
+        uart::open_log();
+        defmt::Encoder::new()
+    }));
+}
+
+/// Forgets a frame that a panic has cut short; the reader skips it.
+pub(super) fn begin_again() {
+    with_encoder(|encoder| *encoder = defmt::Encoder::new());
+}
+
+// SAFETY: one execution context, as said at `State`.
+unsafe impl defmt::Logger for Logger {
+    fn acquire() {
+        with_encoder(|encoder| encoder.start_frame(uart::log));
+    }
+
+    unsafe fn flush() {}
+
+    unsafe fn release() {
+        with_encoder(|encoder| encoder.end_frame(uart::log));
+    }
+
+    unsafe fn write(bytes: &[u8]) {
+        with_encoder(|encoder| encoder.write(bytes, uart::log));
+    }
+}

@@ -1,0 +1,113 @@
+//! The board that QEMU emulates as `sifive_u`: a NOR chip and a card on SPI, two serial ports.
+//!
+//! It has no watchdog: QEMU does not model one for this board.
+
+mod card;
+mod flash;
+mod log;
+mod registers;
+mod spi;
+mod time;
+mod uart;
+
+use crate::app::memory::{Arena, PAGE_BYTES, PAGES};
+use crate::app::{App, Layout, Parts};
+use crate::log::shown;
+use crate::{last_words, say};
+use contactbox_core::store::diary::Cause;
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use registers::{Registers, WORD};
+use static_cell::ConstStaticCell;
+use time::Clock;
+use uart::Cable;
+
+/// Bytes of the chip that are the box's; what comes behind them is the diary's.
+const BOX_BYTES: u32 = (PAGES * PAGE_BYTES) as u32;
+const DIARY_BYTES: u32 = 16 * PAGE_BYTES as u32;
+
+static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
+
+/// Runs the device.
+pub fn run() -> ! {
+    time::start();
+    wait_for(device())
+}
+
+async fn device() -> ! {
+    let flash = match flash::open().await {
+        Ok(Some(flash)) => flash,
+        Ok(None) => halt("the flash chip is another one than this program is for"),
+        Err(_) => halt("the flash chip does not answer"),
+    };
+    let words = last_words::take();
+    let (memory, work) = ARENA.take().split();
+    let parts = Parts {
+        flash,
+        layout: Layout { box_bytes: BOX_BYTES, diary: BOX_BYTES..BOX_BYTES + DIARY_BYTES },
+        card: card::open(),
+        link: Cable::open(),
+        clock: Clock,
+        random: time::random(),
+        cause: if words.is_some() { Cause::Request } else { Cause::Power },
+        alive: || {},
+        memory,
+        work,
+    };
+    let mut app = match App::start(parts).await {
+        Ok(app) => app,
+        Err(error) => {
+            say!("{}", shown(&error));
+            halt("the device can not go to work; nothing was written to its flash")
+        }
+    };
+    if let Some(words) = words {
+        say!("the last run ended at {}:{}", words.file(), words.line);
+        app.note_panic(words.file(), words.line).await;
+    }
+    say!("the box has {} contacts", app.book().counts().active);
+    app.run().await
+}
+
+/// Runs a future. Between its steps the hart sleeps until a byte comes or a tick has passed.
+fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = work.as_mut().poll(&mut context) {
+            return value;
+        }
+        time::sleep();
+    }
+}
+
+/// Stops where somebody has to come and see.
+fn halt(why: &str) -> ! {
+    say!("{}", why);
+    loop {
+        riscv::asm::wfi();
+    }
+}
+
+/// Starts the board anew, as its reset button would: the button is wired to a pin of its own chip.
+fn reset() -> ! {
+    const GPIO: Registers = Registers::at(0x1006_0000);
+    const OUTPUT_ENABLE: usize = 2 * WORD;
+    const OUTPUT: usize = 3 * WORD;
+    const BUTTON: u32 = 1 << 10;
+    GPIO.write(OUTPUT, BUTTON);
+    GPIO.write(OUTPUT_ENABLE, BUTTON);
+    GPIO.write(OUTPUT, 0);
+    loop {
+        riscv::asm::wfi();
+    }
+}
+
+#[panic_handler]
+fn panic(panic: &core::panic::PanicInfo<'_>) -> ! {
+    last_words::keep(panic);
+    log::begin_again();
+    defmt::error!("{}", defmt::Display2Format(panic));
+    reset()
+}
