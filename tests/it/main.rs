@@ -20,6 +20,7 @@ mod house;
 mod killed;
 mod meet;
 mod open_bounds;
+mod packings;
 mod power_cuts;
 mod record_cost;
 mod swap;

@@ -5,9 +5,10 @@
 use contactbox_core::sim::Tear;
 use contactbox_tests::random::Random;
 use contactbox_tests::report;
+use contactbox_tests::world::memory::{HostMemory, Roomy};
 use contactbox_tests::world::ops::{Op, script};
 use contactbox_tests::world::oracle::Oracle;
-use contactbox_tests::world::{self, Chip};
+use contactbox_tests::world::{self, Chip, CrowdedMemory, DeviceMemory};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Operations in the script.
@@ -25,7 +26,7 @@ struct Cut<const W: usize, const E: usize> {
 }
 
 /// Runs the script on an empty box until the fuse burns; `None` when it outlasts the script.
-fn run<const W: usize, const E: usize>(
+fn run<const W: usize, const E: usize, M: Roomy>(
     formatted: &Chip<W, E>,
     script: &[Op],
     fuse: u64,
@@ -35,11 +36,11 @@ fn run<const W: usize, const E: usize>(
     chip.seed(fuse.wrapping_mul(0x9E37_79B9) ^ tear as u64);
     chip.cut_after(fuse, tear);
     let cut = Cut { chip: formatted.clone(), oracle: Oracle::default(), in_flight: None, next: 0 };
-    go_on(cut, chip, script, script.len()).err().map(|cut| *cut)
+    go_on::<W, E, M>(cut, chip, script, script.len()).err().map(|cut| *cut)
 }
 
 /// Opens the box, compares, and does up to `count` operations of the script. `Err` is a cut.
-fn go_on<const W: usize, const E: usize>(
+fn go_on<const W: usize, const E: usize, M: Roomy>(
     mut cut: Cut<W, E>,
     chip: Chip<W, E>,
     script: &[Op],
@@ -47,7 +48,8 @@ fn go_on<const W: usize, const E: usize>(
 ) -> Result<Cut<W, E>, Box<Cut<W, E>>> {
     let before = format!("in flight {:?}, before operation {}", cut.in_flight, cut.next);
     let programs = chip.operations();
-    let (mut book, opened) = world::open(chip).unwrap_or_else(|error| panic!("{before}: {error}"));
+    let (mut book, opened) =
+        world::open_in::<W, E, M>(chip).unwrap_or_else(|error| panic!("{before}: {error}"));
     assert_eq!(book.flash().operations(), programs, "{before}: opening wrote");
     assert!(opened.is_sound(), "{before}: damage reported where there was a cut: {opened:?}");
     if let Err(error) = world::check(&mut book, &mut cut.oracle, cut.in_flight) {
@@ -80,18 +82,18 @@ fn go_on<const W: usize, const E: usize>(
 }
 
 /// After a cut: opens, compares, goes on, opens and compares again.
-fn recover<const W: usize, const E: usize>(cut: &Cut<W, E>, script: &[Op]) {
+fn recover<const W: usize, const E: usize, M: Roomy>(cut: &Cut<W, E>, script: &[Op]) {
     let mut chip = cut.chip.clone();
     chip.power_on();
-    let Ok(cut) = go_on(cut.clone(), chip, script, AFTERLIFE) else {
+    let Ok(cut) = go_on::<W, E, M>(cut.clone(), chip, script, AFTERLIFE) else {
         panic!("no second cut was asked for")
     };
     let chip = cut.chip.clone();
-    assert!(go_on(cut, chip, script, 0).is_ok());
+    assert!(go_on::<W, E, M>(cut, chip, script, 0).is_ok());
 }
 
 /// Cuts the recovery at every `stride`th of its flash operations in every mode; returns how many.
-fn recover_with_second_cuts<const W: usize, const E: usize>(
+fn recover_with_second_cuts<const W: usize, const E: usize, M: Roomy>(
     cut: &Cut<W, E>,
     script: &[Op],
     first: u64,
@@ -104,9 +106,9 @@ fn recover_with_second_cuts<const W: usize, const E: usize>(
             chip.power_on();
             chip.seed(fuse ^ 0xABCD);
             chip.cut_after(fuse, tear);
-            match go_on(cut.clone(), chip, script, AFTERLIFE) {
+            match go_on::<W, E, M>(cut.clone(), chip, script, AFTERLIFE) {
                 Ok(_) => break,
-                Err(second) => recover(&second, script),
+                Err(second) => recover::<W, E, M>(&second, script),
             }
             cases += 1;
         }
@@ -136,10 +138,14 @@ fn in_parallel(end: usize, work: impl Fn(usize) + Sync) {
     });
 }
 
-fn every_single_cut<const W: usize, const E: usize>(name: &str, pages: usize, stride: u64) {
+fn every_single_cut<const W: usize, const E: usize, M: Roomy>(
+    name: &str,
+    pages: usize,
+    stride: u64,
+) {
     let script = script(41, OPS);
     let formatted = formatted::<W, E>(pages);
-    let whole = run(&formatted, &script, u64::MAX, Tear::None);
+    let whole = run::<W, E, M>(&formatted, &script, u64::MAX, Tear::None);
     assert!(whole.is_none(), "the script runs through without a cut");
     let mut book = world::open(formatted.clone()).expect("it opens").0;
     let start = book.flash().operations();
@@ -154,8 +160,9 @@ fn every_single_cut<const W: usize, const E: usize>(name: &str, pages: usize, st
     in_parallel(fuses * Tear::ALL.len(), |number| {
         let tear = Tear::ALL[number % Tear::ALL.len()];
         let fuse = (number / Tear::ALL.len()) as u64 * stride;
-        let cut = run(&formatted, &script, fuse, tear).expect("the fuse is within the script");
-        recover(&cut, &script);
+        let cut =
+            run::<W, E, M>(&formatted, &script, fuse, tear).expect("the fuse is within the script");
+        recover::<W, E, M>(&cut, &script);
         cases.fetch_add(1, Ordering::Relaxed);
     });
     report::line(
@@ -169,26 +176,33 @@ fn every_single_cut<const W: usize, const E: usize>(name: &str, pages: usize, st
 
 #[test]
 fn every_single_cut_words_of_4() {
-    every_single_cut::<4, 512>("power cuts", 64, 1);
+    every_single_cut::<4, 512, HostMemory>("power cuts", 64, 1);
+}
+
+#[test]
+fn single_cuts_with_a_devices_memory() {
+    let stride = if report::campaign() { 1 } else { 5 };
+    every_single_cut::<4, 512, DeviceMemory>("power cuts, narrow slots", 64, stride);
+    every_single_cut::<4, 512, CrowdedMemory>("power cuts, shared hashes", 64, stride);
+    every_single_cut::<1, 4096, CrowdedMemory>("power cuts, shared hashes", 12, 2 * stride);
 }
 
 #[test]
 fn single_cuts_words_of_1_and_8_and_large_pages() {
     let stride = if report::campaign() { 1 } else { 11 };
-    every_single_cut::<1, 512>("power cuts", 64, stride);
-    every_single_cut::<8, 512>("power cuts", 64, stride);
-    every_single_cut::<1, 4096>("power cuts", 12, stride);
+    every_single_cut::<1, 512, HostMemory>("power cuts", 64, stride);
+    every_single_cut::<8, 512, HostMemory>("power cuts", 64, stride);
+    every_single_cut::<1, 4096, HostMemory>("power cuts", 12, stride);
 }
 
-#[test]
-fn a_second_cut_during_recovery() {
+/// Cuts the script at every `first_stride`th operation, and each recovery at every `second_stride`th;
+/// returns how many pairs of cuts that were.
+fn second_cuts<M: Roomy>(name: &str, first_stride: usize, second_stride: usize) -> usize {
     let script = script(42, OPS);
     let formatted = formatted::<4, 512>(64);
-    // In a usual run a sample of at least 20,000; in a campaign all of them.
-    let (first_stride, second_stride) = if report::campaign() { (1, 1) } else { (9, 9) };
     let mut firsts = Vec::new();
     for fuse in (0..).step_by(first_stride) {
-        if run(&formatted, &script, fuse, Tear::None).is_none() {
+        if run::<4, 512, HostMemory>(&formatted, &script, fuse, Tear::None).is_none() {
             break;
         }
         firsts.push(fuse);
@@ -197,31 +211,44 @@ fn a_second_cut_during_recovery() {
     in_parallel(firsts.len() * Tear::ALL.len(), |number| {
         let tear = Tear::ALL[number % Tear::ALL.len()];
         let fuse = firsts[number / Tear::ALL.len()];
-        let Some(cut) = run(&formatted, &script, fuse, tear) else { return };
+        let Some(cut) = run::<4, 512, M>(&formatted, &script, fuse, tear) else { return };
         let offset = fuse % second_stride as u64;
-        let count = recover_with_second_cuts(&cut, &script, offset, second_stride);
+        let count = recover_with_second_cuts::<4, 512, M>(&cut, &script, offset, second_stride);
         cases.fetch_add(count, Ordering::Relaxed);
     });
     let cases = cases.into_inner();
     report::line(
-        "power cuts",
+        name,
         &format!("{cases} pairs of cuts, the second during recovery: nothing lost, no box stuck"),
     );
+    cases
+}
+
+#[test]
+fn a_second_cut_during_recovery() {
+    // In a usual run a sample of at least 20,000; in a campaign all of them.
+    let (first, second) = if report::campaign() { (1, 1) } else { (9, 9) };
+    let cases = second_cuts::<HostMemory>("power cuts", first, second);
     assert!(cases >= 20_000, "only {cases} cases");
 }
 
 #[test]
-fn chains_of_up_to_fifty_cuts() {
+fn a_second_cut_with_a_devices_memory() {
+    let (first, second) = if report::campaign() { (1, 1) } else { (101, 9) };
+    let cases = second_cuts::<DeviceMemory>("power cuts, narrow slots", first, second)
+        + second_cuts::<CrowdedMemory>("power cuts, shared hashes", first, second);
+    assert!(cases >= 8_000, "only {cases} cases");
+}
+
+fn chains<M: Roomy>(name: &str, chains: usize) {
     let script = script(43, OPS);
     let formatted = formatted::<4, 512>(64);
-    let chains = if report::campaign() { 20_000 } else { 600 };
     let cuts = AtomicUsize::new(0);
     in_parallel(chains, |number| {
         let mut random = Random::new(number as u64);
         let fuse = random.below(900) as u64;
-        let Some(mut cut) = run(&formatted, &script, fuse, *random.pick(&Tear::ALL)) else {
-            return;
-        };
+        let tear = *random.pick(&Tear::ALL);
+        let Some(mut cut) = run::<4, 512, M>(&formatted, &script, fuse, tear) else { return };
         for _ in 0..random.below(50) {
             let mut chip = cut.chip.clone();
             chip.power_on();
@@ -229,7 +256,7 @@ fn chains_of_up_to_fifty_cuts() {
             // Often right after opening, before anything is done.
             let fuse = if random.chance(1, 3) { 0 } else { random.below(12) as u64 };
             chip.cut_after(fuse, *random.pick(&Tear::ALL));
-            cut = match go_on(cut, chip, &script, AFTERLIFE) {
+            cut = match go_on::<4, 512, M>(cut, chip, &script, AFTERLIFE) {
                 Ok(cut) => cut,
                 Err(cut) => {
                     cuts.fetch_add(1, Ordering::Relaxed);
@@ -237,15 +264,23 @@ fn chains_of_up_to_fifty_cuts() {
                 }
             };
         }
-        recover(&cut, &script);
+        recover::<4, 512, M>(&cut, &script);
     });
     report::line(
-        "power cuts",
+        name,
         &format!(
             "{} cuts in {chains} chains of up to 50: nothing lost, no box stuck",
             cuts.into_inner()
         ),
     );
+}
+
+#[test]
+fn chains_of_up_to_fifty_cuts() {
+    let count = if report::campaign() { 20_000 } else { 600 };
+    chains::<HostMemory>("power cuts", count);
+    chains::<DeviceMemory>("power cuts, narrow slots", count / 2);
+    chains::<CrowdedMemory>("power cuts, shared hashes", count / 2);
 }
 
 #[test]

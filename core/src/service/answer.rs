@@ -118,7 +118,7 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             Reply::Ok
         }
         Request::Blob { hash, offset, bytes } => {
-            let total = book.blob_len(&hash).ok_or(Fault::NoSuchBlob)?;
+            let total = book.blob_len(&hash).await?.ok_or(Fault::NoSuchBlob)?;
             let wanted = (bytes as usize).min(room_bytes).min(room.list.len());
             let out = room.list.get_mut(..wanted).unwrap_or_default();
             let len = book.read_blob(BlobRef { hash, len: total }, offset, out).await?;

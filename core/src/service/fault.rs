@@ -84,6 +84,8 @@ pub enum Fault {
     ReadOnly,
     /// The box does not do this.
     Refused,
+    /// The box cannot tell this identity from those of contacts it has.
+    Crowded(Uid),
 }
 
 impl fmt::Display for Fault {
@@ -150,6 +152,10 @@ impl fmt::Display for Fault {
             Self::Flash => f.write_str("the flash of the box failed"),
             Self::ReadOnly => f.write_str("the box takes no changes"),
             Self::Refused => f.write_str("the box does not do this"),
+            Self::Crowded(uid) => write!(
+                f,
+                "the box cannot tell {uid} from other contacts it has; give the contact another UID"
+            ),
         }
     }
 }
@@ -225,6 +231,7 @@ fn of_put<E>(error: &PutError<E>) -> Fault {
         PutError::Conflict { version } => Fault::Conflict { version },
         PutError::NoSuchContact(uid) => Fault::NoSuchContact(uid),
         PutError::Exists(uid) => Fault::Exists(uid),
+        PutError::Crowded(uid) => Fault::Crowded(uid),
         PutError::BlobTooLarge { bytes_max, .. } => {
             Fault::TooLarge { bytes_max: clamped(bytes_max) }
         }

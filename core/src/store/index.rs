@@ -11,7 +11,7 @@ mod tests;
 pub(in crate::store) use slot::{
     CHUNK, FRESH, HAS_BLOBS, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
 };
-pub use slot::{Packed, Slot, Wide};
+pub use slot::{Narrow, Packed, Slot, Wide};
 
 use super::cells::Cells;
 use super::journal::Address;
@@ -57,6 +57,10 @@ macro_rules! link {
 
 link!(u16, u32);
 
+/// Most contacts that may share a hash. An honest box never comes near it: the bound keeps a forged
+/// one from costing more than so many reads for each entry.
+pub(super) const SHARERS_MAX: usize = 16;
+
 /// Every slot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct IndexFull {
@@ -85,19 +89,20 @@ impl<M: Memory> Index<M> {
 
     /// The hash a contact is found by.
     pub(super) fn contact_hash(&self, uid: Uid) -> u64 {
-        self.hash(b"contact", &uid.0, 0)
+        self.hash(b"contact", &uid.0, 0).0
     }
 
-    /// The hash a chunk is found by.
-    pub(super) fn chunk_hash(&self, blob: &[u8; 16], number: u32) -> u64 {
+    /// Hash and key a chunk is found by. Together they are taken for its identity.
+    pub(super) fn chunk_hash(&self, blob: &[u8; 16], number: u32) -> (u64, u64) {
         self.hash(b"chunk", blob, number)
     }
 
-    fn hash(&self, domain: &[u8], id: &[u8], number: u32) -> u64 {
-        const { assert!(M::Slot::HASH_BITS > 0 && M::Slot::HASH_BITS <= u64::BITS) };
+    fn hash(&self, domain: &[u8], id: &[u8], number: u32) -> (u64, u64) {
+        let kept = |bits: u32| !u64::MAX.checked_shr(bits).unwrap_or(0);
         let full = digest(domain, &[&self.salt.to_le_bytes(), id, &number.to_le_bytes()]);
-        let [a, b, c, d, e, f, g, h, ..] = full;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]) & u64::MAX << (u64::BITS - M::Slot::HASH_BITS)
+        let full = u128::from_le_bytes(full);
+        let (hash, key) = (full as u64, (full >> 64) as u64);
+        (hash & kept(M::Slot::HASH_BITS), key & kept(M::Slot::KEY_BITS))
     }
 
     /// Slots ever taken: every slot number is below this.
@@ -128,20 +133,29 @@ impl<M: Memory> Index<M> {
         }
     }
 
-    /// The number of the slot with this hash.
-    pub(super) fn find(&self, hash: u64) -> Option<u32> {
+    /// The slots of contacts with this hash: more than one only where not all of it is kept.
+    pub(super) fn contacts(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+        self.matches(hash).filter(|(_, slot)| !slot.has(CHUNK)).map(|(number, _)| number)
+    }
+
+    /// The slot of a chunk.
+    pub(super) fn chunk(&self, blob: &[u8; 16], number: u32) -> Option<u32> {
+        let (hash, key) = self.chunk_hash(blob, number);
+        let mut matches = self.matches(hash);
+        Some(matches.find(|(_, slot)| slot.has(CHUNK) && slot.key == key)?.0)
+    }
+
+    /// The slot with this hash whose entry is at this address.
+    pub(super) fn placed(&self, hash: u64, at: Address) -> Option<u32> {
+        Some(self.matches(hash).find(|(_, slot)| slot.at == at)?.0)
+    }
+
+    fn matches(&self, hash: u64) -> impl Iterator<Item = (u32, Slot)> + '_ {
         let table = self.table.cells();
-        let mut at = start(hash, table.len());
-        for _ in 0..table.len() {
-            match *table.get(at)? {
-                link if link == Link::NONE => return None,
-                link if link == Link::GONE => {}
-                link if self.slot(link.slot()).hash == hash => return Some(link.slot()),
-                _ => {}
-            }
-            at = after(at, table.len());
-        }
-        None
+        let (before, from) = table.split_at(start(hash, table.len()));
+        let links = from.iter().chain(before).take_while(|link| **link != Link::NONE);
+        let numbers = links.filter(|link| **link != Link::GONE).map(|link| link.slot());
+        numbers.map(|number| (number, self.slot(number))).filter(move |(_, slot)| slot.hash == hash)
     }
 
     /// Takes a slot for an identity that has none yet.
@@ -163,13 +177,15 @@ impl<M: Memory> Index<M> {
         Ok(number)
     }
 
-    /// Whether `count` more slots can be taken, growing the memory where it grows.
-    pub(super) fn reserve(&mut self, count: u32) -> Result<(), IndexFull> {
+    /// Makes sure that `count` more slots can be taken, growing the memory where it grows; returns
+    /// what [`Index::len`] can be then.
+    pub(super) fn reserve(&mut self, count: u32) -> Result<u32, IndexFull> {
         let wanted = self.taken as usize + count as usize;
         if wanted > self.slots_max() && (wanted > M::Link::SLOTS_MAX || !self.slots.grow(wanted)) {
             return Err(IndexFull { slots_max: self.slots_max() });
         }
-        Ok(())
+        self.reserve_links(wanted)?;
+        Ok(self.len.max(self.taken + count))
     }
 
     /// Gives a slot back.
@@ -223,13 +239,19 @@ impl<M: Memory> Index<M> {
                 return Err(IndexFull { slots_max });
             }
         }
+        self.reserve_links(self.taken as usize + 1)?;
+        if (self.taken + self.gone) as usize >= usable(self.table.cells().len()) {
+            self.relink();
+        }
+        Ok(())
+    }
+
+    fn reserve_links(&mut self, slots: usize) -> Result<(), IndexFull> {
         let links = self.table.cells().len();
-        if self.taken as usize >= usable(links) {
-            if !self.table.grow((links * 2).max(128)) {
+        if slots > usable(links) {
+            if !self.table.grow((slots / 7 * 8 + 8).max(links * 2).max(128)) {
                 return Err(IndexFull { slots_max: usable(links) });
             }
-            self.relink();
-        } else if (self.taken + self.gone) as usize >= usable(links) {
             self.relink();
         }
         Ok(())

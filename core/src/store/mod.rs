@@ -29,6 +29,6 @@ pub use book::{
     PutError, Root, Shelf, StartError, Stats, VerifyReport,
 };
 pub use cells::Cells;
-pub use index::{Link, Packed, Slot, Wide};
+pub use index::{Link, Narrow, Packed, Slot, Wide};
 pub use journal::{OpenReport, PageState};
 pub use memory::{Memory, Parts};

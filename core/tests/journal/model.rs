@@ -195,7 +195,8 @@ fn one_read_suffices_to_get_an_entry_and_opening_reads_each_page_once() {
     nor.reset_counters();
     let mut map = crate::support::Map::default();
     let memory = [Default::default(); 24];
-    let (mut journal, _) = block_on(Journal::open(nor, memory, [0; 512], &mut map)).unwrap();
+    let (mut journal, _) =
+        block_on(Journal::open(nor, memory, [0; 512], &mut [], &mut map)).unwrap();
     let counters = journal.flash_mut().counters();
     assert_eq!((counters.reads, counters.read_bytes, counters.programs), (24, 24 * 512, 0));
 }

@@ -154,8 +154,13 @@ impl<const W: usize, const E: usize> Held<W, E> {
 
     pub fn open(nor: Nor<1, W, E>) -> Result<(Self, OpenReport), OpenError<NorError>> {
         let mut map = Map::default();
-        let (journal, report) =
-            block_on(Journal::open(nor, Growing::default(), Growing(vec![0; E]), &mut map))?;
+        let (journal, report) = block_on(Journal::open(
+            nor,
+            Growing::default(),
+            Growing(vec![0; E]),
+            &mut [],
+            &mut map,
+        ))?;
         Ok((Held { journal, map }, report))
     }
 

@@ -269,6 +269,7 @@ impl Sink for Batch<'_, '_> {
                 | PutError::BlobTooLarge { .. }
                 | PutError::NoSuchBlob
                 | PutError::Conflict { .. }
+                | PutError::Crowded(_)
                 | PutError::Exists(_)),
             ) => self.reject(span.line, span.line, &error.to_string(), &span.bytes),
             Err(error) => self.cards.failed = Some(self.desk.put_fault(error)),

@@ -255,7 +255,7 @@ pub(super) fn blob(desk: &mut Desk, asked: &BlobGet) -> Result<Json, Fault> {
         Fault::new(Kind::NoSuchBlob, format!("there is no blob {}", asked.hash))
             .with("hash", asked.hash.as_str())
     };
-    let total = desk.book.blob_len(&hash).ok_or_else(none)?;
+    let total = block_on(desk.book.blob_len(&hash)).map_err(fault::of_get)?.ok_or_else(none)?;
     let wanted = asked.bytes.unwrap_or(PIECE_BYTES).min(PIECE_BYTES_MAX);
     // Base64 is a third longer, and there is room for what stands around it.
     let frame = u32::try_from(desk.config.limits.frame_bytes / 4 * 3 - 4096).unwrap_or(u32::MAX);

@@ -1,7 +1,8 @@
 //! Memory for a box on a host: vectors that grow.
 
 use contactbox_core::contact::Item;
-use contactbox_core::store::{Cells, Memory, Packed, PageState, Parts, Wide};
+use contactbox_core::store::{Cells, Link, Memory, Packed, PageState, Parts, Wide};
+use std::marker::PhantomData;
 
 /// Cells in a vector.
 pub struct Heap<T> {
@@ -39,31 +40,47 @@ impl<T: Copy> Cells<T> for Heap<T> {
     }
 }
 
-/// Vectors for everything.
-pub struct HostMemory;
+/// Vectors for everything; slots and links as a daemon has them, unless said otherwise.
+pub struct HostMemory<P = Wide, L = u32>(PhantomData<(P, L)>);
 
-impl Memory for HostMemory {
-    type Slot = Wide;
-    type Link = u32;
+impl<P: Packed, L: Link> Memory for HostMemory<P, L> {
+    type Slot = P;
+    type Link = L;
     type Pages = Heap<PageState>;
-    type Slots = Heap<Wide>;
-    type Links = Heap<u32>;
+    type Slots = Heap<P>;
+    type Links = Heap<L>;
     type Words = Heap<u32>;
     type Bytes = Heap<u8>;
     type Items = Heap<Item>;
 }
 
 /// Room for a box of `pages` pages of `page_bytes` and contacts of up to `contact_bytes`.
-pub fn parts(pages: usize, page_bytes: usize, contact_bytes: usize) -> Parts<HostMemory> {
+pub fn parts<P: Packed, L: Link>(
+    pages: usize,
+    page_bytes: usize,
+    contact_bytes: usize,
+) -> Parts<HostMemory<P, L>> {
     Parts {
         pages: Heap::growing(pages, PageState::NEW),
-        slots: Heap::growing(0, Wide::EMPTY),
-        table: Heap::growing(0, 0),
+        slots: Heap::growing(0, P::EMPTY),
+        table: Heap::growing(0, L::NONE),
         grams: Heap::growing(0, 0),
         page: Heap::fixed(2 * page_bytes, 0),
         old: Heap::fixed(contact_bytes, 0),
         new: Heap::fixed(contact_bytes, 0),
         extra: Heap::fixed(contact_bytes, 0),
         items: Heap::growing(256, Item::EMPTY),
+    }
+}
+
+/// Memory that a world's box can be opened in.
+pub trait Roomy: Memory + Sized {
+    /// The same as [`parts`].
+    fn parts(pages: usize, page_bytes: usize, contact_bytes: usize) -> Parts<Self>;
+}
+
+impl<P: Packed, L: Link> Roomy for HostMemory<P, L> {
+    fn parts(pages: usize, page_bytes: usize, contact_bytes: usize) -> Parts<Self> {
+        parts(pages, page_bytes, contact_bytes)
     }
 }

@@ -6,9 +6,9 @@ pub mod oracle;
 
 use contactbox_core::contact::{AuthorIndex, Draft, Kind, Uid, Value};
 use contactbox_core::sim::Nor;
-use contactbox_core::store::{Book, BookConfig, OpenReport, PutError};
+use contactbox_core::store::{Book, BookConfig, Memory, Narrow, OpenReport, PutError, Wide};
 use embassy_futures::block_on;
-use memory::{HostMemory, parts};
+use memory::{HostMemory, Roomy, parts};
 use ops::{Op, PEOPLE};
 use oracle::{Oracle, Person, photo_line};
 
@@ -23,12 +23,18 @@ pub const CONFIG: BookConfig =
 pub type Chip<const W: usize, const E: usize> = Nor<1, W, E>;
 
 /// A box on such a chip.
-pub type Box<const W: usize, const E: usize> = Book<Chip<W, E>, HostMemory>;
+pub type Box<const W: usize, const E: usize, M = HostMemory> = Book<Chip<W, E>, M>;
+
+/// A device's memory.
+pub type DeviceMemory = HostMemory<Narrow, u16>;
+
+/// A device's memory with so little of each hash that contacts share one all the time.
+pub type CrowdedMemory = HostMemory<Narrow<4>, u16>;
 
 /// Tries to make an empty box.
 pub fn try_format<const W: usize, const E: usize>(chip: &mut Chip<W, E>) -> Result<(), String> {
     let pages = chip.contents().len() / E;
-    block_on(Book::format(chip, CONFIG, parts(pages, E, CONTACT_BYTES)))
+    block_on(Book::format(chip, CONFIG, HostMemory::<Wide>::parts(pages, E, CONTACT_BYTES)))
         .map(|_| ())
         .map_err(|error| error.to_string())
 }
@@ -44,14 +50,21 @@ pub fn format<const W: usize, const E: usize>(chip: Chip<W, E>) -> Box<W, E> {
 pub fn open<const W: usize, const E: usize>(
     chip: Chip<W, E>,
 ) -> Result<(Box<W, E>, OpenReport), String> {
+    open_in(chip)
+}
+
+/// Opens the box on a chip in memory of any kind.
+pub fn open_in<const W: usize, const E: usize, M: Roomy>(
+    chip: Chip<W, E>,
+) -> Result<(Box<W, E, M>, OpenReport), String> {
     let pages = chip.contents().len() / E;
-    block_on(Book::open(chip, CONFIG, parts(pages, E, CONTACT_BYTES)))
+    block_on(Book::open(chip, CONFIG, M::parts(pages, E, CONTACT_BYTES)))
         .map_err(|error| error.to_string())
 }
 
 /// Does one operation; an error tells why it was not acknowledged. An operation that has no object (to remove who is not there) does nothing.
-pub fn apply<const W: usize, const E: usize>(
-    book: &mut Box<W, E>,
+pub fn apply<const W: usize, const E: usize, M: Memory>(
+    book: &mut Box<W, E, M>,
     op: Op,
     now: u64,
 ) -> Result<(), String> {
@@ -86,8 +99,8 @@ pub fn apply<const W: usize, const E: usize>(
 
 /// What the box shows of a person, photos read back byte for byte; an error when it is said to be
 /// stale.
-pub fn look<const W: usize, const E: usize>(
-    book: &mut Box<W, E>,
+pub fn look<const W: usize, const E: usize, M: Memory>(
+    book: &mut Box<W, E, M>,
     who: u8,
 ) -> Result<Option<Person>, String> {
     match look_closely(book, who)? {
@@ -97,8 +110,8 @@ pub fn look<const W: usize, const E: usize>(
 }
 
 /// The same, with whether it is said to be stale.
-pub fn look_closely<const W: usize, const E: usize>(
-    book: &mut Box<W, E>,
+pub fn look_closely<const W: usize, const E: usize, M: Memory>(
+    book: &mut Box<W, E, M>,
     who: u8,
 ) -> Result<Option<(Person, bool)>, String> {
     let mut memory = vec![0; CONTACT_BYTES];
@@ -131,8 +144,8 @@ pub fn look_closely<const W: usize, const E: usize>(
 
 /// Compares the box with what was acknowledged. `in_flight` is an operation that was begun and not
 /// acknowledged: its person may be as before it or as after it. The oracle learns which.
-pub fn check<const W: usize, const E: usize>(
-    book: &mut Box<W, E>,
+pub fn check<const W: usize, const E: usize, M: Memory>(
+    book: &mut Box<W, E, M>,
     oracle: &mut Oracle,
     in_flight: Option<Op>,
 ) -> Result<(), String> {

@@ -62,10 +62,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         is_here(&self.ledger, blob, chunk_bytes(&self.journal))
     }
 
-    /// The length of a blob known by its hash.
-    pub fn blob_len(&self, hash: &[u8; 16]) -> Option<u32> {
-        let slot = self.ledger.index.find(self.ledger.index.chunk_hash(hash, 0))?;
-        Some((self.ledger.index.slot(slot).key >> 32) as u32)
+    /// The length of a blob known by its hash, as its first piece tells; `None` when that is not here.
+    pub async fn blob_len(&mut self, hash: &[u8; 16]) -> Result<Option<u32>, GetError<F::Error>> {
+        let Some(number) = self.ledger.index.chunk(hash, 0) else { return Ok(None) };
+        let slot = self.ledger.index.slot(number);
+        let entry = self.journal.read(slot.at, slot.len.into(), self.extra.cells_mut()).await?;
+        Ok(Chunk::parse(entry.payload).map(|chunk| chunk.blob.len))
     }
 
     /// Reads from a blob, beginning `offset` bytes into it; returns how many bytes there were.
@@ -175,10 +177,9 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
     }
     let blob = BlobRef::of(content);
     let chunk_bytes = chunk_bytes(journal);
-    ledger.index.reserve(content.len().div_ceil(chunk_bytes) as u32)?;
+    ledger.reserve(content.len().div_ceil(chunk_bytes) as u32)?;
     for (number, data) in (0u32..).zip(content.chunks(chunk_bytes)) {
-        let hash = ledger.index.chunk_hash(&blob.hash, number);
-        if let Some(slot) = ledger.index.find(hash) {
+        if let Some(slot) = ledger.index.chunk(&blob.hash, number) {
             ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             continue;
         }
@@ -219,7 +220,7 @@ fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
         return;
     }
     for number in 0..count {
-        if let Some(slot) = ledger.index.find(ledger.index.chunk_hash(&blob.hash, number)) {
+        if let Some(slot) = ledger.index.chunk(&blob.hash, number) {
             ledger.index.change(slot, |slot| slot.flags |= index::MARKED);
         }
     }
@@ -232,8 +233,8 @@ async fn read_chunk<'b, F: NorFlash, M: Memory>(
     number: u32,
     buf: &'b mut [u8],
 ) -> Result<Chunk<'b>, GetError<F::Error>> {
-    let hash = ledger.index.chunk_hash(&blob.hash, number);
-    let slot = ledger.index.slot(ledger.index.find(hash).ok_or(GetError::NoSuchBlob)?);
+    let slot = ledger.index.chunk(&blob.hash, number).ok_or(GetError::NoSuchBlob)?;
+    let slot = ledger.index.slot(slot);
     let entry = journal.read(slot.at, slot.len.into(), buf).await?;
     Chunk::parse(entry.payload).ok_or(GetError::NoSuchBlob)
 }
@@ -297,8 +298,7 @@ pub(super) fn are_here<M: Memory>(
 
 pub(super) fn is_here<M: Memory>(ledger: &Ledger<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
     let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
-    (0..count)
-        .all(|number| ledger.index.find(ledger.index.chunk_hash(&blob.hash, number)).is_some())
+    (0..count).all(|number| ledger.index.chunk(&blob.hash, number).is_some())
 }
 
 /// Marks what a record just written refers to, for a sweep that may be under way.

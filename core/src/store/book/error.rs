@@ -147,6 +147,8 @@ pub enum PutError<E> {
         /// How many that is.
         slots_max: usize,
     },
+    /// As many contacts as can share what the index keeps of an identity do share this one's.
+    Crowded(Uid),
     /// The contact changed since the version the change was based on.
     Conflict {
         /// The version it has now.
@@ -224,6 +226,10 @@ impl<E: fmt::Debug> fmt::Display for PutError<E> {
             Self::IndexFull { slots_max } => {
                 write!(f, "the box has memory for {slots_max} contacts and blob chunks; purge some")
             }
+            Self::Crowded(uid) => write!(
+                f,
+                "the box cannot tell {uid} from other contacts it has; give the contact another UID"
+            ),
             Self::Conflict { version } => write!(
                 f,
                 "somebody changed the contact meanwhile (it is at version {version} now); \

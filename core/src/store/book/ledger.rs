@@ -10,8 +10,9 @@ use crate::store::cells::Cells;
 use crate::store::entries::{
     AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, SPILL, Spill,
 };
-use crate::store::index::{self, Index, Slot};
+use crate::store::index::{self, Index, IndexFull, Packed, Slot};
 use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
+use core::cmp::Ordering;
 
 /// Somebody who edits.
 pub(super) struct Author {
@@ -55,8 +56,14 @@ pub(super) struct Ledger<M: Memory> {
 /// What an entry is about, when it is about a slot.
 struct Subject {
     hash: u64,
-    version: Millis,
+    what: What,
     hint: u16,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Contact { uid: Uid, version: Millis },
+    Chunk { blob: [u8; 16], number: u32 },
 }
 
 impl<M: Memory> Ledger<M> {
@@ -76,9 +83,28 @@ impl<M: Memory> Ledger<M> {
         }
     }
 
-    /// The slot of a contact, tombstones included.
-    pub(super) fn contact(&self, uid: Uid) -> Option<u32> {
-        self.index.find(self.index.contact_hash(uid))
+    /// The slots that a contact may have, tombstones included: those with its hash.
+    pub(super) fn contacts(&self, uid: Uid) -> impl Iterator<Item = u32> + '_ {
+        self.index.contacts(self.index.contact_hash(uid))
+    }
+
+    /// Whether one more contact can have the hash of this one.
+    pub(super) fn can_share(&self, uid: Uid) -> bool {
+        self.can_share_hash(self.index.contact_hash(uid))
+    }
+
+    fn can_share_hash(&self, hash: u64) -> bool {
+        let sharers_max = if M::Slot::IS_WHOLE { 1 } else { index::SHARERS_MAX };
+        self.index.contacts(hash).count() < sharers_max
+    }
+
+    /// Makes sure that `count` more slots can be taken.
+    pub(super) fn reserve(&mut self, count: u32) -> Result<(), IndexFull> {
+        let len = self.index.reserve(count)?;
+        if self.grams.grow(self.slices.words(len)) {
+            return Ok(());
+        }
+        Err(IndexFull { slots_max: self.index.len() as usize })
     }
 
     /// Whether a newer version of this contact may have been lost to damage.
@@ -119,9 +145,11 @@ impl<M: Memory> Ledger<M> {
         counts
     }
 
-    /// Takes a contact's newest record into the index and returns what it replaces.
+    /// Takes a contact's newest record into the index, into the slot it has had or a new one, and
+    /// returns what it replaces.
     pub(super) fn take_contact(
         &mut self,
+        seat: Option<u32>,
         contact: &Contact<'_>,
         at: Address,
         len: u16,
@@ -135,7 +163,7 @@ impl<M: Memory> Ledger<M> {
         }
         self.time_max = self.time_max.max(contact.changed().time);
         self.boxes.note(contact);
-        let (number, replaced) = self.place(slot)?;
+        let (number, replaced) = self.place(seat, slot)?;
         // A slot taken for the first time has no grams yet; a chunk's never had any.
         if replaced.is_some() {
             self.slices.clear(self.grams.cells_mut(), number);
@@ -147,7 +175,13 @@ impl<M: Memory> Ledger<M> {
     }
 
     /// Takes a spilled contact in, knowing of it what its small entry tells.
-    fn take_spill(&mut self, spill: &Spill, at: Address, len: u16) -> Option<(Address, u16)> {
+    fn take_spill(
+        &mut self,
+        seat: Option<u32>,
+        spill: &Spill,
+        at: Address,
+        len: u16,
+    ) -> Option<(Address, u16)> {
         let mut flags = index::SPILLED | index::HAS_BLOBS;
         if spill.is_trashed {
             flags |= index::TRASHED;
@@ -162,7 +196,7 @@ impl<M: Memory> Ledger<M> {
             flags,
         };
         self.time_max = self.time_max.max(spill.version);
-        let (number, replaced) = self.place(slot)?;
+        let (number, replaced) = self.place(seat, slot)?;
         // Its words are not known without reading its blob: every query has to look.
         self.slices.fill(self.grams.cells_mut(), number, key);
         replaced
@@ -176,19 +210,14 @@ impl<M: Memory> Ledger<M> {
         len: u16,
         marks: u8,
     ) -> Option<(Address, u16)> {
-        let slot = Slot {
-            hash: self.index.chunk_hash(&chunk.blob.hash, chunk.number),
-            version: Some(0),
-            key: u64::from(chunk.blob.len) << 32,
-            at,
-            len,
-            flags: index::CHUNK | marks,
-        };
-        self.place(slot)?.1
+        let seat = self.index.chunk(&chunk.blob.hash, chunk.number);
+        let (hash, key) = self.index.chunk_hash(&chunk.blob.hash, chunk.number);
+        let slot = Slot { hash, version: Some(0), key, at, len, flags: index::CHUNK | marks };
+        self.place(seat, slot)?.1
     }
 
-    fn place(&mut self, slot: Slot) -> Option<(u32, Option<(Address, u16)>)> {
-        match self.index.find(slot.hash) {
+    fn place(&mut self, seat: Option<u32>, slot: Slot) -> Option<(u32, Option<(Address, u16)>)> {
+        match seat {
             Some(number) => {
                 let old = self.index.slot(number);
                 self.index.change(number, |known| *known = slot);
@@ -233,26 +262,81 @@ impl<M: Memory> Ledger<M> {
             }
             CHUNK => {
                 let chunk = Chunk::parse(entry.payload)?;
-                let hash = self.index.chunk_hash(&chunk.blob.hash, chunk.number);
-                Some(Subject { hash, version: 0, hint: Chunk::hint(&chunk.blob) })
+                let what = What::Chunk { blob: chunk.blob.hash, number: chunk.number };
+                let hash = self.index.chunk_hash(&chunk.blob.hash, chunk.number).0;
+                Some(Subject { hash, what, hint: Chunk::hint(&chunk.blob) })
             }
             _ => None,
         }
     }
 
     fn contact_subject(&self, uid: Uid, version: Millis) -> Subject {
-        Subject { hash: self.index.contact_hash(uid), version, hint: uid.hint() }
+        let what = What::Contact { uid, version };
+        Subject { hash: self.index.contact_hash(uid), what, hint: uid.hint() }
     }
 
-    /// Takes in what an entry says, when this version understands it.
-    fn take(&mut self, entry: &Entry<'_>) -> Option<Standing> {
+    /// Compares a contact's entry with the contacts of its hash, one after the other: those after the
+    /// slot `last`, or all.
+    fn contend(
+        &mut self,
+        entry: &Entry<'_>,
+        hash: u64,
+        version: Millis,
+        last: Option<u32>,
+    ) -> Standing {
+        let mut contacts = self.index.contacts(hash);
+        if let Some(last) = last {
+            contacts.find(|&number| number == last);
+        }
+        let Some(number) = contacts.next() else {
+            drop(contacts);
+            if !self.can_share_hash(hash) {
+                self.is_overfull = true;
+                return Standing::Live;
+            }
+            return self.take(entry, None);
+        };
+        drop(contacts);
+        let slot = self.index.slot(number);
+        match slot.version {
+            Some(known) => self.settle(entry, number, known, version),
+            None => Standing::Contends(slot.at, slot.len.into()),
+        }
+    }
+
+    /// An entry of a contact met what is known of it: the later version counts.
+    fn settle(
+        &mut self,
+        entry: &Entry<'_>,
+        number: u32,
+        known: Millis,
+        version: Millis,
+    ) -> Standing {
+        match version.cmp(&known) {
+            Ordering::Less => Standing::Dead,
+            Ordering::Equal => Standing::Equals(self.index.slot(number).at),
+            Ordering::Greater => self.take(entry, Some(number)),
+        }
+    }
+
+    /// Takes in what an entry says, in the slot it is known by or a new one.
+    fn take(&mut self, entry: &Entry<'_>, seat: Option<u32>) -> Standing {
+        self.try_take(entry, seat).unwrap_or_else(|| {
+            self.foreign += 1;
+            Standing::Live
+        })
+    }
+
+    /// The same, when this version understands it.
+    fn try_take(&mut self, entry: &Entry<'_>, seat: Option<u32>) -> Option<Standing> {
         // An entry says its length in 16 bits.
         let len = entry.payload.len() as u16;
         let replaced = match entry.kind {
             CONTACT => {
-                self.take_contact(&Contact::parse(entry.payload).ok()?, entry.at, len, false)
+                let contact = Contact::parse(entry.payload).ok()?;
+                self.take_contact(seat, &contact, entry.at, len, false)
             }
-            SPILL => self.take_spill(&Spill::parse(entry.payload)?, entry.at, len),
+            SPILL => self.take_spill(seat, &Spill::parse(entry.payload)?, entry.at, len),
             CHUNK => self.take_chunk(&Chunk::parse(entry.payload)?, entry.at, len, 0),
             _ => return None,
         };
@@ -304,21 +388,32 @@ impl<M: Memory> Tenant for Ledger<M> {
         {
             return self.boxes.take(&entry_box, entry.at, entry.payload.len() as u32);
         }
-        if let Some(subject) = self.subject(entry)
-            && let Some(number) = self.index.find(subject.hash)
-        {
-            let known = self.index.slot(number);
-            if known.version > Some(subject.version) {
-                return Standing::Dead;
-            }
-            if known.version == Some(subject.version) {
-                return Standing::Equals(known.at);
-            }
+        match self.subject(entry).map(|subject| (subject.hash, subject.what)) {
+            Some((hash, What::Contact { version, .. })) => self.contend(entry, hash, version, None),
+            Some((_, What::Chunk { blob, number })) => match self.index.chunk(&blob, number) {
+                Some(known) => Standing::Equals(self.index.slot(known).at),
+                None => self.take(entry, None),
+            },
+            None => self.take(entry, None),
         }
-        self.take(entry).unwrap_or_else(|| {
-            self.foreign += 1;
-            Standing::Live
-        })
+    }
+
+    fn weigh(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Standing {
+        let Some(Subject { hash, what: What::Contact { uid, version }, .. }) = self.subject(entry)
+        else {
+            return Standing::Live;
+        };
+        let Some(number) = self.index.placed(hash, at) else {
+            return self.contend(entry, hash, version, None);
+        };
+        match other.map(|other| self.subject(other).map(|subject| subject.what)) {
+            Some(Some(What::Contact { uid: known, version: known_version })) if known == uid => {
+                self.settle(entry, number, known_version, version)
+            }
+            Some(_) => self.contend(entry, hash, version, Some(number)),
+            // What cannot be read any more hardly was another contact's; the journal tells of the loss.
+            None => self.take(entry, Some(number)),
+        }
     }
 
     fn is_live(&self, entry: &Entry<'_>) -> bool {
@@ -328,10 +423,7 @@ impl<M: Memory> Tenant for Ledger<M> {
             BOX => BoxEntry::parse(entry.payload)
                 .is_none_or(|known| self.boxes.is_at(&known, entry.at)),
             _ => match self.subject(entry) {
-                Some(subject) => self
-                    .index
-                    .find(subject.hash)
-                    .is_some_and(|number| self.index.slot(number).at == entry.at),
+                Some(subject) => self.index.placed(subject.hash, entry.at).is_some(),
                 // What is not understood is kept.
                 None => true,
             },
@@ -355,8 +447,7 @@ impl<M: Memory> Tenant for Ledger<M> {
             return;
         }
         if let Some(subject) = self.subject(entry)
-            && let Some(number) = self.index.find(subject.hash)
-            && self.index.slot(number).at == entry.at
+            && let Some(number) = self.index.placed(subject.hash, entry.at)
         {
             self.index.change(number, |slot| slot.at = to);
         }

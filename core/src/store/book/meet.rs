@@ -1,7 +1,8 @@
 //! Boxes that meet: whom this box knows, and taking in what another one holds.
 
 use super::boxes::derived;
-use super::{Book, GetError, Memory, Outcome, Put, PutError, blobs, read};
+use super::seat::{self, Seat};
+use super::{Book, GetError, Memory, Outcome, Put, PutError, blobs, parse, read};
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
 use crate::limits::{AUTHORS_MAX, BOXES_MAX, MILLIS_MAX};
 use crate::store::cells::Cells;
@@ -133,15 +134,20 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let time = self.tick(now).max(latest + 1);
         let author = peer.author(theirs.changed().author);
         let change = Change { author, ..Change::new(time, author, Origin::Merge) };
-        let number = self.ledger.contact(uid);
-        if number.is_none() {
-            self.ledger.index.reserve(1)?;
+        let Self { journal, ledger, old, .. } = self;
+        let slot = match seat::find(journal, ledger, uid, true, old.cells_mut()).await? {
+            Seat::Here(here) => Some(here.number),
+            Seat::Unreadable(number, _) => Some(number),
+            Seat::Nowhere => None,
+        };
+        if slot.is_none() {
+            self.make_room(uid)?;
         }
-        self.check_blobs(number, &theirs).await?;
+        self.check_blobs(slot, &theirs).await?;
 
         let (mut was, mut tells_more) = (None, true);
         let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
-        let len = match number {
+        let len = match slot {
             None => contact::adopt(&theirs, boxes, authors, change, self.new.cells_mut())?.len(),
             Some(number) => {
                 let len = contact::rebase(&theirs, boxes, authors, self.extra.cells_mut())?.len();
@@ -179,11 +185,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 }
             }
         };
-        let was_there = self
-            .ledger
-            .contact(uid)
-            .is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
-        self.commit(len, was, tells_more).await?;
+        let was_there =
+            slot.is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
+        self.commit(slot, len, was, tells_more).await?;
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
         Ok(Put { uid, version: time, outcome })
@@ -325,7 +329,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         buf: &'b mut [u8],
     ) -> Result<Option<Contact<'b>>, GetError<F::Error>> {
-        let Some(slot) = self.ledger.contact(uid) else { return Ok(None) };
-        Ok(self.state(slot, buf).await?.filter(|contact| contact.uid() == uid))
+        let seat = seat::find(&mut self.journal, &self.ledger, uid, true, buf).await?;
+        let Some(here) = seat.readable()? else { return Ok(None) };
+        parse(buf, here.record).map(Some)
     }
 }

@@ -9,6 +9,7 @@ mod ledger;
 mod meet;
 mod pieces;
 mod root;
+mod seat;
 mod write;
 
 pub use audit::{Finding, Stats, VerifyReport};
@@ -24,9 +25,11 @@ use super::entries::{SPILL, Spill};
 use super::index::{self, Index};
 use super::journal::{self, Journal, OpenReport};
 use super::memory::{Memory, Parts};
+use super::page::ENTRY_HEADER_BYTES;
 use crate::contact::{AuthorIndex, Contact, Millis, Uid};
 use crate::search::Slices;
 use blobs::Sweep;
+use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use ledger::Ledger;
 
@@ -90,13 +93,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         mut config: BookConfig,
         parts: Parts<M>,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
-        let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
+        let Parts { pages, slots, table, grams, page, mut old, new, extra, items } = parts;
         let mut ledger = Ledger::new(
             Index::new(slots, table, config.id),
             grams,
             Slices::new(config.gram_slices, config.gram_probes),
         );
-        let (journal, report) = Journal::open(flash, pages, page, &mut ledger).await?;
+        // Nothing else needs this buffer yet.
+        let scratch = old.cells_mut();
+        let (journal, report) = Journal::open(flash, pages, page, scratch, &mut ledger).await?;
         if ledger.is_overfull {
             return Err(OpenError::IndexFull { slots: ledger.index.len() });
         }
@@ -160,11 +165,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         buf: &'b mut [u8],
     ) -> Result<Option<Found<'b>>, GetError<F::Error>> {
-        let Some(number) = self.ledger.contact(uid) else { return Ok(None) };
-        if self.ledger.index.slot(number).has(index::TOMBSTONE) {
-            return Ok(None);
-        }
-        self.read_slot(number, buf).await.map(Some)
+        let seat = seat::find(&mut self.journal, &self.ledger, uid, false, buf).await?;
+        let Some(here) = seat.readable()? else { return Ok(None) };
+        let contact = parse(buf, here.record)?;
+        Ok(Some(Found { contact, is_stale: self.ledger.is_stale(uid) }))
     }
 
     /// The contact in a slot; `None` when the slot holds none that can be seen.
@@ -243,20 +247,40 @@ async fn read<'b, F: NorFlash, M: Memory>(
     number: u32,
     buf: &'b mut [u8],
 ) -> Result<Contact<'b>, GetError<F::Error>> {
+    let record = read_record(journal, ledger, number, None, buf).await?;
+    parse(buf, record.unwrap_or_default())
+}
+
+/// The contact whose record stands here.
+fn parse<E>(buf: &[u8], record: Range<usize>) -> Result<Contact<'_>, GetError<E>> {
+    Contact::parse(buf.get(record).unwrap_or(&[])).map_err(GetError::Record)
+}
+
+/// Reads the record of a slot into `buf`, and tells where in it. `None` when it is not that of the
+/// contact `wanted` and this is known before all of it is read.
+async fn read_record<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &Ledger<M>,
+    number: u32,
+    wanted: Option<Uid>,
+    buf: &mut [u8],
+) -> Result<Option<Range<usize>>, GetError<F::Error>> {
     let slot = ledger.index.slot(number);
-    if slot.has(index::SPILLED) {
-        let entry = journal.read(slot.at, slot.len.into(), buf).await?;
-        let spill = (entry.kind == SPILL).then(|| Spill::parse(entry.payload)).flatten();
-        let spill = spill.ok_or(GetError::Damaged { slot: number })?;
-        let len = blobs::read_all(journal, ledger, spill.blob(), buf).await?;
-        let record = buf.get(..len).ok_or(GetError::Damaged { slot: number })?;
-        let contact = Contact::parse(record).map_err(GetError::Record)?;
-        // Two entries say whose record it is. Where they differ, a change would go to another contact.
-        if contact.uid() != spill.uid() {
-            return Err(GetError::Damaged { slot: number });
-        }
-        return Ok(contact);
-    }
     let entry = journal.read(slot.at, slot.len.into(), buf).await?;
-    Contact::parse(entry.payload).map_err(GetError::Record)
+    if !slot.has(index::SPILLED) {
+        return Ok(Some(ENTRY_HEADER_BYTES..ENTRY_HEADER_BYTES + entry.payload.len()));
+    }
+    let spill = (entry.kind == SPILL).then(|| Spill::parse(entry.payload)).flatten();
+    let spill = spill.ok_or(GetError::Damaged { slot: number })?;
+    if wanted.is_some_and(|uid| uid != spill.uid()) {
+        return Ok(None);
+    }
+    let len = blobs::read_all(journal, ledger, spill.blob(), buf).await?;
+    let record = buf.get(..len).ok_or(GetError::Damaged { slot: number })?;
+    // Two entries say whose record it is. Where they differ, a change would go to another contact.
+    match Contact::peek(record) {
+        Ok((uid, _)) if uid == spill.uid() => Ok(Some(0..len)),
+        Ok(_) => Err(GetError::Damaged { slot: number }),
+        Err(error) => Err(GetError::Record(error)),
+    }
 }

@@ -20,9 +20,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     pub fn blob_missing(&self, blob: BlobRef) -> Option<u32> {
         let piece_bytes = chunk_bytes(&self.journal);
         let count = (blob.len as usize).div_ceil(piece_bytes) as u32;
-        let missing = (0..count).find(|&number| {
-            self.ledger.index.find(self.ledger.index.chunk_hash(&blob.hash, number)).is_none()
-        });
+        let missing =
+            (0..count).find(|&number| self.ledger.index.chunk(&blob.hash, number).is_none());
         missing.map(|number| number * piece_bytes as u32)
     }
 
@@ -47,12 +46,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Err(PutError::BadPiece { piece_bytes });
         }
         let number = offset / piece_bytes;
-        let hash = self.ledger.index.chunk_hash(&blob.hash, number);
-        if let Some(slot) = self.ledger.index.find(hash) {
+        if let Some(slot) = self.ledger.index.chunk(&blob.hash, number) {
             self.ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             return Ok(());
         }
-        self.ledger.index.reserve(1)?;
+        self.ledger.reserve(1)?;
         let (head, hint) = (Chunk::head(&blob, number), Chunk::hint(&blob));
         let parts: [&[u8]; 2] = [&head, piece];
         let at =
@@ -81,8 +79,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     pub(super) fn give_up_blob(&mut self, blob: BlobRef) {
         let count = (blob.len as usize).div_ceil(chunk_bytes(&self.journal)) as u32;
         for number in 0..count {
-            let hash = self.ledger.index.chunk_hash(&blob.hash, number);
-            if let Some(number) = self.ledger.index.find(hash) {
+            if let Some(number) = self.ledger.index.chunk(&blob.hash, number) {
                 let slot = self.ledger.index.slot(number);
                 self.ledger.index.vacate(number);
                 self.journal.retire(slot.at, slot.len.into());

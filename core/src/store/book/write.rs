@@ -4,7 +4,7 @@
 //! that a cut leaves an orphan, which the sweep collects, and never a dangling reference.
 
 use super::blobs::{self, is_large};
-use super::{Book, GetError, Memory, PutError, read};
+use super::{Book, GetError, Memory, PutError, parse, seat};
 use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
     digest,
@@ -46,6 +46,7 @@ pub struct Put {
 /// What to do with a contact.
 #[derive(Clone, Copy)]
 enum Deed<'d, 'a> {
+    Add(&'d Contents<'a>),
     Edit { card: &'d Contents<'a>, base: Option<Millis> },
     Absorb(&'d Contents<'a>),
     Trash,
@@ -56,7 +57,7 @@ enum Deed<'d, 'a> {
 impl Deed<'_, '_> {
     fn origin(&self) -> Origin {
         match self {
-            Self::Edit { .. } => Origin::Edit,
+            Self::Add(_) | Self::Edit { .. } => Origin::Edit,
             Self::Absorb(_) => Origin::Import,
             Self::Trash => Origin::Trash,
             Self::Restore => Origin::Restore,
@@ -66,7 +67,7 @@ impl Deed<'_, '_> {
 
     /// Whether it makes a contact that is not there.
     fn creates(&self) -> bool {
-        matches!(self, Self::Edit { base: None, .. } | Self::Absorb(_))
+        matches!(self, Self::Add(_) | Self::Edit { base: None, .. } | Self::Absorb(_))
     }
 }
 
@@ -87,12 +88,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             let time = self.tick(now).to_le_bytes();
             Uid(digest(b"new", &[&self.config.id.to_le_bytes(), &time, &card.uid().0]))
         };
-        if let Some(number) = self.ledger.contact(uid)
-            && !self.ledger.index.slot(number).has(index::TOMBSTONE)
-        {
-            return Err(PutError::Exists(uid));
-        }
-        self.change(uid, Deed::Edit { card, base: None }, by, now).await
+        self.change(uid, Deed::Add(card), by, now).await
     }
 
     /// Makes a contact say exactly what `card` says; a contact in the trash comes out of it.
@@ -209,6 +205,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.journal.extend().await
     }
 
+    /// Makes sure that there is a slot for a contact that has none.
+    pub(super) fn make_room(&mut self, uid: Uid) -> Result<(), PutError<F::Error>> {
+        if !self.ledger.can_share(uid) {
+            return Err(PutError::Crowded(uid));
+        }
+        Ok(self.ledger.reserve(1)?)
+    }
+
     /// The time of the next change.
     pub(super) fn tick(&self, now: Millis) -> Millis {
         // A clock gone wild must not use up the time that later changes need.
@@ -237,36 +241,33 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         by: AuthorIndex,
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
-        let number = self.ledger.contact(uid);
-        let was = number.map(|number| self.ledger.index.slot(number));
+        let Self { journal, ledger, old, .. } = self;
+        let seat = seat::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
+        let was = seat.as_ref().map(|here| self.ledger.index.slot(here.number));
         let is_there = was.is_some_and(|slot| !slot.has(index::TOMBSTONE));
         if !is_there && !deed.creates() {
             return Err(PutError::NoSuchContact(uid));
+        }
+        let version = seat.as_ref().map_or(0, |here| here.version);
+        match deed {
+            Deed::Add(_) if is_there => return Err(PutError::Exists(uid)),
+            Deed::Edit { base: Some(base), .. } if base != version => {
+                return Err(PutError::Conflict { version });
+            }
+            _ => {}
+        }
+        if was.is_none() {
+            self.make_room(uid)?;
         }
         self.renew_if_due().await?;
         let change = Change {
             writer: self.ledger.boxes.writer(),
             ..Change::new(self.tick(now), by, deed.origin())
         };
-        let old = match number {
-            Some(number) => {
-                Some(read(&mut self.journal, &self.ledger, number, self.old.cells_mut()).await?)
-            }
-            None => None,
-        };
-        let version = old.as_ref().map_or(0, |old| old.changed().time);
-        if let Deed::Edit { base: Some(base), .. } = deed
-            && base != version
-        {
-            return Err(PutError::Conflict { version });
-        }
-        if was.is_none() {
-            self.ledger.index.reserve(1)?;
-        }
 
         // The card with its large values stored and replaced by references.
         let large = match deed {
-            Deed::Edit { card, .. } | Deed::Absorb(card)
+            Deed::Add(card) | Deed::Edit { card, .. } | Deed::Absorb(card)
                 if card.clone().any(|content| is_large(&content.value)) =>
             {
                 Some(card)
@@ -290,11 +291,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         let slim = Contents::of(&self.extra.cells()[..extra_len]);
 
+        let number = seat.as_ref().map(|here| here.number);
+        let old = seat.map(|here| parse(self.old.cells(), here.record)).transpose()?;
+        let old = old.as_ref();
         let mut scratch = Scratch::new(self.items.cells_mut());
         let out = self.new.cells_mut();
-        let old = old.as_ref();
         let written = match (deed, old) {
-            (Deed::Edit { card: full, .. }, _) => contact::edit(
+            (Deed::Add(full) | Deed::Edit { card: full, .. }, _) => contact::edit(
                 old,
                 uid,
                 if large.is_some() { &slim } else { full },
@@ -322,7 +325,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let digest = old.filter(|_| self.root.is_some()).map(|old| {
             contact::state_digest(old, |index| self.ledger.boxes.id(self.config.id, index))
         });
-        self.commit(len, digest, true).await?;
+        self.commit(number, len, digest, true).await?;
         if was.is_some_and(|slot| slot.has(index::HAS_BLOBS | index::SPILLED)) {
             self.sweep.wish();
         }
@@ -330,12 +333,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(Put { uid, version: change.time, outcome })
     }
 
-    /// Writes the record of `len` bytes that stands in the buffer for new ones, and takes it in.
+    /// Writes the record of `len` bytes that stands in the buffer for new ones, and takes it in: into the
+    /// slot that the contact has, or a new one.
     ///
     /// `was` is the digest of the state before, for the root; `heals` says that nothing newer that
     /// was lost of this contact matters any more.
     pub(super) async fn commit(
         &mut self,
+        seat: Option<u32>,
         len: usize,
         was: Option<[u8; 16]>,
         heals: bool,
@@ -373,7 +378,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         };
         let at =
             self.journal.append_needing(&mut self.ledger, need, kind, hint, &[payload]).await?;
-        let replaced = self.ledger.take_contact(&contact, at, payload.len() as u16, is_spilled);
+        let payload_len = payload.len() as u16;
+        let replaced = self.ledger.take_contact(seat, &contact, at, payload_len, is_spilled);
         if let Some((at, len)) = replaced {
             self.journal.retire(at, len.into());
         }

@@ -11,8 +11,8 @@ pub struct Slot {
     /// The contact's version: the time of its newest record. For a chunk, 0. `None` where it is not
     /// kept.
     pub(in crate::store) version: Option<Millis>,
-    /// Order-preserving prefix of the sort name; the bits that are not kept are 0. For a chunk, its
-    /// blob's length in the upper 32 bits.
+    /// Order-preserving prefix of the sort name. For a chunk, more of its hash. The bits that are not
+    /// kept are 0.
     pub(in crate::store) key: u64,
     /// Where the newest entry is. Of a vacant slot, the number plus 1 of the next vacant one.
     pub(in crate::store) at: Address,
@@ -63,6 +63,9 @@ pub trait Packed: Copy {
     const HASH_BITS: u32;
     /// Upper bits of the sort key that are kept.
     const KEY_BITS: u32;
+    /// Whether that is enough to know, without reading it, whether a contact's entry is about the same
+    /// contact as another one, and which of them is newer.
+    const IS_WHOLE: bool;
 
     /// Keeps of a slot what there is room for.
     fn pack(slot: &Slot) -> Self;
@@ -72,6 +75,9 @@ pub trait Packed: Copy {
 }
 
 /// All of a slot, in 32 bytes: for a machine with memory to spare.
+///
+/// Two contacts of one hash are taken for the same: of a million that befalls none in 37 million
+/// boxes, and it cannot be brought about without 2^64 tries, because the salt is the box's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wide {
     hash: u64,
@@ -88,6 +94,7 @@ impl Packed for Wide {
     const EMPTY: Self = Self { hash: 0, version: 0, key: 0, at: 0, len: 0, flags: VACANT };
     const HASH_BITS: u32 = u64::BITS;
     const KEY_BITS: u32 = u64::BITS;
+    const IS_WHOLE: bool = true;
 
     #[inline]
     fn pack(slot: &Slot) -> Self {
@@ -99,5 +106,64 @@ impl Packed for Wide {
     fn unpack(&self) -> Slot {
         let Self { hash, version, key, at, len, flags } = *self;
         Slot { hash, version: Some(version), key, at: Address(at), len, flags }
+    }
+}
+
+/// What a device has room for: a slot in 16 bytes, without the version.
+///
+/// Two contacts may share a hash of 40 bits: of 10,000 some two do in one box of 22,000, and each
+/// keeps its own slot. So whoever looks for a contact reads what it finds and compares the identity,
+/// and what is newer is told by reading too. Chunks have 72 bits, hash and key, which are taken for
+/// their identity: of 10,000 none share them in 94 million million boxes.
+///
+/// With fewer `HASH_BITS` than 40, tests meet contacts of one hash all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Narrow<const HASH_BITS: u32 = 40> {
+    /// Bits 32 to 63.
+    hash: u32,
+    /// Bits 32 to 63.
+    key: u32,
+    at: u32,
+    len: u16,
+    /// Bits 24 to 31.
+    hash_more: u8,
+    flags: u8,
+}
+
+const _: () = assert!(size_of::<Narrow>() == 16);
+
+impl<const HASH_BITS: u32> Packed for Narrow<HASH_BITS> {
+    const EMPTY: Self = Self { hash: 0, key: 0, at: 0, len: 0, hash_more: 0, flags: VACANT };
+    const HASH_BITS: u32 = {
+        assert!(HASH_BITS <= 40, "there is room for 40 bits");
+        HASH_BITS
+    };
+    const KEY_BITS: u32 = u32::BITS;
+    const IS_WHOLE: bool = false;
+
+    #[inline]
+    fn pack(slot: &Slot) -> Self {
+        let Slot { hash, version: _, key, at, len, flags } = *slot;
+        Self {
+            hash: (hash >> 32) as u32,
+            key: (key >> 32) as u32,
+            at: at.0,
+            len,
+            hash_more: (hash >> 24) as u8,
+            flags,
+        }
+    }
+
+    #[inline]
+    fn unpack(&self) -> Slot {
+        let Self { hash, key, at, len, hash_more, flags } = *self;
+        Slot {
+            hash: u64::from(hash) << 32 | u64::from(hash_more) << 24,
+            version: None,
+            key: u64::from(key) << 32,
+            at: Address(at),
+            len,
+            flags,
+        }
     }
 }

@@ -63,6 +63,12 @@ fn uid(who: u32) -> Uid {
     Uid(digest(b"who", &[&who.to_le_bytes()]))
 }
 
+/// The one slot of somebody's hash that is theirs.
+fn found<M: Memory>(index: &Index<M>, who: u32) -> Option<u32> {
+    let mut contacts = index.contacts(index.contact_hash(uid(who)));
+    contacts.find(|&number| index.slot(number).at == Address(who))
+}
+
 /// Takes and gives back at random, `people` at most at a time, and compares after each step.
 fn like_a_map<P: Packed, L: Link>(mut index: Index<Test<P, L>>, people: u32, steps: u32) {
     let mut known: BTreeMap<u32, u32> = BTreeMap::new();
@@ -70,8 +76,7 @@ fn like_a_map<P: Packed, L: Link>(mut index: Index<Test<P, L>>, people: u32, ste
     for step in 0..steps {
         random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
         let who = (random >> 33) as u32 % people;
-        let hash = index.contact_hash(uid(who));
-        assert_eq!(index.find(hash), known.get(&who).copied(), "step {step}");
+        assert_eq!(found(&index, who), known.get(&who).copied(), "step {step}");
         match known.remove(&who) {
             Some(number) => index.vacate(number),
             None => {
@@ -82,7 +87,7 @@ fn like_a_map<P: Packed, L: Link>(mut index: Index<Test<P, L>>, people: u32, ste
         }
     }
     for who in 0..people {
-        assert_eq!(index.find(index.contact_hash(uid(who))), known.get(&who).copied());
+        assert_eq!(found(&index, who), known.get(&who).copied());
     }
     let taken = index.slots().filter(|slot| !slot.has(VACANT)).count();
     assert_eq!(taken, known.len());
@@ -93,6 +98,9 @@ fn tables_of_any_length_find_what_was_taken() {
     for links in [64, 65, 71, 100, 127, 129] {
         like_a_map(index::<Wide, u16>(50, links, false), 50, 5_000);
         like_a_map(index::<Wide, u32>(50, links, false), 50, 5_000);
+        like_a_map(index::<Narrow, u16>(50, links, false), 50, 5_000);
+        // Four hashes for all.
+        like_a_map(index::<Narrow<2>, u16>(50, links, false), 50, 5_000);
     }
 }
 
@@ -113,9 +121,9 @@ fn what_is_full_says_so_and_stays_whole() {
         let full = IndexFull { slots_max: fits as usize };
         assert_eq!(index.insert(slot(&index, fits)), Err(full));
         for who in 0..fits {
-            assert_eq!(index.find(index.contact_hash(uid(who))), Some(who));
+            assert_eq!(found(&index, who), Some(who));
         }
-        assert_eq!(index.find(index.contact_hash(uid(fits))), None);
+        assert_eq!(found(&index, fits), None);
         if fits > 0 {
             index.vacate(0);
             assert_eq!(index.insert(slot(&index, fits)), Ok(0));
@@ -133,6 +141,42 @@ fn no_link_is_taken_for_none_or_gone() {
     assert_eq!(index.insert(slot(&index, 65_534)), Err(full));
     assert_eq!(index.reserve(1), Err(full));
     for who in (0..u16::SLOTS_MAX as u32).step_by(97) {
-        assert_eq!(index.find(index.contact_hash(uid(who))), Some(who));
+        assert_eq!(found(&index, who), Some(who));
     }
+}
+
+#[test]
+fn what_is_packed_comes_back() {
+    let slot = Slot {
+        hash: 0x1234_5678_9A00_0000,
+        version: None,
+        key: 0xFEDC_BA98_0000_0000,
+        at: Address(0x89AB_CDEF),
+        len: 0xFFFF,
+        flags: CHUNK | FRESH,
+    };
+    assert_eq!(<Narrow>::pack(&slot).unpack(), slot);
+    let whole = Slot { hash: u64::MAX, version: Some(u64::MAX), key: u64::MAX, ..slot };
+    assert_eq!(Wide::pack(&whole).unpack(), whole);
+    let kept =
+        Slot { hash: 0xFFFF_FFFF_FF00_0000, version: None, key: 0xFFFF_FFFF_0000_0000, ..whole };
+    assert_eq!(<Narrow>::pack(&whole).unpack(), kept);
+    assert!(<Narrow>::EMPTY.unpack().has(VACANT) && Wide::EMPTY.unpack().has(VACANT));
+}
+
+#[test]
+fn chunks_of_one_hash_are_told_apart_by_their_keys() {
+    let mut index = index::<Narrow<1>, u16>(64, 128, false);
+    for number in 0..50 {
+        let (hash, key) = index.chunk_hash(&[7; 16], number);
+        assert_eq!(index.chunk(&[7; 16], number), None);
+        let slot = Slot { hash, key, at: Address(number), flags: CHUNK, ..Slot::EMPTY };
+        assert_eq!(index.insert(slot), Ok(number));
+        assert_eq!(index.placed(hash, Address(number)), Some(number));
+        assert_eq!(index.contacts(hash).next(), None);
+    }
+    for number in 0..50 {
+        assert_eq!(index.chunk(&[7; 16], number), Some(number));
+    }
+    assert_eq!(index.chunk(&[8; 16], 0), None);
 }

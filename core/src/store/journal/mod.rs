@@ -3,6 +3,7 @@
 //! The journal knows pages, entries and damage; what entries mean is the [`Tenant`]'s. FORMAT.md has the bytes.
 //!
 //! - `open`, `append`, `read`, `reclaim`, `scan`: the operations
+//! - `found`: an entry met while opening
 //! - `pages`: taking, preparing and announcing pages; `program`: one verified program call
 //! - `victim`, `loss`: which page is reclaimed next; what is missing in a page
 //! - `walk`, `notes`: pure reading and writing of pages and of the journal's own entries
@@ -10,6 +11,7 @@
 mod append;
 mod blank;
 mod errors;
+mod found;
 mod loss;
 mod notes;
 mod open;

@@ -8,8 +8,7 @@ use super::state::{
 };
 use super::walk::{Doubt, Step, Walk};
 use super::{
-    Address, Config, Entry, FormatError, Journal, Loss, OpenError, PAGES_MIN, Standing, Tally,
-    Tenant, errors::Trouble,
+    Config, FormatError, Journal, Loss, OpenError, PAGES_MIN, Tally, Tenant, errors::Trouble,
 };
 use crate::store::cells::Cells;
 use crate::store::page::{
@@ -142,10 +141,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Opens the box on the chip: reads each page once, tells the tenant of each entry and then of each loss. Writes nothing.
+    ///
+    /// `scratch` takes an entry that is read again because a tenant of few words asks for it ([`Standing::Contends`]);
+    /// for any other it may be empty.
     pub async fn open<T: Tenant + ?Sized>(
         flash: F,
         pages: P,
         buffer: B,
+        scratch: &mut [u8],
         tenant: &mut T,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
         let mut journal = Self::with_memory(flash, pages, buffer, 0)
@@ -153,7 +156,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut survey = Survey::default();
         for page in 0..journal.page_count {
             journal.load(page).await.map_err(OpenError::Flash)?;
-            journal.survey_page(page, tenant, &mut survey);
+            journal.survey_page(page, tenant, scratch, &mut survey).await?;
         }
         // One page of a newer version is enough: what is in it must not be taken for damage.
         if let Some(version) = survey.version {
@@ -166,12 +169,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         for page in 0..survey.salt_from {
             if journal.state(page).order == 0 {
                 journal.load(page).await.map_err(OpenError::Flash)?;
-                journal.survey_page(page, tenant, &mut survey);
+                journal.survey_page(page, tenant, scratch, &mut survey).await?;
             }
         }
         journal.assign_roles(&mut survey);
         journal.check_tails();
-        journal.report_damage(tenant, &mut survey).await.map_err(OpenError::Flash)?;
+        journal.report_damage(tenant, scratch, &mut survey).await?;
         for state in journal.pages.cells_mut() {
             state.unmark(COPIES);
         }
@@ -185,8 +188,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Takes in the page in the buffer.
-    fn survey_page<T: Tenant + ?Sized>(&mut self, page: u32, tenant: &mut T, survey: &mut Survey) {
-        let Some(header) = self.identify(page, survey) else { return };
+    async fn survey_page<T: Tenant + ?Sized>(
+        &mut self,
+        page: u32,
+        tenant: &mut T,
+        scratch: &mut [u8],
+        survey: &mut Survey,
+    ) -> Result<(), OpenError<F::Error>> {
+        let Some(header) = self.identify(page, survey) else { return Ok(()) };
         self.change(page, |state| {
             state.order = header.order;
             state.set_erases(header.erases);
@@ -233,7 +242,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 }
                 kind if kind <= CALLER_KIND_MAX => {
                     survey.report.entries += 1;
-                    self.found(tenant, page, met.at, kind, met.payload());
+                    self.found(tenant, scratch, page, &met).await?;
                 }
                 _ => {}
             }
@@ -260,6 +269,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 Head { page, order: header.order, count, hint: walk.hint, doubt: walk.doubt, torn };
             survey.heads[stream] = Some(head);
         }
+        Ok(())
     }
 
     /// The header of the page in the buffer, taken from its start entry if need be; `None` when it has neither.
@@ -303,44 +313,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         survey.report.corrected += 1;
         self.change(page, |state| state.mark(EVACUATE));
         Some(PageHeader { order: start.order, erases: start.erases, salt: frame.salt })
-    }
-
-    /// Tells the tenant of an entry in the buffer and counts what that makes live.
-    fn found<T: Tenant + ?Sized>(
-        &mut self,
-        tenant: &mut T,
-        page: u32,
-        at: usize,
-        kind: u8,
-        range: core::ops::Range<usize>,
-    ) {
-        let order = self.state(page).order;
-        let bytes = entry_bytes(range.len(), Self::WORD);
-        let here = Self::address(page, at);
-        let payload = &self.buffer.cells()[range];
-        let entry = Entry { at: here, kind, payload, page_order: order };
-        match tenant.found(&entry) {
-            Standing::Dead => {}
-            Standing::Live => self.credit(page, bytes),
-            Standing::Replaces(old, len) => {
-                self.retire(old, len);
-                self.credit(page, bytes);
-            }
-            Standing::Equals(old) => {
-                // Entries move from either write point to the second, whose page may be older than
-                // the one they come from; and from older pages of a write point to newer ones. So
-                // this tells the copy, on its way to be the only one.
-                let rank = |journal: &Self, at: Address| {
-                    let state = journal.state(journal.page_of(at));
-                    (state.has(COPIES), state.order, at)
-                };
-                if rank(self, here) > rank(self, old) {
-                    tenant.moved(&Entry { at: old, ..entry }, here);
-                    self.debit(self.page_of(old), bytes);
-                    self.credit(page, bytes);
-                }
-            }
-        }
     }
 
     /// Decides what each page is, by the announcement and what was read.
@@ -447,8 +419,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     async fn report_damage<T: Tenant + ?Sized>(
         &mut self,
         tenant: &mut T,
+        scratch: &mut [u8],
         survey: &mut Survey,
-    ) -> Result<(), F::Error> {
+    ) -> Result<(), OpenError<F::Error>> {
         for page in 0..self.page_count {
             let state = self.state(page);
             let struck = state.role() == STRUCK;
@@ -457,9 +430,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             survey.report.pages_struck += u32::from(struck);
             if state.has(SHORT) {
-                self.take_in_vouched(page, tenant, survey).await?;
+                self.take_in_vouched(page, tenant, scratch, survey).await?;
             }
-            survey.report.missing += self.each_loss(page, |loss| tenant.lost(loss)).await?;
+            let told = self.each_loss(page, |loss| tenant.lost(loss)).await;
+            survey.report.missing += told.map_err(OpenError::Flash)?;
             self.change(page, |state| {
                 state.mark(HOLED | EVACUATE);
                 state.unmark(SHORT);
@@ -473,9 +447,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         &mut self,
         page: u32,
         tenant: &mut T,
+        scratch: &mut [u8],
         survey: &mut Survey,
-    ) -> Result<(), F::Error> {
-        self.load(page).await?;
+    ) -> Result<(), OpenError<F::Error>> {
+        self.load(page).await.map_err(OpenError::Flash)?;
         let frame = self.frame(page);
         let mut plain = Walk::new(frame, Self::WORD, Self::PAGE, 0);
         while !matches!(plain.next(&mut self.buffer.cells_mut()[..Self::PAGE]), Step::End { .. }) {}
@@ -486,7 +461,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 Step::End { .. } => return Ok(()),
                 Step::Entry(met) if met.number >= known && met.header.kind() <= CALLER_KIND_MAX => {
                     survey.report.entries += 1;
-                    self.found(tenant, page, met.at, met.header.kind(), met.payload());
+                    self.found(tenant, scratch, page, &met).await?;
                 }
                 _ => {}
             }

@@ -29,6 +29,9 @@ pub enum Standing {
     Equals(Address),
     /// It is superseded, or means nothing.
     Dead,
+    /// That is to be told from the entry at this address, with a payload of this length: the journal reads that one again and
+    /// asks [`Tenant::weigh`].
+    Contends(Address, u32),
 }
 
 /// Entries that have been there and cannot be read any more.
@@ -62,6 +65,13 @@ pub enum Need {
 pub trait Tenant {
     /// An entry was found while opening; pages come in any order.
     fn found(&mut self, entry: &Entry<'_>) -> Standing;
+
+    /// The same, now that the entry it [`Standing::Contends`] with, at `at`, has been read: `None` when it cannot be read any
+    /// more, which will be told as a loss. The answer may name yet another entry, as long as that comes to an end.
+    fn weigh(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Standing {
+        let _ = (entry, at, other);
+        Standing::Live
+    }
 
     /// Whether this entry, at this address, counts.
     fn is_live(&self, entry: &Entry<'_>) -> bool;

@@ -1,0 +1,118 @@
+//! An entry met while opening: what the tenant says of it, and reading the one it contends with.
+
+use super::state::{COPIES, EVACUATE, HOLED, PageState};
+use super::walk::Met;
+use super::{Address, Entry, Journal, Loss, OpenError, ReadError, Standing, Tenant};
+use crate::store::cells::Cells;
+use crate::store::page::{ENTRY_HEADER_BYTES, entry_bytes};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// How often an entry that was right a moment ago is read before it is given up.
+const READS: u32 = 4;
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Tells the tenant of an entry of the page in the buffer and counts what that makes live.
+    pub(super) async fn found<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        scratch: &mut [u8],
+        page: u32,
+        met: &Met,
+    ) -> Result<(), OpenError<F::Error>> {
+        let bytes = entry_bytes(met.payload().len(), Self::WORD);
+        let here = Self::address(page, met.at);
+        let mut standing = tenant.found(&self.met(page, met));
+        while let Standing::Contends(at, len) = standing {
+            standing = if self.page_of(at) == page {
+                // It stands in the buffer still, mended if it had to be.
+                let other = self.in_buffer(page, at);
+                tenant.weigh(&self.met(page, met), at, other.as_ref())
+            } else {
+                let other = self.read_again(at, len, scratch).await?;
+                if other.is_none() {
+                    self.tell_vanished(tenant, at, page, met);
+                }
+                tenant.weigh(&self.met(page, met), at, other.as_ref())
+            };
+        }
+        match standing {
+            Standing::Dead | Standing::Contends(..) => {}
+            Standing::Live => self.credit(page, bytes),
+            Standing::Replaces(old, len) => {
+                self.retire(old, len);
+                self.credit(page, bytes);
+            }
+            Standing::Equals(old) => {
+                // Entries move from either write point to the second, whose page may be older than
+                // the one they come from; and from older pages of a write point to newer ones. So
+                // this tells the copy, on its way to be the only one.
+                let rank = |journal: &Self, at: Address| {
+                    let state = journal.state(journal.page_of(at));
+                    (state.has(COPIES), state.order, at)
+                };
+                if rank(self, here) > rank(self, old) {
+                    tenant.moved(&Entry { at: old, ..self.met(page, met) }, here);
+                    self.debit(self.page_of(old), bytes);
+                    self.credit(page, bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the tenant counted on was right when its page was looked through, and is not any more. The entry at hand takes its
+    /// place, and may be older.
+    fn tell_vanished<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        at: Address,
+        page: u32,
+        met: &Met,
+    ) {
+        let hint = Some(tenant.hint(&self.met(page, met))).filter(|hint| *hint != 0);
+        let vanished = self.page_of(at);
+        // Its number is not known here.
+        let (order, first) = (self.state(vanished).order, u16::MAX);
+        tenant.lost(&Loss { page: vanished, order, first, count: 1, hint });
+        self.change(vanished, |state| state.mark(HOLED | EVACUATE));
+    }
+
+    /// An entry of the page in the buffer.
+    fn met(&self, page: u32, met: &Met) -> Entry<'_> {
+        let payload = &self.buffer.cells()[met.payload()];
+        let (at, page_order) = (Self::address(page, met.at), self.state(page).order);
+        Entry { at, kind: met.header.kind(), payload, page_order }
+    }
+
+    /// The entry at this address of the page in the buffer.
+    fn in_buffer(&self, page: u32, at: Address) -> Option<Entry<'_>> {
+        let (frame, offset) = (self.frame(page), Self::offset_of(at));
+        let header = frame.verified(self.buffer.cells(), offset, Self::PAGE)?;
+        let payload = self.buffer.cells().get(offset + ENTRY_HEADER_BYTES..)?;
+        let payload = payload.get(..usize::from(header.len))?;
+        Some(Entry { at, kind: header.kind(), payload, page_order: frame.order })
+    }
+
+    /// An entry of another page, which was right when that page was looked through.
+    async fn read_again<'b>(
+        &mut self,
+        at: Address,
+        len: u32,
+        scratch: &'b mut [u8],
+    ) -> Result<Option<Entry<'b>>, OpenError<F::Error>> {
+        for _ in 0..READS {
+            let (kind, len, page_order) = match self.read(at, len as usize, scratch).await {
+                Ok(entry) => (entry.kind, entry.payload.len(), entry.page_order),
+                Err(ReadError::Damaged) => continue,
+                Err(ReadError::Flash(error)) => return Err(OpenError::Flash(error)),
+                Err(ReadError::Buffer { bytes }) => {
+                    let (pages, buffer_bytes) = (self.page_count, bytes);
+                    return Err(OpenError::Memory { pages, buffer_bytes });
+                }
+            };
+            let payload = scratch.get(ENTRY_HEADER_BYTES..).and_then(|rest| rest.get(..len));
+            return Ok(payload.map(|payload| Entry { at, kind, payload, page_order }));
+        }
+        Ok(None)
+    }
+}
