@@ -104,6 +104,7 @@ pub struct Contact<'a> {
     seen: &'a [u8],
     seen_count: u8,
     properties: &'a [u8],
+    is_trashed: bool,
 }
 
 impl<'a> Contact<'a> {
@@ -112,14 +113,22 @@ impl<'a> Contact<'a> {
         let contact = Self::parse_head(bytes)?;
         let mut rest = contact.properties();
         let mut has_blobs = false;
+        let mut trashed: Option<Millis> = None;
+        let mut said: Option<Millis> = None;
         for property in rest.by_ref() {
             has_blobs |= matches!(property.content.value, Value::Blob(_));
+            let newest = match property.content.kind {
+                Kind::IMPORTED => continue,
+                Kind::TRASHED => &mut trashed,
+                _ => &mut said,
+            };
+            *newest = (*newest).max(Some(property.last_stamp().time));
         }
         match rest.error {
             Some(error) => Err(error),
             // A flag that denies its blobs would let them be collected.
             None if has_blobs != contact.has_blobs() => Err(RecordError::Malformed),
-            None => Ok(contact),
+            None => Ok(Self { is_trashed: trashed > said, ..contact }),
         }
     }
 
@@ -160,7 +169,10 @@ impl<'a> Contact<'a> {
                 last = Some(origin);
             }
         }
-        Ok(Self { bytes, flags, uid, changed, seen, seen_count, properties: reader.0 })
+        let properties = reader.0;
+        // The properties tell, which nobody has read yet.
+        let is_trashed = false;
+        Ok(Self { bytes, flags, uid, changed, seen, seen_count, properties, is_trashed })
     }
 
     /// The record itself.
@@ -253,17 +265,7 @@ impl<'a> Contact<'a> {
     /// Whether it is in the trash: the newest thing said of it is that it was put there. What was
     /// said elsewhere at that very moment keeps it out.
     pub fn is_trashed(&self) -> bool {
-        let mut trashed: Option<Millis> = None;
-        let mut said: Option<Millis> = None;
-        for property in self.properties() {
-            let newest = match property.content.kind {
-                Kind::IMPORTED => continue,
-                Kind::TRASHED => &mut trashed,
-                _ => &mut said,
-            };
-            *newest = (*newest).max(Some(property.last_stamp().time));
-        }
-        trashed > said
+        self.is_trashed
     }
 
     /// Whether nothing is left of it but the memory that it is gone.

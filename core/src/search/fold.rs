@@ -34,6 +34,32 @@ fn range_at(index: usize) -> u64 {
     }
 }
 
+/// Characters looked up by parts of so many, up to the last letters of Japanese and Chinese phonetics.
+const PART_BITS: u32 = 7;
+const PARTS: usize = 0x3200 >> PART_BITS;
+
+/// For each part, how many ranges begin before it: few are left to search among.
+static RANGES_BEFORE: [u16; PARTS + 1] = {
+    let mut before = [0; PARTS + 1];
+    let ranges = u16::from_le_bytes([TABLE[0], TABLE[1]]);
+    let mut range = 0;
+    let mut part = 0;
+    while part <= PARTS {
+        while range < ranges && const_start(range as usize) < part << PART_BITS {
+            range += 1;
+        }
+        before[part] = range;
+        part += 1;
+    }
+    before
+};
+
+/// Where a range begins: its upper 21 bits.
+const fn const_start(index: usize) -> usize {
+    let at = HEAD_BYTES + index * RANGE_BYTES + 5;
+    (TABLE[at] as usize | (TABLE[at + 1] as usize) << 8 | (TABLE[at + 2] as usize) << 16) >> 3
+}
+
 /// What a character outside ASCII becomes.
 enum Folded {
     Nothing,
@@ -53,7 +79,11 @@ fn lookup(c: char) -> Folded {
     }
     let ranges = usize::from(u16_at(0));
     // The last range that begins at or before the character.
-    let (mut low, mut high) = (0, ranges);
+    let part = (code >> PART_BITS) as usize;
+    let (mut low, mut high) = match RANGES_BEFORE.get(part..part + 2) {
+        Some(&[before, behind]) => (usize::from(before), usize::from(behind)),
+        _ => (usize::from(RANGES_BEFORE[PARTS]), ranges),
+    };
     while low < high {
         let middle = low.midpoint(high);
         if (range_at(middle) >> 43) as u32 <= code { low = middle + 1 } else { high = middle }

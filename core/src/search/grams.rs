@@ -3,8 +3,8 @@
 //! A query asks for grams that every contact it matches must have. There are false alarms, which
 //! reading the contact settles; there is never a miss, which a property test holds.
 
+use super::key::{Name, NameFinder};
 use super::phone::Digits;
-use super::query::{Query, Term};
 use super::text::{Scope, Sink, is_own_word, searched, words};
 use crate::contact::Contact;
 use heapless::Vec;
@@ -49,44 +49,55 @@ pub(super) const HASH_MAX: u32 = (1 << SORT_SHIFT) - 1;
 /// Letters that grams of one letter tell apart: a-z, 0-9.
 pub(super) const LETTERS: u32 = 36;
 
+/// The number of 0 among those.
+const FIRST_DIGIT: u32 = 26;
+
 /// The number of a letter among those.
 #[inline]
 fn letter_index(letter: u32) -> Option<u32> {
     match letter {
         0x61..=0x7A => Some(letter - 0x61),
-        0x30..=0x39 => Some(letter - 0x30 + 26),
+        0x30..=0x39 => Some(letter - 0x30 + FIRST_DIGIT),
         _ => None,
     }
 }
 
+/// The letter of this number plus one.
+fn letter_of(index: u32) -> u32 {
+    if index <= 26 { index + 0x60 } else { index + 0x30 - 27 }
+}
+
 /// What a digit is worth, or some other digit for what is none.
-fn digit_value(digit: u8) -> u32 {
+pub(super) fn digit_value(digit: u8) -> u32 {
     u32::from(digit.wrapping_sub(b'0') % 10)
 }
 
 impl Sort {
     /// The gram of this sort that has a number.
     #[inline]
-    fn numbered(self, number: u32) -> u32 {
+    pub(super) fn numbered(self, number: u32) -> u32 {
         (self as u32) << SORT_SHIFT | number
     }
 
-    /// The gram of this sort and these letters.
-    #[inline]
-    fn gram(self, letters: [u32; 3]) -> u32 {
-        self.longer_gram(letters, 0)
+    /// The gram of this sort and these letters, up to four of them.
+    fn gram(self, letters: &[u32]) -> u32 {
+        let mut packed = 0;
+        for &letter in letters {
+            let Some(index) = letter_index(letter) else { return self.hashed(letters) };
+            packed = packed << PACKED_BITS | (index + 1);
+        }
+        self.numbered(packed)
     }
 
-    /// The gram of this sort and these letters, with another one behind them.
-    #[inline]
-    fn longer_gram(self, [a, b, c]: [u32; 3], d: u32) -> u32 {
-        // Multiply and fold, with the odd constants of xxHash: cheap on a chip without a
-        // wide multiplier, and spread well enough for a filter.
-        let hash = a.wrapping_mul(0x9E37_79B1)
-            ^ b.wrapping_mul(0x85EB_CA77).rotate_left(11)
-            ^ c.wrapping_mul(0xC2B2_AE3D).rotate_left(19)
-            ^ d.wrapping_mul(0x27D4_EB2F).rotate_left(7);
-        let hash = (hash ^ hash >> 15).wrapping_mul(0x2C1B_3C6D);
+    /// The same, when there are letters other than a to z and digits.
+    fn hashed(self, letters: &[u32]) -> u32 {
+        // Multiply and fold, with odd constants of xxHash: cheap on a chip without a wide
+        // multiplier, and spread well enough for a filter.
+        let mut hash = 0x27D4_EB2F_u32;
+        for &letter in letters {
+            hash = (hash.rotate_left(13) ^ letter).wrapping_mul(0x9E37_79B1);
+        }
+        hash = (hash ^ hash >> 15).wrapping_mul(0x85EB_CA77);
         self.numbered((hash ^ hash >> 13) & HASH_MAX)
     }
 }
@@ -102,16 +113,14 @@ pub(super) fn low_bits(gram: u32) -> u32 {
 }
 
 /// Makes grams of words that come letter by letter.
-struct Letters {
-    /// The last three letters of the word.
-    last: [u32; 3],
-    /// Letters of the word so far, up to 4.
+pub(super) struct Letters {
+    /// The last four letters of the word.
+    last: [u32; 4],
+    /// Letters of the word so far, up to 5.
     count: u8,
     is_name: bool,
-    /// They are the digits of a phone number.
-    is_phone: bool,
     /// Whether the first word is known to begin where the letters do.
-    at_start: bool,
+    pub(super) at_start: bool,
     /// The word so far, when its script writes no spaces between words; else 0.
     own_word: u32,
     /// That of the word before.
@@ -119,132 +128,211 @@ struct Letters {
 }
 
 impl Letters {
-    fn new(is_name: bool, at_start: bool) -> Self {
-        Self {
-            last: [0; 3],
-            count: 0,
-            is_name,
-            is_phone: false,
-            at_start,
-            own_word: 0,
-            own_word_before: 0,
-        }
+    pub(super) fn new(is_name: bool, at_start: bool) -> Self {
+        Self { last: [0; 4], count: 0, is_name, at_start, own_word: 0, own_word_before: 0 }
     }
 
-    fn of_phone(at_start: bool) -> Self {
-        Self { is_phone: true, ..Self::new(false, at_start) }
-    }
-
-    #[inline]
-    fn push(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
+    /// The next letter, or the space before a word.
+    pub(super) fn push(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
         if letter == u32::from(' ') {
             self.count = 0;
             self.own_word_before = self.own_word;
             self.own_word = 0;
             return;
         }
-        let [a, b, c] = self.last;
-        match self.count {
-            0 => {
-                if self.at_start {
-                    self.first(letter, add);
-                }
-            }
-            1 => {
-                if self.at_start {
-                    self.start(Sort::Start2, Sort::Name2, [c, letter, 0], add);
-                }
-            }
-            count => {
-                if self.is_name && self.at_start {
-                    match count {
-                        2 => add(Sort::Name3.gram([b, c, letter])),
-                        3 => add(Sort::Name4.longer_gram([a, b, c], letter)),
-                        _ => {}
-                    }
-                }
-                let sort = if self.is_phone { Sort::Digits } else { Sort::Inside };
-                add(sort.gram([b, c, letter]));
-            }
-        }
+        let [_, a, b, c] = self.last;
+        self.last = [a, b, c, letter];
+        self.count = (self.count + 1).min(5);
         if self.own_word != 0 {
             self.own_word = self.own_word.rotate_left(9) ^ letter;
         }
-        self.last = [b, c, letter];
-        self.count = (self.count + 1).min(4);
-    }
-
-    /// The first letter of a word.
-    #[inline]
-    fn first(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
-        let Some(index) = letter_index(letter) else {
-            return self.first_other(letter, add);
-        };
-        add(Sort::Start1.numbered(index));
-        if self.is_name {
-            add(Sort::Name1.numbered(index));
-            if letter < 0x61 {
-                add(Sort::NameDigit.numbered(0));
+        match self.count {
+            1 if self.at_start => self.first(letter, add),
+            2 if self.at_start => self.start(Sort::Start2, Sort::Name2, &[c, letter], add),
+            3 | 4 if self.at_start && self.is_name => {
+                let [sort, name] = [Sort::Inside, Sort::Name3];
+                if self.count == 3 {
+                    self.start(sort, name, &[b, c, letter], add);
+                } else {
+                    add(sort.gram(&[b, c, letter]));
+                    add(Sort::Name4.gram(&self.last));
+                }
             }
+            3.. => add(Sort::Inside.gram(&[b, c, letter])),
+            _ => {}
         }
     }
 
-    /// The first letter of a word, when it is none from a to z and no digit.
-    #[cold]
-    fn first_other(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
-        self.start(Sort::Start2, Sort::Name2, [letter, 0, 0], add);
+    /// The first letter of a word.
+    fn first(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
+        if let Some(index) = letter_index(letter) {
+            return first_letter(index, self.is_name, add);
+        }
+        self.start(Sort::Start2, Sort::Name2, &[letter], add);
         if char::from_u32(letter).is_some_and(is_own_word) {
             if self.own_word_before != 0 {
-                let pair = [self.own_word_before, letter, 1];
-                self.start(Sort::Start2, Sort::Name2, pair, add);
+                let pair = [self.own_word_before, letter, 0];
+                self.start(Sort::Start2, Sort::Name2, &pair, add);
             }
             self.own_word = letter;
         }
     }
 
-    #[inline]
-    fn start(&self, sort: Sort, name: Sort, letters: [u32; 3], add: &mut impl FnMut(u32)) {
-        add(sort.gram(letters));
+    fn start(&self, sort: Sort, name: Sort, letters: &[u32], add: &mut impl FnMut(u32)) {
+        let gram = sort.gram(letters);
+        add(gram);
         if self.is_name {
-            add(name.gram(letters));
+            add(name.numbered(low_bits(gram)));
         }
     }
 }
 
+/// A word begins with the letter of this number.
+#[inline]
+fn first_letter(index: u32, is_name: bool, add: &mut impl FnMut(u32)) {
+    add(Sort::Start1.numbered(index));
+    if is_name {
+        add(Sort::Name1.numbered(index));
+        if index >= FIRST_DIGIT {
+            add(Sort::NameDigit.numbered(0));
+        }
+    }
+}
+
+/// A word of a-z and 0-9, at most ten of them, in one number: of each its number plus one.
+type Packed = u64;
+const PACKED_LETTERS_MAX: u32 = u64::BITS / PACKED_BITS;
+const PACKED_BITS: u32 = 6;
+
+/// The grams of a word.
+fn word_grams(word: Packed, count: u32, is_name: bool, add: &mut impl FnMut(u32)) {
+    // Some letters from a place on, the last of the word being in place 0.
+    let part = |place: u32, letters: u32| {
+        (word >> (place * PACKED_BITS)) as u32 & ((1 << (letters * PACKED_BITS)) - 1)
+    };
+    first_letter(part(count - 1, 1) - 1, is_name, add);
+    let mut grams = Vec::<u32, 16>::new();
+    let mut note = |sort: Sort, number: u32| {
+        // At most one of two, eight of three and, in names, one each of two, three and four.
+        grams.push(sort.numbered(number)).ok();
+    };
+    if count >= 2 {
+        note(Sort::Start2, part(count - 2, 2));
+    }
+    for (sort, letters) in [(Sort::Name2, 2), (Sort::Name3, 3), (Sort::Name4, 4)] {
+        if is_name && count >= letters {
+            note(sort, part(count - letters, letters));
+        }
+    }
+    for place in 0..count.saturating_sub(2) {
+        note(Sort::Inside, part(place, 3));
+    }
+    grams.iter().for_each(|&gram| add(gram));
+}
+
+/// Words of a contact that are remembered, so that their grams are added once: FN and N say the same.
+const KNOWN_WORDS_MAX: usize = 24;
+
+/// Adds the grams of a contact's words.
 struct Grams<'a, F> {
     letters: Letters,
+    /// The word so far, while it is held back: it may be a known one.
+    word: Packed,
+    count: u32,
+    /// The word is too long for that, or has other letters.
+    goes_through: bool,
+    /// Words whose grams were added, each with whether it was in a name.
+    known: Vec<(Packed, bool), KNOWN_WORDS_MAX>,
     add: &'a mut F,
+}
+
+impl<F: FnMut(u32)> Grams<'_, F> {
+    fn text(&mut self, scope: Scope, text: &str) {
+        self.letters = Letters::new(scope == Scope::Name, true);
+        words(scope, text, self);
+        self.end();
+    }
+
+    /// The end of a word.
+    #[inline]
+    fn end(&mut self) {
+        let (word, is_name) = (self.word, self.letters.is_name);
+        if !self.goes_through && self.count > 0 {
+            // What a word gives in a text is among what it gives in a name.
+            if !self.known.iter().any(|&(known, named)| known == word && named >= is_name) {
+                word_grams(word, self.count, is_name, self.add);
+                self.known.push((word, is_name)).ok();
+            }
+        }
+        (self.word, self.count, self.goes_through) = (0, 0, false);
+    }
+
+    /// Gives what was held back to the letters.
+    fn let_through(&mut self) {
+        for place in (0..self.count).rev() {
+            let index = (self.word >> (place * PACKED_BITS)) as u32 & ((1 << PACKED_BITS) - 1);
+            self.letters.push(letter_of(index), self.add);
+        }
+    }
 }
 
 impl<F: FnMut(u32)> Sink for Grams<'_, F> {
     #[inline]
     fn ascii(&mut self, byte: u8) {
-        self.letters.push(byte.into(), self.add);
+        if byte == b' ' {
+            self.end();
+            return self.letters.push(byte.into(), self.add);
+        }
+        match letter_index(byte.into()) {
+            Some(index) if self.count < PACKED_LETTERS_MAX && !self.goes_through => {
+                // One more than its number: a word that goes on is another one.
+                self.word = self.word << PACKED_BITS | Packed::from(index + 1);
+                self.count += 1;
+            }
+            _ => self.other(byte.into()),
+        }
     }
 
     fn other(&mut self, c: char) {
+        if !self.goes_through {
+            self.let_through();
+            self.goes_through = true;
+        }
         self.letters.push(c.into(), self.add);
     }
 }
 
 /// Every gram of a contact; some more than once.
 pub fn grams(contact: &Contact<'_>, add: &mut impl FnMut(u32)) {
-    searched(contact, |scope, text| {
-        if scope == Scope::Phone {
-            phone_grams(&Digits::of(text), add);
-        } else {
-            let letters = Letters::new(scope == Scope::Name, true);
-            words(scope, text, &mut Grams { letters, add });
-        }
-    });
+    grams_and_name(contact, add);
+}
+
+/// Every gram of a contact, and its sort name, which is found on the way.
+pub(super) fn grams_and_name(contact: &Contact<'_>, add: &mut impl FnMut(u32)) -> Name {
+    let mut grams = Grams {
+        letters: Letters::new(false, true),
+        word: 0,
+        count: 0,
+        goes_through: false,
+        known: Vec::new(),
+        add,
+    };
+    let mut finder = NameFinder::new();
+    for property in contact.properties() {
+        finder.see(&property);
+        searched(&property.content, |scope, text| match scope {
+            Scope::Phone => phone_grams(&Digits::of(text), grams.add),
+            _ => grams.text(scope, text),
+        });
+    }
+    finder.name()
 }
 
 fn phone_grams(digits: &Digits, add: &mut impl FnMut(u32)) {
-    let mut letters = Letters::of_phone(true);
-    digits.get().iter().for_each(|&digit| letters.push(digit.into(), add));
+    first_digits(digits.get(), add);
+    inner_digits(digits.get(), add);
     // A query without the national 0 finds the number where it goes on.
-    let mut letters = Letters::of_phone(true);
-    digits.core().iter().take(2).for_each(|&digit| letters.push(digit.into(), add));
+    first_digits(digits.core(), add);
     for place in digits.national_places() {
         let found = digits.get().get(place..).unwrap_or(&[]);
         if let Some(&one) = found.first() {
@@ -256,89 +344,20 @@ fn phone_grams(digits: &Digits, add: &mut impl FnMut(u32)) {
     }
 }
 
-/// Grams of one query; further ones are left out, which only makes more false alarms.
-pub const QUERY_GRAMS_MAX: usize = 48;
-
-/// Grams that a contact must all have.
-pub type QueryGrams = Vec<u32, QUERY_GRAMS_MAX>;
-
-impl Query {
-    /// The grams that every contact this query matches has.
-    pub fn grams(&self) -> QueryGrams {
-        let mut all = QueryGrams::new();
-        for term in self.terms() {
-            let Some(number) = term.number.and_then(|at| self.numbers().get(usize::from(at)))
-            else {
-                self.term_grams(term, false, &mut |gram| note(&mut all, gram));
-                continue;
-            };
-            // Found as a part of a number or as text: only what both ways have is sure.
-            let mut phone = QueryGrams::new();
-            number_grams(number, &mut |gram| note(&mut phone, gram));
-            self.term_grams(term, false, &mut |gram| {
-                if phone.contains(&gram) {
-                    note(&mut all, gram);
-                }
-            });
-        }
-        all
+/// A number begins with these digits.
+pub(super) fn first_digits(digits: &[u8], add: &mut impl FnMut(u32)) {
+    if let Some(&one) = digits.first() {
+        add(Sort::Start1.numbered(FIRST_DIGIT + digit_value(one)));
     }
-
-    /// Two sets of grams, of which every contact that this query matches has one: a number is found by
-    /// its digits, or each of its words as text. `None` when that tells nothing more.
-    pub fn either_grams(&self) -> Option<[QueryGrams; 2]> {
-        // The first number is enough: people type one.
-        let number = self.numbers().first()?;
-        let mut ways = [QueryGrams::new(), QueryGrams::new()];
-        let [phone, text] = &mut ways;
-        number_grams(number, &mut |gram| note(phone, gram));
-        for term in self.terms().iter().filter(|term| term.number == Some(0)) {
-            self.term_grams(term, false, &mut |gram| note(text, gram));
-        }
-        ways.iter().all(|way| !way.is_empty()).then_some(ways)
-    }
-
-    /// The grams that every contact has whose terms all begin words of its
-    /// names. Class 0 by what else a contact is sorted by is told by its key.
-    pub fn name_grams(&self) -> QueryGrams {
-        let mut all = QueryGrams::new();
-        for term in self.terms() {
-            self.term_grams(term, true, &mut |gram| note(&mut all, gram));
-        }
-        all
-    }
-
-    fn term_grams(&self, term: &Term, is_name: bool, add: &mut impl FnMut(u32)) {
-        let mut letters = Letters::new(is_name, is_name || term.at_word_start);
-        let text = core::str::from_utf8(self.bytes(term)).unwrap_or("");
-        for (at, c) in text.char_indices() {
-            // All words but the first begin where a word begins.
-            letters.at_start |= c == ' ' && at > 0;
-            letters.push(c.into(), add);
-        }
+    if let Some(&[one, other]) = digits.get(..2) {
+        add(Sort::Start2.gram(&[one.into(), other.into()]));
     }
 }
 
-fn note(grams: &mut QueryGrams, gram: u32) {
-    if !grams.contains(&gram) {
-        grams.push(gram).ok();
+/// A number has these digits in it, one behind the other.
+pub(super) fn inner_digits(digits: &[u8], add: &mut impl FnMut(u32)) {
+    for &[a, b, c] in digits.array_windows() {
+        let value = 100 * digit_value(a) + 10 * digit_value(b) + digit_value(c);
+        add(Sort::Digits.numbered(value));
     }
-}
-
-fn number_grams(number: &Digits, add: &mut impl FnMut(u32)) {
-    use super::phone::Form;
-    if number.form == Form::National {
-        match *number.core() {
-            [one] => return add(Sort::National1.numbered(digit_value(one))),
-            [one, other] => {
-                let both = 10 * digit_value(one) + digit_value(other);
-                return add(Sort::National2.numbered(both));
-            }
-            _ => {}
-        }
-    }
-    let run = number.sure_run();
-    // Few digits match where a number begins.
-    let mut letters = Letters::of_phone(run.len() < 3 && number.core().len() < 3);
-    run.iter().for_each(|&digit| letters.push(digit.into(), add));
 }

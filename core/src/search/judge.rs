@@ -1,6 +1,6 @@
 //! Judging: whether a contact matches a query, and how well, read off its record.
 
-use super::key::{Name, SORT_NAME_BYTES, name_of};
+use super::key::{Name, NameFinder, SORT_NAME_BYTES, name_of};
 use super::phone::Digits;
 use super::query::{FOLDED_BYTES_MAX, Query};
 use super::text::{Scope, Sink, searched, words};
@@ -171,17 +171,21 @@ impl Query {
             len: 0,
             is_name: false,
         };
-        searched(contact, |scope, text| match scope {
-            Scope::Phone => judge.phone(text),
-            _ => judge.text(scope, text),
-        });
+        let mut finder = NameFinder::new();
+        for property in contact.properties() {
+            finder.see(&property);
+            searched(&property.content, |scope, text| match scope {
+                Scope::Phone => judge.phone(text),
+                _ => judge.text(scope, text),
+            });
+        }
         judge.search();
         // There are at most eight terms, a bit each.
         let all = u8::MAX >> (u8::BITS as usize - self.terms().len());
         if judge.found != all {
             return None;
         }
-        let name = name_of(contact);
+        let name = finder.name();
         let class = if name.get().starts_with(self.name().get()) {
             Class::Begins
         } else if judge.named == all {

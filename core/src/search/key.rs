@@ -7,7 +7,7 @@
 use super::code;
 use super::phone::Digits;
 use super::text::{Words, is_own_word, sort_as};
-use crate::contact::{Contact, Kind, Stamp, Uid};
+use crate::contact::{Contact, Kind, Property, Stamp, Uid};
 
 /// Bytes of a sort name; longer ones are cut.
 pub const SORT_NAME_BYTES: usize = 32;
@@ -73,12 +73,19 @@ impl Name {
 const CANDIDATES: usize = PHONE + 1;
 const PHONE: usize = 9;
 
-/// The name a contact is sorted by; bytes of 0xFF when it has none.
-pub(super) fn name_of(contact: &Contact<'_>) -> Name {
-    let mut found: [Option<(&str, Stamp)>; CANDIDATES] = [None; CANDIDATES];
-    for property in contact.properties() {
+/// Looks for the name a contact is sorted by while its properties go by.
+pub(super) struct NameFinder<'a> {
+    found: [Option<(&'a str, Stamp)>; CANDIDATES],
+}
+
+impl<'a> NameFinder<'a> {
+    pub(super) fn new() -> Self {
+        Self { found: [None; CANDIDATES] }
+    }
+
+    #[inline]
+    pub(super) fn see(&mut self, property: &Property<'a>) {
         let content = property.content;
-        let sort_as = sort_as(&content);
         let place = match content.kind {
             Kind::N => 5,
             Kind::FN => 4,
@@ -88,11 +95,11 @@ pub(super) fn name_of(contact: &Contact<'_>) -> Name {
             Kind::ORG => 7,
             Kind::EMAIL => 8,
             Kind::TEL => PHONE,
-            _ => continue,
+            _ => return,
         };
         let wished = if content.kind == Kind::N { 0 } else { 1 };
-        for (place, text) in [(wished, sort_as), (place, content.value.as_text())] {
-            let (Some(slot), Some(text)) = (found.get_mut(place), text) else { continue };
+        for (place, text) in [(wished, sort_as(&content)), (place, content.value.as_text())] {
+            let (Some(slot), Some(text)) = (self.found.get_mut(place), text) else { continue };
             let stamp = property.last_stamp();
             // Of a kind that has one value, the one said last; of others, the one said first.
             if slot.is_none_or(|(_, known)| content.kind.is_single() && known < stamp) {
@@ -100,14 +107,25 @@ pub(super) fn name_of(contact: &Contact<'_>) -> Name {
             }
         }
     }
-    for (place, text) in found.iter().enumerate() {
-        let Some((text, _)) = text else { continue };
-        let name = if place == PHONE { Name::of_phone(text) } else { Name::of(text) };
-        if name.len > 0 {
-            return name;
+
+    /// The best of all that went by; bytes of 0xFF when there was none.
+    pub(super) fn name(&self) -> Name {
+        for (place, text) in self.found.iter().enumerate() {
+            let Some((text, _)) = text else { continue };
+            let name = if place == PHONE { Name::of_phone(text) } else { Name::of(text) };
+            if name.len > 0 {
+                return name;
+            }
         }
+        Name { bytes: [0xFF; SORT_NAME_BYTES], len: SORT_NAME_BYTES, ..Name::new() }
     }
-    Name { bytes: [0xFF; SORT_NAME_BYTES], len: SORT_NAME_BYTES, ..Name::new() }
+}
+
+/// The name a contact is sorted by; bytes of 0xFF when it has none.
+pub(super) fn name_of(contact: &Contact<'_>) -> Name {
+    let mut finder = NameFinder::new();
+    contact.properties().for_each(|property| finder.see(&property));
+    finder.name()
 }
 
 /// The folded name a contact is sorted by, cut, filled up with zeros; 0xFF when it has none.

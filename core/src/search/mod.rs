@@ -14,14 +14,16 @@ mod phone;
 mod query;
 mod slices;
 mod text;
+mod wanted;
 
 pub use find::{Hit, Page, Source, find};
 pub use fold::fold;
-pub use grams::{QUERY_GRAMS_MAX, QueryGrams, grams};
+pub use grams::grams;
 pub use judge::{Class, Rank};
 pub use key::{SORT_NAME_BYTES, SortKey, sort_name};
 pub use query::Query;
 pub use slices::{BLOCK_SLOTS, BlockBits, Probes, Slices};
+pub use wanted::{QUERY_GRAMS_MAX, QueryGrams};
 
 #[cfg(test)]
 mod people;

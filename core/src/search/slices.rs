@@ -5,7 +5,7 @@
 //! the caller's and grows by blocks: block 0 with all its slices, block 1, and so on, so that contacts
 //! taken in one after the other stay in a small part of it.
 
-use super::grams::{HASH_MAX, LETTERS, SORTS, Sort, grams, low_bits, sort_of};
+use super::grams::{LETTERS, SORTS, Sort, grams_and_name, low_bits, sort_of};
 use super::key::SortKey;
 use crate::contact::Contact;
 use core::num::NonZeroU64;
@@ -20,6 +20,12 @@ pub type BlockBits = [u32; BLOCK_WORDS];
 
 /// Slices that a query looks at: more would hardly thin out the candidates further.
 const QUERY_SLICES_MAX: usize = 64;
+
+/// Bits of a gram's hash that one probe takes.
+const PROBE_BITS: u32 = 12;
+
+/// Most probes of a gram.
+const PROBES_MAX: u32 = u64::BITS / PROBE_BITS;
 
 /// The slices that a contact must all have set.
 #[derive(Clone, Default)]
@@ -68,7 +74,7 @@ impl Region {
 
     /// Only one gram in so many.
     const fn thinned(first: u32, len: u32, one_in: u32) -> Self {
-        Self { hash_max: HASH_MAX / one_in, ..Self::hashed(first, len) }
+        Self { hash_max: u32::MAX / one_in, ..Self::hashed(first, len) }
     }
 
     /// A slice for each of the grams, which have numbers.
@@ -82,7 +88,7 @@ impl Slices {
     /// probe where memory is scarce, 1,280 and five where it is not.
     pub const fn new(slices: u32, probes: u32) -> Self {
         assert!(slices >= 16 && slices <= 4096, "from 16 to 4,096 slices");
-        assert!(probes >= 1 && probes <= 16, "from 1 to 16 probes");
+        assert!(probes >= 1 && probes <= PROBES_MAX, "from 1 to 5 probes");
         let mut regions = [Region::NONE; SORTS];
         let tail_words = if slices > SMALL_SLICES_MAX { TAIL_WORDS } else { 0 };
         if slices > SMALL_SLICES_MAX {
@@ -152,14 +158,15 @@ impl Slices {
         let (first, len, low) = (u32::from(region.first), u32::from(region.len), low_bits(gram));
         if region.is_direct {
             visit(first + low.min(len - 1));
-        } else if low <= region.hash_max && len > 0 {
-            // Double hashing (Kirsch and Mitzenmacher, 2006): two hashes make as many as are needed.
-            let mut at = (gram ^ gram >> 16).wrapping_mul(0x7FEB_352D);
-            let step = at.rotate_left(13).wrapping_mul(0x846C_A68B) | 1;
+            return;
+        }
+        // Fibonacci hashing spreads the gram over 64 bits; each probe takes 12 of them, as a part of
+        // the region, which has at most 2^12 slices.
+        let mut spread = u64::from(gram).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        if len > 0 && (spread >> PROBE_BITS) as u32 <= region.hash_max {
             for _ in 0..self.probes {
-                // The upper 20 bits as a part of the region, which has at most 2^12 slices.
-                visit(first + (((at >> 12) * len) >> 20));
-                at = at.wrapping_add(step);
+                visit(first + (((spread >> (u64::BITS - PROBE_BITS)) as u32 * len) >> PROBE_BITS));
+                spread <<= PROBE_BITS;
             }
         }
     }
@@ -177,19 +184,22 @@ impl Slices {
         block.split_at_mut(block.len().saturating_sub(self.tail_words))
     }
 
-    /// Adds the grams of a contact to its signature. Without effect when `memory` ends before `slot`.
-    pub fn set(&self, memory: &mut [u32], slot: u32, contact: &Contact<'_>, key: SortKey) {
+    /// Adds the grams of a contact to its signature, and returns its key, which it notes as well.
+    /// Without effect on `memory` when that ends before `slot`.
+    pub fn set(&self, memory: &mut [u32], slot: u32, contact: &Contact<'_>) -> SortKey {
         let (slices, _) = self.block_mut(memory, slot);
         let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
         let bit = 1 << (slot % u32::BITS);
-        grams(contact, &mut |gram| {
+        let name = grams_and_name(contact, &mut |gram| {
             self.each_probe(gram, |slice| {
                 if let Some(word) = slices.get_mut(slice as usize * BLOCK_WORDS + word) {
                     *word |= bit;
                 }
             });
         });
+        let key = SortKey::named(&name.bytes, contact.uid());
         self.set_key(memory, slot, key);
+        key
     }
 
     /// How the sort key of a slot goes on behind its 64 bits, when that is kept and known.

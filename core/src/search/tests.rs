@@ -25,9 +25,9 @@ impl Shelf {
         let mut keys = Vec::new();
         for (slot, record) in records.iter().enumerate() {
             let contact = Contact::parse(record).expect("a record of a test");
-            let key = SortKey::of(&contact);
+            let key = slices.set(&mut signatures, slot as u32, &contact);
+            assert!(key == SortKey::of(&contact));
             keys.push(key.upper() & key_mask);
-            slices.set(&mut signatures, slot as u32, &contact, key);
         }
         Self { records, keys, slices, signatures, reads: 0 }
     }

@@ -5,7 +5,7 @@
 //! so "田中太郎", "田中 太郎" and the query "太郎" all meet.
 
 use super::fold::{fold_char, unescaped};
-use crate::contact::{Contact, Content, Kind};
+use crate::contact::{Content, Kind};
 
 /// How a property takes part in search.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,24 +106,21 @@ fn scope(kind: Kind) -> Option<Scope> {
     })
 }
 
-/// Every searched text of a contact, raw, with its scope. Judging and signatures both go through
+/// The searched texts of a property, raw, with their scope. Judging and signatures both go through
 /// here, which is why a signature can never miss what judging would find.
 #[inline]
-pub(super) fn searched<'a>(contact: &Contact<'a>, mut visit: impl FnMut(Scope, &'a str)) {
-    for property in contact.properties() {
-        let content = property.content;
-        let Some(scope) = scope(content.kind) else { continue };
-        if let Some(text) = content.value.as_text() {
-            match content.kind {
-                Kind::OTHER if text.len() > UNKNOWN_BYTES_MAX && !text.contains(' ') => {}
-                // The first field is the type of the row, the same in every such property.
-                Kind::X_ANDROID_CUSTOM => visit(scope, text.split_once(';').map_or("", |at| at.1)),
-                _ => visit(scope, text),
-            }
+pub(super) fn searched<'a>(content: &Content<'a>, mut visit: impl FnMut(Scope, &'a str)) {
+    let Some(scope) = scope(content.kind) else { return };
+    if let Some(text) = content.value.as_text() {
+        match content.kind {
+            Kind::OTHER if text.len() > UNKNOWN_BYTES_MAX && !text.contains(' ') => {}
+            // The first field is the type of the row, the same in every such property.
+            Kind::X_ANDROID_CUSTOM => visit(scope, text.split_once(';').map_or("", |at| at.1)),
+            _ => visit(scope, text),
         }
-        if let Some(text) = sort_as(&content) {
-            visit(Scope::Name, text);
-        }
+    }
+    if let Some(text) = sort_as(content) {
+        visit(Scope::Name, text);
     }
 }
 
@@ -165,6 +162,20 @@ pub(super) fn is_own_word(c: char) -> bool {
                 | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xA960..=0xA97C | 0xF900..=0xFAFF
                 | 0x20000..=0x3FFFF
         )
+}
+
+/// Whether a folded character is of a word. Letters that whole names are made of are told at once;
+/// Unicode's table takes its time.
+fn is_letter_or_digit(c: char) -> bool {
+    c.is_ascii_alphanumeric() || is_common_letter(c) || c.is_alphanumeric()
+}
+
+fn is_common_letter(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0x3B1..=0x3C9 | 0x430..=0x481 | 0x5D0..=0x5EA | 0x621..=0x64A | 0x1100..=0x11FF
+            | 0x3041..=0x3096 | 0x4E00..=0x9FFF
+    )
 }
 
 /// The jamo that go on in a syllable.
@@ -249,7 +260,7 @@ impl Words {
     #[cold]
     fn other(&mut self, c: char, emit: &mut impl Sink) {
         fold_char(c, |c| {
-            if !c.is_alphanumeric() {
+            if !is_letter_or_digit(c) {
                 self.in_word = false;
                 return;
             }
@@ -318,6 +329,13 @@ mod tests {
         ] {
             assert_eq!(words_of(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn common_letters_are_letters() {
+        let all = ('\0'..=char::MAX).filter(|&c| is_common_letter(c));
+        assert!(all.clone().all(char::is_alphanumeric));
+        assert_eq!(all.count(), 21_510);
     }
 
     #[test]

@@ -37,8 +37,7 @@ impl Shelf {
     fn new(records: Vec<Vec<u8>>, slices: Slices) -> Self {
         let mut signatures = vec![0; slices.words(records.len() as u32)];
         for (slot, contact) in (0..).zip(&records) {
-            let contact = parsed(contact);
-            slices.set(&mut signatures, slot, &contact, SortKey::of(&contact));
+            slices.set(&mut signatures, slot, &parsed(contact));
         }
         Self { records, slices, signatures }
     }

@@ -155,8 +155,7 @@ impl<M: Memory> Ledger<M> {
         len: u16,
         is_spilled: bool,
     ) -> Option<(Address, u16)> {
-        let key = SortKey::of(contact);
-        let mut slot = contact_slot(contact, self.index.contact_hash(contact.uid()), key);
+        let mut slot = contact_slot(contact, self.index.contact_hash(contact.uid()));
         (slot.at, slot.len) = (at, len);
         if is_spilled {
             slot.flags |= index::SPILLED;
@@ -169,7 +168,8 @@ impl<M: Memory> Ledger<M> {
             self.slices.clear(self.grams.cells_mut(), number);
         }
         if slot.is_contact() {
-            self.slices.set(self.grams.cells_mut(), number, contact, key);
+            let key = self.slices.set(self.grams.cells_mut(), number, contact).upper();
+            self.index.change(number, |known| known.key = key);
         }
         replaced
     }
@@ -349,8 +349,8 @@ fn known_hint(loss: &Loss) -> Option<u16> {
     loss.hint.filter(|_| loss.count == 1)
 }
 
-/// What the index keeps of a contact, its place aside.
-fn contact_slot(contact: &Contact<'_>, hash: u64, key: SortKey) -> Slot {
+/// What the index keeps of a contact, its place and its key aside.
+fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
     let mut flags = 0;
     for (flag, is_set) in [
         (index::TRASHED, contact.is_trashed()),
@@ -361,14 +361,7 @@ fn contact_slot(contact: &Contact<'_>, hash: u64, key: SortKey) -> Slot {
             flags |= flag;
         }
     }
-    Slot {
-        hash,
-        version: Some(contact.changed().time),
-        key: key.upper(),
-        at: Address(0),
-        len: 0,
-        flags,
-    }
+    Slot { hash, version: Some(contact.changed().time), key: 0, at: Address(0), len: 0, flags }
 }
 
 impl<M: Memory> Tenant for Ledger<M> {
