@@ -30,7 +30,7 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
     request: &Request<'_>,
     now: Millis,
     session: &mut Session,
-    room: &'m mut Room<'_>,
+    room: Room<'m>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     if !matches!(
         request,
@@ -210,7 +210,7 @@ async fn find<'m, F: NorFlash, M: Memory>(
     shelf: Shelf,
     limit: u32,
     after: Option<Cursor>,
-    room: &'m mut Room<'_>,
+    room: Room<'m>,
     room_bytes: usize,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     let query = Query::parse(query);
@@ -314,7 +314,7 @@ struct Past {
 async fn history<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     uid: Uid,
-    room: &'m mut Room<'_>,
+    room: Room<'m>,
     room_bytes: usize,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     // Newest first.

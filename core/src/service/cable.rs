@@ -45,7 +45,7 @@ pub async fn respond<'o, F: NorFlash, M: Memory>(
         let sent = send(number, Ok(Reply::Done(put)), out);
         return Response { change: None, has_changed: false, ..sent };
     }
-    let reply = answer(book, &request, now, session, room).await;
+    let reply = answer(book, &request, now, session, room.lend()).await;
     let reply = reply.map_err(|failure| failure.fault());
     if let Ok(Reply::Done(put)) = reply
         && is_change(&request)
@@ -277,7 +277,7 @@ impl<F: NorFlash, M: Memory> Exchange for Local<'_, F, M> {
         request: &Request<'_>,
     ) -> Result<Reply<'s>, AskError<Self::Error>> {
         let Self { book, session, room, now } = self;
-        let reply = answer(book, request, *now, session, room).await;
+        let reply = answer(book, request, *now, session, room.lend()).await;
         reply.map_err(|failure| AskError::Fault(failure.fault()))
     }
 }

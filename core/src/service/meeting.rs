@@ -16,7 +16,7 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
     request: &Request<'_>,
     now: Millis,
     session: &mut Session,
-    room: &'m mut Room<'_>,
+    room: Room<'m>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     let room_bytes = session.replies.room_bytes();
     Ok(match *request {
@@ -134,7 +134,7 @@ async fn offers<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     since: Millis,
     from: u32,
-    room: &'m mut Room<'_>,
+    room: Room<'m>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     let mut offers = Packer::new(room.list, OFFERS_MAX * Offer::BYTES);
     let mut looked_at = 0;
@@ -165,7 +165,7 @@ async fn offers<'m, F: NorFlash, M: Memory>(
 async fn want<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     offers: Rows<'_, Offer>,
-    room: &'m mut Room<'_>,
+    room: Room<'m>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     let mut len = 0;
     for (place, offer) in offers.iter().enumerate() {

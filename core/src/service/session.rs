@@ -41,6 +41,13 @@ pub struct Room<'m> {
     pub hits: &'m mut [Hit],
 }
 
+impl Room<'_> {
+    /// The same memory for one answer.
+    pub fn lend(&mut self) -> Room<'_> {
+        Room { list: self.list, record: self.record, hits: self.hits }
+    }
+}
+
 /// What is kept in [`Room::record`] from one request to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Staged {

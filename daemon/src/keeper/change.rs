@@ -6,6 +6,8 @@ use super::{fault, read};
 use crate::jcard::{self, Owned};
 use crate::rpc::{Fault, Kind, Patch, Put, Removal, Target, Unread};
 use contactbox_core::contact::{Content, Contents, Draft, Uid, WriteError};
+use contactbox_core::service::Request;
+use contactbox_core::service::protocol::Card;
 use contactbox_core::store::book::{self, Outcome};
 use embassy_futures::block_on;
 use serde::de::DeserializeOwned;
@@ -85,15 +87,11 @@ fn write(
     author: &str,
 ) -> Result<Json, Fault> {
     desk.make_room(2 * contents.clone().map(|content| import::bytes_of(&content)).sum::<usize>());
-    let by = desk.author(author)?;
-    let put = match uid {
-        Some(uid) => block_on(desk.book.put(uid, contents, version, by, Desk::now())),
-        None if version.is_some() => {
-            return Err(Fault::params("version goes with a uid, or with a card that has one"));
-        }
-        None => block_on(desk.book.add(contents, by, Desk::now())),
-    };
-    let put = put.map_err(|error| desk.put_fault(error))?;
+    if uid.is_none() && version.is_some() {
+        return Err(Fault::params("version goes with a uid, or with a card that has one"));
+    }
+    let card = Card::Here(contents.clone());
+    let put = desk.change(&Request::Put { uid, base: version, card }, author)?;
     if put.outcome != Outcome::Unchanged {
         desk.notice(&put, "edit", author);
     }
@@ -223,14 +221,12 @@ pub(super) fn shelve(
 ) -> Result<Json, Fault> {
     desk.writable()?;
     let uid = desk.resolve(&target.uid)?;
-    let by = desk.author(author)?;
-    let now = Desk::now();
-    let put = match to {
-        Move::Remove => block_on(desk.book.remove(uid, by, now)),
-        Move::Restore => block_on(desk.book.restore(uid, by, now)),
-        Move::Purge => block_on(desk.book.purge(uid, by, now)),
+    let request = match to {
+        Move::Remove => Request::Remove { uid },
+        Move::Restore => Request::Restore { uid },
+        Move::Purge => Request::Purge { uid },
     };
-    let put = put.map_err(|error| desk.put_fault(error))?;
+    let put = desk.change(&request, author)?;
     if put.outcome != Outcome::Unchanged {
         let origin = match to {
             Move::Remove => "trash",

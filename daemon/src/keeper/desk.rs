@@ -1,5 +1,6 @@
 //! The book and what is needed to work with it: opening, growing, syncing, and who does which request.
 
+use super::counter::Counter;
 use super::{Done, change, export, fault, import, read};
 use crate::card::Standing;
 use crate::config::Config;
@@ -7,6 +8,7 @@ use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BY
 use crate::memory::{Growing, Heap};
 use crate::rpc::{Call, Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
+use contactbox_core::service::{self, Failure, Request};
 use contactbox_core::store::{
     Book, BookConfig, FormatError, OpenError, OpenReport, Packed, PageState, Parts, Put, PutError,
     Wide,
@@ -67,6 +69,8 @@ pub struct Desk {
     pub(super) book: Book<Image, Heap>,
     /// One contact at a time.
     pub(super) record: Vec<u8>,
+    /// Where requests are answered.
+    pub(super) counter: Counter,
     /// One card on its way in.
     pub(super) draft: Vec<u8>,
     /// One property of it as the file has it.
@@ -106,6 +110,7 @@ impl Desk {
         let mut desk = Self {
             book,
             record: vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES],
+            counter: Counter::new(),
             draft: Vec::new(),
             line: Vec::new(),
             config: config.clone(),
@@ -152,13 +157,13 @@ impl Desk {
 
     pub(super) fn execute(&mut self, call: Call, author: &str) -> Done {
         let (result, is_change) = match call {
-            Call::Hello(_) => (Ok(read::hello(self)), false),
+            Call::Hello(_) => (read::hello(self), false),
             Call::Find(find) => (read::find(self, &find), false),
             Call::Get(get) => (read::get(self, &get), false),
             Call::History(history) => (read::history(self, &history), false),
             Call::BlobGet(get) => (read::blob(self, &get), false),
-            Call::Info => (Ok(read::info(self)), false),
-            Call::Stats => (Ok(read::stats(self)), false),
+            Call::Info => (read::info(self), false),
+            Call::Stats => (read::stats(self), false),
             Call::Verify => (read::verify(self), false),
             Call::Export(asked) => (export::page(self, &asked), false),
             Call::Put(put) => (change::put(self, *put, author), true),
@@ -193,6 +198,11 @@ impl Desk {
         Done { result, is_change }
     }
 
+    /// How long opening the box took.
+    pub(super) fn open_microseconds(&self) -> u64 {
+        u64::try_from(self.open_time.as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Now, as the book wants it.
     pub fn now() -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -211,6 +221,19 @@ impl Desk {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => Err(Fault::new(Kind::ReadOnly, ImageError::ReadOnly.to_string())),
             Access::Broken => Err(Fault::new(Kind::ReadOnly, ImageError::Broken.to_string())),
+        }
+    }
+
+    /// Answers a request that changes one contact, for whoever makes the change.
+    pub(super) fn change(&mut self, request: &Request<'_>, author: &str) -> Result<Put, Fault> {
+        let by = self.author(author)?;
+        let Self { book, record, counter, .. } = self;
+        counter.sign(by);
+        let done = counter.ask(book, record, request).map(|reply| service::change_of(&reply));
+        match done {
+            Ok(Some(put)) => Ok(put),
+            Ok(None) => Err(Fault::new(Kind::Internal, "a change was answered by something else")),
+            Err(failure) => Err(self.fault(failure)),
         }
     }
 
@@ -233,6 +256,15 @@ impl Desk {
             "author": author,
             "name": name,
         }));
+    }
+
+    /// Why a request was not done.
+    pub(super) fn fault(&mut self, failure: Failure<ImageError>) -> Fault {
+        match failure {
+            Failure::Get(error) => fault::of_get(error),
+            Failure::Put(error) => self.put_fault(error),
+            Failure::Fault(fault) => fault::of_service(fault),
+        }
     }
 
     /// The error of a change, with the disk's share in it.

@@ -3,6 +3,7 @@
 use crate::image::ImageError;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::WriteError;
+use contactbox_core::service;
 use contactbox_core::store::book::{GetError, PutError};
 
 /// Why something could not be read.
@@ -55,5 +56,22 @@ pub(super) fn of_put(error: PutError<ImageError>) -> Fault {
         }
         PutError::Get(error) => of_get(error),
         PutError::Journal(_) => Fault::new(Kind::Disk, message),
+    }
+}
+
+/// Why a request itself is none the box can do.
+pub(super) fn of_service(fault: service::Fault) -> Fault {
+    let message = fault.to_string();
+    match fault {
+        service::Fault::NoSuchContact(uid) => {
+            Fault::new(Kind::NoSuchContact, message).with("uid", uid.to_string())
+        }
+        service::Fault::NoSuchBlob => Fault::new(Kind::NoSuchBlob, message),
+        service::Fault::BadCard => Fault::new(Kind::BadCard, message),
+        service::Fault::TooLarge { bytes_max } => {
+            Fault::new(Kind::TooLarge, message).with("bytes_max", bytes_max)
+        }
+        service::Fault::TooLong { .. } => Fault::new(Kind::TooLarge, message),
+        _ => Fault::params(message),
     }
 }

@@ -2,12 +2,12 @@
 
 mod backup;
 mod change;
+mod counter;
 mod cursor;
 mod desk;
 mod export;
 mod fault;
 mod import;
-mod label;
 mod read;
 
 pub use backup::{Batch, Missing, Taken};

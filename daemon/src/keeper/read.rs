@@ -1,23 +1,24 @@
 //! Requests that change nothing: finding, showing, history, figures.
 
-use super::desk::{CONTACT_BYTES_MAX, Desk};
-use super::{cursor, fault, label};
+use super::counter::HITS_MAX;
+use super::desk::Desk;
+use super::{cursor, fault};
 use crate::image::Access;
 use crate::jcard;
 use crate::rpc::{self, BlobGet, Fault, Find, Get, History, Kind, PROTOCOL};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{BlobRef, Contact, Content, Kind as Property, Uid};
-use contactbox_core::limits::BLOB_BYTES_MAX;
-use contactbox_core::search::{Class, Hit, Page, Query};
-use contactbox_core::store::book::{Finding, Shelf};
+use contactbox_core::contact::{BlobRef, Contact, Content, Kind as Property, Origin, Uid};
+use contactbox_core::service::label::{TEXT_CHARS_MAX, Texts};
+use contactbox_core::service::protocol::{Cursor, Flaw, HitRow};
+use contactbox_core::service::{self, Failure, Reply, Request};
+use contactbox_core::store::book::Shelf;
 use embassy_futures::block_on;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
 
-/// Hits of a page, unless told and at most.
+/// Hits of a page, unless told.
 const HITS: u32 = 20;
-const HITS_MAX: u32 = 200;
 
 /// Versions of a history, unless told and at most.
 const VERSIONS: u32 = 20;
@@ -41,62 +42,72 @@ pub(super) fn shelf(shelf: rpc::Shelf) -> Shelf {
     }
 }
 
-pub(super) fn hello(desk: &mut Desk) -> Json {
-    json!({
-        "protocol": PROTOCOL,
-        "box": format!("{:016x}", desk.book.id()),
-        "version": env!("CARGO_PKG_VERSION"),
-        "limits": {
-            "frame_bytes": desk.config.limits.frame_bytes,
-            "blob_bytes": BLOB_BYTES_MAX,
-            "contact_bytes": CONTACT_BYTES_MAX,
-        },
-        "pid": std::process::id(),
-        "image": desk.path,
-        "contacts": desk.book.counts().active,
+/// Asks at the counter; the answer may lie in the desk's memory for one record.
+fn ask<'d>(desk: &'d mut Desk, request: &Request<'_>) -> Result<Reply<'d>, Fault> {
+    let Desk { book, record, counter, .. } = desk;
+    counter.ask(book, record, request).map_err(|failure| match failure {
+        Failure::Get(error) => fault::of_get(error),
+        Failure::Put(error) => fault::of_put(error),
+        Failure::Fault(fault) => fault::of_service(fault),
     })
 }
 
+/// What should not happen: the box has answered something else.
+fn other_answer() -> Fault {
+    Fault::new(
+        Kind::Internal,
+        "the box has answered another question; this is a fault of the program",
+    )
+}
+
+pub(super) fn hello(desk: &mut Desk) -> Result<Json, Fault> {
+    let request = Request::Hello { protocol: service::PROTOCOL, frame_bytes: u32::MAX };
+    let Reply::Hello(welcome) = ask(desk, &request)? else { return Err(other_answer()) };
+    Ok(json!({
+        "protocol": PROTOCOL,
+        "box": format!("{:016x}", welcome.id),
+        "version": env!("CARGO_PKG_VERSION"),
+        "limits": {
+            "frame_bytes": desk.config.limits.frame_bytes,
+            "blob_bytes": welcome.blob_bytes,
+            "contact_bytes": welcome.contact_bytes,
+        },
+        "pid": std::process::id(),
+        "image": desk.path,
+        "contacts": welcome.contacts,
+    }))
+}
+
 pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Json, Fault> {
-    let query = Query::parse(&asked.query);
-    let limit = asked.limit.unwrap_or(HITS).clamp(1, HITS_MAX) as usize;
     let after = asked.cursor.as_deref().map(cursor::rank).transpose()?;
-    let page = Page { query: &query, after, deepest: Class::Elsewhere };
-    let mut hits = [Hit::EMPTY; HITS_MAX as usize];
-    let hits = &mut hits[..limit];
-    let Desk { book, record, .. } = desk;
-    let found =
-        block_on(book.find(&page, shelf(asked.shelf), hits, record)).map_err(fault::of_get)?;
-    let hits = &hits[..found];
-    let mut rows = Vec::with_capacity(found);
-    for hit in hits {
-        // Found a moment ago, so what can not be read now is damaged; `verify` tells of it.
-        let Ok(Some(found)) = block_on(book.get_slot(hit.slot, record)) else { continue };
-        rows.push(row(&found.contact, found.is_stale, hit.rank.class));
-    }
+    let request = Request::Find {
+        query: &asked.query,
+        shelf: shelf(asked.shelf),
+        limit: asked.limit.unwrap_or(HITS).clamp(1, HITS_MAX as u32),
+        after: after.map(|rank| Cursor::of(&rank)),
+    };
+    let Reply::Hits { hits, after } = ask(desk, &request)? else { return Err(other_answer()) };
+    let rows: Vec<Json> = hits.iter().map(|hit| row(&hit)).collect();
     let mut page = json!({ "hits": rows });
-    if found == limit
-        && let Some(last) = hits.last()
-    {
-        page["cursor"] = json!(cursor::of_rank(&last.rank));
+    if let Some(rank) = after.and_then(|cursor| cursor.rank()) {
+        page["cursor"] = json!(cursor::of_rank(&rank));
     }
     Ok(page)
 }
 
-fn row(contact: &Contact<'_>, is_stale: bool, class: Class) -> Json {
+fn row(hit: &HitRow<'_>) -> Json {
     let mut row = Map::new();
-    row.insert("uid".to_owned(), json!(contact.uid().to_string()));
-    row.insert("version".to_owned(), json!(contact.changed().time));
-    row.insert("name".to_owned(), json!(label::of(contact)));
-    for (key, kind) in [("org", Property::ORG), ("tel", Property::TEL), ("email", Property::EMAIL)]
-    {
-        if let Some(text) = label::first(contact, kind) {
+    row.insert("uid".to_owned(), json!(hit.uid.to_string()));
+    row.insert("version".to_owned(), json!(hit.version));
+    row.insert("name".to_owned(), json!(hit.name));
+    for (key, text) in [("org", hit.org), ("tel", hit.tel), ("email", hit.email)] {
+        if let Some(text) = text {
             row.insert(key.to_owned(), json!(text));
         }
     }
-    row.insert("class".to_owned(), json!(class as u8));
-    row.insert("trashed".to_owned(), json!(contact.is_trashed()));
-    if is_stale {
+    row.insert("class".to_owned(), json!(hit.class));
+    row.insert("trashed".to_owned(), json!(hit.is_trashed));
+    if hit.is_stale {
         row.insert("stale".to_owned(), json!(true));
     }
     Json::Object(row)
@@ -104,10 +115,25 @@ fn row(contact: &Contact<'_>, is_stale: bool, class: Class) -> Json {
 
 /// What a contact is called; empty when there is none.
 pub(super) fn name_of(desk: &mut Desk, uid: Uid) -> String {
-    let Desk { book, record, .. } = desk;
+    let Desk { book, record, counter, .. } = desk;
     match block_on(book.get(uid, record)) {
-        Ok(Some(found)) => label::of(&found.contact),
+        Ok(Some(found)) => {
+            let mut texts = Texts::new(&mut counter.list, TEXT_CHARS_MAX);
+            texts.name(&found.contact).unwrap_or_default().to_owned()
+        }
         _ => String::new(),
+    }
+}
+
+/// What made a version, as the protocol calls it.
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Edit => "edit",
+        Origin::Import => "import",
+        Origin::Merge => "merge",
+        Origin::Trash => "trash",
+        Origin::Restore => "restore",
+        Origin::Purge => "purge",
     }
 }
 
@@ -118,10 +144,12 @@ pub(super) fn no_such_contact(uid: Uid) -> Fault {
 
 pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Json, Fault> {
     let uid = desk.resolve(&asked.uid)?;
-    let Desk { book, record, .. } = desk;
-    let found = block_on(book.get(uid, record)).map_err(fault::of_get)?;
-    let found = found.ok_or_else(|| no_such_contact(uid))?;
-    let contact = found.contact;
+    let Desk { book, record, counter, .. } = desk;
+    let reply = match counter.ask(book, record, &Request::Get { uid }) {
+        Ok(reply) => reply,
+        Err(failure) => return Err(desk.fault(failure)),
+    };
+    let Reply::Contact { contact, is_stale, author } = reply else { return Err(other_answer()) };
     let changed = contact.changed();
     let mut conflicts: Vec<&str> = contact
         .properties()
@@ -153,11 +181,11 @@ pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Json, Fault> {
         "version": changed.time,
         "changed": {
             "time": changed.time,
-            "author": book.author_name(changed.author),
-            "origin": label::origin(contact.origin()),
+            "author": author,
+            "origin": origin(contact.origin()),
         },
         "trashed": contact.is_trashed(),
-        "stale": found.is_stale,
+        "stale": is_stale,
         "conflicts": conflicts,
         "card": card,
     }))
@@ -201,7 +229,7 @@ pub(super) fn history(desk: &mut Desk, asked: &History) -> Result<Json, Fault> {
             Some(bytes) => {
                 if let Ok(contact) = Contact::parse(bytes) {
                     row["author"] = json!(book.author_name(contact.changed().author));
-                    row["origin"] = json!(label::origin(contact.origin()));
+                    row["origin"] = json!(origin(contact.origin()));
                     let old = before.and_then(|bytes| Contact::parse(bytes).ok());
                     let (added, removed) = difference(old.as_ref(), &contact);
                     row["added"] = json!(added);
@@ -267,96 +295,104 @@ pub(super) fn blob(desk: &mut Desk, asked: &BlobGet) -> Result<Json, Fault> {
     Ok(json!({ "base64": BASE64.encode(&bytes), "bytes": len, "total": total }))
 }
 
-pub(super) fn info(desk: &mut Desk) -> Json {
-    let stats = desk.book.stats();
+pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
     let access = match desk.access() {
         Access::ReadWrite => "read-write",
         Access::ReadOnly => "read-only",
         Access::Broken => "closed after a failed write",
     };
-    json!({
-        "box": format!("{:016x}", desk.book.id()),
-        "version": env!("CARGO_PKG_VERSION"),
+    // What is damaged has no digest: then there is no root to tell.
+    let root = match ask(desk, &Request::Root) {
+        Ok(Reply::Root { root, .. }) => Some(jcard::hex(&root)),
+        _ => None,
+    };
+    let Reply::Info(info) = ask(desk, &Request::Info)? else { return Err(other_answer()) };
+    let mut told = json!({
+        "box": format!("{:016x}", info.id),
+        "version": info.version,
         "pid": std::process::id(),
-        "image": desk.path,
-        "socket": desk.config.socket,
         "access": access,
-        "contacts": stats.counts.active,
-        "trashed": stats.counts.trashed,
-        "image_bytes": stats.journal.flash_bytes,
-        "live_bytes": stats.journal.live_bytes,
-        "capacity_bytes": stats.journal.capacity_bytes,
-        "open_microseconds": u64::try_from(desk.open_time.as_micros()).unwrap_or(u64::MAX),
-        "damaged": !desk.opened.is_sound(),
-        "losses": stats.losses,
-        "places": desk.standing.to_json(),
-    })
+        "contacts": info.active,
+        "trashed": info.trashed,
+        "image_bytes": info.flash_bytes,
+        "live_bytes": info.live_bytes,
+        "capacity_bytes": info.capacity_bytes,
+        "losses": info.losses,
+        "root": root,
+    });
+    told["image"] = json!(desk.path);
+    told["socket"] = json!(desk.config.socket);
+    told["open_microseconds"] = json!(desk.open_microseconds());
+    told["places"] = desk.standing.to_json();
+    told["damaged"] = json!(!desk.opened.is_sound());
+    Ok(told)
 }
 
-pub(super) fn stats(desk: &mut Desk) -> Json {
-    let stats = desk.book.stats();
-    let journal = stats.journal;
-    json!({
-        "contacts": stats.counts.active,
-        "trashed": stats.counts.trashed,
-        "tombstones": stats.counts.tombstones,
-        "chunks": stats.counts.chunks,
+pub(super) fn stats(desk: &mut Desk) -> Result<Json, Fault> {
+    let Reply::Stats(stats) = ask(desk, &Request::Stats)? else { return Err(other_answer()) };
+    Ok(json!({
+        "contacts": stats.active,
+        "trashed": stats.trashed,
+        "tombstones": stats.tombstones,
+        "chunks": stats.chunks,
         "losses": stats.losses,
         "foreign": stats.foreign,
-        "live_bytes": journal.live_bytes,
-        "capacity_bytes": journal.capacity_bytes,
-        "image_bytes": journal.flash_bytes,
-        "pages": journal.pages,
-        "pages_free": journal.pages_free,
-        "pages_failed": journal.pages_failed,
-        "erases_min": journal.erases_min,
-        "erases_max": journal.erases_max,
-        "erases_total": journal.erases_total,
-        "programs": journal.programs,
-        "programmed_bytes": journal.programmed_bytes,
-        "erases": journal.erases,
-        "torn": journal.torn,
-        "corrected": journal.corrected,
-        "holes": journal.holes,
+        "live_bytes": stats.live_bytes,
+        "capacity_bytes": stats.capacity_bytes,
+        "image_bytes": stats.flash_bytes,
+        "pages": stats.pages,
+        "pages_free": stats.pages_free,
+        "pages_failed": stats.pages_failed,
+        "erases_min": stats.erases_min,
+        "erases_max": stats.erases_max,
+        "erases_total": stats.erases_total,
+        "programs": stats.programs,
+        "programmed_bytes": stats.programmed_bytes,
+        "erases": stats.erases,
+        "torn": stats.torn,
+        "corrected": stats.corrected,
+        "holes": stats.holes,
         "syncs": desk.book.flash().syncs(),
-        "open_microseconds": u64::try_from(desk.open_time.as_micros()).unwrap_or(u64::MAX),
-    })
+        "open_microseconds": desk.open_microseconds(),
+    }))
 }
 
 pub(super) fn verify(desk: &mut Desk) -> Result<Json, Fault> {
-    let mut findings = Vec::new();
-    let report = block_on(desk.book.verify(|finding| {
-        if findings.len() < FINDINGS_MAX {
-            findings.push(match finding {
-                Finding::Unreadable { slot } => {
-                    format!("the contact in slot {slot} can not be read; import its card again")
-                }
-                Finding::Stale(uid) => format!(
-                    "a newer version of {uid} was lost to damage; look at it and put right what is old"
-                ),
-                Finding::BlobDamaged(uid, blob) => format!(
-                    "a photo or document of {uid} ({} bytes, {}) is damaged; add it again",
-                    blob.len,
-                    jcard::hex(&blob.hash)
-                ),
-            });
-        }
-    }))
-    .map_err(fault::of_get)?;
-    let scan = report.scan;
+    let bytes = desk.book.stats().journal.flash_bytes;
+    let Reply::Verify { report, findings } = ask(desk, &Request::Verify)? else {
+        return Err(other_answer());
+    };
+    let findings: Vec<String> =
+        findings.iter().take(FINDINGS_MAX).map(|flaw| told(&flaw)).collect();
     Ok(json!({
-        "sound": report.is_sound(),
+        "sound": report.is_sound,
         "contacts": report.contacts,
         "blobs": report.blobs,
-        "pages": scan.pages,
-        "entries": scan.entries,
-        "bytes": desk.book.stats().journal.flash_bytes,
-        "corrected": scan.corrected,
-        "missing": scan.missing,
-        "headers_struck": scan.headers_struck,
-        "pages_struck": scan.pages_struck,
+        "pages": report.pages,
+        "entries": report.entries,
+        "bytes": bytes,
+        "corrected": report.corrected,
+        "missing": report.missing,
+        "headers_struck": report.headers_struck,
+        "pages_struck": report.pages_struck,
         "losses": report.losses,
         "damaged": report.findings,
         "findings": findings,
     }))
+}
+
+fn told(flaw: &Flaw) -> String {
+    match flaw {
+        Flaw::Unreadable { slot } => {
+            format!("the contact in slot {slot} can not be read; import its card again")
+        }
+        Flaw::Stale(uid) => format!(
+            "a newer version of {uid} was lost to damage; look at it and put right what is old"
+        ),
+        Flaw::Blob(uid, blob) => format!(
+            "a photo or document of {uid} ({} bytes, {}) is damaged; add it again",
+            blob.len,
+            jcard::hex(&blob.hash)
+        ),
+    }
 }

@@ -1,0 +1,54 @@
+//! The counter at which clients' requests are answered, by the same code as on a device.
+
+use super::desk::{CONTACT_BYTES_MAX, Desk};
+use crate::image::{Image, ImageError};
+use crate::memory::Heap;
+use contactbox_core::contact::AuthorIndex;
+use contactbox_core::search::Hit;
+use contactbox_core::service::{Failure, Limits, Reply, Request, Room, Session, answer};
+use contactbox_core::store::Book;
+use embassy_futures::block_on;
+
+/// Hits of a page, at most.
+pub(super) const HITS_MAX: usize = 200;
+
+/// Memory for lists: that many of the longest lines fit. What is not used takes no memory.
+const LIST_BYTES: usize = 2 * 1024 * 1024;
+
+/// What the daemon takes and gives at its own counter, where no frame is in the way.
+const LIMITS: Limits =
+    Limits { frame_bytes: LIST_BYTES as u32, contact_bytes: CONTACT_BYTES_MAX as u32 };
+
+/// What answering takes beside the book and memory for a record.
+pub(super) struct Counter {
+    session: Session,
+    pub(super) list: Vec<u8>,
+    hits: Vec<Hit>,
+}
+
+impl Counter {
+    pub(super) fn new() -> Self {
+        Self {
+            session: Session::new(LIMITS),
+            list: vec![0; LIST_BYTES],
+            hits: vec![Hit::EMPTY; HITS_MAX],
+        }
+    }
+
+    /// Who signs the next change.
+    pub(super) fn sign(&mut self, author: AuthorIndex) {
+        self.session.sign(author);
+    }
+
+    /// Answers a request of the daemon's own clients.
+    pub(super) fn ask<'m>(
+        &'m mut self,
+        book: &mut Book<Image, Heap>,
+        record: &'m mut [u8],
+        request: &Request<'_>,
+    ) -> Result<Reply<'m>, Failure<ImageError>> {
+        let Self { session, list, hits } = self;
+        let room = Room { list, record, hits };
+        block_on(answer(book, request, Desk::now(), session, room))
+    }
+}
