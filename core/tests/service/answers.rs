@@ -224,6 +224,33 @@ fn blobs_come_in_pieces() {
 }
 
 #[test]
+fn a_card_refers_to_no_blob_that_is_not_what_its_hash_says() {
+    let (mut desk, mut device) = (Desk::new(), Device::new(format(7, 64)));
+    let mut caller = desk.call(&mut device);
+    let content = [9u8; 300];
+    let blob = BlobRef::of(&content);
+    let mut memory = vec![0; 1000];
+    let mut draft = Draft::new(&mut memory);
+    draft.push(&Content::text(Kind::FN, "Photo")).expect("it fits");
+    let photo = Content { value: Value::Blob(blob), ..Content::text(Kind::PHOTO, "") };
+    draft.push(&photo).expect("it fits");
+    let card = draft.finish().bytes().to_vec();
+    let uid = Some(Uid([3; 16]));
+    let request = || Request::Put { uid, base: None, card: Card::Here(contents(&card)) };
+    assert_eq!(refused(&mut caller, &request()), Fault::NoSuchBlob);
+    // Half of it is not a piece, more than it neither.
+    let piece = |bytes| Request::PutBlob { blob, offset: 0, bytes: Bytes(bytes) };
+    assert!(matches!(refused(&mut caller, &piece(&content[..150])), Fault::BadPiece { .. }));
+    assert!(matches!(refused(&mut caller, &piece(&[9; 301])), Fault::BadPiece { .. }));
+    asked!(caller, piece(&[8; 300]), Reply::Ok => ());
+    assert_eq!(refused(&mut caller, &request()), Fault::NoSuchBlob);
+    // It has been given up, so that the right one can come.
+    asked!(caller, piece(&content), Reply::Ok => ());
+    asked!(caller, request(), Reply::Done(_) => ());
+    assert!(block_on(device.book.verify(|_| {})).expect("readable").is_sound());
+}
+
+#[test]
 fn empty_cards_and_old_protocols_are_refused() {
     let (mut desk, mut device) = (Desk::new(), Device::new(format(7, 64)));
     let mut caller = desk.call(&mut device);

@@ -1,12 +1,14 @@
 //! Boxes that meet over a cable: they end with one root, nothing is lost, little is sent, and a cable that
 //! is pulled costs only what was on it.
 
-use crate::support::{CONTACT_BYTES, Desk, Device, Fate, Heap, card, contents, format, format_on};
+use crate::support::{
+    CONTACT_BYTES, Desk, Device, Fate, Heap, card, contents, format, format_on, reopen,
+};
 use contactbox_core::contact::{Content, Draft, Kind, Uid, Value};
 use contactbox_core::service::Fault;
 use contactbox_core::service::cable::Traffic;
 use contactbox_core::service::sync::{Report, SyncError, sync};
-use contactbox_core::sim::Nor;
+use contactbox_core::sim::{Nor, Tear};
 use contactbox_core::store::Book;
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -239,6 +241,45 @@ fn a_cable_pulled_anywhere_costs_only_what_was_on_it() {
         assert_eq!(here.book.counts().active, 700);
     }
     println!("{meetings} meetings, most of them broken off");
+}
+
+#[test]
+fn power_cut_anywhere_in_a_meeting_loses_nothing() {
+    let mut cuts = 0;
+    for is_here in [true, false] {
+        for tear in [Tear::None, Tear::Prefix, Tear::Bits, Tear::Zeros, Tear::Full] {
+            let (mut here, mut there) = (format(1, 32), format(2, 32));
+            fill(&mut here, 0..60);
+            fill(&mut there, 50..100);
+            for after in 0.. {
+                let chip = if is_here { here.flash() } else { there.flash() };
+                chip.cut_after(after, tear);
+                let (mut one, mut other) = (Device::new(here), Device::new(there));
+                let (report, _) = meet(&mut one, &mut other);
+                let is_cut = match is_here {
+                    true => one.book.flash().is_cut(),
+                    false => other.book.flash().is_cut(),
+                };
+                (here, there) = (reopen(one.book), reopen(other.book));
+                for (book, own) in [(&mut here, 0..60), (&mut there, 50..100)] {
+                    let mut buf = vec![0; CONTACT_BYTES];
+                    for number in own {
+                        let found = block_on(book.get(uid(number), &mut buf)).expect("readable");
+                        assert!(found.is_some_and(|found| !found.is_stale), "{number}");
+                    }
+                }
+                if !is_cut {
+                    assert!(report.is_ok_and(|report| report.root.is_some()));
+                    break;
+                }
+                cuts += 1;
+            }
+            assert_eq!(here.counts().active, 100);
+            assert_eq!(there.counts().active, 100);
+        }
+    }
+    println!("{cuts} power cuts");
+    assert!(cuts > 100);
 }
 
 #[test]

@@ -78,6 +78,14 @@ pub fn format_on<F: NorFlash>(chip: F, id: u64, pages: usize) -> Book<F, Heap> {
     }
 }
 
+/// The box after its power was off.
+pub fn reopen(book: Book<Chip, Heap>) -> Book<Chip, Heap> {
+    let mut chip = book.into_flash();
+    chip.power_on();
+    let pages = chip.contents().len() / 4096;
+    block_on(Book::open(chip, config(1), parts(pages, 4096))).expect("a box").0
+}
+
 /// What a card says, in memory of its own.
 pub fn card(properties: &[(Kind, &str)]) -> Vec<u8> {
     let mut memory = vec![0; 64 * 1024];

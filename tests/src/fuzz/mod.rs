@@ -6,6 +6,7 @@
 //! seeded mutations of them, with any compiler.
 mod book;
 mod checksum;
+mod frame;
 mod image;
 mod input;
 mod mutate;
@@ -38,6 +39,7 @@ const fn target(name: &'static str, body: fn(&[u8]), inputs: usize) -> Target {
 pub const TARGETS: &[Target] = &[
     target("book", book::run, 2_000),
     target("checksum", checksum::run, 20_000),
+    target("frame", frame::run, 1_000),
     target("ops", ops::run, 400),
     target("record", record::run, 20_000),
     target("seal", seal::run, 20_000),

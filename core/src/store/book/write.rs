@@ -15,6 +15,7 @@ use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
 use crate::store::index;
 use crate::store::journal::{ExtendError, Need, TendError};
+use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use serde::{Deserialize, Serialize};
 
@@ -234,6 +235,32 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
+    /// What a card refers to may have come piece by piece: what the contact did not refer to before, whose
+    /// record stands in the buffer for old ones, must be what its hash says.
+    async fn check_references(
+        &mut self,
+        card: &Contents<'_>,
+        record: Option<Range<usize>>,
+    ) -> Result<(), PutError<F::Error>> {
+        for content in card.clone() {
+            let Value::Blob(blob) = content.value else { continue };
+            if let Some(record) = record.clone()
+                && parse(self.old.cells(), record)?.blobs().any(|known| known == blob)
+            {
+                continue;
+            }
+            let buf = self.new.cells_mut();
+            match blobs::check(&mut self.journal, &self.ledger, blob, buf).await {
+                Err(error) if error.is_damage() => {
+                    self.give_up_blob(blob);
+                    return Err(PutError::NoSuchBlob);
+                }
+                checked => checked?,
+            }
+        }
+        Ok(())
+    }
+
     async fn change_once(
         &mut self,
         uid: Uid,
@@ -264,6 +291,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             writer: self.ledger.boxes.writer(),
             ..Change::new(self.tick(now), by, deed.origin())
         };
+
+        if let Deed::Add(card) | Deed::Edit { card, .. } | Deed::Absorb(card) = deed {
+            self.check_references(card, seat.as_ref().map(|here| here.record.clone())).await?;
+        }
 
         // The card with its large values stored and replaced by references.
         let large = match deed {
