@@ -304,7 +304,7 @@ impl Config {
             image,
             socket,
             cards: settings.card.unwrap_or_default().into_iter().map(absolute).collect(),
-            devices: settings.device.unwrap_or_default(),
+            devices: settings.device.unwrap_or_default().into_iter().map(absolute).collect(),
             backup,
             users: settings.users.unwrap_or_default(),
             limits,

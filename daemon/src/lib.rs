@@ -10,6 +10,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod device;
 pub mod image;
 pub mod jcard;
 pub mod keeper;

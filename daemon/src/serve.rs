@@ -2,6 +2,7 @@
 
 use crate::card::{Errands, Places, Plan};
 use crate::config::Config;
+use crate::device::{Devices, Watches};
 use crate::keeper::{Desk, Keeper, OpenBoxError};
 use crate::rpc::{self, Fault, Id, Kind};
 use crate::session::{self, Shared};
@@ -74,7 +75,10 @@ pub async fn serve(
     let standing = desk.standing().clone();
     let mut keeper = Keeper::start(desk).map_err(ServeError::System)?;
     let asker = keeper.asker();
-    let errands = Errands::new(&asker, &config.data);
+    let devices = Devices::new(&asker, &config.data);
+    let errands = Errands::new(&asker, &config.data, &devices);
+    let watches =
+        Watches::start(&config.devices, &devices, &standing).map_err(ServeError::System)?;
     let places = Places::start(plans(config), &asker, &config.data, &standing)
         .map_err(ServeError::System)?;
     let shared = Arc::new(Shared::new(config.limits, asker, errands));
@@ -141,6 +145,7 @@ pub async fn serve(
     timeout(FAREWELL_TIME, farewell).await.ok();
     sessions.abort_all();
     // What is not on a card or in the backup yet goes there while the keeper is still there.
+    watches.stop();
     places.stop();
     let desk = keeper.stop().ok_or(ServeError::Fault)?;
     // The socket goes while the box is still locked: nobody else can have made a new one.

@@ -10,6 +10,8 @@ mod card_ram;
 #[cfg(unix)]
 mod command_line;
 mod corpus;
+#[cfg(unix)]
+mod device_cli;
 mod fuzz;
 #[cfg(unix)]
 mod group_commit;

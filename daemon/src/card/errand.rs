@@ -1,8 +1,9 @@
-//! What clients ask to be done with a card: each on a thread of its own, whose reply comes when it is done.
+//! What clients ask to be done with a card or a device: each on a thread of its own, whose reply comes when it is done.
 
 use super::shadow::Shadow;
 use super::trouble::Trouble;
-use super::visit::{Extent, keep, open, take_in};
+use super::visit::{AnyCard, Extent, keep, take_in};
+use crate::device::Devices;
 use crate::keeper::Asker;
 use crate::rpc::{Errand, ErrandKind, Fault, Kind};
 use contactbox_core::card::Whose;
@@ -16,12 +17,13 @@ pub struct Errands {
     asker: Asker,
     /// Where copies of the box are made.
     data: PathBuf,
+    devices: Devices,
 }
 
 impl Errands {
     /// For the box of `asker`; copies of it are made in `data`.
-    pub fn new(asker: &Asker, data: &Path) -> Self {
-        Self { asker: asker.clone(), data: data.to_path_buf() }
+    pub fn new(asker: &Asker, data: &Path, devices: &Devices) -> Self {
+        Self { asker: asker.clone(), data: data.to_path_buf(), devices: devices.clone() }
     }
 
     /// Does it elsewhere; `reply` is called there.
@@ -45,14 +47,13 @@ impl Errands {
             ErrandKind::CardBackup => self.backup(&errand.path),
             ErrandKind::CardSync => self.sync(&errand.path),
             ErrandKind::CardRestore => self.restore(&errand.path),
-            ErrandKind::DeviceSync => {
-                Err(Fault::new(Kind::NoSuchMethod, "not in this version").into())
-            }
+            ErrandKind::DeviceInfo => Ok(self.devices.info(&errand.path)?),
+            ErrandKind::DeviceSync => Ok(self.devices.sync(&errand.path)?),
         }
     }
 
     fn backup(&self, path: &Path) -> Result<Value, Trouble> {
-        let mut card = open(path, true)?;
+        let mut card = AnyCard::open(path, true)?;
         let mut shadow = Shadow::new(&self.asker, &self.data)?;
         let kept = keep(&mut shadow, &mut card, Extent::All)?;
         let mut told = kept.to_json();
@@ -61,7 +62,7 @@ impl Errands {
     }
 
     fn sync(&self, path: &Path) -> Result<Value, Trouble> {
-        let mut card = open(path, true)?;
+        let mut card = AnyCard::open(path, true)?;
         let shadow = Shadow::new(&self.asker, &self.data)?;
         let (mut shadow, given) = take_in(shadow, &mut card, Whose::Others)?;
         let mut told = given.to_json();
@@ -81,7 +82,7 @@ impl Errands {
             .with("contacts", states)
             .into());
         }
-        let mut card = open(path, false)?;
+        let mut card = AnyCard::open(path, false)?;
         let shadow = Shadow::new(&self.asker, &self.data)?;
         let (mut shadow, given) = take_in(shadow, &mut card, Whose::All)?;
         let mut told = given.to_json();

@@ -50,10 +50,14 @@ impl FolderCard {
         if !std::fs::metadata(folder).map_err(gone)?.is_dir() {
             return Err(CardError::Device(Fault(io::ErrorKind::NotADirectory.into())));
         }
-        let lock = lock(folder, is_writing)?;
+        // Folders can not be opened everywhere; then only this daemon's own order holds.
+        let held = File::open(folder).ok();
+        if let Some(file) = &held {
+            lock(file, is_writing)?;
+        }
         Ok(Self {
             folder: folder.to_path_buf(),
-            _lock: lock,
+            _lock: held,
             open: HashMap::new(),
             names: BTreeSet::new(),
             sector_writes: 0,
@@ -200,16 +204,13 @@ impl Card for FolderCard {
     }
 }
 
-/// Waits for whoever is at work on the folder. File systems without locks are used without.
-fn lock(folder: &Path, is_writing: bool) -> Result<Option<File>, CardError<Fault>> {
-    // Folders can not be opened everywhere; then only this daemon's own order holds.
-    let Ok(file) = File::open(folder) else { return Ok(None) };
+/// Waits for whoever is at work on a card. File systems without locks are used without.
+pub(super) fn lock(file: &File, is_writing: bool) -> Result<(), CardError<Fault>> {
     let begun = Instant::now();
     loop {
         let locked = if is_writing { file.try_lock() } else { file.try_lock_shared() };
         match locked {
-            Ok(()) => return Ok(Some(file)),
-            Err(std::fs::TryLockError::Error(_)) => return Ok(None),
+            Ok(()) | Err(std::fs::TryLockError::Error(_)) => return Ok(()),
             Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() > TURN_TIME_MAX => {
                 let message = "another contactbox has been at work on it for half a minute";
                 return Err(CardError::Device(Fault(io::Error::other(message))));

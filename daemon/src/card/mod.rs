@@ -6,6 +6,7 @@
 
 mod errand;
 mod folder;
+mod image;
 mod look;
 mod mirror;
 mod places;
@@ -15,8 +16,9 @@ mod visit;
 
 pub use errand::Errands;
 pub use folder::FolderCard;
+pub use image::ImageCard;
 pub use mirror::{Copier, Leftover};
 pub use places::{Places, Plan, Standing};
 pub use shadow::{Given, Shadow};
 pub use trouble::Trouble;
-pub use visit::{Extent, Kept, keep, open, take_in};
+pub use visit::{AnyCard, Extent, Kept, keep, take_in};

@@ -1,25 +1,96 @@
 //! One visit to a card: opening it, leaving a backup there, taking in what others left.
 
 use super::folder::FolderCard;
+use super::image::ImageCard;
 use super::shadow::{Given, Shadow};
 use super::trouble::Trouble;
 use crate::rpc::{Fault, Kind};
-use contactbox_core::card::{Appended, Backup, Card, Changes, OwnFiles, Whose, append, backup};
+use contactbox_core::card::{
+    Appended, Backup, Card, CardError, Changes, Name, OwnFiles, Whose, append, backup,
+};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// The card at `path`, to be written to or only read.
-pub fn open(path: &Path, is_writing: bool) -> Result<FolderCard, Trouble> {
-    let told = std::fs::metadata(path).map_err(|error| {
-        let message = format!("there is no card at {}: {error}", path.display());
-        Fault::new(Kind::Card, message).with("reason", "removed")
-    })?;
-    if !told.is_dir() {
-        let message = format!("{} is no folder, and so no card", path.display());
-        return Err(Fault::new(Kind::Card, message).with("reason", "no-file-system").into());
+/// A card of either kind.
+pub enum AnyCard {
+    /// A folder, mounted or not.
+    Folder(FolderCard),
+    /// An image of a whole card.
+    Image(Box<ImageCard>),
+}
+
+/// What the medium says is wrong, in words.
+pub use super::folder::Fault as Medium;
+
+impl AnyCard {
+    /// The card at `path`, to be written to or only read.
+    pub fn open(path: &Path, is_writing: bool) -> Result<Self, Trouble> {
+        let told = std::fs::metadata(path).map_err(|error| {
+            let message = format!("there is no card at {}: {error}", path.display());
+            Fault::new(Kind::Card, message).with("reason", "removed")
+        })?;
+        if told.is_dir() {
+            return Ok(Self::Folder(FolderCard::open(path, is_writing)?));
+        }
+        Ok(Self::Image(Box::new(ImageCard::open(path, is_writing)?)))
     }
-    Ok(FolderCard::open(path, is_writing)?)
+}
+
+impl Card for AnyCard {
+    type Error = Medium;
+
+    async fn next_file(&mut self, after: Option<&Name>) -> Result<Option<Name>, CardError<Medium>> {
+        match self {
+            Self::Folder(card) => card.next_file(after).await,
+            Self::Image(card) => card.next_file(after).await,
+        }
+    }
+
+    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<Medium>> {
+        match self {
+            Self::Folder(card) => card.len(name).await,
+            Self::Image(card) => card.len(name).await,
+        }
+    }
+
+    async fn read(
+        &mut self,
+        name: &Name,
+        offset: u32,
+        out: &mut [u8],
+    ) -> Result<usize, CardError<Medium>> {
+        match self {
+            Self::Folder(card) => card.read(name, offset, out).await,
+            Self::Image(card) => card.read(name, offset, out).await,
+        }
+    }
+
+    async fn write(
+        &mut self,
+        name: &Name,
+        offset: u32,
+        bytes: &[u8],
+    ) -> Result<(), CardError<Medium>> {
+        match self {
+            Self::Folder(card) => card.write(name, offset, bytes).await,
+            Self::Image(card) => card.write(name, offset, bytes).await,
+        }
+    }
+
+    async fn flush(&mut self, name: &Name) -> Result<(), CardError<Medium>> {
+        match self {
+            Self::Folder(card) => card.flush(name).await,
+            Self::Image(card) => card.flush(name).await,
+        }
+    }
+
+    fn sector_writes(&self) -> u64 {
+        match self {
+            Self::Folder(card) => card.sector_writes(),
+            Self::Image(card) => card.sector_writes(),
+        }
+    }
 }
 
 /// What was left on a card.

@@ -75,6 +75,9 @@ pub enum Command {
     /// Back up to a card, or sync with it
     #[command(subcommand)]
     Card(Card),
+    /// Talk to a device on a cable
+    #[command(subcommand)]
+    Device(Device),
     /// Show how a contact came to be what it is
     History(History),
     /// Write contacts as vCard
@@ -172,9 +175,28 @@ pub enum Card {
 /// A card.
 #[derive(Args)]
 pub struct CardPath {
-    /// Folder, such as a mounted card
+    /// Folder, such as a mounted card, or image of a whole card
     #[arg(value_name = "CARD")]
     pub path: PathBuf,
+}
+
+/// `device`.
+#[derive(Subcommand)]
+pub enum Device {
+    /// List the ports a device may be plugged into, and how those that are kept in step are doing
+    List,
+    /// Say what a device holds
+    Info(DevicePort),
+    /// Bring a device and the box to hold the same
+    Sync(DevicePort),
+}
+
+/// A device.
+#[derive(Args)]
+pub struct DevicePort {
+    /// Serial port, such as /dev/ttyACM0; or the socket of an emulator
+    #[arg(value_name = "PORT")]
+    pub port: PathBuf,
 }
 
 /// One contact.

@@ -4,6 +4,7 @@ mod args;
 mod card;
 mod cards;
 mod change;
+mod device;
 mod edit;
 mod editor;
 mod exit;
@@ -84,6 +85,7 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
         Command::Trash(args) => change::trash(&mut context, args),
         Command::Restore(args) => cards::restore(&mut context, args),
         Command::Card(args) => cards::run(&mut context, args),
+        Command::Device(args) => device::run(&mut context, args),
         Command::History(args) => history::run(&mut context, args),
         Command::Export(args) => export::run(&mut context, args),
         Command::Watch(args) => watch::run(&mut context, args),

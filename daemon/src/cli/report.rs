@@ -81,7 +81,8 @@ pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn report(context: &mut Context, answer: &Value) -> Result<Exit, Failure> {
+/// Members of an answer, for people or as JSON.
+pub fn report(context: &mut Context, answer: &Value) -> Result<Exit, Failure> {
     if context.out.json {
         context.out.json(answer)?;
     } else {

@@ -3,10 +3,12 @@
 use super::desk::Desk;
 use super::fault;
 use crate::card::{Copier, Leftover};
+use crate::device::Talk;
 use crate::image::Access;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
-use contactbox_core::store::book::{Outcome, PutError, Root};
+use contactbox_core::service::{Failure, Reply, Request, answer};
+use contactbox_core::store::book::{Outcome, Put, PutError, Root};
 use embassy_futures::block_on;
 
 /// Records of another box, or of a copy of this one that has met others, on their way into the box.
@@ -55,6 +57,14 @@ pub struct Taken {
     pub missing: Option<Missing>,
     /// Records that are done.
     pub done: usize,
+}
+
+/// What a box at the other end is told.
+pub enum Spoken {
+    /// A reply, in postcard.
+    Reply(Vec<u8>),
+    /// Why not.
+    Fault(contactbox_core::service::Fault),
 }
 
 impl Desk {
@@ -199,4 +209,74 @@ impl Desk {
         }
         Ok(())
     }
+
+    /// Answers a request that came in postcard, as every box does. An error when the box takes no
+    /// changes, or when there is no sense in the request.
+    pub fn converse(&mut self, talk: &mut Talk, message: &[u8]) -> Result<Spoken, Fault> {
+        let Ok(request) = postcard::from_bytes::<Request<'_>>(message) else {
+            return Err(Fault::new(Kind::Internal, "a request to the box that is none"));
+        };
+        if changes(&request) {
+            self.writable()?;
+            self.make_room(message.len());
+        }
+        let before = self.book.time_max();
+        let (session, mut room) = talk.parts();
+        let answered = block_on(answer(&mut self.book, &request, Self::now(), session, &mut room));
+        let reply = match answered {
+            Ok(reply) => reply,
+            Err(Failure::Put(error)) if self.access() == Access::Broken => {
+                return Err(self.put_fault(error));
+            }
+            Err(failure) => return Ok(Spoken::Fault(failure.fault())),
+        };
+        let taken = match &reply {
+            Reply::Taken { taken, .. } => *taken as usize,
+            _ => 0,
+        };
+        let told = postcard::to_extend(&reply, Vec::new())
+            .map_err(|_| Fault::new(Kind::Internal, "a reply that can not be written"))?;
+        if let Request::Take { records } = &request {
+            let records = records.iter().take(taken);
+            let uids = records.filter_map(|record| Some(Contact::parse(record.0).ok()?.uid()));
+            self.notice_merged(&uids.collect::<Vec<Uid>>(), before);
+        }
+        Ok(Spoken::Reply(told))
+    }
+
+    /// Tells who watches which of these contacts are other than at a time.
+    fn notice_merged(&mut self, uids: &[Uid], since: u64) {
+        if !self.is_watched() {
+            return;
+        }
+        for &uid in uids {
+            let Self { book, record, .. } = self;
+            let Ok(Some(contact)) = block_on(book.state_of(uid, record)) else { continue };
+            let changed = contact.changed();
+            if changed.time > since {
+                let author = book.author_name(changed.author).to_owned();
+                let put = Put { uid, version: changed.time, outcome: Outcome::Updated };
+                self.notice(&put, "merge", &author);
+            }
+        }
+    }
+}
+
+/// Whether a request may write to the box.
+fn changes(request: &Request<'_>) -> bool {
+    matches!(
+        request,
+        Request::Meet { .. }
+            | Request::Introduce { .. }
+            | Request::Take { .. }
+            | Request::TakeStaged
+            | Request::PutBlob { .. }
+            | Request::PutBlobStaged { .. }
+            | Request::Met { .. }
+            | Request::Put { .. }
+            | Request::Remove { .. }
+            | Request::Restore { .. }
+            | Request::Purge { .. }
+            | Request::Author { .. }
+    )
 }

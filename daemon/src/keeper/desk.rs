@@ -150,6 +150,10 @@ impl Desk {
         &self.standing
     }
 
+    pub(super) fn is_watched(&self) -> bool {
+        self.is_watched
+    }
+
     /// Whether somebody wants to know of changes.
     pub(super) fn watch(&mut self, is_watched: bool) {
         self.is_watched = is_watched;

@@ -10,7 +10,7 @@ mod fault;
 mod import;
 mod read;
 
-pub use backup::{Batch, Missing, Taken};
+pub use backup::{Batch, Missing, Spoken, Taken};
 pub use desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, OpenBoxError, parts};
 
 use crate::rpc::{self, Call, Fault, Id, Kind, Weight};

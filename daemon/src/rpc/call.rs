@@ -264,6 +264,8 @@ pub enum ErrandKind {
     CardSync,
     /// `cards.restore`
     CardRestore,
+    /// `devices.info`
+    DeviceInfo,
     /// `devices.sync`
     DeviceSync,
 }
@@ -327,6 +329,7 @@ impl Call {
             "cards.backup" => errand(ErrandKind::CardBackup),
             "cards.sync" => errand(ErrandKind::CardSync),
             "cards.restore" => errand(ErrandKind::CardRestore),
+            "devices.info" => errand(ErrandKind::DeviceInfo),
             "devices.sync" => errand(ErrandKind::DeviceSync),
             "box.author" => of(method, params).map(Self::Author),
             "box.stop" => none(Self::Stop),

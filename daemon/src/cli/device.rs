@@ -1,0 +1,127 @@
+//! `device`: ports, what a device holds, and bringing it in step.
+
+use super::args::{Device, DevicePort};
+use super::out::Column;
+use super::report::report;
+use super::text::{count, grouped, size, visible};
+use super::{Context, Exit, Failure};
+use crate::client::{Client, ClientError, Incoming};
+use crate::device::ports;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+pub fn run(context: &mut Context, args: Device) -> Result<Exit, Failure> {
+    match args {
+        Device::List => list(context),
+        Device::Info(DevicePort { port }) => {
+            let path = there(&port)?;
+            let answer = context.client()?.call("devices.info", json!({ "path": path }))?;
+            report(context, &answer)
+        }
+        Device::Sync(DevicePort { port }) => sync(context, &port),
+    }
+}
+
+fn there(port: &Path) -> Result<PathBuf, Failure> {
+    // Ports of Windows have names, not paths.
+    if cfg!(windows) {
+        return Ok(port.to_path_buf());
+    }
+    std::fs::canonicalize(port).map_err(|error| Failure::file(port, "is no port", &error))
+}
+
+fn list(context: &mut Context) -> Result<Exit, Failure> {
+    let found = ports().map_err(|error| {
+        Failure::other(format!("the ports of this machine can not be listed: {error}"))
+    })?;
+    // Those a daemon looks after, if one runs: it is not started for this.
+    let kept = match Client::connect(&context.config.socket) {
+        Ok(mut client) => client.call("box.info", json!({}))?["places"].take(),
+        Err(ClientError::Nobody { .. }) => Value::Null,
+        Err(error) => return Err(error.into()),
+    };
+    let mut names: Vec<String> = found.iter().map(|port| port.display().to_string()).collect();
+    names.extend(context.config.devices.iter().map(|port| port.display().to_string()));
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Err(Failure::new(Exit::NothingFound, "this machine has no serial port"));
+    }
+    let mut rows = Vec::new();
+    for name in names {
+        let state = kept[&name]["state"].as_str();
+        if context.out.json {
+            context.out.json(&json!({ "port": name, "state": state }))?;
+        } else {
+            rows.push(vec![visible(&name).into_owned(), state.unwrap_or("").to_string()]);
+        }
+    }
+    if !context.out.json {
+        let columns =
+            [Column { head: "PORT", width_min: None }, Column { head: "STATE", width_min: None }];
+        context.out.table(&columns, rows)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn sync(context: &mut Context, port: &Path) -> Result<Exit, Failure> {
+    let path = there(port)?;
+    let mut client = context.client()?;
+    // How far it has come is told to those who watch.
+    client.send("watch.start", json!({}))?;
+    let asked = client.send("devices.sync", json!({ "path": path }))?;
+    let bar = match context.out.quiet || context.out.json {
+        true => ProgressBar::hidden(),
+        false => ProgressBar::new(0),
+    };
+    if let Ok(style) = ProgressStyle::with_template("{msg:14} {bar:30} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    let answer = loop {
+        match client.receive("devices.sync")? {
+            Incoming::Reply { id, result } if id == asked => {
+                break result.map_err(ClientError::Refused);
+            }
+            Incoming::Reply { .. } => {}
+            Incoming::Notification { method, params } => {
+                if method == "watch.device" && params["device"] == json!(path) {
+                    bar.set_message(params["way"].as_str().unwrap_or("").to_string());
+                    bar.set_length(params["slots"].as_u64().unwrap_or(0));
+                    bar.set_position(params["looked_at"].as_u64().unwrap_or(0));
+                }
+            }
+        }
+    };
+    bar.finish_and_clear();
+    let answer = answer?;
+    let is_same = answer["is_same"] == true;
+    if context.out.json {
+        context.out.json(&answer)?;
+    } else {
+        context.out.say(&summary(&answer))?;
+    }
+    for way in ["to_here", "to_there"] {
+        let failures = answer[way]["failures"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for failure in failures {
+            context.out.note(&visible(failure.as_str().unwrap_or("?")));
+        }
+    }
+    Ok(if is_same { Exit::Ok } else { Exit::Partly })
+}
+
+fn summary(answer: &Value) -> String {
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let (came, went) = (number(&answer["to_here"]["taken"]), number(&answer["to_there"]["taken"]));
+    let bytes = number(&answer["sent_bytes"]) + number(&answer["received_bytes"]);
+    let end = match answer["is_same"] == true {
+        true => "both hold the same",
+        false => "they do not hold the same yet",
+    };
+    format!(
+        "{} came, {} went, {} over the cable; {end}",
+        count(came, "contact"),
+        grouped(went),
+        size(bytes)
+    )
+}

@@ -1,0 +1,219 @@
+//! Meetings of the box with a device: bringing both to hold the same, and asking how a device is doing.
+
+use super::here::Talker;
+use super::port::Port;
+use crate::card::Shadow;
+use crate::keeper::Asker;
+use crate::rpc::{Fault, Kind};
+use contactbox_core::service::cable::{AskError, Caller, Exchange, Traffic};
+use contactbox_core::service::sync::{Carried, Progress, Report, SyncError, Way, sync};
+use contactbox_core::service::{PROTOCOL, Reply, Request};
+use contactbox_core::store::book::Root;
+use embassy_futures::block_on;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::fmt::{Display, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a device may take to say hello: it may be starting, or nobody.
+const HELLO_TIME: Duration = Duration::from_secs(1);
+
+/// How long a device may take for an answer: it may have to read all it holds for one.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
+
+/// The longest frame that is taken from a device.
+const FRAME_BYTES: usize = 64 * 1024;
+
+/// Between two words about how far a meeting has come.
+const TELL_TIME: Duration = Duration::from_millis(250);
+
+/// A cable that is open between two meetings; one at a time uses it.
+type Slot = Arc<Mutex<Option<Port>>>;
+
+/// The cables of the daemon, and its box.
+#[derive(Clone)]
+pub struct Devices {
+    asker: Asker,
+    /// Where copies of the box are made.
+    data: PathBuf,
+    slots: Arc<Mutex<HashMap<PathBuf, Slot>>>,
+}
+
+/// A device that answers.
+type Device<'m> = Caller<'m, &'m mut Port>;
+
+impl Devices {
+    /// For the box of `asker`; copies of it are made in `data`.
+    pub fn new(asker: &Asker, data: &Path) -> Self {
+        Self { asker: asker.clone(), data: data.to_path_buf(), slots: Arc::default() }
+    }
+
+    /// The way to the box.
+    pub fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    /// Talks to the device at `path`. The cable is left open when that went well.
+    fn with<T>(
+        &self,
+        path: &Path,
+        talk: impl FnOnce(&mut Device<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.entry(path.to_path_buf()).or_default().clone()
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let cable = |error: std::io::Error| {
+            Fault::new(Kind::Device, format!("{}: {error}", path.display()))
+        };
+        let mut port = match slot.take() {
+            Some(port) => port,
+            None => Port::open(path).map_err(cable)?,
+        };
+        let (mut out, mut into) = (vec![0; FRAME_BYTES], vec![0; FRAME_BYTES]);
+        port.set_patience(HELLO_TIME).map_err(cable)?;
+        let mut device = Caller::new(&mut port, &mut out, &mut into);
+        let hello = Request::Hello { protocol: PROTOCOL, frame_bytes: FRAME_BYTES as u32 };
+        let told = |error: AskError<std::io::Error>| device_fault(path, &error);
+        block_on(device.ask(&hello)).map_err(told)?;
+        let link = device.into_link();
+        link.set_patience(ANSWER_TIME).map_err(cable)?;
+        let talked = talk(&mut Caller::new(link, &mut out, &mut into))?;
+        *slot = Some(port);
+        Ok(talked)
+    }
+
+    /// Lets the cable at `path` go.
+    pub fn let_go(&self, path: &Path) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+    }
+
+    /// How the device at `path` is doing.
+    pub fn info(&self, path: &Path) -> Result<Value, Fault> {
+        self.with(path, |device| {
+            let reply = ask(path, device, &Request::Info)?;
+            let Reply::Info(info) = reply else { return Err(not_understood(path)) };
+            Ok(json!({
+                "box": format!("{:016x}", info.id),
+                "version": info.version,
+                "protocol": PROTOCOL,
+                "time": info.time,
+                "contacts": info.active,
+                "trashed": info.trashed,
+                "live_bytes": info.live_bytes,
+                "capacity_bytes": info.capacity_bytes,
+                "flash_bytes": info.flash_bytes,
+                "losses": info.losses,
+                "root": info.root.map(|root| Root(root).to_string()),
+            }))
+        })
+    }
+
+    /// Whether the device at `path` holds what the box does.
+    pub fn is_in_step(&self, path: &Path) -> Result<bool, Fault> {
+        let ours = self.root()?;
+        let theirs = self.with(path, |device| match ask(path, device, &Request::Root)? {
+            Reply::Root { root, .. } => Ok(Root(root)),
+            _ => Err(not_understood(path)),
+        })?;
+        Ok(ours == Some(theirs))
+    }
+
+    /// The root of the box. Where it is not known yet it is computed from a copy: nobody waits for that.
+    fn root(&self) -> Result<Option<Root>, Fault> {
+        if let Some(root) = self.asker.have(|desk| Ok(desk.root()))? {
+            return Ok(Some(root));
+        }
+        Ok(Shadow::new(&self.asker, &self.data)?.root())
+    }
+
+    /// Brings the device at `path` and the box to hold the same. Tells watchers how far it has come.
+    pub fn sync(&self, path: &Path) -> Result<Value, Fault> {
+        self.root()?;
+        self.with(path, |device| {
+            let mut here = Talker::new(&self.asker);
+            let mut last = Instant::now();
+            let progress = |progress: Progress| {
+                if last.elapsed() >= TELL_TIME {
+                    last = Instant::now();
+                    self.asker.announce("watch.device", &under_way(path, &progress));
+                }
+            };
+            let report = block_on(sync(&mut here, device, progress));
+            let report = report.map_err(|error| match error {
+                // This side has more to say.
+                SyncError::Here(AskError::Link(fault)) => fault,
+                SyncError::There(error) => device_fault(path, &error),
+                other => Fault::new(Kind::Device, format!("{}: {other}", path.display())),
+            })?;
+            Ok(told(&report, device.traffic()))
+        })
+    }
+}
+
+fn ask<'d>(
+    path: &Path,
+    device: &'d mut Device<'_>,
+    request: &Request<'_>,
+) -> Result<Reply<'d>, Fault> {
+    block_on(device.ask(request)).map_err(|error| device_fault(path, &error))
+}
+
+fn not_understood(path: &Path) -> Fault {
+    device_fault(path, &AskError::<std::io::Error>::NotUnderstood)
+}
+
+fn device_fault<E: Display>(path: &Path, error: &AskError<E>) -> Fault {
+    Fault::new(Kind::Device, format!("{}: {error}", path.display()))
+}
+
+fn way(way: Way) -> &'static str {
+    match way {
+        Way::ToHere => "to here",
+        Way::ToThere => "to the device",
+    }
+}
+
+fn under_way(path: &Path, progress: &Progress) -> Value {
+    json!({
+        "device": path,
+        "state": "syncing",
+        "way": way(progress.way),
+        "looked_at": progress.looked_at,
+        "slots": progress.slots,
+        "taken": progress.taken,
+    })
+}
+
+fn told(report: &Report, traffic: Traffic) -> Value {
+    json!({
+        "is_same": report.root.is_some(),
+        "root": report.root.map(|root| root.to_string()),
+        "rounds": report.rounds,
+        "to_here": carried(&report.to_here),
+        "to_there": carried(&report.to_there),
+        "sent_bytes": traffic.sent_bytes,
+        "received_bytes": traffic.received_bytes,
+        "requests": traffic.requests,
+        "repeats": traffic.repeats,
+    })
+}
+
+fn carried(carried: &Carried) -> Value {
+    let failures = carried.failures.iter().map(|(uid, fault)| {
+        let mut line = String::new();
+        // Writing into memory does not fail.
+        write!(line, "{uid}: {fault}").ok();
+        line
+    });
+    json!({
+        "offered": carried.offered,
+        "taken": carried.taken,
+        "piece_bytes": carried.piece_bytes,
+        "failed": carried.failed,
+        "failures": failures.collect::<Vec<String>>(),
+    })
+}

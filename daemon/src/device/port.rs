@@ -1,0 +1,93 @@
+//! A cable as bytes: a serial port, or a socket of an emulator. The only file that names `serial2`.
+
+use contactbox_core::service::cable::Link;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Symbols a second. A device on USB has no use for the number; an adapter between the two has.
+const BAUD: u32 = 115_200;
+
+/// How long a device may take to take in what is sent.
+const SEND_TIME: Duration = Duration::from_secs(10);
+
+/// A cable.
+pub enum Port {
+    /// A serial port.
+    Serial(serial2::SerialPort),
+    /// The socket of an emulator.
+    #[cfg(unix)]
+    Socket(std::os::unix::net::UnixStream),
+}
+
+impl Port {
+    /// Opens the cable at `path`.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::FileTypeExt;
+            if std::fs::metadata(path)?.file_type().is_socket() {
+                let socket = std::os::unix::net::UnixStream::connect(path)?;
+                socket.set_write_timeout(Some(SEND_TIME))?;
+                return Ok(Self::Socket(socket));
+            }
+        }
+        let mut port = serial2::SerialPort::open(path, BAUD)?;
+        port.set_write_timeout(SEND_TIME)?;
+        // What was on its way to somebody else.
+        port.discard_input_buffer()?;
+        Ok(Self::Serial(port))
+    }
+
+    /// How long an answer may take from now on.
+    pub fn set_patience(&mut self, time: Duration) -> io::Result<()> {
+        match self {
+            Self::Serial(port) => port.set_read_timeout(time),
+            #[cfg(unix)]
+            Self::Socket(socket) => socket.set_read_timeout(Some(time)),
+        }
+    }
+}
+
+/// A blocking cable: for a thread that has nothing else to do.
+impl Link for &mut Port {
+    type Error = io::Error;
+
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Port::Serial(port) => {
+                port.write_all(bytes)?;
+                port.flush()
+            }
+            #[cfg(unix)]
+            Port::Socket(socket) => {
+                socket.write_all(bytes)?;
+                socket.flush()
+            }
+        }
+    }
+
+    async fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = match self {
+            Port::Serial(port) => port.read(into),
+            #[cfg(unix)]
+            Port::Socket(socket) => socket.read(into),
+        };
+        match read {
+            Ok(0) if !into.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) =>
+            {
+                Ok(0)
+            }
+            read => read,
+        }
+    }
+}
+
+/// The serial ports of this machine, by name.
+pub fn ports() -> io::Result<Vec<PathBuf>> {
+    let mut ports = serial2::SerialPort::available_ports()?;
+    ports.sort();
+    Ok(ports)
+}
