@@ -221,8 +221,8 @@ impl Desk {
             self.make_room(message.len());
         }
         let before = self.book.time_max();
-        let (session, mut room) = talk.parts();
-        let answered = block_on(answer(&mut self.book, &request, Self::now(), session, &mut room));
+        let (session, room) = talk.parts();
+        let answered = block_on(answer(&mut self.book, &request, Self::now(), session, room));
         let reply = match answered {
             Ok(reply) => reply,
             Err(Failure::Put(error)) if self.access() == Access::Broken => {
