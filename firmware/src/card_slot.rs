@@ -10,7 +10,7 @@ type Told<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
 pub struct CardSlot<D: BlockDevice> {
     /// `None` only while the one becomes the other.
     state: Option<State<D>>,
-    greet: fn(&D),
+    greet: fn(&D) -> bool,
     trouble: fn(&D::Error) -> Trouble,
 }
 
@@ -22,15 +22,18 @@ enum State<D: BlockDevice> {
 }
 
 impl<D: BlockDevice> CardSlot<D> {
-    /// The slot that `device` reads. `greet` lets it take what is in the slot for a card just put in;
-    /// `trouble` tells what an error of it comes from.
-    pub fn new(device: D, greet: fn(&D), trouble: fn(&D::Error) -> Trouble) -> Self {
+    /// The slot that `device` reads. `greet` starts what is in the slot as a card just put in, and
+    /// says whether there is one; `trouble` tells what an error of it comes from.
+    pub fn new(device: D, greet: fn(&D) -> bool, trouble: fn(&D::Error) -> Trouble) -> Self {
         Self { state: Some(State::Shut(device)), greet, trouble }
     }
 
     fn card(&mut self) -> Result<&mut FatCard<D>, Told<D>> {
         if let Some(State::Shut(device)) = self.state.take_if(|state| !state.is_open()) {
-            (self.greet)(&device);
+            if !(self.greet)(&device) {
+                self.state = Some(State::Shut(device));
+                return Err(CardError::Removed);
+            }
             match FatCard::new(device, self.trouble, nobody_knows) {
                 Ok(card) => self.state = Some(State::Open(card)),
                 Err((device, error)) => {

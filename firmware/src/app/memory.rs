@@ -5,17 +5,17 @@
 use contactbox_core::contact::Item;
 use contactbox_core::search::Hit;
 use contactbox_core::service::FRAME_BYTES_MIN;
-use contactbox_core::store::{Memory, PageState, Parts, Wide};
+use contactbox_core::store::{Memory, Narrow, PageState, Parts};
 use core::mem::MaybeUninit;
 
 /// Contacts, and pieces of photos and of large contacts, that a box on a device holds.
-pub const SLOTS: usize = 4_000;
+pub const SLOTS: usize = 6_016;
 /// Links that lead to them: a sixth more, so that a search for one ends soon.
 pub const LINKS: usize = 11_776;
 /// Bits of a contact's search signature.
-pub const GRAM_SLICES: u32 = 32;
+pub const GRAM_SLICES: u32 = 16;
 /// Pages of 4 KiB: the part of the flash that is the box's.
-pub const PAGES: usize = 768;
+pub const PAGES: usize = 512;
 /// Bytes of a page.
 pub const PAGE_BYTES: usize = 4096;
 /// The largest contact, photos aside, in bytes.
@@ -23,7 +23,7 @@ pub const RECORD_BYTES: usize = 4096;
 /// What an entry adds to it in a buffer.
 const ENTRY_BYTES: usize = 64;
 /// Properties of one contact, and of another one that it is merged with.
-const ITEMS: usize = 2 * 96;
+const ITEMS: usize = 2 * 64;
 /// Contacts in one answer to a search.
 const HITS: usize = 20;
 
@@ -35,10 +35,10 @@ const GRAMS: usize = contactbox_core::search::Slices::new(GRAM_SLICES, 1).words(
 pub struct DeviceMemory;
 
 impl Memory for DeviceMemory {
-    type Slot = Wide;
+    type Slot = Narrow;
     type Link = u16;
     type Pages = &'static mut [PageState];
-    type Slots = &'static mut [Wide];
+    type Slots = &'static mut [Narrow];
     type Links = &'static mut [u16];
     type Words = &'static mut [u32];
     type Bytes = &'static mut [u8];
@@ -62,7 +62,7 @@ pub struct Work {
 /// All of it, as one piece.
 pub struct Arena {
     pages: MaybeUninit<[PageState; PAGES]>,
-    slots: MaybeUninit<[Wide; SLOTS]>,
+    slots: MaybeUninit<[Narrow; SLOTS]>,
     links: MaybeUninit<[u16; LINKS]>,
     grams: MaybeUninit<[u32; GRAMS]>,
     items: MaybeUninit<[Item; ITEMS]>,
@@ -104,7 +104,7 @@ impl Arena {
         let [frame, out] = self.frames.each_mut().map(|frame| frame.as_mut_slice());
         let parts = Parts {
             pages: filled(&mut self.pages, PageState::NEW),
-            slots: filled(&mut self.slots, <Wide as contactbox_core::store::Packed>::EMPTY),
+            slots: filled(&mut self.slots, <Narrow as contactbox_core::store::Packed>::EMPTY),
             table: filled(&mut self.links, 0),
             grams: filled(&mut self.grams, 0),
             page: self.page.as_mut_slice(),

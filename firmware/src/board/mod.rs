@@ -1,5 +1,7 @@
 //! The boards. What is under here, and only that, names a chip.
 
+#[cfg(all(target_os = "none", target_arch = "arm"))]
+pub mod pico;
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]
 pub mod qemu_sifive_u;
 #[cfg(target_os = "none")]

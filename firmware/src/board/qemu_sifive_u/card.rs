@@ -2,7 +2,7 @@
 
 use super::spi::Bus;
 use super::time::Pause;
-use crate::board::sd;
+use crate::board::sd::{self, Speed};
 use crate::card_slot::CardSlot;
 use contactbox_core::card::fat::sdcard::spi::SdCard;
 use core::convert::Infallible;
@@ -72,6 +72,8 @@ impl CardBus {
         }
     }
 }
+
+impl Speed for CardBus {}
 
 impl ErrorType for CardBus {
     type Error = Infallible;

@@ -12,36 +12,52 @@ mod uart;
 
 use crate::app::memory::{Arena, PAGE_BYTES, PAGES};
 use crate::app::{App, Layout, Parts};
+use crate::card_slot::CardSlot;
 use crate::log::shown;
 use crate::{last_words, say};
+use card::CardBus;
+use contactbox_core::card::fat::sdcard::spi::SdCard;
 use contactbox_core::store::diary::Cause;
 use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
+use flash::Flash;
 use registers::{Registers, WORD};
-use static_cell::ConstStaticCell;
-use time::Clock;
+use static_cell::{ConstStaticCell, StaticCell};
+use time::{Clock, Pause};
 use uart::Cable;
 
 /// Bytes of the chip that are the box's; what comes behind them is the diary's.
 const BOX_BYTES: u32 = (PAGES * PAGE_BYTES) as u32;
 const DIARY_BYTES: u32 = 16 * PAGE_BYTES as u32;
 
-static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
+type Device = App<Flash, CardSlot<SdCard<CardBus, Pause>>, Cable, Clock>;
 
 /// Runs the device.
 pub fn run() -> ! {
     time::start();
-    wait_for(device())
+    let words = last_words::take();
+    let app = start(words.is_some());
+    wait_for(async {
+        if let Some(words) = words {
+            say!("the last run ended at {}:{}", words.file(), words.line);
+            app.note_panic(words.file(), words.line).await;
+        }
+        say!("the box has {} contacts", app.book().counts().active);
+        app.run().await
+    })
 }
 
-async fn device() -> ! {
-    let flash = match flash::open().await {
+/// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
+#[inline(never)]
+fn start(is_restart: bool) -> &'static mut Device {
+    static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
+    static APP: StaticCell<Device> = StaticCell::new();
+    let flash = match wait_for(flash::open()) {
         Ok(Some(flash)) => flash,
         Ok(None) => halt("the flash chip is another one than this program is for"),
         Err(_) => halt("the flash chip does not answer"),
     };
-    let words = last_words::take();
     let (memory, work) = ARENA.take().split();
     let parts = Parts {
         flash,
@@ -50,24 +66,18 @@ async fn device() -> ! {
         link: Cable::open(),
         clock: Clock,
         random: time::random(),
-        cause: if words.is_some() { Cause::Request } else { Cause::Power },
+        cause: if is_restart { Cause::Request } else { Cause::Power },
         alive: || {},
         memory,
         work,
     };
-    let mut app = match App::start(parts).await {
-        Ok(app) => app,
+    match wait_for(App::start(parts)) {
+        Ok(app) => APP.init(app),
         Err(error) => {
             say!("{}", shown(&error));
             halt("the device can not go to work; nothing was written to its flash")
         }
-    };
-    if let Some(words) = words {
-        say!("the last run ended at {}:{}", words.file(), words.line);
-        app.note_panic(words.file(), words.line).await;
     }
-    say!("the box has {} contacts", app.book().counts().active);
-    app.run().await
 }
 
 /// Runs a future. Between its steps the hart sleeps until a byte comes or a tick has passed.

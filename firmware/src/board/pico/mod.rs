@@ -1,0 +1,113 @@
+//! The Raspberry Pi Pico (RP2040): its own flash, a card on SPI 0, the cable over USB, the log over RTT.
+//!
+//! Card: CS to GP17, SCK to GP18, MOSI to GP19, MISO to GP16, 3V3 and GND.
+
+mod card;
+mod flash;
+mod time;
+mod usb;
+
+use crate::app::memory::{Arena, PAGE_BYTES};
+use crate::app::{App, Layout, Parts};
+use crate::card_slot::CardSlot;
+use crate::log::shown;
+use crate::{last_words, say};
+use card::CardBus;
+use contactbox_core::card::fat::sdcard::spi::SdCard;
+use contactbox_core::store::diary::Cause;
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use defmt_rtt as _;
+use embassy_futures::join::join;
+use embassy_rp::clocks::RoscRng;
+use embassy_rp::watchdog::{ResetReason, Watchdog};
+use flash::Flash;
+use static_cell::{ConstStaticCell, StaticCell};
+use time::{Clock, Pause};
+use usb::Cable;
+
+/// Pages at the end of the flash that are the diary's.
+const DIARY_PAGES: usize = 16;
+/// Bytes of the flash before them that are the box's.
+const BOX_BYTES: u32 = (flash::BYTES - DIARY_PAGES * PAGE_BYTES) as u32;
+
+type Device = App<Flash, CardSlot<SdCard<CardBus, Pause>>, Cable, Clock>;
+
+/// Runs the device.
+pub fn run() -> ! {
+    let chip = embassy_rp::init(embassy_rp::config::Config::default());
+    let words = last_words::take();
+    let watchdog = Watchdog::new(chip.WATCHDOG);
+    let cause = match watchdog.reset_reason() {
+        _ if words.is_some() => Cause::Request,
+        Some(ResetReason::TimedOut) => Cause::Watchdog,
+        Some(ResetReason::Forced) => Cause::Request,
+        None => Cause::Power,
+    };
+    time::watch(watchdog);
+    let (usb, link) = usb::open(chip.USB);
+    let card = card::open(chip.SPI0, chip.PIN_18, chip.PIN_19, chip.PIN_16, chip.PIN_17);
+    let app = start(Flash::new(chip.FLASH), card, link, cause);
+    wait_for(join(usb, async {
+        if let Some(words) = words {
+            say!("the last run ended at {}:{}", words.file(), words.line);
+            app.note_panic(words.file(), words.line).await;
+        }
+        say!("the box has {} contacts", app.book().counts().active);
+        app.run().await
+    }));
+    halt()
+}
+
+/// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
+#[inline(never)]
+fn start(
+    flash: Flash,
+    card: CardSlot<SdCard<CardBus, Pause>>,
+    link: Cable,
+    cause: Cause,
+) -> &'static mut Device {
+    static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
+    static APP: StaticCell<Device> = StaticCell::new();
+    let (memory, work) = ARENA.take().split();
+    let layout = Layout { box_bytes: BOX_BYTES, diary: BOX_BYTES..flash::BYTES as u32 };
+    let random = RoscRng.next_u64();
+    let (clock, alive) = (Clock, time::alive as fn());
+    let parts = Parts { flash, layout, card, link, clock, random, cause, alive, memory, work };
+    match wait_for(App::start(parts)) {
+        Ok(app) => APP.init(app),
+        Err(error) => {
+            say!("{}", shown(&error));
+            halt()
+        }
+    }
+}
+
+/// Runs a future. Between its steps the processor sleeps until an interrupt comes.
+fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = work.as_mut().poll(&mut context) {
+            return value;
+        }
+        cortex_m::asm::wfe();
+    }
+}
+
+/// Stops where somebody has to come and see.
+fn halt() -> ! {
+    say!("the device can not go to work; nothing was written to its flash");
+    loop {
+        time::alive();
+        cortex_m::asm::nop();
+    }
+}
+
+#[panic_handler]
+fn panic(panic: &core::panic::PanicInfo<'_>) -> ! {
+    last_words::keep(panic);
+    defmt::error!("{}", defmt::Display2Format(panic));
+    cortex_m::peripheral::SCB::sys_reset()
+}
