@@ -11,6 +11,8 @@ mod card_ram;
 mod command_line;
 mod corpus;
 #[cfg(unix)]
+mod device;
+#[cfg(unix)]
 mod device_cli;
 mod fuzz;
 #[cfg(unix)]

@@ -2,10 +2,12 @@
 //! differs by nature (identities, times), so that two answers can be compared line by line.
 
 use crate::daemon::Client;
+use crate::desk_device::{blank, no_card, start};
 use contactbox_core::contact::{Content, Draft, Kind, Origin, Uid};
-use contactbox_core::service::cable::{AskError, Exchange};
+use contactbox_core::service::cable::{AskError, Caller, Exchange};
 use contactbox_core::service::protocol::Card;
-use contactbox_core::service::{Fault, Reply, Request};
+use contactbox_core::service::{FRAME_BYTES_MIN, Fault, Reply, Request};
+use contactbox_core::store::diary::Cause;
 use contactbox_core::store::{Outcome, Shelf};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -287,6 +289,14 @@ impl Box for Client {
     fn verify(&mut self) -> Told<bool> {
         Ok(self.told("box.verify", json!({}))?["sound"] == true)
     }
+}
+
+/// What the device's app says to the script on a host.
+pub fn transcript_of_app() -> Vec<String> {
+    let mut bench = start(blank(), no_card(), 1, Cause::Power);
+    let mut memory = [vec![0; FRAME_BYTES_MIN as usize], vec![0; FRAME_BYTES_MIN as usize]];
+    let [out, into] = &mut memory;
+    transcript(&mut Asked(Caller::new(&mut bench, out, into)))
 }
 
 /// Goes through the script and writes down what came back.

@@ -1,5 +1,6 @@
 //! A box at the other end of a cable, asked from a test.
 
+use crate::behaviour::Asked;
 use contactbox_core::contact::{Content, Draft, Kind, Uid};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Link};
 use contactbox_core::service::protocol::{Card, Welcome};
@@ -57,6 +58,11 @@ impl Cable {
             _ => None,
         })?;
         Ok((cable, welcome.ok_or(AskError::NotUnderstood)?))
+    }
+
+    /// The same, for whoever goes through a script.
+    pub fn asked(self) -> Asked<impl Exchange> {
+        Asked(self.caller)
     }
 
     /// Asks, and takes what matters out of the answer.

@@ -192,8 +192,8 @@ impl Device {
     /// Cuts its power. The emulator stops between two instructions; what the chips had taken is kept.
     pub fn cut(&mut self) {
         let Some(mut child) = self.running.take() else { return };
-        let pid = child.id().to_string();
-        tool("procps", Command::new("kill").args(["-TERM", &pid]));
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child");
         child.wait().expect("a child can be waited for");
     }
 }
