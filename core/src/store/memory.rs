@@ -4,6 +4,7 @@ use super::cells::Cells;
 use super::index::{Link, Packed};
 use super::journal::PageState;
 use crate::contact::Item;
+use crate::search::Slices;
 
 /// The kinds of memory a box works in: fixed arrays on a device, growing vectors in the daemon.
 pub trait Memory {
@@ -31,7 +32,7 @@ pub struct Parts<M: Memory> {
     pub pages: M::Pages,
     /// One for each contact and each chunk of a blob.
     pub slots: M::Slots,
-    /// At least 8/7 of the slots.
+    /// [`links`] of the slots, or more.
     pub table: M::Links,
     /// [`super::BookConfig::gram_slices`] bits for each slot, in whole blocks of slots.
     pub grams: M::Words,
@@ -45,4 +46,65 @@ pub struct Parts<M: Memory> {
     pub extra: M::Bytes,
     /// One for each property of the largest contact, twice.
     pub items: M::Items,
+}
+
+/// Links that so many slots need: one in eight is free, so that looking for what is not there ends soon.
+pub const fn links(slots: u32) -> usize {
+    slots.div_ceil(7) as usize * 8
+}
+
+/// Bytes of RAM that the index of so many contacts and chunks takes: slots, links and gram slices.
+///
+/// | contacts | [`super::Narrow`], `u16`, 16 slices | the same, 32 slices | [`super::Wide`], `u32`, 1,280 slices |
+/// |---|---|---|---|
+/// | 1,000 | 20,336 | 22,384 | 200,416 |
+/// | 2,500 | 50,848 | 55,968 | 501,056 |
+/// | 5,000 | 101,680 | 111,920 | 1,002,080 |
+/// | 10,000 | 203,344 | 223,824 | 2,004,128 |
+///
+/// Beside it a box needs a [`PageState`] of 16 bytes for each page of its flash, and the buffers.
+pub const fn index_bytes<S: Packed, L: Link>(slots: u32, gram_slices: u32) -> usize {
+    slots as usize * size_of::<S>()
+        + links(slots) * size_of::<L>()
+        + Slices::new(gram_slices, 1).words(slots) * size_of::<u32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Narrow, Wide};
+
+    /// 264 KB are all the RAM there is; the program and its stack want the rest.
+    const _: () = assert!(index_bytes::<Narrow, u16>(10_000, 16) <= 215_000);
+
+    #[test]
+    fn the_table_of_bytes_is_right() {
+        let text = include_str!("memory.rs");
+        let row = |contacts: u32| {
+            let cells = [
+                contacts as usize,
+                index_bytes::<Narrow, u16>(contacts, 16),
+                index_bytes::<Narrow, u16>(contacts, 32),
+                index_bytes::<Wide, u32>(contacts, 1_280),
+            ];
+            cells.iter().fold("/// |".to_owned(), |row, &cell| row + " " + &grouped(cell) + " |")
+        };
+        for contacts in [1_000, 2_500, 5_000, 10_000] {
+            assert!(text.contains(&row(contacts)), "{}", row(contacts));
+        }
+    }
+
+    #[test]
+    fn links_suffice() {
+        for slots in 0..2_000 {
+            assert!(links(slots) / 8 * 7 >= slots as usize, "{slots}");
+        }
+    }
+
+    fn grouped(number: usize) -> String {
+        match number / 1_000 {
+            0 => number.to_string(),
+            thousands => format!("{},{:03}", grouped(thousands), number % 1_000),
+        }
+    }
 }

@@ -31,4 +31,4 @@ pub use book::{
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};
 pub use journal::{OpenReport, PageState};
-pub use memory::{Memory, Parts};
+pub use memory::{Memory, Parts, index_bytes, links};
