@@ -1,8 +1,9 @@
 //! Whatever a chip holds, a box in a device's memory finds in it what one in a daemon's finds, and from
 //! then on writes the same.
 
-use contactbox_core::sim::Tear;
-use contactbox_core::store::{Memory, OpenReport, Stats};
+use contactbox_core::contact::Uid;
+use contactbox_core::sim::{NorError, Tear};
+use contactbox_core::store::{Book, Memory, OpenReport, Stats};
 use contactbox_tests::random::Random;
 use contactbox_tests::report;
 use contactbox_tests::world::memory::{HostMemory, Roomy};
@@ -10,6 +11,7 @@ use contactbox_tests::world::ops::{Op, PEOPLE, script};
 use contactbox_tests::world::oracle::Person;
 use contactbox_tests::world::{self, Box, Chip, CrowdedMemory, DeviceMemory};
 use embassy_futures::block_on;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
 const PAGES: usize = 48;
 
@@ -67,7 +69,7 @@ struct Seen {
 
 fn see<M: Memory>(book: &mut Box<4, 512, M>, report: OpenReport) -> Seen {
     let versions = |who| {
-        let uid = contactbox_core::contact::Uid::from_text(&world::ops::uid_text(who));
+        let uid = Uid::from_text(&world::ops::uid_text(who));
         let mut memory = vec![0; 16 * 1024];
         match block_on(book.get(uid, &mut memory)) {
             Ok(Some(found)) => vec![found.contact.changed().time],
@@ -136,4 +138,79 @@ fn a_device_sees_what_a_daemon_sees() {
             "{cases} images, sound, cut and struck: in three kinds of memory the same seen, and the same written after"
         ),
     );
+}
+
+/// A chip on which an entry reads right with its page, and wrong ever after by itself.
+struct Fickle {
+    chip: Image,
+    entry: u32,
+}
+
+impl ErrorType for Fickle {
+    type Error = NorError;
+}
+
+impl ReadNorFlash for Fickle {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorError> {
+        ReadNorFlash::read(&mut self.chip, offset, bytes).await?;
+        if bytes.len() < 512
+            && offset == self.entry
+            && let Some(byte) = bytes.get_mut(12)
+        {
+            *byte ^= 0x55;
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        ReadNorFlash::capacity(&self.chip)
+    }
+}
+
+impl NorFlash for Fickle {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = 512;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), NorError> {
+        NorFlash::erase(&mut self.chip, from, to).await
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorError> {
+        NorFlash::write(&mut self.chip, offset, bytes).await
+    }
+}
+
+#[test]
+fn an_entry_that_vanishes_while_the_box_is_opened_is_told_as_a_loss() {
+    let mut book = world::format::<4, 512>(Chip::new(PAGES));
+    // Of everybody there are several versions, in different pages.
+    for op in (0..60).map(|number| Op::Put { who: number % PEOPLE, card: number.into() }) {
+        world::apply(&mut book, op, 0).expect("the script fits the box");
+    }
+    world::apply(&mut book, Op::Rest, 0).expect("a box can rest");
+    let chip = book.into_flash();
+    let mut vanished = 0;
+    for entry in (0..(PAGES * 512) as u32).step_by(4) {
+        let fickle = Fickle { chip: chip.clone(), entry };
+        let parts = <DeviceMemory as Roomy>::parts(PAGES, 512, 16 * 1024);
+        let (mut book, _) = block_on(Book::open(fickle, world::CONFIG, parts)).expect("it opens");
+        if book.losses() == 0 {
+            continue;
+        }
+        vanished += 1;
+        // What was taken in its stead is not passed off as the newest.
+        let mut memory = vec![0; 16 * 1024];
+        let mut stale = 0;
+        for who in 0..PEOPLE {
+            let uid = Uid::from_text(&world::ops::uid_text(who));
+            if let Ok(Some(found)) = block_on(book.get(uid, &mut memory)) {
+                stale += u32::from(found.is_stale);
+            }
+        }
+        assert_eq!(stale, 1, "the entry at {entry}");
+    }
+    report::line("packings", &format!("{vanished} entries vanished while being opened, each told"));
+    assert!(vanished > 10, "only {vanished}");
 }

@@ -4,10 +4,10 @@ use super::Input;
 use super::image::{Image, PAGE, PAGES, WORD, image};
 use crate::world::ops::{Op, PEOPLE};
 use crate::world::oracle::{Oracle, Person};
-use crate::world::{self, Chip};
+use crate::world::{self, Chip, DeviceMemory};
 use contactbox_core::contact::Uid;
 use contactbox_core::search::{Hit, Page, Query};
-use contactbox_core::store::Shelf;
+use contactbox_core::store::{Memory, Shelf};
 use embassy_futures::block_on;
 use std::collections::BTreeMap;
 
@@ -65,13 +65,23 @@ pub fn run(bytes: &[u8]) {
 /// Opens a box: reads each page a few times at most, writes nothing.
 fn open(chip: Chip<WORD, PAGE>) -> Option<Box> {
     let before = (chip.operations(), chip.counters());
-    let (mut book, _) = world::open(chip).ok()?;
+    let device = world::open_in::<WORD, PAGE, DeviceMemory>(chip.clone());
+    let opened = world::open(chip);
+    assert_eq!(device.is_ok(), opened.is_ok(), "a device opens what a daemon opens");
+    let (mut book, _) = opened.ok()?;
     let after = book.flash().counters();
     assert_eq!(book.flash().operations(), before.0, "opening wrote");
     let read = after.read_bytes - before.1.read_bytes;
     assert!(read <= 6 * (PAGES * PAGE) as u64, "opening read {read} bytes");
     // Memory grows with what is there, not with what is claimed.
     assert!(book.slots() as usize <= PAGES * PAGE / 12, "{} slots", book.slots());
+    if let Ok((mut device, _)) = device {
+        assert_eq!(device.counts(), book.counts(), "on a device");
+        for who in 0..PEOPLE {
+            let (seen, known) = (look(&mut device, who), look(&mut book, who));
+            assert_eq!(seen, known, "person {who} on a device");
+        }
+    }
     Some(book)
 }
 
@@ -100,7 +110,10 @@ fn look_around(book: &mut Box) -> Known {
     (0..PEOPLE).filter_map(|who| Some((who, look(book, who).ok()?))).collect()
 }
 
-fn look(book: &mut Box, who: u8) -> Result<Option<Person>, String> {
+fn look<M: Memory>(
+    book: &mut world::Box<WORD, PAGE, M>,
+    who: u8,
+) -> Result<Option<Person>, String> {
     Ok(world::look_closely(book, who)?.map(|(person, _)| person))
 }
 
