@@ -85,7 +85,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
     }
 
-    /// Opens a box: one pass over the flash, nothing written.
+    /// Opens a box: one pass over the flash, nothing written. Where slots are narrow, an entry that is
+    /// superseded costs one more read, of the entry it is compared with.
     ///
     /// `config.id` is only what the index in RAM is salted with; the box's identity is on the flash.
     pub async fn open(
