@@ -15,16 +15,16 @@ use heapless::Vec;
 pub(super) enum Sort {
     /// A word begins with this letter from a to z, or digit.
     Start1 = 0,
-    /// A word begins with these two letters, with this letter that is neither of those, or is this
-    /// one letter and followed by a word that begins with that one.
+    /// A word begins with these two letters, the first of which is no digit.
     Start2 = 1,
-    /// Three letters or digits next to each other in a word.
+    /// Three letters or digits next to each other in a word. Or: a word begins with this letter that is
+    /// not from a to z, or with this digit and a letter or digit; a word of a script without spaces, followed by one that begins with this letter.
     Inside = 2,
-    /// Three digits next to each other in a phone number.
+    /// Three digits next to each other in a phone number, or the two it begins with.
     Digits = 3,
     /// A word of a name begins with this letter from a to z, or digit.
     Name1 = 4,
-    /// As `Start2`, in a name.
+    /// As `Start2`, in a name; or as `Inside` with one letter, or a word and a letter.
     Name2 = 5,
     /// A word of a name begins with these three letters.
     Name3 = 6,
@@ -73,6 +73,13 @@ pub(super) fn digit_value(digit: u8) -> u32 {
 }
 
 impl Sort {
+    /// Of the two letters that a word begins with, by the number of the first. Few words begin with a
+    /// certain two digits, so that false alarms among them count.
+    #[inline]
+    fn of_two(index: u32) -> Self {
+        if index < FIRST_DIGIT { Self::Start2 } else { Self::Inside }
+    }
+
     /// The gram of this sort that has a number.
     #[inline]
     pub(super) fn numbered(self, number: u32) -> u32 {
@@ -148,7 +155,10 @@ impl Letters {
         }
         match self.count {
             1 if self.at_start => self.first(letter, add),
-            2 if self.at_start => self.start(Sort::Start2, Sort::Name2, &[c, letter], add),
+            2 if self.at_start => {
+                let index = letter_index(c).unwrap_or(0);
+                self.start(Sort::of_two(index), Sort::Name2, &[c, letter], add);
+            }
             3 | 4 if self.at_start && self.is_name => {
                 let [sort, name] = [Sort::Inside, Sort::Name3];
                 if self.count == 3 {
@@ -168,11 +178,11 @@ impl Letters {
         if let Some(index) = letter_index(letter) {
             return first_letter(index, self.is_name, add);
         }
-        self.start(Sort::Start2, Sort::Name2, &[letter], add);
+        self.start(Sort::Inside, Sort::Name2, &[letter], add);
         if char::from_u32(letter).is_some_and(is_own_word) {
             if self.own_word_before != 0 {
                 let pair = [self.own_word_before, letter, 0];
-                self.start(Sort::Start2, Sort::Name2, &pair, add);
+                self.start(Sort::Inside, Sort::Name2, &pair, add);
             }
             self.own_word = letter;
         }
@@ -217,7 +227,7 @@ fn word_grams(word: Packed, count: u32, is_name: bool, add: &mut impl FnMut(u32)
         grams.push(sort.numbered(number)).ok();
     };
     if count >= 2 {
-        note(Sort::Start2, part(count - 2, 2));
+        note(Sort::of_two(part(count - 1, 1) - 1), part(count - 2, 2));
     }
     for (sort, letters) in [(Sort::Name2, 2), (Sort::Name3, 3), (Sort::Name4, 4)] {
         if is_name && count >= letters {
@@ -350,7 +360,8 @@ pub(super) fn first_digits(digits: &[u8], add: &mut impl FnMut(u32)) {
         add(Sort::Start1.numbered(FIRST_DIGIT + digit_value(one)));
     }
     if let Some(&[one, other]) = digits.get(..2) {
-        add(Sort::Start2.gram(&[one.into(), other.into()]));
+        // Behind those of three digits.
+        add(Sort::Digits.numbered(1000 + 10 * digit_value(one) + digit_value(other)));
     }
 }
 

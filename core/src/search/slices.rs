@@ -46,7 +46,6 @@ const TAIL_WORDS: usize = TAIL_SLICES as usize * BLOCK_WORDS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slices {
     slices: u32,
-    probes: u32,
     /// Words of a block that hold tails.
     tail_words: usize,
     /// Where grams of each sort go, by [`Sort`].
@@ -61,25 +60,26 @@ struct Region {
     len: u16,
     /// Grams with a larger hash are left out, by whoever is found and whoever searches alike.
     hash_max: u32,
-    is_direct: bool,
+    /// Slices that a gram sets; 0 where there is one for each of the grams, which have numbers.
+    probes: u8,
 }
 
 impl Region {
-    const NONE: Self = Self { first: 0, len: 0, hash_max: 0, is_direct: false };
+    const NONE: Self = Self { first: 0, len: 0, hash_max: 0, probes: 1 };
 
     /// All grams of a sort, by their hashes.
-    const fn hashed(first: u32, len: u32) -> Self {
-        Self { first: first as u16, len: len as u16, hash_max: u32::MAX, is_direct: false }
+    const fn hashed(first: u32, len: u32, probes: u32) -> Self {
+        Self { first: first as u16, len: len as u16, hash_max: u32::MAX, probes: probes as u8 }
     }
 
     /// Only one gram in so many.
-    const fn thinned(first: u32, len: u32, one_in: u32) -> Self {
-        Self { hash_max: u32::MAX / one_in, ..Self::hashed(first, len) }
+    const fn thinned(first: u32, len: u32, probes: u32, one_in: u32) -> Self {
+        Self { hash_max: u32::MAX / one_in, ..Self::hashed(first, len, probes) }
     }
 
     /// A slice for each of the grams, which have numbers.
     const fn direct(first: u32, len: u32) -> Self {
-        Self { is_direct: true, ..Self::hashed(first, len) }
+        Self::hashed(first, len, 0)
     }
 }
 
@@ -110,31 +110,35 @@ impl Slices {
             // Where hardly anybody has what everybody else has somewhere else, only names tell: their
             // part is kept sparse.
             let names = (slices - TAIL_SLICES - KEY_SLICES) / 5;
-            regions[Sort::Name2 as usize] = Region::hashed(first, names);
-            regions[Sort::Name3 as usize] = Region::hashed(first, names);
-            regions[Sort::Name4 as usize] = Region::hashed(first, names);
+            let names_of = Region::hashed(first, names, probes);
+            regions[Sort::Name2 as usize] = names_of;
+            regions[Sort::Name3 as usize] = names_of;
+            regions[Sort::Name4 as usize] = names_of;
             first += names;
-            let others = Region::hashed(first, slices - TAIL_SLICES - KEY_SLICES - first);
-            regions[Sort::Start2 as usize] = others;
+            let others = Region::hashed(first, slices - TAIL_SLICES - KEY_SLICES - first, probes);
             regions[Sort::Inside as usize] = others;
             regions[Sort::Digits as usize] = others;
+            // A query that has no better gram than this has many true answers, too: a few false alarms
+            // more among them are cheaper than a crowded region is for all other queries.
+            regions[Sort::Start2 as usize] =
+                Region { probes: if probes < 2 { probes as u8 } else { 2 }, ..others };
         } else {
             // Measured on made-up people: a typical contact has 8 grams of its names, 21 of digits
             // and 45 inside of words. Each part is best about half full.
             let (names, digits) = (slices * 13 / 32, slices * 9 / 32);
             let inside = 1 + names + digits;
-            let names_of = Region::hashed(1, names);
+            let names_of = Region::hashed(1, names, probes);
             regions[Sort::Name2 as usize] = names_of;
             regions[Sort::Name3 as usize] = names_of;
             // One slice for names with a word that begins with a digit: few have, which tells at
             // once that a phone number is not a name.
-            regions[Sort::NameDigit as usize] = Region::hashed(0, 1);
+            regions[Sort::NameDigit as usize] = Region::direct(0, 1);
             regions[Sort::Digits as usize] =
-                Region::thinned(1 + names, digits, 96_u32.div_ceil(slices));
+                Region::thinned(1 + names, digits, probes, 96_u32.div_ceil(slices));
             regions[Sort::Inside as usize] =
-                Region::thinned(inside, slices - inside, 256_u32.div_ceil(slices));
+                Region::thinned(inside, slices - inside, probes, 256_u32.div_ceil(slices));
         }
-        Self { slices, probes, tail_words, regions }
+        Self { slices, tail_words, regions }
     }
 
     /// Words of memory for this many contacts.
@@ -156,7 +160,7 @@ impl Slices {
     fn each_probe(&self, gram: u32, mut visit: impl FnMut(u32)) {
         let Some(region) = self.regions.get(sort_of(gram)) else { return };
         let (first, len, low) = (u32::from(region.first), u32::from(region.len), low_bits(gram));
-        if region.is_direct {
+        if region.probes == 0 {
             visit(first + low.min(len - 1));
             return;
         }
@@ -164,7 +168,7 @@ impl Slices {
         // the region, which has at most 2^12 slices.
         let mut spread = u64::from(gram).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         if len > 0 && (spread >> PROBE_BITS) as u32 <= region.hash_max {
-            for _ in 0..self.probes {
+            for _ in 0..region.probes {
                 visit(first + (((spread >> (u64::BITS - PROBE_BITS)) as u32 * len) >> PROBE_BITS));
                 spread <<= PROBE_BITS;
             }

@@ -289,9 +289,9 @@ impl Desk {
     /// Sees to it that `bytes` more fit without crowding. A disk that is full is no error here: the book has
     /// its own bounds and answers with its numbers.
     pub(super) fn make_room(&mut self, bytes: usize) {
-        let stats = self.book.stats().journal;
-        let wanted = stats.live_bytes + bytes as u64;
-        if wanted * 100 <= stats.capacity_bytes * FILL_PERCENT_MAX || self.writable().is_err() {
+        let (live_bytes, capacity_bytes) = self.book.fill();
+        let wanted = live_bytes + bytes as u64;
+        if wanted * 100 <= capacity_bytes * FILL_PERCENT_MAX || self.writable().is_err() {
             return;
         }
         if self.disk_full.is_some_and(|(when, _)| when.elapsed() < DISK_FULL_TIME) {

@@ -78,6 +78,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
+    /// Bytes of entries that are live, and that can be: of [`Book::stats`], which looks at every contact,
+    /// what is told at once.
+    pub fn fill(&self) -> (u64, u64) {
+        self.journal.fill()
+    }
+
     /// Losses through damage that nothing has healed.
     pub fn losses(&self) -> u32 {
         self.ledger.losses()

@@ -38,7 +38,7 @@ use ledger::Ledger;
 pub struct BookConfig {
     /// The box's identity: 64 random bits, drawn when it is formatted.
     pub id: u64,
-    /// Bits of a contact's search signature, a multiple of 32: 32 on a device, 1,024 in a daemon.
+    /// Bits of a contact's search signature, a multiple of 32: 32 on a device, 1,280 in a daemon.
     pub gram_slices: u32,
     /// Bits that one gram sets: 1 on a device, about 5 in a daemon.
     pub gram_probes: u32,

@@ -211,6 +211,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         stats
     }
 
+    /// Bytes of entries that are live, and that can be: told at once, as [`Journal::stats`] is not.
+    pub fn fill(&self) -> (u64, u64) {
+        (self.live, self.capacity())
+    }
+
     /// Bytes of entries that can be live: what is left beside the reserve and the write points, with a sixteenth off for
     /// what entries that do not fit leave unused at the ends of pages.
     fn capacity(&self) -> u64 {
