@@ -142,7 +142,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Opens the box on the chip: reads each page once, tells the tenant of each entry and then of each loss. Writes nothing.
     ///
-    /// `scratch` takes an entry that is read again because a tenant of few words asks for it ([`Standing::Contends`]);
+    /// `scratch` takes an entry that is read again because a tenant of few words asks for it ([`super::Standing::Contends`]);
     /// for any other it may be empty.
     pub async fn open<T: Tenant + ?Sized>(
         flash: F,
