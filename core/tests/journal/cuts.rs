@@ -9,29 +9,32 @@ use std::collections::BTreeMap;
 type Version = (u32, usize, u8);
 
 /// A box under cuts, and what it may show: the acknowledged version of each key, and those that were in flight.
-struct World<const W: usize, const E: usize> {
-    held: Held<W, E>,
-    oracle: Oracle,
+pub struct World<const W: usize, const E: usize> {
+    pub held: Held<W, E>,
+    pub oracle: Oracle,
+    /// The keys of the change that was done last, acknowledged or found after a cut, and of the one before.
+    pub last: [Vec<u32>; 2],
     /// Per key, what it may show as well as or instead of the oracle's: in flight when the power went. `None`: nothing.
     in_flight: BTreeMap<u32, Vec<Option<Version>>>,
     revision: u32,
     keys: u64,
     len_max: u64,
-    label: String,
+    pub label: String,
 }
 
 /// How a step ended.
 #[derive(PartialEq)]
-enum Outcome {
+pub enum Outcome {
     Done,
     Cut,
 }
 
 impl<const W: usize, const E: usize> World<W, E> {
-    fn new(nor: Nor<1, W, E>, keys: u64, len_max: u64, label: String) -> Self {
+    pub fn new(nor: Nor<1, W, E>, keys: u64, len_max: u64, label: String) -> Self {
         World {
             held: Held::format(nor),
             oracle: Oracle::new(),
+            last: [Vec::new(), Vec::new()],
             in_flight: BTreeMap::new(),
             revision: 0,
             keys,
@@ -54,6 +57,7 @@ impl<const W: usize, const E: usize> World<W, E> {
             Ok(()) => {
                 self.in_flight.clear();
                 self.oracle.extend(items.iter().copied());
+                self.is_last(items.iter().map(|(key, _)| *key).collect());
                 Outcome::Done
             }
             Err(error) if self.is_cut() => {
@@ -71,11 +75,16 @@ impl<const W: usize, const E: usize> World<W, E> {
         }
     }
 
+    fn is_last(&mut self, keys: Vec<u32>) {
+        self.last.swap(0, 1);
+        self.last[0] = keys;
+    }
+
     fn is_cut(&mut self) -> bool {
         self.held.journal.flash_mut().is_cut()
     }
 
-    fn step(&mut self, random: &mut Random) -> Outcome {
+    pub fn step(&mut self, random: &mut Random) -> Outcome {
         self.revision += 1;
         let key = random.below(self.keys) as u32;
         let len = 8 + random.below(self.len_max) as usize;
@@ -100,7 +109,7 @@ impl<const W: usize, const E: usize> World<W, E> {
     }
 
     /// Power comes back: what is found must be what was acknowledged, or what was in flight.
-    fn recover(mut self) -> Self {
+    pub fn recover(mut self) -> Self {
         self.held.journal.flash_mut().power_on();
         let (mut held, report) = self.held.reopen();
         let found: Oracle = held
@@ -132,8 +141,16 @@ impl<const W: usize, const E: usize> World<W, E> {
                 }
             }
         }
-        self.oracle = found;
-        World { held, ..self }
+        let done: Vec<u32> = found
+            .iter()
+            .filter(|(key, version)| self.oracle.get(key) != Some(version))
+            .map(|(key, _)| *key)
+            .collect();
+        let mut this = World { held, oracle: found, ..self };
+        if !done.is_empty() {
+            this.is_last(done);
+        }
+        this
     }
 }
 

@@ -89,11 +89,11 @@ fn one_flipped_bit_is_corrected_or_harmless() {
 }
 
 /// Whether the losses explain that this key does not show its newest version.
-fn explained(losses: &[Loss], key: u32) -> bool {
+pub fn explained(losses: &[Loss], key: u32) -> bool {
     losses.iter().any(|loss| loss.hint == Some(hint(key)) || loss.hint.is_none() || loss.count > 1)
 }
 
-fn struck_keys<const W: usize, const E: usize>(
+pub fn struck_keys<const W: usize, const E: usize>(
     held: &mut Held<W, E>,
     oracle: &Oracle,
     label: &str,

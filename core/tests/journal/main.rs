@@ -5,4 +5,5 @@ mod cuts;
 mod damage;
 mod golden;
 mod model;
+mod strikes;
 mod support;

@@ -233,7 +233,7 @@ impl<const W: usize, const E: usize> Held<W, E> {
     }
 
     pub fn rest(&mut self) {
-        let _ = block_on(self.journal.rest());
+        let _ = block_on(self.journal.rest(&mut self.map));
     }
 
     /// Reads an entry and compares it with what it should be.

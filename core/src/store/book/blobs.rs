@@ -57,9 +57,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Whether every chunk of a blob is here.
+    /// Whether every chunk of a blob is here, to be relied on.
     pub fn has_blob(&self, blob: BlobRef) -> bool {
-        is_here(&self.ledger, blob, chunk_bytes(&self.journal))
+        self.blob_missing(blob).is_none()
     }
 
     /// The length of a blob known by its hash, as its first piece tells; `None` when that is not here.
@@ -179,7 +179,7 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
     let chunk_bytes = chunk_bytes(journal);
     ledger.reserve(content.len().div_ceil(chunk_bytes) as u32)?;
     for (number, data) in (0u32..).zip(content.chunks(chunk_bytes)) {
-        if let Some(slot) = ledger.index.chunk(&blob.hash, number) {
+        if let Some(slot) = sure_chunk(journal, ledger, &blob, number) {
             ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             continue;
         }
@@ -188,9 +188,23 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
         let at = journal.append_needing(ledger, need, CHUNK, hint, &[&head, data]).await?;
         // A chunk fits an entry, whose length is said in 16 bits.
         let len = (CHUNK_HEAD_BYTES + data.len()) as u16;
-        ledger.take_chunk(&Chunk { blob, number, data }, at, len, index::FRESH | index::MARKED);
+        let chunk = Chunk { blob, number, data };
+        if let Some((at, len)) = ledger.take_chunk(&chunk, at, len, index::FRESH | index::MARKED) {
+            journal.retire(at, len.into());
+        }
     }
     Ok(blob)
+}
+
+/// The slot of a chunk, unless the chunk is there only because garbage has not been erased yet.
+pub(super) fn sure_chunk<F: NorFlash, M: Memory>(
+    journal: &Journal<F, M::Pages, M::Bytes>,
+    ledger: &Ledger<M>,
+    blob: &BlobRef,
+    number: u32,
+) -> Option<u32> {
+    let slot = ledger.index.chunk(&blob.hash, number)?;
+    journal.is_sure(ledger.index.slot(slot).at).then_some(slot)
 }
 
 /// Bytes of a blob in one chunk.

@@ -1,6 +1,6 @@
 //! Blobs piece by piece, as they come from another box, a card or a cable.
 
-use super::blobs::{chunk_bytes, is_here};
+use super::blobs::{chunk_bytes, is_here, sure_chunk};
 use super::{Book, GetError, Memory, PutError};
 use crate::contact::BlobRef;
 use crate::limits::BLOB_BYTES_MAX;
@@ -20,8 +20,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     pub fn blob_missing(&self, blob: BlobRef) -> Option<u32> {
         let piece_bytes = chunk_bytes(&self.journal);
         let count = (blob.len as usize).div_ceil(piece_bytes) as u32;
-        let missing =
-            (0..count).find(|&number| self.ledger.index.chunk(&blob.hash, number).is_none());
+        let missing = (0..count)
+            .find(|&number| sure_chunk(&self.journal, &self.ledger, &blob, number).is_none());
         missing.map(|number| number * piece_bytes as u32)
     }
 
@@ -46,7 +46,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Err(PutError::BadPiece { piece_bytes });
         }
         let number = offset / piece_bytes;
-        if let Some(slot) = self.ledger.index.chunk(&blob.hash, number) {
+        if let Some(slot) = sure_chunk(&self.journal, &self.ledger, &blob, number) {
             self.ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             return Ok(());
         }
@@ -58,7 +58,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let chunk = Chunk { blob, number, data: piece };
         // A chunk fits an entry, whose length is said in 16 bits.
         let len = (CHUNK_HEAD_BYTES + piece.len()) as u16;
-        self.ledger.take_chunk(&chunk, at, len, index::FRESH | index::MARKED);
+        let marks = index::FRESH | index::MARKED;
+        if let Some((at, len)) = self.ledger.take_chunk(&chunk, at, len, marks) {
+            self.journal.retire(at, len.into());
+        }
         Ok(())
     }
 

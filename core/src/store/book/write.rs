@@ -198,7 +198,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Vouches for the last entry, so that damage to it can be told from a power cut. To be called
     /// when nothing was changed for a while, and before an orderly end.
     pub async fn rest(&mut self) -> Result<(), TendError<F::Error>> {
-        self.journal.rest().await
+        self.journal.rest(&mut self.ledger).await
     }
 
     /// The flash has grown (`capacity()` says so): takes the new pages in.

@@ -145,7 +145,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         // Large entries may leave so much unused that moving them gains nothing: that is given up in time.
         let patience = self.page_count + 64;
         let (mut most, mut steps) = (self.free, 0);
-        while self.free < needed {
+        // Announcing may have opened a page for it.
+        while self.free < needed && !self.fits(FRESH, bytes) {
             if steps == patience || !self.reclaim_step(tenant, Choice::Urgent).await? {
                 return Err(Trouble::NoRoom);
             }
@@ -176,7 +177,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Vouches for the last entries, so that damage to them can be told from a cut. To be called when nothing more is expected
     /// for a while, and before closing.
-    pub async fn rest(&mut self) -> Result<(), TendError<F::Error>> {
+    pub async fn rest<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+    ) -> Result<(), TendError<F::Error>> {
+        for stream in [FRESH, MOVED] {
+            self.settle_doubt(tenant, stream).await?;
+            self.attach_if_dangling(stream, 2).await?;
+        }
         self.checkpoint(FRESH).await?;
         self.checkpoint(MOVED).await?;
         Ok(())

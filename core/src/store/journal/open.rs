@@ -4,7 +4,7 @@ use super::blank::is_untouched;
 use super::notes::{Announcement, Start};
 use super::state::{
     COPIES, DOOMED, DoubtAt, EMPTY, EVACUATE, FOLLOWED, FRESH, HOLED, MOVED, PageState, SEALED,
-    SHORT, STRUCK, Stream, USED, VIRGIN,
+    SHORT, STRUCK, Stream, UNSURE, USED, VIRGIN,
 };
 use super::walk::{Doubt, Step, Walk};
 use super::{
@@ -137,6 +137,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             Trouble::NoRoom | Trouble::Worn => FormatError::Worn,
         })?;
         journal.checkpoint(FRESH).await.map_err(|_| FormatError::Worn)?;
+        // A second header, so that one burst cannot take away all there is to know the box by.
+        journal.prepare_ahead().await.map_err(|_| FormatError::Worn)?;
         Ok(journal)
     }
 
@@ -173,7 +175,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
         }
         journal.assign_roles(&mut survey);
-        journal.check_tails();
+        journal.check_tails(&survey);
         journal.report_damage(tenant, scratch, &mut survey).await?;
         for state in journal.pages.cells_mut() {
             state.unmark(COPIES);
@@ -324,31 +326,37 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let state = self.state(page);
             let unused = state.order == 0 || state.tail == 0;
             let blank = state.order == 0 && state.gap == 1;
+            let doomed = announcement.doomed(page);
             let role = if state.live > 0 {
                 // Whatever is announced: its tenant still counts on it.
                 USED
-            } else if let Some(doomed) = announcement.doomed(page)
-                && (state.order <= doomed.order || unused && !self.is_vouched_for(state.order))
-            {
+            } else if doomed.is_some_and(|doomed| state.order <= doomed.order) {
+                DOOMED
+            } else if !unused || state.order != 0 && self.is_vouched_for(state.order) {
+                // Perhaps with nothing that counts: written since it was announced, and struck.
+                USED
+            } else if doomed.is_some() {
+                DOOMED
+            } else if announcement.is_virgin(page) {
+                VIRGIN
+            } else if blank && survey.announcement.is_none() {
+                EMPTY
+            } else {
+                STRUCK
+            };
+            if let Some(doomed) = doomed.filter(|_| role == DOOMED) {
                 self.change(page, |state| {
                     state.set_erases(state.erases().max(doomed.erases));
                     state.order = state.order.max(doomed.order);
                 });
-                DOOMED
-            } else if announcement.is_virgin(page) && unused {
-                VIRGIN
-            } else if blank && survey.announcement.is_none() {
-                EMPTY
-            } else if unused && !(announcement.doomed(page).is_some() && state.order != 0) {
-                STRUCK
-            } else {
-                // Perhaps with nothing that counts, if it was written since it was announced, and struck.
-                USED
-            };
+            }
+            if state.live > 0 && doomed.is_some_and(|doomed| state.order <= doomed.order) {
+                self.change(page, |state| state.mark(UNSURE));
+            }
             ready += u32::from(matches!(role, DOOMED | VIRGIN));
-            // The first program call of a page: cut, or struck since.
-            let begun = announcement.doomed(page).is_none_or(|doomed| state.order > doomed.order);
-            survey.report.torn_tails += u32::from(state.has(SHORT) && begun);
+            // The first program call of a page: cut, or struck since; what is vouched for is no cut.
+            let begun = doomed.is_none_or(|doomed| state.order > doomed.order);
+            survey.report.torn_tails += u32::from(state.has(SHORT) && begun && role != USED);
             self.change(page, |state| {
                 state.set_role(role);
                 state.unmark(SHORT);
@@ -384,7 +392,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Compares what each page held with what the next page of its stream says of it.
-    fn check_tails(&mut self) {
+    fn check_tails(&mut self, survey: &Survey) {
         for page in 0..self.page_count {
             let state = self.state(page);
             if state.role() != USED || state.gap == 0 || state.gap == u16::MAX {
@@ -403,11 +411,22 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 if previous.tail < state.vouched {
                     previous.tail = state.vouched;
                     previous.mark(SHORT);
+                    // If there is a checkpoint, it does not vouch for what is missing.
+                    previous.unmark(SEALED);
+                } else if previous.tail > state.vouched {
+                    // It was in doubt, and what counted of it then has been written anew.
+                    previous.mark(UNSURE);
                 }
             });
         }
         for page in 0..self.page_count {
+            let is_head = survey.heads.iter().flatten().any(|head| head.page == page);
             self.change(page, |state| {
+                let is_vouched = state.has(FOLLOWED) || state.has(SEALED) || is_head;
+                if state.role() == USED && state.live > 0 && !is_vouched {
+                    // What vouched for its tail has been struck, or had to go.
+                    state.mark(EVACUATE | UNSURE);
+                }
                 state.vouched = if state.has(FOLLOWED) { state.tail } else { 0 };
                 state.unmark(FOLLOWED);
                 state.tail = 0;
@@ -484,6 +503,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 previous_order: head.order,
                 previous_count: count,
                 previous_hint: hint,
+                // A page with no more than its start entry adds nothing to what it vouches for.
+                dangling: head.doubt.is_some() && head.count > 1,
                 doubt: head.doubt.map(|doubt| DoubtAt { page: head.page, at: doubt.at }),
                 ..Stream::default()
             };

@@ -2,7 +2,7 @@
 
 use super::errors::Trouble;
 use super::notes::{Announcement, Doomed};
-use super::state::{DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, VIRGIN};
+use super::state::{DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, UNSURE, VIRGIN, other};
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
 use crate::store::page::PageHeader;
@@ -95,23 +95,29 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.change(page, |state| {
             (state.order, state.live, state.vouched) = (order, 0, 0);
             (state.gap, state.tail) = (0, 0);
-            state.unmark(HOLED | EVACUATE | SEALED);
+            state.unmark(HOLED | EVACUATE | SEALED | UNSURE);
         });
         let header = PageHeader { order, erases, salt: self.salt }.encode();
         self.program_small(page, 0, &header).await
     }
 
-    /// The announcement that belongs into the start entry of `taken`, if one is due.
+    /// Whether an announcement may be due when the next page is taken.
+    pub(super) fn is_announcing(&self) -> bool {
+        self.ready <= READY_MIN && self.free > self.ready
+    }
+
+    /// The announcement that belongs into the start entry of page `taken` of a write point, if one is due. It vouches for what
+    /// that write point wrote before, not for what the other did: unless something else does, it waits, if it can.
     pub(super) fn due_announcement(
         &self,
-        taken: Option<u32>,
+        stream: usize,
+        taken: u32,
         bytes: usize,
     ) -> Option<Announcement> {
-        let left = self
-            .ready
-            .saturating_sub(u32::from(taken.is_some_and(|page| self.state(page).is_ready())));
-        let has_new = self.free > self.ready;
-        (left < READY_MIN && has_new).then(|| self.full_announcement(taken, bytes)).flatten()
+        let left = self.ready.saturating_sub(u32::from(self.state(taken).is_ready()));
+        let is_due = left < READY_MIN && self.free > self.ready;
+        let may = left == 0 || self.is_vouched(other(stream));
+        (is_due && may).then(|| self.full_announcement(Some(taken), bytes)).flatten()
     }
 
     /// All pages that may be erased: those announced before, then those emptied since, the least worn first. `taken` is not
@@ -134,7 +140,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         };
         let doomed = |page: u32| {
             let state = self.state(page);
-            Doomed { page, order: state.order, erases: state.erases() }
+            // What is written to a page that has been prepared ahead is not dead: older orders are.
+            let ahead = u32::from(self.prepared == Some(page));
+            let order = state.order.saturating_sub(ahead);
+            Doomed { page, order, erases: state.erases() }
         };
         for (page, state) in (0u32..).zip(states) {
             if state.role() == DOOMED

@@ -2,8 +2,8 @@
 
 use super::errors::Trouble;
 use super::notes::{Announcement, Start};
-use super::state::{EVACUATE, FAILED, SEALED, Stream, USED};
-use super::{Journal, PageState};
+use super::state::{EVACUATE, FAILED, FRESH, MOVED, SEALED, Stream, USED, other};
+use super::{Journal, PageState, RESERVE_PAGES};
 use crate::store::cells::Cells;
 use crate::store::page::{
     ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, CHECKPOINT_GAP_BYTES, CONTINUES, ENTRY_HEADER_BYTES,
@@ -64,7 +64,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Programs the block of `len` bytes that has been laid into the buffer, as one group, and verifies it. Returns where its
-    /// first entry is. The entries' headers carry their own hints; afterwards they are as in flash.
+    /// first entry is. The entries' headers carry their own hints; afterwards they are as in flash. Without any, there is a new
+    /// page with no more than its start entry.
     pub(super) async fn commit(
         &mut self,
         stream: usize,
@@ -75,9 +76,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let mut writing;
             let mut announced = None;
             let mut start_bytes = 0;
-            if self.fits(stream, len) {
+            if len > 0 && self.fits(stream, len) {
                 writing = self.streams[stream];
             } else {
+                self.vouch_before_giving_up(stream).await;
                 self.close(stream, true);
                 let page = match self.ready_page(stream).await {
                     Ok(page) => page,
@@ -143,6 +145,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 previous_order: order,
                 previous_count: open.count,
                 previous_hint: open.hint,
+                dangling: !open.vouched,
                 doubt: open.doubt,
                 ..Stream::default()
             };
@@ -168,7 +171,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut payload = [0; 256];
         let room = (Self::START_ROOM - ENTRY_HEADER_BYTES - Self::WORD).min(payload.len());
         let bare = start.encode(&mut payload[..room]).unwrap_or(0);
-        start.announcement = self.due_announcement(Some(page), room - bare);
+        start.announcement = self.due_announcement(stream, page, room - bare);
         let len = match start.encode(&mut payload[..room]) {
             Some(len) => len,
             None => {
@@ -312,6 +315,47 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(true)
     }
 
+    /// Whether something in flash vouches for the last entry of a write point.
+    pub(super) fn is_vouched(&self, stream: usize) -> bool {
+        let stream = &self.streams[stream];
+        if stream.page.is_some() { stream.vouched } else { !stream.dangling }
+    }
+
+    /// Before a page is taken for a write point, which may announce, or erase without having announced: what was given up
+    /// for newer entries, or for copies, is erased only when those are vouched for. A page that does not hold a checkpoint has
+    /// failed, and is emptied: that is no reason to stop.
+    async fn vouch_before_giving_up(&mut self, stream: usize) {
+        if self.is_announcing() {
+            let _ = self.checkpoint(other(stream)).await;
+        }
+        // The start of the next page vouches for what was written to this one, but not before what is erased unannounced, and
+        // not where the gap is too wide to be kept in mind.
+        let order = self.streams[stream].page.map(|page| self.state(page).order);
+        let is_far = order
+            .is_some_and(|order| self.next_order.saturating_sub(order) > u32::from(u16::MAX / 2));
+        if is_far || self.ready == 0 && self.prepared.is_none() {
+            let _ = self.checkpoint(stream).await;
+        }
+    }
+
+    /// Takes a page for a write point and puts no more than its start entry there, which vouches for the page before.
+    async fn attach(&mut self, stream: usize) -> Result<(), Trouble<F::Error>> {
+        self.commit(stream, 0).await.map(|_| ())
+    }
+
+    /// Vouches for what a write point left behind in a page it can add nothing to, when at least this many pages are free.
+    pub(super) async fn attach_if_dangling(
+        &mut self,
+        stream: usize,
+        free_least: u32,
+    ) -> Result<(), Trouble<F::Error>> {
+        let dangles = self.streams[stream].page.is_none() && self.streams[stream].dangling;
+        if dangles && self.ready > 0 && self.free >= free_least {
+            self.attach(stream).await?;
+        }
+        Ok(())
+    }
+
     /// Vouches for the last entry of a write point, if nothing does yet.
     pub(super) async fn checkpoint(&mut self, stream: usize) -> Result<(), Trouble<F::Error>> {
         let mut writing = self.streams[stream];
@@ -354,12 +398,19 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     pub(super) async fn announce(&mut self) -> Result<(), Trouble<F::Error>> {
         let mut payload = [0; 256];
         let room = (Self::START_ROOM - ENTRY_HEADER_BYTES - Self::WORD).min(payload.len());
+        if self.free > self.ready {
+            for stream in [FRESH, MOVED] {
+                self.attach_if_dangling(stream, RESERVE_PAGES - 1).await?;
+            }
+        }
+        let fits = |stream| self.fits(stream, entry_bytes(room, Self::WORD));
+        let stream = if !fits(FRESH) && fits(MOVED) { MOVED } else { FRESH };
+        if self.free > self.ready {
+            let _ = self.checkpoint(other(stream)).await;
+        }
         let Some(announcement) = self.full_announcement(None, room) else { return Ok(()) };
         let Some(len) = announcement.encode(&mut payload) else { return Ok(()) };
         let Some(block) = self.lay(0, ANNOUNCE, 0, &[&payload[..len]]) else { return Ok(()) };
-        let stream = usize::from(
-            !self.fits(super::state::FRESH, block) && self.fits(super::state::MOVED, block),
-        );
         self.commit(stream, block).await?;
         self.announced(&announcement);
         self.recount();

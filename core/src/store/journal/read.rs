@@ -1,6 +1,6 @@
 //! Reading one entry at a known address.
 
-use super::state::{EVACUATE, PageState};
+use super::state::{EVACUATE, PageState, UNSURE};
 use super::{Address, Entry, Journal, ReadError};
 use crate::store::cells::Cells;
 use crate::store::page::{ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame, entry_bytes};
@@ -65,6 +65,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             .get(ENTRY_HEADER_BYTES..ENTRY_HEADER_BYTES + usize::from(header.len))
             .ok_or(ReadError::Damaged)?;
         Ok(Entry { at, kind: header.kind(), payload, page_order: frame.order })
+    }
+
+    /// Whether the entry at `at` is missed should it go: not so where everything had been given up and the box was opened before
+    /// the page was erased. What is there again by that may be read, but is not to be relied on anew.
+    pub fn is_sure(&self, at: Address) -> bool {
+        !self.state(self.page_of(at)).has(UNSURE)
     }
 
     /// Bytes of buffer that reading a payload of this length takes.

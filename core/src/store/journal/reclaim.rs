@@ -190,7 +190,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             victim = begun;
         }
         if victim.from == 0 {
-            victim = self.witnessed(victim, scarce).await?;
+            victim = self.witnessed(victim).await?;
         }
         let page = victim.page;
         self.load(page).await.map_err(Trouble::Flash)?;

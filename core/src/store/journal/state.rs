@@ -26,6 +26,9 @@ pub(super) const FOLLOWED: u16 = 0x40;
 pub(super) const SHORT: u16 = 0x80;
 /// A checkpoint vouches for the last entry of the page: its tail needs no other witness.
 pub(super) const SEALED: u16 = 0x100;
+/// What was found in the page while opening counted as given up, or nothing vouches for its tail: if it went, that might go
+/// unnoticed.
+pub(super) const UNSURE: u16 = 0x200;
 
 /// Bits of an erase count: four million, forty times what a page stands.
 const ERASE_BITS: u32 = 22;
@@ -120,6 +123,8 @@ pub(super) struct Stream {
     pub previous_order: u32,
     pub previous_count: u16,
     pub previous_hint: u16,
+    /// No page is open, and nothing in flash vouches for the last entry of the page before.
+    pub dangling: bool,
     pub doubt: Option<DoubtAt>,
 }
 
@@ -127,6 +132,11 @@ pub(super) struct Stream {
 pub(super) const FRESH: usize = 0;
 /// Where entries go that are moved.
 pub(super) const MOVED: usize = 1;
+
+/// The other write point.
+pub(super) fn other(stream: usize) -> usize {
+    if stream == FRESH { MOVED } else { FRESH }
+}
 
 #[cfg(test)]
 mod tests {
@@ -136,7 +146,7 @@ mod tests {
     fn wear_role_and_marks_do_not_touch_each_other() {
         let mut state = PageState::NEW;
         state.set_erases(0x002B_CDEF);
-        state.mark(HOLED | FAILED | SEALED);
+        state.mark(HOLED | FAILED | SEALED | UNSURE);
         state.set_role(STRUCK);
         state.set_role(EMPTY);
         state.unmark(FAILED);
@@ -144,6 +154,7 @@ mod tests {
         assert!(
             state.has(HOLED)
                 && state.has(SEALED)
+                && state.has(UNSURE)
                 && !state.has(FAILED)
                 && state.is_free()
                 && !state.is_ready()

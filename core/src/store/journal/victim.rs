@@ -35,12 +35,8 @@ pub(super) struct Victim {
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// The start entry of a page says how the page before it in its stream ended. Before that witness
     /// goes, a checkpoint takes its place; where that cannot be written, the page before goes first,
-    /// unless room is `scarce`.
-    pub(super) async fn witnessed(
-        &mut self,
-        victim: Victim,
-        scarce: bool,
-    ) -> Result<Victim, Trouble<F::Error>> {
+    /// unless there is no room for what is live in it.
+    pub(super) async fn witnessed(&mut self, victim: Victim) -> Result<Victim, Trouble<F::Error>> {
         let mut victim = victim;
         for _ in 0..self.page_count {
             let state = self.state(victim.page);
@@ -67,7 +63,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     break;
                 }
             }
-            if scarce {
+            if self.free == 0 || self.free == 1 && usize::from(state.live) > Self::BLOCK_MAX {
+                // Nothing vouches for its tail any more: it is next.
+                self.change(page, |state| state.mark(EVACUATE));
                 break;
             }
             victim = Victim { page, from: 0, losses: 0 };
