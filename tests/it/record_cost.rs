@@ -3,9 +3,11 @@ use contactbox_core::contact::{Change, Draft, Item, Origin, Scratch, absorb};
 use contactbox_tests::vcards::{self, Property, Stored};
 use contactbox_tests::{corpus, report};
 
-/// What the mean over the cards of a given corpus has to stay below. Our own samples are too few, and
-/// too short for what is only there once in a card.
-const RATIO_MAX: f64 = 0.60;
+/// What the mean over the cards of a given corpus has to stay below.
+const CORPUS_RATIO_MAX: f64 = 0.60;
+/// The same for our own samples: they are short, so that identity, time and what else is there once in a
+/// card weigh more, and some are broken on purpose.
+const SAMPLES_RATIO_MAX: f64 = 0.72;
 
 fn record_bytes(card: &[Property]) -> usize {
     let mut memory = vec![0; 1 << 20];
@@ -67,5 +69,6 @@ fn a_contact_costs_less_than_its_vcard() {
             dearest.1
         ),
     );
-    assert!(!corpus::is_given() || mean < RATIO_MAX, "{mean} of the vCard bytes in the mean");
+    let most = if corpus::is_given() { CORPUS_RATIO_MAX } else { SAMPLES_RATIO_MAX };
+    assert!(mean < most, "{mean} of the vCard bytes in the mean");
 }
