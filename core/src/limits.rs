@@ -21,6 +21,10 @@ pub const INLINE_BYTES_MAX: usize = 128;
 /// Largest blob (photo, document, spilled contact state), in bytes.
 pub const BLOB_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
+/// Largest photo or document that is written into the file for phones, in bytes: many phones take
+/// no larger ones.
+pub const PHONE_BLOB_BYTES_MAX: u32 = 128 * 1024;
+
 /// Latest time a record may carry, in milliseconds since 1970: the year 146 million. Later ones can
 /// only be damage or malice, and would leave no time for the changes after them.
 pub const MILLIS_MAX: u64 = 1 << 62;

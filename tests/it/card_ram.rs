@@ -1,5 +1,7 @@
 //! Snapshots on a card in RAM: there and back, appended to, restored from.
-use contactbox_core::card::{Card, Name, Remark, SECTOR_BYTES, Whose};
+use contactbox_core::card::{
+    Card, Latest, Listed, Name, Remark, RootCheck, SECTOR_BYTES, Whose, list, verify,
+};
 use contactbox_core::sim::RamCard;
 use contactbox_core::store::{Book, BookConfig, Root};
 use contactbox_tests::cards::{back_up, find, keep, merge};
@@ -132,6 +134,61 @@ fn a_newer_version_is_left_alone() {
     let (_, remarks) = merge(&mut other, &mut card, Whose::Others, 5_000).expect("it reads");
     assert_eq!(remarks, [Remark::Newer { file: backup.file, version: 9 }]);
     assert_eq!(root(&mut other), root(&mut book));
+}
+
+#[test]
+fn a_card_is_listed_and_verified() {
+    let mut card = RamCard::new();
+    let mut book = filled(0, 7, 60);
+    back_up(&mut book, &mut card).expect("the card takes it");
+    back_up(&mut filled(1, 9, 30), &mut card).expect("the card takes it");
+    let mut own = find(&book, &mut card).expect("the card reads");
+    for (now, op) in (6_000..).zip(script(8, 20)) {
+        apply(&mut book, op, now).expect("there is room");
+        keep(&mut book, &mut card, &mut own).expect("the card takes it");
+    }
+    let mut listed = Vec::new();
+    block_on(list(&mut card, |listing| listed.push(*listing))).expect("the card reads");
+    assert_eq!(listed.len(), 2);
+    let mut room = vec![0; 16 * 1024];
+    for listing in &listed {
+        let Listed::Snapshot { header, time } = listing.state else { panic!("{listing:?}") };
+        let mut latest = [Latest::EMPTY; 30];
+        let report = block_on(verify(&mut card, &listing.file, &mut room, &mut latest))
+            .expect("the card reads")
+            .expect("it is of this version");
+        assert!(report.is_sound(), "{report:?}");
+        assert_eq!((report.root, report.root_appended), (RootCheck::Right, RootCheck::Right));
+        assert_eq!((report.time, report.header), (time, header));
+        assert_eq!(report.appended > 0, header.box_id == book.id());
+    }
+    let mine = listed.iter().find(|it| Some(it.file.as_str()) == Some("L3WQWDC6.A"));
+    let file = mine.expect("the box's own name").file;
+    let report = block_on(verify(&mut card, &file, &mut room, &mut [])).expect("the card reads");
+    assert_eq!(report.map(|report| report.root_appended), Ok(RootCheck::Unknown));
+    // Each entry that is struck is found.
+    let mut restored = new(2);
+    merge(&mut restored, &mut card, Whose::Others, 9_000).expect("it reads");
+    let both = root(&mut restored);
+    let (mut struck_bytes, mut gaps) = (0, 0);
+    let whole = card.files_mut().get(&file).expect("it is there").clone();
+    let end = find(&book, &mut card).expect("it reads").newest().expect("there is one").body_end;
+    for at in (SECTOR_BYTES..end as usize - 4).step_by(7) {
+        let mut struck = whole.clone();
+        struck[at] ^= 0x40;
+        card.files_mut().insert(file, struck);
+        let report = block_on(verify(&mut card, &file, &mut room, &mut [])).expect("it reads");
+        if report.is_ok_and(|report| report.is_sound()) {
+            // It was in what fills an entry up to a whole word, or a sector.
+            let mut restored = new(2);
+            merge(&mut restored, &mut card, Whose::Others, 9_000).expect("it reads");
+            assert_eq!(root(&mut restored), both, "at {at}");
+            gaps += 1;
+        }
+        struck_bytes += 1;
+    }
+    println!("{struck_bytes} bytes struck, {gaps} of them between entries");
+    assert!(gaps * 4 < struck_bytes);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bad_input;
 mod behaviour;
 mod bit_rot;
 mod card_fat;
+mod card_phone;
 mod card_ram;
 #[cfg(unix)]
 mod command_line;

@@ -438,7 +438,7 @@ async fn write_blobs<F: NorFlash, M: Memory, C: Card>(
 }
 
 /// Whether a blob of the box is what its hash says.
-async fn is_readable<F: NorFlash, M: Memory>(
+pub(super) async fn is_readable<F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     blob: BlobRef,
     room: &mut [u8],

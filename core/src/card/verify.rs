@@ -1,9 +1,12 @@
 //! Checking a snapshot: every entry, every record, and the root of them all.
 
-use super::layout::{AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, Header, MARK, RECORD};
-use super::medium::{Card, CardError};
+use super::layout::{
+    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, Header, HeaderFault, MARK, Mark, RECORD,
+};
+use super::medium::{Card, CardError, Name};
+use super::own::last_mark;
 use super::reader::{Entries, Payload, Sectors};
-use crate::contact::{BlobHasher, BlobRef, BoxIndex, Contact, state_digest};
+use crate::contact::{BlobHasher, BlobRef, BoxIndex, Contact, Millis, Uid, state_digest};
 use crate::limits::BOXES_MAX;
 use crate::store::Root;
 
@@ -162,4 +165,173 @@ pub(super) async fn is_whole<C: Card>(
         }
     }
     Ok(entries.missing == 0)
+}
+
+/// One contact of what was appended, for [`verify`]: memory of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latest {
+    uid: Uid,
+    digest: [u8; 16],
+}
+
+impl Latest {
+    /// A place that holds none.
+    pub const EMPTY: Latest = Latest { uid: Uid([0; 16]), digest: [0; 16] };
+}
+
+/// What came of the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootCheck {
+    /// It is that of the records.
+    Right,
+    /// It is not.
+    Wrong,
+    /// There was too little memory to tell, or it was not told.
+    Unknown,
+}
+
+/// What checking a file came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileReport {
+    /// What the snapshot tells of itself.
+    pub header: Header,
+    /// The entries of the snapshot.
+    pub body: BodyReport,
+    /// The root of the snapshot.
+    pub root: RootCheck,
+    /// Contacts that were appended.
+    pub appended: u32,
+    /// The root of it all, appended contacts in the place of those in the snapshot.
+    pub root_appended: RootCheck,
+    /// Everything the box held at this time of its own is in the file.
+    pub time: Millis,
+}
+
+impl FileReport {
+    /// Whether the file is what was written.
+    pub fn is_sound(&self) -> bool {
+        let roots = [self.root, self.root_appended];
+        self.body.is_whole() && !roots.contains(&RootCheck::Wrong)
+    }
+}
+
+/// Checks a snapshot file: decodes every record, reads every blob to its hash, and compares the roots.
+///
+/// `room` takes the largest record. `latest` is for what was appended, one place for each contact; with
+/// too few of them the root of it all stays unknown.
+pub async fn verify<C: Card>(
+    card: &mut C,
+    name: &Name,
+    room: &mut [u8],
+    latest: &mut [Latest],
+) -> Result<Result<FileReport, HeaderFault>, CardError<C::Error>> {
+    let header = match Sectors::new(card, *name).header().await? {
+        Ok(header) => header,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let body = check_body(Sectors::new(card, *name), &header, room).await?;
+    let root = compare(body.root(), Some(header.root));
+    let time = header.time;
+    let mut report =
+        FileReport { header, body, root, appended: 0, root_appended: RootCheck::Unknown, time };
+    let Some((mut mark, end)) = last_mark(Sectors::new(card, *name), &header).await? else {
+        return Ok(Ok(report));
+    };
+    let mut table = BoxTable::new(header.box_id);
+    let mut entries = Entries::of_body(Sectors::new(card, *name), &header);
+    while let Some(found) = entries.next().await?
+        && matches!(found.kind, BOX | AUTHOR)
+    {
+        if let (BOX, Payload::Whole(row)) = (found.kind, entries.payload(&found, room).await?) {
+            table.note(row);
+        }
+    }
+    let mut shelf = LatestShelf { places: latest, len: 0, is_full: false };
+    let mut total = None;
+    let mut entries = Entries::appended(Sectors::new(card, *name), &header, end);
+    let mut count = 0;
+    while let Some(found) = entries.next().await? {
+        match (found.kind, entries.payload(&found, room).await?) {
+            (_, Payload::Damaged) => break,
+            (BOX, Payload::Whole(row)) => table.note(row),
+            (RECORD, Payload::Whole(record)) => {
+                let Ok(contact) = Contact::parse(record) else { break };
+                shelf.put(Latest { uid: contact.uid(), digest: table.digest(&contact) });
+                count += 1;
+            }
+            (RECORD, Payload::TooLarge(_)) => {
+                shelf.is_full = true;
+                count += 1;
+            }
+            (MARK, Payload::Whole(payload)) => {
+                let Some(later) = Mark::parse(payload) else { break };
+                mark = later;
+                report.appended = count;
+                total = Some(shelf.total());
+            }
+            _ => {}
+        }
+    }
+    report.time = mark.time;
+    // What is behind the last mark does not count, and would have to be left out.
+    let (Some(appended), Some(whole)) = (total, body.root()) else {
+        report.root_appended = if total.is_none() { root } else { RootCheck::Unknown };
+        return Ok(Ok(report));
+    };
+    if shelf.is_full || count > report.appended {
+        return Ok(Ok(report));
+    }
+    let mut sum = whole.with(appended);
+    let mut entries = Entries::of_body(Sectors::new(card, *name), &header);
+    while let Some(found) = entries.next().await? {
+        if found.kind != RECORD {
+            continue;
+        }
+        if let Payload::Whole(record) = entries.payload(&found, room).await?
+            && let Ok(contact) = Contact::parse(record)
+            && shelf.find(contact.uid()).is_ok()
+        {
+            sum = sum.without(table.digest(&contact));
+        }
+    }
+    report.root_appended = compare(Some(sum), mark.root);
+    Ok(Ok(report))
+}
+
+fn compare(found: Option<Root>, told: Option<Root>) -> RootCheck {
+    match (found, told) {
+        (Some(found), Some(told)) if found == told => RootCheck::Right,
+        (Some(_), Some(_)) => RootCheck::Wrong,
+        _ => RootCheck::Unknown,
+    }
+}
+
+/// The latest digest of each appended contact, by identity.
+struct LatestShelf<'l> {
+    places: &'l mut [Latest],
+    len: usize,
+    is_full: bool,
+}
+
+impl LatestShelf<'_> {
+    fn find(&self, uid: Uid) -> Result<usize, usize> {
+        self.places.get(..self.len).unwrap_or(&[]).binary_search_by_key(&uid, |place| place.uid)
+    }
+
+    fn put(&mut self, latest: Latest) {
+        match self.find(latest.uid) {
+            Ok(place) => self.places[place] = latest,
+            Err(_) if self.len == self.places.len() => self.is_full = true,
+            Err(place) => {
+                self.places.copy_within(place..self.len, place + 1);
+                self.places[place] = latest;
+                self.len += 1;
+            }
+        }
+    }
+
+    fn total(&self) -> [u8; 16] {
+        let places = self.places.get(..self.len).unwrap_or(&[]);
+        places.iter().fold(Root::default(), |root, place| root.with(place.digest)).0
+    }
 }
