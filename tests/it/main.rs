@@ -5,7 +5,9 @@ mod bad_input;
 #[cfg(unix)]
 mod behaviour;
 mod bit_rot;
+mod card_cuts;
 mod card_fat;
+mod card_nothing;
 mod card_phone;
 mod card_ram;
 #[cfg(unix)]

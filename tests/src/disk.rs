@@ -207,6 +207,7 @@ impl Disk {
             "Reclaiming",
             "cluster chain length is >",
             "Truncating file to",
+            "Auto-correcting",
             "FATs differ",
             "Using first FAT",
             "1) Use first FAT",

@@ -79,7 +79,7 @@ impl<D: BlockDevice> FatCard<D> {
         trouble: fn(&D::Error) -> Trouble,
         clock: fn() -> Millis,
     ) -> Result<Self, (D, Told<D>)> {
-        let fence = match Fence::new(device) {
+        let fence = match Fence::new(device, trouble) {
             Ok(fence) => fence,
             Err((device, error)) => return Err((device, of_device(error, trouble))),
         };
@@ -111,8 +111,22 @@ impl<D: BlockDevice> FatCard<D> {
 
     /// Turns an error into what helps. What the cache of one block holds is no longer believed.
     fn told(&self, error: Failure<D>) -> Told<D> {
-        self.manager.device(|_| ());
-        told(error, self.trouble)
+        let hidden = self.hidden();
+        match (error, hidden) {
+            (Error::DeviceError(error), _) => told(Error::DeviceError(error), self.trouble),
+            (_, Err(hidden)) => hidden,
+            (error, Ok(())) => told(error, self.trouble),
+        }
+    }
+
+    /// An error if the device failed in this operation and the file system did not pass that on.
+    fn hidden(&self) -> Result<(), Told<D>> {
+        match self.manager.device(|fence| fence.failed()) {
+            None => Ok(()),
+            Some(Trouble::Removed) => Err(CardError::Removed),
+            Some(Trouble::WriteProtected) => Err(CardError::WriteProtected),
+            Some(Trouble::Other) => Err(CardError::Device(FenceError::Hidden)),
+        }
     }
 
     fn entry(&mut self, name: &Name) -> Result<Option<DirEntry>, Told<D>> {
@@ -120,7 +134,8 @@ impl<D: BlockDevice> FatCard<D> {
         match self.manager.find_directory_entry(self.root, name.as_str()) {
             Ok(entry) if entry.attributes.is_directory() => Err(CardError::Inconsistent),
             Ok(entry) => Ok(Some(entry)),
-            Err(Error::NotFound) => Ok(None),
+            // To take a folder that cannot be read for one without this file would make a second one.
+            Err(Error::NotFound) => self.hidden().map(|()| None),
             Err(error) => Err(self.told(error)),
         }
     }
@@ -287,6 +302,7 @@ impl<D: BlockDevice> Card for FatCard<D> {
             ControlFlow::Continue(())
         });
         gone_through.map_err(|error| self.told(error))?;
+        self.hidden()?;
         Ok(next)
     }
 
@@ -320,9 +336,8 @@ impl<D: BlockDevice> Card for FatCard<D> {
         self.allow(FILE_READS_MAX);
         let written = self.manager.file_seek_from_start(file, offset);
         let written = written.and_then(|()| self.manager.write(file, bytes));
-        if let Err(error) = written {
-            return Err(self.told(error));
-        }
+        written.map_err(|error| self.told(error))?;
+        self.hidden()?;
         self.open[place].len = len.max(end);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! outside, nothing goes round in circles, and what is written is counted.
 
 use super::boot::{Geometry, Lead, lead, mend_info, partition, partition_table};
-use super::{Block, BlockCount, BlockDevice, BlockIdx};
+use super::{Block, BlockCount, BlockDevice, BlockIdx, Trouble};
 use crate::card::medium::{CardError, SECTOR_BYTES};
 use core::cell::Cell;
 use core::fmt;
@@ -16,6 +16,8 @@ pub enum FenceError<E> {
     Outside,
     /// The file system leads round in circles.
     Endless,
+    /// The device failed where the file system does not say how.
+    Hidden,
 }
 
 impl<E: fmt::Debug> fmt::Display for FenceError<E> {
@@ -24,6 +26,7 @@ impl<E: fmt::Debug> fmt::Display for FenceError<E> {
             Self::Device(error) => write!(f, "{error:?}"),
             Self::Outside => f.write_str("the file system leads out of itself"),
             Self::Endless => f.write_str("the file system leads round in circles"),
+            Self::Hidden => f.write_str("the device failed"),
         }
     }
 }
@@ -32,12 +35,16 @@ impl<E: fmt::Debug> core::error::Error for FenceError<E> {}
 
 /// The device with a fence around one of its partitions. Block 0 is a partition table of that one
 /// partition, which begins at block 1: so a card without partitions looks like every other.
-pub(super) struct Fence<D> {
+pub(super) struct Fence<D: BlockDevice> {
     device: D,
     geometry: Geometry,
     writes: Cell<u64>,
     /// Reads that the operation under way may still make.
     reads_left: Cell<u32>,
+    trouble: fn(&D::Error) -> Trouble,
+    /// What went wrong in the operation under way: the file system takes some failures for a full
+    /// card, or for a folder that ends.
+    failed: Cell<Option<Trouble>>,
 }
 
 /// What a card says through the fence.
@@ -45,11 +52,16 @@ pub(super) type Told<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
 
 impl<D: BlockDevice> Fence<D> {
     /// Looks for the file system of a card.
-    pub(super) fn new(device: D) -> Result<Self, (D, Told<D>)> {
+    pub(super) fn new(device: D, trouble: fn(&D::Error) -> Trouble) -> Result<Self, (D, Told<D>)> {
         match find(&device) {
-            Ok(geometry) => {
-                Ok(Self { device, geometry, writes: Cell::new(0), reads_left: Cell::new(u32::MAX) })
-            }
+            Ok(geometry) => Ok(Self {
+                device,
+                geometry,
+                writes: Cell::new(0),
+                reads_left: Cell::new(u32::MAX),
+                trouble,
+                failed: Cell::new(None),
+            }),
             Err(error) => Err((device, error)),
         }
     }
@@ -66,6 +78,22 @@ impl<D: BlockDevice> Fence<D> {
     /// The next operation may read this many blocks.
     pub(super) fn allow(&self, reads: u32) {
         self.reads_left.set(reads);
+        self.failed.set(None);
+    }
+
+    /// What went wrong since then, whatever became of it.
+    pub(super) fn failed(&self) -> Option<Trouble> {
+        self.failed.get()
+    }
+
+    /// Notes a failure and passes it on.
+    fn note(&self, error: FenceError<D::Error>) -> FenceError<D::Error> {
+        let trouble = match &error {
+            FenceError::Device(error) => (self.trouble)(error),
+            _ => Trouble::Other,
+        };
+        self.failed.set(Some(trouble));
+        error
     }
 
     pub(super) fn into_device(self) -> D {
@@ -145,11 +173,13 @@ impl<D: BlockDevice> BlockDevice for Fence<D> {
                 block.contents = partition_table(self.geometry.blocks);
                 continue;
             }
-            let left = self.reads_left.get().checked_sub(1).ok_or(FenceError::Endless)?;
+            let left = self.reads_left.get().checked_sub(1);
+            let left = left.ok_or_else(|| self.note(FenceError::Endless))?;
             self.reads_left.set(left);
-            let (place, inside) = self.place(index)?;
+            let (place, inside) = self.place(index).map_err(|error| self.note(error))?;
             let block = core::slice::from_mut(block);
-            self.device.read(block, place).map_err(FenceError::Device)?;
+            let read = self.device.read(block, place);
+            read.map_err(|error| self.note(FenceError::Device(error)))?;
             if let [block] = block {
                 self.mend(inside, &mut block.contents);
             }
@@ -159,10 +189,10 @@ impl<D: BlockDevice> BlockDevice for Fence<D> {
 
     fn write(&self, blocks: &[Block], start: BlockIdx) -> Result<(), Self::Error> {
         for (index, block) in (start.0..).zip(blocks) {
-            let (place, _) = self.place(index)?;
+            let (place, _) = self.place(index).map_err(|error| self.note(error))?;
             self.writes.set(self.writes.get() + 1);
-            let block = core::slice::from_ref(block);
-            self.device.write(block, place).map_err(FenceError::Device)?;
+            let written = self.device.write(core::slice::from_ref(block), place);
+            written.map_err(|error| self.note(FenceError::Device(error)))?;
         }
         Ok(())
     }
