@@ -75,12 +75,14 @@ pub async fn serve(
     let standing = desk.standing().clone();
     let mut keeper = Keeper::start(desk).map_err(ServeError::System)?;
     let asker = keeper.asker();
-    let devices = Devices::new(&asker, &config.data);
-    let errands = Errands::new(&asker, &config.data, &devices);
+    // Copies of the box are made beside it, where there is as much room as it may need itself.
+    let beside = config.image.parent().unwrap_or(&config.data);
+    let devices = Devices::new(&asker, beside);
+    let errands = Errands::new(&asker, beside, &devices);
     let watches =
         Watches::start(&config.devices, &devices, &standing).map_err(ServeError::System)?;
-    let places = Places::start(plans(config), &asker, &config.data, &standing)
-        .map_err(ServeError::System)?;
+    let places =
+        Places::start(plans(config), &asker, beside, &standing).map_err(ServeError::System)?;
     let shared = Arc::new(Shared::new(config.limits, asker, errands));
     let room = Arc::new(Semaphore::new(config.limits.connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));

@@ -207,6 +207,15 @@ fn one_file_of_core_names_the_fat_library() {
 }
 
 #[test]
+fn one_file_names_the_serial_port() {
+    let name = concat!("serial", "2::");
+    let strays = lines_where(|source, line| {
+        source.is_rust() && source.path != "daemon/src/device/port.rs" && line.contains(name)
+    });
+    none("cables are a matter of daemon/src/device/port.rs", strays);
+}
+
+#[test]
 fn core_is_safe_and_without_alloc() {
     let word = concat!("un", "safe");
     let breaches = lines_where(|source, line| {

@@ -11,6 +11,8 @@ mod card_nothing;
 mod card_phone;
 mod card_ram;
 #[cfg(unix)]
+mod cards;
+#[cfg(unix)]
 mod command_line;
 mod corpus;
 #[cfg(unix)]

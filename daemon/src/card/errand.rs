@@ -2,11 +2,11 @@
 
 use super::shadow::Shadow;
 use super::trouble::Trouble;
-use super::visit::{AnyCard, Extent, keep, take_in};
+use super::visit::{AnyCard, Extent, keep, take_in, write_for_phones};
 use crate::device::Devices;
 use crate::keeper::Asker;
 use crate::rpc::{Errand, ErrandKind, Fault, Kind};
-use contactbox_core::card::Whose;
+use contactbox_core::card::{PhoneFile, Whose};
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -56,7 +56,9 @@ impl Errands {
         let mut card = AnyCard::open(path, true)?;
         let mut shadow = Shadow::new(&self.asker, &self.data)?;
         let kept = keep(&mut shadow, &mut card, Extent::All)?;
+        let phones = write_for_phones(&mut shadow, &mut card)?;
         let mut told = kept.to_json();
+        told["phones"] = phone_json(&phones);
         told["root"] = json!(shadow.root().map(|root| root.to_string()));
         Ok(told)
     }
@@ -68,6 +70,9 @@ impl Errands {
         let mut told = given.to_json();
         let kept = keep(&mut shadow, &mut card, Extent::Changes)?;
         told["kept"] = kept.to_json();
+        if kept.is_news() {
+            told["phones"] = phone_json(&write_for_phones(&mut shadow, &mut card)?);
+        }
         told["root"] = json!(shadow.root().map(|root| root.to_string()));
         Ok(told)
     }
@@ -89,4 +94,15 @@ impl Errands {
         told["root"] = json!(shadow.root().map(|root| root.to_string()));
         Ok(told)
     }
+}
+
+fn phone_json(file: &PhoneFile) -> Value {
+    json!({
+        "was_current": file.was_current,
+        "cards": file.cards,
+        "private": file.private,
+        "without_blob": file.without_blob,
+        "unreadable": file.unreadable,
+        "bytes": file.bytes,
+    })
 }

@@ -105,7 +105,9 @@ impl Mirror {
                 ),
             ));
         }
-        let copy = tempfile::tempfile_in(folder).map_err(disk)?;
+        // A box that can only be read is copied to where the system keeps such files.
+        let copy = tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile());
+        let copy = copy.map_err(disk)?;
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let copier = Copier { copy, number, is_last: false, own: BTreeSet::new() };
         let mut mirror = Self {

@@ -5,7 +5,7 @@ use super::folder::FolderCard;
 use super::look::{Look, Sight};
 use super::shadow::Shadow;
 use super::trouble::Trouble;
-use super::visit::{Extent, Kept, keep, take_in};
+use super::visit::{Extent, Kept, keep, take_in, write_for_phones};
 use crate::keeper::{Asker, Desk};
 use contactbox_core::card::{Name, OwnFiles, Whose};
 use embassy_futures::block_on;
@@ -24,6 +24,9 @@ const GATHER_TIME: Duration = Duration::from_millis(150);
 
 /// A visit may take this share of the time at most.
 const PAUSE_FACTOR: u32 = 8;
+
+/// Quiet after which the file for phones is made anew.
+const QUIET_TIME: Duration = Duration::from_secs(3);
 
 /// How long a place that failed is left alone, at first and at most.
 const RETRY_TIME: Duration = Duration::from_secs(5);
@@ -149,6 +152,8 @@ struct Present {
     left: Option<Look>,
     /// Changes of the box that are on it.
     beats: Option<u64>,
+    /// When something was written to it for which there is no file for phones yet.
+    unread: Option<Instant>,
 }
 
 impl Place {
@@ -190,12 +195,12 @@ impl Place {
                 (Some(look), _) => {
                     tracing::info!(card = %folder.display(), "a card is there");
                     self.forget();
-                    Some(Present { look, left: None, beats: None })
+                    Some(Present { look, left: None, beats: None, unread: None })
                 }
             };
             let is_halted = self.is_halted(Duration::ZERO);
             if let Some(present) = &mut present {
-                self.attend(folder, present, beats);
+                self.attend(folder, present, beats, is_halted);
             }
             if is_halted {
                 return;
@@ -209,7 +214,7 @@ impl Place {
     }
 
     /// Does what is due at a card that is there.
-    fn attend(&mut self, folder: &Path, present: &mut Present, beats: u64) {
+    fn attend(&mut self, folder: &Path, present: &mut Present, beats: u64, is_halted: bool) {
         let is_visited = present.left.as_ref() != Some(&present.look);
         let is_changed = present.beats != Some(beats);
         let is_resting = self.failed.is_some_and(|(when, time)| when.elapsed() < time);
@@ -221,11 +226,21 @@ impl Place {
             match self.visit(folder, present, is_visited) {
                 Ok(kept) => {
                     present.beats = Some(beats);
+                    if kept.is_news() {
+                        present.unread = Some(Instant::now());
+                    }
                     self.done(&kept);
                 }
                 Err(trouble) => self.fail(&trouble),
             }
             self.pause = begun.elapsed() * PAUSE_FACTOR;
+        }
+        let is_quiet = present.unread.is_some_and(|when| when.elapsed() > QUIET_TIME);
+        if is_quiet || (is_halted && present.unread.is_some()) {
+            present.unread = None;
+            if let Err(trouble) = self.write_for_phones(folder, present) {
+                self.fail(&trouble);
+            }
         }
     }
 
@@ -257,6 +272,15 @@ impl Place {
         present.left = Sight::now(folder);
         self.shadow = Some(shadow);
         Ok(kept)
+    }
+
+    fn write_for_phones(&mut self, folder: &Path, present: &mut Present) -> Result<(), Trouble> {
+        let mut card = FolderCard::open(folder, true)?;
+        let mut shadow = self.take_shadow()?;
+        write_for_phones(&mut shadow, &mut card)?;
+        present.left = Sight::now(folder);
+        self.shadow = Some(shadow);
+        Ok(())
     }
 
     /// A copy of the box as it is now.

@@ -261,7 +261,7 @@ fn words(remark: &Remark) -> String {
             format!("{file} is half written or damaged, and so is the other file of its box")
         }
         Remark::Damaged { file, entries } => format!(
-            "{entries} entries of {file} are damaged; its box writes a whole one when it next has the card"
+            "{file} has damage in {entries} of its entries; its box writes a whole one when it next has the card"
         ),
         Remark::TooLarge(uid) => format!("{uid} is larger than this box takes"),
         Remark::NoBlob(uid) => format!("a photo or document of {uid} is not whole on the card"),

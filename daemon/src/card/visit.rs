@@ -6,7 +6,8 @@ use super::shadow::{Given, Shadow};
 use super::trouble::Trouble;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::card::{
-    Appended, Backup, Card, CardError, Changes, Name, OwnFiles, Whose, append, backup,
+    Appended, Backup, Card, CardError, Changes, Name, OwnFiles, PhoneFile, Whose, append, backup,
+    write_phone_file,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -169,6 +170,12 @@ pub fn keep<C: Card>(shadow: &mut Shadow, card: &mut C, extent: Extent) -> Resul
     }
     kept.time = own.time();
     Ok(kept)
+}
+
+/// Makes the file that phones read, unless it tells of this very state already.
+pub fn write_for_phones<C: Card>(shadow: &mut Shadow, card: &mut C) -> Result<PhoneFile, Trouble> {
+    let (book, room) = shadow.parts();
+    Ok(block_on(write_phone_file(book, card, room))?)
 }
 
 /// Takes in what others left on a card, and what this box lost since it was there itself. Gives the

@@ -72,7 +72,7 @@ pub enum Command {
     /// Take contacts out of the trash; or all of a box, into an empty one, from a card or backup
     #[command(after_help = RESTORE)]
     Restore(Restore),
-    /// Back up to a card, or sync with it
+    /// Back up to a card, sync with it, and look at what is on it
     #[command(subcommand)]
     Card(Card),
     /// Talk to a device on a cable
@@ -170,6 +170,10 @@ pub enum Card {
     Backup(CardPath),
     /// Take in what other boxes left on a card, and leave there what this one has
     Sync(CardPath),
+    /// List whose backups are on a card, and how old they are
+    List(CardPath),
+    /// Read everything on a card and check it
+    Verify(CardPath),
 }
 
 /// A card.

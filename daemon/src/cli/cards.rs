@@ -2,7 +2,7 @@
 
 use super::args::{Card, CardPath, Restore, Shelf};
 use super::text::{count, grouped, visible};
-use super::{Context, Exit, Failure, change, who};
+use super::{Context, Exit, Failure, cardlist, change, who};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,8 @@ pub fn run(context: &mut Context, args: Card) -> Result<Exit, Failure> {
     match args {
         Card::Backup(CardPath { path }) => backup(context, &path),
         Card::Sync(CardPath { path }) => sync(context, &path),
+        Card::List(CardPath { path }) => cardlist::run_list(context, &path),
+        Card::Verify(CardPath { path }) => cardlist::run_verify(context, &path),
     }
 }
 

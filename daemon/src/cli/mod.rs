@@ -2,6 +2,7 @@
 
 mod args;
 mod card;
+mod cardlist;
 mod cards;
 mod change;
 mod device;

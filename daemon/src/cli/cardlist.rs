@@ -1,0 +1,199 @@
+//! `card list` and `card verify`: what is on a card, read without a daemon.
+
+use super::out::Column;
+use super::text::{count, grouped, size, time};
+use super::{Context, Exit, Failure};
+use crate::card::{AnyCard, Trouble};
+use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES};
+use contactbox_core::card::{
+    FileReport, HeaderFault, Latest, Listed, Listing, RootCheck, list, verify,
+};
+use embassy_futures::block_on;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Contacts appended to one snapshot that are told apart: 2 MiB of memory.
+const LATEST: usize = 64 * 1024;
+
+fn failure(path: &Path, trouble: impl Into<Trouble>) -> Failure {
+    let trouble: Trouble = trouble.into();
+    Failure::other(format!("{}: {trouble}", path.display()))
+}
+
+fn listings(card: &mut AnyCard, path: &Path) -> Result<Vec<Listing>, Failure> {
+    let mut found = Vec::new();
+    block_on(list(card, |listing| found.push(*listing))).map_err(|error| failure(path, error))?;
+    if found.is_empty() {
+        let message = format!("there is no backup on {}", path.display());
+        return Err(Failure::new(Exit::NothingFound, message));
+    }
+    Ok(found)
+}
+
+fn open(path: &Path) -> Result<AnyCard, Failure> {
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(Failure::file(path, "is no card", &error));
+    }
+    AnyCard::open(path, false).map_err(|trouble| failure(path, trouble))
+}
+
+/// Prints the snapshots on a card.
+pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
+    let found = listings(&mut open(path)?, path)?;
+    let mut rows = Vec::new();
+    for listing in &found {
+        // The newest of a box is the one that counts.
+        let is_newest = found.iter().all(|other| !is_newer(other, listing));
+        let told = to_json(listing, is_newest);
+        if context.out.json {
+            context.out.json(&told)?;
+        } else {
+            rows.push(row(&told));
+        }
+    }
+    if !context.out.json {
+        let columns = ["FILE", "BOX", "UP TO", "CONTACTS", "TRASH", "PHOTOS", "SIZE", "STATE"]
+            .map(|head| Column { head, width_min: None });
+        context.out.table(&columns, rows)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Whether `other` is a newer snapshot of the same box.
+fn is_newer(other: &Listing, than: &Listing) -> bool {
+    match (other.state, than.state) {
+        (Listed::Snapshot { header: a, .. }, Listed::Snapshot { header: b, .. }) => {
+            a.box_id == b.box_id && a.generation > b.generation
+        }
+        _ => false,
+    }
+}
+
+fn to_json(listing: &Listing, is_newest: bool) -> Value {
+    let mut told = json!({ "file": listing.file.as_str(), "bytes": listing.bytes });
+    let (header, state) = match listing.state {
+        Listed::Snapshot { header, time } => {
+            told["time"] = json!(time);
+            (Some(header), if is_newest { "newest" } else { "older" })
+        }
+        Listed::Unfinished(header) => (Some(header), "unfinished"),
+        Listed::Newer { version, box_id } => {
+            told["box"] = json!(format!("{box_id:016x}"));
+            told["format"] = json!(version);
+            (None, "of a newer contactbox")
+        }
+        Listed::NoHeader => (None, "half written or damaged"),
+    };
+    told["state"] = json!(state);
+    if let Some(header) = header {
+        told["box"] = json!(format!("{:016x}", header.box_id));
+        told["generation"] = json!(header.generation);
+        told["made"] = json!(header.time);
+        told["contacts"] = json!(header.active);
+        told["trashed"] = json!(header.trashed);
+        told["tombstones"] = json!(header.tombstones);
+        told["blobs"] = json!(header.blobs);
+        told["complete"] = json!(header.is_complete);
+        told["root"] = json!(header.root.to_string());
+    }
+    told
+}
+
+fn row(told: &Value) -> Vec<String> {
+    let text = |name: &str| told[name].as_str().unwrap_or("").to_string();
+    let number = |name: &str| told[name].as_u64().map(grouped).unwrap_or_default();
+    let when = if told["time"].is_null() { String::new() } else { time(&told["time"]) };
+    let mut state = text("state");
+    if told["complete"] == false {
+        state.push_str(", incomplete");
+    }
+    vec![
+        text("file"),
+        text("box"),
+        when,
+        number("contacts"),
+        number("trashed"),
+        number("blobs"),
+        size(told["bytes"].as_u64().unwrap_or(0)),
+        state,
+    ]
+}
+
+/// Reads everything on a card and checks it.
+pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
+    let mut card = open(path)?;
+    let found = listings(&mut card, path)?;
+    let mut room = vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES];
+    let mut latest = vec![Latest::EMPTY; LATEST];
+    // Boxes with a sound snapshot, and without one so far.
+    let (mut sound, mut struck): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
+    let mut is_sound = true;
+    for listing in &found {
+        let checked = block_on(verify(&mut card, &listing.file, &mut room, &mut latest))
+            .map_err(|error| failure(path, error))?;
+        let told = match &checked {
+            Ok(report) => {
+                let boxes = if report.is_sound() { &mut sound } else { &mut struck };
+                boxes.push(report.header.box_id);
+                checked_json(listing, report)
+            }
+            Err(HeaderFault::Newer { version, .. }) => json!({
+                "file": listing.file.as_str(),
+                "verdict": format!("format {version}, of a newer contactbox: not checked"),
+            }),
+            Err(HeaderFault::None) => {
+                is_sound = false;
+                json!({ "file": listing.file.as_str(), "verdict": "half written or damaged" })
+            }
+        };
+        is_sound &= checked.as_ref().map_or(true, FileReport::is_sound);
+        if context.out.json {
+            context.out.json(&told)?;
+        } else {
+            let records = count(told["records"].as_u64().unwrap_or(0), "contact");
+            let line = format!(
+                "{}  {}  {records}",
+                told["file"].as_str().unwrap_or("?"),
+                told["verdict"].as_str().unwrap_or("?")
+            );
+            context.out.line(&line)?;
+        }
+    }
+    struck.retain(|id| !sound.contains(id));
+    struck.dedup();
+    let verdict = match (is_sound, struck.len()) {
+        (true, _) => "everything reads back as it was written",
+        (false, 0) if !sound.is_empty() => {
+            "one file is damaged or was being written; each box has another that is whole"
+        }
+        _ => "there is damage: what is left is taken in by `contactbox card sync` or `restore`",
+    };
+    context.out.say(verdict)?;
+    Ok(if is_sound { Exit::Ok } else { Exit::Failure })
+}
+
+fn checked_json(listing: &Listing, report: &FileReport) -> Value {
+    let body = &report.body;
+    let root = |check: RootCheck| match check {
+        RootCheck::Right => "right",
+        RootCheck::Wrong => "wrong",
+        RootCheck::Unknown => "not told",
+    };
+    json!({
+        "file": listing.file.as_str(),
+        "box": format!("{:016x}", report.header.box_id),
+        "generation": report.header.generation,
+        "time": report.time,
+        "sound": report.is_sound(),
+        "verdict": if report.is_sound() { "sound" } else { "damaged" },
+        "records": body.records,
+        "blobs": body.blobs,
+        "appended": report.appended,
+        "damaged": body.damaged,
+        "missing": body.missing,
+        "too_large": body.too_large,
+        "root": report.header.root.to_string(),
+        "root_check": root(report.root),
+        "appended_root_check": root(report.root_appended),
+    })
+}

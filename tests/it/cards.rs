@@ -1,0 +1,298 @@
+//! Cards and backups as people and scripts use them: real daemons, folders that stand for cards.
+
+use contactbox_tests::daemon::{Daemon, Place, Ran};
+use contactbox_tests::disk::{Disk, Layout};
+use contactbox_tests::emulator::CardImage;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The sample that ships with the daemon.
+const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
+
+/// How long something that happens by itself may take; the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A box whose only backups are those the test asks for.
+fn bare() -> (Place, Daemon) {
+    served(&[])
+}
+
+fn served(flags: &[&str]) -> (Place, Daemon) {
+    let place = Place::new();
+    let flags = [&["--backup", "off"], flags].concat();
+    let daemon = place.serve_with(&flags);
+    (place, daemon)
+}
+
+fn people(place: &Place) {
+    let file = place.file("people.vcf", PEOPLE);
+    place.run(["import".as_ref(), file.as_os_str()]).expect(0);
+}
+
+fn card(place: &Place) -> PathBuf {
+    let folder = place.path().join("card");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn run(place: &Place, words: &[&str], path: &Path) -> Ran {
+    let path = path.to_str().expect("a path of letters");
+    place.run([words, &[path, "--json"]].concat())
+}
+
+/// The root of a box, by way of a sync with an empty card, which changes nothing in it.
+fn root(place: &Place) -> String {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let synced = run(place, &["card", "sync"], folder.path()).expect(0).json();
+    synced[0]["root"].as_str().expect("a root").to_owned()
+}
+
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn add(daemon: &Daemon, name: &str) -> Value {
+    let vcard = format!("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{name}\r\nEND:VCARD\r\n");
+    daemon.client().call("contact.put", json!({ "vcard": vcard }))
+}
+
+fn finds(daemon: &Daemon, query: &str) -> usize {
+    let found = daemon.client().call("contact.find", json!({ "query": query }));
+    found["hits"].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+fn a_backup_restores_an_empty_box() {
+    let (place, daemon) = bare();
+    people(&place);
+    place.run(["rm", "ada byrd"]).expect(0);
+    place.run(["rm", "--purge", "--yes", "ada fenwick"]).code();
+    let card = card(&place);
+    let backup = run(&place, &["card", "backup"], &card).expect(0).json();
+    assert_eq!((&backup[0]["kind"], &backup[0]["unreadable"]), (&"snapshot".into(), &0.into()));
+    let listed = run(&place, &["card", "list"], &card).expect(0).json();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0]["root"], backup[0]["root"]);
+    run(&place, &["card", "verify"], &card).expect(0);
+    // The box that is not empty is not restored into.
+    run(&place, &["restore"], &card).expect(1).says(&["card sync"]);
+    drop(daemon);
+
+    let (other, daemon) = bare();
+    let restored = run(&other, &["restore"], &card).expect(0).json();
+    assert_eq!(restored[0]["root"], backup[0]["root"]);
+    assert_eq!(root(&other), backup[0]["root"].as_str().expect("a root"));
+    assert_eq!(finds(&daemon, "ada byrd"), 0, "the trash is the trash");
+    other.run(["restore", "ada byrd"]).expect(0);
+    assert_eq!(finds(&daemon, "ada byrd"), 1);
+    assert_eq!(daemon.client().call("box.info", json!({}))["damaged"], false);
+}
+
+#[test]
+fn what_is_no_card_is_said_to_be_none() {
+    let (place, _daemon) = bare();
+    run(&place, &["card", "backup"], &place.path().join("nowhere")).expect(1).says(&["is no card"]);
+    run(&place, &["restore"], &place.path().join("nowhere")).expect(1).says(&["is no card"]);
+    let card = card(&place);
+    run(&place, &["restore"], &card).expect(3).says(&["no backup"]);
+    run(&place, &["card", "list"], &card).expect(3);
+    run(&place, &["card", "verify"], &card).expect(3);
+    let file = place.file("notes.img", vec![0; 1 << 20]);
+    run(&place, &["card", "backup"], &file).expect(1).says(&["no FAT"]);
+    // The first sector of a card as it is bought with more than 32 GB.
+    let mut exfat = vec![0; 1 << 20];
+    exfat[..11].copy_from_slice(b"\xEB\x76\x90EXFAT   ");
+    exfat[510..512].copy_from_slice(&[0x55, 0xAA]);
+    let file = place.file("large.img", exfat);
+    run(&place, &["card", "list"], &file).expect(1).says(&["exFAT", "FAT32"]);
+    // A name that is a folder here, and somebody in the trash.
+    people(&place);
+    place.run(["rm", "ada byrd"]).expect(0);
+    std::fs::create_dir(place.path().join("lovelock")).expect("a folder");
+    place.run(["restore", "lovelock"]).expect(5).says(&["./lovelock"]);
+}
+
+#[test]
+fn an_image_of_a_card_is_a_card() {
+    let (place, daemon) = bare();
+    people(&place);
+    let image = CardImage::new(place.path().join("card.img"));
+    let backup = run(&place, &["card", "backup"], image.path()).expect(0).json();
+    run(&place, &["card", "verify"], image.path()).expect(0);
+    image.check().expect("the file system is whole");
+    let phones = String::from_utf8(image.read("CONTACTS.VCF")).expect("text");
+    assert_eq!(phones.matches("BEGIN:VCARD").count(), 200);
+    add(&daemon, "Bruno Kessel");
+    let synced = run(&place, &["card", "sync"], image.path()).expect(0).json();
+    assert_eq!(synced[0]["kept"]["kind"], "appended", "{synced:?}");
+    let (other, _daemon) = bare();
+    let restored = run(&other, &["restore"], image.path()).expect(0).json();
+    assert_eq!(restored[0]["root"], synced[0]["root"]);
+    assert_ne!(restored[0]["root"], backup[0]["root"]);
+}
+
+#[test]
+fn a_full_card_is_said_to_be_full() {
+    let (place, daemon) = bare();
+    let disk = Disk::formatted(Layout::Fat16, 8 * 1024);
+    let image = place.path().join("small.img");
+    std::fs::write(&image, disk.bytes()).expect("room for it");
+    add(&daemon, "Ada Lovelock");
+    run(&place, &["card", "backup"], &image).expect(0);
+    let photo = "A".repeat(7 << 20);
+    let vcard = format!(
+        "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Bruno Kessel\r\nPHOTO:data:image/jpeg;base64,{photo}\r\nEND:VCARD\r\n"
+    );
+    for name in ["Kessel", "Lund", "Marten"] {
+        // Each another photo.
+        let vcard =
+            vcard.replace("Kessel", name).replacen("AAAA", &format!("{:A<4}", &name[..3]), 1);
+        daemon.client().call("contact.put", json!({ "vcard": vcard }));
+    }
+    run(&place, &["card", "backup"], &image).expect(1).says(&["full"]);
+    // What was there is there.
+    let (other, restored) = bare();
+    run(&other, &["restore"], &image).expect(0);
+    assert_eq!(finds(&restored, "lovelock"), 1);
+}
+
+#[test]
+fn two_daemons_and_a_card_folder_hold_the_same() {
+    let shared = tempfile::tempdir().expect("a temp folder");
+    let folder = shared.path().to_str().expect("a path of letters");
+    let (first, a) = served(&["--card", folder]);
+    let (second, b) = served(&["--card", folder]);
+    add(&a, "Ada Lovelock");
+    until("what one has comes to the other", || finds(&b, "lovelock") == 1);
+    add(&b, "Bruno Kessel");
+    until("and back", || finds(&a, "kessel") == 1);
+    people(&first);
+    until("many at once", || finds(&b, "ada byrd") == 1);
+    until("both say so", || {
+        let place = |daemon: &Daemon| {
+            daemon.client().call("box.info", json!({}))["places"][folder]["state"].clone()
+        };
+        place(&a) == "in step" && place(&b) == "in step"
+    });
+    a.stop();
+    b.stop();
+    let listed = run(&first, &["card", "list"], shared.path()).expect(0).json();
+    assert_eq!(listed.iter().filter(|file| file["state"] == "newest").count(), 2, "{listed:?}");
+    run(&first, &["card", "verify"], shared.path()).expect(0);
+    let (a, b) = (first.serve_with(&["--backup", "off"]), second.serve_with(&["--backup", "off"]));
+    assert_eq!(root(&first), root(&second));
+    assert_eq!((finds(&a, "kessel"), finds(&b, "kessel")), (1, 1));
+}
+
+#[test]
+fn a_card_that_is_pulled_holds_up_nobody() {
+    let place = Place::new();
+    let folder = place.path().join("card");
+    let daemon =
+        place.serve_with(&["--backup", "off", "--card", folder.to_str().expect("letters")]);
+    let state = |daemon: &Daemon| {
+        let info = daemon.client().call("box.info", json!({}));
+        info["places"][folder.to_str().expect("letters")]["state"].clone()
+    };
+    for round in 0..4 {
+        add(&daemon, &format!("Before {round}"));
+        card(&place);
+        until("the card is found", || state(&daemon) == "in step");
+        people(&place);
+        // In the middle of what it does.
+        std::fs::remove_dir_all(&folder).ok();
+        std::fs::remove_dir_all(&folder).ok();
+        let begun = Instant::now();
+        add(&daemon, &format!("After {round}"));
+        assert!(begun.elapsed() < Duration::from_secs(5), "an edit waited for a card");
+        until("it is missed", || state(&daemon) != "in step" || folder.exists());
+        std::fs::remove_dir_all(&folder).ok();
+    }
+    card(&place);
+    until("it is found again", || state(&daemon) == "in step");
+    assert!(daemon.stop().success());
+    run(&place, &["card", "verify"], &folder).expect(0);
+}
+
+#[test]
+fn a_card_that_can_not_be_written_is_read() {
+    let (first, a) = bare();
+    add(&a, "Ada Lovelock");
+    let card = card(&first);
+    run(&first, &["card", "backup"], &card).expect(0);
+    // Whoever runs as root may write anywhere: a folder in place of a file stops them as well.
+    let (second, b) = bare();
+    add(&b, "Bruno Kessel");
+    let before: Vec<_> = std::fs::read_dir(&card).expect("a folder").collect();
+    set_writable(&card, false);
+    let synced = run(&second, &["card", "sync"], &card);
+    set_writable(&card, true);
+    if synced.code() != 0 {
+        synced.expect(1).says(&["write-protected"]);
+    }
+    assert_eq!(finds(&b, "lovelock"), 1, "what was there is taken in all the same");
+    assert!(!before.is_empty());
+}
+
+fn set_writable(folder: &Path, is_writable: bool) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = if is_writable { 0o700 } else { 0o500 };
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode))
+        .expect("our own folder");
+}
+
+#[test]
+fn a_backup_is_made_by_itself() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let backup = place.data().join("backup");
+    add(&daemon, "Ada Lovelock");
+    until("the first backup is made soon", || run(&place, &["card", "list"], &backup).code() == 0);
+    // What changed since is there when the daemon has stopped.
+    add(&daemon, "Bruno Kessel");
+    let expected = root(&place);
+    assert!(daemon.stop().success());
+    run(&place, &["card", "verify"], &backup).expect(0);
+    let (other, daemon) = bare();
+    let restored = run(&other, &["restore"], &backup).expect(0).json();
+    assert_eq!(restored[0]["root"], Value::from(expected));
+    assert_eq!((finds(&daemon, "lovelock"), finds(&daemon, "kessel")), (1, 1));
+}
+
+#[test]
+fn a_daemon_killed_at_a_backup_leaves_a_whole_one() {
+    let place = Place::new();
+    let folder = card(&place);
+    let flags = ["--backup", "off", "--card", folder.to_str().expect("letters")];
+    let daemon = place.serve_with(&flags);
+    people(&place);
+    until("there is a backup", || run(&place, &["card", "list"], &folder).code() == 0);
+    daemon.kill();
+    for round in 0..12 {
+        let daemon = place.serve_with(&["--backup", "off"]);
+        for step in 0..20 {
+            add(&daemon, &format!("Person {round} {step}"));
+        }
+        let path = folder.clone();
+        let mut client = daemon.client();
+        let asked = std::thread::spawn(move || {
+            // It is killed before it answers, mostly.
+            client.send("cards.backup", json!({ "path": path })).ok();
+            client.receive().ok();
+        });
+        std::thread::sleep(Duration::from_millis(4 * round));
+        daemon.kill();
+        asked.join().expect("a client that waits");
+        let verified = run(&place, &["card", "verify"], &folder);
+        assert!(verified.code() <= 1, "{verified:?}");
+        let (other, restored) = bare();
+        run(&other, &["restore"], &folder);
+        assert!(finds(&restored, "ada byrd") == 1, "round {round}: {verified:?}");
+    }
+}
