@@ -6,7 +6,7 @@ use contactbox_core::store::{Book, BookConfig};
 use contactbox_tests::cards::{back_up, find, keep, merge};
 use contactbox_tests::random::Random;
 use contactbox_tests::world::memory::parts;
-use contactbox_tests::world::ops::{PEOPLE, script, uid_text};
+use contactbox_tests::world::ops::{PEOPLE, script};
 use contactbox_tests::world::{Box, CONFIG, Chip, apply, look};
 use embassy_futures::block_on;
 use std::collections::BTreeMap;
