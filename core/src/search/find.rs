@@ -189,9 +189,11 @@ impl Scan {
                 *bits &= one | other;
             }
         }
-        self.names = slices.candidates(memory, self.block, &plan.names);
-        if bound >> CLASS_SHIFT <= Class::Elsewhere as u128 && self.all != [0; _] {
-            self.leave_out(&slices, memory, plan, bound);
+        if self.all != [0; _] {
+            self.names = slices.candidates(memory, self.block, &plan.names);
+            if bound >> CLASS_SHIFT <= Class::Elsewhere as u128 {
+                self.leave_out(&slices, memory, plan, bound);
+            }
         }
         self.block += 1;
         self.word = 0;
