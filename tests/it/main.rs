@@ -33,6 +33,8 @@ mod packings;
 mod power_cuts;
 mod record_cost;
 mod swap;
+#[cfg(unix)]
+mod three_boxes;
 mod vcard_bad;
 mod vcard_calcard;
 mod vcard_corpus;

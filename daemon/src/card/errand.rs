@@ -47,8 +47,15 @@ impl Errands {
             ErrandKind::CardBackup => self.backup(&errand.path),
             ErrandKind::CardSync => self.sync(&errand.path),
             ErrandKind::CardRestore => self.restore(&errand.path),
-            ErrandKind::DeviceInfo => Ok(self.devices.info(&errand.path)?),
-            ErrandKind::DeviceSync => Ok(self.devices.sync(&errand.path)?),
+            ErrandKind::DeviceInfo | ErrandKind::DeviceSync => {
+                let told = match errand.kind {
+                    ErrandKind::DeviceInfo => self.devices.info(&errand.path),
+                    _ => self.devices.sync(&errand.path),
+                };
+                // Others may want to use the cable. Who keeps a device in step opens it again.
+                self.devices.let_go(&errand.path);
+                Ok(told?)
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::say;
 use contactbox_core::card::{
     self, Appended, BackupError, Card, CardError, Changes, MergeError, OwnFiles, Whose,
 };
-use contactbox_core::contact::Uid;
+use contactbox_core::contact::{Millis, Uid};
 use contactbox_core::store::diary::CardFault;
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -15,6 +15,9 @@ use heapless::Vec;
 /// Changed contacts that are told apart until they are on the card. With more, the card is compared with the
 /// whole box.
 const CHANGED_MAX: usize = 8;
+
+/// Quiet after which the file for phones is made anew, in milliseconds.
+const PHONE_MILLIS: Millis = 5_000;
 
 /// What is known of the card in the slot.
 #[derive(Default)]
@@ -196,8 +199,21 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         }
     }
 
-    /// What there is to do on the card when the box is idle; true when something is left to do.
+    /// Makes the file for phones anew when the box has been idle for a while; true when that is still to be
+    /// done.
     pub(super) async fn finish_card(&mut self) -> bool {
+        if !matches!(self.slot.state, SlotState::Ready(_)) {
+            return false;
+        }
+        // It is written whole, whatever changed.
+        if self.clock.now() < self.quiet_at + PHONE_MILLIS || self.slot.due() != Due::Not {
+            return true;
+        }
+        let Self { book, slot, room, .. } = self;
+        let written = card::write_phone_file(book, &mut slot.card, room.list).await;
+        if let Err(error) = written {
+            self.give_up(Trouble::of_backup(error)).await;
+        }
         false
     }
 }
