@@ -1,5 +1,6 @@
 //! The one function that answers a request, on the device and in the daemon.
 
+use super::apart::apart;
 use super::label::{TEXT_CHARS_MAX, Texts};
 use super::protocol::{
     Card, Cursor, Figures, Flaw, HitRow, Info, PROTOCOL, Reply, Request, Verdict, VersionRow,
@@ -12,6 +13,7 @@ use crate::contact::{BlobRef, Contact, Contents, Kind, Millis, Origin, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX};
 use crate::search::{Class, Hit, Page, Query};
 use crate::store::{Book, Finding, GetError, Memory, Put, Shelf, Stats, VerifyReport};
+use core::pin::pin;
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Vec;
 
@@ -61,15 +63,14 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
         Request::Stats => Reply::Stats(figures(&book.stats())),
         Request::Verify => {
             let mut flaws = Packer::new(room.list, room_bytes);
-            let report = book
-                .verify(|finding| {
-                    flaws.push(&flaw(finding));
-                })
-                .await?;
+            let verified = book.verify(|finding| {
+                flaws.push(&flaw(finding));
+            });
+            let report = apart(pin!(verified)).await?;
             Reply::Verify { report: verdict(&report), findings: flaws.finish() }
         }
         Request::Find { query, shelf, limit, after } => {
-            find(book, query, shelf, limit, after, room, room_bytes).await?
+            apart(pin!(find(book, query, shelf, limit, after, room, room_bytes))).await?
         }
         Request::Get { uid } => {
             let found = book.get(uid, room.record).await?;
@@ -98,17 +99,19 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             }
             let own = contents.has_uid().then(|| contents.uid());
             Reply::Done(match uid.or(own) {
-                Some(uid) => book.put(uid, &contents, base, author, now).await?,
+                Some(uid) => apart(pin!(book.put(uid, &contents, base, author, now))).await?,
                 None if base.is_some() => return Err(Fault::NotUnderstood.into()),
-                None => book.add(&contents, author, now).await?,
+                None => apart(pin!(book.add(&contents, author, now))).await?,
             })
         }
         Request::Remove { uid } => Reply::Done(book.remove(uid, author, now).await?),
         Request::Restore { uid } => Reply::Done(book.restore(uid, author, now).await?),
         Request::Purge { uid } => Reply::Done(book.purge(uid, author, now).await?),
-        Request::History { uid } => history(book, uid, room, room_bytes).await?,
+        Request::History { uid } => apart(pin!(history(book, uid, room, room_bytes))).await?,
         Request::Version { uid, time } => {
-            let len = version(book, uid, time, room.record).await?.ok_or(Fault::NoSuchVersion)?;
+            let len = apart(pin!(version(book, uid, time, room.record)))
+                .await?
+                .ok_or(Fault::NoSuchVersion)?;
             let record = room.record.get(..len).unwrap_or(&[]);
             let contact = Contact::parse(record).map_err(GetError::Record)?;
             shown(book, &contact, false, room.list, room_bytes)
@@ -124,7 +127,7 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             let len = book.read_blob(BlobRef { hash, len: total }, offset, out).await?;
             Reply::Blob { total, bytes: Bytes(out.get(..len).unwrap_or(&[])) }
         }
-        _ => return meeting::answer(book, request, now, session, room).await,
+        _ => return apart(pin!(meeting::answer(book, request, now, session, room))).await,
     })
 }
 

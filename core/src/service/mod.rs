@@ -9,6 +9,7 @@
 //! - [`label`]: what a contact is called in lists
 
 mod answer;
+mod apart;
 pub mod cable;
 mod fault;
 pub mod frame;

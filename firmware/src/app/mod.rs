@@ -114,6 +114,17 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
     ///
     /// An error says why there is no box; nothing was written then.
     pub async fn start(parts: Parts<F, C, L, K>) -> Result<Self, StartError<F::Error>> {
+        let mut place = None;
+        Self::start_in(&mut place, parts).await?;
+        Ok(place.expect("a start that went well has filled the place"))
+    }
+
+    /// The same, in a place of its own: on its way through the hands of callers it would take as much of the
+    /// stack in each.
+    pub async fn start_in(
+        place: &mut Option<Self>,
+        parts: Parts<F, C, L, K>,
+    ) -> Result<&mut Self, StartError<F::Error>> {
         let Parts { flash, layout, card, link, clock, random, cause, alive, memory, work } = parts;
         let config = BookConfig { id: random, gram_slices: GRAM_SLICES, gram_probes: 1 };
         let chip = Chip::new(flash, &layout, alive);
@@ -122,7 +133,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             frame_bytes: work.frame.len().min(work.out.len()) as u32,
             contact_bytes: memory::RECORD_BYTES as u32,
         };
-        let mut app = Self {
+        let app = place.insert(Self {
             book,
             layout,
             slot: Slot::new(card),
@@ -138,7 +149,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             is_tidy: false,
             opened,
             alive,
-        };
+        });
         app.note_start(cause).await;
         Ok(app)
     }

@@ -16,7 +16,7 @@ use card::CardBus;
 use contactbox_core::card::fat::sdcard::spi::SdCard;
 use contactbox_core::store::diary::Cause;
 use core::future::Future;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use defmt_rtt as _;
 use embassy_futures::join::join;
@@ -49,14 +49,14 @@ pub fn run() -> ! {
     let (usb, link) = usb::open(chip.USB);
     let card = card::open(chip.SPI0, chip.PIN_18, chip.PIN_19, chip.PIN_16, chip.PIN_17);
     let app = start(Flash::new(chip.FLASH), card, link, cause);
-    wait_for(join(usb, async {
+    wait_for(pin!(join(usb, async {
         if let Some(words) = words {
             say!("the last run ended at {}:{}", words.file(), words.line);
             app.note_panic(words.file(), words.line).await;
         }
         say!("the box has {} contacts", app.book().counts().active);
         app.run().await
-    }));
+    })));
     halt()
 }
 
@@ -69,14 +69,14 @@ fn start(
     cause: Cause,
 ) -> &'static mut Device {
     static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
-    static APP: StaticCell<Device> = StaticCell::new();
+    static APP: StaticCell<Option<Device>> = StaticCell::new();
     let (memory, work) = ARENA.take().split();
     let layout = Layout { box_bytes: BOX_BYTES, diary: BOX_BYTES..flash::BYTES as u32 };
     let random = RoscRng.next_u64();
     let (clock, alive) = (Clock, time::alive as fn());
     let parts = Parts { flash, layout, card, link, clock, random, cause, alive, memory, work };
-    match wait_for(App::start(parts)) {
-        Ok(app) => APP.init(app),
+    match wait_for(pin!(App::start_in(APP.init(None), parts))) {
+        Ok(app) => app,
         Err(error) => {
             say!("{}", shown(&error));
             halt()
@@ -85,8 +85,9 @@ fn start(
 }
 
 /// Runs a future. Between its steps the processor sleeps until an interrupt comes.
-fn wait_for<T>(work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
+///
+/// It stays where it is: moved in here, it would be on the stack twice.
+fn wait_for<T>(mut work: Pin<&mut impl Future<Output = T>>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     loop {
         if let Poll::Ready(value) = work.as_mut().poll(&mut context) {

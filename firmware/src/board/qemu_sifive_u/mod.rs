@@ -19,7 +19,7 @@ use card::CardBus;
 use contactbox_core::card::fat::sdcard::spi::SdCard;
 use contactbox_core::store::diary::Cause;
 use core::future::Future;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use flash::Flash;
 use registers::{Registers, WORD};
@@ -38,22 +38,22 @@ pub fn run() -> ! {
     time::start();
     let words = last_words::take();
     let app = start(words.is_some());
-    wait_for(async {
+    wait_for(pin!(async {
         if let Some(words) = words {
             say!("the last run ended at {}:{}", words.file(), words.line);
             app.note_panic(words.file(), words.line).await;
         }
         say!("the box has {} contacts", app.book().counts().active);
         app.run().await
-    })
+    }))
 }
 
 /// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
 #[inline(never)]
 fn start(is_restart: bool) -> &'static mut Device {
     static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
-    static APP: StaticCell<Device> = StaticCell::new();
-    let flash = match wait_for(flash::open()) {
+    static APP: StaticCell<Option<Device>> = StaticCell::new();
+    let flash = match wait_for(pin!(flash::open())) {
         Ok(Some(flash)) => flash,
         Ok(None) => halt("the flash chip is another one than this program is for"),
         Err(_) => halt("the flash chip does not answer"),
@@ -71,8 +71,8 @@ fn start(is_restart: bool) -> &'static mut Device {
         memory,
         work,
     };
-    match wait_for(App::start(parts)) {
-        Ok(app) => APP.init(app),
+    match wait_for(pin!(App::start_in(APP.init(None), parts))) {
+        Ok(app) => app,
         Err(error) => {
             say!("{}", shown(&error));
             halt("the device can not go to work; nothing was written to its flash")
@@ -81,8 +81,9 @@ fn start(is_restart: bool) -> &'static mut Device {
 }
 
 /// Runs a future. Between its steps the hart sleeps until a byte comes or a tick has passed.
-fn wait_for<T>(work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
+///
+/// It stays where it is: moved in here, it would be on the stack twice.
+fn wait_for<T>(mut work: Pin<&mut impl Future<Output = T>>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     loop {
         if let Poll::Ready(value) = work.as_mut().poll(&mut context) {
