@@ -217,6 +217,15 @@ impl<L: Link> Exchange for Caller<'_, L> {
     type Error = L::Error;
 
     async fn ask<'s>(&'s mut self, request: &Request<'_>) -> Result<Reply<'s>, AskError<L::Error>> {
+        // However much its user takes: a reply must fit the memory it comes into.
+        let hello = match *request {
+            Request::Hello { protocol, frame_bytes } => {
+                let bytes_max = u32::try_from(self.frames.frame_bytes()).unwrap_or(u32::MAX);
+                Some(Request::Hello { protocol, frame_bytes: frame_bytes.min(bytes_max) })
+            }
+            _ => None,
+        };
+        let request = hello.as_ref().unwrap_or(request);
         // 0 is for what cannot be told.
         self.number = self.number.checked_add(1).unwrap_or(1);
         let number = self.number;

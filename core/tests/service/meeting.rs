@@ -78,6 +78,18 @@ fn an_empty_box_gets_all_and_the_next_time_nothing() {
 }
 
 #[test]
+fn the_shorter_frames_are_kept_to() {
+    let mut here = Device::new(format(1, 64)).with_frames(20_000);
+    let mut there = Device::new(format(2, 64)).with_frames(10_000);
+    fill(&mut there.book, 0..300);
+    let note = "a long story ".repeat(500);
+    put(&mut there.book, 999, &[(Kind::FN, "Long"), (Kind::NOTE, &note)]);
+    // The device and the cable's other end hold each frame to 4,096 bytes, and fail on longer ones.
+    let (report, _) = agree(&mut here, &mut there);
+    assert_eq!(report.to_here.taken, 301);
+}
+
+#[test]
 fn ten_changes_of_ten_thousand_move_little() {
     let (mut here, mut there) = (Device::new(format(1, 2048)), Device::new(format(2, 2048)));
     fill(&mut here.book, 0..10_000);

@@ -178,6 +178,16 @@ impl<F: NorFlash> Device<F> {
         self.pending.clear();
     }
 
+    /// One with longer frames.
+    pub fn with_frames(mut self, frame_bytes: usize) -> Self {
+        self.limits.frame_bytes = frame_bytes as u32;
+        for memory in [&mut self.into, &mut self.out, &mut self.list] {
+            memory.resize(frame_bytes, 0);
+        }
+        self.restart();
+        self
+    }
+
     /// The box asked without a cable.
     pub fn local(&mut self) -> Local<'_, F, Heap> {
         let Self { book, now, limits, list, record, hits, .. } = self;
