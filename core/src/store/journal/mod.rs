@@ -63,6 +63,8 @@ pub struct Journal<F, P, B> {
     streams: [Stream; 2],
     /// A page that has been erased and given a header ahead of need.
     prepared: Option<u32>,
+    /// The page that was last taken without having been announced, by this run or the one before.
+    unannounced: Option<u32>,
     victim: Option<victim::Victim>,
     /// Whether dead pages are being collected.
     sweeping: bool,

@@ -92,6 +92,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             epoch: 0,
             streams: [Stream::default(); 2],
             prepared: None,
+            unannounced: None,
             victim: None,
             sweeping: false,
             idle_steps: 0,
@@ -371,14 +372,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
         // With nothing announced any more, an empty page has to be erased without an announcement (`pick`): one unreadable page is
         // explained by that.
-        let struck =
-            |journal: &Self| journal.states().iter().filter(|state| state.role() == STRUCK).count();
-        if ready == 0 && struck(self) == 1 {
-            for state in self.pages.cells_mut() {
-                if state.role() == STRUCK {
-                    state.set_role(EMPTY);
-                }
-            }
+        let mut struck = (0u32..)
+            .zip(self.states())
+            .filter(|(_, state)| state.role() == STRUCK)
+            .map(|(at, _)| at);
+        if let (0, Some(page), None) = (ready, struck.next(), struck.next()) {
+            self.change(page, |state| state.set_role(EMPTY));
+            self.unannounced = Some(page);
         }
     }
 

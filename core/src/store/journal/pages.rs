@@ -73,8 +73,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             return Some(page);
         }
         // Nothing is announced, and there may be no room to do so: an empty page is taken all the same. If the power fails
-        // during its erase, opening knows this case by the absence of any other free page.
-        let page = best(&|state| state.is_free())?;
+        // during its erase, opening knows this case by the absence of any other free page. That explains one page, not two: one
+        // that was taken so and holds nothing yet is taken again, also after a cut.
+        let begun = self.unannounced.filter(|page| self.state(*page).is_free());
+        let page = begun.or_else(|| best(&|state| state.is_free()))?;
+        self.unannounced = Some(page);
         self.tally.unannounced += 1;
         Some(page)
     }
