@@ -11,6 +11,9 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// Once at it, pages in which nothing is live are collected until so many are free: one announcement then serves them all.
 const SWEEP_PAGES: u32 = 16;
 
+/// Free pages that there must be for one to be taken only to vouch for what is in another: not the last.
+const ATTACH_PAGES: u32 = 2;
+
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Appends an entry whose payload is the `parts` one after the other. When this returns, the entry has been read back and
     /// compared. `hint` is what the entry is about, in 16 bits (0: nothing): should the entry be destroyed, that much is
@@ -159,12 +162,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// At most one step of reclaiming, when pages become few.
+    /// At most one step of reclaiming, when pages become few. Not before the open page is half full: what is reclaimed later has
+    /// less in it that is live, and the second half has room for the steps that a page takes.
     async fn step_by_the_way<T: Tenant + ?Sized>(
         &mut self,
         tenant: &mut T,
     ) -> Result<(), Trouble<F::Error>> {
-        if self.free <= RESERVE_PAGES {
+        if self.free <= RESERVE_PAGES && self.room(FRESH) < Self::PAGE / 2 {
             self.sweeping = true;
             self.reclaim_step(tenant, Choice::Usual).await?;
         } else if self.sweeping {
@@ -183,7 +187,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     ) -> Result<(), TendError<F::Error>> {
         for stream in [FRESH, MOVED] {
             self.settle_doubt(tenant, stream).await?;
-            self.attach_if_dangling(stream, 2).await?;
+            let mut patience = self.page_count;
+            while self.dangles(stream) && self.free < ATTACH_PAGES && patience > 0 {
+                match self.reclaim_step(tenant, Choice::Urgent).await {
+                    Ok(true) => patience -= 1,
+                    Ok(false) | Err(Trouble::NoRoom) => break,
+                    Err(trouble) => return Err(trouble.into()),
+                }
+            }
+            self.attach_if_dangling(stream, ATTACH_PAGES).await?;
         }
         self.checkpoint(FRESH).await?;
         self.checkpoint(MOVED).await?;

@@ -343,14 +343,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.commit(stream, 0).await.map(|_| ())
     }
 
+    /// Whether nothing vouches for what a write point left behind, and no more can be added there.
+    pub(super) fn dangles(&self, stream: usize) -> bool {
+        self.streams[stream].page.is_none() && self.streams[stream].dangling
+    }
+
     /// Vouches for what a write point left behind in a page it can add nothing to, when at least this many pages are free.
     pub(super) async fn attach_if_dangling(
         &mut self,
         stream: usize,
         free_least: u32,
     ) -> Result<(), Trouble<F::Error>> {
-        let dangles = self.streams[stream].page.is_none() && self.streams[stream].dangling;
-        if dangles && self.ready > 0 && self.free >= free_least {
+        if self.dangles(stream) && self.ready > 0 && self.free >= free_least {
             self.attach(stream).await?;
         }
         Ok(())
@@ -403,11 +407,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 self.attach_if_dangling(stream, RESERVE_PAGES - 1).await?;
             }
         }
-        let fits = |stream| self.fits(stream, entry_bytes(room, Self::WORD));
-        let stream = if !fits(FRESH) && fits(MOVED) { MOVED } else { FRESH };
+        // Not into a page of its own if it can be helped: it may be the last that is free.
+        let stream = match (self.takes_announcement(FRESH), self.takes_announcement(MOVED)) {
+            (false, true) => MOVED,
+            _ => FRESH,
+        };
         if self.free > self.ready {
             let _ = self.checkpoint(other(stream)).await;
         }
+        let room = match self.takes_announcement(stream) {
+            true => room.min(self.room(stream) - ENTRY_HEADER_BYTES - Self::WORD),
+            false => room,
+        };
         let Some(announcement) = self.full_announcement(None, room) else { return Ok(()) };
         let Some(len) = announcement.encode(&mut payload) else { return Ok(()) };
         let Some(block) = self.lay(0, ANNOUNCE, 0, &[&payload[..len]]) else { return Ok(()) };

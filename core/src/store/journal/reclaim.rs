@@ -10,8 +10,12 @@ use crate::store::cells::Cells;
 use crate::store::page::{CALLER_KIND_MAX, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, LOST, entry_bytes};
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Most entries moved in one step.
+/// Most entries moved in one step, unless it is the last resort.
 const MOVES_MAX: usize = 64;
+/// Bytes in which the buffer keeps where an entry was.
+const OLD_BYTES: usize = size_of::<u16>();
+/// Where the checksum of an entry is in its header. It is made anew for the new place; until then, where the entry was stands there.
+const CRC_AT: usize = 6;
 /// When less room than this is left in a page, nothing is looked for that would fit.
 const SMALL_ENTRY_BYTES: usize = 24;
 /// How often an entry in doubt has to read right to be believed when it cannot be written anew.
@@ -21,12 +25,10 @@ const IDLE_PAGES: u32 = 4;
 /// Idle work that has made no page free for so many steps gains nothing: it waits for the next append.
 const IDLE_STEPS_MAX: u32 = 32;
 
-/// Live entries collected at the start of the buffer.
+/// Live entries collected at the start of the buffer; where each was in the old page stands at its end, the first one last.
 struct Gathered {
     len: usize,
     entries: usize,
-    /// Where each was, in the old page.
-    old: [u16; MOVES_MAX],
     /// Where to go on.
     from: usize,
     done: bool,
@@ -190,7 +192,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             victim = begun;
         }
         if victim.from == 0 {
-            victim = self.witnessed(victim).await?;
+            victim = self.witnessed(tenant, victim).await?;
         }
         let page = victim.page;
         self.load(page).await.map_err(Trouble::Flash)?;
@@ -239,6 +241,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(true)
     }
 
+    /// Whether all that is live in a page can be moved with one program call, into the last free page.
+    pub(super) async fn moves_at_once<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &T,
+        page: u32,
+    ) -> Result<bool, Trouble<F::Error>> {
+        self.load(page).await.map_err(Trouble::Flash)?;
+        Ok(self.gather(tenant, page, 0, 0, 0, Self::BLOCK_MAX).done)
+    }
+
     /// Collects the live entries of the page in the buffer, from offset `from` on, as a block: as many as fit what the open
     /// page has `room` for; when that is not even one, as fit a `fresh` page; and if `last_resort` is not zero, all or none.
     fn gather<T: Tenant + ?Sized>(
@@ -258,7 +270,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut gathered = Gathered {
             len: 0,
             entries: 0,
-            old: [0; MOVES_MAX],
             from,
             done: false,
             holes: 0,
@@ -317,15 +328,20 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             if gathered.len == 0 && bytes > limit {
                 limit = fresh.max(last_resort);
             }
-            if gathered.len + bytes > limit || gathered.entries == MOVES_MAX {
+            let is_last_resort = limit == last_resort && fresh < last_resort;
+            let has_room =
+                Self::START_ROOM + gathered.len + bytes + (gathered.entries + 1) * OLD_BYTES
+                    <= Self::PAGE;
+            let are_enough = !has_room || gathered.entries >= MOVES_MAX && !is_last_resort;
+            if gathered.len + bytes > limit || are_enough {
                 if !skipped {
                     (skipped, gathered.from) = (true, met.at);
                 }
-                if limit == last_resort && fresh < last_resort {
+                if is_last_resort {
                     (gathered.len, gathered.entries) = (0, 0);
                     break;
                 }
-                if gathered.entries == MOVES_MAX || limit - gathered.len < SMALL_ENTRY_BYTES {
+                if are_enough || limit - gathered.len < SMALL_ENTRY_BYTES {
                     break;
                 }
                 // A shorter one further on may still fit.
@@ -335,14 +351,26 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             buffer.copy_within(met.at..met.at + bytes, to);
             buffer[to + 2] = kind;
             buffer[to + 4..to + 6].copy_from_slice(&hint.to_le_bytes());
-            gathered.old[gathered.entries] = met.at as u16;
+            buffer[to + CRC_AT..][..OLD_BYTES].copy_from_slice(&(met.at as u16).to_le_bytes());
             gathered.len += bytes;
             gathered.entries += 1;
             last = Some((to, met.number));
         }
         gathered.corrected = walk.corrected > 0;
         buffer.copy_within(FIRST_ENTRY_AT..FIRST_ENTRY_AT + gathered.len, Self::START_ROOM);
+        let mut from = Self::START_ROOM;
+        let end = from + gathered.len;
+        for number in 0..gathered.entries {
+            let Some((_, next)) = next_in_block(buffer, from, end, Self::WORD) else { break };
+            buffer.copy_within(from + CRC_AT..from + CRC_AT + OLD_BYTES, Self::old_at(number));
+            from = next;
+        }
         gathered
+    }
+
+    /// Where the buffer keeps where the gathered entry of this number was.
+    const fn old_at(number: usize) -> usize {
+        Self::PAGE - (number + 1) * OLD_BYTES
     }
 
     /// Commits the gathered block and tells the tenant.
@@ -357,7 +385,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let (new_page, mut at) = self.commit(stream, gathered.len).await?;
         let mut from = Self::START_ROOM;
         let end = Self::START_ROOM + gathered.len;
-        for old in gathered.old.iter().take(gathered.entries) {
+        for number in 0..gathered.entries {
             let Some((header, next)) = next_in_block(self.buffer.cells(), from, end, Self::WORD)
             else {
                 break;
@@ -366,7 +394,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             if header.kind() <= CALLER_KIND_MAX {
                 let payload =
                     &self.buffer.cells()[from + ENTRY_HEADER_BYTES..][..usize::from(header.len)];
-                let old = Self::address(page, usize::from(*old));
+                let old = &self.buffer.cells()[Self::old_at(number)..][..OLD_BYTES];
+                let old = usize::from(u16::from_le_bytes([old[0], old[1]]));
+                let old = Self::address(page, old);
                 let entry = Entry { at: old, kind: header.kind(), payload, page_order: order };
                 let to: Address = Self::address(new_page, at);
                 tenant.moved(&entry, to);

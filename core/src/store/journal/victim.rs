@@ -1,8 +1,8 @@
 //! Which page is reclaimed next.
 
-use super::Journal;
 use super::errors::Trouble;
 use super::state::{EVACUATE, HOLED, PageState, SEALED, STRUCK, USED};
+use super::{Journal, Tenant};
 use crate::store::cells::Cells;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -36,7 +36,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// The start entry of a page says how the page before it in its stream ended. Before that witness
     /// goes, a checkpoint takes its place; where that cannot be written, the page before goes first,
     /// unless there is no room for what is live in it.
-    pub(super) async fn witnessed(&mut self, victim: Victim) -> Result<Victim, Trouble<F::Error>> {
+    pub(super) async fn witnessed<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &T,
+        victim: Victim,
+    ) -> Result<Victim, Trouble<F::Error>> {
         let mut victim = victim;
         for _ in 0..self.page_count {
             let state = self.state(victim.page);
@@ -63,7 +67,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     break;
                 }
             }
-            if self.free == 0 || self.free == 1 && usize::from(state.live) > Self::BLOCK_MAX {
+            let has_room = match self.free {
+                0 => false,
+                1 => self.moves_at_once(tenant, page).await?,
+                _ => true,
+            };
+            if !has_room {
                 // Nothing vouches for its tail any more: it is next.
                 self.change(page, |state| state.mark(EVACUATE));
                 break;
@@ -73,8 +82,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(victim)
     }
 
+    /// Whether the open page of a write point has room for an announcement of some pages.
+    pub(super) fn takes_announcement(&self, stream: usize) -> bool {
+        self.fits(stream, Self::START_ROOM.min(96))
+    }
+
+    /// Whether an announcement takes no page of its own.
     pub(super) fn can_announce(&self) -> bool {
-        (0..self.streams.len()).any(|stream| self.fits(stream, Self::START_ROOM.min(96)))
+        (0..self.streams.len()).any(|stream| self.takes_announcement(stream))
     }
 
     /// The page to empty next: one that needs it; the least worn one when wear has become uneven; else by cost and benefit.
