@@ -2,8 +2,9 @@
 
 use crate::behaviour::Asked;
 use contactbox_core::contact::{Content, Draft, Kind, Uid};
-use contactbox_core::service::cable::{AskError, Caller, Exchange, Link};
+use contactbox_core::service::cable::{AskError, Caller, Exchange, Link, Traffic};
 use contactbox_core::service::protocol::{Card, Welcome};
+use contactbox_core::service::sync::{Report, SyncError, sync};
 use contactbox_core::service::{FRAME_BYTES_MIN, Fault, PROTOCOL, Reply, Request};
 use contactbox_core::store::Put;
 use embassy_futures::block_on;
@@ -72,6 +73,19 @@ impl Cable {
         take: impl FnOnce(&Reply<'_>) -> T,
     ) -> Result<T, NoAnswer> {
         block_on(self.caller.ask(request)).map(|reply| take(&reply))
+    }
+
+    /// Brings the box at its other end and another one to hold the same.
+    pub fn meet<H: Exchange>(
+        &mut self,
+        here: &mut H,
+    ) -> Result<Report, SyncError<H::Error, std::io::Error>> {
+        block_on(sync(here, &mut self.caller, |_| {}))
+    }
+
+    /// What went over it so far.
+    pub fn traffic(&self) -> Traffic {
+        self.caller.traffic()
     }
 
     /// Makes a contact say these lines.

@@ -19,5 +19,7 @@ pub mod people;
 pub mod random;
 pub mod report;
 pub mod swap;
+#[cfg(unix)]
+pub mod tally;
 pub mod vcards;
 pub mod world;
