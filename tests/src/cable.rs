@@ -4,7 +4,6 @@ use crate::behaviour::Asked;
 use contactbox_core::contact::{Content, Draft, Kind, Uid};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Link, Traffic};
 use contactbox_core::service::protocol::{Card, Welcome};
-use contactbox_core::service::sync::{Report, SyncError, sync};
 use contactbox_core::service::{FRAME_BYTES_MIN, Fault, PROTOCOL, Reply, Request};
 use contactbox_core::store::Put;
 use embassy_futures::block_on;
@@ -75,14 +74,6 @@ impl Cable {
         block_on(self.caller.ask(request)).map(|reply| take(&reply))
     }
 
-    /// Brings the box at its other end and another one to hold the same.
-    pub fn meet<H: Exchange>(
-        &mut self,
-        here: &mut H,
-    ) -> Result<Report, SyncError<H::Error, std::io::Error>> {
-        block_on(sync(here, &mut self.caller, |_| {}))
-    }
-
     /// What went over it so far.
     pub fn traffic(&self) -> Traffic {
         self.caller.traffic()
@@ -126,5 +117,14 @@ impl Cable {
             Err(AskError::Fault(Fault::NoSuchContact(_))) => Ok(None),
             taken => Ok(Some(taken?.ok_or(AskError::NotUnderstood)?)),
         }
+    }
+}
+
+/// For whoever asks on behalf of another box.
+impl Exchange for Cable {
+    type Error = std::io::Error;
+
+    async fn ask<'s>(&'s mut self, request: &Request<'_>) -> Result<Reply<'s>, NoAnswer> {
+        self.caller.ask(request).await
     }
 }

@@ -9,6 +9,7 @@ pub mod cards;
 pub mod corpus;
 #[cfg(unix)]
 pub mod daemon;
+pub mod desk;
 pub mod desk_device;
 pub mod disk;
 #[cfg(unix)]

@@ -1,16 +1,13 @@
 //! The contacts that all works are about: invented people, each with what a device is mostly asked for.
 
 use super::CONTACTS;
+use crate::desk::Desk;
 use crate::desk_device::{Flash, blank, no_card, start};
 use crate::people::{Person, people};
 use crate::vcards;
-use crate::world::memory::{HostMemory, parts};
 use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
-use contactbox_core::service::cable::Local;
-use contactbox_core::service::{FRAME_BYTES_MIN, Limits, Room, Session};
-use contactbox_core::sim::Nor;
 use contactbox_core::store::diary::Cause;
-use contactbox_core::store::{Book, BookConfig, Memory, Wide};
+use contactbox_core::store::{Book, Memory};
 use contactbox_firmware::app::memory::{PAGE_BYTES, PAGES, SLOTS};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -19,7 +16,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub const SEED: u64 = 20_261_128;
 
 /// Room for one of them.
-pub const CONTACT_BYTES: usize = 8 * 1024;
+const CONTACT_BYTES: usize = 8 * 1024;
 
 /// The time that is shown by the clocks of hosts.
 pub const NOW: u64 = 1_795_824_000_000;
@@ -75,38 +72,11 @@ pub fn box_of(chip: &Flash) -> &[u8] {
     &chip.contents()[..PAGES * PAGE_BYTES]
 }
 
-/// A box on a PC.
-pub struct Desk {
-    /// The box.
-    pub book: Book<Nor<1, 4, 65_536>, HostMemory>,
-    list: Vec<u8>,
-    record: Vec<u8>,
-}
-
-impl Desk {
-    /// A box with so many contacts.
-    pub fn with(count: usize) -> Result<Self, String> {
-        let pages = 32 + count * 1024 / 65_536;
-        let config = BookConfig { id: 2, gram_slices: 32, gram_probes: 1 };
-        let memory = parts::<Wide, u32>(pages, 65_536, CONTACT_BYTES);
-        let book = block_on(Book::format(Nor::new(pages), config, memory));
-        let mut book = book.map_err(|error| error.to_string())?;
-        for person in people(count, SEED) {
-            put(&mut book, &person, "")?;
-        }
-        let (list, record) = (vec![0; FRAME_BYTES_MIN as usize], vec![0; CONTACT_BYTES]);
-        Ok(Self { book, list, record })
+/// A box on a PC with so many contacts.
+pub fn desk_with(count: usize) -> Result<Desk, String> {
+    let mut desk = Desk::new(2, (2 << 20) + count * 1024);
+    for person in people(count, SEED) {
+        put(&mut desk.book, &person, "")?;
     }
-
-    /// It as one end of a meeting.
-    pub fn end(&mut self) -> Local<'_, Nor<1, 4, 65_536>, HostMemory> {
-        let limits =
-            Limits { frame_bytes: FRAME_BYTES_MIN, contact_bytes: (CONTACT_BYTES - 64) as u32 };
-        Local {
-            book: &mut self.book,
-            session: Session::new(limits),
-            room: Room { list: &mut self.list, record: &mut self.record, hits: &mut [] },
-            now: NOW,
-        }
-    }
+    Ok(desk)
 }

@@ -1,9 +1,10 @@
 //! The device's program in the emulator, with a card image in its slot, asked over its cable.
 
-use super::contacts::{self, Desk, box_of, chip_with, counts, with_card};
+use super::contacts::{self, box_of, chip_with, counts, desk_with, with_card};
 use super::host::{changed, edited, middle, same};
 use super::{Cost, Costs};
 use crate::cable::Cable;
+use crate::desk::Desk;
 use crate::disk::{Disk, card};
 use crate::emulator::{CardImage, Device, Power};
 use crate::people::Person;
@@ -11,6 +12,7 @@ use crate::tally::{Counts, Watched};
 use contactbox_core::card::OwnFiles;
 use contactbox_core::contact::Uid;
 use contactbox_core::service::protocol::Card as Put;
+use contactbox_core::service::sync::sync;
 use contactbox_core::service::{Reply, Request};
 use embassy_futures::block_on;
 use std::path::Path;
@@ -133,7 +135,7 @@ impl Powered {
 
     /// A first meeting of a full box with this device, and one after some changes on both sides.
     fn syncs(&mut self, count: usize) -> Result<[Cost; 2], String> {
-        let mut desk = Desk::with(count)?;
+        let mut desk = desk_with(count)?;
         let first = self.meet(&mut desk)?;
         for (number, person) in changed(count).iter().enumerate() {
             if number % 2 == 0 {
@@ -150,7 +152,7 @@ impl Powered {
     fn meet(&mut self, desk: &mut Desk) -> Result<Cost, String> {
         let (before, traffic) = (self.device.tally().counts(), self.cable.traffic());
         let begun = Instant::now();
-        let report = self.cable.meet(&mut desk.end());
+        let report = block_on(sync(&mut desk.end(), &mut self.cable, |_| {}));
         let time = begun.elapsed();
         same(report)?;
         let now = self.cable.traffic();

@@ -1,8 +1,9 @@
 //! The device's app on a host: a chip in RAM, and a FAT card in RAM that counts the sectors written to it.
 
-use super::contacts::{self, Desk, NOW, SEED, chip_with, counts, with_card};
+use super::contacts::{self, NOW, SEED, chip_with, counts, desk_with, with_card};
 use super::{CHANGED, Cost, Costs, EDITS};
 use crate::cards;
+use crate::desk::Desk;
 use crate::desk_device::{Bench, Flash, ask, blank, no_card, start};
 use crate::disk::{Disk, card};
 use crate::people::{Person, people};
@@ -102,7 +103,7 @@ fn edit(bench: &mut FatBench, person: &Person, remark: &str) -> Result<(), Strin
 /// A first meeting of a full box with an empty device, and one after some changes on both sides; each with
 /// what the card in the slot takes.
 pub fn syncs(count: usize, blank_card: &Disk) -> Result<[Cost; 2], String> {
-    let mut desk = Desk::with(count)?;
+    let mut desk = desk_with(count)?;
     let (mut bench, _) = snapshot(blank(), blank_card)?;
     let first = meet(&mut desk, &mut bench)?;
     for (number, person) in changed(count).iter().enumerate() {
