@@ -7,7 +7,7 @@ use contactbox_core::service::cable::{AskError, Exchange};
 use contactbox_core::service::sync::{SyncError, sync};
 use contactbox_core::service::{Fault, Reply, Request};
 use contactbox_core::store::Root;
-use contactbox_tests::behaviour::transcript;
+use contactbox_tests::behaviour::{meeting_transcript, transcript, transcripts_of_app};
 use contactbox_tests::cable::Cable;
 use contactbox_tests::desk::Desk;
 use contactbox_tests::disk::{Disk, card, findings, harm};
@@ -412,9 +412,12 @@ fn check(cable: &mut Cable, people: &mut People) {
 
 #[test]
 fn the_emulated_device_answers_as_the_app_on_a_host() {
-    let mut device = Device::new();
-    device.start(None);
-    let from_device = transcript(&mut plug_in(&device).asked());
-    let from_app = contactbox_tests::behaviour::transcript_of_app();
-    assert_eq!(from_device, from_app);
+    let [from_app, met_by_app] = transcripts_of_app();
+    let ask = |play: &dyn Fn(Cable) -> Vec<String>| {
+        let mut device = Device::new();
+        device.start(None);
+        play(plug_in(&device))
+    };
+    assert_eq!(ask(&|cable| transcript(&mut cable.asked())), from_app);
+    assert_eq!(ask(&|mut cable| meeting_transcript(&mut cable)), met_by_app);
 }

@@ -11,8 +11,8 @@ use embassy_futures::block_on;
 /// Bytes of a page: as long as a daemon's.
 const PAGE_BYTES: usize = 65_536;
 
-/// Room for the largest contact, with an entry's head.
-const CONTACT_BYTES: usize = 8 * 1024;
+/// Room for the largest contact, with an entry's head; and for a photo on its way into a chunk.
+const CONTACT_BYTES: usize = 64 * 1024;
 
 /// What its clock shows.
 const NOW: u64 = 1_795_824_000_000;
@@ -41,7 +41,8 @@ impl Desk {
 
     /// Makes a contact say these lines.
     pub fn put(&mut self, uid: Uid, lines: &[(Kind, &str)]) -> Result<Put, String> {
-        let contents: Vec<_> = lines.iter().map(|&(kind, text)| Content::text(kind, text)).collect();
+        let contents: Vec<_> =
+            lines.iter().map(|&(kind, text)| Content::text(kind, text)).collect();
         self.put_contents(uid, &contents)
     }
 
