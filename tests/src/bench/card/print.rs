@@ -124,6 +124,9 @@ fn flush() {
     let _ = std::io::stdout().flush();
 }
 
+/// A work's cost, of all.
+type CostOf = fn(&Costs) -> Cost;
+
 /// All works in both places.
 fn costs(host: &Costs, emulator: &Costs, [few, many]: [usize; 2]) -> Table {
     let columns = [
@@ -137,7 +140,7 @@ fn costs(host: &Costs, emulator: &Costs, [few, many]: [usize; 2]) -> Table {
     ];
     let mut table = Table::new(&columns);
     let [few, many] = [few, many].map(|count| grouped(count as u64));
-    let rows: [(String, fn(&Costs) -> Cost, bool); 7] = [
+    let rows: [(String, CostOf, bool); 7] = [
         (format!("one edit appended, of {many}"), |costs| costs.edit, false),
         (format!("snapshot of {few}"), |costs| costs.snapshots[0], false),
         (format!("snapshot of {many}"), |costs| costs.snapshots[1], false),
