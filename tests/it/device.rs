@@ -1,20 +1,58 @@
 //! The emulated device, with the firmware as it ships: its power is cut at any moment, and what it has
 //! acknowledged is there.
 
-use contactbox_core::contact::{Kind, Uid};
-use contactbox_core::service::cable::AskError;
-use contactbox_core::service::{Fault, Request};
-use contactbox_tests::behaviour::transcript;
+use contactbox_core::card::OwnFiles;
+use contactbox_core::contact::{Contact, Kind, Uid};
+use contactbox_core::service::cable::{AskError, Exchange};
+use contactbox_core::service::sync::{SyncError, sync};
+use contactbox_core::service::{Fault, Reply, Request};
+use contactbox_core::store::Root;
+use contactbox_tests::behaviour::{meeting_transcript, transcript, transcripts_of_app};
 use contactbox_tests::cable::Cable;
-use contactbox_tests::emulator::{CardImage, Device};
+use contactbox_tests::desk::Desk;
+use contactbox_tests::disk::{Disk, card, findings, harm};
+use contactbox_tests::emulator::{CardImage, Device, Power};
 use contactbox_tests::random::Random;
 use contactbox_tests::report;
+use contactbox_tests::tally::Watched;
+use embassy_futures::block_on;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a device may take from power to an answer.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Contacts that are changed on the device, and on the PC that it meets.
+const PEOPLE: usize = 30;
+const PEOPLE_THERE: usize = 200;
+
+/// Contacts changed on the PC between two meetings.
+const CHANGED_THERE: usize = 60;
+
+/// How long a request may be under way when the power is cut, in microseconds.
+const REQUEST_MICROS: usize = 10_000;
+
+/// How long a count may stand still before it has come to its end.
+const STILL_TIME: Duration = Duration::from_secs(2);
+
+/// Waits until a count has come so far, or goes on no more.
+fn wait_for(end: u64, count: impl Fn() -> u64) {
+    let (mut last, mut since) = (0, Instant::now());
+    loop {
+        let now = count();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        // Before the first there may be a box to open.
+        let still = if now == 0 { START_TIME_MAX } else { STILL_TIME };
+        if now >= end || since.elapsed() > still {
+            return;
+        }
+        thread::sleep(Duration::from_micros(100));
+    }
+}
 
 /// Plugs in as soon as the device answers.
 fn plug_in(device: &Device) -> Cable {
@@ -38,52 +76,353 @@ struct Known {
     in_flight: Option<Option<String>>,
 }
 
+type People = BTreeMap<Uid, Known>;
+
+/// What is under way when the power is cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// Opening the box, taking in the card.
+    Start,
+    /// Edits, each appended to the card.
+    Edits,
+    /// A whole snapshot onto the card.
+    Backup,
+    /// A meeting over the cable.
+    Sync,
+}
+
+/// Which it is for a cut; each has a share of twenty.
+fn moment(cut: u32) -> Moment {
+    match cut % 20 {
+        9 | 19 => Moment::Start,
+        1 | 5 | 8 | 13 | 16 => Moment::Backup,
+        2 | 6 | 11 | 14 | 17 => Moment::Sync,
+        _ => Moment::Edits,
+    }
+}
+
+/// A device, its card, the PC that it meets, and what must be there.
+struct World {
+    device: Device,
+    /// The identity of its box.
+    id: u64,
+    card: CardImage,
+    /// The card when it was empty.
+    blank: Vec<u8>,
+    /// The card with a snapshot of the device when it held nothing, and the root of that.
+    old: Option<(Vec<u8>, Root)>,
+    desk: Desk,
+    /// What the contacts of the PC say there.
+    notes: BTreeMap<Uid, Option<String>>,
+    random: Random,
+    /// Sectors that a snapshot of all takes on an empty card, and requests to the device that a meeting does:
+    /// no power lasts for much more, however fast the machine is.
+    backup_sectors: u64,
+    sync_requests: u64,
+    /// Changed on the device.
+    people: People,
+    /// Changed on the PC: what the device has acknowledged to have taken from there.
+    there: People,
+    told: Told,
+}
+
+/// What is told in the end.
+#[derive(Default)]
+struct Told {
+    edits: u32,
+    taken: u32,
+    starting: u32,
+    in_edits: u32,
+    backups: u32,
+    backups_broken: u32,
+    syncs: u32,
+    syncs_broken: u32,
+}
+
 #[test]
 fn what_the_device_acknowledged_survives_a_hundred_power_cuts() {
     let cuts = if report::campaign() { 1_000 } else { 100 };
     let folder = tempfile::tempdir().expect("room for temporary files");
     let card = CardImage::new(folder.path().join("card.img"));
-    let mut device = Device::new();
-    let mut random = Random::new(0xC07);
-    let mut people: BTreeMap<Uid, Known> = BTreeMap::new();
-    let (mut acknowledged, mut starting) = (0u32, 0u32);
+    let mut world = World {
+        blank: card.bytes(),
+        card,
+        old: None,
+        device: Device::new(),
+        id: 0,
+        desk: Desk::new(2, 16 << 20),
+        notes: BTreeMap::new(),
+        random: Random::new(0xC07),
+        backup_sectors: 0,
+        sync_requests: 0,
+        people: People::new(),
+        there: People::new(),
+        told: Told::default(),
+    };
+    world.begin();
     for cut in 0..cuts {
-        device.start(Some(&card));
-        if cut % 10 == 9 {
-            // While it starts, opens its box and takes in the card.
-            thread::sleep(Duration::from_millis(random.below(400) as u64));
-            device.cut();
-            starting += 1;
-            continue;
+        match moment(cut) {
+            Moment::Start => world.cut_while_starting(),
+            Moment::Edits => world.cut_edits(),
+            Moment::Backup => world.cut_backup(),
+            Moment::Sync => world.cut_sync(),
         }
-        let mut cable = plug_in(&device);
-        check(&mut cable, &mut people);
-        let lives = Duration::from_millis(random.below(1_200) as u64);
-        thread::scope(|scope| {
-            let (people, random, device) = (&mut people, &mut random, &mut device);
-            let mut fork = Random::new(random.bits());
-            let writer = scope.spawn(move || write(&mut cable, people, &mut fork));
-            thread::sleep(lives);
-            device.cut();
-            acknowledged += writer.join().expect("the writer ends with the cable");
-        });
     }
-    device.start(Some(&card));
-    check(&mut plug_in(&device), &mut people);
-    assert_eq!(card.check(), Ok(()));
+    world.end();
+    let Told { edits, taken, starting, in_edits, backups, backups_broken, syncs, syncs_broken } =
+        world.told;
     report::line(
         "device",
         &format!(
-            "{cuts} power cuts, {starting} of them while starting: all of {acknowledged} \
-             acknowledged changes are there"
+            "{cuts} power cuts, {in_edits} of them in edits, {backups} in backups ({backups_broken} left \
+             half), {syncs} in meetings ({syncs_broken} broken off), {starting} while starting: all of \
+             {edits} acknowledged changes are there, and of {taken} contacts taken from the PC; one root \
+             in the end"
         ),
     );
+    // A moment that is always missed would prove nothing.
+    assert!(backups_broken * 5 > backups && syncs_broken * 5 > syncs);
+}
+
+impl World {
+    /// Keeps a card with a snapshot of the empty box; then the device meets the PC, and makes a snapshot,
+    /// undisturbed.
+    fn begin(&mut self) {
+        self.device.start(Some(&self.card));
+        let mut cable = plug_in(&self.device);
+        let id = cable.ask(&Request::Info, |reply| match reply {
+            Reply::Info(info) => Some(info.id),
+            _ => None,
+        });
+        self.id = id.ok().flatten().expect("the device tells who it is");
+        let root = root_of(&mut cable);
+        self.device.cut();
+        assert_eq!(self.on_card(), Some(root));
+        self.old = Some((self.card.bytes(), root));
+        for number in 0..PEOPLE_THERE {
+            self.change_there(number);
+        }
+        self.device.start(Some(&self.card));
+        let mut cable = plug_in(&self.device);
+        self.meet(|desk, _| meet(desk, &mut cable, &AtomicU64::new(0)));
+        self.device.cut();
+        self.start_with_card_behind(None);
+        plug_in(&self.device);
+        self.backup_sectors = self.device.tally().counts().card_writes;
+        assert!(self.backup_sectors > 0, "a snapshot was made");
+        self.device.cut();
+    }
+
+    /// Starts the device with a card that lacks most of what the box holds: a snapshot is the first thing
+    /// that it makes.
+    fn start_with_card_behind(&mut self, old: Option<&[u8]>) {
+        std::fs::write(self.card.path(), old.unwrap_or(&self.blank)).expect("the card is a file");
+        let watched = Watched::Card;
+        self.device.start_with(Power { card: Some(&self.card), watched, ..Power::default() });
+    }
+
+    /// When the power is cut in the middle of so many steps: mostly before the end.
+    fn somewhere_in(&mut self, steps: u64) -> u64 {
+        1 + self.random.below(steps as usize * 5 / 4) as u64
+    }
+
+    /// They meet once more, and everything is there.
+    fn end(&mut self) {
+        self.device.start(Some(&self.card));
+        let mut cable = plug_in(&self.device);
+        self.check(&mut cable);
+        self.meet(|desk, _| meet(desk, &mut cable, &AtomicU64::new(0)));
+        self.check(&mut cable);
+        let root = root_of(&mut cable);
+        assert_eq!(block_on(self.desk.book.root()).ok(), Some(root));
+        let start = Instant::now();
+        while self.on_card() != Some(root) {
+            assert!(start.elapsed() < START_TIME_MAX, "the card is not brought up to date");
+            thread::sleep(Duration::from_millis(100));
+        }
+        self.device.cut();
+        // A cut while a file grows leaves it with more clusters than it has use for, and nothing worse.
+        let found = self.card.check().err().unwrap_or_default();
+        assert_eq!(harm(findings(&found)), Vec::<String>::new());
+    }
+
+    /// The root of what the device has on its card.
+    fn on_card(&self) -> Option<Root> {
+        let mut fat = card(Disk::new(self.card.bytes())).expect("the card is formatted");
+        let own = block_on(OwnFiles::find(&mut fat, self.id)).expect("the card can be read");
+        own.root()
+    }
+
+    fn check(&mut self, cable: &mut Cable) {
+        check(cable, &mut self.people);
+        check(cable, &mut self.there);
+    }
+
+    fn cut_while_starting(&mut self) {
+        self.device.start(Some(&self.card));
+        thread::sleep(Duration::from_millis(self.random.below(400) as u64));
+        self.device.cut();
+        self.told.starting += 1;
+    }
+
+    fn cut_edits(&mut self) {
+        self.device.start(Some(&self.card));
+        let mut cable = plug_in(&self.device);
+        self.check(&mut cable);
+        let lives = Duration::from_millis(self.random.below(1_200) as u64);
+        let mut fork = Random::new(self.random.bits());
+        let (people, device) = (&mut self.people, &mut self.device);
+        let written = thread::scope(|scope| {
+            let writer = scope.spawn(move || write(&mut cable, people, &mut fork));
+            thread::sleep(lives);
+            device.cut();
+            writer.join().expect("the writer ends with the cable")
+        });
+        self.told.edits += written;
+        self.told.in_edits += 1;
+    }
+
+    fn cut_backup(&mut self) {
+        // An empty card and one with an older snapshot in turn.
+        let old = self.old.clone().filter(|_| self.told.backups % 2 == 1);
+        let before = old.as_ref().map(|(_, root)| *root);
+        self.start_with_card_behind(old.as_ref().map(|(bytes, _)| bytes.as_slice()));
+        let end = self.somewhere_in(self.backup_sectors);
+        let device = &self.device;
+        wait_for(end, || device.tally().counts().card_writes);
+        self.device.cut();
+        let after = self.on_card();
+        assert!(before.is_none() || after.is_some(), "the older snapshot is gone");
+        self.told.backups_broken += u32::from(after == before);
+        self.told.backups += 1;
+    }
+
+    fn cut_sync(&mut self) {
+        for _ in 0..CHANGED_THERE {
+            let number = self.random.below(PEOPLE_THERE);
+            self.change_there(number);
+        }
+        self.device.start(Some(&self.card));
+        let mut cable = plug_in(&self.device);
+        self.check(&mut cable);
+        let end = self.somewhere_in(self.sync_requests);
+        let more = Duration::from_micros(self.random.below(REQUEST_MICROS) as u64);
+        let came_to_end = self.meet(|desk, device| {
+            let asked = AtomicU64::new(0);
+            thread::scope(|scope| {
+                let meeting = scope.spawn(|| meet(desk, &mut cable, &asked));
+                wait_for(end, || match meeting.is_finished() {
+                    true => u64::MAX,
+                    false => asked.load(Ordering::Relaxed),
+                });
+                thread::sleep(more);
+                device.cut();
+                meeting.join().expect("a meeting ends with the cable")
+            })
+        });
+        self.told.syncs_broken += u32::from(!came_to_end);
+        self.told.syncs += 1;
+    }
+
+    /// Changes a contact on the PC.
+    fn change_there(&mut self, number: usize) {
+        let uid = Uid::from_text(&format!("contact {number}"));
+        let note = (self.random.below(8) > 0)
+            .then(|| format!("note {} {}", self.random.bits(), "of some length ".repeat(12)));
+        let known = self.notes.entry(uid).or_default();
+        match &note {
+            Some(note) => self.desk.put(uid, &[(Kind::FN, "Somebody"), (Kind::NOTE, note)]),
+            // Who is not there cannot go.
+            None if known.is_none() => return,
+            None => self.desk.purge(uid),
+        }
+        .expect("the PC takes it");
+        *known = note;
+    }
+
+    /// Lets both meet, and learns what the device has acknowledged; false when that was broken off.
+    fn meet(&mut self, meeting: impl FnOnce(&mut Desk, &mut Device) -> Met) -> bool {
+        for (uid, note) in &self.notes {
+            self.there.entry(*uid).or_default().in_flight = Some(note.clone());
+        }
+        let Met { came_to_end, requests, taken } = meeting(&mut self.desk, &mut self.device);
+        if came_to_end {
+            self.sync_requests = requests;
+        }
+        self.told.taken += taken.len() as u32;
+        for (uid, note) in taken {
+            // What was changed on the device before goes there and comes back.
+            let known = self.there.get_mut(&uid).expect("a contact of the PC");
+            *known = Known { acknowledged: note, in_flight: None };
+        }
+        came_to_end
+    }
+}
+
+/// What a meeting came to.
+struct Met {
+    came_to_end: bool,
+    /// Requests to the device.
+    requests: u64,
+    /// What the device has acknowledged to have taken.
+    taken: Vec<(Uid, Option<String>)>,
+}
+
+/// Brings both to hold the same, or as far as the cable lasts; counts on `asked` what the device is asked.
+fn meet(desk: &mut Desk, cable: &mut Cable, asked: &AtomicU64) -> Met {
+    let mut there = Overheard { cable, asked, taken: Vec::new() };
+    let report = block_on(sync(&mut desk.end(), &mut there, |_| {}));
+    let came_to_end = match report {
+        Ok(report) => {
+            assert!(report.root.is_some(), "the two are apart: {report:?}");
+            true
+        }
+        Err(SyncError::There(AskError::Link(_))) => false,
+        Err(error) => panic!("a meeting fails: {error}"),
+    };
+    Met { came_to_end, requests: asked.load(Ordering::Relaxed), taken: there.taken }
+}
+
+/// The device, with somebody who listens to what it acknowledges.
+struct Overheard<'c> {
+    cable: &'c mut Cable,
+    asked: &'c AtomicU64,
+    taken: Vec<(Uid, Option<String>)>,
+}
+
+impl Exchange for Overheard<'_> {
+    type Error = std::io::Error;
+
+    async fn ask<'s>(
+        &'s mut self,
+        request: &Request<'_>,
+    ) -> Result<Reply<'s>, AskError<Self::Error>> {
+        let Self { cable, asked, taken: known } = self;
+        asked.fetch_add(1, Ordering::Relaxed);
+        let reply = Exchange::ask(*cable, request).await?;
+        if let (Request::Take { records }, Reply::Taken { taken, .. }) = (request, &reply) {
+            for record in records.iter().take(*taken as usize) {
+                let contact = Contact::parse(record.0).expect("a record of the PC");
+                let note = contact.latest(Kind::NOTE).and_then(|note| note.content.value.as_text());
+                known.push((contact.uid(), note.map(str::to_owned)));
+            }
+        }
+        Ok(reply)
+    }
+}
+
+fn root_of(cable: &mut Cable) -> Root {
+    let root = cable.ask(&Request::Root, |reply| match reply {
+        Reply::Root { root, .. } => Some(Root(*root)),
+        _ => None,
+    });
+    root.ok().flatten().expect("the device tells its root")
 }
 
 /// Changes contacts until the power goes; returns how many changes were acknowledged.
-fn write(cable: &mut Cable, people: &mut BTreeMap<Uid, Known>, random: &mut Random) -> u32 {
+fn write(cable: &mut Cable, people: &mut People, random: &mut Random) -> u32 {
     for done in 0.. {
-        let uid = Uid::from_text(&format!("person {}", random.below(30)));
+        let uid = Uid::from_text(&format!("person {}", random.below(PEOPLE)));
         let known = people.entry(uid).or_default();
         let note = (random.below(6) > 0).then(|| format!("note {}", random.bits()));
         known.in_flight = Some(note.clone());
@@ -104,7 +443,7 @@ fn write(cable: &mut Cable, people: &mut BTreeMap<Uid, Known>, random: &mut Rand
 
 /// Compares all that the device holds with what it has acknowledged, and learns what became of what it has
 /// not.
-fn check(cable: &mut Cable, people: &mut BTreeMap<Uid, Known>) {
+fn check(cable: &mut Cable, people: &mut People) {
     for (uid, known) in people {
         let texts = cable.texts(*uid).unwrap_or_else(|error| panic!("{uid}: {error}"));
         let note = texts.and_then(|texts| {
@@ -122,9 +461,12 @@ fn check(cable: &mut Cable, people: &mut BTreeMap<Uid, Known>) {
 
 #[test]
 fn the_emulated_device_answers_as_the_app_on_a_host() {
-    let mut device = Device::new();
-    device.start(None);
-    let from_device = transcript(&mut plug_in(&device).asked());
-    let from_app = contactbox_tests::behaviour::transcript_of_app();
-    assert_eq!(from_device, from_app);
+    let [from_app, met_by_app] = transcripts_of_app();
+    let ask = |play: &dyn Fn(Cable) -> Vec<String>| {
+        let mut device = Device::new();
+        device.start(None);
+        play(plug_in(&device))
+    };
+    assert_eq!(ask(&|cable| transcript(&mut cable.asked())), from_app);
+    assert_eq!(ask(&|mut cable| meeting_transcript(&mut cable)), met_by_app);
 }

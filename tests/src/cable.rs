@@ -2,7 +2,7 @@
 
 use crate::behaviour::Asked;
 use contactbox_core::contact::{Content, Draft, Kind, Uid};
-use contactbox_core::service::cable::{AskError, Caller, Exchange, Link};
+use contactbox_core::service::cable::{AskError, Caller, Exchange, Link, Traffic};
 use contactbox_core::service::protocol::{Card, Welcome};
 use contactbox_core::service::{FRAME_BYTES_MIN, Fault, PROTOCOL, Reply, Request};
 use contactbox_core::store::Put;
@@ -74,6 +74,11 @@ impl Cable {
         block_on(self.caller.ask(request)).map(|reply| take(&reply))
     }
 
+    /// What went over it so far.
+    pub fn traffic(&self) -> Traffic {
+        self.caller.traffic()
+    }
+
     /// Makes a contact say these lines.
     pub fn put(&mut self, uid: Option<Uid>, lines: &[(Kind, &str)]) -> Result<Put, NoAnswer> {
         let mut memory = vec![0; 8 * 1024];
@@ -112,5 +117,14 @@ impl Cable {
             Err(AskError::Fault(Fault::NoSuchContact(_))) => Ok(None),
             taken => Ok(Some(taken?.ok_or(AskError::NotUnderstood)?)),
         }
+    }
+}
+
+/// For whoever asks on behalf of another box.
+impl Exchange for Cable {
+    type Error = std::io::Error;
+
+    async fn ask<'s>(&'s mut self, request: &Request<'_>) -> Result<Reply<'s>, NoAnswer> {
+        self.caller.ask(request).await
     }
 }

@@ -1,5 +1,6 @@
 //! The device's app on a host: a chip and a card in RAM, a cable without wires.
 
+use contactbox_core::card::Card;
 use contactbox_core::contact::Millis;
 use contactbox_core::service::cable::{Caller, Exchange, Link};
 use contactbox_core::service::{FRAME_BYTES_MIN, Reply, Request};
@@ -82,16 +83,16 @@ impl Clock for Ticks {
 }
 
 /// The device.
-pub type Device = App<Flash, RamCard, Wire, Ticks>;
+pub type Device<C = RamCard> = App<Flash, C, Wire, Ticks>;
 
 /// The host's end of the cable: the device goes on while the host waits.
-pub struct Bench {
+pub struct Bench<C = RamCard> {
     /// The device.
-    pub device: Device,
+    pub device: Device<C>,
     wire: Wire,
 }
 
-impl Link for &mut Bench {
+impl<C: Card> Link for &mut Bench<C> {
     type Error = Infallible;
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
@@ -118,7 +119,7 @@ pub fn layout() -> Layout {
 }
 
 /// Gives a device power.
-pub fn start(flash: Flash, card: RamCard, random: u64, cause: Cause) -> Bench {
+pub fn start<C: Card>(flash: Flash, card: C, random: u64, cause: Cause) -> Bench<C> {
     let wire = Wire::default();
     let (memory, work) = Box::leak(Box::new(Arena::new())).split();
     let parts = Parts {
@@ -150,7 +151,11 @@ pub fn blank() -> Flash {
 }
 
 /// Asks the device something that it can do.
-pub fn ask<T>(bench: &mut Bench, request: &Request<'_>, take: impl FnOnce(&Reply<'_>) -> T) -> T {
+pub fn ask<C: Card, T>(
+    bench: &mut Bench<C>,
+    request: &Request<'_>,
+    take: impl FnOnce(&Reply<'_>) -> T,
+) -> T {
     let (mut out, mut into) =
         (vec![0; FRAME_BYTES_MIN as usize], vec![0; FRAME_BYTES_MIN as usize]);
     let mut caller = Caller::new(bench, &mut out, &mut into);
@@ -159,7 +164,7 @@ pub fn ask<T>(bench: &mut Bench, request: &Request<'_>, take: impl FnOnce(&Reply
 }
 
 /// Lets the device go on until it has nothing left to do.
-pub fn settle(bench: &mut Bench) {
+pub fn settle<C: Card>(bench: &mut Bench<C>) {
     let mut looks = 0;
     for _ in 0..1_000 {
         match block_on(bench.device.turn()) {

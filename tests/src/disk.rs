@@ -198,24 +198,7 @@ impl Disk {
 
     /// What `fsck.vfat -n` says that could cost a file or a part of one.
     pub fn fsck_harm(&self, layout: Layout) -> Vec<String> {
-        // Room that is nobody's, counts that are not right, a chain longer than its file, tables that
-        // differ where only one of them was written yet, and names that tell where.
-        let harmless = [
-            "Free cluster summary",
-            "Leaving filesystem unchanged",
-            "Reclaimed",
-            "Reclaiming",
-            "cluster chain length is >",
-            "Truncating file to",
-            "Auto-correcting",
-            "FATs differ",
-            "Using first FAT",
-            "1) Use first FAT",
-        ];
-        let is_harm = |line: &String| {
-            !line.starts_with('/') && !harmless.iter().any(|words| line.contains(words))
-        };
-        self.fsck(layout).into_iter().filter(is_harm).collect()
+        harm(self.fsck(layout))
     }
 
     /// What `fsck.vfat -n` says of the file system; empty when it is content.
@@ -229,15 +212,7 @@ impl Disk {
             .output()
             .expect("fsck.vfat is there (Debian: dosfstools)");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        if output.status.success() {
-            return Vec::new();
-        }
-        let lines = text.lines().map(str::to_owned);
-        let is_told = |line: &String| {
-            let is_frame = line.starts_with("fsck.fat") || line.ends_with(" clusters");
-            !line.trim().is_empty() && !is_frame
-        };
-        lines.filter(is_told).collect()
+        if output.status.success() { Vec::new() } else { findings(&text) }
     }
 
     /// Writes the file system alone into a file.
@@ -255,6 +230,37 @@ impl Disk {
         let bytes = self.base.get(at..at + SECTOR).ok_or(DiskError::NoSuchBlock(block))?;
         Ok(bytes.try_into().expect("a sector's length"))
     }
+}
+
+/// What `fsck.vfat` found, of all that it printed.
+pub fn findings(printed: &str) -> Vec<String> {
+    let is_told = |line: &&str| {
+        let is_frame = line.starts_with("fsck.fat") || line.ends_with(" clusters");
+        !line.trim().is_empty() && !is_frame
+    };
+    printed.lines().filter(is_told).map(str::to_owned).collect()
+}
+
+/// What of that could cost a file or a part of one.
+pub fn harm(findings: Vec<String>) -> Vec<String> {
+    // Room that is nobody's, counts that are not right, a chain longer than its file, tables that
+    // differ where only one of them was written yet, and names that tell where.
+    let harmless = [
+        "Free cluster summary",
+        "Leaving filesystem unchanged",
+        "Reclaimed",
+        "Reclaiming",
+        "cluster chain length is >",
+        "Truncating file to",
+        "Auto-correcting",
+        "FATs differ",
+        "Using first FAT",
+        "1) Use first FAT",
+    ];
+    let is_harm = |line: &String| {
+        !line.starts_with('/') && !harmless.iter().any(|words| line.contains(words))
+    };
+    findings.into_iter().filter(is_harm).collect()
 }
 
 /// A tool of the system, which may keep it where only its keeper looks.

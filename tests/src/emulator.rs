@@ -2,6 +2,7 @@
 //!
 //! What is missing on the machine is named, and the test fails: nothing is skipped.
 
+use crate::tally::{Counts, Tally, Watched};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::net::UnixStream;
@@ -14,8 +15,22 @@ use tempfile::TempDir;
 /// Bytes of the flash chip (is25wp256).
 pub const FLASH_BYTES: usize = 32 * 1024 * 1024;
 
-/// Bytes of a card: a power of two, as the emulator wants it, and enough for FAT32.
-const CARD_BYTES: u64 = 64 * 1024 * 1024;
+/// How a card is formatted. Its size is a power of two, as the emulator wants it.
+#[derive(Clone, Copy)]
+struct Format {
+    bytes: u64,
+    /// 16 or 32: the kind of FAT.
+    bits: u8,
+    /// Type of the partition.
+    kind: u8,
+    cluster_sectors: u8,
+}
+
+/// Just large enough for FAT32, which then has the smallest clusters.
+const SMALL: Format = Format { bytes: 64 << 20, bits: 32, kind: 0x0C, cluster_sectors: 1 };
+
+/// With clusters about as long as cards have them that people buy, and no larger than must be.
+const COMMON: Format = Format { bytes: 128 << 20, bits: 16, kind: 0x06, cluster_sectors: 32 };
 
 /// Where the card's only partition begins, in bytes.
 const PARTITION_AT: u64 = 1024 * 1024;
@@ -58,19 +73,29 @@ pub fn firmware() -> &'static Path {
     })
 }
 
-/// A microSD card as an image: MBR and one FAT32 partition.
+/// A microSD card as an image: MBR and one partition.
 pub struct CardImage {
     path: PathBuf,
+    bytes: u64,
 }
 
 impl CardImage {
-    /// An empty card in this file.
+    /// An empty card in this file: FAT32, clusters of 512 bytes.
     pub fn new(path: PathBuf) -> Self {
+        Self::formatted(path, SMALL)
+    }
+
+    /// An empty card in this file: FAT16, clusters of 16 KiB.
+    pub fn common(path: PathBuf) -> Self {
+        Self::formatted(path, COMMON)
+    }
+
+    fn formatted(path: PathBuf, format: Format) -> Self {
         let mut file = File::create(&path).expect("the folder takes a file");
-        file.set_len(CARD_BYTES).expect("there is room for a card");
+        file.set_len(format.bytes).expect("there is room for a card");
         let mut partition = [0; 16];
-        partition[4] = 0x0C; // FAT32, addressed by blocks
-        let sectors = (CARD_BYTES - PARTITION_AT) / 512;
+        partition[4] = format.kind;
+        let sectors = (format.bytes - PARTITION_AT) / 512;
         partition[8..12].copy_from_slice(&((PARTITION_AT / 512) as u32).to_le_bytes());
         partition[12..].copy_from_slice(&(sectors as u32).to_le_bytes());
         file.seek(SeekFrom::Start(446)).expect("a file");
@@ -78,13 +103,21 @@ impl CardImage {
         file.seek(SeekFrom::Start(510)).expect("a file");
         file.write_all(&[0x55, 0xAA]).expect("a file");
         drop(file);
-        let mut format = system_tool("mkfs.vfat");
-        format.args(["-F", "32", "-s", "1", "-n", "CONTACTS", "--offset"]);
-        format.arg((PARTITION_AT / 512).to_string()).arg(&path);
+        let mut command = system_tool("mkfs.vfat");
+        command.arg("-F").arg(format.bits.to_string());
+        command.arg("-s").arg(format.cluster_sectors.to_string());
+        command.args(["-n", "CONTACTS", "--offset"]);
+        command.arg((PARTITION_AT / 512).to_string()).arg(&path);
         // Without it, the length of the whole file would be taken for that of the partition.
-        format.arg((sectors / 2).to_string());
-        tool("dosfstools", &mut format);
-        Self { path }
+        command.arg((sectors / 2).to_string());
+        tool("dosfstools", &mut command);
+        Self { path, bytes: format.bytes }
+    }
+
+    /// A card with these bytes, in this file.
+    pub fn of(path: PathBuf, bytes: &[u8]) -> Self {
+        fs::write(&path, bytes).expect("there is room for a card");
+        Self { path, bytes: bytes.len() as u64 }
     }
 
     /// The file.
@@ -92,12 +125,17 @@ impl CardImage {
         &self.path
     }
 
+    /// All of it.
+    pub fn bytes(&self) -> Vec<u8> {
+        fs::read(&self.path).expect("the card is a file")
+    }
+
     /// What the checker of file systems finds wrong; it changes nothing.
     pub fn check(&self) -> Result<(), String> {
         let mut image = File::open(&self.path).expect("the card is a file");
         image.seek(SeekFrom::Start(PARTITION_AT)).expect("a file");
         let mut partition = tempfile::NamedTempFile::new().expect("room for temporary files");
-        std::io::copy(&mut image.take(CARD_BYTES - PARTITION_AT), &mut partition)
+        std::io::copy(&mut image.take(self.bytes - PARTITION_AT), &mut partition)
             .expect("room for a card");
         let mut check = system_tool("fsck.vfat");
         let output = check.arg("-n").arg(partition.path()).output();
@@ -123,10 +161,22 @@ impl CardImage {
     }
 }
 
+/// How a device is given power.
+#[derive(Clone, Copy, Default)]
+pub struct Power<'c> {
+    /// The card in its slot, or none.
+    pub card: Option<&'c CardImage>,
+    /// What is counted of what its program asks of flash and card.
+    pub watched: Watched,
+    /// Its clock shows the instructions that it has carried out, a nanosecond each: two runs are alike.
+    pub by_instructions: bool,
+}
+
 /// A device: its flash, which outlives power cuts, and the emulator while it has power.
 pub struct Device {
     folder: TempDir,
     running: Option<Child>,
+    tally: Tally,
 }
 
 impl Default for Device {
@@ -144,7 +194,15 @@ impl Device {
         for _ in 0..FLASH_BYTES / blank.len() {
             flash.write_all(&blank).expect("room for the flash");
         }
-        Self { folder, running: None }
+        Self { folder, running: None, tally: Tally::default() }
+    }
+
+    /// A device whose flash begins with these bytes.
+    pub fn with_flash(bytes: &[u8]) -> Self {
+        let device = Self::new();
+        let flash = File::options().write(true).open(device.flash());
+        flash.and_then(|mut flash| flash.write_all(bytes)).expect("the flash is a file");
+        device
     }
 
     /// The image of the flash.
@@ -157,7 +215,23 @@ impl Device {
         self.folder.path().join("cable")
     }
 
-    /// What the device has logged since it has power.
+    /// What the device has said of itself since it has power, for a decoder.
+    pub fn words(&self) -> PathBuf {
+        self.folder.path().join("defmt")
+    }
+
+    /// What has been asked of flash and card since the device has power, of what is watched.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What was asked of them until its power was cut.
+    pub fn total(&mut self) -> Counts {
+        assert!(self.running.is_none(), "the device goes on asking");
+        self.tally.total()
+    }
+
+    /// What the emulator has complained of since the device has power.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -165,6 +239,11 @@ impl Device {
 
     /// Gives it power, with a card in its slot or none.
     pub fn start(&mut self, card: Option<&CardImage>) {
+        self.start_with(Power { card, ..Power::default() });
+    }
+
+    /// Gives it power.
+    pub fn start_with(&mut self, power: Power<'_>) {
         assert!(self.running.is_none(), "the device has power already");
         fs::remove_file(self.cable()).ok();
         let log = File::create(self.folder.path().join("log")).expect("a folder");
@@ -173,20 +252,27 @@ impl Device {
         emulator.args(["-monitor", "none", "-bios", "none", "-kernel"]).arg(firmware());
         emulator.arg("-drive");
         emulator.arg(format!("file={},if=mtd,format=raw", self.flash().display()));
-        if let Some(card) = card {
+        if let Some(card) = power.card {
             emulator.arg("-drive");
             emulator.arg(format!("file={},if=sd,format=raw", card.path().display()));
         }
         emulator.arg("-serial").arg(format!("unix:{},server=on,wait=off", self.cable().display()));
         // What it logs comes out of the second port, for a decoder.
-        emulator.arg("-serial").arg(format!("file:{}", self.folder.path().join("defmt").display()));
-        emulator.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
-        let child = match emulator.spawn() {
+        emulator.arg("-serial").arg(format!("file:{}", self.words().display()));
+        if power.by_instructions {
+            emulator.args(["-icount", "shift=0"]);
+        }
+        emulator.args(power.watched.arguments());
+        emulator.stdin(Stdio::null()).stdout(log.try_clone().expect("a file"));
+        emulator.stderr(Stdio::piped());
+        let mut child = match emulator.spawn() {
             Ok(child) => child,
             Err(error) => panic!(
                 "qemu-system-riscv64 does not run ({error}). On Debian: apt-get install qemu-system-misc"
             ),
         };
+        let told = child.stderr.take().expect("it was asked for");
+        self.tally = Tally::of(told, log);
         self.running = Some(child);
         let start = Instant::now();
         while UnixStream::connect(self.cable()).is_err() {

@@ -9,6 +9,7 @@ pub mod cards;
 pub mod corpus;
 #[cfg(unix)]
 pub mod daemon;
+pub mod desk;
 pub mod desk_device;
 pub mod disk;
 #[cfg(unix)]
@@ -19,5 +20,7 @@ pub mod people;
 pub mod random;
 pub mod report;
 pub mod swap;
+#[cfg(unix)]
+pub mod tally;
 pub mod vcards;
 pub mod world;

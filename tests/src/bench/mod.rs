@@ -3,6 +3,8 @@
 //! [`flash`] and [`crash`] run any [`engine::Engine`] over the same simulated chip; what needs a
 //! crate of its own (other engines, SQLite) is behind the feature `bench`.
 
+#[cfg(all(feature = "bench", unix))]
+pub mod card;
 pub mod chip;
 pub mod crash;
 pub mod engine;

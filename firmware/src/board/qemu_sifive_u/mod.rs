@@ -38,12 +38,13 @@ pub fn run() -> ! {
     time::start();
     let words = last_words::take();
     let app = start(words.is_some());
+    let cycles = time::cycles();
     wait_for(pin!(async {
         if let Some(words) = words {
             say!("the last run ended at {}:{}", words.file(), words.line);
             app.note_panic(words.file(), words.line).await;
         }
-        say!("the box has {} contacts", app.book().counts().active);
+        say!("the box has {} contacts, opened after {} cycles", app.book().counts().active, cycles);
         app.run().await
     }))
 }

@@ -62,6 +62,11 @@ pub(super) fn sleep() {
     }
 }
 
+/// Cycles since the start. Where the emulator is told to count instructions, these are instructions.
+pub(super) fn cycles() -> u64 {
+    riscv::register::mcycle::read() as u64
+}
+
 /// Random bits. The emulated board has no source of them: what differs from one start to the next is
 /// how long the machine around it takes for things, counted in cycles.
 pub(super) fn random() -> u64 {

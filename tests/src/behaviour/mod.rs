@@ -1,16 +1,23 @@
 //! One script of requests, and whoever can be asked them: what comes back is written down without what
 //! differs by nature (identities, times), so that two answers can be compared line by line.
 
+mod meeting;
+
+pub use meeting::meeting_transcript;
+
 use crate::daemon::Client;
-use crate::desk_device::{blank, no_card, start};
-use contactbox_core::contact::{Content, Draft, Kind, Origin, Uid};
+use crate::desk_device::{Bench, blank, no_card, start};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use contactbox_core::contact::{BlobRef, Content, Draft, Kind, Origin, Uid, Value};
 use contactbox_core::service::cable::{AskError, Caller, Exchange};
 use contactbox_core::service::protocol::Card;
+use contactbox_core::service::rows::Bytes;
 use contactbox_core::service::{FRAME_BYTES_MIN, Fault, Reply, Request};
 use contactbox_core::store::diary::Cause;
 use contactbox_core::store::{Outcome, Shelf};
 use embassy_futures::block_on;
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 /// A change as it was acknowledged.
 #[derive(Clone, Copy)]
@@ -30,6 +37,10 @@ pub type Told<T> = Result<T, String>;
 pub trait Box {
     /// Makes a contact say these lines.
     fn put(&mut self, uid: Option<Uid>, base: Option<u64>, lines: &[Line]) -> Told<Changed>;
+    /// Makes a contact of a name and a photo.
+    fn put_photo(&mut self, uid: Option<Uid>, name: &str, photo: &[u8]) -> Told<Changed>;
+    /// Bytes of a blob from an offset on, and the length of the whole.
+    fn blob(&mut self, hash: [u8; 16], offset: u32, bytes: u32) -> Told<(u32, Vec<u8>)>;
     /// What a contact says, and `(trash)` at the end when it is in it.
     fn get(&mut self, uid: Uid) -> Told<Vec<String>>;
     /// The names that a query finds, best first.
@@ -45,6 +56,9 @@ pub trait Box {
     /// Whether everything reads as it was written.
     fn verify(&mut self) -> Told<bool>;
 }
+
+/// Bytes of a value that stands in a contact; a longer one is a blob.
+const INLINE_BYTES_MAX: usize = 128;
 
 /// A property's name and value.
 pub type Line = (&'static str, &'static str);
@@ -95,12 +109,30 @@ impl<E: Exchange> Asked<E> {
                 Fault::NoSuchContact(_) => "NoSuchContact",
                 Fault::Conflict { .. } | Fault::Exists(_) => "Conflict",
                 Fault::BadCard => "BadCard",
+                Fault::NoSuchBlob => "NoSuchBlob",
                 Fault::TooLarge { .. } | Fault::TooLong { .. } => "TooLarge",
                 other => return Err(other.to_string()),
             }
             .to_owned()),
             Err(AskError::Silent) => Err("silence".to_owned()),
             Err(_) => Err("no answer".to_owned()),
+        }
+    }
+
+    /// Keeps a blob, piece by piece as the box wants them.
+    fn put_blob(&mut self, bytes: &[u8]) -> Told<BlobRef> {
+        let blob = BlobRef::of(bytes);
+        loop {
+            let missing = self.ask(&Request::Missing { blob }, |reply| match reply {
+                Reply::Missing { offset, piece_bytes } => Some((*offset, *piece_bytes)),
+                _ => None,
+            });
+            let (offset, piece_bytes) = missing?;
+            let Some(offset) = offset else { return Ok(blob) };
+            let rest = bytes.get(offset as usize..).unwrap_or_default();
+            let piece = rest.get(..piece_bytes as usize).unwrap_or(rest);
+            let put = Request::PutBlob { blob, offset, bytes: Bytes(piece) };
+            self.ask(&put, |reply| matches!(reply, Reply::Ok).then_some(()))?;
         }
     }
 
@@ -125,6 +157,28 @@ impl<E: Exchange> Box for Asked<E> {
             draft.push(&content).map_err(|error| error.to_string())?;
         }
         self.change(&Request::Put { uid, base, card: Card::Here(draft.finish()) })
+    }
+
+    fn put_photo(&mut self, uid: Option<Uid>, name: &str, photo: &[u8]) -> Told<Changed> {
+        let value = match photo.len() > INLINE_BYTES_MAX {
+            true => Value::Blob(self.put_blob(photo)?),
+            false => Value::Bytes(photo),
+        };
+        let mut memory = vec![0; 64 * 1024];
+        let mut draft = Draft::new(&mut memory);
+        for content in
+            [Content::text(Kind::FN, name), Content { value, ..Content::text(Kind::PHOTO, "") }]
+        {
+            draft.push(&content).map_err(|error| error.to_string())?;
+        }
+        self.change(&Request::Put { uid, base: None, card: Card::Here(draft.finish()) })
+    }
+
+    fn blob(&mut self, hash: [u8; 16], offset: u32, bytes: u32) -> Told<(u32, Vec<u8>)> {
+        self.ask(&Request::Blob { hash, offset, bytes }, |reply| match reply {
+            Reply::Blob { total, bytes } => Some((*total, bytes.0.to_vec())),
+            _ => None,
+        })
     }
 
     fn get(&mut self, uid: Uid) -> Told<Vec<String>> {
@@ -194,7 +248,7 @@ impl<E: Exchange> Box for Asked<E> {
 }
 
 impl Client {
-    fn told(&mut self, method: &str, params: Value) -> Told<Value> {
+    fn told(&mut self, method: &str, params: Json) -> Told<Json> {
         match self.try_call(method, params) {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(error)) => Err(error["data"]["kind"].as_str().unwrap_or("?").to_owned()),
@@ -202,7 +256,7 @@ impl Client {
         }
     }
 
-    fn changed(&mut self, method: &str, params: Value) -> Told<Changed> {
+    fn changed(&mut self, method: &str, params: Json) -> Told<Changed> {
         let result = self.told(method, params)?;
         let uid = result["uid"].as_str().unwrap_or_default();
         let outcome = ["added", "updated", "unchanged"];
@@ -229,6 +283,25 @@ impl Box for Client {
         self.changed("contact.put", params)
     }
 
+    fn put_photo(&mut self, uid: Option<Uid>, name: &str, photo: &[u8]) -> Told<Changed> {
+        let uri = format!("data:image/jpeg;base64,{}", BASE64.encode(photo));
+        let lines = json!([["fn", {}, "text", name], ["photo", {}, "uri", uri]]);
+        let mut params = json!({ "card": ["vcard", lines] });
+        if let Some(uid) = uid {
+            params["uid"] = uid.to_string().into();
+        }
+        self.changed("contact.put", params)
+    }
+
+    fn blob(&mut self, hash: [u8; 16], offset: u32, bytes: u32) -> Told<(u32, Vec<u8>)> {
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let params = json!({ "hash": hash, "offset": offset, "bytes": bytes });
+        let got = self.told("blob.get", params)?;
+        let bytes = BASE64.decode(got["base64"].as_str().unwrap_or("?"));
+        let total = got["total"].as_u64().unwrap_or_default() as u32;
+        Ok((total, bytes.map_err(|error| error.to_string())?))
+    }
+
     fn get(&mut self, uid: Uid) -> Told<Vec<String>> {
         let got = self.told("contact.get", json!({ "uid": uid.to_string() }))?;
         let properties = got["card"][1].as_array().cloned().unwrap_or_default();
@@ -237,7 +310,9 @@ impl Box for Client {
             .filter(|property| property[0] != "version")
             .map(|property| {
                 let name = property[0].as_str().unwrap_or_default().to_ascii_uppercase();
-                format!("{name}:{}", property[3].as_str().unwrap_or("(binary)"))
+                let text = property[3].as_str().filter(|text| !text.starts_with("data:"));
+                let text = text.filter(|_| property[1]["blob"].is_null());
+                format!("{name}:{}", text.unwrap_or("(binary)"))
             })
             .collect();
         lines.extend((got["trashed"] == true).then(|| "(trash)".to_owned()));
@@ -253,7 +328,7 @@ impl Box for Client {
         let params = json!({ "query": query, "shelf": shelf, "limit": 10 });
         let found = self.told("contact.find", params)?;
         let hits = found["hits"].as_array().cloned().unwrap_or_default();
-        let told = |hit: &Value| {
+        let told = |hit: &Json| {
             format!("{} class {}", hit["name"].as_str().unwrap_or_default(), hit["class"])
         };
         Ok(hits.iter().map(told).collect())
@@ -271,8 +346,8 @@ impl Box for Client {
     fn history(&mut self, uid: Uid) -> Told<Vec<String>> {
         let told = self.told("contact.history", json!({ "uid": uid.to_string() }))?;
         let versions = told["versions"].as_array().cloned().unwrap_or_default();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let line = |row: &Value| format!("{} by {}", text(&row["origin"]), text(&row["author"]));
+        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+        let line = |row: &Json| format!("{} by {}", text(&row["origin"]), text(&row["author"]));
         Ok(versions.iter().map(line).collect())
     }
 
@@ -291,12 +366,18 @@ impl Box for Client {
     }
 }
 
-/// What the device's app says to the script on a host.
-pub fn transcript_of_app() -> Vec<String> {
-    let mut bench = start(blank(), no_card(), 1, Cause::Power);
-    let mut memory = [vec![0; FRAME_BYTES_MIN as usize], vec![0; FRAME_BYTES_MIN as usize]];
-    let [out, into] = &mut memory;
-    transcript(&mut Asked(Caller::new(&mut bench, out, into)))
+/// What the device's app says on a host to the script, and to that of a meeting.
+pub fn transcripts_of_app() -> [Vec<String>; 2] {
+    let asked = |play: &dyn Fn(Caller<'_, &mut Bench>) -> Vec<String>| {
+        let mut bench = start(blank(), no_card(), 1, Cause::Power);
+        let mut memory = [vec![0; FRAME_BYTES_MIN as usize], vec![0; FRAME_BYTES_MIN as usize]];
+        let [out, into] = &mut memory;
+        play(Caller::new(&mut bench, out, into))
+    };
+    [
+        asked(&|caller| transcript(&mut Asked(caller))),
+        asked(&|mut caller| meeting_transcript(&mut caller)),
+    ]
 }
 
 /// Goes through the script and writes down what came back.
@@ -347,6 +428,47 @@ pub fn transcript(to: &mut impl Box) -> Vec<String> {
     note("restore her", outcome(&to.shelve(Place::Shelf, grace)));
     note("history of Ada", joined(to.history(uid)));
     note("count", to.counts().map(|counts| format!("{counts:?}")));
+    photos(to, &mut note);
+    note("count", to.counts().map(|counts| format!("{counts:?}")));
     note("verify", to.verify().map(|sound| sound.to_string()));
     lines
+}
+
+/// The part of the script that is about photos: short ones that stand in the contact, and long ones beside it.
+fn photos(to: &mut impl Box, note: &mut impl FnMut(&str, Told<String>)) {
+    let photo = |len: u32| -> Vec<u8> {
+        (0..len).map(|byte| (byte.wrapping_mul(byte) >> 5) as u8).collect()
+    };
+    let mut uids = Vec::new();
+    for len in [0, 1, 128, 129, 3_000, 20_000, 50_000] {
+        let put = to.put_photo(None, &format!("With {len} bytes"), &photo(len));
+        uids.extend(put.as_ref().ok().map(|changed| changed.uid));
+        note(&format!("a photo of {len} bytes"), put.map(|changed| changed.outcome.to_owned()));
+        if let Some(&uid) = uids.last() {
+            note("get it", to.get(uid).map(|lines| lines.join(" | ")));
+        }
+    }
+    let told = |(total, bytes): (u32, Vec<u8>)| format!("{total} {bytes:02x?}");
+    for (len, offset) in [(129, 0), (129, 100), (20_000, 4_090), (50_000, 49_999), (50_000, 50_000)]
+    {
+        let hash = BlobRef::of(&photo(len)).hash;
+        let read = to.blob(hash, offset, 40);
+        note(&format!("photo of {len} bytes from {offset}"), read.map(told));
+    }
+    note("a photo that nobody has", to.blob([9; 16], 0, 40).map(told));
+    // One photo, two contacts: it stays with the second. When the last one goes, it goes in idle time.
+    let twin = to.put_photo(None, "Twin", &photo(3_000));
+    note("another with it", twin.map(|changed| changed.outcome.to_owned()));
+    if let Some(&uid) = uids.get(4) {
+        let purged = to.shelve(Place::Nowhere, uid);
+        note("purge one", purged.map(|changed| changed.outcome.to_owned()));
+        let read = to.blob(BlobRef::of(&photo(3_000)).hash, 0, 40);
+        note("the photo of both", read.map(told));
+    }
+    if let Some(&uid) = uids.last() {
+        let put = to.put_photo(Some(uid), "Another photo", &photo(700));
+        note("another photo", put.map(|changed| changed.outcome.to_owned()));
+        note("get it", to.get(uid).map(|lines| lines.join(" | ")));
+        note("history of it", to.history(uid).map(|lines| lines.join(" | ")));
+    }
 }

@@ -1,0 +1,71 @@
+//! What the device's program takes of each board: built and measured by the script that tests run.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A board's program.
+pub struct Size {
+    /// The board.
+    pub board: String,
+    /// Bytes of code, and of what is put there with it.
+    pub code: u64,
+    /// Room for it.
+    pub code_max: u64,
+    /// Bytes of RAM, stack included.
+    pub ram: u64,
+    /// Room for that.
+    pub ram_max: u64,
+    /// Bytes of the stack.
+    pub stack: u64,
+}
+
+/// Builds the device for all boards and tells what it takes.
+pub fn sizes() -> Result<Vec<Size>, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("run");
+    let output = Command::new(script).arg("device").stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("tests/run does not start: {error}"))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut sizes: Vec<Size> = printed.lines().filter_map(size).collect();
+    sizes.sort_by(|one, other| one.board.cmp(&other.board));
+    if !output.status.success() || sizes.is_empty() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let last = complaint.lines().last().unwrap_or("no reason given");
+        return Err(format!("tests/run device: {last}"));
+    }
+    Ok(sizes)
+}
+
+/// A line such as `pico: 9 of 10 bytes of code; 8 of 9 bytes of RAM, 3 of them stack`.
+fn size(line: &str) -> Option<Size> {
+    let (board, told) = line.split_once(": ")?;
+    let (code, ram) = told.split_once(" bytes of code; ")?;
+    let (ram, stack) = ram.split_once(" bytes of RAM, ")?;
+    let pair = |text: &str| {
+        let (part, whole) = text.split_once(" of ")?;
+        Some((part.parse().ok()?, whole.parse().ok()?))
+    };
+    let ((code, code_max), (ram, ram_max)) = (pair(code)?, pair(ram)?);
+    let stack = stack.strip_suffix(" of them stack")?.parse().ok()?;
+    Some(Size { board: board.into(), code, code_max, ram, ram_max, stack })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn the_lines_of_the_script_are_understood() {
+        let line = "pico: 9 of 10 bytes of code; 8 of 11 bytes of RAM, 3 of them stack";
+        let size = size(line).expect("that is such a line");
+        assert_eq!(size.board, "pico");
+        assert_eq!(
+            [size.code, size.code_max, size.ram, size.ram_max, size.stack],
+            [9, 10, 8, 11, 3]
+        );
+        assert!(super::size("pico: with the target's library").is_none());
+        let script = include_str!("../../../run");
+        assert!(
+            script.contains("%s: %d of %d bytes of code; %d of %d bytes of RAM, %d of them stack")
+        );
+    }
+}

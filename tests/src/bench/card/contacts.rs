@@ -1,0 +1,82 @@
+//! The contacts that all works are about: invented people, each with what a device is mostly asked for.
+
+use super::CONTACTS;
+use crate::desk::Desk;
+use crate::desk_device::{Flash, blank, no_card, start};
+use crate::people::{Person, people};
+use crate::vcards;
+use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::store::diary::Cause;
+use contactbox_core::store::{Book, Memory};
+use contactbox_firmware::app::memory::{PAGE_BYTES, PAGES, SLOTS};
+use embassy_futures::block_on;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// Makes them the same every time.
+pub const SEED: u64 = 20_261_128;
+
+/// Room for one of them.
+const CONTACT_BYTES: usize = 8 * 1024;
+
+/// The time that is shown by the clocks of hosts.
+pub const NOW: u64 = 1_795_824_000_000;
+
+/// The numbers of contacts of the works: as many as a device holds where it does not hold so many.
+pub fn counts() -> [usize; 2] {
+    CONTACTS.map(|count| count.min(SLOTS))
+}
+
+/// Puts somebody into a box, with a remark if there is one.
+pub fn put<F: NorFlash, M: Memory>(
+    book: &mut Book<F, M>,
+    person: &Person,
+    remark: &str,
+) -> Result<Uid, String> {
+    let uid = Uid::from_text(&person.uid);
+    let put = with_card(person, remark, |draft| {
+        block_on(book.put(uid, &draft.contents(), None, AuthorIndex(0), NOW))
+    });
+    put.map(|_| uid).map_err(|error| error.to_string())
+}
+
+/// Name, company, phone numbers and emails of somebody, and a remark if there is one.
+pub fn with_card<T>(person: &Person, remark: &str, act: impl FnOnce(&Draft<'_>) -> T) -> T {
+    let mut memory = vec![0; CONTACT_BYTES];
+    let mut draft = Draft::new(&mut memory);
+    for property in vcards::read(person.vcard().as_bytes()).cards.iter().flatten() {
+        // With all that they say, 10,000 would not fit a device's flash.
+        if ![Kind::ADR, Kind::TITLE, Kind::NOTE].contains(&Kind::of(&property.name)) {
+            draft.push(&property.content()).expect("room for a card");
+        }
+    }
+    if !remark.is_empty() {
+        draft.push(&Content::text(Kind::NOTE, remark)).expect("room for a remark");
+    }
+    act(&draft)
+}
+
+/// The chip of a device that holds so many contacts, and the bytes of their records.
+pub fn chip_with(count: usize) -> Result<(Flash, u64), String> {
+    let mut bench = start(blank(), no_card(), 1, Cause::Power);
+    let book = bench.device.book();
+    for (number, person) in people(count, SEED).enumerate() {
+        put(book, &person, "").map_err(|error| format!("contact {number} of {count}: {error}"))?;
+    }
+    block_on(book.rest()).map_err(|error| error.to_string())?;
+    let live_bytes = book.stats().journal.live_bytes;
+    Ok((bench.device.into_flash(), live_bytes))
+}
+
+/// The part of a device's chip that is its box.
+pub fn box_of(chip: &Flash) -> &[u8] {
+    &chip.contents()[..PAGES * PAGE_BYTES]
+}
+
+/// A box on a PC with so many contacts.
+pub fn desk_with(count: usize) -> Result<Desk, String> {
+    let mut desk = Desk::new(2, (2 << 20) + count * 1024);
+    for person in people(count, SEED) {
+        put(&mut desk.book, &person, "")?;
+    }
+    Ok(desk)
+}

@@ -1,0 +1,78 @@
+//! A box on a PC, at hand as one end of a meeting with a device.
+
+use crate::world::memory::{HostMemory, parts};
+use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::service::cable::Local;
+use contactbox_core::service::{FRAME_BYTES_MIN, Limits, Room, Session};
+use contactbox_core::sim::Nor;
+use contactbox_core::store::{Book, BookConfig, Put, Wide};
+use embassy_futures::block_on;
+
+/// Bytes of a page: as long as a daemon's.
+const PAGE_BYTES: usize = 65_536;
+
+/// Room for the largest contact, with an entry's head; and for a photo on its way into a chunk.
+const CONTACT_BYTES: usize = 64 * 1024;
+
+/// What its clock shows.
+const NOW: u64 = 1_795_824_000_000;
+
+/// Its chip.
+pub type Chip = Nor<1, 4, PAGE_BYTES>;
+
+/// The box.
+pub struct Desk {
+    /// What it holds.
+    pub book: Book<Chip, HostMemory>,
+    list: Vec<u8>,
+    record: Vec<u8>,
+}
+
+impl Desk {
+    /// An empty box with this identity, and so many bytes of flash.
+    pub fn new(id: u64, bytes: usize) -> Self {
+        let pages = bytes.div_ceil(PAGE_BYTES);
+        let config = BookConfig { id, gram_slices: 32, gram_probes: 1 };
+        let memory = parts::<Wide, u32>(pages, PAGE_BYTES, CONTACT_BYTES);
+        let book = block_on(Book::format(Nor::new(pages), config, memory));
+        let book = book.unwrap_or_else(|error| panic!("a sound chip can be formatted: {error}"));
+        Self { book, list: vec![0; FRAME_BYTES_MIN as usize], record: vec![0; CONTACT_BYTES] }
+    }
+
+    /// Makes a contact say these lines.
+    pub fn put(&mut self, uid: Uid, lines: &[(Kind, &str)]) -> Result<Put, String> {
+        let contents: Vec<_> =
+            lines.iter().map(|&(kind, text)| Content::text(kind, text)).collect();
+        self.put_contents(uid, &contents)
+    }
+
+    /// Makes a contact say this.
+    pub fn put_contents(&mut self, uid: Uid, contents: &[Content<'_>]) -> Result<Put, String> {
+        let mut memory = vec![0; CONTACT_BYTES];
+        let mut draft = Draft::new(&mut memory);
+        for content in contents {
+            draft.push(content).map_err(|error| error.to_string())?;
+        }
+        let contents = draft.finish();
+        let put = block_on(self.book.put(uid, &contents, None, AuthorIndex(0), NOW));
+        put.map_err(|error| error.to_string())
+    }
+
+    /// Removes a contact for good.
+    pub fn purge(&mut self, uid: Uid) -> Result<Put, String> {
+        let put = block_on(self.book.purge(uid, AuthorIndex(0), NOW));
+        put.map_err(|error| error.to_string())
+    }
+
+    /// It as one end of a meeting.
+    pub fn end(&mut self) -> Local<'_, Chip, HostMemory> {
+        let limits =
+            Limits { frame_bytes: FRAME_BYTES_MIN, contact_bytes: (CONTACT_BYTES - 64) as u32 };
+        Local {
+            book: &mut self.book,
+            session: Session::new(limits),
+            room: Room { list: &mut self.list, record: &mut self.record, hits: &mut [] },
+            now: NOW,
+        }
+    }
+}
