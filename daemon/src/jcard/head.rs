@@ -41,16 +41,7 @@ impl Head {
 
     /// Whether binary values are usual for it.
     pub(super) fn takes_bytes(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::PHOTO
-                | Kind::LOGO
-                | Kind::SOUND
-                | Kind::KEY
-                | Kind::ATTACH
-                | Kind::X_MS_CARDPICTURE
-                | Kind::OTHER
-        )
+        takes_bytes(self.kind)
     }
 
     pub(super) fn media_type(&self) -> Option<String> {
@@ -230,7 +221,21 @@ impl Head {
     }
 }
 
-fn check_name(what: &str, name: &str) -> Result<(), String> {
+/// Whether binary values are usual for a kind.
+pub(super) fn takes_bytes(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::PHOTO
+            | Kind::LOGO
+            | Kind::SOUND
+            | Kind::KEY
+            | Kind::ATTACH
+            | Kind::X_MS_CARDPICTURE
+            | Kind::OTHER
+    )
+}
+
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), String> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if name.is_empty() || name.len() > 255 || !name.chars().all(is_good) {
         return Err(format!("{what} has 1 to 255 letters, digits and dashes"));

@@ -5,9 +5,11 @@
 
 mod head;
 mod line;
+mod plain;
 mod text;
 
 pub use line::{line_of, property_of};
+pub use plain::Card;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -117,20 +119,6 @@ impl Form {
             _ => Self::Letter("unknown"),
         }
     }
-}
-
-/// The properties of a card, as `["vcard",[...]]`. Marks of the box are left out.
-pub fn write<'a>(
-    contents: impl Iterator<Item = Content<'a>>,
-    mut blobs: impl FnMut(BlobRef) -> Option<Vec<u8>>,
-) -> Json {
-    let mut properties = vec![json!(["version", {}, "text", "4.0"])];
-    properties.extend(
-        contents
-            .filter(|content| !content.kind.is_internal())
-            .map(|content| write_property(&content, &mut blobs)),
-    );
-    json!(["vcard", properties])
 }
 
 /// One property. `blobs` gives the bytes of a large value, or nothing to leave it out.

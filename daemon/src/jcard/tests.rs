@@ -1,4 +1,5 @@
 //! There and back to the letter, and what is refused.
+use super::plain::Plain;
 use super::*;
 
 fn line<'a>(kind: Kind, params: &'a str, value: &'a str) -> Content<'a> {
@@ -7,6 +8,9 @@ fn line<'a>(kind: Kind, params: &'a str, value: &'a str) -> Content<'a> {
 
 fn there(content: &Content<'_>) -> Json {
     let json = write_property(content, |_| None);
+    if let Some(plain) = Plain::of(content) {
+        assert_eq!(serde_json::to_string(&plain).expect("JSON"), json.to_string());
+    }
     let back = read_property(&json).unwrap_or_else(|why| panic!("{json}: {why}"));
     assert!(
         back.content() == *content,
@@ -133,7 +137,8 @@ fn a_changed_property_is_what_it_says_not_what_its_hint_says() {
 #[test]
 fn a_card_is_read_without_its_version_and_marks_stay_inside() {
     let contents = [line(Kind::FN, "", "Ada"), line(Kind::TRASHED, "", "")];
-    let card = write(contents.into_iter(), |_| None);
+    let card = Card::new(contents.into_iter(), |_| None);
+    let card = serde_json::to_value(card).expect("a card");
     assert_eq!(card, json!(["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "Ada"]]]));
     assert_eq!(read(&card).expect("a card").len(), 1);
 }
@@ -163,4 +168,46 @@ fn what_would_break_a_line_is_refused() {
     assert_eq!(read_property(&hint).expect("the hint is left").content().params, "");
     assert!(read(&json!(["vcard"])).is_err());
     assert!(read(&json!([])).is_err());
+}
+
+#[test]
+fn what_looks_plain_is_written_as_what_was_tried() {
+    let pieces = [
+        "a",
+        "Gr\u{fc}n \"x\"",
+        ",",
+        ";",
+        "\\",
+        "\\,",
+        "\n",
+        "\t",
+        ":",
+        "data:a/b;base64,AAAA",
+        "1",
+    ];
+    let groups = ["", "item1", "a.b", "\u{e9}"];
+    let mut plain = 0;
+    for kind in (0..=u8::MAX).filter_map(Kind::from_code).filter(|kind| !kind.is_internal()) {
+        for first in pieces.iter().chain(&[""]) {
+            for second in pieces.iter().chain(&[""]) {
+                let value = format!("{first}{second}");
+                let at = value.len() + first.len() + usize::from(kind.code());
+                let content = Content {
+                    group: groups[at % groups.len()],
+                    types: [Types::default(), Types::HOME, Types::HOME.with(Types::CELL)][at % 3],
+                    ..line(kind, "", &value)
+                };
+                if let Some(is_plain) = Plain::of(&content) {
+                    plain += 1;
+                    let tried = write_property(&content, |_| None);
+                    assert_eq!(serde_json::to_string(&is_plain).expect("JSON"), tried.to_string());
+                    assert!(read_property(&tried).is_ok_and(|back| back.content() == content));
+                }
+            }
+        }
+    }
+    assert!(plain > 1_000, "{plain}");
+    for &(types, _) in Types::ALL {
+        there(&Content { types, ..line(Kind::TEL, "", "1") });
+    }
 }

@@ -160,34 +160,35 @@ impl Desk {
     }
 
     pub(super) fn execute(&mut self, call: Call, author: &str) -> Done {
+        let json = |value: Value| value.to_string().into_bytes();
         let (result, is_change) = match call {
-            Call::Hello(_) => (read::hello(self), false),
             Call::Find(find) => (read::find(self, &find), false),
             Call::Get(get) => (read::get(self, &get), false),
-            Call::History(history) => (read::history(self, &history), false),
-            Call::BlobGet(get) => (read::blob(self, &get), false),
-            Call::Info => (read::info(self), false),
-            Call::Stats => (read::stats(self), false),
-            Call::Verify => (read::verify(self), false),
-            Call::Export(asked) => (export::page(self, &asked), false),
-            Call::Put(put) => (change::put(self, *put, author), true),
-            Call::Patch(patch) => (change::patch(self, *patch, author), true),
+            Call::Hello(_) => (read::hello(self).map(json), false),
+            Call::History(history) => (read::history(self, &history).map(json), false),
+            Call::BlobGet(get) => (read::blob(self, &get).map(json), false),
+            Call::Info => (read::info(self).map(json), false),
+            Call::Stats => (read::stats(self).map(json), false),
+            Call::Verify => (read::verify(self).map(json), false),
+            Call::Export(asked) => (export::page(self, &asked).map(json), false),
+            Call::Put(put) => (change::put(self, *put, author).map(json), true),
+            Call::Patch(patch) => (change::patch(self, *patch, author).map(json), true),
             Call::Remove(target) => {
-                (change::shelve(self, &target, author, change::Move::Remove), true)
+                (change::shelve(self, &target, author, change::Move::Remove).map(json), true)
             }
             Call::Restore(target) => {
-                (change::shelve(self, &target, author, change::Move::Restore), true)
+                (change::shelve(self, &target, author, change::Move::Restore).map(json), true)
             }
             Call::Purge(target) => {
-                (change::shelve(self, &target, author, change::Move::Purge), true)
+                (change::shelve(self, &target, author, change::Move::Purge).map(json), true)
             }
-            Call::Import(asked) => (import::batch(self, *asked, author), true),
+            Call::Import(asked) => (import::batch(self, *asked, author).map(json), true),
             // The session sees to these.
             Call::Errand(_) | Call::Author(_) | Call::Stop | Call::WatchStart | Call::WatchStop => {
-                (Ok(json!({})), false)
+                (Ok(b"{}".to_vec()), false)
             }
         };
-        let result = result.map(|value| value.to_string().into_bytes()).and_then(|body| {
+        let result = result.and_then(|body| {
             // Room for what stands around the result.
             let bytes_max = self.config.limits.frame_bytes - 1024;
             if body.len() > bytes_max {

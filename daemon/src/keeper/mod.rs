@@ -1,5 +1,6 @@
 //! The thread that owns the book: takes what waits, does it all, syncs the disk once, then answers.
 
+mod asker;
 mod backup;
 mod change;
 mod counter;
@@ -10,17 +11,19 @@ mod fault;
 mod import;
 mod read;
 
+pub use asker::Asker;
 pub use backup::{Batch, Missing, Spoken, Taken};
 pub use desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, OpenBoxError, parts};
 
 use crate::rpc::{self, Call, Fault, Id, Kind, Weight};
+use asker::Table;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Requests that may wait; who asks for more waits in its own socket.
 const QUEUE: usize = 256;
@@ -110,68 +113,6 @@ impl Pulse {
     }
 }
 
-/// A way to ask the keeper; as many as there are clients.
-#[derive(Clone)]
-pub struct Asker {
-    queue: mpsc::Sender<Message>,
-    room: Arc<Semaphore>,
-    changes: broadcast::Sender<Arc<[u8]>>,
-    pulse: Arc<Pulse>,
-}
-
-impl Asker {
-    /// Has `work` done with the book, and gives what it gave once all of it is on the disk. Work is
-    /// to be short: nobody else is served meanwhile. An error when the disk refuses, and when the
-    /// keeper has ended.
-    pub fn task<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, Fault>> {
-        let (sender, receiver) = oneshot::channel();
-        let task: Task = Box::new(move |desk| {
-            let given = work(desk);
-            Box::new(move |synced| {
-                sender.send(given.and_then(|given| synced.map(|()| given))).ok();
-            })
-        });
-        // When the keeper has ended the sender is dropped, and the receiver says so.
-        self.queue.send(Message::Task(task)).ok();
-        receiver
-    }
-
-    /// The same, waiting for it: not for async tasks.
-    pub fn have<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
-        self.task(work).blocking_recv().unwrap_or_else(|_| Err(ended()))
-    }
-
-    /// The beat of changes.
-    pub fn pulse(&self) -> &Arc<Pulse> {
-        &self.pulse
-    }
-
-    /// Tells all who watch.
-    pub fn announce(&self, method: &str, params: &serde_json::Value) {
-        // Nobody listening is no error.
-        self.changes.send(rpc::notification(method, params).into()).ok();
-    }
-    /// Puts a request in the queue, waiting for a place in it. When the keeper has ended, the request comes back.
-    pub async fn ask(&self, job: Job) -> Result<(), Box<Job>> {
-        let Ok(room) = self.room.clone().acquire_owned().await else { return Err(Box::new(job)) };
-        self.queue.send(Message::Job(Box::new(job), room)).map_err(|refused| match refused.0 {
-            Message::Job(job, _) => job,
-            Message::Task(_) | Message::Stop => unreachable!("a job was sent"),
-        })
-    }
-
-    /// The lines of changes from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[u8]>> {
-        self.changes.subscribe()
-    }
-}
-
 /// Why nobody answers any more.
 pub fn ended() -> Fault {
     Fault::new(Kind::Stopping, "the daemon is stopping")
@@ -180,26 +121,20 @@ pub fn ended() -> Fault {
 /// The keeper's thread.
 pub struct Keeper {
     asker: Asker,
-    thread: JoinHandle<Desk>,
+    thread: JoinHandle<Option<Desk>>,
     ended: oneshot::Receiver<()>,
 }
 
 impl Keeper {
     /// Gives the book to a thread of its own.
     pub fn start(desk: Desk) -> std::io::Result<Self> {
-        let (queue, jobs) = mpsc::channel();
-        let (changes, _) = broadcast::channel(CHANGES);
-        let pulse = Arc::new(Pulse::default());
-        let asker = Asker {
-            queue,
-            room: Arc::new(Semaphore::new(QUEUE)),
-            changes: changes.clone(),
-            pulse: pulse.clone(),
-        };
+        let table = Arc::new(Table::new(desk));
+        let (asker, jobs) = Asker::new(table.clone());
         let (end, ended) = oneshot::channel();
+        let told = asker.clone();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            let room = Room { jobs, long: VecDeque::new(), changes, pulse, desk };
-            let desk = room.keep();
+            Room { jobs, long: VecDeque::new(), asker: told, table: table.clone() }.keep();
+            let desk = table.desk().take();
             end.send(()).ok();
             desk
         })?;
@@ -219,9 +154,8 @@ impl Keeper {
     /// Does what is in the queue, puts all on the disk, and gives the book back; `None` when the
     /// thread had ended by a fault.
     pub fn stop(self) -> Option<Desk> {
-        self.asker.room.close();
-        self.asker.queue.send(Message::Stop).ok();
-        self.thread.join().ok()
+        self.asker.close();
+        self.thread.join().ok().flatten()
     }
 }
 
@@ -231,13 +165,13 @@ struct Room {
     /// What takes long, put off until nobody waits for a short answer. The session lets each
     /// connection have one, with nothing beside it, so their order is kept.
     long: VecDeque<Job>,
-    changes: broadcast::Sender<Arc<[u8]>>,
-    pulse: Arc<Pulse>,
-    desk: Desk,
+    asker: Asker,
+    table: Arc<Table>,
 }
 
 impl Room {
-    fn keep(mut self) -> Desk {
+    fn keep(mut self) {
+        let table = self.table.clone();
         let mut is_tidy = false;
         let mut is_rested = false;
         loop {
@@ -248,59 +182,68 @@ impl Room {
             } else {
                 self.jobs.recv_timeout(if is_waiting { IDLE_TIME } else { Duration::ZERO })
             };
+            let mut desk = table.desk();
+            let Some(desk) = desk.as_mut() else { return };
             let mut is_stopping = false;
             match first {
                 Ok(Message::Job(job, room)) => {
                     drop(room);
-                    is_stopping = self.batch(Piece::Job(*job), false);
+                    is_stopping = self.batch(desk, Piece::Job(*job), false);
                 }
-                Ok(Message::Task(task)) => is_stopping = self.batch(Piece::Task(task), false),
+                Ok(Message::Task(task)) => {
+                    is_stopping = self.batch(desk, Piece::Task(task), false);
+                }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_stopping = true,
                 Err(RecvTimeoutError::Timeout) if !self.long.is_empty() => {}
                 Err(RecvTimeoutError::Timeout) if !is_tidy => {
-                    is_tidy = self.desk.tend();
+                    is_tidy = desk.tend();
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.desk.rest();
+                    desk.rest();
                     is_rested = true;
                     continue;
                 }
             }
             while let Some(job) = self.long.pop_front() {
-                is_stopping |= self.batch(Piece::Job(job), true);
+                is_stopping |= self.batch(desk, Piece::Job(job), true);
                 if !is_stopping {
                     break;
                 }
             }
             if is_stopping {
-                break;
+                desk.rest();
+                return;
             }
-            is_tidy = !self.desk.is_written();
+            is_tidy = !desk.is_written();
             is_rested = is_tidy && is_rested;
         }
-        self.desk.rest();
-        self.desk
     }
 
     /// Does `first`, if it takes long only when that is its turn, and what is short behind it.
     /// Returns whether the keeper is to stop.
-    fn batch(&mut self, first: Piece, mut is_turn: bool) -> bool {
+    fn batch(&mut self, desk: &mut Desk, first: Piece, mut is_turn: bool) -> bool {
         let start = Instant::now();
         let mut changes = Vec::new();
         let mut told = Vec::new();
         let mut next = Some(first);
+        let mut answered = 0;
         let mut is_stopping = false;
         while let Some(piece) = next.take() {
             match piece {
-                Piece::Task(task) => told.extend(self.work(task)),
+                Piece::Task(task) => {
+                    answered += 1;
+                    told.extend(self.work(desk, task));
+                }
                 Piece::Job(job)
                     if matches!(job.call.weight(), Weight::Work | Weight::Long) && !is_turn =>
                 {
                     self.long.push_back(job);
                 }
                 Piece::Job(Job { id, call, author, permits, reply }) => {
-                    let done = self.execute(call, &author);
+                    answered += 1;
+                    desk.watch(self.asker.is_watched());
+                    let done = execute(desk, call, &author);
                     let answer = id.map(|id| (id, done.result, permits, reply));
                     if done.is_change {
                         changes.extend(answer);
@@ -322,8 +265,8 @@ impl Room {
                 }
             }
         }
-        let has_changed = !self.desk.is_written();
-        let synced = self.desk.sync();
+        let has_changed = !desk.is_written();
+        let synced = desk.sync();
         for (id, result, permits, reply) in changes {
             let result = match &synced {
                 Ok(()) => result,
@@ -334,45 +277,39 @@ impl Room {
         for told in told {
             told(synced.clone());
         }
+        self.table.answered(answered);
         if has_changed && synced.is_ok() {
-            self.pulse.beat();
+            self.asker.pulse().beat();
         }
-        let notices = self.desk.take_notices();
+        let notices = desk.take_notices();
         if synced.is_ok() {
-            for notice in notices {
-                let line = rpc::notification("watch.change", &notice);
-                // Nobody listening is no error.
-                self.changes.send(line.into()).ok();
-            }
+            notices.iter().for_each(|notice| self.asker.announce("watch.change", notice));
         }
         is_stopping
     }
 
     /// Does a task; `None` after a fault of the program, and who waits for it is told by that.
-    fn work(&mut self, task: Task) -> Option<Told> {
-        self.desk.watch(self.changes.receiver_count() > 0);
-        let desk = &mut self.desk;
+    fn work(&mut self, desk: &mut Desk, task: Task) -> Option<Told> {
+        desk.watch(self.asker.is_watched());
         let told = catch_unwind(AssertUnwindSafe(|| task(desk))).ok();
         if told.is_none() {
-            self.desk.close();
+            desk.close();
         }
         told
     }
+}
 
-    fn execute(&mut self, call: Call, author: &str) -> Done {
-        self.desk.watch(self.changes.receiver_count() > 0);
-        let desk = &mut self.desk;
-        match catch_unwind(AssertUnwindSafe(|| desk.execute(call, author))) {
-            Ok(done) => done,
-            Err(_) => {
-                // What the book has in memory may be half changed. What is on the disk is whole.
-                self.desk.close();
-                let fault = Fault::new(
-                    Kind::Internal,
-                    "a fault of the program; the box takes no more changes until the daemon is started again",
-                );
-                Done { result: Err(fault), is_change: false }
-            }
+fn execute(desk: &mut Desk, call: Call, author: &str) -> Done {
+    match catch_unwind(AssertUnwindSafe(|| desk.execute(call, author))) {
+        Ok(done) => done,
+        Err(_) => {
+            // What the book has in memory may be half changed. What is on the disk is whole.
+            desk.close();
+            let fault = Fault::new(
+                Kind::Internal,
+                "a fault of the program; the box takes no more changes until the daemon is started again",
+            );
+            Done { result: Err(fault), is_change: false }
         }
     }
 }

@@ -14,7 +14,8 @@ use contactbox_core::service::protocol::{Cursor, Flaw, HitRow};
 use contactbox_core::service::{self, Failure, Reply, Request};
 use contactbox_core::store::book::Shelf;
 use embassy_futures::block_on;
-use serde_json::{Map, Value as Json, json};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
 
 /// Hits of a page, unless told.
@@ -78,7 +79,7 @@ pub(super) fn hello(desk: &mut Desk) -> Result<Json, Fault> {
     }))
 }
 
-pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Json, Fault> {
+pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {
     let after = asked.cursor.as_deref().map(cursor::rank).transpose()?;
     let request = Request::Find {
         query: &asked.query,
@@ -87,30 +88,54 @@ pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Json, Fault> {
         after: after.map(|rank| Cursor::of(&rank)),
     };
     let Reply::Hits { hits, after } = ask(desk, &request)? else { return Err(other_answer()) };
-    let rows: Vec<Json> = hits.iter().map(|hit| row(&hit)).collect();
-    let mut page = json!({ "hits": rows });
-    if let Some(rank) = after.and_then(|cursor| cursor.rank()) {
-        page["cursor"] = json!(cursor::of_rank(&rank));
-    }
-    Ok(page)
+    let cursor = after.and_then(|cursor| cursor.rank()).map(|rank| cursor::of_rank(&rank));
+    body(&HitPage { hits: hits.iter().map(Row::of).collect(), cursor })
 }
 
-fn row(hit: &HitRow<'_>) -> Json {
-    let mut row = Map::new();
-    row.insert("uid".to_owned(), json!(hit.uid.to_string()));
-    row.insert("version".to_owned(), json!(hit.version));
-    row.insert("name".to_owned(), json!(hit.name));
-    for (key, text) in [("org", hit.org), ("tel", hit.tel), ("email", hit.email)] {
-        if let Some(text) = text {
-            row.insert(key.to_owned(), json!(text));
+/// The JSON of an answer.
+fn body(answer: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(answer).map_err(|error| Fault::new(Kind::Internal, error.to_string()))
+}
+
+#[derive(Serialize)]
+struct HitPage<'h> {
+    hits: Vec<Row<'h>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Row<'h> {
+    uid: String,
+    version: u64,
+    name: &'h str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org: Option<&'h str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tel: Option<&'h str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'h str>,
+    class: u8,
+    trashed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<bool>,
+}
+
+impl<'h> Row<'h> {
+    fn of(hit: HitRow<'h>) -> Self {
+        let HitRow { version, name, org, tel, email, class, .. } = hit;
+        Self {
+            uid: hit.uid.to_string(),
+            version,
+            name,
+            org,
+            tel,
+            email,
+            class,
+            trashed: hit.is_trashed,
+            stale: hit.is_stale.then_some(true),
         }
     }
-    row.insert("class".to_owned(), json!(hit.class));
-    row.insert("trashed".to_owned(), json!(hit.is_trashed));
-    if hit.is_stale {
-        row.insert("stale".to_owned(), json!(true));
-    }
-    Json::Object(row)
 }
 
 /// What a contact is called; empty when there is none.
@@ -142,7 +167,26 @@ pub(super) fn no_such_contact(uid: Uid) -> Fault {
         .with("uid", uid.to_string())
 }
 
-pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Json, Fault> {
+/// A contact as it is shown.
+#[derive(Serialize)]
+struct Shown<'c, C> {
+    uid: String,
+    version: u64,
+    changed: Changed<'c>,
+    trashed: bool,
+    stale: bool,
+    conflicts: Vec<&'c str>,
+    card: C,
+}
+
+#[derive(Serialize)]
+struct Changed<'c> {
+    time: u64,
+    author: &'c str,
+    origin: &'static str,
+}
+
+pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Vec<u8>, Fault> {
     let uid = desk.resolve(&asked.uid)?;
     let Desk { book, record, counter, .. } = desk;
     let reply = match counter.ask(book, record, &Request::Get { uid }) {
@@ -159,7 +203,7 @@ pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Json, Fault> {
         .collect();
     conflicts.dedup();
     let mut failed = None;
-    let card = jcard::write(contact.properties().map(|property| property.content), |blob| {
+    let card = jcard::Card::new(contact.properties().map(|property| property.content), |blob| {
         if !asked.blobs {
             return None;
         }
@@ -173,22 +217,16 @@ pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Json, Fault> {
             }
         }
     });
-    if let Some(fault) = failed {
-        return Err(fault);
-    }
-    Ok(json!({
-        "uid": uid.to_string(),
-        "version": changed.time,
-        "changed": {
-            "time": changed.time,
-            "author": author,
-            "origin": origin(contact.origin()),
-        },
-        "trashed": contact.is_trashed(),
-        "stale": is_stale,
-        "conflicts": conflicts,
-        "card": card,
-    }))
+    let shown = body(&Shown {
+        uid: uid.to_string(),
+        version: changed.time,
+        changed: Changed { time: changed.time, author, origin: origin(contact.origin()) },
+        trashed: contact.is_trashed(),
+        stale: is_stale,
+        conflicts,
+        card,
+    });
+    failed.map_or(shown, Err)
 }
 
 /// A version while the history is gathered; nothing for one that is kept apart.

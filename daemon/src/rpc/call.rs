@@ -342,6 +342,18 @@ impl Call {
         }
     }
 
+    /// Whether it reads a little and no more, so that it is answered sooner than handed on.
+    pub fn is_brief(&self) -> bool {
+        match self {
+            Self::Hello(_) | Self::Find(_) => true,
+            // What begins an identity is looked for in every contact.
+            Self::Get(get) => {
+                !get.blobs && get.uid.bytes().filter(u8::is_ascii_hexdigit).count() == 32
+            }
+            _ => false,
+        }
+    }
+
     /// How much of the connection's allowance it takes.
     pub fn weight(&self) -> Weight {
         match self {

@@ -157,21 +157,24 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 shared.stop.notify_one();
                 Ok(b"{}".to_vec())
             }
-            Ok(call) => {
-                let replies = sender.clone();
-                let reply = Box::new(move |answer| {
-                    replies.send(Outgoing::Reply(answer)).ok();
-                });
-                let job = Job { id, call, author: author.clone(), permits, reply };
-                match shared.asker.ask(job).await {
-                    Ok(()) => continue,
-                    Err(job) => {
-                        let fault = Fault::new(Kind::Stopping, "the daemon is stopping");
-                        send(job.id, Err(fault));
-                        return;
+            Ok(call) => match shared.asker.at_once(call, &author) {
+                Ok(result) => result,
+                Err(call) => {
+                    let replies = sender.clone();
+                    let reply = Box::new(move |answer| {
+                        replies.send(Outgoing::Reply(answer)).ok();
+                    });
+                    let job = Job { id, call, author: author.clone(), permits, reply };
+                    match shared.asker.ask(job).await {
+                        Ok(()) => continue,
+                        Err(job) => {
+                            let fault = Fault::new(Kind::Stopping, "the daemon is stopping");
+                            send(job.id, Err(fault));
+                            return;
+                        }
                     }
                 }
-            }
+            },
         };
         if let Some(id) = id {
             let line = rpc::reply(&id, &result);

@@ -1,0 +1,131 @@
+//! The ways to the book: through the keeper's queue, or at once where that is brief and nobody waits.
+
+use super::{CHANGES, Desk, Job, Message, Pulse, QUEUE, Task, ended, execute};
+use crate::rpc::{self, Call, Fault};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Semaphore, broadcast, oneshot};
+
+/// The book where everybody finds it, and whether somebody waits for it.
+pub(super) struct Table {
+    desk: Mutex<Option<Desk>>,
+    /// What was put in the queue and is not answered yet.
+    due: AtomicUsize,
+}
+
+impl Table {
+    pub(super) fn new(desk: Desk) -> Self {
+        Self { desk: Mutex::new(Some(desk)), due: AtomicUsize::new(0) }
+    }
+
+    /// The book, for the keeper; there until the keeper has taken it away.
+    pub(super) fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
+        // Faults of the program are caught while it is held, and close the book.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So much of what was in the queue is answered.
+    pub(super) fn answered(&self, count: usize) {
+        self.due.fetch_sub(count, Ordering::SeqCst);
+    }
+}
+
+/// A way to ask the keeper; as many as there are clients.
+#[derive(Clone)]
+pub struct Asker {
+    queue: mpsc::Sender<Message>,
+    room: Arc<Semaphore>,
+    changes: broadcast::Sender<Arc<[u8]>>,
+    pulse: Arc<Pulse>,
+    table: Arc<Table>,
+}
+
+impl Asker {
+    pub(super) fn new(table: Arc<Table>) -> (Self, Receiver<Message>) {
+        let (queue, jobs) = mpsc::channel();
+        let (changes, _) = broadcast::channel(CHANGES);
+        let room = Arc::new(Semaphore::new(QUEUE));
+        (Self { queue, room, changes, pulse: Arc::default(), table }, jobs)
+    }
+
+    /// Has `work` done with the book, and gives what it gave once all of it is on the disk. Work is
+    /// to be short: nobody else is served meanwhile. An error when the disk refuses, and when the
+    /// keeper has ended.
+    pub fn task<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, Fault>> {
+        let (sender, receiver) = oneshot::channel();
+        let task: Task = Box::new(move |desk| {
+            let given = work(desk);
+            Box::new(move |synced| {
+                sender.send(given.and_then(|given| synced.map(|()| given))).ok();
+            })
+        });
+        // When the keeper has ended the sender is dropped, and the receiver says so.
+        self.put(Message::Task(task)).ok();
+        receiver
+    }
+
+    /// The same, waiting for it: not for async tasks.
+    pub fn have<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.task(work).blocking_recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// The beat of changes.
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    /// Whether anybody listens to changes.
+    pub(super) fn is_watched(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+
+    /// Tells all who watch.
+    pub fn announce(&self, method: &str, params: &serde_json::Value) {
+        // Nobody listening is no error.
+        self.changes.send(rpc::notification(method, params).into()).ok();
+    }
+
+    /// Answers a brief request here and now, and gives back any other. Two changes of thread take
+    /// longer than a contact does; but whoever was there before, be it the same client, comes first.
+    pub fn at_once(&self, call: Call, author: &str) -> Result<Result<Vec<u8>, Fault>, Call> {
+        if !call.is_brief() || self.table.due.load(Ordering::SeqCst) > 0 {
+            return Err(call);
+        }
+        let Ok(mut desk) = self.table.desk.try_lock() else { return Err(call) };
+        let Some(desk) = desk.as_mut() else { return Err(call) };
+        Ok(execute(desk, call, author).result)
+    }
+
+    /// Puts a request in the queue, waiting for a place in it. When the keeper has ended, the request comes back.
+    pub async fn ask(&self, job: Job) -> Result<(), Box<Job>> {
+        let Ok(room) = self.room.clone().acquire_owned().await else { return Err(Box::new(job)) };
+        self.put(Message::Job(Box::new(job), room)).map_err(|refused| match refused {
+            Message::Job(job, _) => job,
+            Message::Task(_) | Message::Stop => unreachable!("a job was sent"),
+        })
+    }
+
+    fn put(&self, message: Message) -> Result<(), Message> {
+        // First counted: what the keeper has answered it takes off again.
+        self.table.due.fetch_add(1, Ordering::SeqCst);
+        self.queue.send(message).map_err(|refused| refused.0)
+    }
+
+    /// Lets no more requests into the queue, and has the keeper end behind those that are in it.
+    pub(super) fn close(&self) {
+        self.room.close();
+        self.queue.send(Message::Stop).ok();
+    }
+
+    /// The lines of changes from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[u8]>> {
+        self.changes.subscribe()
+    }
+}
