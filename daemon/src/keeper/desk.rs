@@ -1,7 +1,7 @@
 //! The book and what is needed to work with it: opening, growing, syncing, and who does which request.
 
 use super::counter::Counter;
-use super::{Done, change, export, fault, import, read};
+use super::{Done, change, export, fault, import, opening, read};
 use crate::card::Standing;
 use crate::config::Config;
 use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BYTES};
@@ -102,7 +102,7 @@ impl Desk {
             book.flash().publish().map_err(OpenBoxError::Write)?;
             (book, OpenReport::default())
         } else {
-            block_on(Book::open(image, book_config, parts()))
+            opening::open(image, book_config)
                 .map_err(|error| OpenBoxError::Open { path: path.clone(), error })?
         };
         let mut run = [0; 4];

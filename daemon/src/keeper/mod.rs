@@ -9,6 +9,7 @@ mod desk;
 mod export;
 mod fault;
 mod import;
+mod opening;
 mod read;
 
 pub use asker::Asker;

@@ -1,10 +1,9 @@
 //! Finding contacts: the book as a source of candidates for the search.
 
 use super::ledger::Ledger;
-use super::{Book, GetError, Memory, read};
+use super::{Book, GetError, Memory, Signatures, read};
 use crate::contact::Contact;
 use crate::search::{self, Hit, Page, Slices, Source};
-use crate::store::cells::Cells;
 use crate::store::index::{self, Packed};
 use crate::store::journal::Journal;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -45,7 +44,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         hits: &mut [Hit],
         memory: &mut [u8],
     ) -> Result<usize, GetError<F::Error>> {
-        let mut source = BookSource { journal: &mut self.journal, ledger: &self.ledger, shelf };
+        // They are there in every box that has been opened.
+        let Some(signatures) = &self.ledger.signatures else { return Ok(0) };
+        let (journal, ledger) = (&mut self.journal, &self.ledger);
+        let mut source = BookSource { journal, ledger, signatures, shelf };
         search::find(&mut source, page, hits, memory).await
     }
 
@@ -59,6 +61,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 struct BookSource<'s, F: NorFlash, M: Memory> {
     journal: &'s mut Journal<F, M::Pages, M::Bytes>,
     ledger: &'s Ledger<M>,
+    signatures: &'s Signatures<M::Words>,
     shelf: Shelf,
 }
 
@@ -79,11 +82,11 @@ impl<F: NorFlash, M: Memory> Source for BookSource<'_, F, M> {
     }
 
     fn slices(&self) -> Slices {
-        self.ledger.slices
+        self.signatures.slices()
     }
 
     fn signatures(&self) -> &[u32] {
-        self.ledger.grams.cells()
+        self.signatures.words()
     }
 
     async fn contact<'b>(

@@ -3,10 +3,9 @@
 
 use super::Memory;
 use super::boxes::Boxes;
+use super::signatures::Signatures;
 use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, LOSSES_MAX};
-use crate::search::{Slices, SortKey};
-use crate::store::cells::Cells;
 use crate::store::entries::{
     AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, SPILL, Spill,
 };
@@ -35,9 +34,10 @@ pub struct Counts {
 
 pub(super) struct Ledger<M: Memory> {
     pub(super) index: Index<M>,
-    /// The gram signatures, in the shape of `slices`.
-    pub(super) grams: M::Words,
-    pub(super) slices: Slices,
+    /// None while the box is opened and they are made apart from it.
+    pub(super) signatures: Option<Signatures<M::Words>>,
+    /// The slot whose signature is to be made apart.
+    pub(super) taken: Option<Taken>,
     /// By author index minus 1.
     pub(super) authors: heapless::Vec<Option<Author>, AUTHORS_MAX>,
     pub(super) boxes: Boxes,
@@ -51,6 +51,13 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) is_overfull: bool,
     /// Entries that this version does not understand; kept as they are.
     pub(super) foreign: u32,
+}
+
+/// A slot that was taken, or taken again, while there are no signatures.
+pub(super) struct Taken {
+    pub(super) slot: u32,
+    pub(super) is_again: bool,
+    pub(super) is_spilled: bool,
 }
 
 /// What an entry is about, when it is about a slot.
@@ -67,11 +74,11 @@ enum What {
 }
 
 impl<M: Memory> Ledger<M> {
-    pub(super) fn new(index: Index<M>, grams: M::Words, slices: Slices) -> Self {
+    pub(super) fn new(index: Index<M>, signatures: Option<Signatures<M::Words>>) -> Self {
         Self {
             index,
-            grams,
-            slices,
+            signatures,
+            taken: None,
             authors: heapless::Vec::new(),
             boxes: Boxes::new(),
             losses: heapless::Vec::new(),
@@ -101,10 +108,14 @@ impl<M: Memory> Ledger<M> {
     /// Makes sure that `count` more slots can be taken.
     pub(super) fn reserve(&mut self, count: u32) -> Result<(), IndexFull> {
         let len = self.index.reserve(count)?;
-        if self.grams.grow(self.slices.words(len)) {
+        if self.reserve_signatures(len) {
             return Ok(());
         }
         Err(IndexFull { slots_max: self.index.len() as usize })
+    }
+
+    fn reserve_signatures(&mut self, slots: u32) -> bool {
+        self.signatures.as_mut().is_none_or(|signatures| signatures.reserve(slots))
     }
 
     /// Whether a newer version of this contact may have been lost to damage.
@@ -163,13 +174,13 @@ impl<M: Memory> Ledger<M> {
         self.time_max = self.time_max.max(contact.changed().time);
         self.boxes.note(contact);
         let (number, replaced) = self.place(seat, slot)?;
-        // A slot taken for the first time has no grams yet; a chunk's never had any.
-        if replaced.is_some() {
-            self.slices.clear(self.grams.cells_mut(), number);
-        }
-        if slot.is_contact() {
-            let key = self.slices.set(self.grams.cells_mut(), number, contact).upper();
-            self.index.change(number, |known| known.key = key);
+        let is_again = replaced.is_some();
+        match &mut self.signatures {
+            Some(signatures) => {
+                let key = signatures.contact(number, is_again, contact);
+                self.index.change(number, |known| known.key = key);
+            }
+            None => self.taken = Some(Taken { slot: number, is_again, is_spilled: false }),
         }
         replaced
     }
@@ -186,19 +197,26 @@ impl<M: Memory> Ledger<M> {
         if spill.is_trashed {
             flags |= index::TRASHED;
         }
-        let key = SortKey::named(&spill.name, spill.uid());
         let slot = Slot {
             hash: self.index.contact_hash(spill.uid()),
             version: Some(spill.version),
-            key: key.upper(),
+            key: 0,
             at,
             len,
             flags,
         };
         self.time_max = self.time_max.max(spill.version);
         let (number, replaced) = self.place(seat, slot)?;
-        // Its words are not known without reading its blob: every query has to look.
-        self.slices.fill(self.grams.cells_mut(), number, key);
+        match &mut self.signatures {
+            Some(signatures) => {
+                let key = signatures.spill(number, spill);
+                self.index.change(number, |known| known.key = key);
+            }
+            None => {
+                let is_again = replaced.is_some();
+                self.taken = Some(Taken { slot: number, is_again, is_spilled: true });
+            }
+        }
         replaced
     }
 
@@ -224,9 +242,7 @@ impl<M: Memory> Ledger<M> {
                 Some((number, Some((old.at, old.len))))
             }
             None => match self.index.insert(slot) {
-                Ok(number) if self.grams.grow(self.slices.words(number + 1)) => {
-                    Some((number, None))
-                }
+                Ok(number) if self.reserve_signatures(number + 1) => Some((number, None)),
                 _ => {
                     self.is_overfull = true;
                     None

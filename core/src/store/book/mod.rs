@@ -10,6 +10,7 @@ mod meet;
 mod pieces;
 mod root;
 mod seat;
+mod signatures;
 mod write;
 
 pub use audit::{Finding, Stats, VerifyReport};
@@ -18,6 +19,7 @@ pub use find::Shelf;
 pub use ledger::Counts;
 pub use meet::Peer;
 pub use root::Root;
+pub use signatures::{Note, Scribe, Signatures, Unsigned};
 pub use write::{Outcome, Put};
 
 use super::cells::Cells;
@@ -27,11 +29,11 @@ use super::journal::{self, Journal, OpenReport};
 use super::memory::{Memory, Parts};
 use super::page::ENTRY_HEADER_BYTES;
 use crate::contact::{AuthorIndex, Contact, Millis, Uid};
-use crate::search::Slices;
 use blobs::Sweep;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use ledger::Ledger;
+use signatures::{Dictated, Nobody};
 
 /// What a box is told about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +77,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<Self, FormatError<F::Error>> {
         let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
         let journal = Journal::format(flash, config.journal(), pages, page).await?;
-        let ledger = Ledger::new(
-            Index::new(slots, table, config.id),
-            grams,
-            Slices::new(config.gram_slices, config.gram_probes),
-        );
+        let signatures = Signatures::new(&config, grams);
+        let ledger = Ledger::new(Index::new(slots, table, config.id), Some(signatures));
         // An empty box has an empty sum.
         let (sweep, root) = (Sweep::default(), Some(Root::default()));
         Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
@@ -91,18 +90,38 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// `config.id` is only what the index in RAM is salted with; the box's identity is on the flash.
     pub async fn open(
         flash: F,
-        mut config: BookConfig,
+        config: BookConfig,
         parts: Parts<M>,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
+        Self::open_by(flash, config, parts, true, &mut Nobody).await
+    }
+
+    /// Opens a box as [`Book::open`] does, while its signatures are made apart from it: they take most
+    /// of the time. `parts.grams` is not used; the signatures bring their own.
+    pub async fn open_unsigned(
+        flash: F,
+        config: BookConfig,
+        parts: Parts<M>,
+        scribe: &mut impl Scribe,
+    ) -> Result<(Unsigned<F, M>, OpenReport), OpenError<F::Error>> {
+        let (book, report) = Self::open_by(flash, config, parts, false, scribe).await?;
+        Ok((Unsigned(book), report))
+    }
+
+    async fn open_by(
+        flash: F,
+        mut config: BookConfig,
+        parts: Parts<M>,
+        is_signed: bool,
+        scribe: &mut impl Scribe,
+    ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
         let Parts { pages, slots, table, grams, page, mut old, new, extra, items } = parts;
-        let mut ledger = Ledger::new(
-            Index::new(slots, table, config.id),
-            grams,
-            Slices::new(config.gram_slices, config.gram_probes),
-        );
+        let signatures = is_signed.then(|| Signatures::new(&config, grams));
+        let mut ledger = Ledger::new(Index::new(slots, table, config.id), signatures);
+        let mut tenant = Dictated { ledger: &mut ledger, scribe };
         // Nothing else needs this buffer yet.
         let scratch = old.cells_mut();
-        let (journal, report) = Journal::open(flash, pages, page, scratch, &mut ledger).await?;
+        let (journal, report) = Journal::open(flash, pages, page, scratch, &mut tenant).await?;
         if ledger.is_overfull {
             return Err(OpenError::IndexFull { slots: ledger.index.len() });
         }

@@ -1,0 +1,173 @@
+//! Signatures and sort keys of contacts: made with the index, or apart from it while a box is opened.
+
+use super::ledger::Ledger;
+use super::{Book, BookConfig, Memory};
+use crate::contact::Contact;
+use crate::search::{Slices, SortKey};
+use crate::store::cells::Cells;
+use crate::store::entries::Spill;
+use crate::store::index::Slot;
+use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// The signatures that a search skips most contacts by.
+pub struct Signatures<W> {
+    slices: Slices,
+    grams: W,
+}
+
+impl<W: Cells<u32>> Signatures<W> {
+    /// Of no contact yet.
+    pub fn new(config: &BookConfig, grams: W) -> Self {
+        Self { slices: Slices::new(config.gram_slices, config.gram_probes), grams }
+    }
+
+    /// Makes the signature of a slot; its sort key, or `None` when there is no memory for it.
+    pub fn take(&mut self, note: &Note<'_>) -> Option<u64> {
+        if !self.reserve(note.slot + 1) {
+            return None;
+        }
+        Some(if note.is_spilled {
+            Spill::parse(note.record).map_or(0, |spill| self.spill(note.slot, &spill))
+        } else {
+            Contact::known(note.record)
+                .map_or(0, |contact| self.contact(note.slot, note.is_again, &contact))
+        })
+    }
+
+    pub(super) fn contact(&mut self, slot: u32, is_again: bool, contact: &Contact<'_>) -> u64 {
+        // A slot taken for the first time has no grams yet; a chunk's never had any.
+        if is_again {
+            self.slices.clear(self.grams.cells_mut(), slot);
+        }
+        if contact.is_tombstone() {
+            return 0;
+        }
+        self.slices.set(self.grams.cells_mut(), slot, contact).upper()
+    }
+
+    pub(super) fn spill(&mut self, slot: u32, spill: &Spill) -> u64 {
+        let key = SortKey::named(&spill.name, spill.uid());
+        // Its words are not known without reading its blob: every query has to look.
+        self.slices.fill(self.grams.cells_mut(), slot, key);
+        key.upper()
+    }
+
+    pub(super) fn reserve(&mut self, slots: u32) -> bool {
+        self.grams.grow(self.slices.words(slots))
+    }
+
+    pub(super) fn slices(&self) -> Slices {
+        self.slices
+    }
+
+    pub(super) fn words(&self) -> &[u32] {
+        self.grams.cells()
+    }
+}
+
+/// What the signature of a slot is made of.
+#[derive(Clone, Copy)]
+pub struct Note<'r> {
+    /// Which.
+    pub slot: u32,
+    /// It had another one before.
+    pub is_again: bool,
+    /// `record` only tells where the record is.
+    pub is_spilled: bool,
+    /// The contact, checked.
+    pub record: &'r [u8],
+}
+
+/// Takes note of contacts while a box is opened, for [`Signatures`] that are made apart from it,
+/// such as on another thread.
+pub trait Scribe {
+    /// In this order the notes are to be given to [`Signatures::take`].
+    fn note(&mut self, note: &Note<'_>);
+}
+
+/// Takes no notes: the signatures are made on the way.
+pub(super) struct Nobody;
+
+impl Scribe for Nobody {
+    fn note(&mut self, _: &Note<'_>) {}
+}
+
+/// A box that has been opened but for its signatures.
+pub struct Unsigned<F: NorFlash, M: Memory>(pub(super) Book<F, M>);
+
+impl<F: NorFlash, M: Memory> Unsigned<F, M> {
+    /// Slots there are.
+    pub fn slots(&self) -> u32 {
+        self.0.slots()
+    }
+
+    /// The box, with the signatures made of all notes, and the sort key that this gave for each slot.
+    pub fn sign(
+        mut self,
+        signatures: Signatures<M::Words>,
+        key: impl Fn(u32) -> u64,
+    ) -> Book<F, M> {
+        let ledger = &mut self.0.ledger;
+        ledger.signatures = Some(signatures);
+        for number in 0..ledger.index.len() {
+            if ledger.index.slot(number).is_contact() {
+                ledger.index.change(number, |slot: &mut Slot| slot.key = key(number));
+            }
+        }
+        self.0
+    }
+}
+
+/// A ledger, and who takes note of the signatures that it does not make itself.
+pub(super) struct Dictated<'l, M: Memory, S> {
+    pub(super) ledger: &'l mut Ledger<M>,
+    pub(super) scribe: &'l mut S,
+}
+
+impl<M: Memory, S: Scribe> Dictated<'_, M, S> {
+    fn dictate(&mut self, entry: &Entry<'_>) {
+        if let Some(taken) = self.ledger.taken.take() {
+            self.scribe.note(&Note {
+                slot: taken.slot,
+                is_again: taken.is_again,
+                is_spilled: taken.is_spilled,
+                record: entry.payload,
+            });
+        }
+    }
+}
+
+impl<M: Memory, S: Scribe> Tenant for Dictated<'_, M, S> {
+    fn found(&mut self, entry: &Entry<'_>) -> Standing {
+        let standing = self.ledger.found(entry);
+        self.dictate(entry);
+        standing
+    }
+
+    fn weigh(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Standing {
+        let standing = self.ledger.weigh(entry, at, other);
+        self.dictate(entry);
+        standing
+    }
+
+    fn is_live(&self, entry: &Entry<'_>) -> bool {
+        self.ledger.is_live(entry)
+    }
+
+    fn moved(&mut self, entry: &Entry<'_>, to: Address) {
+        self.ledger.moved(entry, to);
+    }
+
+    fn lost(&mut self, loss: &Loss) {
+        self.ledger.lost(loss);
+    }
+
+    fn is_healed(&self, loss: &Loss) -> bool {
+        self.ledger.is_healed(loss)
+    }
+
+    fn hint(&self, entry: &Entry<'_>) -> u16 {
+        self.ledger.hint(entry)
+    }
+}
