@@ -25,8 +25,8 @@ pub mod settings;
 pub use region::RegionError;
 
 pub use book::{
-    Book, BookConfig, Counts, Finding, FormatError, Found, GetError, OpenError, Outcome, Peer, Put,
-    PutError, Root, Shelf, StartError, Stats, VerifyReport,
+    Book, BookConfig, Counts, Finding, FlashTooLarge, FormatError, Found, GetError, OpenError,
+    Outcome, Peer, Put, PutError, Root, Shelf, StartError, Stats, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};
