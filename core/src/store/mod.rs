@@ -25,9 +25,9 @@ pub mod settings;
 pub use region::RegionError;
 
 pub use book::{
-    Book, BookConfig, Counts, Finding, FormatError, Found, GetError, Note, OpenError, Outcome,
-    Peer, Put, PutError, Root, Scribe, Shelf, Signatures, StartError, Stats, Unsigned,
-    VerifyReport,
+    Book, BookConfig, Counts, Finding, FlashTooLarge, FormatError, Found, GetError, Note,
+    OpenError, Outcome, Peer, Put, PutError, Root, Scribe, Shelf, Signatures, StartError, Stats,
+    Unsigned, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

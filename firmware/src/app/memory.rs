@@ -5,13 +5,13 @@
 use contactbox_core::contact::Item;
 use contactbox_core::search::Hit;
 use contactbox_core::service::FRAME_BYTES_MIN;
-use contactbox_core::store::{Memory, Narrow, PageState, Parts};
+use contactbox_core::store::{Memory, Narrow, Packed, PageState, Parts};
 use core::mem::MaybeUninit;
 
 /// Contacts, and pieces of photos and of large contacts, that a box on a device holds.
-pub const SLOTS: usize = 7_680;
+pub const SLOTS: usize = 9_216;
 /// Links that lead to them: a sixth more, so that a search for one ends soon.
-pub const LINKS: usize = 9_024;
+pub const LINKS: usize = contactbox_core::store::links(SLOTS as u32);
 /// Bits of a contact's search signature.
 pub const GRAM_SLICES: u32 = 16;
 /// Pages of 4 KiB: the part of the flash that is the box's.
@@ -30,6 +30,9 @@ const HITS: usize = 20;
 const BUFFER: usize = RECORD_BYTES + ENTRY_BYTES;
 const FRAME: usize = FRAME_BYTES_MIN as usize;
 const GRAMS: usize = contactbox_core::search::Slices::new(GRAM_SLICES, 1).words(SLOTS as u32);
+
+// Slots hold the address of every byte of the flash.
+const _: () = assert!((PAGES * PAGE_BYTES) as u64 <= <Narrow>::FLASH_BYTES_MAX);
 
 /// Memory of fixed size that lives as long as the device.
 pub struct DeviceMemory;
@@ -104,7 +107,7 @@ impl Arena {
         let [frame, out] = self.frames.each_mut().map(|frame| frame.as_mut_slice());
         let parts = Parts {
             pages: filled(&mut self.pages, PageState::NEW),
-            slots: filled(&mut self.slots, <Narrow as contactbox_core::store::Packed>::EMPTY),
+            slots: filled(&mut self.slots, <Narrow>::EMPTY),
             table: filled(&mut self.links, 0),
             grams: filled(&mut self.grams, 0),
             page: self.page.as_mut_slice(),

@@ -6,11 +6,29 @@ use crate::store::index::IndexFull;
 use crate::store::journal;
 use core::fmt;
 
+/// A flash is larger than the addresses that slots hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlashTooLarge {
+    /// Bytes of the flash.
+    pub bytes: u64,
+    /// Bytes that addresses reach.
+    pub bytes_max: u64,
+}
+
+impl fmt::Display for FlashTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes, bytes_max } = self;
+        write!(f, "the flash has {bytes} bytes, and this machine's memory is for {bytes_max}")
+    }
+}
+
 /// Why a box could not be made. The flash holds no box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatError<E> {
     /// The journal could not be made.
     Journal(journal::FormatError<E>),
+    /// The index cannot tell where things are on so large a flash.
+    FlashTooLarge(FlashTooLarge),
 }
 
 impl<E> From<journal::FormatError<E>> for FormatError<E> {
@@ -23,6 +41,7 @@ impl<E: fmt::Debug> fmt::Display for FormatError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Journal(error) => write!(f, "the box could not be made: {error}"),
+            Self::FlashTooLarge(error) => write!(f, "the box could not be made: {error}"),
         }
     }
 }
@@ -37,6 +56,8 @@ pub enum OpenError<E> {
         /// Slots there were.
         slots: u32,
     },
+    /// The index cannot tell where things are on so large a flash.
+    FlashTooLarge(FlashTooLarge),
 }
 
 impl<E> From<journal::OpenError<E>> for OpenError<E> {
@@ -49,6 +70,7 @@ impl<E: fmt::Debug> fmt::Display for OpenError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Journal(error) => write!(f, "the box could not be opened: {error}"),
+            Self::FlashTooLarge(error) => write!(f, "the box could not be opened: {error}"),
             Self::IndexFull { slots } => {
                 write!(
                     f,

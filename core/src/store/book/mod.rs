@@ -14,7 +14,7 @@ mod signatures;
 mod write;
 
 pub use audit::{Finding, Stats, VerifyReport};
-pub use error::{FormatError, GetError, OpenError, PutError, StartError};
+pub use error::{FlashTooLarge, FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
 pub use ledger::Counts;
 pub use meet::Peer;
@@ -24,7 +24,7 @@ pub use write::{Outcome, Put};
 
 use super::cells::Cells;
 use super::entries::{SPILL, Spill};
-use super::index::{self, Index};
+use super::index::{self, Index, Packed};
 use super::journal::{self, Journal, OpenReport};
 use super::memory::{Memory, Parts};
 use super::page::ENTRY_HEADER_BYTES;
@@ -75,6 +75,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         config: BookConfig,
         parts: Parts<M>,
     ) -> Result<Self, FormatError<F::Error>> {
+        within_reach::<F, M>(&flash).map_err(FormatError::FlashTooLarge)?;
         let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
         let journal = Journal::format(flash, config.journal(), pages, page).await?;
         let signatures = Signatures::new(&config, grams);
@@ -115,6 +116,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         is_signed: bool,
         scribe: &mut impl Scribe,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
+        within_reach::<F, M>(&flash).map_err(OpenError::FlashTooLarge)?;
         let Parts { pages, slots, table, grams, page, mut old, new, extra, items } = parts;
         let signatures = is_signed.then(|| Signatures::new(&config, grams));
         let mut ledger = Ledger::new(Index::new(slots, table, config.id), signatures);
@@ -258,6 +260,12 @@ impl BookConfig {
     fn journal(&self) -> journal::Config {
         journal::Config { salt: self.id }
     }
+}
+
+/// Checks that slots can hold every address of the flash.
+fn within_reach<F: NorFlash, M: Memory>(flash: &F) -> Result<(), FlashTooLarge> {
+    let (bytes, bytes_max) = (flash.capacity() as u64, M::Slot::FLASH_BYTES_MAX);
+    if bytes <= bytes_max { Ok(()) } else { Err(FlashTooLarge { bytes, bytes_max }) }
 }
 
 /// Reads the record of a slot into `buf`.

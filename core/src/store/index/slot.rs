@@ -66,6 +66,8 @@ pub trait Packed: Copy {
     /// Whether that is enough to know, without reading it, whether a contact's entry is about the same
     /// contact as another one, and which of them is newer.
     const IS_WHOLE: bool;
+    /// The largest flash whose addresses it can hold, in bytes.
+    const FLASH_BYTES_MAX: u64;
 
     /// Keeps of a slot what there is room for.
     fn pack(slot: &Slot) -> Self;
@@ -95,6 +97,7 @@ impl Packed for Wide {
     const HASH_BITS: u32 = u64::BITS;
     const KEY_BITS: u32 = u64::BITS;
     const IS_WHOLE: bool = true;
+    const FLASH_BYTES_MAX: u64 = 1 << 32;
 
     #[inline]
     fn pack(slot: &Slot) -> Self {
@@ -109,60 +112,59 @@ impl Packed for Wide {
     }
 }
 
-/// What a device has room for: a slot in 16 bytes, without the version.
+/// What a device has room for: a slot in 13 bytes, without the version.
 ///
-/// Two contacts may share a hash of 40 bits: of 10,000 some two do in one box of 22,000, and each
-/// keeps its own slot. So whoever looks for a contact reads what it finds and compares the identity,
-/// and what is newer is told by reading too. Chunks have 72 bits, hash and key, which are taken for
-/// their identity: of 10,000 none share them in 94 million million boxes.
+/// Two contacts may share a hash of 32 bits: of 10,000 some two do in one box of 86, and each keeps
+/// its own slot. So whoever looks for a contact reads what it finds and compares the identity, and what
+/// is newer is told by reading too. Chunks have 56 bits, hash and key, which are taken for their
+/// identity: of 10,000 none share them in 1,400 million boxes, and it cannot be brought about, because
+/// the salt is the box's own.
 ///
-/// With fewer `HASH_BITS` than 40, tests meet contacts of one hash all the time.
+/// With fewer `HASH_BITS` than 32, tests meet contacts of one hash all the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Narrow<const HASH_BITS: u32 = 40> {
-    /// Bits 32 to 63.
-    hash: u32,
-    /// Bits 32 to 63.
-    key: u32,
-    at: u32,
-    len: u16,
-    /// Bits 24 to 31.
-    hash_more: u8,
+pub struct Narrow<const HASH_BITS: u32 = 32> {
+    /// Bits 32 to 63. In bytes, like all that follows, so that nothing is left free between slots.
+    hash: [u8; 4],
+    /// Bits 40 to 63.
+    key: [u8; 3],
+    /// Bits 0 to 23.
+    at: [u8; 3],
+    len: [u8; 2],
     flags: u8,
 }
 
-const _: () = assert!(size_of::<Narrow>() == 16);
+const _: () = assert!(size_of::<Narrow>() == 13);
 
 impl<const HASH_BITS: u32> Packed for Narrow<HASH_BITS> {
-    const EMPTY: Self = Self { hash: 0, key: 0, at: 0, len: 0, hash_more: 0, flags: VACANT };
+    const EMPTY: Self = Self { hash: [0; 4], key: [0; 3], at: [0; 3], len: [0; 2], flags: VACANT };
     const HASH_BITS: u32 = {
-        assert!(HASH_BITS <= 40, "there is room for 40 bits");
+        assert!(HASH_BITS <= 32, "there is room for 32 bits");
         HASH_BITS
     };
-    const KEY_BITS: u32 = u32::BITS;
+    const KEY_BITS: u32 = 24;
     const IS_WHOLE: bool = false;
+    const FLASH_BYTES_MAX: u64 = 1 << 24;
 
     #[inline]
     fn pack(slot: &Slot) -> Self {
         let Slot { hash, version: _, key, at, len, flags } = *slot;
-        Self {
-            hash: (hash >> 32) as u32,
-            key: (key >> 32) as u32,
-            at: at.0,
-            len,
-            hash_more: (hash >> 24) as u8,
-            flags,
-        }
+        let [hash @ .., _, _, _, _] = hash.to_be_bytes();
+        let [key @ .., _, _, _, _, _] = key.to_be_bytes();
+        // The flash is no larger than `FLASH_BYTES_MAX`, so the byte left out is 0.
+        let [_, at @ ..] = at.0.to_be_bytes();
+        Self { hash, key, at, len: len.to_be_bytes(), flags }
     }
 
     #[inline]
     fn unpack(&self) -> Slot {
-        let Self { hash, key, at, len, hash_more, flags } = *self;
+        let Self { hash, key, at, len, flags } = *self;
+        let ([k0, k1, k2], [a0, a1, a2]) = (key, at);
         Slot {
-            hash: u64::from(hash) << 32 | u64::from(hash_more) << 24,
+            hash: u64::from(u32::from_be_bytes(hash)) << 32,
             version: None,
-            key: u64::from(key) << 32,
-            at: Address(at),
-            len,
+            key: u64::from(u32::from_be_bytes([k0, k1, k2, 0])) << 32,
+            at: Address(u32::from_be_bytes([0, a0, a1, a2])),
+            len: u16::from_be_bytes(len),
             flags,
         }
     }

@@ -148,19 +148,25 @@ fn no_link_is_taken_for_none_or_gone() {
 #[test]
 fn what_is_packed_comes_back() {
     let slot = Slot {
-        hash: 0x1234_5678_9A00_0000,
+        hash: 0x1234_5678_0000_0000,
         version: None,
-        key: 0xFEDC_BA98_0000_0000,
-        at: Address(0x89AB_CDEF),
-        len: 0xFFFF,
+        key: 0xFEDC_BA00_0000_0000,
+        at: Address(0x00AB_CDEF),
+        len: 0xFFFE,
         flags: CHUNK | FRESH,
     };
     assert_eq!(<Narrow>::pack(&slot).unpack(), slot);
-    let whole = Slot { hash: u64::MAX, version: Some(u64::MAX), key: u64::MAX, ..slot };
+    let at = Address(u32::MAX);
+    let whole = Slot { hash: u64::MAX, version: Some(u64::MAX), key: u64::MAX, at, ..slot };
     assert_eq!(Wide::pack(&whole).unpack(), whole);
-    let kept =
-        Slot { hash: 0xFFFF_FFFF_FF00_0000, version: None, key: 0xFFFF_FFFF_0000_0000, ..whole };
-    assert_eq!(<Narrow>::pack(&whole).unpack(), kept);
+    let kept = Slot {
+        hash: 0xFFFF_FFFF_0000_0000,
+        version: None,
+        key: 0xFFFF_FF00_0000_0000,
+        at: Address(<Narrow>::FLASH_BYTES_MAX as u32 - 1),
+        ..slot
+    };
+    assert_eq!(<Narrow>::pack(&Slot { at: kept.at, ..whole }).unpack(), kept);
     assert!(<Narrow>::EMPTY.unpack().has(VACANT) && Wide::EMPTY.unpack().has(VACANT));
 }
 
