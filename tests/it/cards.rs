@@ -131,6 +131,19 @@ fn an_image_of_a_card_is_a_card() {
     add(&daemon, "Bruno Kessel");
     let synced = run(&place, &["card", "sync"], image.path()).expect(0).json();
     assert_eq!(synced[0]["kept"]["kind"], "appended", "{synced:?}");
+    // What was appended counts, whether it is new or another state of what was there.
+    place.run(["rm", "ada byrd"]).expect(0);
+    run(&place, &["card", "sync"], image.path()).expect(0);
+    for words in [["card", "list"], ["card", "verify"]] {
+        let told = run(&place, &words, image.path()).expect(0).json();
+        assert_eq!(
+            (&told[0]["contacts"], &told[0]["trashed"]),
+            (&200.into(), &1.into()),
+            "{told:?}"
+        );
+    }
+    place.run(["restore", "ada byrd"]).expect(0);
+    let synced = run(&place, &["card", "sync"], image.path()).expect(0).json();
     let (other, _daemon) = bare();
     let restored = run(&other, &["restore"], image.path()).expect(0).json();
     assert_eq!(restored[0]["root"], synced[0]["root"]);

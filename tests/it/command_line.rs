@@ -47,6 +47,22 @@ impl Drop for Desk {
     }
 }
 
+/// A phone that takes an export in and gives it back has changed nothing.
+#[test]
+fn what_was_typed_comes_back_from_either_version() {
+    let desk = Desk::new();
+    desk.run(&["add", "Ada Lovelock", "--bday=1815-12-10", "--tel", "cell:+44 20 7946 0018"])
+        .expect(0);
+    desk.run(&["add", "Bruno Kessel", "--bday=--12-10", "--note", "one, two; three"]).expect(0);
+    for version in ["3.0", "4.0"] {
+        let exported = desk.run(&["export", "--version", version]).expect(0).stdout;
+        let file = desk.place.file("back.vcf", exported.as_bytes());
+        let file = file.to_str().expect("a path of letters");
+        let told = desk.run(&["import", file, "--json"]).expect(0).json();
+        assert_eq!(told[0]["unchanged"], 2, "{version}: {told:?}\n{exported}");
+    }
+}
+
 #[test]
 fn from_an_import_to_an_export() {
     let desk = Desk::new();

@@ -36,4 +36,4 @@ pub use medium::{Card, CardError, Name, SECTOR_BYTES};
 pub use own::OwnFiles;
 pub use phone::{PhoneFile, write_phone_file};
 pub use restore::{MergeError, Merged, Remark, Whose, merge_all};
-pub use verify::{BodyReport, FileReport, Latest, RootCheck, verify};
+pub use verify::{BodyReport, FileReport, Latest, RootCheck, Tally, verify};

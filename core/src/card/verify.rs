@@ -10,11 +10,52 @@ use crate::contact::{BlobHasher, BlobRef, BoxIndex, Contact, Millis, Uid, state_
 use crate::limits::BOXES_MAX;
 use crate::store::Root;
 
+/// Contacts by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Neither in the trash nor gone.
+    pub active: u32,
+    /// In the trash.
+    pub trashed: u32,
+    /// Gone, but remembered as gone.
+    pub tombstones: u32,
+}
+
+impl Tally {
+    /// Of the state that a contact is in.
+    fn of(&mut self, state: State) -> &mut u32 {
+        match state {
+            State::Active => &mut self.active,
+            State::Trashed => &mut self.trashed,
+            State::Gone => &mut self.tombstones,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Active,
+    Trashed,
+    Gone,
+}
+
+impl State {
+    fn of(contact: &Contact<'_>) -> Self {
+        match (contact.is_tombstone(), contact.is_trashed()) {
+            (true, _) => Self::Gone,
+            (false, true) => Self::Trashed,
+            (false, false) => Self::Active,
+        }
+    }
+}
+
 /// What the entries of a snapshot came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BodyReport {
     /// Contact records that were read and understood.
     pub records: u32,
+    /// The same by state.
+    pub tally: Tally,
     /// Photos and documents whose hash is right.
     pub blobs: u32,
     /// Entries that are there but not as they were written.
@@ -103,6 +144,7 @@ pub(super) async fn check_body<C: Card>(
             (RECORD, Payload::Whole(payload)) => match Contact::parse(payload) {
                 Ok(contact) => {
                     report.records += 1;
+                    *report.tally.of(State::of(&contact)) += 1;
                     report.root = report.root.with(table.digest(&contact));
                 }
                 Err(_) => report.damaged += 1,
@@ -172,11 +214,12 @@ pub(super) async fn is_whole<C: Card>(
 pub struct Latest {
     uid: Uid,
     digest: [u8; 16],
+    state: State,
 }
 
 impl Latest {
     /// A place that holds none.
-    pub const EMPTY: Latest = Latest { uid: Uid([0; 16]), digest: [0; 16] };
+    pub const EMPTY: Latest = Latest { uid: Uid([0; 16]), digest: [0; 16], state: State::Gone };
 }
 
 /// What came of the root.
@@ -203,6 +246,9 @@ pub struct FileReport {
     pub appended: u32,
     /// The root of it all, appended contacts in the place of those in the snapshot.
     pub root_appended: RootCheck,
+    /// Contacts by state, those appended in the place of those in the snapshot; `None` when there was too little memory to
+    /// tell, or not all could be read.
+    pub tally: Option<Tally>,
     /// Everything the box held at this time of its own is in the file.
     pub time: Millis,
 }
@@ -232,8 +278,9 @@ pub async fn verify<C: Card>(
     let body = check_body(Sectors::new(card, *name), &header, room).await?;
     let root = compare(body.root(), Some(header.root));
     let time = header.time;
+    let root_appended = RootCheck::Unknown;
     let mut report =
-        FileReport { header, body, root, appended: 0, root_appended: RootCheck::Unknown, time };
+        FileReport { header, body, root, appended: 0, root_appended, tally: None, time };
     let Some((mut mark, end)) = last_mark(Sectors::new(card, *name), &header).await? else {
         return Ok(Ok(report));
     };
@@ -256,7 +303,8 @@ pub async fn verify<C: Card>(
             (BOX, Payload::Whole(row)) => table.note(row),
             (RECORD, Payload::Whole(record)) => {
                 let Ok(contact) = Contact::parse(record) else { break };
-                shelf.put(Latest { uid: contact.uid(), digest: table.digest(&contact) });
+                let (uid, digest) = (contact.uid(), table.digest(&contact));
+                shelf.put(Latest { uid, digest, state: State::of(&contact) });
                 count += 1;
             }
             (RECORD, Payload::TooLarge(_)) => {
@@ -275,13 +323,18 @@ pub async fn verify<C: Card>(
     report.time = mark.time;
     // What is behind the last mark does not count, and would have to be left out.
     let (Some(appended), Some(whole)) = (total, body.root()) else {
-        report.root_appended = if total.is_none() { root } else { RootCheck::Unknown };
+        if total.is_none() {
+            (report.root_appended, report.tally) = (root, body.root().map(|_| body.tally));
+        }
         return Ok(Ok(report));
     };
     if shelf.is_full || count > report.appended {
         return Ok(Ok(report));
     }
-    let mut sum = whole.with(appended);
+    let (mut sum, mut tally) = (whole.with(appended), body.tally);
+    for place in shelf.places.iter().take(shelf.len) {
+        *tally.of(place.state) += 1;
+    }
     let mut entries = Entries::of_body(Sectors::new(card, *name), &header);
     while let Some(found) = entries.next().await? {
         if found.kind != RECORD {
@@ -292,9 +345,12 @@ pub async fn verify<C: Card>(
             && shelf.find(contact.uid()).is_ok()
         {
             sum = sum.without(table.digest(&contact));
+            let replaced = tally.of(State::of(&contact));
+            *replaced = replaced.saturating_sub(1);
         }
     }
     report.root_appended = compare(Some(sum), mark.root);
+    report.tally = Some(tally);
     Ok(Ok(report))
 }
 

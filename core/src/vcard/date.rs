@@ -1,7 +1,21 @@
 //! Dates and points of time: the basic form of vCard 4.0 and the extended one that 3.0 writes.
 
 use super::room::{Full, Room};
-use core::fmt::{self, Write};
+use core::fmt::{self, Display, Write};
+
+/// The form in which dates and points of time are kept, of one in that form or in the extended one:
+/// `19960415` for `1996-04-15`. `None` for what is no whole date, which is kept as it is.
+pub fn basic_date(text: &str) -> Option<impl Display + '_> {
+    struct Basic<'a>(Moment<'a>);
+
+    impl Display for Basic<'_> {
+        fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.write(out, "", "")
+        }
+    }
+
+    Moment::parse(text).map(Basic)
+}
 
 /// A whole date, perhaps without its year, perhaps with a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

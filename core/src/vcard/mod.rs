@@ -28,6 +28,7 @@ mod writer;
 
 pub use cards::Sink;
 pub use charset::{Charset, Utf8Only};
+pub use date::basic_date;
 pub use fault::{Reason, Rejection, Repair, Span, Warning};
 pub use reader::Reader;
 pub use writer::{Blobs, NoBlobs, NoSuchBlob, Version, WriteCardError, Writer, write_card};

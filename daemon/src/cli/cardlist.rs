@@ -6,7 +6,7 @@ use super::{Context, Exit, Failure};
 use crate::card::{AnyCard, Trouble};
 use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES};
 use contactbox_core::card::{
-    FileReport, HeaderFault, Latest, Listed, Listing, RootCheck, list, verify,
+    FileReport, HeaderFault, Latest, Listed, Listing, RootCheck, Tally, list, verify,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -14,6 +14,15 @@ use std::path::Path;
 
 /// Contacts appended to one snapshot that are told apart: 2 MiB of memory.
 const LATEST: usize = 64 * 1024;
+
+/// Memory for the largest record.
+fn room() -> Vec<u8> {
+    vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES]
+}
+
+fn latest() -> Vec<Latest> {
+    vec![Latest::EMPTY; LATEST]
+}
 
 fn failure(path: &Path, trouble: impl Into<Trouble>) -> Failure {
     let trouble: Trouble = trouble.into();
@@ -39,12 +48,24 @@ fn open(path: &Path) -> Result<AnyCard, Failure> {
 
 /// Prints the snapshots on a card.
 pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
-    let found = listings(&mut open(path)?, path)?;
+    let mut card = open(path)?;
+    let found = listings(&mut card, path)?;
     let mut rows = Vec::new();
     for listing in &found {
         // The newest of a box is the one that counts.
         let is_newest = found.iter().all(|other| !is_newer(other, listing));
-        let told = to_json(listing, is_newest);
+        let mut told = to_json(listing, is_newest);
+        if told["changed_since"] == true {
+            // What was appended may be new contacts, or others of those that are there: only reading tells.
+            let checked = block_on(verify(&mut card, &listing.file, &mut room(), &mut latest()));
+            let tally = checked.map_err(|error| failure(path, error))?.ok().and_then(|it| it.tally);
+            if let Some(Tally { active, trashed, tombstones }) = tally {
+                told["contacts"] = json!(active);
+                told["trashed"] = json!(trashed);
+                told["tombstones"] = json!(tombstones);
+                told["changed_since"] = json!(false);
+            }
+        }
         if context.out.json {
             context.out.json(&told)?;
         } else {
@@ -94,6 +115,8 @@ fn to_json(listing: &Listing, is_newest: bool) -> Value {
         told["tombstones"] = json!(header.tombstones);
         told["blobs"] = json!(header.blobs);
         told["complete"] = json!(header.is_complete);
+        // Whether the numbers above leave out what was appended.
+        told["changed_since"] = json!(told["time"].as_u64().is_some_and(|time| time > header.time));
         told["root"] = json!(header.root.to_string());
     }
     told
@@ -106,6 +129,9 @@ fn row(told: &Value) -> Vec<String> {
     let mut state = text("state");
     if told["complete"] == false {
         state.push_str(", incomplete");
+    }
+    if told["changed_since"] == true {
+        state.push_str(", changed since");
     }
     vec![
         text("file"),
@@ -123,8 +149,7 @@ fn row(told: &Value) -> Vec<String> {
 pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     let mut card = open(path)?;
     let found = listings(&mut card, path)?;
-    let mut room = vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES];
-    let mut latest = vec![Latest::EMPTY; LATEST];
+    let (mut room, mut latest) = (room(), latest());
     // Boxes with a sound snapshot, and without one so far.
     let (mut sound, mut struck): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
     let mut is_sound = true;
@@ -150,9 +175,12 @@ pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         if context.out.json {
             context.out.json(&told)?;
         } else {
-            let records = count(told["records"].as_u64().unwrap_or(0), "contact");
+            let contacts = match told["contacts"].as_u64() {
+                Some(contacts) => count(contacts, "contact"),
+                None => count(told["records"].as_u64().unwrap_or(0), "record"),
+            };
             let line = format!(
-                "{}  {}  {records}",
+                "{}  {}  {contacts}",
                 told["file"].as_str().unwrap_or("?"),
                 told["verdict"].as_str().unwrap_or("?")
             );
@@ -187,6 +215,8 @@ fn checked_json(listing: &Listing, report: &FileReport) -> Value {
         "sound": report.is_sound(),
         "verdict": if report.is_sound() { "sound" } else { "damaged" },
         "records": body.records,
+        "contacts": report.tally.map(|tally| tally.active),
+        "trashed": report.tally.map(|tally| tally.trashed),
         "blobs": body.blobs,
         "appended": report.appended,
         "damaged": body.damaged,

@@ -14,6 +14,7 @@ pub use plain::Card;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use contactbox_core::contact::{BlobRef, Content, Kind, Types, Value};
+use contactbox_core::vcard::basic_date;
 use head::Head;
 use serde_json::{Map, Value as Json, json};
 use std::borrow::Cow;
@@ -101,6 +102,11 @@ impl Form {
             kind if kind.code() >= Kind::X_ABLABEL.code() => Self::Letter("unknown"),
             _ => Self::Text,
         }
+    }
+
+    /// Whether its values are dates or points of time.
+    fn is_date(self) -> bool {
+        matches!(self, Self::Letter(name) if DATES.contains(&name))
     }
 
     /// The type a value has when nothing else is said.
@@ -307,7 +313,11 @@ pub fn read_property(property: &Json) -> Result<Owned, String> {
         name if name == Form::of(head.kind).usual_type() => Form::of(head.kind),
         name => Form::of(head.kind).with_type(name),
     };
-    let value = read_values(form, values).map_err(|why| format!("{name}: {why}"))?;
+    let mut value = read_values(form, values).map_err(|why| format!("{name}: {why}"))?;
+    // JSON has dates as 1985-04-12, vCard as 19850412: one day is not to be two values.
+    if Form::of(head.kind).is_date() && DATES.contains(&type_name.as_str()) {
+        value = basic_date(&value).map(|date| date.to_string()).unwrap_or(value);
+    }
     Ok(Owned { head, value: OwnedValue::Text(value) })
 }
 
@@ -358,6 +368,9 @@ fn bytes_of_data_uri(uri: &str) -> Option<(&str, Vec<u8>)> {
     let media_type = meta.strip_suffix(";base64")?;
     Some((media_type, BASE64.decode(data).ok()?))
 }
+
+/// Types of dates and points of time.
+const DATES: [&str; 4] = ["date", "date-time", "date-and-or-time", "timestamp"];
 
 /// TYPE values that name a picture's format.
 const PICTURES: [(Types, &str); 3] =

@@ -3,6 +3,7 @@
 use super::head::{check_name, takes_bytes};
 use super::{Form, write_property};
 use contactbox_core::contact::{BlobRef, Content, Kind, Value};
+use contactbox_core::vcard::basic_date;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeTuple, Serializer};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -90,6 +91,10 @@ impl<'a> Plain<'a> {
             Form::Letter(_) => b"\r\n",
         };
         if text.bytes().any(|byte| odd.contains(&byte)) {
+            return None;
+        }
+        // A date in another form would come back in the one that is kept.
+        if form.is_date() && basic_date(&text).is_some_and(|date| date.to_string() != *text) {
             return None;
         }
         Some(Self { content: *content, form, text })

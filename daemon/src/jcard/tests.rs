@@ -85,6 +85,8 @@ fn odd_properties_come_back_to_the_letter() {
         line(Kind::GENDER, "", "O;it\\;s"),
         line(Kind::URL, "", "https://example.org/a\\,b"),
         line(Kind::BDAY, "VALUE=date", "1985-04-12"),
+        line(Kind::BDAY, "", "1985-04-12"),
+        line(Kind::REV, "", "1996-04-15T23:10:00Z"),
         line(Kind::X_ABLABEL, "", "_$!<Work>!$_"),
         other("X-FOO", "", "a;b\\,c"),
         other("X-Foo", "VALUE=text;A=b", "a;b\\,c"),
@@ -93,6 +95,20 @@ fn odd_properties_come_back_to_the_letter() {
         line(Kind::PHOTO, "", "https://example.org/ada.jpg"),
     ] {
         there(&content);
+    }
+}
+
+#[test]
+fn a_day_is_one_value_however_it_is_written() {
+    for (kind, value_type, written, kept) in [
+        ("bday", "date", "1815-12-10", "18151210"),
+        ("bday", "date-and-or-time", "--12-10", "--1210"),
+        ("anniversary", "date-time", "1996-04-15T23:10:00Z", "19960415T231000Z"),
+        ("bday", "date", "1815-12", "1815-12"),
+        ("bday", "text", "1815-12-10", "1815-12-10"),
+    ] {
+        let read = read_property(&json!([kind, {}, value_type, written])).expect("a property");
+        assert_eq!(read.content().value, Value::Text(kept), "{written}");
     }
 }
 
