@@ -2,7 +2,7 @@
 
 use crate::behaviour::Asked;
 use contactbox_core::contact::{Content, Draft, Kind, Uid};
-use contactbox_core::service::cable::{AskError, Caller, Exchange, Link, Traffic};
+use contactbox_core::service::cable::{AskError, Caller, Exchange, GAP_MILLIS, Link, Traffic};
 use contactbox_core::service::protocol::{Card, Welcome};
 use contactbox_core::service::{FRAME_BYTES_MIN, Fault, PROTOCOL, Reply, Request};
 use contactbox_core::store::Put;
@@ -22,11 +22,14 @@ impl Link for Wire {
     type Error = std::io::Error;
 
     async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.set_read_timeout(Some(ANSWER_TIME_MAX))?;
         self.0.write_all(bytes)
     }
 
     async fn receive(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        match self.0.read(into) {
+        let read = self.0.read(into);
+        self.0.set_read_timeout(Some(Duration::from_millis(GAP_MILLIS.into())))?;
+        match read {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 Ok(0)
@@ -48,7 +51,6 @@ impl Cable {
     /// Plugs in, and says hello.
     pub fn plug_in(socket: &Path) -> Result<(Self, Welcome), NoAnswer> {
         let stream = UnixStream::connect(socket).map_err(AskError::Link)?;
-        stream.set_read_timeout(Some(ANSWER_TIME_MAX)).map_err(AskError::Link)?;
         // A test has few cables, and they last as long as it does.
         let memory = || vec![0; FRAME_BYTES_MIN as usize].leak();
         let mut cable = Self { caller: Caller::new(Wire(stream), memory(), memory()) };

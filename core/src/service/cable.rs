@@ -87,7 +87,7 @@ pub trait Link {
     fn send(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// Waits for bytes and returns how many came; 0 when none came within the time that a box may take
-    /// to answer.
+    /// to answer, or, once some came since the last `send`, within [`GAP_MILLIS`].
     fn receive(&mut self, into: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>>;
 }
 
@@ -144,11 +144,26 @@ pub struct Traffic {
     pub repeats: u64,
 }
 
+/// Longest pause within an answer, in milliseconds. A box sends an answer in one go: after a longer one the rest has been lost on
+/// the way, as an emulated port loses what its reader does not take at once.
+pub const GAP_MILLIS: u32 = 500;
+
 /// How often a request is sent before nobody is taken to be there.
 const ATTEMPTS: u32 = 4;
 
+/// How often a request is sent whose answers come garbled or in part before the cable is given up.
+const GARBLED_MAX: u32 = 16;
+
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 256;
+
+/// What came after a request was sent.
+enum Heard {
+    Answer(FrameKind),
+    /// Something, but not the answer.
+    Garbled,
+    Nothing,
+}
 
 /// The end of a cable that asks.
 pub struct Caller<'m, L> {
@@ -180,24 +195,26 @@ impl<'m, L: Link> Caller<'m, L> {
         self.link
     }
 
-    /// Waits for the answer to a request; `None` when none came, or a garbled one.
-    async fn answer_to(&mut self, number: u16) -> Result<Option<FrameKind>, L::Error> {
+    /// Waits for the answer to a request.
+    async fn answer_to(&mut self, number: u16) -> Result<Heard, L::Error> {
         let mut chunk = [0; CHUNK_BYTES];
+        let mut heard = Heard::Nothing;
         // Who talks for ever and never answers is as good as silent.
         let mut patience = self.frames.frame_bytes() * 4;
         while patience > 0 {
             let len = self.link.receive(&mut chunk).await?.min(CHUNK_BYTES);
             let mut came = chunk.get(..len).unwrap_or(&[]);
             if came.is_empty() {
-                return Ok(None);
+                break;
             }
+            heard = Heard::Garbled;
             self.traffic.received_bytes += len as u64;
             patience = patience.saturating_sub(len);
             let mut is_garbled = false;
             while let Some(taken) = self.frames.take(&mut came) {
                 match taken {
                     Ok(frame) if frame.kind == FrameKind::Request => {}
-                    Ok(frame) if frame.number == number => return Ok(Some(frame.kind)),
+                    Ok(frame) if frame.number == number => return Ok(Heard::Answer(frame.kind)),
                     // The answer to a request sent twice comes twice.
                     Ok(frame) if frame.number != 0 => {}
                     // The request came garbled there, or the answer here. What is behind it may be
@@ -206,10 +223,10 @@ impl<'m, L: Link> Caller<'m, L> {
                 }
             }
             if is_garbled {
-                return Ok(None);
+                break;
             }
         }
-        Ok(None)
+        Ok(heard)
     }
 }
 
@@ -235,15 +252,16 @@ impl<L: Link> Exchange for Caller<'_, L> {
         let len = len.ok_or(AskError::Fault(too_large))?;
         self.traffic.requests += 1;
         self.frames.clear();
-        let mut kind = None;
-        for attempt in 0..ATTEMPTS {
-            self.traffic.repeats += u64::from(attempt > 0);
+        let (mut kind, mut silent, mut garbled) = (None, 0, 0);
+        while kind.is_none() && silent < ATTEMPTS && garbled < GARBLED_MAX {
+            self.traffic.repeats += u64::from(silent + garbled > 0);
             let frame = self.out.get(..len).unwrap_or(&[]);
             self.link.send(frame).await.map_err(AskError::Link)?;
             self.traffic.sent_bytes += len as u64;
-            kind = self.answer_to(number).await.map_err(AskError::Link)?;
-            if kind.is_some() {
-                break;
+            match self.answer_to(number).await.map_err(AskError::Link)? {
+                Heard::Answer(answer) => kind = Some(answer),
+                Heard::Garbled => garbled += 1,
+                Heard::Nothing => silent += 1,
             }
         }
         let Some(kind) = kind else { return Err(AskError::Silent) };

@@ -1,6 +1,6 @@
 //! A cable as bytes: a serial port, or a socket of an emulator. The only file that names `serial2`.
 
-use contactbox_core::service::cable::Link;
+use contactbox_core::service::cable::{GAP_MILLIS, Link};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,12 +12,28 @@ const BAUD: u32 = 115_200;
 const SEND_TIME: Duration = Duration::from_secs(10);
 
 /// A cable.
-pub enum Port {
+pub struct Port {
+    wire: Wire,
+    /// How long an answer may take to begin.
+    patience: Duration,
+}
+
+enum Wire {
     /// A serial port.
     Serial(serial2::SerialPort),
     /// The socket of an emulator.
     #[cfg(unix)]
     Socket(std::os::unix::net::UnixStream),
+}
+
+impl Wire {
+    fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
+        match self {
+            Self::Serial(port) => port.set_read_timeout(time),
+            #[cfg(unix)]
+            Self::Socket(socket) => socket.set_read_timeout(Some(time)),
+        }
+    }
 }
 
 impl Port {
@@ -29,23 +45,20 @@ impl Port {
             if std::fs::metadata(path)?.file_type().is_socket() {
                 let socket = std::os::unix::net::UnixStream::connect(path)?;
                 socket.set_write_timeout(Some(SEND_TIME))?;
-                return Ok(Self::Socket(socket));
+                return Ok(Self { wire: Wire::Socket(socket), patience: SEND_TIME });
             }
         }
         let mut port = serial2::SerialPort::open(path, BAUD)?;
         port.set_write_timeout(SEND_TIME)?;
         // What was on its way to somebody else.
         port.discard_input_buffer()?;
-        Ok(Self::Serial(port))
+        Ok(Self { wire: Wire::Serial(port), patience: SEND_TIME })
     }
 
     /// How long an answer may take from now on.
     pub fn set_patience(&mut self, time: Duration) -> io::Result<()> {
-        match self {
-            Self::Serial(port) => port.set_read_timeout(time),
-            #[cfg(unix)]
-            Self::Socket(socket) => socket.set_read_timeout(Some(time)),
-        }
+        self.patience = time;
+        self.wire.set_read_timeout(time)
     }
 }
 
@@ -54,13 +67,14 @@ impl Link for &mut Port {
     type Error = io::Error;
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Port::Serial(port) => {
+        self.wire.set_read_timeout(self.patience)?;
+        match &mut self.wire {
+            Wire::Serial(port) => {
                 port.write_all(bytes)?;
                 port.flush()
             }
             #[cfg(unix)]
-            Port::Socket(socket) => {
+            Wire::Socket(socket) => {
                 socket.write_all(bytes)?;
                 socket.flush()
             }
@@ -68,11 +82,12 @@ impl Link for &mut Port {
     }
 
     async fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = match self {
-            Port::Serial(port) => port.read(into),
+        let read = match &mut self.wire {
+            Wire::Serial(port) => port.read(into),
             #[cfg(unix)]
-            Port::Socket(socket) => socket.read(into),
+            Wire::Socket(socket) => socket.read(into),
         };
+        self.wire.set_read_timeout(Duration::from_millis(GAP_MILLIS.into()))?;
         match read {
             Ok(0) if !into.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error)
