@@ -32,6 +32,11 @@ fn ticks() -> u64 {
     }
 }
 
+/// Microseconds since the start.
+pub(super) fn micros() -> u64 {
+    ticks() * 1_000 / TICKS_PER_MILLI
+}
+
 fn wake_at(ticks: u64) {
     // Never earlier than meant in between: the high half is out of reach first.
     TIMER.write(COMPARE + 4, u32::MAX);

@@ -1,6 +1,7 @@
 //! The serial ports: the first is the cable, the second takes the log.
 
 use super::registers::Registers;
+use super::time;
 use core::convert::Infallible;
 use core::future::poll_fn;
 use core::task::Poll;
@@ -59,9 +60,18 @@ impl Read for Cable {
     }
 }
 
+/// Bytes sent at a time, and how long each takes: a line of half a million symbols a second. The emulated port knows no
+/// speed, and drops what does not fit the some 270 bytes that its socket holds: so a reader has 5 ms to wake up.
+const PACE_BYTES: usize = 32;
+const PACE_MICROS: u64 = 20;
+
 impl Write for Cable {
     async fn write(&mut self, buffer: &[u8]) -> Result<usize, Infallible> {
-        send(CABLE, buffer);
+        for piece in buffer.chunks(PACE_BYTES) {
+            let end = time::micros() + piece.len() as u64 * PACE_MICROS;
+            send(CABLE, piece);
+            while time::micros() < end {}
+        }
         Ok(buffer.len())
     }
 
