@@ -1,7 +1,7 @@
 //! The file for phones: who is in it, what other readers make of it, and how it is kept.
 use calcard::vcard::{VCard, VCardProperty};
 use calcard::{Entry, Parser};
-use contactbox_core::card::{Name, PhoneFile, SECTOR_BYTES, write_phone_file};
+use contactbox_core::card::{Card, Name, PhoneFile, SECTOR_BYTES, write_phone_file};
 use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid, Value};
 use contactbox_core::sim::{Fuse, RamCard, SectorTear};
 use contactbox_core::store::Book;
@@ -98,6 +98,23 @@ fn phones_read_who_is_not_private_and_not_in_the_trash() {
     assert_eq!(decoded.expect("it is base64"), photo);
     let note = unfolded.lines().find_map(|line| line.strip_prefix("NOTE:"));
     assert_eq!(note.map(|note| note.replace("\\,", ",")), Some(long));
+}
+
+#[test]
+fn what_a_phone_exported_is_left_alone() {
+    let mut book = filled(20);
+    for theirs in
+        [&b"BEGIN:VCARD\r\nVERSION:2.1\r\nN:Lund;Ada\r\nEND:VCARD\r\n"[..], b"a list of my own"]
+    {
+        let mut card = RamCard::new();
+        // A card is written by sectors.
+        let mut theirs = theirs.to_vec();
+        theirs.resize(SECTOR_BYTES, b' ');
+        block_on(card.write(&Name::PHONE, 0, &theirs)).expect("the card takes it");
+        let report = write(&mut book, &mut card).expect("the card reads");
+        assert!(report.is_foreign && report.sector_writes == 0, "{report:?}");
+        assert_eq!(text(&mut card).as_bytes(), theirs);
+    }
 }
 
 #[test]

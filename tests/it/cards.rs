@@ -203,6 +203,76 @@ fn two_daemons_and_a_card_folder_hold_the_same() {
     assert_eq!((finds(&a, "kessel"), finds(&b, "kessel")), (1, 1));
 }
 
+/// A box put back from an older copy of its file, and used before it meets what it left elsewhere.
+#[test]
+fn what_an_older_copy_of_a_box_has_forgotten_comes_back() {
+    for automatic in [false, true] {
+        let place = Place::new();
+        let flags: &[&str] = if automatic { &[] } else { &["--backup", "off"] };
+        let card = if automatic { place.data().join("backup") } else { card(&place) };
+        let image = place.data().join("contacts.box");
+        let daemon = place.serve_with(flags);
+        for name in ["Ada Lovelock", "Bruno Kessel"] {
+            add(&daemon, name);
+        }
+        daemon.stop();
+        let older = std::fs::read(&image).expect("the box");
+        let daemon = place.serve_with(flags);
+        add(&daemon, "Cleo Marten");
+        place.run(["edit", "ada", "--note", "met at the fair"]).expect(0);
+        if !automatic {
+            run(&place, &["card", "sync"], &card).expect(0);
+        }
+        daemon.stop();
+        std::fs::write(&image, older).expect("a disk with room");
+        let daemon = place.serve_with(flags);
+        add(&daemon, "Dora Lund");
+        if automatic {
+            daemon.stop();
+        } else {
+            run(&place, &["card", "sync"], &card).expect(0);
+            daemon.stop();
+        }
+        let daemon = place.serve_with(flags);
+        for name in ["lovelock", "kessel", "marten", "dora lund", "fair"] {
+            assert_eq!(finds(&daemon, name), 1, "{name}, automatic: {automatic}");
+        }
+        run(&place, &["card", "verify"], &card).expect(0);
+        let (other, restored) = bare();
+        run(&other, &["restore"], &card).expect(0);
+        assert_eq!(finds(&restored, ""), 4);
+    }
+}
+
+/// A backup that rots is found at the next start, and made anew.
+#[test]
+fn a_damaged_backup_is_replaced() {
+    let (place, daemon) = bare();
+    people(&place);
+    let card = card(&place);
+    run(&place, &["card", "backup"], &card).expect(0);
+    let file = std::fs::read_dir(&card)
+        .expect("a folder")
+        .filter_map(Result::ok)
+        .find(|entry| entry.path().extension().is_some_and(|extension| extension == "A"));
+    let file = file.expect("a snapshot").path();
+    let mut bytes = std::fs::read(&file).expect("it reads");
+    let at = bytes.len() / 3;
+    bytes[at] ^= 0x10;
+    std::fs::write(&file, bytes).expect("a disk with room");
+    add(&daemon, "Bruno Kessel");
+    run(&place, &["card", "sync"], &card);
+    let (other, restored) = bare();
+    run(&other, &["restore"], &card);
+    assert_eq!(finds(&restored, "ada byrd"), 1);
+    assert_eq!(finds(&restored, "kessel"), 1);
+    let states = run(&place, &["card", "verify"], &card).json();
+    assert!(
+        states.iter().any(|file| file["sound"] == true && file["contacts"] == 201),
+        "{states:?}"
+    );
+}
+
 #[test]
 fn a_card_that_is_pulled_holds_up_nobody() {
     let place = Place::new();

@@ -13,6 +13,8 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// What every card begins with, and where the root is in the first.
 const BEGIN: &str = "BEGIN:VCARD\r\nVERSION:3.0\r\n";
 const PRODUCER: &str = "PRODID:-//contactbox//";
+/// Bytes at the beginning of a file in which one of a box names its maker: several sectors, should the first be torn.
+const FOREIGN_BYTES: usize = 4 * SECTOR_BYTES;
 const ROOT_AT: usize = BEGIN.len() + PRODUCER.len();
 const ROOT_DIGITS: usize = 32;
 
@@ -33,6 +35,8 @@ const WINDOW_BYTES: usize = 640;
 pub struct PhoneFile {
     /// It told of this very state of the box already; nothing else was looked at or written.
     pub was_current: bool,
+    /// There is a file of this name that no box has made, such as what a phone exported: it was left as it is.
+    pub is_foreign: bool,
     /// Contacts in it.
     pub cards: u32,
     /// Contacts that are private (`CLASS` other than `PUBLIC`) and so not in it.
@@ -67,6 +71,9 @@ pub async fn write_phone_file<F: NorFlash, M: Memory, C: Card>(
     if root.is_some() && told_root(card).await? == root {
         return Ok(PhoneFile { was_current: true, ..report });
     }
+    if is_foreign(card, room).await? {
+        return Ok(PhoneFile { is_foreign: true, ..report });
+    }
     let writes_before = card.sector_writes();
     let mut sheet = Sheet { card, at: 0, sector: [0; SECTOR_BYTES], first: [0; SECTOR_BYTES] };
     for slot in 0..book.slots() {
@@ -93,6 +100,17 @@ pub async fn write_phone_file<F: NorFlash, M: Memory, C: Card>(
     sheet.finish(root.filter(|_| report.cards > 0)).await?;
     report.sector_writes = card.sector_writes() - writes_before;
     Ok(report)
+}
+
+/// Whether the file is there and holds something that no box has written. What a cut left of one's own has cards of boxes near its
+/// beginning.
+async fn is_foreign<C: Card>(card: &mut C, room: &mut [u8]) -> Result<bool, CardError<C::Error>> {
+    let room_bytes = room.len().min(FOREIGN_BYTES);
+    let len = card.read(&Name::PHONE, 0, &mut room[..room_bytes]).await?;
+    let text = room.get(..len).unwrap_or(&[]);
+    let is_blank = text.iter().all(|byte| matches!(byte, 0 | 0xFF | b'\r' | b'\n'));
+    let is_ours = text.windows(PRODUCER.len()).any(|part| part == PRODUCER.as_bytes());
+    Ok(!is_blank && !is_ours)
 }
 
 /// Whether somebody marked a contact as not meant for everybody.

@@ -10,7 +10,7 @@ use super::own::{is_blank, last_mark, newest_mark};
 use super::reader::{Entries, Found, Payload, Sectors};
 use super::verify::box_row;
 use crate::contact::{AuthorIndex, BlobRef, Contact, Millis, Uid};
-use crate::store::{Book, Counts, Memory, Outcome, Peer, PutError};
+use crate::store::{Book, Counts, FOREIGN_MILLIS_MAX, Memory, Outcome, Peer, PutError};
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -21,6 +21,11 @@ pub enum Whose {
     /// behind what it left on the card.
     #[default]
     Others,
+    /// The same, and that of the box itself: where it was not this run that left it there, the flash may be an older copy, or a
+    /// copy in use elsewhere, and the snapshot may have been damaged since.
+    OthersAndOwn,
+    /// That of the box itself alone.
+    Own,
     /// All.
     All,
 }
@@ -40,6 +45,10 @@ pub struct Merged {
     pub unchanged: u32,
     /// Contacts, entries and files that could not be taken in; each was shown to the visitor.
     pub remarks: u32,
+    /// The newest snapshot of the box itself is not whole: a new one is due.
+    pub is_own_damaged: bool,
+    /// The box itself had written some of it, and did not know: it goes on under a new name.
+    pub has_forgotten: bool,
 }
 
 /// Something of a card that was not taken in. It stays on the card, and is tried again next time.
@@ -138,7 +147,12 @@ pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
             taker.pair(card, twins, whose).await?;
         }
     }
-    Ok(taker.merged)
+    let mut merged = taker.merged;
+    merged.has_forgotten = book.has_forgotten();
+    if merged.has_forgotten {
+        book.renew().await?;
+    }
+    Ok(merged)
 }
 
 struct Taker<'t, F: NorFlash, M: Memory, V> {
@@ -154,6 +168,8 @@ struct Source {
     finders: [Option<BlobFinder>; 2],
     /// What the other box had up to this time of its own was taken in before.
     met: Millis,
+    /// The latest time of its contacts.
+    newest: Millis,
     peer: Peer,
     /// Entries that are damaged.
     damaged: u32,
@@ -236,7 +252,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         let mark = newest_mark(card, name, header).await?;
         let time = mark.map_or(header.time, |mark| mark.time);
         let id = header.box_id;
-        let is_behind = time > self.book.time_max();
+        let is_behind = time > self.book.time_max() && time <= FOREIGN_MILLIS_MAX;
         if id == self.book.id() {
             let Counts { active, trashed, tombstones, .. } = self.book.counts();
             let is_empty = active + trashed + tombstones == 0;
@@ -245,14 +261,18 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 // the knowledge of what was written since.
                 self.book.renew().await?;
             }
-            return Ok(whose == Whose::All || is_empty || is_behind || self.book.losses() > 0);
+            return Ok(whose != Whose::Others || is_empty || is_behind || self.book.losses() > 0);
         }
-        let is_same = self.book.losses() == 0
+        let is_same = whose != Whose::Own
+            && self.book.losses() == 0
             && mark
                 .and_then(|mark| mark.root)
                 .is_some_and(|root| self.book.root_known() == Some(root));
         if is_same && self.book.met(id) < time {
             self.book.note_met(id, time).await?;
+        }
+        if whose == Whose::Own {
+            return Ok(false);
         }
         // A box that holds nothing yet has time 0, and nothing to give.
         Ok(whose == Whose::All || (!is_same && (self.book.met(id) < time)))
@@ -271,6 +291,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         let mut source = Source {
             finders: [Some(finder((name, *header))), twin.map(finder)],
             met: self.book.met(id),
+            newest: 0,
             peer: self.book.meet(id).await?,
             damaged: 0,
             left: 0,
@@ -305,6 +326,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             None => source.damaged += u32::from(source.damaged == 0),
         }
         if source.damaged > 0 {
+            self.merged.is_own_damaged |= id == self.book.id();
             self.remark(Remark::Damaged { file: name, entries: source.damaged });
         }
         if let Some(time) = time
@@ -312,6 +334,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             && source.left == 0
             && id != self.book.id()
         {
+            // A mark that is later than all it vouches for proves nothing: what comes until then is not to be missed.
+            let time = time.min(source.newest.max(source.met));
             self.book.note_met(id, time).await?;
         }
         Ok(source.damaged == 0 && header.is_complete)
@@ -398,6 +422,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 return Ok(());
             };
             let uid = contact.uid();
+            source.newest = source.newest.max(contact.changed().time);
             if contact.changed().time <= source.met {
                 return Ok(());
             }

@@ -24,6 +24,7 @@ pub mod settings;
 
 pub use region::RegionError;
 
+pub(crate) use book::FOREIGN_MILLIS_MAX;
 pub use book::{
     Book, BookConfig, Counts, Finding, FlashTooLarge, FormatError, Found, GetError, Note,
     OpenError, Outcome, Peer, Put, PutError, Root, Scribe, Shelf, Signatures, StartError, Stats,

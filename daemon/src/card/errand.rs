@@ -73,9 +73,9 @@ impl Errands {
     fn sync(&self, path: &Path) -> Result<Value, Trouble> {
         let mut card = AnyCard::open(path, true)?;
         let shadow = Shadow::new(&self.asker, &self.data)?;
-        let (mut shadow, given) = take_in(shadow, &mut card, Whose::Others)?;
+        let (mut shadow, given) = take_in(shadow, &mut card, Whose::Others, 0)?;
         let mut told = given.to_json();
-        let kept = keep(&mut shadow, &mut card, Extent::Changes)?;
+        let kept = keep(&mut shadow, &mut card, given.extent())?;
         told["kept"] = kept.to_json();
         if kept.is_news() {
             told["phones"] = phone_json(&write_for_phones(&mut shadow, &mut card)?);
@@ -96,7 +96,7 @@ impl Errands {
         }
         let mut card = AnyCard::open(path, false)?;
         let shadow = Shadow::new(&self.asker, &self.data)?;
-        let (mut shadow, given) = take_in(shadow, &mut card, Whose::All)?;
+        let (mut shadow, given) = take_in(shadow, &mut card, Whose::All, 0)?;
         let mut told = given.to_json();
         told["root"] = json!(shadow.root().map(|root| root.to_string()));
         Ok(told)
@@ -106,6 +106,7 @@ impl Errands {
 fn phone_json(file: &PhoneFile) -> Value {
     json!({
         "was_current": file.was_current,
+        "is_foreign": file.is_foreign,
         "cards": file.cards,
         "private": file.private,
         "without_blob": file.without_blob,

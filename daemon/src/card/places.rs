@@ -150,6 +150,8 @@ struct Present {
     look: Look,
     /// The look it had when it was left; other boxes were there since if it has another.
     left: Option<Look>,
+    /// The time of the box itself up to which this run has left everything on it.
+    kept: u64,
     /// Changes of the box that are on it.
     beats: Option<u64>,
     /// When something was written to it for which there is no file for phones yet.
@@ -195,7 +197,7 @@ impl Place {
                 (Some(look), _) => {
                     tracing::info!(card = %folder.display(), "a card is there");
                     self.forget();
-                    Some(Present { look, left: None, beats: None, unread: None })
+                    Some(Present { look, left: None, kept: 0, beats: None, unread: None })
                 }
             };
             let is_halted = self.is_halted(Duration::ZERO);
@@ -252,8 +254,10 @@ impl Place {
     ) -> Result<Kept, Trouble> {
         let mut card = FolderCard::open(folder, true)?;
         let mut shadow = self.take_shadow()?;
+        let mut extent = Extent::Changes;
         if is_visited {
-            let (after, given) = take_in(shadow, &mut card, Whose::Others)?;
+            let (after, given) = take_in(shadow, &mut card, Whose::Others, present.kept)?;
+            extent = given.extent();
             shadow = after;
             // Also when nothing can be written to it: it is not taken in again and again.
             present.left = Sight::now(folder);
@@ -268,7 +272,8 @@ impl Place {
                 self.announce(told);
             }
         }
-        let kept = keep(&mut shadow, &mut card, Extent::Changes)?;
+        let kept = keep(&mut shadow, &mut card, extent)?;
+        present.kept = kept.time;
         present.left = Sight::now(folder);
         self.shadow = Some(shadow);
         Ok(kept)
@@ -342,7 +347,7 @@ impl Place {
 
     fn run_backup(&mut self, folder: &Path, age_max: Duration) {
         self.say(json!({ "state": "nothing to keep yet" }));
-        let mut kept_time = None;
+        let (mut kept_time, mut left) = (None, 0);
         let mut wait = Duration::ZERO;
         let mut is_due = false;
         loop {
@@ -350,7 +355,8 @@ impl Place {
             let is_halted = self.is_halted(wait);
             let is_resting = self.failed.is_some_and(|(when, time)| when.elapsed() < time);
             if !is_resting {
-                match self.back_up(folder, age_max, is_halted || is_due, &mut kept_time) {
+                match self.back_up(folder, age_max, is_halted || is_due, &mut kept_time, &mut left)
+                {
                     Ok(next) => {
                         // The first has waited as long as it may.
                         is_due = next == FIRST_TIME;
@@ -374,13 +380,15 @@ impl Place {
         }
     }
 
-    /// Backs up when it is due; gives how long to wait for that, nothing when all is kept.
+    /// Backs up when it is due; gives how long to wait for that, nothing when all is kept. `left` is the time up to which this
+    /// run has left everything there: what was there before may hold what the box has forgotten, when its file is an older copy.
     fn back_up(
         &mut self,
         folder: &Path,
         age_max: Duration,
         is_due: bool,
         kept_time: &mut Option<u64>,
+        left: &mut u64,
     ) -> Result<Duration, Trouble> {
         let (id, time, states) = self.asker.have(|desk| {
             let (id, time) = desk.identity();
@@ -395,7 +403,8 @@ impl Place {
             None => 0,
         };
         *kept_time = Some(kept);
-        if kept >= time || (kept == 0 && states == 0) {
+        let is_behind = kept > time && kept != *left;
+        if (kept >= time && !is_behind) || (kept == 0 && states == 0) {
             if kept > 0 {
                 self.say(json!({ "state": "in step", "time": kept }));
             }
@@ -403,7 +412,7 @@ impl Place {
         }
         let age = Duration::from_millis(Desk::now().saturating_sub(kept));
         let due = if kept == 0 { FIRST_TIME } else { age_max.saturating_sub(age) };
-        if !due.is_zero() && !is_due {
+        if !due.is_zero() && !is_due && !is_behind {
             return Ok(due.min(WAIT_TIME_MAX));
         }
         crate::image::disk::make_private_folder(folder).map_err(|error| {
@@ -411,9 +420,24 @@ impl Place {
             crate::rpc::Fault::new(crate::rpc::Kind::Disk, message)
         })?;
         let mut card = FolderCard::open(folder, true)?;
-        let mut shadow = self.take_shadow()?;
-        let kept = keep(&mut shadow, &mut card, Extent::Changes)?;
-        *kept_time = Some(kept.time);
+        let (mut shadow, mut extent) = (self.take_shadow()?, Extent::Changes);
+        if kept != *left {
+            let (after, given) = take_in(shadow, &mut card, Whose::Own, *left)?;
+            (shadow, extent) = (after, given.extent());
+            for remark in &given.remarks {
+                tracing::warn!(backup = %folder.display(), "{remark}");
+            }
+            if given.added + given.updated > 0 {
+                let (added, updated) = (given.added, given.updated);
+                tracing::warn!(
+                    added,
+                    updated,
+                    "the box was an older copy: taken back from its backup"
+                );
+            }
+        }
+        let kept = keep(&mut shadow, &mut card, extent)?;
+        (*kept_time, *left) = (Some(kept.time), kept.time);
         self.done(&kept);
         Ok(Duration::ZERO)
     }

@@ -136,6 +136,13 @@ impl Kept {
     }
 }
 
+impl Given {
+    /// What is to be left on the card after this.
+    pub fn extent(&self) -> Extent {
+        if self.merged.is_own_damaged { Extent::All } else { Extent::Changes }
+    }
+}
+
 /// Whether only what changed is to be written, where that will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
@@ -178,21 +185,27 @@ pub fn write_for_phones<C: Card>(shadow: &mut Shadow, card: &mut C) -> Result<Ph
     Ok(block_on(write_phone_file(book, card, room))?)
 }
 
-/// Takes in what others left on a card, and what this box lost since it was there itself. Gives the
-/// copy of the box in step with it.
+/// Takes in what others left on a card, and what this box itself left there unless it was in this run, which left there what the
+/// box held at `left` of its own time. Gives the copy of the box in step with it.
 pub fn take_in<C: Card>(
     shadow: Shadow,
     card: &mut C,
     whose: Whose,
+    left: u64,
 ) -> Result<(Shadow, Given), Trouble> {
     let mut shadow = shadow;
     let own = block_on(OwnFiles::find(card, shadow.id()))?;
+    let whose =
+        if whose == Whose::Others && own.time() != left { Whose::OthersAndOwn } else { whose };
     if own.time() > shadow.time() {
         // The box is an older copy of itself, and must not go on under its name.
         shadow = shadow.renew()?;
     }
     shadow.root();
     let given = shadow.merge(card, whose)?;
+    if given.merged.has_forgotten {
+        shadow = shadow.renew()?;
+    }
     let is_same = given.added + given.updated == 0 && given.merged.boxes == 0;
     Ok((if is_same { shadow } else { shadow.refresh()? }, given))
 }

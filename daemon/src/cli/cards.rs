@@ -24,6 +24,7 @@ fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         context.out.json(&answer)?;
     } else {
         context.out.say(&left(&answer))?;
+        about_phones(context, &answer["phones"]);
     }
     Ok(if answer["unreadable"].as_u64().unwrap_or(0) > 0 { Exit::Partly } else { Exit::Ok })
 }
@@ -38,6 +39,7 @@ fn sync(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     } else {
         context.out.say(&taken(&answer))?;
         context.out.say(&left(&answer["kept"]))?;
+        about_phones(context, &answer["phones"]);
     }
     remarked(context, &answer)
 }
@@ -85,6 +87,14 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
 /// The whole path of a card: the daemon runs in another folder.
 fn there(path: &Path) -> Result<PathBuf, Failure> {
     std::fs::canonicalize(path).map_err(|error| Failure::file(path, "is no card", &error))
+}
+
+fn about_phones(context: &mut Context, phones: &Value) {
+    if phones["is_foreign"] == true {
+        context.out.note(
+            "CONTACTS.VCF there is not contactbox's, and was left as it is: give it another name to have one for phones",
+        );
+    }
 }
 
 /// What was left on a card, for people.

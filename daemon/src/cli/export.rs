@@ -84,6 +84,15 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, F
     if !folder.is_dir() {
         return Err(Failure::other(format!("there is no folder {}", folder.display())));
     }
+    // Any other file may be replaced; a box is never what somebody means to lose.
+    let begins = std::fs::File::open(&path).and_then(|mut file| {
+        let mut begins = [0; crate::image::MAGIC.len()];
+        std::io::Read::read_exact(&mut file, &mut begins).map(|()| begins)
+    });
+    if begins.is_ok_and(|begins| begins == *crate::image::MAGIC) {
+        let message = format!("{} is a box; give the export another name", path.display());
+        return Err(Failure::other(message));
+    }
     let mut file = tempfile::Builder::new()
         .prefix(".contactbox-")
         .suffix(".part")
@@ -101,6 +110,19 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, F
 mod tests {
     use super::*;
     use crate::client::fake::Fake;
+
+    #[test]
+    fn a_box_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contacts.box");
+        let image = [crate::image::MAGIC.as_slice(), &[0; 100]].concat();
+        std::fs::write(&path, &image).unwrap();
+        let fake = Fake::start(|_, _| Ok(json!({ "vcard": "one", "cards": 1 })));
+        let mut client = Client::connect(fake.socket()).unwrap();
+        let failure = to_file(&mut client, json!({ "version": "4.0" }), &path).unwrap_err();
+        assert!(failure.message.contains("is a box"), "{failure:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), image);
+    }
 
     #[test]
     fn a_failed_export_leaves_the_last_one() {

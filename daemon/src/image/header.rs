@@ -21,7 +21,8 @@ use crc::{CRC_32_ISCSI, Crc, Table};
 /// Bytes before the chip.
 pub const HEADER_BYTES: usize = 4096;
 
-const MAGIC: &[u8; 16] = b"contactbox image";
+/// What every image begins with.
+pub(crate) const MAGIC: &[u8; 16] = b"contactbox image";
 const FORMAT: u16 = 1;
 const BYTES: usize = 52;
 const COPY_B: usize = 2048;

@@ -14,6 +14,7 @@ mod header;
 
 #[cfg(unix)]
 pub(crate) use disk::make_private_folder;
+pub(crate) use header::MAGIC;
 pub use header::{HEADER_BYTES, Header, HeaderError};
 
 use embedded_storage_async::nor_flash::{
@@ -258,16 +259,19 @@ impl Image {
         }
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|error| not_writable(io::Error::other(error)))?;
-        let header = Header {
+        let older = Header {
             page_bytes: PAGE_BYTES as u32,
             word_bytes: WORD_BYTES as u32,
             pages: PAGES_MIN,
             generation: 0,
             box_id: u64::from_le_bytes(id),
         };
+        // Both copies from the first day: either stands in for the other.
+        let header = Header { generation: 1, ..older };
         let filled = file
             .set_len(0)
             .and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)))
+            .and_then(|()| disk::write_all_at(&file, &older.encode(), older.offset()))
             .and_then(|()| disk::write_all_at(&file, &header.encode(), header.offset()));
         match filled {
             Ok(()) => {

@@ -28,6 +28,22 @@ fn it_is_erased_programmed_and_erased_again() {
 }
 
 #[test]
+fn a_flipped_bit_anywhere_in_the_header_of_a_new_image_is_no_harm() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let path = folder.path().join("a.box");
+    let id = new_image(folder.path()).box_id();
+    let sound = std::fs::read(&path).expect("it is there");
+    for byte in 0..HEADER_BYTES {
+        let mut struck = sound.clone();
+        struck[byte] ^= 1 << (byte % 8);
+        std::fs::write(&path, &struck).expect("a disk with room");
+        let image =
+            Image::open(&path, false).unwrap_or_else(|error| panic!("byte {byte}: {error}"));
+        assert_eq!(image.box_id(), id, "byte {byte}");
+    }
+}
+
+#[test]
 fn it_opens_again_with_what_it_held() {
     let folder = tempfile::tempdir().expect("a temp folder");
     let path = folder.path().join("a.box");

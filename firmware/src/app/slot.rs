@@ -45,11 +45,13 @@ pub(super) struct Slot<C> {
     card: C,
     state: SlotState,
     unsaved: Unsaved,
+    /// The time of the box up to which this run has left everything on a card.
+    kept: Millis,
 }
 
 impl<C> Slot<C> {
     pub(super) fn new(card: C) -> Self {
-        Self { card, state: SlotState::Empty, unsaved: Unsaved::These(Vec::new()) }
+        Self { card, state: SlotState::Empty, unsaved: Unsaved::These(Vec::new()), kept: 0 }
     }
 
     pub(super) fn state(&self) -> &SlotState {
@@ -141,39 +143,46 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         let Self { book, slot, room, clock, .. } = self;
         slot.card.next_file(None).await.map_err(Trouble::Card)?;
         say!("card: reading");
-        let merged =
-            card::merge_all(book, &mut slot.card, Whose::Others, clock.now(), room.list, |_| {})
-                .await
-                .map_err(Trouble::of_merge)?;
+        let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
+        let is_left = own.time() == slot.kept;
+        let whose = if is_left { Whose::Others } else { Whose::OthersAndOwn };
+        let merged = card::merge_all(book, &mut slot.card, whose, clock.now(), room.list, |_| {})
+            .await
+            .map_err(Trouble::of_merge)?;
         say!("card: {} added, {} updated", merged.added, merged.updated);
         let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
         slot.state = SlotState::Ready(own);
         slot.unsaved = Unsaved::TooMany;
         self.is_tidy = false;
-        self.bring_up_to_date().await
+        self.bring_up_to_date(merged.is_own_damaged).await
     }
 
     /// Puts on the card what it lacks.
     pub(super) async fn save(&mut self) {
-        if let Err(trouble) = self.bring_up_to_date().await {
+        if let Err(trouble) = self.bring_up_to_date(false).await {
             self.give_up(trouble).await;
         }
     }
 
-    async fn bring_up_to_date(&mut self) -> Result<(), Trouble<C::Error>> {
+    /// With `is_all_due`, all of the box is written whatever changed.
+    async fn bring_up_to_date(&mut self, is_all_due: bool) -> Result<(), Trouble<C::Error>> {
         let Self { book, slot, room, .. } = self;
-        let Slot { card, state, unsaved } = slot;
+        let Slot { card, state, unsaved, kept } = slot;
         let SlotState::Ready(own) = state else { return Ok(()) };
         let changes = match unsaved {
             Unsaved::These(known) => Changes::These(known),
             Unsaved::TooMany => Changes::Unknown,
         };
-        let appended = card::append(book, card, own, changes, room.list).await;
+        let appended = match is_all_due {
+            true => Ok(Appended::Due),
+            false => card::append(book, card, own, changes, room.list).await,
+        };
         if appended.map_err(Trouble::of_backup)? == Appended::Due {
             say!("card: writing a snapshot");
             card::backup(book, card, own, room.list).await.map_err(Trouble::of_backup)?;
         }
         *unsaved = Unsaved::These(Vec::new());
+        *kept = own.time();
         Ok(())
     }
 

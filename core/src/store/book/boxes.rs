@@ -57,6 +57,12 @@ impl Boxes {
         own.map_or(BoxIndex::SELF, BoxIndex)
     }
 
+    /// Whether nothing has been written yet under the last name that this box has taken.
+    pub(super) fn is_writer_new(&self) -> bool {
+        let writer = self.writer();
+        writer != BoxIndex::SELF && writer.0 > self.named
+    }
+
     /// Whether it is this box, under whatever name.
     pub(super) fn is_own(&self, index: BoxIndex) -> bool {
         index == BoxIndex::SELF || self.get(index.0).is_some_and(|known| known.entry.is_self)

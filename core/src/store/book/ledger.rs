@@ -45,6 +45,8 @@ pub(super) struct Ledger<M: Memory> {
     /// The latest page that something was found missing in, until the box writes under a new name.
     pub(super) lost_order: Option<u32>,
     losses_untold: u32,
+    /// Something was taken in that this box itself has written, and had forgotten.
+    pub(super) has_forgotten: bool,
     /// The latest time met; the clock of the box is past it.
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
@@ -84,6 +86,7 @@ impl<M: Memory> Ledger<M> {
             losses: heapless::Vec::new(),
             lost_order: None,
             losses_untold: 0,
+            has_forgotten: false,
             time_max: 0,
             is_overfull: false,
             foreign: 0,

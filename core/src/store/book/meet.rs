@@ -13,7 +13,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 /// Latest time taken from another box. A box that is well cannot come near it: wall clocks are
 /// believed up to half of [`MILLIS_MAX`] only, and from there time goes on by one a change.
-const FOREIGN_MILLIS_MAX: Millis = MILLIS_MAX / 2 + (1 << 48);
+pub(crate) const FOREIGN_MILLIS_MAX: Millis = MILLIS_MAX / 2 + (1 << 48);
 
 /// Nobody has introduced this index.
 const UNKNOWN: u8 = u8::MAX;
@@ -145,6 +145,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         self.check_blobs(slot, &theirs).await?;
 
+        // Of what this box wrote under the name it now has, nobody else can know more than it does itself.
+        let writer = self.ledger.boxes.writer();
+        let mut known = 0;
+        let seen = theirs.seen();
+        let told = seen.rows().iter().filter(|row| peer.origin(row.0) == writer);
+        let told = told.map(|row| row.1).max();
         let (mut was, mut tells_more) = (None, true);
         let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
         let len = match slot {
@@ -161,6 +167,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                     }
                     Ok(ours) => {
                         let (seen, version) = (ours.seen(), ours.changed().time);
+                        known = seen.of(writer);
                         let is_news = |&(origin, time): &(BoxIndex, Millis)| {
                             time > seen.of(origin) && ledger.boxes.is_own(origin)
                         };
@@ -188,6 +195,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let was_there =
             slot.is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
         self.commit(slot, len, was, tells_more).await?;
+        self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
         Ok(Put { uid, version: time, outcome })
@@ -239,11 +247,17 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     pub async fn note_met(&mut self, id: u64, time: Millis) -> Result<(), PutError<F::Error>> {
         let index = self.box_index(id).await?;
         match self.ledger.boxes.find(id).copied() {
-            Some(entry) if !entry.is_self && entry.met < time && time <= MILLIS_MAX => {
+            Some(entry) if !entry.is_self && entry.met < time && time <= FOREIGN_MILLIS_MAX => {
                 self.write_box(BoxEntry { index: index.0, met: time, ..entry }).await
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether something was taken in, since this was asked last, that this box itself has written and does not know: its flash is
+    /// an older copy, or a copy of it is in use elsewhere.
+    pub fn has_forgotten(&mut self) -> bool {
+        core::mem::take(&mut self.ledger.has_forgotten)
     }
 
     /// Writes under a name of its own from the next change on.
@@ -254,6 +268,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// damage; whoever knows that the flash is an old copy has to ask for it.
     pub async fn renew(&mut self) -> Result<(), PutError<F::Error>> {
         let order = self.journal.order_open();
+        self.ledger.has_forgotten = false;
+        if self.ledger.boxes.is_writer_new() {
+            self.ledger.lost_order = None;
+            return Ok(());
+        }
         let Some(index) = self.ledger.boxes.free() else { return Ok(()) };
         let id = derived(self.config.id, b"again", self.ledger.time_max ^ u64::from(order) << 40);
         let entry = BoxEntry { index, id, met: order.into(), is_self: true };

@@ -17,6 +17,7 @@ pub use audit::{Finding, Stats, VerifyReport};
 pub use error::{FlashTooLarge, FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
 pub use ledger::Counts;
+pub(crate) use meet::FOREIGN_MILLIS_MAX;
 pub use meet::Peer;
 pub use root::Root;
 pub use signatures::{Note, Scribe, Signatures, Unsigned};
