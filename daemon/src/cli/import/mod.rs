@@ -3,6 +3,7 @@
 mod decode;
 pub(super) mod files;
 mod rejected;
+mod repairs;
 mod split;
 
 use super::Failure;
@@ -11,8 +12,9 @@ use crate::client::{Client, ClientError, Incoming, Refusal};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use decode::Decoded;
 use encoding_rs::Encoding;
+use repairs::Repairs;
 use serde_json::{Value, json};
-use split::{Event, Piece, Splitter, card_at};
+use split::{Event, Piece, Splitter};
 use std::collections::VecDeque;
 use std::io::Read;
 
@@ -32,6 +34,10 @@ pub struct Tally {
     pub rejected: u64,
     /// Oddities that were repaired.
     pub warnings: u64,
+    /// Which those were.
+    pub repairs: Repairs,
+    /// Of the cards taken, those whose contacts are in the trash.
+    pub trashed: u64,
 }
 
 impl Tally {
@@ -47,6 +53,8 @@ impl Tally {
         self.unchanged += other.unchanged;
         self.rejected += other.rejected;
         self.warnings += other.warnings;
+        self.trashed += other.trashed;
+        self.repairs.add(&other.repairs);
     }
 
     fn count(&mut self, answer: &Value) {
@@ -59,6 +67,14 @@ impl Tally {
         self.unchanged += number("unchanged");
         self.rejected += number("rejected") + number("rejected_untold");
         self.warnings += number("warnings");
+        self.trashed += number("trashed");
+        self.repairs.read(&answer["repairs"]);
+    }
+
+    /// A repair that was made on this side.
+    fn repaired(&mut self, kind: &str, what: &str, count: u64, line: u64) {
+        self.warnings += count;
+        self.repairs.count(kind, what, count, line);
     }
 }
 
@@ -127,7 +143,14 @@ pub fn stream(
         }));
     }
     let mut tally = import.tally;
-    tally.warnings += splitter.outside_lines() + u64::from(decoded.had_errors());
+    if let Some(line) = splitter.outside_at() {
+        let what = "text before the first card was left out";
+        tally.repaired("OutsideCard", what, splitter.outside_lines(), line);
+    }
+    if decoded.had_errors() {
+        let what = "bytes that mean nothing in the charset were replaced; is it the right one?";
+        tally.repaired("WrongCharset", what, 1, 1);
+    }
     Ok(tally)
 }
 
@@ -148,7 +171,7 @@ impl<L: Listener> Sending<'_, L> {
                     line: first_line,
                     at: first_line,
                     reason: format!(
-                        "the card is larger than {} bytes; make its photo smaller",
+                        "the card is larger than {} bytes; make its longest value (a photo, a note) shorter",
                         grouped(card_bytes_max as u64)
                     ),
                 });
@@ -200,7 +223,8 @@ impl<L: Listener> Sending<'_, L> {
             let line = rejected["line"].as_u64().unwrap_or(piece.first_line);
             let at = rejected["at"].as_u64().unwrap_or(line);
             let reason = rejected["reason"].as_str().unwrap_or("no reason is given").to_string();
-            self.listener.rejected(Some(&Rejection { line, at, reason }), card_at(piece, line))?;
+            self.listener
+                .rejected(Some(&Rejection { line, at, reason }), text_of(piece, rejected))?;
         }
         Ok(())
     }
@@ -220,6 +244,14 @@ impl<L: Listener> Sending<'_, L> {
         );
         Failure::new(failure.exit, message)
     }
+}
+
+/// A rejected card as it stands in the piece that was sent.
+fn text_of<'p>(piece: &'p Piece, rejected: &Value) -> &'p [u8] {
+    let place = |index: usize| usize::try_from(rejected["bytes"][index].as_u64()?).ok();
+    let text = place(0).zip(place(1)).and_then(|(from, to)| piece.bytes.get(from..to));
+    // Whoever does not say which of its bytes were rejected means all: no text is lost.
+    text.unwrap_or(&piece.bytes)
 }
 
 #[cfg(test)]
@@ -262,15 +294,21 @@ mod tests {
             if text.contains("FULL") {
                 return Err((-32004, "the box is full", json!({ "kind": "Full", "added": 1 })));
             }
-            let (mut begin, mut added, mut rejected) = (0, 0, Vec::new());
+            let (mut begin, mut start, mut at) = (0, 0, 0);
+            let (mut added, mut rejected) = (0, Vec::new());
+            let mut bad = None;
             for (index, line) in text.lines().enumerate() {
                 let line_number = first + index as u64;
+                at += line.len() + 1;
                 match line {
-                    "BEGIN:VCARD" => begin = line_number,
-                    "BAD" => rejected.push(
-                        json!({ "line": begin, "at": line_number, "reason": "bad", "text": "" }),
-                    ),
-                    "END:VCARD" => added += 1,
+                    "BEGIN:VCARD" => (begin, start) = (line_number, at - line.len() - 1),
+                    "BAD" => bad = Some(line_number),
+                    "END:VCARD" => {
+                        added += 1;
+                        rejected.extend(bad.take().map(|bad| {
+                            json!({ "line": begin, "at": bad, "reason": "bad", "bytes": [start, at], "text": "" })
+                        }));
+                    }
                     _ => {}
                 }
             }
