@@ -2,6 +2,7 @@
 
 mod decode;
 pub(super) mod files;
+mod folder;
 mod rejected;
 mod repairs;
 mod split;
@@ -10,6 +11,7 @@ use super::Failure;
 use super::text::{count, grouped, visible};
 use crate::client::{Client, ClientError, Incoming, Refusal};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use decode::Decoded;
 use encoding_rs::Encoding;
 use repairs::Repairs;
@@ -36,6 +38,8 @@ pub struct Tally {
     pub warnings: u64,
     /// Which those were.
     pub repairs: Repairs,
+    /// What the file seems to be in, where it does not say.
+    pub guess: Option<&'static Encoding>,
     /// Of the cards taken, those whose contacts are in the trash.
     pub trashed: u64,
 }
@@ -106,8 +110,14 @@ pub fn stream(
 ) -> Result<Tally, Failure> {
     // Base64 of bytes that are no UTF-8 takes a third more, escapes of line ends a little.
     let card_bytes_max = client.frame_bytes_max() / 4 * 3 - 4096;
-    let mut import =
-        Sending { client, name, waiting: VecDeque::new(), tally: Tally::default(), listener };
+    let mut import = Sending {
+        client,
+        name,
+        waiting: VecDeque::new(),
+        tally: Tally::default(),
+        detector: EncodingDetector::new(Iso2022JpDetection::Deny),
+        listener,
+    };
     let mut decoded = Decoded::new(source, charset);
     let mut splitter = Splitter::new(card_bytes_max);
     let mut chunk = Vec::new();
@@ -143,6 +153,10 @@ pub fn stream(
         }));
     }
     let mut tally = import.tally;
+    if tally.repairs.has("NotUtf8") {
+        import.detector.feed(b"", true);
+        tally.guess = Some(import.detector.guess(None, Utf8Detection::Deny));
+    }
     if let Some(line) = splitter.outside_at() {
         let what = "text before the first card was left out";
         tally.repaired("OutsideCard", what, splitter.outside_lines(), line);
@@ -159,6 +173,8 @@ struct Sending<'a, L> {
     name: &'a str,
     waiting: VecDeque<(u64, Piece)>,
     tally: Tally,
+    /// Has seen what is not UTF-8.
+    detector: EncodingDetector,
     listener: &'a mut L,
 }
 
@@ -188,7 +204,10 @@ impl<L: Listener> Sending<'_, L> {
         let mut params = json!({ "source": self.name, "first_line": piece.first_line });
         match std::str::from_utf8(&piece.bytes) {
             Ok(text) => params["vcard"] = json!(text),
-            Err(_) => params["base64"] = json!(BASE64_STANDARD.encode(&piece.bytes)),
+            Err(_) => {
+                self.detector.feed(&piece.bytes, false);
+                params["base64"] = json!(BASE64_STANDARD.encode(&piece.bytes));
+            }
         }
         match self.client.send("card.import", params) {
             Ok(id) => {
