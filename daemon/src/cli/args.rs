@@ -141,7 +141,7 @@ impl Shelf {
 /// `find`.
 #[derive(Args)]
 pub struct Find {
-    /// Words that must all be there, in any order; without one, everybody by name
+    /// Words that must all be there, in any order (those of a phone number in its own); without one, everybody by name
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
     /// Most contacts to print
