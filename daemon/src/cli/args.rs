@@ -105,7 +105,7 @@ pub enum Command {
 /// `import`.
 #[derive(Args)]
 pub struct Import {
-    /// vCard files of any version; `-` is standard input
+    /// vCard files of any version, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Charset of the files, where they do not say (utf-8, windows-1252, shift_jis, gbk...)
@@ -141,7 +141,7 @@ impl Shelf {
 /// `find`.
 #[derive(Args)]
 pub struct Find {
-    /// Words that must all be there, in any order; without one, everybody by name
+    /// Words that must all be there, in any order (those of a phone number in its own); without one, everybody by name
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
     /// Most contacts to print

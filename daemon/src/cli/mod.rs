@@ -31,6 +31,7 @@ use crate::config::{Config, Settings};
 use args::Command;
 use clap::{CommandFactory, Parser};
 use out::Out;
+use serde_json::json;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -48,12 +49,17 @@ struct Context {
 /// Reads the command line of this process and does what it says.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    let is_json = cli.common.json;
     match act(cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if !failure.message.is_empty() {
                 // Nobody is left to tell when this fails.
                 let _ = writeln!(io::stderr(), "contactbox: {}", failure.message);
+                if is_json {
+                    let told = json!({ "error": failure.message, "exit": failure.exit as u8 });
+                    let _ = writeln!(io::stdout(), "{told}");
+                }
             }
             failure.exit.into()
         }

@@ -5,10 +5,10 @@ use crate::charset::Charsets;
 use crate::rpc::{Fault, Import, Kind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{AuthorIndex, Content, Contents, Draft, Value, WriteError};
+use contactbox_core::contact::{AuthorIndex, Content, Contents, Draft, Uid, Value, WriteError};
 use contactbox_core::limits::BLOB_BYTES_MAX;
 use contactbox_core::store::book::{Outcome, PutError};
-use contactbox_core::vcard::{Reader, Rejection, Sink, Span, Warning};
+use contactbox_core::vcard::{Reader, Rejection, Repair, Sink, Span, Warning};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 
@@ -33,7 +33,11 @@ pub(super) struct Cards {
     pub(super) added: u32,
     pub(super) updated: u32,
     pub(super) unchanged: u32,
+    /// Cards taken whose contacts are in the trash, and stay there.
+    trashed: u32,
     warnings: u32,
+    /// What was repaired: of each kind how often, and the first line.
+    repairs: Vec<(Repair, u32, u32)>,
     rejected: Vec<Json>,
     rejected_untold: u32,
     /// What ended the batch before its end.
@@ -178,10 +182,28 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         "rejected": cards.rejected,
         "warnings": cards.warnings,
     });
+    if cards.trashed > 0 {
+        told["trashed"] = json!(cards.trashed);
+    }
+    if !cards.repairs.is_empty() {
+        told["repairs"] = cards
+            .repairs
+            .iter()
+            .map(|(repair, count, line)| {
+                json!({ "kind": format!("{repair:?}"), "what": repair.to_string(), "count": count, "line": line })
+            })
+            .collect();
+    }
     if cards.rejected_untold > 0 {
         told["rejected_untold"] = json!(cards.rejected_untold);
     }
     Ok(told)
+}
+
+fn is_trashed(desk: &mut Desk, uid: Uid) -> bool {
+    // Where the trash is empty nothing need be read.
+    desk.book.counts().trashed > 0
+        && matches!(block_on(desk.book.get(uid, &mut desk.record)), Ok(Some(found)) if found.contact.is_trashed())
 }
 
 struct Batch<'d, 'm> {
@@ -216,6 +238,7 @@ impl Batch<'_, '_> {
             "line": line.saturating_add(self.line_offset),
             "at": at.saturating_add(self.line_offset),
             "reason": reason,
+            "bytes": [bytes.start, bytes.end],
             "text": text,
         }));
     }
@@ -253,6 +276,9 @@ impl Sink for Batch<'_, '_> {
         let contents = self.draft.contents();
         match block_on(self.desk.book.import(&contents, self.by, Desk::now())) {
             Ok(put) => {
+                if put.outcome != Outcome::Added && is_trashed(self.desk, put.uid) {
+                    self.cards.trashed += 1;
+                }
                 match put.outcome {
                     Outcome::Added => self.cards.added += 1,
                     Outcome::Updated => self.cards.updated += 1,
@@ -281,7 +307,13 @@ impl Sink for Batch<'_, '_> {
         self.reject(rejection.line, rejection.at, &reason, &rejection.bytes);
     }
 
-    fn warning(&mut self, _: Warning) {
+    fn warning(&mut self, warning: Warning) {
+        let Warning { line, repair } = warning;
         self.cards.warnings = self.cards.warnings.saturating_add(1);
+        match self.cards.repairs.iter_mut().find(|(kind, ..)| *kind == repair) {
+            Some((_, count, _)) => *count = count.saturating_add(1),
+            // No more than there are kinds.
+            None => self.cards.repairs.push((repair, 1, line.saturating_add(self.line_offset))),
+        }
     }
 }

@@ -81,15 +81,22 @@ fn what_is_not_vcard_is_told_and_changes_nothing() {
     let empty = place.file("empty.vcf", "");
     import(&place, &[&empty]).0.expect(1).says(&["empty.vcf is empty"]);
     place.run(["import", "nowhere.vcf"]).expect(1).says(&["nowhere.vcf"]);
-    let folder = place.path().to_str().expect("a plain path");
-    place.run(["import", folder]).expect(1).says(&["is a folder"]);
+    std::fs::create_dir(place.path().join("none")).expect("room for a folder");
+    place.run(["import", "none"]).expect(1).says(&["holds no .vcf"]);
     place.run(["import", "--charset", "klingon", "empty.vcf"]).expect(2).says(&["klingon"]);
     // One such file is no reason to leave the others.
     let ann = place.file("ann.vcf", good("Ann"));
     let (ran, told) = import(&place, &[&csv, &ann, &empty]);
-    ran.expect(1).says(&["people.csv", "empty.vcf"]);
-    assert_eq!(told.len(), 1);
-    assert_eq!(tally(&told[0]), [1, 0, 0, 0]);
+    ran.expect(4).says(&["people.csv", "empty.vcf"]);
+    assert_eq!(told.len(), 3);
+    assert!(told[0]["error"].is_string() && told[2]["error"].is_string(), "{told:?}");
+    assert_eq!(tally(&told[1]), [1, 0, 0, 0]);
+    let ran = place.run(["import", "ann.vcf", "nowhere.vcf"]).expect(4);
+    assert!(ran.stdout.contains("1 file, 1 file not read: 0 added"), "{ran:?}");
+    let (ran, told) = import(&place, &[std::path::Path::new("nowhere.vcf")]);
+    ran.expect(1);
+    assert_eq!(told[0]["exit"], 1);
+    assert!(told[0]["error"].as_str().is_some_and(|error| error.contains("nowhere.vcf")));
     assert_eq!(names(&mut daemon.client()), ["Ann"]);
 }
 

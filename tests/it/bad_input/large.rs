@@ -39,7 +39,7 @@ fn a_photo_of_eight_mebibytes_comes_back_and_a_larger_one_is_refused() {
     let line = text.lines().count() - 5 - with_photo("Too large", &large).lines().count() + 1;
     let (ran, told) = import(&place, &[&place.file("photos.vcf", text)]);
     let place_told = format!("photos.vcf:{line}: ");
-    ran.expect(4).says(&[&place_told, "the card is larger than", "make its photo smaller"]);
+    ran.expect(4).says(&[&place_told, "the card is larger than", "(a photo, a note) shorter"]);
     assert_eq!(tally(&told[0]), [3, 0, 0, 1]);
     let mut client = daemon.client();
     assert_eq!(names(&mut client), ["Ann", "Bob", "Large"]);

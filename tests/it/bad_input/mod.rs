@@ -3,6 +3,7 @@ mod boxes;
 mod files;
 mod large;
 mod round_trip;
+mod told;
 
 use contactbox_tests::daemon::{Client, Place, Ran};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use super::super::args::Import;
 use super::super::text::{count, grouped, visible};
 use super::super::{Context, Exit, Failure};
 use super::rejected::Rejected;
-use super::{Listener, Rejection, Tally, stream};
+use super::{Listener, Rejection, Tally, folder, stream};
 use crate::client::Client;
 use encoding_rs::Encoding;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -57,8 +57,12 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let mut exit = Exit::Ok;
     let started = Instant::now();
-    let (mut total, mut files) = (Tally::default(), 0);
-    for path in &args.files {
+    let (mut total, mut files, mut unread) = (Tally::default(), 0, 0);
+    let (paths, skipped) = folder::files(&args.files)?;
+    if let Some(remark) = folder::remark(&skipped) {
+        context.out.note(&remark);
+    }
+    for path in &paths {
         match file(context, &mut client, path, charset, args.rejected.as_deref()) {
             Ok(tally) => {
                 total.add(&tally);
@@ -70,20 +74,33 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
             // One file that cannot be read is no reason to leave the others; a box that cannot take more is.
             Err(failure)
                 if failure.exit == Exit::Failure
-                    && args.files.len() > 1
+                    && paths.len() > 1
                     && client.call("box.info", json!({})).is_ok() =>
             {
+                if context.out.json {
+                    let name = path.display().to_string();
+                    context.out.json(&json!({ "file": name, "error": failure.message }))?;
+                }
                 context.out.flush()?;
                 eprintln_quietly(&format!("contactbox: {}", failure.message));
-                exit = Exit::Failure;
+                unread += 1;
             }
             Err(failure) => return Err(failure),
         }
     }
-    if files > 1 && !context.out.json {
-        summary(context, &count(files, "file"), &total, None, started)?;
+    if paths.len() > 1 && !context.out.json {
+        let unread = match unread {
+            0 => String::new(),
+            unread => format!(", {} not read", count(unread, "file")),
+        };
+        let name = format!("{}{unread}", count(files, "file"));
+        summary(context, &name, &total, None, started)?;
     }
-    Ok(exit)
+    Ok(match (unread, files) {
+        (0, _) => exit,
+        (_, 0) => Exit::Failure,
+        _ => Exit::Partly,
+    })
 }
 
 fn eprintln_quietly(text: &str) {
@@ -107,12 +124,6 @@ fn file(
     } else {
         let file = File::open(path).map_err(failed)?;
         let data = file.metadata().map_err(failed)?;
-        if data.is_dir() {
-            return Err(Failure::other(format!(
-                "{name} is a folder; name the files in it: {}",
-                path.join("*.vcf").display()
-            )));
-        }
         (Box::new(file), Some(data.len()).filter(|_| data.is_file()))
     };
     let bar = bar(bytes, context.out.quiet);
@@ -139,8 +150,34 @@ fn file(
         ));
     }
     let tally = done?;
+    remarks(context, &name, &tally);
     summary(context, &name, &tally, saved.as_deref(), started)?;
     Ok(tally)
+}
+
+/// What a person should look at.
+fn remarks(context: &mut Context, name: &str, tally: &Tally) {
+    for line in tally.repairs.lines(name) {
+        context.out.note(&line);
+    }
+    if let Some(guess) = tally.guess.map(|guess| guess.name().to_lowercase()) {
+        let advice = match guess.as_str() {
+            "windows-1252" => "if names look wrong, import it again with --charset shift_jis (or gbk, big5, windows-1251...)".to_owned(),
+            guess => format!("it looks like {guess}: if names look wrong, import it again with --charset {guess}"),
+        };
+        context.out.note(&format!(
+            "{}: not UTF-8, and no charset is declared; read as windows-1252. {advice}",
+            visible(name)
+        ));
+    }
+    if tally.trashed > 0 {
+        let (are, them) = if tally.trashed == 1 { ("is", "it") } else { ("are", "them") };
+        context.out.note(&format!(
+            "{}: {} of them {are} in the trash and {are} left there; `contactbox trash` shows {them}, `contactbox restore` brings {them} back",
+            visible(name),
+            grouped(tally.trashed)
+        ));
+    }
 }
 
 fn summary(
@@ -155,6 +192,15 @@ fn summary(
             "file": name, "added": tally.added, "updated": tally.updated, "unchanged": tally.unchanged,
             "rejected": tally.rejected, "warnings": tally.warnings,
         });
+        if tally.warnings > 0 {
+            line["repairs"] = tally.repairs.json();
+        }
+        if let Some(guess) = tally.guess {
+            line["charset_guess"] = json!(guess.name().to_lowercase());
+        }
+        if tally.trashed > 0 {
+            line["trashed"] = json!(tally.trashed);
+        }
         if let Some(saved) = saved {
             line["rejected_file"] = json!(saved.display().to_string());
         }

@@ -2,17 +2,21 @@
 
 mod decode;
 pub(super) mod files;
+mod folder;
 mod rejected;
+mod repairs;
 mod split;
 
 use super::Failure;
 use super::text::{count, grouped, visible};
 use crate::client::{Client, ClientError, Incoming, Refusal};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use decode::Decoded;
 use encoding_rs::Encoding;
+use repairs::Repairs;
 use serde_json::{Value, json};
-use split::{Event, Piece, Splitter, card_at};
+use split::{Event, Piece, Splitter};
 use std::collections::VecDeque;
 use std::io::Read;
 
@@ -32,6 +36,12 @@ pub struct Tally {
     pub rejected: u64,
     /// Oddities that were repaired.
     pub warnings: u64,
+    /// Which those were.
+    pub repairs: Repairs,
+    /// What the file seems to be in, where it does not say.
+    pub guess: Option<&'static Encoding>,
+    /// Of the cards taken, those whose contacts are in the trash.
+    pub trashed: u64,
 }
 
 impl Tally {
@@ -47,6 +57,8 @@ impl Tally {
         self.unchanged += other.unchanged;
         self.rejected += other.rejected;
         self.warnings += other.warnings;
+        self.trashed += other.trashed;
+        self.repairs.add(&other.repairs);
     }
 
     fn count(&mut self, answer: &Value) {
@@ -59,6 +71,14 @@ impl Tally {
         self.unchanged += number("unchanged");
         self.rejected += number("rejected") + number("rejected_untold");
         self.warnings += number("warnings");
+        self.trashed += number("trashed");
+        self.repairs.read(&answer["repairs"]);
+    }
+
+    /// A repair that was made on this side.
+    fn repaired(&mut self, kind: &str, what: &str, count: u64, line: u64) {
+        self.warnings += count;
+        self.repairs.count(kind, what, count, line);
     }
 }
 
@@ -90,8 +110,14 @@ pub fn stream(
 ) -> Result<Tally, Failure> {
     // Base64 of bytes that are no UTF-8 takes a third more, escapes of line ends a little.
     let card_bytes_max = client.frame_bytes_max() / 4 * 3 - 4096;
-    let mut import =
-        Sending { client, name, waiting: VecDeque::new(), tally: Tally::default(), listener };
+    let mut import = Sending {
+        client,
+        name,
+        waiting: VecDeque::new(),
+        tally: Tally::default(),
+        detector: EncodingDetector::new(Iso2022JpDetection::Deny),
+        listener,
+    };
     let mut decoded = Decoded::new(source, charset);
     let mut splitter = Splitter::new(card_bytes_max);
     let mut chunk = Vec::new();
@@ -127,7 +153,18 @@ pub fn stream(
         }));
     }
     let mut tally = import.tally;
-    tally.warnings += splitter.outside_lines() + u64::from(decoded.had_errors());
+    if tally.repairs.has("NotUtf8") {
+        import.detector.feed(b"", true);
+        tally.guess = Some(import.detector.guess(None, Utf8Detection::Deny));
+    }
+    if let Some(line) = splitter.outside_at() {
+        let what = "text before the first card was left out";
+        tally.repaired("OutsideCard", what, splitter.outside_lines(), line);
+    }
+    if decoded.had_errors() {
+        let what = "bytes that mean nothing in the charset were replaced; is it the right one?";
+        tally.repaired("WrongCharset", what, 1, 1);
+    }
     Ok(tally)
 }
 
@@ -136,6 +173,8 @@ struct Sending<'a, L> {
     name: &'a str,
     waiting: VecDeque<(u64, Piece)>,
     tally: Tally,
+    /// Has seen what is not UTF-8.
+    detector: EncodingDetector,
     listener: &'a mut L,
 }
 
@@ -148,7 +187,7 @@ impl<L: Listener> Sending<'_, L> {
                     line: first_line,
                     at: first_line,
                     reason: format!(
-                        "the card is larger than {} bytes; make its photo smaller",
+                        "the card is larger than {} bytes; make its longest value (a photo, a note) shorter",
                         grouped(card_bytes_max as u64)
                     ),
                 });
@@ -165,7 +204,10 @@ impl<L: Listener> Sending<'_, L> {
         let mut params = json!({ "source": self.name, "first_line": piece.first_line });
         match std::str::from_utf8(&piece.bytes) {
             Ok(text) => params["vcard"] = json!(text),
-            Err(_) => params["base64"] = json!(BASE64_STANDARD.encode(&piece.bytes)),
+            Err(_) => {
+                self.detector.feed(&piece.bytes, false);
+                params["base64"] = json!(BASE64_STANDARD.encode(&piece.bytes));
+            }
         }
         match self.client.send("card.import", params) {
             Ok(id) => {
@@ -200,7 +242,8 @@ impl<L: Listener> Sending<'_, L> {
             let line = rejected["line"].as_u64().unwrap_or(piece.first_line);
             let at = rejected["at"].as_u64().unwrap_or(line);
             let reason = rejected["reason"].as_str().unwrap_or("no reason is given").to_string();
-            self.listener.rejected(Some(&Rejection { line, at, reason }), card_at(piece, line))?;
+            self.listener
+                .rejected(Some(&Rejection { line, at, reason }), text_of(piece, rejected))?;
         }
         Ok(())
     }
@@ -220,6 +263,14 @@ impl<L: Listener> Sending<'_, L> {
         );
         Failure::new(failure.exit, message)
     }
+}
+
+/// A rejected card as it stands in the piece that was sent.
+fn text_of<'p>(piece: &'p Piece, rejected: &Value) -> &'p [u8] {
+    let place = |index: usize| usize::try_from(rejected["bytes"][index].as_u64()?).ok();
+    let text = place(0).zip(place(1)).and_then(|(from, to)| piece.bytes.get(from..to));
+    // Whoever does not say which of its bytes were rejected means all: no text is lost.
+    text.unwrap_or(&piece.bytes)
 }
 
 #[cfg(test)]
@@ -262,15 +313,21 @@ mod tests {
             if text.contains("FULL") {
                 return Err((-32004, "the box is full", json!({ "kind": "Full", "added": 1 })));
             }
-            let (mut begin, mut added, mut rejected) = (0, 0, Vec::new());
+            let (mut begin, mut start, mut at) = (0, 0, 0);
+            let (mut added, mut rejected) = (0, Vec::new());
+            let mut bad = None;
             for (index, line) in text.lines().enumerate() {
                 let line_number = first + index as u64;
+                at += line.len() + 1;
                 match line {
-                    "BEGIN:VCARD" => begin = line_number,
-                    "BAD" => rejected.push(
-                        json!({ "line": begin, "at": line_number, "reason": "bad", "text": "" }),
-                    ),
-                    "END:VCARD" => added += 1,
+                    "BEGIN:VCARD" => (begin, start) = (line_number, at - line.len() - 1),
+                    "BAD" => bad = Some(line_number),
+                    "END:VCARD" => {
+                        added += 1;
+                        rejected.extend(bad.take().map(|bad| {
+                            json!({ "line": begin, "at": bad, "reason": "bad", "bytes": [start, at], "text": "" })
+                        }));
+                    }
                     _ => {}
                 }
             }

@@ -43,6 +43,13 @@ impl Rejected {
             .into_inner()
             .map_err(|error| Failure::file(&path, "cannot be written", error.error()))?;
         drop(file);
+        // A file of nothing but rejected cards is not written again beside itself.
+        if let Some(source) = self.source.filter(|_| self.named.is_none())
+            && is_same(&source, &path).unwrap_or(false)
+        {
+            let _ = fs::remove_file(&path);
+            return Ok(Some(source));
+        }
         // The same import again rejects the same cards: one file of them is enough.
         if let Some(same) = self.named.is_none().then(|| earlier(&path)).flatten()
             && is_same(&same, &path).unwrap_or(false)
@@ -139,6 +146,16 @@ mod tests {
         let mut rejected = Rejected::new(None, Some(source));
         rejected.write(text.as_bytes()).unwrap();
         rejected.finish().unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_file_is_not_written_again_beside_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("bad.vcf");
+        fs::write(&source, "all of it").unwrap();
+        assert_eq!(save(&source, "all of it"), source);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_ne!(save(&source, "some of it"), source);
     }
 
     #[test]

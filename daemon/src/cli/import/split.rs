@@ -77,6 +77,10 @@ pub struct Splitter {
     is_mid_line: bool,
     place: Place,
     outside_lines: u64,
+    /// The first line with something on it before the first card.
+    outside_at: Option<u64>,
+    /// Lines in a row, up to `scanned`, that a lone CR ended.
+    returns: u64,
     any_card: bool,
     events: VecDeque<Event>,
 }
@@ -98,6 +102,8 @@ impl Splitter {
             is_mid_line: false,
             place: Place::Outside,
             outside_lines: 0,
+            outside_at: None,
+            returns: 0,
             any_card: false,
             events: VecDeque::new(),
         }
@@ -142,16 +148,23 @@ impl Splitter {
         self.outside_lines
     }
 
+    /// The first of them.
+    pub fn outside_at(&self) -> Option<u64> {
+        self.outside_at
+    }
+
     fn scan(&mut self, is_end: bool) {
         while let Some(next) = self.line_end(is_end) {
             let start = self.scanned;
             let line = self.pending.get(start..next).unwrap_or_default();
-            let kind = if self.is_mid_line { Kind::Other } else { Kind::of(line) };
-            self.is_mid_line = false;
+            let was_mid_line = std::mem::take(&mut self.is_mid_line);
+            let kind = if was_mid_line { Kind::Other } else { Kind::of(line) };
+            let ending = if was_mid_line { Ending::Other } else { Ending::of(line) };
             match kind {
                 Kind::Begin => self.begin(),
+                Kind::End if self.place == Place::Outside => self.end_without_begin(),
                 Kind::End => self.depth = self.depth.saturating_sub(1),
-                Kind::Other if self.place == Place::Outside => self.outside_lines += 1,
+                Kind::Other if self.place == Place::Outside && !was_mid_line => self.outside_line(),
                 _ => {}
             }
             if kind != Kind::Blank {
@@ -159,8 +172,35 @@ impl Splitter {
             }
             // Giving a piece moved what follows to the front.
             self.scanned += next - start;
-            self.line += 1;
+            self.count_line(ending);
         }
+    }
+
+    /// Lines are counted as the reader of cards counts them: the CR CR LF of some phones ends one line.
+    fn count_line(&mut self, ending: Ending) {
+        self.line += 1;
+        match ending {
+            Ending::Return { is_alone: true } => self.returns += 1,
+            Ending::Return { is_alone: false } => self.returns = 1,
+            Ending::Pair => {
+                self.line = self.line.saturating_sub(std::mem::take(&mut self.returns));
+            }
+            Ending::Other => self.returns = 0,
+        }
+    }
+
+    fn outside_line(&mut self) {
+        self.outside_lines += 1;
+        self.outside_at.get_or_insert(self.line);
+    }
+
+    /// An END:VCARD before any BEGIN: what stands before it is a card whose start is missing. The
+    /// reader is to reject it, so that its text is saved.
+    fn end_without_begin(&mut self) {
+        self.any_card = true;
+        self.place = Place::Cards;
+        self.outside_lines = 0;
+        self.outside_at = None;
     }
 
     /// The end of the line at `scanned`, behind its CRLF, LF or lone CR.
@@ -222,16 +262,19 @@ impl Splitter {
     /// Holds what is pending within what can be sent.
     fn bound(&mut self) {
         match self.place {
-            Place::Outside => {
+            // It may be a card whose start is missing: it is kept while it could be sent as one.
+            Place::Outside if self.pending.len() > self.card_bytes_max => {
                 let (at, line) = (self.scanned, self.line);
                 self.drop_front(Cut { at, line, cards: 0 });
                 // A line longer than any line that matters: the start of it is enough.
                 if self.pending.len() > 1024 {
                     self.pending.clear();
-                    self.outside_lines += u64::from(!self.is_mid_line);
-                    self.is_mid_line = true;
+                    if !std::mem::replace(&mut self.is_mid_line, true) {
+                        self.outside_line();
+                    }
                 }
             }
+            Place::Outside => {}
             Place::Cards if self.pending.len() > self.card_bytes_max => {
                 let cut = self.cut.or(self.begun).filter(|cut| cut.at > 0);
                 match cut {
@@ -325,43 +368,33 @@ impl Kind {
     }
 }
 
+/// What a line ends with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// A CR without a LF, perhaps all there is of the line.
+    Return {
+        is_alone: bool,
+    },
+    /// CR LF and nothing else.
+    Pair,
+    Other,
+}
+
+impl Ending {
+    fn of(line: &[u8]) -> Self {
+        match line {
+            b"\r\n" => Self::Pair,
+            [.., b'\r'] => Self::Return { is_alone: line.len() == 1 },
+            _ => Self::Other,
+        }
+    }
+}
+
 /// `BEGIN:VCARD`, whatever the case and the blanks around the colon.
 fn is_mark(line: &[u8], word: &[u8]) -> bool {
     let mut parts = line.splitn(2, |&byte| byte == b':');
     let mut part = || parts.next().unwrap_or_default().trim_ascii();
     part().eq_ignore_ascii_case(word) && part().eq_ignore_ascii_case(b"VCARD")
-}
-
-/// The text of the card that begins at `line` of the file.
-pub fn card_at(piece: &Piece, line: u64) -> &[u8] {
-    let lines_before = line.saturating_sub(piece.first_line);
-    let mut starts = Lines { bytes: &piece.bytes, at: 0 };
-    let start = starts.nth(usize::try_from(lines_before).unwrap_or(usize::MAX)).map(|(at, _)| at);
-    let Some(start) = start else { return &[] };
-    let end = starts
-        .find(|(_, line)| Kind::of(line) == Kind::Begin)
-        .map_or(piece.bytes.len(), |(at, _)| at);
-    piece.bytes.get(start..end).unwrap_or_default()
-}
-
-/// The lines of a text with the place each begins at.
-struct Lines<'t> {
-    bytes: &'t [u8],
-    at: usize,
-}
-
-impl<'t> Iterator for Lines<'t> {
-    type Item = (usize, &'t [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let start = self.at;
-        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
-        let end =
-            rest.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(rest.len());
-        let is_pair = rest.get(end) == Some(&b'\r') && rest.get(end + 1) == Some(&b'\n');
-        self.at = start + end + 1 + usize::from(is_pair);
-        Some((start, rest.get(..end).unwrap_or_default()))
-    }
 }
 
 #[cfg(test)]

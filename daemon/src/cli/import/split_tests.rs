@@ -152,13 +152,52 @@ fn what_is_no_vcard_is_passed_over() {
 }
 
 #[test]
-fn a_rejected_card_is_cut_out_by_its_line() {
-    let piece = Piece {
-        bytes: b"BEGIN:VCARD\r\nFN:a\r\nEND:VCARD\r\n\r\nbegin:vcard\rFN:b".to_vec(),
-        first_line: 10,
-        cards: 2,
-    };
-    assert_eq!(card_at(&piece, 10), b"BEGIN:VCARD\r\nFN:a\r\nEND:VCARD\r\n\r\n");
-    assert_eq!(card_at(&piece, 14), b"begin:vcard\rFN:b");
-    assert_eq!(card_at(&piece, 99), b"");
+fn a_card_without_its_start_is_kept() {
+    let input = "\nTEL:1\nNOTE:half\nEND:VCARD\nBEGIN:VCARD\nFN:a\nEND:VCARD\n";
+    for step in [1, 5, 1024] {
+        let (events, splitter) = split(input.as_bytes(), step, 1 << 20);
+        check(input.as_bytes(), &events);
+        assert!(splitter.has_cards());
+        assert_eq!((splitter.outside_lines(), splitter.outside_at()), (0, None));
+    }
+    let (events, _) = split(b"TEL:1\nEND:VCARD", 3, 1 << 20);
+    assert_eq!(joined(&events), b"TEL:1\nEND:VCARD");
+    // What cannot be sent is not kept, but told.
+    let long = format!("{}END:VCARD\n", "TEL:1\n".repeat(1000));
+    let (events, splitter) = split(long.as_bytes(), 100, 2000);
+    assert!(splitter.has_cards() && joined(&events).ends_with(b"TEL:1\nEND:VCARD\n"));
+}
+
+#[test]
+fn lines_are_counted_as_the_reader_counts_them() {
+    let large = "x".repeat(PIECE_BYTES);
+    for (ending, lines) in [("\r\r\n", 1), ("\r\r\r\n", 1), ("\r\r", 2), ("\n\r\n", 2)] {
+        let input = format!("BEGIN:VCARD{ending}NOTE:{large}{ending}END:VCARD{ending}BEGIN:VCARD");
+        for step in [7, 1024] {
+            let (events, _) = split(input.as_bytes(), step, 1 << 20);
+            assert_eq!(joined(&events), input.as_bytes());
+            let starts: Vec<_> = pieces(&events).iter().map(|piece| piece.first_line).collect();
+            assert_eq!(starts, [1, 1 + 3 * lines], "{ending:?}");
+        }
+    }
+}
+
+/// The lines of a text with the place each begins at.
+struct Lines<'t> {
+    bytes: &'t [u8],
+    at: usize,
+}
+
+impl<'t> Iterator for Lines<'t> {
+    type Item = (usize, &'t [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.at;
+        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let end =
+            rest.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(rest.len());
+        let is_pair = rest.get(end) == Some(&b'\r') && rest.get(end + 1) == Some(&b'\n');
+        self.at = start + end + 1 + usize::from(is_pair);
+        Some((start, rest.get(..end).unwrap_or_default()))
+    }
 }

@@ -1,0 +1,132 @@
+//! What a person must be told of an import: nothing is dropped, guessed or passed over without a word.
+use super::{good, import, names, tally};
+use contactbox_tests::daemon::Place;
+use serde_json::json;
+use std::path::Path;
+
+fn saved(place: &Place, name: &str) -> String {
+    std::fs::read_to_string(place.path().join(name)).expect("it is saved")
+}
+
+#[test]
+fn a_card_without_its_start_at_the_head_of_a_file_is_kept() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let head = "FN:No Begin\nTEL:12345\nNOTE:precious\nEND:VCARD\n";
+    let file = place.file("nb.vcf", head.to_owned() + &good("Ok"));
+    let (ran, told) = import(&place, &[&file]);
+    ran.expect(4).says(&["nb.vcf:4: card from line 1: ", "put the line BEGIN:VCARD"]);
+    assert_eq!(tally(&told[0]), [1, 0, 0, 1]);
+    assert_eq!(saved(&place, "nb.rejected.vcf"), head);
+    // Mended as it says, it goes in.
+    let mended = place.file("mended.vcf", "BEGIN:VCARD\n".to_owned() + head);
+    import(&place, &[&mended]).0.expect(0);
+    assert_eq!(names(&mut daemon.client()), ["No Begin", "Ok"]);
+    // The second half of a download: a photo longer than any piece that is sent, and no other card.
+    let half = format!(" {}\r\nFN:Half\r\nEND:VCARD\r\n", "QUJD".repeat(200_000));
+    let (ran, told) = import(&place, &[&place.file("half.vcf", &half)]);
+    ran.expect(4).says(&["half.vcf:3: card from line 1: "]);
+    assert_eq!(tally(&told[0]), [0, 0, 0, 1]);
+    // All of it was rejected: it is not written again beside itself.
+    assert_eq!(told[0]["rejected_file"], place.path().join("half.vcf").to_str().expect("a path"));
+    assert!(!place.path().join("half.rejected.vcf").exists());
+}
+
+#[test]
+fn a_rejected_card_is_cut_out_by_its_bytes_whatever_ends_the_lines_before_it() {
+    let place = Place::new();
+    let _daemon = place.serve();
+    for (name, end) in
+        [("lf", "\n"), ("crlf", "\r\n"), ("phone", "\r\r\n"), ("cr", "\r"), ("crs", "\r\r")]
+    {
+        let before: String =
+            ["BEGIN:VCARD", "VERSION:2.1", "FN:A", "TEL:1", "END:VCARD", ""].join(end);
+        let bad = "FN:lost\r\nNOTE:its text\r\nEND:VCARD\r\n";
+        let file = place.file(&format!("{name}.vcf"), before.clone() + bad + &good("B"));
+        import(&place, &[&file]).0.expect(4);
+        assert_eq!(saved(&place, &format!("{name}.rejected.vcf")), bad, "{name}");
+    }
+}
+
+#[test]
+fn what_was_repaired_is_told_with_its_line() {
+    let place = Place::new();
+    let _daemon = place.serve();
+    let odd = "BEGIN:VCARD\r\nFN:Odd\r\nTEL:1\r\nwhat is this\r\nnor this\r\nEND:VCARD\r\n";
+    let (ran, told) = import(&place, &[&place.file("odd.vcf", good("Ann") + odd)]);
+    ran.expect(0).says(&[
+        "odd.vcf:6: VERSION is missing",
+        "odd.vcf:9: this line is not a property; it was kept as X-UNREADABLE-LINE (and 1 more of these)",
+    ]);
+    assert_eq!(told[0]["warnings"], 3);
+    let lines = told[0]["repairs"].as_array().expect("a list");
+    assert!(
+        lines
+            .iter()
+            .any(|one| one["kind"] == "UnreadableLine" && one["count"] == 2 && one["line"] == 9)
+    );
+    let (ran, told) =
+        import(&place, &[&place.file("head.vcf", "\nhello\nworld\n".to_owned() + &good("Ann"))]);
+    ran.expect(0)
+        .says(&["head.vcf:2: text before the first card was left out (and 1 more of these)"]);
+    assert_eq!(told[0]["warnings"], 2);
+}
+
+#[test]
+fn a_charset_that_is_not_declared_is_never_taken_without_a_word() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let people = ["山田太郎", "鈴木一郎", "佐藤花子", "高橋健一", "渡辺さくら"];
+    let text: String = people.map(good).concat();
+    let file = place.file("japanese.vcf", encoding_rs::SHIFT_JIS.encode(&text).0);
+    let (ran, told) = import(&place, &[&file]);
+    ran.expect(0).says(&["japanese.vcf: not UTF-8", "read as windows-1252", "--charset shift_jis"]);
+    assert_eq!(told[0]["charset_guess"], "shift_jis");
+    drop(daemon);
+    let place = Place::new();
+    let daemon = place.serve();
+    let file = place.file("japanese.vcf", encoding_rs::SHIFT_JIS.encode(&text).0);
+    let ran =
+        place.run(["import", "--charset", "shift_jis", file.to_str().expect("a path")]).expect(0);
+    assert!(!ran.stderr.contains("not UTF-8"), "{ran:?}");
+    assert_eq!(names(&mut daemon.client()).len(), 5);
+    let west = place.file("west.vcf", encoding_rs::WINDOWS_1252.encode(&good("José Müller")).0);
+    import(&place, &[&west]).0.expect(0).says(&["read as windows-1252"]);
+    let (ran, told) = import(&place, &[&place.file("utf-8.vcf", good("Žofie"))]);
+    assert!(!ran.expect(0).stderr.contains("charset") && told[0].get("charset_guess").is_none());
+}
+
+#[test]
+fn a_contact_in_the_trash_stays_there_and_that_is_told() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let file = place.file("gone.vcf", good("Gone") + &good("Here"));
+    import(&place, &[&file]).0.expect(0);
+    place.run(["rm", "--yes", "gone"]).expect(0);
+    let (ran, told) = import(&place, &[&file]);
+    ran.expect(0).says(&["1 of them is in the trash", "contactbox trash", "contactbox restore"]);
+    assert_eq!(tally(&told[0]), [0, 0, 2, 0]);
+    assert_eq!(told[0]["trashed"], 1);
+    assert_eq!(names(&mut daemon.client()), ["Here"]);
+    place.run(["restore", "gone"]).expect(0);
+    assert!(import(&place, &[&file]).1[0].get("trashed").is_none());
+}
+
+#[test]
+fn a_folder_is_imported_with_all_that_is_in_it() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let folder = place.path().join("all");
+    std::fs::create_dir_all(folder.join("deep")).expect("room for a folder");
+    for (name, text) in
+        [("b.vcf", good("Bob")), ("deep/a.vcard", good("Ann")), ("cat.jpg", "x".into())]
+    {
+        std::fs::write(folder.join(name), text).expect("room for a file");
+    }
+    let (ran, told) = import(&place, &[Path::new("all")]);
+    ran.expect(0).says(&["skipped 1 other file: ", "cat.jpg"]);
+    assert_eq!(told.iter().map(tally).collect::<Vec<_>>(), [[1, 0, 0, 0], [1, 0, 0, 0]]);
+    assert_eq!(names(&mut daemon.client()), ["Ann", "Bob"]);
+    let found = daemon.client().call("contact.find", json!({ "query": "cat" }));
+    assert_eq!(found["hits"], json!([]));
+}
