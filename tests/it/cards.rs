@@ -118,6 +118,36 @@ fn what_is_no_card_is_said_to_be_none() {
     place.run(["restore", "lovelock"]).expect(5).says(&["./lovelock"]);
 }
 
+/// A card comes from anybody: what its files are called leads nowhere else.
+#[test]
+fn links_and_pipes_on_a_card_are_not_followed() {
+    let (place, _daemon) = bare();
+    people(&place);
+    let card = card(&place);
+    run(&place, &["card", "backup"], &card).expect(0);
+    let entries = std::fs::read_dir(&card).expect("a folder");
+    let names: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    assert!(names.len() > 1, "{names:?}");
+    let victim = place.file("victim", b"not to be touched");
+    for name in &names {
+        let shown = name.to_str().expect("a path of letters");
+        let kept = std::fs::read(name).expect("a file");
+        std::fs::remove_file(name).expect("removed");
+        std::os::unix::fs::symlink(&victim, name).expect("a link");
+        place.run(["add", "Somebody New"]).expect(0);
+        run(&place, &["card", "sync"], &card).expect(1).says(&[shown, "symbolic link"]);
+        assert_eq!(std::fs::read(&victim).expect("it is there"), b"not to be touched");
+        std::fs::remove_file(name).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(name).status().expect("mkfifo");
+        assert!(made.success());
+        place.run(["add", "Somebody Else"]).expect(0);
+        run(&place, &["card", "sync"], &card).expect(1).says(&[shown, "pipe"]);
+        std::fs::remove_file(name).expect("removed");
+        std::fs::write(name, kept).expect("written");
+    }
+    run(&place, &["card", "sync"], &card).expect(0);
+}
+
 #[test]
 fn an_image_of_a_card_is_a_card() {
     let (place, daemon) = bare();

@@ -63,6 +63,19 @@ fn what_was_typed_comes_back_from_either_version() {
     }
 }
 
+/// What `stop` says is so: the box is free for whoever comes next.
+#[test]
+fn stopped_means_stopped() {
+    let desk = Desk::new();
+    for number in 0..12 {
+        desk.run(&["add", &format!("Number {number}")]).expect(0);
+        let told = desk.run(&["stop"]).expect(0).stdout;
+        assert_eq!(told.trim(), "stopped");
+        let image = std::fs::File::open(desk.place.image()).expect("the image");
+        image.try_lock().expect("nobody has it");
+    }
+}
+
 #[test]
 fn from_an_import_to_an_export() {
     let desk = Desk::new();

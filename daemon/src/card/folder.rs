@@ -86,7 +86,7 @@ impl FolderCard {
     /// The file of this name, if there is one.
     fn file(&mut self, name: &Name) -> Result<Option<&File>, CardError<Fault>> {
         if !self.open.contains_key(name) {
-            let file = match File::open(self.path(name)) {
+            let file = match open_plain(OpenOptions::new().read(true), &self.path(name)) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound && self.folder.is_dir() => {
                     return Ok(None);
@@ -106,17 +106,13 @@ impl FolderCard {
     fn writable(&mut self, name: &Name) -> Result<&File, CardError<Fault>> {
         if self.open.get(name).is_none_or(|open| !open.is_writable) {
             let path = self.path(name);
-            let opened = OpenOptions::new().read(true).write(true).open(&path);
+            let opened = open_plain(OpenOptions::new().read(true).write(true), &path);
             let (file, is_new) = match opened {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let made = OpenOptions::new()
-                        .read(true)
-                        .write(true)
-                        .create(true)
-                        .truncate(false)
-                        .open(&path)
-                        .map_err(|error| self.error(error))?;
-                    (made, true)
+                    let mut options = OpenOptions::new();
+                    options.read(true).write(true).create(true).truncate(false);
+                    let made = open_plain(&mut options, &path);
+                    (made.map_err(|error| self.error(error))?, true)
                 }
                 opened => (opened.map_err(|error| self.error(error))?, false),
             };
@@ -201,6 +197,36 @@ impl Card for FolderCard {
 
     fn sector_writes(&self) -> u64 {
         self.sector_writes
+    }
+}
+
+/// Opens a file of a card, which is an ordinary file in its folder: whoever could lay a link there would
+/// have something else overwritten, and a pipe is waited for without end.
+fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let strange = |what: &str| {
+        let path = path.display();
+        io::Error::other(format!("{path} is {what} and no ordinary file; take it away"))
+    };
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits() as i32);
+    }
+    // Before it is opened as well: not every system has a way to open a link as a link, and a pipe that
+    // nobody reads from refuses with an error that says nothing.
+    let told = std::fs::symlink_metadata(path);
+    let kind = told.as_ref().map(std::fs::Metadata::file_type);
+    if kind.is_ok_and(|kind| kind.is_symlink()) {
+        return Err(strange("a symbolic link"));
+    }
+    if told.is_ok_and(|told| !told.is_file()) {
+        return Err(strange("a folder, a pipe or a device"));
+    }
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(strange("a folder, a pipe or a device")),
     }
 }
 

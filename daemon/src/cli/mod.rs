@@ -56,7 +56,8 @@ pub fn run() -> ExitCode {
             if !failure.message.is_empty() {
                 // Nobody is left to tell when this fails.
                 let _ = writeln!(io::stderr(), "contactbox: {}", failure.message);
-                if is_json {
+                // What is looked for and not there is no line of what was found.
+                if is_json && failure.exit != Exit::NothingFound {
                     let told = json!({ "error": failure.message, "exit": failure.exit as u8 });
                     let _ = writeln!(io::stdout(), "{told}");
                 }

@@ -3,6 +3,7 @@
 use super::text::{grouped, size, time, visible};
 use super::{Context, Exit, Failure};
 use crate::client::{Client, ClientError, autostart};
+use crate::image::is_held;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -69,10 +70,11 @@ pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
         Err(other) => return Err(other.into()),
     }
     let started = Instant::now();
-    while Client::connect(&context.config.socket).is_ok() {
+    // It answers no more before it has made its last backup and closed the box.
+    while Client::connect(&context.config.socket).is_ok() || is_held(&context.config.image) {
         if started.elapsed() > STOP_TIME_MAX {
             return Err(Failure::other(
-                "the daemon was told to stop and still answers; it is at a long piece of work",
+                "the daemon was told to stop and has not ended yet; it is at a long piece of work, such as its last backup",
             ));
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -2,6 +2,7 @@
 
 use super::{Client, ClientError};
 use crate::config::Config;
+use crate::image::is_held;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -12,6 +13,10 @@ use std::time::{Duration, Instant};
 /// How long a daemon may take until it answers. Opening a box of a million contacts takes seconds,
 /// on a slow disk some more.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long a daemon that answers no more may take to close the box, before another is started all the
+/// same and says that the box is in use.
+const END_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A log longer than this is begun anew when a daemon is started, in bytes.
 const LOG_BYTES_MAX: u64 = 1024 * 1024;
@@ -88,6 +93,14 @@ fn start(
     match Client::connect(&config.socket) {
         Err(ClientError::Nobody { .. }) => {}
         other => return other.map_err(StartError::Client),
+    }
+    let begun = Instant::now();
+    while is_held(&config.image) && begun.elapsed() < END_TIME_MAX {
+        std::thread::sleep(Duration::from_millis(10));
+        match Client::connect(&config.socket) {
+            Err(ClientError::Nobody { .. }) => {}
+            other => return other.map_err(StartError::Client),
+        }
     }
     let log = log_file(config);
     let log_out = open_log(&log).map_err(folder(&log))?;
