@@ -32,6 +32,7 @@ mod open_bounds;
 mod packings;
 mod power_cuts;
 mod record_cost;
+mod signatures;
 mod swap;
 #[cfg(unix)]
 mod three_boxes;
