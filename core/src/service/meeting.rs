@@ -9,7 +9,7 @@ use crate::store::{Book, GetError, Memory, PutError};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// States that one request for offers looks at, so that it is answered in time by a device, too.
-const STATES_AT_ONCE: u32 = 1024;
+pub(super) const STATES_AT_ONCE: u32 = 1024;
 
 pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,

@@ -149,6 +149,45 @@ impl Exchange for Liar {
     }
 }
 
+/// Has nothing to offer, and never comes to the end of it.
+struct Endless {
+    asked: u32,
+}
+
+impl Exchange for Endless {
+    type Error = Tired;
+
+    async fn ask<'s>(&'s mut self, request: &Request<'_>) -> Result<Reply<'s>, AskError<Tired>> {
+        self.asked += 1;
+        Ok(match request {
+            Request::Hello { .. } => Reply::Hello(Welcome {
+                protocol: PROTOCOL,
+                id: 99,
+                frame_bytes: 4096,
+                contact_bytes: 4096,
+                blob_bytes: 4096,
+                contacts: 7,
+                slots: u32::MAX,
+            }),
+            Request::Root => Reply::Root { root: [1; 16], time: 5 },
+            Request::Meet { .. } => Reply::Met { time: 0 },
+            Request::Tables { .. } => Reply::Tables { rows: Rows::EMPTY, next: None },
+            Request::Offers { from, .. } => {
+                Reply::Offers { offers: Rows::EMPTY, next: Some(from + 1) }
+            }
+            _ => Reply::Ok,
+        })
+    }
+}
+
+#[test]
+fn nothing_to_offer_comes_to_an_end() {
+    let mut here = Device::new(format(1, 24));
+    let mut endless = Endless { asked: 0 };
+    assert!(block_on(sync(&mut here.local(), &mut endless, |_| {})).is_err());
+    assert!(endless.asked < 20, "asked {} times", endless.asked);
+}
+
 #[test]
 fn a_liar_gets_nowhere() {
     let (mut ended, mut tired) = (0, 0);
