@@ -263,16 +263,15 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             }
             return Ok(whose != Whose::Others || is_empty || is_behind || self.book.losses() > 0);
         }
-        let is_same = whose != Whose::Own
-            && self.book.losses() == 0
+        if whose == Whose::Own {
+            return Ok(false);
+        }
+        let is_same = self.book.losses() == 0
             && mark
                 .and_then(|mark| mark.root)
                 .is_some_and(|root| self.book.root_known() == Some(root));
         if is_same && self.book.met(id) < time {
             self.book.note_met(id, time).await?;
-        }
-        if whose == Whose::Own {
-            return Ok(false);
         }
         // A box that holds nothing yet has time 0, and nothing to give.
         Ok(whose == Whose::All || (!is_same && (self.book.met(id) < time)))
