@@ -9,12 +9,14 @@ use contactbox_tests::world::memory::{HostMemory, Roomy};
 use contactbox_tests::world::ops::{Op, script};
 use contactbox_tests::world::oracle::Oracle;
 use contactbox_tests::world::{self, Chip, CrowdedMemory, DeviceMemory};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// Operations in the script.
 const OPS: usize = 420;
-/// Operations done after each recovery.
+/// Operations done after each recovery; after that of a second cut.
 const AFTERLIFE: usize = 12;
+const SECOND_AFTERLIFE: usize = 4;
 
 /// A box after a cut: the chip without power, what was acknowledged, what was not.
 #[derive(Clone)]
@@ -25,26 +27,14 @@ struct Cut<const W: usize, const E: usize> {
     next: usize,
 }
 
-/// Runs the script on an empty box until the fuse burns; `None` when it outlasts the script.
-fn run<const W: usize, const E: usize, M: Roomy>(
-    formatted: &Chip<W, E>,
-    script: &[Op],
-    fuse: u64,
-    tear: Tear,
-) -> Option<Cut<W, E>> {
-    let mut chip = formatted.clone();
-    chip.seed(fuse.wrapping_mul(0x9E37_79B9) ^ tear as u64);
-    chip.cut_after(fuse, tear);
-    let cut = Cut { chip: formatted.clone(), oracle: Oracle::default(), in_flight: None, next: 0 };
-    go_on::<W, E, M>(cut, chip, script, script.len()).err().map(|cut| *cut)
-}
-
-/// Opens the box, compares, and does up to `count` operations of the script. `Err` is a cut.
+/// Opens the box, compares, and does up to `count` operations of the script. `Err` is a cut; of a
+/// chip that keeps cuts instead, `kept` is given each.
 fn go_on<const W: usize, const E: usize, M: Roomy>(
     mut cut: Cut<W, E>,
     chip: Chip<W, E>,
     script: &[Op],
     count: usize,
+    kept: &mut dyn FnMut(Cut<W, E>),
 ) -> Result<Cut<W, E>, Box<Cut<W, E>>> {
     let before = format!("in flight {:?}, before operation {}", cut.in_flight, cut.next);
     let programs = chip.operations();
@@ -60,7 +50,11 @@ fn go_on<const W: usize, const E: usize, M: Roomy>(
     let again = cut.in_flight.filter(|op| matches!(op, Op::Import { .. }));
     let ops = again.into_iter().chain(script.iter().copied().cycle().skip(cut.next).take(count));
     for op in ops {
-        match world::apply(&mut book, op, 0) {
+        let done = world::apply(&mut book, op, 0);
+        for chip in book.flash().take_cuts() {
+            kept(Cut { chip, oracle: cut.oracle.clone(), in_flight: Some(op), next: cut.next });
+        }
+        match done {
             Ok(()) => {
                 cut.oracle.apply(op);
                 cut.in_flight = None;
@@ -81,53 +75,66 @@ fn go_on<const W: usize, const E: usize, M: Roomy>(
     Ok(cut)
 }
 
-/// After a cut: opens, compares, goes on, opens and compares again.
-fn recover<const W: usize, const E: usize, M: Roomy>(cut: &Cut<W, E>, script: &[Op]) {
-    let mut chip = cut.chip.clone();
-    chip.power_on();
-    let Ok(cut) = go_on::<W, E, M>(cut.clone(), chip, script, AFTERLIFE) else {
-        panic!("no second cut was asked for")
-    };
-    let chip = cut.chip.clone();
-    assert!(go_on::<W, E, M>(cut, chip, script, 0).is_ok());
+/// Nobody who asks for one cut is given others.
+fn none<const W: usize, const E: usize>(_: Cut<W, E>) {
+    unreachable!("cuts are kept of chips that were asked to");
 }
 
-/// Cuts the recovery at every `stride`th of its flash operations in every mode; returns how many.
-fn recover_with_second_cuts<const W: usize, const E: usize, M: Roomy>(
+/// A box on which nothing has been done.
+fn untouched<const W: usize, const E: usize>(pages: usize) -> Cut<W, E> {
+    let chip = world::format::<W, E>(Chip::strict(pages)).into_flash();
+    Cut { chip, oracle: Oracle::default(), in_flight: None, next: 0 }
+}
+
+/// Runs the script on an empty box until the fuse burns; `None` when it outlasts the script.
+fn run<const W: usize, const E: usize, M: Roomy>(
+    untouched: &Cut<W, E>,
+    script: &[Op],
+    fuse: u64,
+    tear: Tear,
+) -> Option<Cut<W, E>> {
+    let mut chip = untouched.chip.clone();
+    chip.seed(fuse.wrapping_mul(0x9E37_79B9) ^ tear as u64);
+    chip.cut_after(fuse, tear);
+    let cut = go_on::<W, E, M>(untouched.clone(), chip, script, script.len(), &mut none);
+    cut.err().map(|cut| *cut)
+}
+
+/// After a cut: opens, compares, does `count` operations, opens and compares again. When going on,
+/// every `stride`th flash operation from `first` on could be cut as well: `kept` is given what that
+/// would leave.
+fn recover<const W: usize, const E: usize, M: Roomy>(
     cut: &Cut<W, E>,
     script: &[Op],
-    first: u64,
-    stride: usize,
-) -> usize {
-    let mut cases = 0;
-    for tear in Tear::ALL {
-        for fuse in (first..).step_by(stride) {
-            let mut chip = cut.chip.clone();
-            chip.power_on();
-            chip.seed(fuse ^ 0xABCD);
-            chip.cut_after(fuse, tear);
-            match go_on::<W, E, M>(cut.clone(), chip, script, AFTERLIFE) {
-                Ok(_) => break,
-                Err(second) => recover::<W, E, M>(&second, script),
-            }
-            cases += 1;
-        }
+    count: usize,
+    second: Option<(u64, u64)>,
+    kept: &mut dyn FnMut(Cut<W, E>),
+) {
+    let mut chip = cut.chip.clone();
+    chip.power_on();
+    if let Some((first, stride)) = second {
+        chip.keep_cuts(first, stride);
     }
-    cases
+    let Ok(cut) = go_on::<W, E, M>(cut.clone(), chip, script, count, kept) else {
+        panic!("no second cut was asked for")
+    };
+    let mut chip = cut.chip.clone();
+    chip.power_on();
+    assert!(go_on::<W, E, M>(cut, chip, script, 0, &mut none).is_ok());
 }
 
-fn formatted<const W: usize, const E: usize>(pages: usize) -> Chip<W, E> {
-    world::format::<W, E>(Chip::strict(pages)).into_flash()
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Runs `work` for every number below `end` on all processors.
 fn in_parallel(end: usize, work: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+        for _ in 0..processors() {
             scope.spawn(|| {
                 loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let number = next.fetch_add(1, Relaxed);
                     if number >= end {
                         break;
                     }
@@ -138,38 +145,54 @@ fn in_parallel(end: usize, work: impl Fn(usize) + Sync) {
     });
 }
 
+/// Runs the script once on every processor, and gives `work` what a cut would leave at every
+/// `stride`th flash operation, in every tear mode; returns how many operations that were in all.
+fn cuts_of_script<const W: usize, const E: usize, M: Roomy>(
+    pages: usize,
+    script: &[Op],
+    stride: u64,
+    work: impl Fn(u64, Cut<W, E>) + Sync,
+) -> u64 {
+    let untouched = untouched::<W, E>(pages);
+    let start = untouched.chip.operations();
+    let (taken, operations) = (AtomicU64::new(0), AtomicU64::new(0));
+    in_parallel(processors(), |_| {
+        let mut chip = untouched.chip.clone();
+        chip.keep_cuts(0, stride);
+        let mut number = 0;
+        let mut kept = |cut: Cut<W, E>| {
+            // Whoever comes to a cut first takes it.
+            if taken.compare_exchange(number, number + 1, Relaxed, Relaxed).is_ok() {
+                work(number / Tear::ALL.len() as u64, cut);
+            }
+            number += 1;
+        };
+        let done = go_on::<W, E, M>(untouched.clone(), chip, script, script.len(), &mut kept);
+        let Ok(done) = done else { panic!("no cut was asked for") };
+        operations.store(done.chip.operations() - start, Relaxed);
+        let counters = done.chip.counters();
+        assert!(counters.erases > pages as u64, "reclaiming runs: {counters:?}");
+    });
+    operations.into_inner()
+}
+
 fn every_single_cut<const W: usize, const E: usize, M: Roomy>(
     name: &str,
     pages: usize,
     stride: u64,
 ) {
     let script = script(41, OPS);
-    let formatted = formatted::<W, E>(pages);
-    let whole = run::<W, E, M>(&formatted, &script, u64::MAX, Tear::None);
-    assert!(whole.is_none(), "the script runs through without a cut");
-    let mut book = world::open(formatted.clone()).expect("it opens").0;
-    let start = book.flash().operations();
-    for &op in &script {
-        world::apply(&mut book, op, 0).expect("the script fits the box");
-    }
-    let counters = book.flash().counters();
-    let operations = book.flash().operations() - start;
-    assert!(counters.erases > pages as u64, "reclaiming runs: {counters:?}");
-    let fuses = (operations / stride) as usize;
-    let cases = AtomicUsize::new(0);
-    in_parallel(fuses * Tear::ALL.len(), |number| {
-        let tear = Tear::ALL[number % Tear::ALL.len()];
-        let fuse = (number / Tear::ALL.len()) as u64 * stride;
-        let cut =
-            run::<W, E, M>(&formatted, &script, fuse, tear).expect("the fuse is within the script");
-        recover::<W, E, M>(&cut, &script);
-        cases.fetch_add(1, Ordering::Relaxed);
+    let cases = AtomicU64::new(0);
+    let operations = cuts_of_script::<W, E, M>(pages, &script, stride, |_, cut| {
+        recover::<W, E, M>(&cut, &script, AFTERLIFE, None, &mut none);
+        cases.fetch_add(1, Relaxed);
     });
+    let cases = cases.into_inner();
+    assert_eq!(cases, operations.div_ceil(stride) * Tear::ALL.len() as u64, "each cut once");
     report::line(
         name,
         &format!(
-            "{} single cuts in {operations} flash operations, words of {W}, pages of {E}: nothing lost, no box stuck",
-            cases.into_inner()
+            "{cases} single cuts in {operations} flash operations, words of {W}, pages of {E}: nothing lost, no box stuck"
         ),
     );
 }
@@ -197,24 +220,18 @@ fn single_cuts_words_of_1_and_8_and_large_pages() {
 
 /// Cuts the script at every `first_stride`th operation, and each recovery at every `second_stride`th;
 /// returns how many pairs of cuts that were.
-fn second_cuts<M: Roomy>(name: &str, first_stride: usize, second_stride: usize) -> usize {
+fn second_cuts<M: Roomy>(name: &str, first_stride: u64, second_stride: u64) -> u64 {
     let script = script(42, OPS);
-    let formatted = formatted::<4, 512>(64);
-    let mut firsts = Vec::new();
-    for fuse in (0..).step_by(first_stride) {
-        if run::<4, 512, HostMemory>(&formatted, &script, fuse, Tear::None).is_none() {
-            break;
-        }
-        firsts.push(fuse);
-    }
-    let cases = AtomicUsize::new(0);
-    in_parallel(firsts.len() * Tear::ALL.len(), |number| {
-        let tear = Tear::ALL[number % Tear::ALL.len()];
-        let fuse = firsts[number / Tear::ALL.len()];
-        let Some(cut) = run::<4, 512, M>(&formatted, &script, fuse, tear) else { return };
-        let offset = fuse % second_stride as u64;
-        let count = recover_with_second_cuts::<4, 512, M>(&cut, &script, offset, second_stride);
-        cases.fetch_add(count, Ordering::Relaxed);
+    let cases = AtomicU64::new(0);
+    cuts_of_script::<4, 512, M>(64, &script, first_stride, |number, cut| {
+        let second = Some((number % second_stride, second_stride));
+        recover::<4, 512, M>(&cut, &script, AFTERLIFE, second, &mut |second| {
+            recover::<4, 512, M>(&second, &script, SECOND_AFTERLIFE, None, &mut none);
+            let count = 1 + cases.fetch_add(1, Relaxed);
+            if count.is_multiple_of(500_000) {
+                report::line(name, &format!("{count} pairs of cuts so far"));
+            }
+        });
     });
     let cases = cases.into_inner();
     report::line(
@@ -242,13 +259,13 @@ fn a_second_cut_with_a_devices_memory() {
 
 fn chains<M: Roomy>(name: &str, chains: usize) {
     let script = script(43, OPS);
-    let formatted = formatted::<4, 512>(64);
-    let cuts = AtomicUsize::new(0);
+    let untouched = untouched::<4, 512>(64);
+    let cuts = AtomicU64::new(0);
     in_parallel(chains, |number| {
         let mut random = Random::new(number as u64);
         let fuse = random.below(900) as u64;
         let tear = *random.pick(&Tear::ALL);
-        let Some(mut cut) = run::<4, 512, M>(&formatted, &script, fuse, tear) else { return };
+        let Some(mut cut) = run::<4, 512, M>(&untouched, &script, fuse, tear) else { return };
         for _ in 0..random.below(50) {
             let mut chip = cut.chip.clone();
             chip.power_on();
@@ -256,15 +273,15 @@ fn chains<M: Roomy>(name: &str, chains: usize) {
             // Often right after opening, before anything is done.
             let fuse = if random.chance(1, 3) { 0 } else { random.below(12) as u64 };
             chip.cut_after(fuse, *random.pick(&Tear::ALL));
-            cut = match go_on::<4, 512, M>(cut, chip, &script, AFTERLIFE) {
+            cut = match go_on::<4, 512, M>(cut, chip, &script, AFTERLIFE, &mut none) {
                 Ok(cut) => cut,
                 Err(cut) => {
-                    cuts.fetch_add(1, Ordering::Relaxed);
+                    cuts.fetch_add(1, Relaxed);
                     *cut
                 }
             };
         }
-        recover::<4, 512, M>(&cut, &script);
+        recover::<4, 512, M>(&cut, &script, AFTERLIFE, None, &mut none);
     });
     report::line(
         name,

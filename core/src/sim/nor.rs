@@ -103,6 +103,14 @@ struct Fuse {
     tear: Tear,
 }
 
+/// What was left of the chip by every cut there could have been: the others go on as if nothing were.
+#[derive(Clone)]
+struct Film<Chip> {
+    before_next: u64,
+    stride: u64,
+    cuts: Vec<Chip>,
+}
+
 /// The chip. `READ`, `WRITE`, `ERASE` are the units in bytes, as in `embedded_storage`.
 #[derive(Clone)]
 pub struct Nor<const READ: usize, const WRITE: usize, const ERASE: usize> {
@@ -114,6 +122,7 @@ pub struct Nor<const READ: usize, const WRITE: usize, const ERASE: usize> {
     unstable: Vec<(u32, u8)>,
     tears_are_unstable: bool,
     fuse: Option<Fuse>,
+    film: Option<Film<Self>>,
     powered: bool,
     random: u64,
     counters: Counters,
@@ -131,6 +140,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
             unstable: Vec::new(),
             tears_are_unstable: false,
             fuse: None,
+            film: None,
             powered: true,
             random: 0x9E37_79B9_7F4A_7C15,
             counters: Counters::default(),
@@ -153,6 +163,17 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
     /// The power fails in the middle of the write operation (program or erase) after `operations` more have succeeded.
     pub fn cut_after(&mut self, operations: u64, tear: Tear) {
         self.fuse = Some(Fuse { left: operations, tear });
+    }
+
+    /// From now on nothing is cut, but what each cut would have left is kept, in every tear mode: at the write operation
+    /// (program or erase) after `operations` more, and at every `stride`th from there. See [`Nor::take_cuts`].
+    pub fn keep_cuts(&mut self, operations: u64, stride: u64) {
+        self.film = Some(Film { before_next: operations, stride: stride.max(1), cuts: Vec::new() });
+    }
+
+    /// The chips kept since this was last asked for, without power.
+    pub fn take_cuts(&mut self) -> Vec<Self> {
+        self.film.as_mut().map_or(Vec::new(), |film| std::mem::take(&mut film.cuts))
     }
 
     /// From now on, bits that a tear left undecided read at random until the page is erased.
@@ -272,6 +293,24 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         None
     }
 
+    /// Keeps what the write operation that `repeat` does on a chip would leave behind, if cuts are kept of this one.
+    fn film(&mut self, repeat: impl Fn(&mut Self) -> Result<(), NorError>) {
+        let Some(mut film) = self.film.take() else { return };
+        if film.before_next == 0 {
+            film.before_next = film.stride;
+            for tear in Tear::ALL {
+                let mut chip = self.clone();
+                chip.seed(self.random ^ tear as u64);
+                chip.cut_after(0, tear);
+                let cut = repeat(&mut chip);
+                debug_assert_eq!(cut, Err(NorError::PowerCut));
+                film.cuts.push(chip);
+            }
+        }
+        film.before_next -= 1;
+        self.film = Some(film);
+    }
+
     fn read_now(&mut self, offset: u32, out: &mut [u8]) -> Result<(), NorError> {
         self.check(offset, out.len(), READ)?;
         self.counters.reads += 1;
@@ -301,6 +340,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
                 return Err(NorError::NotErased { offset: (start + index) as u32 });
             }
         }
+        self.film(|chip| chip.write_now(offset, data));
         self.counters.programs += 1;
         self.counters.programmed_bytes += data.len() as u64;
         let cut = self.burns();
@@ -357,6 +397,8 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
             if self.failure(page) == Some(Failing::Erase) {
                 return Err(NorError::Worn { page: page as u32 });
             }
+            let start = (page * ERASE) as u32;
+            self.film(|chip| chip.erase_now(start, start + ERASE as u32));
             self.counters.erases += 1;
             self.erases[page] += 1;
             let cut = self.burns();
