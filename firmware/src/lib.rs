@@ -9,5 +9,7 @@ pub mod card_slot;
 #[cfg(target_os = "none")]
 pub mod last_words;
 pub mod log;
+#[cfg(target_os = "none")]
+pub mod stack;
 
 pub use contactbox_core;

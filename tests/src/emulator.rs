@@ -2,6 +2,7 @@
 //!
 //! What is missing on the machine is named, and the test fails: nothing is skipped.
 
+use crate::stack;
 use crate::tally::{Counts, Tally, Watched};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -215,6 +216,11 @@ impl Device {
         self.folder.path().join("cable")
     }
 
+    /// The emulator's own console, there while the device has power.
+    fn monitor(&self) -> PathBuf {
+        self.folder.path().join("monitor")
+    }
+
     /// What the device has said of itself since it has power, for a decoder.
     pub fn words(&self) -> PathBuf {
         self.folder.path().join("defmt")
@@ -249,7 +255,10 @@ impl Device {
         let log = File::create(self.folder.path().join("log")).expect("a folder");
         let mut emulator = Command::new("qemu-system-riscv64");
         emulator.args(["-M", "sifive_u,msel=6", "-smp", "2", "-m", "64M", "-display", "none"]);
-        emulator.args(["-monitor", "none", "-bios", "none", "-kernel"]).arg(firmware());
+        emulator
+            .arg("-monitor")
+            .arg(format!("unix:{},server=on,wait=off", self.monitor().display()));
+        emulator.args(["-bios", "none", "-kernel"]).arg(firmware());
         emulator.arg("-drive");
         emulator.arg(format!("file={},if=mtd,format=raw", self.flash().display()));
         if let Some(card) = power.card {
@@ -281,8 +290,12 @@ impl Device {
         }
     }
 
-    /// Cuts its power. The emulator stops between two instructions; what the chips had taken is kept.
+    /// Cuts its power, after a look at its stack. The emulator stops between two instructions; what the chips had taken is kept.
     pub fn cut(&mut self) {
+        if self.running.is_none() {
+            return;
+        }
+        stack::check(&self.monitor(), self.folder.path());
         let Some(mut child) = self.running.take() else { return };
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child");

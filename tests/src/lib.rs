@@ -19,6 +19,8 @@ pub mod meet;
 pub mod people;
 pub mod random;
 pub mod report;
+#[cfg(unix)]
+pub mod stack;
 pub mod swap;
 #[cfg(unix)]
 pub mod tally;

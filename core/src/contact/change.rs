@@ -223,7 +223,7 @@ fn rewrite<'b>(
     let mut seen = old.map_or_else(Seen::default, Contact::seen);
     seen.note(change.writer, change.time)?;
     let mut writer = RecordWriter::new(out, uid, change, &seen)?;
-    let mut paired = scratch.pairing(0);
+    let mut paired = scratch.kept();
     for property in old.into_iter().flat_map(Contact::properties) {
         let is_paired = paired.next().unwrap_or(false);
         if keep(&property.content, is_paired) {
@@ -231,11 +231,11 @@ fn rewrite<'b>(
         }
     }
     let mut stamp = Some(change.stamp());
-    let mut paired = scratch.pairing(1);
+    let mut added = scratch.added();
     // A card that carries marks of a box must not put anything in the trash.
     let is_added = |content: &Content<'_>| {
-        let is_paired = paired.next().unwrap_or(false);
-        !is_paired && !content.kind.is_internal() && !is_own_name(content, old, uid)
+        let is_new = added.next().unwrap_or(true);
+        is_new && !content.kind.is_internal() && !is_own_name(content, old, uid)
     };
     let added = card.cloned().into_iter().flatten().filter(is_added).chain(mark);
     for content in added {

@@ -6,61 +6,46 @@
 
 use super::property::Content;
 use super::record::{Contact, RecordWriter, Seen, WriteError};
-use super::{Change, Contents, Property, Stamp};
+use super::{BoxIndex, Change, Contents, Property, Stamp};
 use core::cmp::Ordering;
-
-/// Where the equal content of a property is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Twin {
-    None,
-    /// Earlier on its own side: a draft says the same twice.
-    Own,
-    /// On the other side.
-    Other {
-        offset: u32,
-        expected: Stamp,
-    },
-}
 
 /// One property of one side, in scratch memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     hash: u32,
+    /// Where it starts on its side.
     offset: u32,
-    twin: Twin,
-    side: u8,
+    /// The item with the equal content, or one of the values below.
+    twin: u32,
+    /// Which item stands here when they are sorted: the items themselves stay where they are.
+    order: u32,
     expected: Stamp,
-    first: Option<Stamp>,
+    first: Stamp,
 }
+
+/// No other item says the same.
+const NO_TWIN: u32 = u32::MAX;
+/// An earlier one on its own side does: a draft says the same twice, or a record that no box wrote.
+const OWN_TWIN: u32 = u32::MAX - 1;
 
 impl Item {
     /// An item that means nothing, to fill memory with.
-    pub const EMPTY: Self = Self {
-        hash: 0,
-        offset: 0,
-        twin: Twin::None,
-        side: 0,
-        expected: Stamp {
-            time: 0,
-            origin: super::BoxIndex::SELF,
-            seq: 0,
-            author: super::AuthorIndex(0),
-        },
-        first: None,
-    };
-}
+    pub const EMPTY: Self =
+        Self { hash: 0, offset: 0, twin: NO_TWIN, order: 0, expected: NEVER, first: NEVER };
 
-impl Item {
-    fn place(&self) -> Twin {
-        Twin::Other { offset: self.offset, expected: self.expected }
+    fn has_other_twin(&self) -> bool {
+        self.twin < OWN_TWIN
     }
 }
 
-/// Memory for comparing two sides: one [`Item`] for each property of both.
+const NEVER: Stamp =
+    Stamp { time: 0, origin: BoxIndex::SELF, seq: 0, author: super::AuthorIndex(0) };
+
+/// Memory for comparing two sides: one [`Item`] for each property of both, in their order.
 pub struct Scratch<'s> {
     items: &'s mut [Item],
     len: usize,
-    /// Items of side 0 come first once sorted by place; this many.
+    /// This many are of side 0.
     first_side: usize,
 }
 
@@ -106,7 +91,7 @@ impl<'s> Scratch<'s> {
         Ok(())
     }
 
-    fn gather(&mut self, side: &Side<'_, '_>, number: u8) -> Result<(), WriteError> {
+    fn gather(&mut self, side: &Side<'_, '_>) -> Result<(), WriteError> {
         match side {
             Side::Contact(contact) => {
                 let mut properties = contact.properties();
@@ -115,75 +100,67 @@ impl<'s> Scratch<'s> {
                     let Some(property) = properties.next() else {
                         return Ok(());
                     };
-                    self.add(Item {
-                        hash: property.content.hash32(),
-                        offset: offset as u32,
-                        side: number,
-                        expected,
-                        ..Item::EMPTY
-                    })?;
+                    let (hash, offset) = (property.content.hash32(), offset as u32);
+                    self.add(Item { hash, offset, expected, ..Item::EMPTY })?;
                 }
             }
             Side::Contents(contents) => {
                 let total = contents.remaining();
                 let mut contents = (*contents).clone();
                 loop {
-                    let offset = total - contents.remaining();
+                    let offset = (total - contents.remaining()) as u32;
                     let Some(content) = contents.next() else {
                         return Ok(());
                     };
-                    self.add(Item {
-                        hash: content.hash32(),
-                        offset: offset as u32,
-                        side: number,
-                        ..Item::EMPTY
-                    })?;
+                    self.add(Item { hash: content.hash32(), offset, ..Item::EMPTY })?;
                 }
             }
             Side::Nothing => Ok(()),
         }
     }
 
-    /// Finds, for each property of either side, the equal one of the other side. A content that a
-    /// draft says twice counts once: the second is paired with the first.
+    /// Finds, for each property of either side, the equal one of the other side. A content that one
+    /// side says twice counts once: the second is paired with the first.
     pub(super) fn pair(&mut self, a: Side<'_, '_>, b: Side<'_, '_>) -> Result<(), WriteError> {
         self.len = 0;
-        self.gather(&a, 0)?;
+        self.gather(&a)?;
         self.first_side = self.len;
-        self.gather(&b, 1)?;
-        let sides = [a, b];
-        let items = &mut self.items[..self.len];
-        items.sort_unstable_by_key(|item| (item.hash, item.side, item.offset));
-        for start in 0..items.len() {
-            let one = items[start];
-            if one.twin == Twin::Own || (one.side == 1 && one.twin != Twin::None) {
+        self.gather(&b)?;
+        let (len, first_side) = (self.len, self.first_side);
+        let items = &mut self.items[..len];
+        for (at, item) in items.iter_mut().enumerate() {
+            item.order = at as u32;
+        }
+        // Equal contents have equal hashes, so they stand in one run, side 0 first.
+        sort(items, len, |items, at| (items[at].hash, at));
+        let side = |at: usize| if at < first_side { &a } else { &b };
+        for start in 0..len {
+            let one = items[start].order as usize;
+            if items[one].twin == OWN_TWIN || (one >= first_side && items[one].twin != NO_TWIN) {
                 continue;
             }
-            let Some(content) = sides[usize::from(one.side)].content(&one) else {
+            let Some(content) = side(one).content(&items[one]) else {
                 continue;
             };
-            // Equal contents have equal hashes, so they stand in one run, side 0 first.
-            for other in start + 1..items.len() {
-                let candidate = items[other];
-                if candidate.hash != one.hash {
+            for next in start + 1..len {
+                let other = items[next].order as usize;
+                if items[other].hash != items[one].hash {
                     break;
                 }
-                if candidate.twin != Twin::None
-                    || sides[usize::from(candidate.side)].content(&candidate) != Some(content)
+                if items[other].twin != NO_TWIN
+                    || side(other).content(&items[other]) != Some(content)
                 {
                     continue;
                 }
-                if candidate.side == one.side {
-                    items[other].twin = Twin::Own;
-                } else if items[start].twin == Twin::None {
-                    items[start].twin = candidate.place();
-                    items[other].twin = one.place();
+                let is_same_side = (one < first_side) == (other < first_side);
+                if is_same_side || items[one].twin != NO_TWIN {
+                    items[other].twin = OWN_TWIN;
                 } else {
-                    items[other].twin = Twin::Own;
+                    items[one].twin = other as u32;
+                    items[other].twin = one as u32;
                 }
             }
         }
-        items.sort_unstable_by_key(|item| (item.side, item.offset));
         Ok(())
     }
 
@@ -193,20 +170,58 @@ impl<'s> Scratch<'s> {
         side: &Side<'_, '_>,
         counts: impl Fn(&Content<'_>) -> bool,
     ) -> usize {
-        let number = u8::from(!matches!(side, Side::Contact(_)));
-        self.items[..self.len]
+        let (first, second) = self.items[..self.len].split_at(self.first_side);
+        let items = if matches!(side, Side::Contact(_)) { first } else { second };
+        items
             .iter()
-            .filter(|item| item.side == number && item.twin == Twin::None)
+            .filter(|item| item.twin == NO_TWIN)
             .filter(|item| side.content(item).is_some_and(|content| counts(&content)))
             .count()
     }
 
-    /// For each property of a side, in order, whether the other side (or an earlier line of its own
-    /// draft) says the same.
-    pub(super) fn pairing(&self, side: u8) -> impl Iterator<Item = bool> + '_ {
-        let (first, second) = self.items[..self.len].split_at(self.first_side);
-        let items = if side == 0 { first } else { second };
-        items.iter().map(|item| item.twin != Twin::None)
+    /// For each property of side 0, in order, whether side 1 says the same. A second one of the same
+    /// content goes unpaired: a content is there once.
+    pub(super) fn kept(&self) -> impl Iterator<Item = bool> + '_ {
+        let items = &self.items[..self.first_side];
+        items.iter().map(Item::has_other_twin)
+    }
+
+    /// For each property of side 1, in order, whether it is new: neither side 0 says the same, nor an
+    /// earlier line of side 1.
+    pub(super) fn added(&self) -> impl Iterator<Item = bool> + '_ {
+        let items = &self.items[self.first_side..self.len];
+        items.iter().map(|item| item.twin == NO_TWIN)
+    }
+}
+
+/// Sorts the order of the first `len` items by a key of the item there. A heap sort: what the standard
+/// library sorts with takes 4 KB of a device's stack.
+fn sort<K: Ord>(items: &mut [Item], len: usize, key: impl Fn(&[Item], usize) -> K) {
+    let key = |items: &[Item], at: usize| key(items, items[at].order as usize);
+    let swap = |items: &mut [Item], one: usize, other: usize| {
+        let order = items[one].order;
+        items[one].order = items[other].order;
+        items[other].order = order;
+    };
+    let sink = |items: &mut [Item], mut at: usize, end: usize| {
+        loop {
+            let mut child = 2 * at + 1;
+            if child + 1 < end && key(items, child) < key(items, child + 1) {
+                child += 1;
+            }
+            if child >= end || key(items, child) <= key(items, at) {
+                return;
+            }
+            swap(items, at, child);
+            at = child;
+        }
+    };
+    for at in (0..len / 2).rev() {
+        sink(items, at, len);
+    }
+    for end in (1..len).rev() {
+        swap(items, 0, end);
+        sink(items, 0, end);
     }
 }
 
@@ -226,31 +241,31 @@ pub fn merge<'b>(
     seen.join(&seen_b)?;
 
     let mut is_news = seen != seen_a;
-    let len = scratch.len;
-    for item in &mut scratch.items[..len] {
-        item.first = None;
+    let mut count = 0;
+    for at in 0..scratch.len {
+        let item = scratch.items[at];
         // The twin on side 0 stands for both.
-        let stands = match item.twin {
-            Twin::None => true,
-            Twin::Own => false,
-            Twin::Other { .. } => item.side == 0,
-        };
+        let stands = item.twin == NO_TWIN || (item.has_other_twin() && at < scratch.first_side);
         if !stands {
             continue;
         }
-        if let Some(both) = Both::of(item, a, b) {
+        if let Some(both) = Both::of(scratch, at, a, b) {
             let survivors = both.survivors(&seen_a, &seen_b);
-            item.first = survivors.clone().next();
+            if let Some(first) = survivors.clone().next() {
+                scratch.items[at].first = first;
+                scratch.items[count].order = at as u32;
+                count += 1;
+            }
             is_news |= !survivors.eq(both.a.into_iter().flat_map(|property| property.stamps()));
         }
     }
     if !is_news {
         return Ok(None);
     }
-    scratch.items[..len].sort_unstable_by_key(|item| item.first);
+    sort(scratch.items, count, |items, at| (items[at].first, items[at].hash));
     let mut writer = RecordWriter::new(out, a.uid(), change, &seen)?;
-    for item in scratch.items[..len].iter().filter(|item| item.first.is_some()) {
-        let both = Both::of(item, a, b);
+    for at in 0..count {
+        let both = Both::of(scratch, scratch.items[at].order as usize, a, b);
         if let Some((both, content)) = both.and_then(|both| both.content().map(|c| (both, c))) {
             writer.push(&content, both.survivors(&seen_a, &seen_b))?;
         }
@@ -265,14 +280,15 @@ struct Both<'a, 'b> {
 }
 
 impl<'c> Both<'c, 'c> {
-    fn of(item: &Item, a: &Contact<'c>, b: &Contact<'c>) -> Option<Self> {
-        let (mine, theirs) = if item.side == 0 { (a, b) } else { (b, a) };
-        let here = mine.property_at(item.offset as usize, item.expected)?;
-        let there = match item.twin {
-            Twin::Other { offset, expected } => theirs.property_at(offset as usize, expected),
-            Twin::None | Twin::Own => None,
+    fn of(scratch: &Scratch<'_>, at: usize, a: &Contact<'c>, b: &Contact<'c>) -> Option<Self> {
+        let property = |at: usize| {
+            let item = scratch.items.get(at)?;
+            let contact = if at < scratch.first_side { a } else { b };
+            contact.property_at(item.offset as usize, item.expected)
         };
-        Some(if item.side == 0 {
+        let here = property(at)?;
+        let there = property(scratch.items[at].twin as usize);
+        Some(if at < scratch.first_side {
             Self { a: Some(here), b: there }
         } else {
             Self { a: there, b: Some(here) }

@@ -1,6 +1,6 @@
-//! The device as one loop over a closed set of events, whatever board it runs on, and on a host in tests.
+//! The device as turns over a closed set of events, whatever board it runs on, and on a host in tests.
 //!
-//! - [`App`]: the loop; [`Parts`]: what a board gives it
+//! - [`App`]: the device; [`Parts`]: what a board gives it
 //! - `notes`: the diary; `slot`: the card in the slot
 //! - [`memory`]: the memory of a box on a device, and how much of it there is
 
@@ -179,15 +179,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         self.book.into_flash().into_inner()
     }
 
-    /// Goes on for ever.
-    pub async fn run(&mut self) -> ! {
-        loop {
-            self.turn().await;
-            (self.alive)();
-        }
-    }
-
-    /// Waits for the next event, and does what it asks for.
+    /// Waits for the next event, and does what it asks for. A board does this for ever.
     pub async fn turn(&mut self) -> Event {
         let event = self.next().await;
         match event {
@@ -204,6 +196,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             }
             Event::Idle => self.tidy().await,
         }
+        (self.alive)();
         event
     }
 

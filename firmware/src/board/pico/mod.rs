@@ -10,8 +10,9 @@ mod usb;
 use crate::app::memory::{Arena, PAGE_BYTES};
 use crate::app::{App, Layout, Parts};
 use crate::card_slot::CardSlot;
+use crate::last_words::{self, LastWords};
 use crate::log::shown;
-use crate::{last_words, say};
+use crate::{say, stack};
 use card::CardBus;
 use contactbox_core::card::fat::sdcard::spi::SdCard;
 use contactbox_core::store::diary::Cause;
@@ -36,6 +37,7 @@ type Device = App<Flash, CardSlot<SdCard<CardBus, Pause>>, Cable, Clock>;
 
 /// Runs the device.
 pub fn run() -> ! {
+    stack::paint();
     let chip = embassy_rp::init(embassy_rp::config::Config::default());
     let words = last_words::take();
     let watchdog = Watchdog::new(chip.WATCHDOG);
@@ -49,14 +51,14 @@ pub fn run() -> ! {
     let (usb, link) = usb::open(chip.USB);
     let card = card::open(chip.SPI0, chip.PIN_18, chip.PIN_19, chip.PIN_16, chip.PIN_17);
     let app = start(Flash::new(chip.FLASH), card, link, cause);
-    wait_for(pin!(join(usb, async {
-        if let Some(words) = words {
-            say!("the last run ended at {}:{}", words.file(), words.line);
-            app.note_panic(words.file(), words.line).await;
-        }
-        say!("the box has {} contacts", app.book().counts().active);
-        app.run().await
-    })));
+    say!("the box has {} contacts", app.book().counts().active);
+    work(pin!(usb), app, words)
+}
+
+/// Apart from what comes before, as [`start`] is from this.
+#[inline(never)]
+fn work(usb: Pin<&mut impl Future>, app: &mut Device, words: Option<LastWords>) -> ! {
+    wait_for(pin!(join(usb, super::work(app, words))));
     halt()
 }
 

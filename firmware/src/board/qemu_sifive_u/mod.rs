@@ -13,8 +13,9 @@ mod uart;
 use crate::app::memory::{Arena, PAGE_BYTES, PAGES};
 use crate::app::{App, Layout, Parts};
 use crate::card_slot::CardSlot;
+use crate::last_words::{self, LastWords};
 use crate::log::shown;
-use crate::{last_words, say};
+use crate::{say, stack};
 use card::CardBus;
 use contactbox_core::card::fat::sdcard::spi::SdCard;
 use contactbox_core::store::diary::Cause;
@@ -35,18 +36,19 @@ type Device = App<Flash, CardSlot<SdCard<CardBus, Pause>>, Cable, Clock>;
 
 /// Runs the device.
 pub fn run() -> ! {
+    stack::paint();
     time::start();
     let words = last_words::take();
     let app = start(words.is_some());
     let cycles = time::cycles();
-    wait_for(pin!(async {
-        if let Some(words) = words {
-            say!("the last run ended at {}:{}", words.file(), words.line);
-            app.note_panic(words.file(), words.line).await;
-        }
-        say!("the box has {} contacts, opened after {} cycles", app.book().counts().active, cycles);
-        app.run().await
-    }))
+    say!("the box has {} contacts, opened after {} cycles", app.book().counts().active, cycles);
+    work(app, words)
+}
+
+/// Apart from what comes before, as [`start`] is from this.
+#[inline(never)]
+fn work(app: &mut Device, words: Option<LastWords>) -> ! {
+    wait_for(pin!(super::work(app, words)))
 }
 
 /// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
