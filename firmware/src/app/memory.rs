@@ -1,6 +1,6 @@
 //! The memory of a box on a device: how much of what, and where it comes from.
 //!
-//! As many contacts as the 264 KB of an RP2040 hold beside the stack, of which 40 KB were seen in use.
+//! As many contacts as the 264 KB of an RP2040 hold beside the stack, of which 32 KB were seen in use.
 
 use contactbox_core::contact::Item;
 use contactbox_core::search::Hit;
@@ -9,7 +9,7 @@ use contactbox_core::store::{Memory, Narrow, Packed, PageState, Parts};
 use core::mem::MaybeUninit;
 
 /// Contacts, and pieces of photos and of large contacts, that a box on a device holds.
-pub const SLOTS: usize = 9_216;
+pub const SLOTS: usize = 10_000;
 /// Links that lead to them: a sixth more, so that a search for one ends soon.
 pub const LINKS: usize = contactbox_core::store::links(SLOTS as u32);
 /// Bits of a contact's search signature.

@@ -120,20 +120,34 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
     }
 
     /// The same, in a place of its own: on its way through the hands of callers it would take as much of the
-    /// stack in each.
+    /// stack in each. After an error what is in the place is of no use.
     pub async fn start_in(
         place: &mut Option<Self>,
         parts: Parts<F, C, L, K>,
     ) -> Result<&mut Self, StartError<F::Error>> {
-        let Parts { flash, layout, card, link, clock, random, cause, alive, memory, work } = parts;
+        let cause = parts.cause;
+        let app = Self::lay_out(place, parts)?;
+        app.opened = app.book.start().await?;
+        app.note_start(cause).await;
+        Ok(app)
+    }
+
+    /// Puts a device where it will stay, with its box still closed. Apart, so that the stack that this takes is
+    /// free again when the box is opened.
+    #[inline(never)]
+    fn lay_out(
+        place: &mut Option<Self>,
+        parts: Parts<F, C, L, K>,
+    ) -> Result<&mut Self, StartError<F::Error>> {
+        let Parts { flash, layout, card, link, clock, random, alive, memory, work, .. } = parts;
         let config = BookConfig { id: random, gram_slices: GRAM_SLICES, gram_probes: 1 };
         let chip = Chip::new(flash, &layout, alive);
-        let (book, opened) = Book::open_or_format(chip, config, memory).await?;
+        let book = Book::closed(chip, config, memory)?;
         let limits = Limits {
             frame_bytes: work.frame.len().min(work.out.len()) as u32,
             contact_bytes: memory::RECORD_BYTES as u32,
         };
-        let app = place.insert(Self {
+        Ok(place.insert(Self {
             book,
             layout,
             slot: Slot::new(card),
@@ -147,11 +161,9 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             slot_at: 0,
             quiet_at: 0,
             is_tidy: false,
-            opened,
+            opened: OpenReport::default(),
             alive,
-        });
-        app.note_start(cause).await;
-        Ok(app)
+        }))
     }
 
     /// The box.

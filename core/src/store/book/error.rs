@@ -22,6 +22,16 @@ impl fmt::Display for FlashTooLarge {
     }
 }
 
+/// Memory and flash do not fit each other.
+pub(super) enum Unfit {
+    FlashTooLarge(FlashTooLarge),
+    /// So many page states, and so many bytes of the page buffer, are needed.
+    Memory {
+        pages: u32,
+        buffer_bytes: u32,
+    },
+}
+
 /// Why a box could not be made. The flash holds no box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatError<E> {
@@ -34,6 +44,17 @@ pub enum FormatError<E> {
 impl<E> From<journal::FormatError<E>> for FormatError<E> {
     fn from(error: journal::FormatError<E>) -> Self {
         Self::Journal(error)
+    }
+}
+
+impl<E> From<Unfit> for FormatError<E> {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::FlashTooLarge(error) => Self::FlashTooLarge(error),
+            Unfit::Memory { pages, buffer_bytes } => {
+                journal::FormatError::Memory { pages, buffer_bytes }.into()
+            }
+        }
     }
 }
 
@@ -63,6 +84,17 @@ pub enum OpenError<E> {
 impl<E> From<journal::OpenError<E>> for OpenError<E> {
     fn from(error: journal::OpenError<E>) -> Self {
         Self::Journal(error)
+    }
+}
+
+impl<E> From<Unfit> for OpenError<E> {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::FlashTooLarge(error) => Self::FlashTooLarge(error),
+            Unfit::Memory { pages, buffer_bytes } => {
+                journal::OpenError::Memory { pages, buffer_bytes }.into()
+            }
+        }
     }
 }
 

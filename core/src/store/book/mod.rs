@@ -33,6 +33,7 @@ use crate::contact::{AuthorIndex, Contact, Millis, Uid};
 use blobs::Sweep;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
+use error::Unfit;
 use ledger::Ledger;
 use signatures::{Dictated, Nobody};
 
@@ -76,14 +77,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         config: BookConfig,
         parts: Parts<M>,
     ) -> Result<Self, FormatError<F::Error>> {
-        within_reach::<F, M>(&flash).map_err(FormatError::FlashTooLarge)?;
-        let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
-        let journal = Journal::format(flash, config.journal(), pages, page).await?;
-        let signatures = Signatures::new(&config, grams);
-        let ledger = Ledger::new(Index::new(slots, table, config.id), Some(signatures));
-        // An empty box has an empty sum.
-        let (sweep, root) = (Sweep::default(), Some(Root::default()));
-        Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
+        let mut book = Self::closed_by(flash, config, parts, true)?;
+        book.format_here().await?;
+        Ok(book)
     }
 
     /// Opens a box: one pass over the flash, nothing written. Where slots are narrow, an entry that is
@@ -112,41 +108,76 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     async fn open_by(
         flash: F,
-        mut config: BookConfig,
+        config: BookConfig,
         parts: Parts<M>,
         is_signed: bool,
         scribe: &mut impl Scribe,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
-        within_reach::<F, M>(&flash).map_err(OpenError::FlashTooLarge)?;
-        let Parts { pages, slots, table, grams, page, mut old, new, extra, items } = parts;
-        let signatures = is_signed.then(|| Signatures::new(&config, grams));
-        let mut ledger = Ledger::new(Index::new(slots, table, config.id), signatures);
-        let mut tenant = Dictated { ledger: &mut ledger, scribe };
-        // Nothing else needs this buffer yet.
-        let scratch = old.cells_mut();
-        let (journal, report) = Journal::open(flash, pages, page, scratch, &mut tenant).await?;
-        if ledger.is_overfull {
-            return Err(OpenError::IndexFull { slots: ledger.index.len() });
-        }
-        config.id = journal.salt();
-        let (sweep, root) = (Sweep::due(), None);
-        let book = Self { journal, ledger, old, new, extra, items, sweep, config, root };
+        let mut book = Self::closed_by(flash, config, parts, is_signed)?;
+        let report = book.open_here(scribe).await?;
         Ok((book, report))
     }
 
-    /// Opens the box on the flash, or makes one with the identity `config.id` where the flash is blank.
-    pub async fn open_or_format(
-        mut flash: F,
+    /// A box that is yet to be opened or made by [`Book::start`], where it will stay: on its way
+    /// through the hands of callers an open box takes 7 KB of the stack in each. Until then it is
+    /// empty, and nothing can be written.
+    pub fn closed(
+        flash: F,
         config: BookConfig,
-        mut parts: Parts<M>,
-    ) -> Result<(Self, OpenReport), StartError<F::Error>> {
-        let page = parts.page.cells_mut();
-        let is_blank = journal::is_blank(&mut flash, page).await.map_err(StartError::Flash)?;
-        if !is_blank {
-            return Self::open(flash, config, parts).await.map_err(StartError::Open);
+        parts: Parts<M>,
+    ) -> Result<Self, StartError<F::Error>> {
+        Self::closed_by(flash, config, parts, true).map_err(|unfit| StartError::Open(unfit.into()))
+    }
+
+    /// Opens the box on the flash, or makes one with the identity of the configuration where the
+    /// flash is blank. After an error the box is of no use.
+    pub async fn start(&mut self) -> Result<OpenReport, StartError<F::Error>> {
+        if !self.journal.is_unformatted().await.map_err(StartError::Flash)? {
+            return self.open_here(&mut Nobody).await.map_err(StartError::Open);
         }
-        let book = Self::format(flash, config, parts).await.map_err(StartError::Format)?;
-        Ok((book, OpenReport::default()))
+        self.format_here().await.map_err(StartError::Format)?;
+        Ok(OpenReport::default())
+    }
+
+    /// Apart, so that the stack that laying it out takes is free again when the flash is read.
+    #[inline(never)]
+    fn closed_by(
+        flash: F,
+        config: BookConfig,
+        parts: Parts<M>,
+        is_signed: bool,
+    ) -> Result<Self, Unfit> {
+        within_reach::<F, M>(&flash).map_err(Unfit::FlashTooLarge)?;
+        let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
+        let journal = Journal::closed(flash, pages, page)
+            .map_err(|(pages, buffer_bytes)| Unfit::Memory { pages, buffer_bytes })?;
+        let signatures = is_signed.then(|| Signatures::new(&config, grams));
+        let ledger = Ledger::new(Index::new(slots, table, config.id), signatures);
+        let (sweep, root) = (Sweep::default(), None);
+        Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
+    }
+
+    async fn format_here(&mut self) -> Result<(), FormatError<F::Error>> {
+        self.journal.format_here(self.config.journal()).await?;
+        // An empty box has an empty sum.
+        self.root = Some(Root::default());
+        Ok(())
+    }
+
+    async fn open_here(
+        &mut self,
+        scribe: &mut impl Scribe,
+    ) -> Result<OpenReport, OpenError<F::Error>> {
+        let Self { journal, ledger, old, .. } = self;
+        let mut tenant = Dictated { ledger, scribe };
+        // Nothing else needs this buffer yet.
+        let report = journal.open_here(old.cells_mut(), &mut tenant).await?;
+        if ledger.is_overfull {
+            return Err(OpenError::IndexFull { slots: ledger.index.len() });
+        }
+        self.config.id = journal.salt();
+        self.sweep = Sweep::due();
+        Ok(report)
     }
 
     /// The box's identity.

@@ -1,33 +1,37 @@
-//! Telling a chip that was never made into a box, before memory is given away to open it.
+//! Telling a chip that was never made into a box, before it is opened.
 
 use super::open::FORMAT_BYTES;
+use super::{Journal, PageState};
+use crate::store::cells::Cells;
 use crate::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader};
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Whether a chip is erased, or a first format of it never finished: the chips that
-/// [`Journal::open`](super::Journal::open) calls [`Blank`](super::OpenError::Blank). `buffer` takes a page.
-///
-/// A chip with a box is told by the first page with a header; of a blank one, everything is read.
-pub async fn is_blank<F: NorFlash>(flash: &mut F, buffer: &mut [u8]) -> Result<bool, F::Error> {
-    let pages = flash.capacity() / F::ERASE_SIZE;
-    let Some(buffer) = buffer.get_mut(..F::ERASE_SIZE) else { return Ok(false) };
-    // A whole number of read units, as a page is.
-    let head = PAGE_HEADER_BYTES.next_multiple_of(F::READ_SIZE.max(1)).min(buffer.len());
-    for page in 0..pages {
-        flash.read((page * F::ERASE_SIZE) as u32, &mut buffer[..head]).await?;
-        if let Some(first) = buffer.first_chunk::<PAGE_HEADER_BYTES>()
-            && PageHeader::decode(first) != HeaderFound::None
-        {
-            return Ok(false);
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Whether the chip is erased, or a first format of it never finished: the chips that
+    /// [`Journal::open`] calls [`Blank`](super::OpenError::Blank).
+    ///
+    /// A chip with a box is told by the first page with a header; of a blank one, everything is read.
+    pub async fn is_unformatted(&mut self) -> Result<bool, F::Error> {
+        let pages = Self::pages_of(&self.flash);
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        // A whole number of read units, as a page is.
+        let head = PAGE_HEADER_BYTES.next_multiple_of(F::READ_SIZE.max(1)).min(Self::PAGE);
+        for page in 0..pages {
+            self.flash.read(Self::base(page), &mut buffer[..head]).await?;
+            if let Some(first) = buffer.first_chunk::<PAGE_HEADER_BYTES>()
+                && PageHeader::decode(first) != HeaderFound::None
+            {
+                return Ok(false);
+            }
         }
-    }
-    for page in 0..pages {
-        flash.read((page * F::ERASE_SIZE) as u32, buffer).await?;
-        if !is_untouched(page, buffer) {
-            return Ok(false);
+        for page in 0..pages {
+            self.flash.read(Self::base(page), buffer).await?;
+            if !is_untouched(page as usize, buffer) {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
-    Ok(true)
 }
 
 /// Whether a page without a header holds nothing but what formatting for the first time may leave when

@@ -25,7 +25,6 @@ mod tenant;
 mod victim;
 mod walk;
 
-pub use blank::is_blank;
 pub use errors::{AppendError, ExtendError, FormatError, OpenError, ReadError, TendError};
 pub use open::OpenReport;
 pub use scan::ScanReport;

@@ -74,7 +74,9 @@ impl Survey {
 pub(super) const FORMAT_BYTES: usize = 128;
 
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    fn with_memory(flash: F, mut pages: P, buffer: B, salt: u64) -> Result<Self, (u32, u32)> {
+    /// A journal that is yet to be opened or made, where it will stay; `Err` tells how many page states and bytes of
+    /// `buffer` it needs. Until then it has no pages: there is nothing to read in it, and no room to write.
+    pub fn closed(flash: F, mut pages: P, buffer: B) -> Result<Self, (u32, u32)> {
         const { Self::FITS };
         let page_count = Self::pages_of(&flash);
         let enough = pages.grow(page_count as usize) && pages.cells().len() >= page_count as usize;
@@ -86,8 +88,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             flash,
             pages,
             buffer,
-            salt,
-            page_count,
+            salt: 0,
+            page_count: 0,
             next_order: 1,
             epoch: 0,
             streams: [Stream::default(); 2],
@@ -113,34 +115,38 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         pages: P,
         buffer: B,
     ) -> Result<Self, FormatError<F::Error>> {
-        let mut journal = Self::with_memory(flash, pages, buffer, config.salt)
+        let mut journal = Self::closed(flash, pages, buffer)
             .map_err(|(pages, buffer_bytes)| FormatError::Memory { pages, buffer_bytes })?;
-        if journal.page_count < PAGES_MIN {
-            return Err(FormatError::TooSmall { pages: journal.page_count, pages_min: PAGES_MIN });
+        journal.format_here(config).await?;
+        Ok(journal)
+    }
+
+    /// Makes the chip of a closed journal into a new box, as [`Journal::format`] does.
+    pub async fn format_here(&mut self, config: Config) -> Result<(), FormatError<F::Error>> {
+        self.salt = config.salt;
+        self.page_count = Self::pages_of(&self.flash);
+        if self.page_count < PAGES_MIN {
+            return Err(FormatError::TooSmall { pages: self.page_count, pages_min: PAGES_MIN });
         }
         // The first page last: what would make the chip look like a box is gone before the new box begins there.
-        for page in (0..journal.page_count).rev() {
-            journal.change(page, |state| state.set_role(VIRGIN));
-            journal.load(page).await.map_err(FormatError::Flash)?;
-            if journal.buffer.cells()[..Self::PAGE].iter().any(|byte| *byte != 0xFF) {
-                let base = Self::base(page);
-                journal
-                    .flash
-                    .erase(base, base + Self::PAGE as u32)
-                    .await
-                    .map_err(FormatError::Flash)?;
-                journal.change(page, |state| state.set_erases(1));
+        for page in (0..self.page_count).rev() {
+            self.change(page, |state| state.set_role(VIRGIN));
+            self.load(page).await.map_err(FormatError::Flash)?;
+            if self.buffer.cells()[..Self::PAGE].iter().any(|byte| *byte != 0xFF) {
+                let (from, to) = (Self::base(page), Self::base(page) + Self::PAGE as u32);
+                self.flash.erase(from, to).await.map_err(FormatError::Flash)?;
+                self.change(page, |state| state.set_erases(1));
             }
         }
-        journal.recount();
-        journal.announce().await.map_err(|trouble| match trouble {
+        self.recount();
+        self.announce().await.map_err(|trouble| match trouble {
             Trouble::Flash(error) => FormatError::Flash(error),
             Trouble::NoRoom | Trouble::Worn => FormatError::Worn,
         })?;
-        journal.checkpoint(FRESH).await.map_err(|_| FormatError::Worn)?;
+        self.checkpoint(FRESH).await.map_err(|_| FormatError::Worn)?;
         // A second header, so that one burst cannot take away all there is to know the box by.
-        journal.prepare_ahead().await.map_err(|_| FormatError::Worn)?;
-        Ok(journal)
+        self.prepare_ahead().await.map_err(|_| FormatError::Worn)?;
+        Ok(())
     }
 
     /// Opens the box on the chip: reads each page once, tells the tenant of each entry and then of each loss. Writes nothing.
@@ -154,12 +160,23 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         scratch: &mut [u8],
         tenant: &mut T,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
-        let mut journal = Self::with_memory(flash, pages, buffer, 0)
+        let mut journal = Self::closed(flash, pages, buffer)
             .map_err(|(pages, buffer_bytes)| OpenError::Memory { pages, buffer_bytes })?;
+        let report = journal.open_here(scratch, tenant).await?;
+        Ok((journal, report))
+    }
+
+    /// Opens a closed journal where it is, as [`Journal::open`] does. After an error it is of no use.
+    pub async fn open_here<T: Tenant + ?Sized>(
+        &mut self,
+        scratch: &mut [u8],
+        tenant: &mut T,
+    ) -> Result<OpenReport, OpenError<F::Error>> {
+        self.page_count = Self::pages_of(&self.flash);
         let mut survey = Survey::default();
-        for page in 0..journal.page_count {
-            journal.load(page).await.map_err(OpenError::Flash)?;
-            journal.survey_page(page, tenant, scratch, &mut survey).await?;
+        for page in 0..self.page_count {
+            self.load(page).await.map_err(OpenError::Flash)?;
+            self.survey_page(page, tenant, scratch, &mut survey).await?;
         }
         // One page of a newer version is enough: what is in it must not be taken for damage.
         if let Some(version) = survey.version {
@@ -170,24 +187,24 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
         // Pages with a struck header before the first whole one: now their start entries can be verified.
         for page in 0..survey.salt_from {
-            if journal.state(page).order == 0 {
-                journal.load(page).await.map_err(OpenError::Flash)?;
-                journal.survey_page(page, tenant, scratch, &mut survey).await?;
+            if self.state(page).order == 0 {
+                self.load(page).await.map_err(OpenError::Flash)?;
+                self.survey_page(page, tenant, scratch, &mut survey).await?;
             }
         }
-        journal.assign_roles(&mut survey);
-        journal.check_tails(&survey);
-        journal.report_damage(tenant, scratch, &mut survey).await?;
-        for state in journal.pages.cells_mut() {
+        self.assign_roles(&mut survey);
+        self.check_tails(&survey);
+        self.report_damage(tenant, scratch, &mut survey).await?;
+        for state in self.pages.cells_mut() {
             state.unmark(COPIES);
         }
-        journal.take_up(&mut survey);
-        journal.recount();
+        self.take_up(&mut survey);
+        self.recount();
         let report = &survey.report;
-        journal.tally.corrected = u64::from(report.corrected);
-        journal.tally.holes = u64::from(report.missing);
-        journal.tally.torn = u64::from(report.torn_tails);
-        Ok((journal, survey.report))
+        self.tally.corrected = u64::from(report.corrected);
+        self.tally.holes = u64::from(report.missing);
+        self.tally.torn = u64::from(report.torn_tails);
+        Ok(survey.report)
     }
 
     /// Takes in the page in the buffer.
