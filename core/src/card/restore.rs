@@ -148,7 +148,7 @@ pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
         }
     }
     let mut merged = taker.merged;
-    merged.has_forgotten = book.has_forgotten();
+    merged.has_forgotten = book.take_forgotten();
     if merged.has_forgotten {
         book.renew().await?;
     }

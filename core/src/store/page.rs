@@ -126,6 +126,18 @@ pub struct EntryHeader {
 }
 
 impl EntryHeader {
+    /// Where the tag is in the header.
+    pub(super) const TAG_AT: usize = 2;
+    /// Where the hint is.
+    pub(super) const HINT_AT: usize = 4;
+    /// Where the checksum is.
+    pub(super) const CRC_AT: usize = 6;
+
+    /// Writes another hint into the header at `at`.
+    pub(super) fn set_hint(page: &mut [u8], at: usize, hint: u16) {
+        page[at + Self::HINT_AT..at + Self::CRC_AT].copy_from_slice(&hint.to_le_bytes());
+    }
+
     /// Kind without the flags.
     pub fn kind(&self) -> u8 {
         self.tag & KIND_BITS
@@ -146,18 +158,18 @@ impl EntryHeader {
         let bytes = page.get(at..at.checked_add(ENTRY_HEADER_BYTES)?)?;
         let header = EntryHeader {
             len: le16(bytes, 0),
-            tag: bytes[2],
+            tag: bytes[Self::TAG_AT],
             seq: bytes[3],
-            hint: le16(bytes, 4),
-            crc: le32(bytes, 6),
+            hint: le16(bytes, Self::HINT_AT),
+            crc: le32(bytes, Self::CRC_AT),
         };
         let fits = at + ENTRY_HEADER_BYTES + usize::from(header.len) <= end.min(page.len());
         (fits && (header.kind() <= CALLER_KIND_MAX || (START..=LOST).contains(&header.kind())))
             .then_some(header)
     }
 
-    /// The six bytes that the checksum covers.
-    fn sealed_bytes(&self) -> [u8; 6] {
+    /// The bytes that the checksum covers.
+    fn sealed_bytes(&self) -> [u8; Self::CRC_AT] {
         let (len, hint) = (self.len.to_le_bytes(), self.hint.to_le_bytes());
         [len[0], len[1], self.tag, self.seq, hint[0], hint[1]]
     }
@@ -165,8 +177,8 @@ impl EntryHeader {
     /// As bytes.
     pub fn encode(&self) -> [u8; ENTRY_HEADER_BYTES] {
         let mut out = [0; ENTRY_HEADER_BYTES];
-        out[..6].copy_from_slice(&self.sealed_bytes());
-        out[6..].copy_from_slice(&self.crc.to_le_bytes());
+        out[..Self::CRC_AT].copy_from_slice(&self.sealed_bytes());
+        out[Self::CRC_AT..].copy_from_slice(&self.crc.to_le_bytes());
         out
     }
 }

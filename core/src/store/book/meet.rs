@@ -256,7 +256,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     /// Whether something was taken in, since this was asked last, that this box itself has written and does not know: its flash is
     /// an older copy, or a copy of it is in use elsewhere.
-    pub fn has_forgotten(&mut self) -> bool {
+    pub fn take_forgotten(&mut self) -> bool {
         core::mem::take(&mut self.ledger.has_forgotten)
     }
 

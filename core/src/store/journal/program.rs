@@ -254,7 +254,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         while let Some(header) = EntryHeader::decode(buffer, from, end) {
             let next = from + entry_bytes(usize::from(header.len), Self::WORD);
             let hint = EntryHeader::decode(buffer, next, end).map_or(last_hint, |next| next.hint);
-            buffer[from + 4..from + 6].copy_from_slice(&hint.to_le_bytes());
+            EntryHeader::set_hint(buffer, from, hint);
             from = next;
         }
     }

@@ -7,15 +7,16 @@ use super::victim::Choice;
 use super::walk::{Step, Walk};
 use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
 use crate::store::cells::Cells;
-use crate::store::page::{CALLER_KIND_MAX, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, LOST, entry_bytes};
+use crate::store::page::{
+    CALLER_KIND_MAX, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, LOST, entry_bytes,
+};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Most entries moved in one step, unless it is the last resort.
 const MOVES_MAX: usize = 64;
-/// Bytes in which the buffer keeps where an entry was.
+/// Bytes in which the buffer keeps where an entry was, for a while in the place of its checksum: that is made anew for the new
+/// place.
 const OLD_BYTES: usize = size_of::<u16>();
-/// Where the checksum of an entry is in its header. It is made anew for the new place; until then, where the entry was stands there.
-const CRC_AT: usize = 6;
 /// When less room than this is left in a page, nothing is looked for that would fit.
 const SMALL_ENTRY_BYTES: usize = 24;
 /// How often an entry in doubt has to read right to be believed when it cannot be written anew.
@@ -306,7 +307,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 && met.number == number + 1
                 && met.header.hint != 0
             {
-                buffer[at + 4..at + 6].copy_from_slice(&met.header.hint.to_le_bytes());
+                EntryHeader::set_hint(buffer, at, met.header.hint);
             }
             if met.at < from {
                 continue;
@@ -349,9 +350,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             let to = FIRST_ENTRY_AT + gathered.len;
             buffer.copy_within(met.at..met.at + bytes, to);
-            buffer[to + 2] = kind;
-            buffer[to + 4..to + 6].copy_from_slice(&hint.to_le_bytes());
-            buffer[to + CRC_AT..][..OLD_BYTES].copy_from_slice(&(met.at as u16).to_le_bytes());
+            buffer[to + EntryHeader::TAG_AT] = kind;
+            EntryHeader::set_hint(buffer, to, hint);
+            buffer[to + EntryHeader::CRC_AT..][..OLD_BYTES]
+                .copy_from_slice(&(met.at as u16).to_le_bytes());
             gathered.len += bytes;
             gathered.entries += 1;
             last = Some((to, met.number));
@@ -362,7 +364,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let end = from + gathered.len;
         for number in 0..gathered.entries {
             let Some((_, next)) = next_in_block(buffer, from, end, Self::WORD) else { break };
-            buffer.copy_within(from + CRC_AT..from + CRC_AT + OLD_BYTES, Self::old_at(number));
+            let old = from + EntryHeader::CRC_AT;
+            buffer.copy_within(old..old + OLD_BYTES, Self::old_at(number));
             from = next;
         }
         gathered
