@@ -5,7 +5,7 @@
 //! associative, idempotent, whatever order states arrive in and however often.
 
 use super::property::Content;
-use super::record::{Contact, RecordWriter, Seen, WriteError};
+use super::record::{Contact, RecordWriter, WriteError};
 use super::{BoxIndex, Change, Contents, Property, Stamp};
 use core::cmp::Ordering;
 
@@ -236,11 +236,7 @@ pub fn merge<'b>(
     out: &'b mut [u8],
 ) -> Result<Option<&'b [u8]>, WriteError> {
     scratch.pair(Side::Contact(a), Side::Contact(b))?;
-    let (seen_a, seen_b) = (a.seen(), b.seen());
-    let mut seen = seen_a.clone();
-    seen.join(&seen_b)?;
-
-    let mut is_news = seen != seen_a;
+    let mut is_news = a.has_seen_less_than(b);
     let mut count = 0;
     for at in 0..scratch.len {
         let item = scratch.items[at];
@@ -250,7 +246,7 @@ pub fn merge<'b>(
             continue;
         }
         if let Some(both) = Both::of(scratch, at, a, b) {
-            let survivors = both.survivors(&seen_a, &seen_b);
+            let survivors = both.survivors(a, b);
             if let Some(first) = survivors.clone().next() {
                 scratch.items[at].first = first;
                 scratch.items[count].order = at as u32;
@@ -263,11 +259,15 @@ pub fn merge<'b>(
         return Ok(None);
     }
     sort(scratch.items, count, |items, at| (items[at].first, items[at].hash));
-    let mut writer = RecordWriter::new(out, a.uid(), change, &seen)?;
+    let mut writer = {
+        let mut seen = a.seen();
+        seen.join(&b.seen())?;
+        RecordWriter::new(out, a.uid(), change, &seen)?
+    };
     for at in 0..count {
         let both = Both::of(scratch, scratch.items[at].order as usize, a, b);
         if let Some((both, content)) = both.and_then(|both| both.content().map(|c| (both, c))) {
-            writer.push(&content, both.survivors(&seen_a, &seen_b))?;
+            writer.push(&content, both.survivors(a, b))?;
         }
     }
     Ok(Some(writer.finish()))
@@ -302,8 +302,8 @@ impl<'c> Both<'c, 'c> {
     /// The stamps that both have, and those that the state without them has not seen.
     fn survivors<'s>(
         &self,
-        seen_a: &'s Seen,
-        seen_b: &'s Seen,
+        state_a: &'s Contact<'c>,
+        state_b: &'s Contact<'c>,
     ) -> impl Iterator<Item = Stamp> + Clone + use<'s, 'c> {
         let mut a = self.a.into_iter().flat_map(|property| property.stamps()).peekable();
         let mut b = self.b.into_iter().flat_map(|property| property.stamps()).peekable();
@@ -320,8 +320,8 @@ impl<'c> Both<'c, 'c> {
                         b.next();
                         (a.next()?, true)
                     }
-                    Ordering::Less => a.next().map(|stamp| (stamp, !seen_b.covers(stamp)))?,
-                    Ordering::Greater => b.next().map(|stamp| (stamp, !seen_a.covers(stamp)))?,
+                    Ordering::Less => a.next().map(|stamp| (stamp, !state_b.has_seen(stamp)))?,
+                    Ordering::Greater => b.next().map(|stamp| (stamp, !state_a.has_seen(stamp)))?,
                 };
                 if survives {
                     return Some(stamp);

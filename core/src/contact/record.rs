@@ -217,24 +217,38 @@ impl<'a> Contact<'a> {
     /// For each box, the latest time of it that this state has taken in.
     pub fn seen(&self) -> Seen {
         let mut seen = Seen::default();
-        if self.flags & SEEN_EXPLICIT == 0 {
-            seen.note(BoxIndex::SELF, self.changed.time).ok();
-            return seen;
-        }
-        let mut reader = Reader(self.seen);
-        for _ in 0..self.seen_count {
-            if let Ok((origin, time)) = seen_row(&mut reader, self.changed.time) {
-                seen.note(origin, time).ok();
-            }
+        for (origin, time) in self.seen_rows() {
+            seen.note(origin, time).ok();
         }
         seen
     }
 
+    /// The rows of [`Contact::seen`], by box, without its kilobyte of memory.
+    fn seen_rows(&self) -> impl Iterator<Item = (BoxIndex, Millis)> + use<'a> {
+        let (base, is_told) = (self.changed.time, self.flags & SEEN_EXPLICIT != 0);
+        let mut reader = Reader(self.seen);
+        let told = (0..self.seen_count).filter_map(move |_| seen_row(&mut reader, base).ok());
+        let implied = (!is_told).then_some((BoxIndex::SELF, base));
+        implied.into_iter().chain(told)
+    }
+
+    /// Whether this state has taken a stamp in.
+    pub(super) fn has_seen(&self, stamp: Stamp) -> bool {
+        let row = self.seen_rows().find(|row| row.0 == stamp.origin);
+        stamp.time <= row.map_or(0, |row| row.1)
+    }
+
+    /// Whether another state has taken in something that this one has not.
+    pub(super) fn has_seen_less_than(&self, other: &Contact<'_>) -> bool {
+        other.seen_rows().any(|(origin, time)| {
+            let row = self.seen_rows().find(|row| row.0 == origin);
+            row.is_none_or(|row| row.1 < time)
+        })
+    }
+
     /// The box of the highest index that this state has taken something in of.
     pub fn box_max(&self) -> BoxIndex {
-        let mut reader = Reader(self.seen);
-        let rows = (0..self.seen_count).filter_map(|_| seen_row(&mut reader, 0).ok());
-        rows.last().map_or(BoxIndex::SELF, |row| row.0)
+        self.seen_rows().last().map_or(BoxIndex::SELF, |row| row.0)
     }
 
     /// The properties, in the order of their oldest stamps: as first written.

@@ -1,6 +1,6 @@
 //! The memory of a box on a device: how much of what, and where it comes from.
 //!
-//! As many contacts as the 264 KB of an RP2040 hold beside the stack, of which 32 KB were seen in use.
+//! As many contacts as the 264 KB of an RP2040 hold beside the stack, of which 28 KB were seen in use.
 
 use contactbox_core::contact::Item;
 use contactbox_core::search::Hit;
