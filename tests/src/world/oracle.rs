@@ -4,6 +4,7 @@ use super::ops::{Op, lines, photo};
 use contactbox_core::contact::{BlobRef, Kind};
 use contactbox_core::limits::IMPORTS_MAX;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What is to be seen of one person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,8 +13,9 @@ pub struct Person {
     pub lines: Vec<(Kind, String)>,
     /// In the trash.
     pub is_trashed: bool,
-    /// The cards imported last, oldest first.
-    pub imported: Vec<u16>,
+    /// What the cards imported last say, oldest first, as a number: two cards that say the same are
+    /// one.
+    pub imported: Vec<u64>,
 }
 
 impl Person {
@@ -35,6 +37,14 @@ pub fn photo_line(photo: &[u8]) -> (Kind, String) {
     (Kind::PHOTO, format!("{:02x?}", BlobRef::of(photo).hash))
 }
 
+fn number_of(lines: &[(Kind, String)]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (kind, text) in lines {
+        (kind.name(), text).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
 impl Oracle {
     /// Does what the box does when it acknowledges `op`.
     pub fn apply(&mut self, op: Op) {
@@ -50,12 +60,13 @@ impl Oracle {
                 let is_known = self.people.contains_key(&who);
                 let person = self.people.entry(who).or_default();
                 let mut new = lines(who, card);
+                let said = number_of(&new);
                 new.retain(|line| !person.lines.contains(line));
                 // A card that was imported before, or says nothing new, changes nothing.
-                if person.imported.contains(&card) || (new.is_empty() && is_known) {
+                if person.imported.contains(&said) || (new.is_empty() && is_known) {
                     return;
                 }
-                person.imported.push(card);
+                person.imported.push(said);
                 if person.imported.len() > IMPORTS_MAX {
                     person.imported.remove(0);
                 }
