@@ -11,11 +11,17 @@
 
 pub(crate) mod disk;
 mod header;
+mod lock;
+mod place;
 
 #[cfg(unix)]
 pub(crate) use disk::make_private_folder;
 pub(crate) use header::MAGIC;
 pub use header::{HEADER_BYTES, Header, HeaderError};
+pub(crate) use lock::is_held;
+pub use place::Displaced;
+
+use lock::lock;
 
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
@@ -121,6 +127,16 @@ pub enum ImageError {
     /// The file was opened for reading only.
     #[error("the box's file is read-only")]
     ReadOnly,
+    /// It is not at its place any more, or not what was opened.
+    #[error("{}", how.told(path, *number))]
+    Displaced {
+        /// Where it was.
+        path: PathBuf,
+        /// What became of it.
+        how: Displaced,
+        /// The number under which this process has it open.
+        number: Option<i32>,
+    },
     /// An earlier write failed.
     #[error(
         "the disk refused an earlier write, so the box takes no more changes until the daemon is started again"
@@ -167,6 +183,15 @@ pub enum Access {
     ReadOnly,
     /// A write failed.
     Broken,
+    /// The file was taken away, or changed by somebody else.
+    Displaced(Displaced),
+}
+
+impl Access {
+    /// Whether writes were taken once, and are not any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Broken | Self::Displaced(_))
+    }
 }
 
 /// A NOR chip in a file, locked against a second opener.
@@ -317,12 +342,14 @@ impl Image {
     /// Gives a new image its name, with all that is in it on the disk: after a cut there is a whole
     /// box or none.
     pub fn publish(&mut self) -> Result<(), ImageError> {
-        let Some(draft) = self.draft.take() else { return Ok(()) };
+        let Some(draft) = self.draft.clone() else { return Ok(()) };
         self.is_programmed = true;
         self.sync()?;
         std::fs::rename(&draft, &self.path)
             .and_then(|()| disk::sync_folder_of(&self.path))
-            .map_err(|error| ImageError::Io { doing: "written", error })
+            .map_err(|error| ImageError::Io { doing: "written", error })?;
+        self.draft = None;
+        Ok(())
     }
 
     /// The identity of the box in it.
@@ -384,7 +411,8 @@ impl Image {
         }
     }
 
-    /// Puts on the disk all that was programmed and erased.
+    /// Puts on the disk all that was programmed and erased. An error as well when the file would not be
+    /// found there again: what is in it must not be acknowledged.
     pub fn sync(&mut self) -> Result<(), ImageError> {
         if !self.is_dirty() {
             return Ok(());
@@ -395,7 +423,21 @@ impl Image {
         self.settle("synced", synced)?;
         self.is_programmed = false;
         self.is_erased = false;
-        Ok(())
+        self.stay()
+    }
+
+    /// Takes no more writes when the file is not at its place any more, or not what was opened.
+    fn stay(&mut self) -> Result<(), ImageError> {
+        let name = self.draft.as_ref().unwrap_or(&self.path);
+        let Some(how) = place::displaced(&self.file, name, &self.header) else { return Ok(()) };
+        self.access = Access::Displaced(how);
+        let error = self.displaced(how);
+        tracing::error!("{error}");
+        Err(error)
+    }
+
+    fn displaced(&self, how: Displaced) -> ImageError {
+        ImageError::Displaced { path: self.path.clone(), how, number: place::number(&self.file) }
     }
 
     /// Takes room for `pages` pages in all from the disk.
@@ -406,7 +448,8 @@ impl Image {
         if pages > PAGES_MAX {
             return Err(GrowError::TooManyPages { pages_max: PAGES_MAX });
         }
-        self.writable().map_err(GrowError::Image)?;
+        // Making it longer would hide that somebody has cut it short.
+        self.writable().and_then(|()| self.stay()).map_err(GrowError::Image)?;
         let (start, end) = (end_of(self.header.pages), end_of(pages));
         if let Err(error) = disk::reserve(&self.file, start, end) {
             // What was taken is given back; the header still says the old size.
@@ -431,11 +474,13 @@ impl Image {
         Ok(())
     }
 
-    fn writable(&self) -> Result<(), ImageError> {
+    /// Whether writes are taken, as an error when not.
+    pub fn writable(&self) -> Result<(), ImageError> {
         match self.access {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => Err(ImageError::ReadOnly),
             Access::Broken => Err(ImageError::Broken),
+            Access::Displaced(how) => Err(self.displaced(how)),
         }
     }
 
@@ -468,37 +513,9 @@ impl Drop for Image {
     }
 }
 
+/// Length of a file with so many pages.
 fn end_of(pages: u32) -> u64 {
     HEADER_BYTES as u64 + u64::from(pages) * PAGE_BYTES as u64
-}
-
-/// Whether a daemon has the image at `path` open.
-pub(crate) fn is_held(path: &Path) -> bool {
-    // One that is not there, or has no locks, is held by nobody that could be waited for.
-    let Ok(file) = File::open(path) else { return false };
-    matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
-}
-
-/// How often a lock is tried for: who only asks with [`is_held`] has it for a moment.
-const LOCK_TRIES: u32 = 10;
-
-fn lock(file: &File, path: &Path) -> Result<(), OpenImageError> {
-    let mut tries = 1;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(std::fs::TryLockError::Error(error)) => {
-                return Err(OpenImageError::Io { path: path.to_path_buf(), error });
-            }
-            Err(std::fs::TryLockError::WouldBlock) if tries == LOCK_TRIES => {
-                return Err(OpenImageError::InUse { path: path.to_path_buf() });
-            }
-            Err(std::fs::TryLockError::WouldBlock) => {
-                tries += 1;
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-        }
-    }
 }
 
 fn complement(bytes: &mut [u8]) {
@@ -559,6 +576,10 @@ impl NorFlash for Image {
             self.sync()?;
         }
         self.writable()?;
+        if at + bytes.len() as u64 == end_of(self.header.pages) {
+            // So would this: it is as long as before with a hole in it.
+            self.stay()?;
+        }
         self.touch(offset, bytes.len());
         self.buffer.clear();
         self.buffer.extend(bytes.iter().map(|byte| !byte));

@@ -222,10 +222,20 @@ impl Desk {
                 "the box takes no more changes after a fault of the program; start the daemon again",
             ));
         }
-        match self.access() {
-            Access::ReadWrite => Ok(()),
-            Access::ReadOnly => Err(Fault::new(Kind::ReadOnly, ImageError::ReadOnly.to_string())),
-            Access::Broken => Err(Fault::new(Kind::ReadOnly, ImageError::Broken.to_string())),
+        let writable = self.book.flash().writable();
+        writable.map_err(|error| Fault::new(Kind::ReadOnly, self.with_cure(&error)))
+    }
+
+    /// What is wrong with the file, and where else the box is when that is what helps.
+    fn with_cure(&mut self, error: &impl std::fmt::Display) -> String {
+        match (self.access(), &self.config.backup) {
+            (Access::Displaced(_), Some((folder, _))) => {
+                let folder = folder.display();
+                format!(
+                    "{error}. Its backup is in {folder}: `contactbox restore {folder}` takes that into an empty box"
+                )
+            }
+            _ => error.to_string(),
         }
     }
 
@@ -275,8 +285,8 @@ impl Desk {
     /// The error of a change, with the disk's share in it.
     pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> Fault {
         // A failed write has closed the image; that is what the client should hear.
-        if self.access() == Access::Broken {
-            return Fault::new(Kind::Disk, error.to_string());
+        if self.access().is_over() {
+            return Fault::new(Kind::Disk, self.with_cure(&error));
         }
         let fault = fault::of_put(error);
         match self.disk_full {
@@ -333,7 +343,8 @@ impl Desk {
 
     /// Puts everything said so far on the disk.
     pub(super) fn sync(&mut self) -> Result<(), Fault> {
-        self.book.flash().sync().map_err(|error| Fault::new(Kind::Disk, error.to_string()))
+        let synced = self.book.flash().sync();
+        synced.map_err(|error| Fault::new(Kind::Disk, self.with_cure(&error)))
     }
 
     /// What changed since the last call, for watchers.

@@ -335,9 +335,10 @@ pub(super) fn blob(desk: &mut Desk, asked: &BlobGet) -> Result<Json, Fault> {
 
 pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
     let access = match desk.access() {
-        Access::ReadWrite => "read-write",
-        Access::ReadOnly => "read-only",
-        Access::Broken => "closed after a failed write",
+        Access::ReadWrite => "read-write".to_owned(),
+        Access::ReadOnly => "read-only".to_owned(),
+        Access::Broken => "closed after a failed write".to_owned(),
+        Access::Displaced(how) => format!("closed: the file was {}", how.word()),
     };
     // What is damaged has no digest: then there is no root to tell.
     let root = match ask(desk, &Request::Root) {

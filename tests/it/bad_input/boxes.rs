@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A daemon on a box with this many people.
-fn filled(place: &Place, count: usize) -> Daemon {
+pub(super) fn filled(place: &Place, count: usize) -> Daemon {
     let daemon = place.serve();
     let text: String = people(count, 5).map(|person| person.vcard()).collect();
     assert_eq!(daemon.client().call("card.import", json!({ "vcard": text }))["added"], count);

@@ -1,5 +1,6 @@
 //! Bad input through the command line: a clear message, the good cards in, nothing else harmed.
 mod boxes;
+mod displaced;
 mod files;
 mod large;
 mod round_trip;
