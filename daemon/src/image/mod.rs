@@ -10,12 +10,15 @@
 //! until it is opened again.
 
 pub(crate) mod disk;
+mod error;
 mod header;
 mod lock;
 mod place;
+mod salvage;
 
 #[cfg(unix)]
 pub(crate) use disk::make_private_folder;
+pub use error::{GrowError, ImageError, OpenImageError};
 pub(crate) use header::MAGIC;
 pub use header::{HEADER_BYTES, Header, HeaderError};
 pub(crate) use lock::is_held;
@@ -23,9 +26,7 @@ pub use place::Displaced;
 
 use lock::lock;
 
-use embedded_storage_async::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-};
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -42,137 +43,6 @@ pub const PAGES_MIN: u32 = 16;
 
 /// Most pages: journal addresses count words in 32 bits, which is 16 GiB.
 pub const PAGES_MAX: u32 = (u32::MAX / (PAGE_BYTES / WORD_BYTES) as u32) - 1;
-
-/// Why the image can not be opened or made; nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenImageError {
-    /// Somebody has it open.
-    #[error("{} is in use: another contactbox daemon has this box open", path.display())]
-    InUse {
-        /// The image.
-        path: PathBuf,
-    },
-    /// It is not an image, or not one this version reads.
-    #[error("{}: {error}", path.display())]
-    Header {
-        /// The image.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: HeaderError,
-    },
-    /// The file is shorter than the box in it.
-    #[error(
-        "{} was cut short: it has {bytes} bytes of {bytes_expected}. Put the whole file back; or open what is left of it with --salvage true",
-        path.display()
-    )]
-    CutShort {
-        /// The image.
-        path: PathBuf,
-        /// Its length.
-        bytes: u64,
-        /// The length it must have.
-        bytes_expected: u64,
-    },
-    /// The disk has no room for a new box.
-    #[error("the disk has no room for a box in {}: {bytes} bytes are needed; make room and start again", path.display())]
-    DiskFull {
-        /// Where it was to be.
-        path: PathBuf,
-        /// What it needs.
-        bytes: u64,
-    },
-    /// The box can only be read from here and does not exist yet.
-    #[error("no box can be made in {}: {error}", path.display())]
-    NotWritable {
-        /// Where it was to be.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The system refuses.
-    #[error("{} can not be opened: {error}", path.display())]
-    Io {
-        /// The image.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-}
-
-/// Why the image refused an operation.
-#[derive(Debug, thiserror::Error)]
-pub enum ImageError {
-    /// The system says no.
-    #[error("the box's file can not be {doing}: {error}")]
-    Io {
-        /// "read", "written" or "synced".
-        doing: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// Beyond the end of the image.
-    #[error("offset {offset} is beyond the end of the box's file")]
-    OutOfBounds {
-        /// Where.
-        offset: u64,
-    },
-    /// Not at a word or page.
-    #[error("offset {offset} or length is not a multiple of {unit}")]
-    NotAligned {
-        /// Where.
-        offset: u64,
-        /// Of what it must be a multiple.
-        unit: usize,
-    },
-    /// The file was opened for reading only.
-    #[error("the box's file is read-only")]
-    ReadOnly,
-    /// It is not at its place any more, or not what was opened.
-    #[error("{}", how.told(path, *number))]
-    Displaced {
-        /// Where it was.
-        path: PathBuf,
-        /// What became of it.
-        how: Displaced,
-        /// The number under which this process has it open.
-        number: Option<i32>,
-    },
-    /// An earlier write failed.
-    #[error(
-        "the disk refused an earlier write, so the box takes no more changes until the daemon is started again"
-    )]
-    Broken,
-}
-
-impl NorFlashError for ImageError {
-    fn kind(&self) -> NorFlashErrorKind {
-        match self {
-            Self::OutOfBounds { .. } => NorFlashErrorKind::OutOfBounds,
-            Self::NotAligned { .. } => NorFlashErrorKind::NotAligned,
-            _ => NorFlashErrorKind::Other,
-        }
-    }
-}
-
-/// Why an image did not grow; it is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum GrowError {
-    /// The disk has no room.
-    #[error("the disk has no room for {bytes} more bytes")]
-    DiskFull {
-        /// What was asked for.
-        bytes: u64,
-    },
-    /// It has as many pages as can be addressed.
-    #[error("the box has {pages_max} pages, which is as many as there can be")]
-    TooManyPages {
-        /// The bound.
-        pages_max: u32,
-    },
-    /// The write failed.
-    #[error(transparent)]
-    Image(ImageError),
-}
 
 /// Whether writes are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,11 +112,26 @@ impl Image {
     ) -> Result<Self, OpenImageError> {
         let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
         lock(&file, path)?;
+        let wrong = |error| OpenImageError::Header { path: path.to_path_buf(), error };
         let mut block = [0; HEADER_BYTES];
         let bytes = disk::read_up_to(&file, &mut block, 0).map_err(io)?;
-        let header = Header::newest(&block[..bytes])
-            .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header))
-            .map_err(|error| OpenImageError::Header { path: path.to_path_buf(), error })?;
+        let found = Header::newest(&block[..bytes])
+            .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header));
+        let header = match found {
+            Ok(header) => header,
+            Err(error @ (HeaderError::Foreign | HeaderError::Damaged)) => {
+                let header = salvage::header_of(&file).map_err(io)?.ok_or_else(|| wrong(error))?;
+                if !is_salvage {
+                    return Err(wrong(HeaderError::Struck));
+                }
+                tracing::warn!(
+                    "the image's header is made anew out of what the pages behind it say"
+                );
+                salvage::write(&file, &header).map_err(io)?;
+                header
+            }
+            Err(error) => return Err(wrong(error)),
+        };
         let bytes = file.metadata().map_err(io)?.len();
         let bytes_expected = end_of(header.pages);
         if bytes < bytes_expected {
@@ -284,20 +169,17 @@ impl Image {
         }
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|error| not_writable(io::Error::other(error)))?;
-        let older = Header {
+        let header = Header {
             page_bytes: PAGE_BYTES as u32,
             word_bytes: WORD_BYTES as u32,
             pages: PAGES_MIN,
-            generation: 0,
+            generation: 1,
             box_id: u64::from_le_bytes(id),
         };
-        // Both copies from the first day: either stands in for the other.
-        let header = Header { generation: 1, ..older };
         let filled = file
             .set_len(0)
             .and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)))
-            .and_then(|()| disk::write_all_at(&file, &older.encode(), older.offset()))
-            .and_then(|()| disk::write_all_at(&file, &header.encode(), header.offset()));
+            .and_then(|()| header.write_twice(&file));
         match filled {
             Ok(()) => {
                 let mut image = Self::new(file, path, header, Access::ReadWrite);
