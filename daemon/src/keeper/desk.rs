@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::{Done, change, export, fault, import, opening, read};
-use crate::card::Standing;
+use crate::card::{Standing, left_behind};
 use crate::config::Config;
 use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
@@ -86,6 +86,8 @@ pub struct Desk {
     notices: Vec<Value>,
     disk_full: Option<(Instant, u64)>,
     is_closed: bool,
+    /// What a user must know who sees an empty box and expects another.
+    notice: Option<String>,
 }
 
 impl Desk {
@@ -123,7 +125,9 @@ impl Desk {
             notices: Vec::new(),
             disk_full: None,
             is_closed: false,
+            notice: None,
         };
+        desk.notice = desk.look_behind();
         desk.tell_opened();
         Ok(desk)
     }
@@ -143,6 +147,24 @@ impl Desk {
         if self.access() == Access::ReadOnly {
             tracing::warn!("the file can only be read: no changes are taken");
         }
+        if let Some(notice) = &self.notice {
+            tracing::warn!("{notice}");
+        }
+    }
+
+    /// An empty box where another one has left its backup: somebody may have deleted that.
+    fn look_behind(&self) -> Option<String> {
+        let (folder, _) = self.config.backup.as_ref().filter(|_| self.states() == 0)?;
+        let contacts = left_behind(folder, self.book.id())?;
+        let (path, folder) = (self.path.display(), folder.display());
+        Some(format!(
+            "the box {path} is empty, and {folder} has the backup of another one with {contacts} contacts. If that was yours, `contactbox restore {folder}` takes them in"
+        ))
+    }
+
+    /// What a user must know before anything else, as long as it is so.
+    pub(super) fn notice_now(&self) -> Option<&str> {
+        self.notice.as_deref().filter(|_| self.states() == 0)
     }
 
     /// How cards, backups and devices are doing, for `box.info`.

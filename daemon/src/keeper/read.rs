@@ -64,7 +64,7 @@ fn other_answer() -> Fault {
 pub(super) fn hello(desk: &mut Desk) -> Result<Json, Fault> {
     let request = Request::Hello { protocol: service::PROTOCOL, frame_bytes: u32::MAX };
     let Reply::Hello(welcome) = ask(desk, &request)? else { return Err(other_answer()) };
-    Ok(json!({
+    let mut told = json!({
         "protocol": PROTOCOL,
         "box": format!("{:016x}", welcome.id),
         "version": env!("CARGO_PKG_VERSION"),
@@ -76,7 +76,11 @@ pub(super) fn hello(desk: &mut Desk) -> Result<Json, Fault> {
         "pid": std::process::id(),
         "image": desk.path,
         "contacts": welcome.contacts,
-    }))
+    });
+    if let Some(notice) = desk.notice_now() {
+        told["notice"] = json!(notice);
+    }
+    Ok(told)
 }
 
 pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {

@@ -19,18 +19,18 @@ pub(super) fn filled(place: &Place, count: usize) -> Daemon {
 }
 
 /// A small disk of its own where the tests may mount one; gone when this is dropped.
-struct Disk(PathBuf);
+pub(super) struct Disk(PathBuf);
 
 impl Disk {
     /// Puts the data folder of `place` on a disk of `bytes`, if that can be done here.
-    fn under(place: &Place, bytes: usize) -> Option<Self> {
+    pub(super) fn under(place: &Place, bytes: usize) -> Option<Self> {
         fs::create_dir_all(place.data()).expect("the folder takes a folder");
         let disk = Self(place.data());
         disk.mount(&["-t", "tmpfs", "-o", &format!("size={bytes},mode=700"), "tmpfs"])
             .then_some(disk)
     }
 
-    fn mount(&self, flags: &[&str]) -> bool {
+    pub(super) fn mount(&self, flags: &[&str]) -> bool {
         let output = Command::new("mount").args(flags).arg(&self.0).output();
         output.is_ok_and(|output| output.status.success())
     }

@@ -3,6 +3,7 @@ mod boxes;
 mod displaced;
 mod files;
 mod large;
+mod lost;
 mod round_trip;
 mod told;
 
