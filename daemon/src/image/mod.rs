@@ -308,6 +308,15 @@ impl Image {
         self.stay()
     }
 
+    /// Looks whether the file is still at its place and what was opened; writes are taken no more when not.
+    pub fn look(&mut self) -> Access {
+        if self.access == Access::ReadWrite {
+            // What is wrong is what the access says from now on.
+            self.stay().ok();
+        }
+        self.access
+    }
+
     /// Takes no more writes when the file is not at its place any more, or not what was opened.
     fn stay(&mut self) -> Result<(), ImageError> {
         let name = self.draft.as_ref().unwrap_or(&self.path);

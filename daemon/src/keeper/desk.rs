@@ -163,8 +163,11 @@ impl Desk {
     }
 
     /// What a user must know before anything else, as long as it is so.
-    pub(super) fn notice_now(&self) -> Option<&str> {
-        self.notice.as_deref().filter(|_| self.states() == 0)
+    pub(super) fn notice_now(&mut self) -> Option<String> {
+        if let Access::Displaced(_) = self.book.flash().look() {
+            return self.writable().err().map(|fault| fault.to_string());
+        }
+        self.notice.clone().filter(|_| self.states() == 0)
     }
 
     /// How cards, backups and devices are doing, for `box.info`.

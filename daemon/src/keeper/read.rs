@@ -338,7 +338,7 @@ pub(super) fn blob(desk: &mut Desk, asked: &BlobGet) -> Result<Json, Fault> {
 }
 
 pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
-    let access = match desk.access() {
+    let access = match desk.book.flash().look() {
         Access::ReadWrite => "read-write".to_owned(),
         Access::ReadOnly => "read-only".to_owned(),
         Access::Broken => "closed after a failed write".to_owned(),

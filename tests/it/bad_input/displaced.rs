@@ -72,6 +72,19 @@ fn a_deleted_file_is_told_and_comes_back() {
     is_read(&mut place.serve().client(), &before);
 }
 
+/// Also to whoever only reads, before there is anything to refuse.
+#[test]
+fn who_only_reads_is_told_as_well() {
+    let place = Place::new();
+    let daemon = filled(&place, 10);
+    place.run(["find", ""]).expect(0);
+    fs::remove_file(place.image()).expect("it is ours");
+    place.run(["find", ""]).expect(0).says(&["deleted", "/proc/", "backup"]);
+    let access = daemon.client().call("box.info", json!({}))["access"].clone();
+    assert_eq!(access, "closed: the file was deleted");
+    daemon.client().refused("contact.put", card("Ada Lovelock"), "ReadOnly");
+}
+
 #[test]
 fn a_file_moved_away_is_told_and_can_be_put_back() {
     let place = Place::new();
