@@ -154,12 +154,18 @@ impl Desk {
 
     /// An empty box where another one has left its backup: somebody may have deleted that.
     fn look_behind(&self) -> Option<String> {
-        let (folder, _) = self.config.backup.as_ref().filter(|_| self.states() == 0)?;
-        let contacts = left_behind(folder, self.book.id())?;
-        let (path, folder) = (self.path.display(), folder.display());
-        Some(format!(
-            "the box {path} is empty, and {folder} has the backup of another one with {contacts} contacts. If that was yours, `contactbox restore {folder}` takes them in"
-        ))
+        if self.states() > 0 {
+            return None;
+        }
+        // Also where none are made any more.
+        let beside = self.path.with_file_name("backup");
+        let folder = self.config.backup.as_ref().map_or(beside.as_path(), |(folder, _)| folder);
+        let (path, shown) = (self.path.display(), folder.display());
+        left_behind(folder, self.book.id()).then(|| {
+            format!(
+                "the box {path} is empty, and {shown} has the backup of another one. If that was yours, `contactbox restore {shown}` takes all of it in"
+            )
+        })
     }
 
     /// What a user must know before anything else, as long as it is so.

@@ -28,7 +28,7 @@ fn an_empty_box_beside_the_backup_of_another_is_told() {
     let backup = backup.to_str().expect("a plain path");
     fs::remove_file(place.image()).expect("it is ours");
     // Whoever starts the daemon, and whoever comes later, is told; scripts in what they read, too.
-    let notice = ["is empty", backup, "30 contacts", "contactbox restore"];
+    let notice = ["is empty", backup, "the backup of another one", "contactbox restore"];
     run(&place, &["find", "nobody at all"]).expect(3).says(&notice);
     run(&place, &["--no-autostart", "info"]).expect(0).says(&notice);
     let log = fs::read_to_string(place.data().join("daemon.log")).expect("its log");
