@@ -25,6 +25,7 @@ pub(crate) use lock::is_held;
 pub use place::Displaced;
 
 use lock::lock;
+use place::Piece;
 
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +75,10 @@ pub struct Image {
     access: Access,
     /// Complemented bytes on their way to the file.
     buffer: Vec<u8>,
+    /// What was written last, as far as it is on the disk: another copy of the box does not have it.
+    kept: Vec<Piece>,
+    /// What was written last since.
+    last: Option<Piece>,
     /// Something was programmed since the last sync.
     is_programmed: bool,
     /// Something was erased since the last sync.
@@ -149,7 +154,11 @@ impl Image {
             );
             disk::reserve(&file, bytes, bytes_expected).map_err(io)?;
         }
-        Ok(Self::new(file, path, header, access))
+        // What can not be read is the journal's to tell of.
+        let kept = place::newest(&file, header.pages).unwrap_or_default();
+        let mut image = Self::new(file, path, header, access);
+        image.kept = kept;
+        Ok(image)
     }
 
     fn create(path: &Path) -> Result<Self, OpenImageError> {
@@ -209,6 +218,8 @@ impl Image {
             header,
             access,
             buffer: Vec::new(),
+            kept: Vec::new(),
+            last: None,
             is_programmed: false,
             is_erased: false,
             syncs: 0,
@@ -305,7 +316,11 @@ impl Image {
         self.settle("synced", synced)?;
         self.is_programmed = false;
         self.is_erased = false;
-        self.stay()
+        self.stay()?;
+        if let Some(last) = self.last.take() {
+            self.kept = vec![last];
+        }
+        Ok(())
     }
 
     /// Looks whether the file is still at its place and what was opened; writes are taken no more when not.
@@ -320,7 +335,11 @@ impl Image {
     /// Takes no more writes when the file is not at its place any more, or not what was opened.
     fn stay(&mut self) -> Result<(), ImageError> {
         let name = self.draft.as_ref().unwrap_or(&self.path);
-        let Some(how) = place::displaced(&self.file, name, &self.header) else { return Ok(()) };
+        let how = place::displaced(&self.file, name, &self.header);
+        let is_ours = || self.kept.iter().all(|piece| piece.is_in(&self.file));
+        let Some(how) = how.or_else(|| (!is_ours()).then_some(Displaced::Overwritten)) else {
+            return Ok(());
+        };
         self.access = Access::Displaced(how);
         let error = self.displaced(how);
         tracing::error!("{error}");
@@ -454,6 +473,8 @@ impl NorFlash for Image {
             self.sync()?;
         }
         self.touch(from as u32, len as usize);
+        self.kept.retain(|piece| !piece.is_within(at, len));
+        self.last = self.last.take().filter(|piece| !piece.is_within(at, len));
         let erased = disk::zero(&self.file, at, len);
         self.settle("erased", erased)?;
         self.is_erased = true;
@@ -476,6 +497,7 @@ impl NorFlash for Image {
         self.buffer.extend(bytes.iter().map(|byte| !byte));
         let written = disk::write_all_at(&self.file, &self.buffer, at);
         self.settle("written", written)?;
+        self.last = Some(Piece::of(&self.buffer, at));
         self.is_programmed = true;
         Ok(())
     }

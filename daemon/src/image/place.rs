@@ -4,8 +4,10 @@
 //! daemon ends, all of them are gone. So this is looked at before anything is acknowledged: two calls
 //! of the system and a block out of its memory.
 
-use super::{HEADER_BYTES, Header, disk, end_of};
+use super::salvage::page_header;
+use super::{HEADER_BYTES, Header, PAGE_BYTES, disk, end_of};
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 /// What became of the file while it was open.
@@ -104,6 +106,61 @@ fn struck(file: &File, bytes: u64, header: &Header) -> Option<Displaced> {
     // One of the two copies may be struck: it is written anew with the next change of the header.
     let is_ours = Header::newest(&block).is_ok_and(|found| found.box_id == header.box_id);
     (!is_ours).then_some(Displaced::Overwritten)
+}
+
+/// Bytes of a piece, at most.
+const PIECE_BYTES: usize = 64;
+
+/// Bytes of a piece that may be struck without it being another's.
+const STRUCK_BYTES: usize = 2;
+
+/// The end of something that was written, as the file has it. A copy of the same box that was put over the
+/// file has its header, and not what was written since the copy was made.
+pub(super) struct Piece {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Piece {
+    /// The end of `bytes`, which are at `at` in the file.
+    pub(super) fn of(bytes: &[u8], at: u64) -> Self {
+        let before = bytes.len().saturating_sub(PIECE_BYTES);
+        Self { at: at + before as u64, bytes: bytes[before..].to_vec() }
+    }
+
+    /// Whether it is in a stretch of the file.
+    pub(super) fn is_within(&self, start: u64, len: u64) -> bool {
+        (start..start + len).contains(&self.at)
+    }
+
+    /// Whether it is where it was written.
+    pub(super) fn is_in(&self, file: &File) -> bool {
+        let mut bytes = [0; PIECE_BYTES];
+        let bytes = &mut bytes[..self.bytes.len()];
+        // What can not be read is no proof of anything.
+        disk::read_exact_at(file, bytes, self.at).is_err()
+            || bytes.iter().zip(&self.bytes).filter(|(a, b)| a != b).count() <= STRUCK_BYTES
+    }
+}
+
+/// What was written last in the two pages that were prepared last, one for each stream of the journal.
+pub(super) fn newest(file: &File, pages: u32) -> io::Result<Vec<Piece>> {
+    let mut orders = Vec::new();
+    for page in 0..pages {
+        if let Some(header) = page_header(file, page)? {
+            orders.push((header.order, page));
+        }
+    }
+    orders.sort_unstable();
+    let mut pieces = Vec::new();
+    for (_, page) in orders.iter().rev().take(2) {
+        let at = HEADER_BYTES as u64 + u64::from(*page) * PAGE_BYTES as u64;
+        let mut bytes = vec![0; PAGE_BYTES];
+        let len = disk::read_up_to(file, &mut bytes, at)?;
+        let end = bytes[..len].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        pieces.push(Piece::of(&bytes[..end], at));
+    }
+    Ok(pieces)
 }
 
 /// The number under which this process has a file open, where that leads to it.

@@ -16,13 +16,7 @@ pub(super) fn header_of(file: &File) -> io::Result<Option<Header>> {
     let pages = pages.min(PAGES_MAX);
     let mut boxes: HashMap<u64, u32> = HashMap::new();
     for page in 0..pages {
-        let at = HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64;
-        let mut head = [0; PAGE_HEADER_BYTES];
-        if disk::read_up_to(file, &mut head, at)? < head.len() {
-            break;
-        }
-        complement(&mut head);
-        if let HeaderFound::Valid(PageHeader { salt, .. }, _) = PageHeader::decode(&head) {
+        if let Some(PageHeader { salt, .. }) = page_header(file, page)? {
             *boxes.entry(salt).or_default() += 1;
         }
     }
@@ -34,6 +28,20 @@ pub(super) fn header_of(file: &File) -> io::Result<Option<Header>> {
         generation: 1,
         box_id,
     }))
+}
+
+/// The header of a page, if it has one that can be read.
+pub(super) fn page_header(file: &File, page: u32) -> io::Result<Option<PageHeader>> {
+    let at = HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64;
+    let mut head = [0; PAGE_HEADER_BYTES];
+    if disk::read_up_to(file, &mut head, at)? < head.len() {
+        return Ok(None);
+    }
+    complement(&mut head);
+    Ok(match PageHeader::decode(&head) {
+        HeaderFound::Valid(header, _) => Some(header),
+        _ => None,
+    })
 }
 
 /// Puts it where it belongs, on the disk.

@@ -149,6 +149,44 @@ fn a_file_cut_short_or_written_over_is_told() {
     struck(&place, &daemon, copy, "overwritten");
 }
 
+/// It has the same header, and what was acknowledged since is not in it.
+#[test]
+fn an_older_copy_of_the_box_put_over_its_file_is_told() {
+    let place = Place::new();
+    let older = place.path().join("older.box");
+    let put_back = |image: &Path| {
+        // As `cp` does it.
+        fs::copy(&older, image).expect("a copy");
+    };
+    assert!(filled(&place, 50).stop().success());
+    // Of an earlier run, before this one has written anything.
+    fs::copy(place.image(), &older).expect("a copy");
+    let daemon = place.serve_with(&["--backup", "off"]);
+    daemon.client().call("contact.put", card("Dora Lind"));
+    assert!(daemon.stop().success());
+    let daemon = place.serve_with(&["--backup", "off"]);
+    put_back(&place.image());
+    let mut client = daemon.client();
+    let error = client.refused("contact.put", card("Emil Sand"), "Disk");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("overwritten")), "{error}");
+    daemon.kill();
+    // Of this run.
+    let daemon = place.serve();
+    daemon.client().call("contact.put", card("Dora Lind"));
+    fs::copy(place.image(), &older).expect("a copy");
+    daemon.client().call("contact.put", card("Emil Sand"));
+    struck(&place, &daemon, put_back, "overwritten");
+    daemon.kill();
+    // A copy that is as new as the box has all of it.
+    let daemon = place.serve();
+    let mut client = daemon.client();
+    client.call("contact.put", card("Frida Holm"));
+    fs::copy(place.image(), &older).expect("a copy");
+    put_back(&place.image());
+    client.call("contact.put", card("Gustav Berg"));
+    assert_eq!(client.call("box.info", json!({}))["access"], "read-write");
+}
+
 /// A write at the very end, or growing, would make a file that was cut short as long as it was.
 #[test]
 fn a_file_cut_short_is_not_made_long_again() {
