@@ -1,4 +1,5 @@
 //! Snapshots on FAT cards: every layout, every trouble, checked by the tools that others use.
+use contactbox_core::card::fat::FatCard;
 use contactbox_core::card::{Card, Name, SECTOR_BYTES, Whose};
 use contactbox_core::store::{Book, BookConfig, Root};
 use contactbox_tests::cards::{back_up, find, keep, merge};
@@ -196,4 +197,91 @@ fn no_damage_to_a_file_system_harms_a_box_or_stops_it() {
         }
     }
     println!("{rounds} damaged file systems, {faults} refusals");
+}
+
+/// Where the tables of a disk are.
+struct Tables {
+    at: u32,
+    blocks: u32,
+    entry_bytes: usize,
+}
+
+impl Tables {
+    fn of(layout: Layout, disk: &Disk) -> Self {
+        let bytes = disk.bytes();
+        let boot = &bytes[layout.start() * SECTOR_BYTES..];
+        let short = |at: usize| u32::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
+        let is_long = short(22) == 0;
+        let blocks = if is_long { short(36) | short(38) << 16 } else { short(22) };
+        let at = layout.start() as u32 + short(14);
+        Self { at, blocks, entry_bytes: if is_long { 4 } else { 2 } }
+    }
+
+    /// Has a cluster lead to another, in both tables.
+    fn lead(&self, disk: &Disk, from: u32, to: u32) {
+        let at = from as usize * self.entry_bytes;
+        for copy in 0..2 {
+            let block = self.at + copy * self.blocks + (at / SECTOR_BYTES) as u32;
+            disk.strike(block, |sector| {
+                let entry = &mut sector[at % SECTOR_BYTES..][..self.entry_bytes];
+                entry.copy_from_slice(&to.to_le_bytes()[..self.entry_bytes]);
+            });
+        }
+    }
+}
+
+/// Whether others get all of each file off the card, with the bytes that we read.
+fn others_read(mut fat: FatCard<Disk>, layout: Layout, files: &[Name]) -> Result<(), String> {
+    let folder = tempfile::tempdir().expect("a folder for the image");
+    let (image, copy) = (folder.path().join("card.img"), folder.path().join("copy"));
+    let mut ours = Vec::new();
+    for name in files {
+        let len = block_on(fat.len(name)).expect("it reads").expect("it is there");
+        let mut bytes = vec![0; len as usize];
+        let read = block_on(fat.read(name, 0, &mut bytes)).map_err(|error| error.to_string())?;
+        assert_eq!(read, bytes.len());
+        ours.push(bytes);
+    }
+    fat.into_device().save(layout, &image);
+    for (name, bytes) in files.iter().zip(ours) {
+        let mut copying = Command::new("mcopy");
+        copying.args(["-n", "-o", "-i"]).arg(&image).arg(format!("::/{name}")).arg(&copy);
+        told(&mut copying);
+        if std::fs::read(&copy).expect("it was copied") != bytes {
+            return Err(format!("{name} has other bytes"));
+        }
+    }
+    Ok(())
+}
+
+/// Chains that lead back into themselves: in the tables of a card there are as many clusters as one likes to go through.
+#[test]
+fn a_backup_is_where_others_find_it_or_is_refused() {
+    for layout in [Layout::Fat16, Layout::Fat32] {
+        let fresh = Disk::formatted(layout, kilobytes(layout));
+        let tables = Tables::of(layout, &fresh);
+        let mut book = filled(0, 3, 80);
+        let mut fat = card(fresh).expect("it is formatted");
+        for _ in 0..2 {
+            back_up(&mut book, &mut fat).expect("the card takes it");
+        }
+        let written = fat.into_device();
+        let (mut refused, mut taken) = (0, 0);
+        for from in (2u32..160).step_by(3) {
+            for to in [from, 3, 60, from.saturating_sub(5).max(2)] {
+                let disk = written.clone();
+                tables.lead(&disk, from, to);
+                let Ok(mut fat) = card(disk) else { continue };
+                let backups: Vec<_> = (0..2).map(|_| back_up(&mut book, &mut fat)).collect();
+                let files: Vec<Name> = backups.iter().flatten().map(|backup| backup.file).collect();
+                refused += 2 - files.len();
+                taken += files.len();
+                let fat = card(fat.into_device()).expect("it is formatted");
+                let read = others_read(fat, layout, &files);
+                assert_eq!(read, Ok(()), "{layout:?}: {from} leads to {to}: {backups:?}");
+            }
+        }
+        println!("{layout:?}: chains in circles, {refused} backups refused, {taken} taken");
+        assert!(refused > 0 && taken > 0);
+    }
 }

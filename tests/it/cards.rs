@@ -1,5 +1,6 @@
 //! Cards and backups as people and scripts use them: real daemons, folders that stand for cards.
 
+use contactbox_tests::cards::with_generation;
 use contactbox_tests::daemon::{Daemon, Place, Ran};
 use contactbox_tests::disk::{Disk, Layout};
 use contactbox_tests::emulator::CardImage;
@@ -412,4 +413,102 @@ fn a_daemon_killed_at_a_backup_leaves_a_whole_one() {
         run(&other, &["restore"], &folder);
         assert!(finds(&restored, "ada byrd") == 1, "round {round}: {verified:?}");
     }
+}
+
+/// Its own daemon has that file open and locked.
+#[test]
+fn the_file_of_a_box_is_no_card() {
+    let (place, _daemon) = bare();
+    people(&place);
+    for words in
+        [&["card", "list"][..], &["card", "verify"], &["card", "sync"], &["card", "backup"]]
+    {
+        let begun = Instant::now();
+        run(&place, words, &place.image()).expect(1).says(&["the file of a box and no card"]);
+        assert!(begun.elapsed() < Duration::from_secs(10), "{words:?} waited for a lock");
+    }
+}
+
+/// A file may have the name of a snapshot, or be longer than one, by as much as its disk allows.
+#[test]
+fn a_file_of_no_end_on_a_card_costs_no_time() {
+    let (place, daemon) = bare();
+    people(&place);
+    let card = card(&place);
+    run(&place, &["card", "backup"], &card).expect(0);
+    let mut files = std::fs::read_dir(&card).expect("a folder");
+    let own = files.find_map(|file| {
+        let path = file.expect("an entry").path();
+        path.extension().is_some_and(|end| end == "A").then_some(path)
+    });
+    let stranger = card.join("ABCDEFGH.A");
+    std::fs::File::create(&stranger).expect("a file");
+    for path in [own.expect("a snapshot"), stranger] {
+        let file = std::fs::OpenOptions::new().write(true).open(&path).expect("our file");
+        file.set_len(u32::MAX.into()).expect("a sparse file");
+    }
+    add(&daemon, "Bruno Kessel");
+    let begun = Instant::now();
+    for words in [["card", "list"], ["card", "verify"], ["card", "sync"]] {
+        run(&place, &words, &card);
+    }
+    let (other, _daemon) = bare();
+    run(&other, &["card", "sync"], &card);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(finds(&_daemon, "kessel"), 1);
+}
+
+/// Whose generation comes behind the highest number begins at 0 again.
+#[test]
+fn generations_go_round_in_a_circle() {
+    let (place, daemon) = bare();
+    let card = card(&place);
+    let first = run(&place, &["card", "backup"], &card).expect(0).json();
+    let path = card.join(first[0]["file"].as_str().expect("a name"));
+    let empty = std::fs::read(&path).expect("a snapshot");
+    // As long as nothing is in it there is nothing to restore, and that is said.
+    let (other, _other) = bare();
+    run(&other, &["restore"], &card).expect(3).says(&["holds no contact"]);
+    std::fs::write(&path, with_generation(&empty, u32::MAX)).expect("our file");
+    run(&place, &["card", "verify"], &card).expect(0);
+    for (number, name) in ["Ada Lovelock", "Bruno Kessel", "Carla Neumann"].iter().enumerate() {
+        add(&daemon, name);
+        let backup = run(&place, &["card", "backup"], &card).expect(0).json();
+        assert_eq!(backup[0]["generation"], number, "{backup:?}");
+        let listed = run(&place, &["card", "list"], &card).expect(0).json();
+        let newest: Vec<_> = listed.iter().filter(|file| file["state"] == "newest").collect();
+        assert_eq!(newest.len(), 1, "{listed:?}");
+        assert_eq!(newest[0]["contacts"], number + 1, "{listed:?}");
+        let (other, restored) = bare();
+        run(&other, &["restore"], &card).expect(0);
+        assert_eq!(finds(&restored, name), 1, "{name}");
+    }
+}
+
+/// Also where whoever starts the daemon makes what they make for everybody to read.
+#[test]
+fn what_is_left_on_a_card_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let card = card(&place);
+    let mut shell = std::process::Command::new("sh");
+    place.settle(&mut shell);
+    shell.args(["-c", "umask 0; exec \"$0\" serve"]).arg(contactbox_tests::daemon::program());
+    let daemon = place.started(shell).unwrap_or_else(|ran| panic!("{ran:?}"));
+    people(&place);
+    run(&place, &["card", "backup"], &card).expect(0);
+    assert!(daemon.stop().success());
+    let mode =
+        |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let backup = place.data().join("backup");
+    assert_eq!((mode(&place.image()), mode(&backup)), (0o600, 0o700));
+    let mut count = 0;
+    for folder in [&card, &backup] {
+        for file in std::fs::read_dir(folder).expect("a folder") {
+            let path = file.expect("an entry").path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "{count} files");
 }

@@ -201,3 +201,36 @@ fn a_device_is_kept_in_step_while_it_is_plugged_in() {
     until("it is missed", || state(&daemon) == "not plugged in");
     assert!(daemon.stop().success());
 }
+
+/// A device that goes mad: it says something all the time, and never what was asked.
+fn babble(socket: &Path, word: impl Fn(usize) -> Vec<u8> + Send + 'static) -> JoinHandle<()> {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody calls");
+        for number in 0.. {
+            if stream.write_all(&word(number)).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    })
+}
+
+#[test]
+fn a_device_that_never_comes_to_an_answer_is_given_up() {
+    let place = Place::new();
+    let _daemon = place.serve_with(&["--backup", "off"]);
+    // A byte at a time, of a frame that never ends; and whole replies to what nobody asked.
+    let reply = vec![0, 6, 1, 1, 2, 1, 7, 9, 3, 97, 100, 97, 0x9c, 0x43, 0x7e, 0x1c, 0];
+    let words: [Box<dyn Fn(usize) -> Vec<u8> + Send>; 2] =
+        [Box::new(|_| vec![0x55]), Box::new(move |_| reply.clone())];
+    for (number, word) in words.into_iter().enumerate() {
+        let socket = place.path().join(format!("mad-{number}"));
+        let device = babble(&socket, word);
+        let begun = Instant::now();
+        let ran = place.run(["device", "info", socket.to_str().expect("letters")]);
+        ran.expect(1).says(&["no answer was whole within"]);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        device.join().expect("the cable is let go");
+    }
+}

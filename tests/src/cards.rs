@@ -1,8 +1,10 @@
 //! Boxes with a card in their slot, for tests: what a shell does with one, without waiting.
 
 use contactbox_core::card::{
-    Appended, Backup, Card, Changes, Merged, OwnFiles, Remark, Whose, append, backup, merge_all,
+    Appended, Backup, Card, Changes, Merged, OwnFiles, Remark, SECTOR_BYTES, Whose, append, backup,
+    merge_all,
 };
+use contactbox_core::store::seal::Seal;
 use contactbox_core::store::{Book, Memory};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -60,4 +62,32 @@ pub fn merge<F: NorFlash, M: Memory, C: Card>(
 
 fn room() -> Vec<u8> {
     vec![0; ROOM_BYTES]
+}
+
+/// A snapshot file as it would be with this generation: its header and all its entries sealed anew.
+pub fn with_generation(file: &[u8], generation: u32) -> Vec<u8> {
+    let mut file = file.to_vec();
+    let word = |file: &[u8], at: usize| {
+        u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"))
+    };
+    file[20..24].copy_from_slice(&generation.to_le_bytes());
+    let crc = Seal::new().over(&file[..508]).value();
+    file[508..512].copy_from_slice(&crc.to_le_bytes());
+    let end = word(&file, 32) as usize;
+    let mut at = SECTOR_BYTES;
+    while at < end {
+        if file[at] == 0 {
+            at = (at + 1).next_multiple_of(SECTOR_BYTES);
+            continue;
+        }
+        let seed = [&file[12..32], &(at as u32).to_le_bytes(), &[0; 4]].concat();
+        let len = word(&file, at + 4) as usize;
+        file[at + 2..at + 4].fill(0);
+        let check = Seal::new().over(&seed).over(&file[at..at + 12]).value() as u16;
+        file[at + 2..at + 4].copy_from_slice(&check.to_le_bytes());
+        let crc = Seal::new().over(&seed).over(&file[at..at + 12 + len]).value();
+        file[at + 12 + len..at + 16 + len].copy_from_slice(&crc.to_le_bytes());
+        at += (16 + len).next_multiple_of(4);
+    }
+    file
 }

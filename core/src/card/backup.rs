@@ -1,12 +1,13 @@
 //! Leaving a box's state on a card: a whole snapshot, or what changed since.
 
 use super::blobs::BlobFinder;
+use super::layout::slack;
 use super::layout::{
     AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BLOB_ROW_BYTES, BODY_AT, BOX, BlobRow, Header, MARK,
     Mark, RECORD, Salt, VERSION, entry_bytes, sector_after,
 };
 use super::medium::{Card, CardError, Name, SECTOR_BYTES};
-use super::own::{APPENDED_BLOBS_MAX, Newest, OwnFiles, Tables, has_room, slack};
+use super::own::{APPENDED_BLOBS_MAX, Newest, OwnFiles, Tables, has_room};
 use super::reader::{Entries, Sectors};
 use super::verify::{check_body, is_whole};
 use super::writer::{Position, Writer, sum_of};

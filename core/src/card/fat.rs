@@ -199,6 +199,9 @@ impl<D: BlockDevice> FatCard<D> {
         }
         let needed = entry.size.div_ceil(geometry.cluster_bytes).max(1);
         let (mut cluster, mut count, mut last_needed) = (first, 1, first);
+        // A chain may lead back into itself, and then has fewer clusters than one can go through. Brent's way to
+        // find that out: a mark that is set anew after 1, 2, 4, 8... clusters, and is met again.
+        let (mut mark, mut lap, mut lap_max) = (first, 0, 1);
         self.allow(FILE_READS_MAX);
         loop {
             if count == needed {
@@ -210,8 +213,16 @@ impl<D: BlockDevice> FatCard<D> {
             if is_end && count >= needed {
                 return Ok(());
             }
-            if !geometry.has(next) || count > geometry.clusters {
+            if !geometry.has(next) {
                 break;
+            }
+            lap += 1;
+            if next == mark {
+                count = self.clusters_before_circle(first, lap)?.saturating_add(lap);
+                break;
+            }
+            if lap == lap_max {
+                (mark, lap, lap_max) = (next, 0, lap_max.saturating_mul(2));
             }
             (cluster, count) = (next, count + 1);
         }
@@ -219,6 +230,19 @@ impl<D: BlockDevice> FatCard<D> {
             return Err(CardError::Inconsistent);
         }
         self.end_chain(last_needed)
+    }
+
+    /// How many clusters of a chain come before the circle of `circle` clusters that it leads into.
+    fn clusters_before_circle(&mut self, first: u32, circle: u32) -> Result<u32, Told<D>> {
+        let (mut behind, mut ahead, mut count) = (first, first, 0);
+        for _ in 0..circle {
+            ahead = self.next_cluster(ahead)?;
+        }
+        while behind != ahead {
+            (behind, ahead) = (self.next_cluster(behind)?, self.next_cluster(ahead)?);
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// The first cluster of a file, out of its row in the folder.

@@ -137,6 +137,17 @@ impl Header {
         if is_sound { Ok(header) } else { Err(HeaderFault::None) }
     }
 
+    /// Whether it is of a later snapshot of the same box than `other`: generations go round in a circle, of
+    /// which a box writes far less than half between two files that are on one card.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        (1..=u32::MAX / 2).contains(&self.generation.wrapping_sub(other.generation))
+    }
+
+    /// Bytes of the file that can hold something: the snapshot, and what may be appended to it.
+    pub fn reach(&self) -> u32 {
+        sector_after(self.body_end).saturating_add(slack(self.body_end))
+    }
+
     /// The first sector of the file.
     pub(super) fn encode(&self) -> [u8; SECTOR_BYTES] {
         let mut sector = [0; SECTOR_BYTES];
@@ -275,9 +286,9 @@ pub(super) fn entry_bytes(len: u32) -> u32 {
     len.saturating_add((HEAD_BYTES + TAIL_BYTES) as u32).next_multiple_of(WORD_BYTES)
 }
 
-/// The next whole sector.
+/// The next whole sector; behind the last one there can be, the end.
 pub(super) fn sector_after(at: u32) -> u32 {
-    at.next_multiple_of(SECTOR_BYTES as u32)
+    at.checked_next_multiple_of(SECTOR_BYTES as u32).unwrap_or(u32::MAX)
 }
 
 /// Everything up to a time is in the file.
@@ -380,6 +391,13 @@ pub(super) fn snapshot_letter(name: &Name) -> Option<u8> {
         }
         _ => None,
     }
+}
+
+/// Bytes kept for appending behind a snapshot: half its length, and enough for about a hundred small
+/// changes at least. Whole sectors.
+pub(super) fn slack(body_end: u32) -> u32 {
+    const SLACK_BYTES_MIN: u32 = 64 * SECTOR_BYTES as u32;
+    sector_after((body_end / 2).max(SLACK_BYTES_MIN))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::layout::{
     AUTHOR, BLOB, BOX, Header, HeaderFault, LETTERS, MARK, MARK_BYTES, Mark, entry_bytes,
-    sector_after, snapshot_name,
+    sector_after, slack, snapshot_name,
 };
 use super::medium::{Card, CardError, Name, SECTOR_BYTES};
 use super::reader::{Entries, Payload, Sectors};
@@ -119,17 +119,23 @@ impl OwnFiles {
 
     /// The generation of the next snapshot.
     pub(super) fn generation(&self) -> u32 {
-        let newest = self.files.iter().flatten().map(|header| header.generation).max();
-        newest.map_or(1, |generation| generation.wrapping_add(1).max(1))
+        let newest =
+            self.files.iter().flatten().reduce(|newest, header| {
+                if header.is_newer_than(newest) { header } else { newest }
+            });
+        newest.map_or(1, |newest| newest.generation.wrapping_add(1))
     }
 
     /// Finds the newest snapshot that has its end, a complete one before any other.
     pub(super) async fn look<C: Card>(&mut self, card: &mut C) -> Result<(), CardError<C::Error>> {
         self.newest = None;
         let mut order: [usize; 2] = [0, 1];
-        let rank =
-            |which: usize| self.files[which].map(|header| (header.is_complete, header.generation));
-        if rank(1) > rank(0) {
+        if let [a, Some(b)] = &self.files
+            && a.as_ref().is_none_or(|a| match (a.is_complete, b.is_complete) {
+                (a, b) if a != b => b,
+                _ => b.is_newer_than(a),
+            })
+        {
             order = [1, 0];
         }
         for which in order {
@@ -267,11 +273,4 @@ pub(super) fn has_room(newest: &Newest, bytes: u32, file_len: u32) -> bool {
     let start = sector_after(newest.header.body_end);
     let end = newest.end.at.saturating_add(bytes).saturating_add(entry_bytes(MARK_BYTES as u32));
     end <= file_len && end.saturating_sub(start) <= slack(newest.header.body_end)
-}
-
-/// Bytes kept for appending behind a snapshot: half its length, and enough for about a hundred small
-/// changes at least. Whole sectors.
-pub(super) fn slack(body_end: u32) -> u32 {
-    const SLACK_BYTES_MIN: u32 = 64 * SECTOR_BYTES as u32;
-    sector_after((body_end / 2).max(SLACK_BYTES_MIN))
 }

@@ -204,7 +204,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
         if let [Some((_, a)), Some((_, b))] = &files
             && a.box_id == b.box_id
-            && b.generation > a.generation
+            && b.is_newer_than(a)
         {
             files.swap(0, 1);
         }

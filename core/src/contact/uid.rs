@@ -14,7 +14,7 @@ pub struct Uid(pub [u8; 16]);
 impl Uid {
     /// The identity that a card's UID text stands for.
     pub fn from_text(text: &str) -> Self {
-        match UuidText::parse(text) {
+        match UuidText::parse(text).or_else(|| UuidText::of_urn(text)) {
             Some(uuid) => Self(uuid.identity()),
             None => Self(digest(b"uid", &[text.as_bytes()])),
         }

@@ -100,6 +100,7 @@ pub struct UuidText {
 }
 
 const URN: &str = "urn:uuid:";
+const UUID_CHARS: usize = 36;
 const AB_PERSON: &str = ":ABPerson";
 
 /// Makes another identity of a UUID that has `:ABPerson` behind it than of the UUID alone. Random.
@@ -119,7 +120,7 @@ impl UuidText {
             None => (false, rest),
         };
         let hex = hex.as_bytes();
-        if hex.len() != 36 {
+        if hex.len() != UUID_CHARS {
             return None;
         }
         let upper = hex.iter().any(u8::is_ascii_uppercase);
@@ -142,6 +143,26 @@ impl UuidText {
             digits += 1;
         }
         Some(Self { bytes, urn, upper, ab_person })
+    }
+
+    /// Reads a UUID behind `urn:uuid:` in letters of any case: for the identity, to which case says
+    /// nothing (RFC 8141, section 3.1; RFC 9562, section 4). How the text was written is lost.
+    pub(super) fn of_urn(text: &str) -> Option<Self> {
+        let (urn, rest) = text.split_at_checked(URN.len())?;
+        if !urn.eq_ignore_ascii_case(URN) {
+            return None;
+        }
+        let (hex, tail) = rest.split_at_checked(UUID_CHARS)?;
+        let mut lower = [0; UUID_CHARS];
+        lower.copy_from_slice(hex.as_bytes());
+        lower.make_ascii_lowercase();
+        let uuid = Self::parse(core::str::from_utf8(&lower).ok()?)?;
+        let ab_person = match tail {
+            "" => false,
+            AB_PERSON => true,
+            _ => return None,
+        };
+        Some(Self { ab_person, ..uuid })
     }
 
     /// A UUID alone, in lower case.

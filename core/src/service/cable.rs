@@ -190,6 +190,11 @@ impl<'m, L: Link> Caller<'m, L> {
         self.traffic
     }
 
+    /// The cable.
+    pub fn link(&mut self) -> &mut L {
+        &mut self.link
+    }
+
     /// Gives the cable back.
     pub fn into_link(self) -> L {
         self.link

@@ -111,7 +111,9 @@ impl FolderCard {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let mut options = OpenOptions::new();
                     options.read(true).write(true).create(true).truncate(false);
-                    let made = open_plain(&mut options, &path);
+                    // What is in it is as private as the box. Whoever shares a folder gives others the
+                    // right to read it, and that stays: the file is written in place.
+                    let made = open_plain(disk::private(&mut options), &path);
                     (made.map_err(|error| self.error(error))?, true)
                 }
                 opened => (opened.map_err(|error| self.error(error))?, false),
@@ -202,7 +204,7 @@ impl Card for FolderCard {
 
 /// Opens a file of a card, which is an ordinary file in its folder: whoever could lay a link there would
 /// have something else overwritten, and a pipe is waited for without end.
-fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let strange = |what: &str| {
         let path = path.display();
         io::Error::other(format!("{path} is {what} and no ordinary file; take it away"))

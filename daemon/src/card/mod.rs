@@ -7,6 +7,7 @@
 mod errand;
 mod folder;
 mod image;
+mod left;
 mod look;
 mod mirror;
 mod places;
@@ -17,6 +18,7 @@ mod visit;
 pub use errand::Errands;
 pub use folder::FolderCard;
 pub use image::ImageCard;
+pub use left::left_behind;
 pub use mirror::{Copier, Leftover};
 pub use places::{Places, Plan, Standing};
 pub use shadow::{Given, Shadow};

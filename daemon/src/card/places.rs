@@ -104,6 +104,8 @@ impl Places {
                 shadow: None,
                 pause: Duration::ZERO,
                 failed: None,
+                failing_since: None,
+                kept: 0,
                 told: String::new(),
                 plan,
             };
@@ -141,6 +143,10 @@ struct Place {
     pause: Duration,
     /// When it failed last, and how long it is left alone since.
     failed: Option<(Instant, Duration)>,
+    /// When it failed first, without having worked since.
+    failing_since: Option<u64>,
+    /// Everything the box held at this time of its own was left there last; 0 before.
+    kept: u64,
     /// The last trouble that the log was told.
     told: String,
 }
@@ -297,7 +303,8 @@ impl Place {
     }
 
     fn forget(&mut self) {
-        (self.shadow, self.failed) = (None, None);
+        (self.shadow, self.failed, self.failing_since) = (None, None, None);
+        self.kept = 0;
         self.told.clear();
         self.say(json!({ "state": "no card" }));
     }
@@ -326,6 +333,7 @@ impl Place {
         if self.failed.take().is_some() {
             tracing::info!(folder, "it works again");
         }
+        (self.failing_since, self.kept) = (None, kept.time);
         self.told.clear();
         self.say(json!({ "state": "in step", "time": kept.time, "checked": Desk::now() }));
     }
@@ -336,7 +344,13 @@ impl Place {
         // What is in it may be half in step.
         self.shadow = None;
         let message = trouble.to_string();
-        self.say(json!({ "state": "failed", "why": message, "checked": Desk::now() }));
+        let since = *self.failing_since.get_or_insert_with(Desk::now);
+        let mut told =
+            json!({ "state": "failed", "why": message, "since": since, "checked": Desk::now() });
+        if self.kept > 0 {
+            told["time"] = json!(self.kept);
+        }
+        self.say(told);
         // Once, however often it is tried.
         if self.told != message {
             tracing::warn!(folder = %self.plan.folder().display(), "{message}");
@@ -402,7 +416,7 @@ impl Place {
             }
             None => 0,
         };
-        *kept_time = Some(kept);
+        (*kept_time, self.kept) = (Some(kept), kept);
         let is_behind = kept > time && kept != *left;
         if (kept >= time && !is_behind) || (kept == 0 && states == 0) {
             if kept > 0 {
@@ -413,6 +427,12 @@ impl Place {
         let age = Duration::from_millis(Desk::now().saturating_sub(kept));
         let due = if kept == 0 { FIRST_TIME } else { age_max.saturating_sub(age) };
         if !due.is_zero() && !is_due && !is_behind {
+            if self.failed.is_none() {
+                self.say(match kept {
+                    0 => json!({ "state": "waiting for its first backup" }),
+                    _ => json!({ "state": "waiting for its next backup", "time": kept }),
+                });
+            }
             return Ok(due.min(WAIT_TIME_MAX));
         }
         crate::image::disk::make_private_folder(folder).map_err(|error| {

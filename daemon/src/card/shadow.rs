@@ -5,7 +5,9 @@ use super::trouble::Trouble;
 use crate::keeper::{Asker, Batch, CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, Missing, Taken, parts};
 use crate::memory::Heap;
 use crate::rpc::{Fault, Kind};
-use contactbox_core::card::{Card, MergeError, Merged, Name, Remark, Whose, merge_all};
+use contactbox_core::card::{
+    Card, Listed, Listing, MergeError, Merged, Remark, Whose, list, merge_all,
+};
 use contactbox_core::contact::{BoxIndex, Uid};
 use contactbox_core::store::book::{GetError, PutError, Root};
 use contactbox_core::store::{Book, BookConfig};
@@ -238,16 +240,16 @@ where
     Fault::new(Kind::Disk, format!("a copy of the box can not be read: {error}"))
 }
 
-/// Bytes of all files on a card that may be snapshots.
+/// Bytes of all snapshots on a card, as far as their headers speak for them: a file may have the name
+/// of one, or be longer than what was written into it, by as much as a file system allows.
 async fn snapshot_bytes<C: Card>(card: &mut C) -> Result<u64, Trouble> {
     let mut bytes = 0;
-    let mut last: Option<Name> = None;
-    while let Some(name) = card.next_file(last.as_ref()).await? {
-        if name.as_str().ends_with(".A") || name.as_str().ends_with(".B") {
-            bytes += u64::from(card.len(&name).await?.unwrap_or(0));
+    let visit = |listing: &Listing| {
+        if let Listed::Snapshot { header, .. } | Listed::Unfinished(header) = listing.state {
+            bytes += u64::from(listing.bytes.min(header.reach()));
         }
-        last = Some(name);
-    }
+    };
+    list(card, visit).await?;
     Ok(bytes)
 }
 

@@ -84,7 +84,7 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
 fn is_newer(other: &Listing, than: &Listing) -> bool {
     match (other.state, than.state) {
         (Listed::Snapshot { header: a, .. }, Listed::Snapshot { header: b, .. }) => {
-            a.box_id == b.box_id && a.generation > b.generation
+            a.box_id == b.box_id && a.is_newer_than(&b)
         }
         _ => false,
     }

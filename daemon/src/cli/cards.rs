@@ -53,7 +53,8 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
         return change::restore(context, &args.who);
     }
     let path = there(path)?;
-    let mut client = context.client()?;
+    // That there is something to restore is known here.
+    let mut client = context.connect()?;
     // A bare word can be the name of somebody in the trash as well as of a folder here.
     if !is_path && who::some(&mut client, &args.who, Shelf::Trash).is_ok() {
         return Err(Failure::new(
@@ -74,14 +75,17 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
             context.out.say(&format!("the box has root {root}"))?;
         }
     }
-    let is_empty = ["boxes", "added"].iter().all(|name| answer[*name].as_u64() == Some(0));
-    if is_empty {
-        return Err(Failure::new(
-            Exit::NothingFound,
-            format!("there is no backup on {}", path.display()),
-        ));
+    let is_none = |name: &str| answer[name].as_u64().unwrap_or(0) == 0;
+    let exit = remarked(context, &answer)?;
+    if is_none("added") && (is_none("boxes") || exit == Exit::Ok) {
+        let path = path.display();
+        let message = match is_none("boxes") {
+            true => format!("there is no backup on {path}"),
+            false => format!("the backup on {path} holds no contact"),
+        };
+        return Err(Failure::new(Exit::NothingFound, message));
     }
-    remarked(context, &answer)
+    Ok(exit)
 }
 
 /// The whole path of a card: the daemon runs in another folder.

@@ -109,8 +109,17 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
 }
 
 impl Context {
-    /// A connection to the daemon, which is started if none answers.
+    /// A connection to the daemon, which is started if none answers. What its user must know is said.
     fn client(&mut self) -> Result<Client, Failure> {
+        let client = self.connect()?;
+        if let Some(notice) = client.hello()["notice"].as_str() {
+            self.out.note(&text::visible(notice));
+        }
+        Ok(client)
+    }
+
+    /// The same without a word.
+    fn connect(&mut self) -> Result<Client, Failure> {
         if self.autostart {
             let Self { out, config, serve, .. } = self;
             return Ok(autostart::connect(config, serve, || out.note("starting the box..."))?);

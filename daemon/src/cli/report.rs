@@ -120,7 +120,7 @@ fn collect(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
                 Some(bytes) if name.contains("bytes") => {
                     format!("{} ({})", size(bytes), grouped(bytes))
                 }
-                Some(_) if name == "time" || name == "checked" => time(value),
+                Some(_) if matches!(name.as_str(), "time" | "checked" | "since") => time(value),
                 Some(time) if name.ends_with("_microseconds") => {
                     format!("{:.1} ms", time as f64 / 1e3)
                 }

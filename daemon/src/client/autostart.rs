@@ -35,6 +35,18 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The data folder is on a disk that takes no writes.
+    #[error(
+        "{} cannot be written: its disk is read-only, and a daemon needs a place for its socket and its log. Mount the disk for writing, or copy the box to another one; to read it where it is, say a folder on another disk with --data, and the box with --image {}",
+        path.display(),
+        image.display()
+    )]
+    ReadOnlyDisk {
+        /// The folder or file.
+        path: PathBuf,
+        /// The box.
+        image: PathBuf,
+    },
     /// The program could not be started again.
     #[error("this program could not be started as a daemon: {0}")]
     Spawn(io::Error),
@@ -81,8 +93,11 @@ fn start(
     waiting: impl FnOnce(),
 ) -> Result<Client, StartError> {
     let folder = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| StartError::Folder { path, source }
+        let (path, image) = (path.to_path_buf(), config.image.clone());
+        move |source: io::Error| match source.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => StartError::ReadOnlyDisk { path, image },
+            _ => StartError::Folder { path, source },
+        }
     };
     create_private(&config.data).map_err(folder(&config.data))?;
     // Of many clients that find nobody, one starts the daemon; the others wait here, then find it.

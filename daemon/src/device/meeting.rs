@@ -23,6 +23,11 @@ const HELLO_TIME: Duration = Duration::from_secs(1);
 /// How long a device may take for an answer: it may have to read all it holds for one.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
+/// How long a device may take to answer one request in all: each attempt may be waited for. One that dribbles, or that answers
+/// what was not asked, would else hold a meeting for hours.
+const REQUEST_TIME: Duration = Duration::from_secs(90);
+const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// The longest frame that is taken from a device.
 const FRAME_BYTES: usize = 64 * 1024;
 
@@ -41,8 +46,23 @@ pub struct Devices {
     slots: Arc<Mutex<HashMap<PathBuf, Slot>>>,
 }
 
-/// A device that answers.
-type Device<'m> = Caller<'m, &'m mut Port>;
+/// A device that answers, each request within its time.
+struct Device<'m, 'p> {
+    caller: Caller<'m, &'p mut Port>,
+    time: Duration,
+}
+
+impl Exchange for Device<'_, '_> {
+    type Error = std::io::Error;
+
+    async fn ask<'s>(
+        &'s mut self,
+        request: &Request<'_>,
+    ) -> Result<Reply<'s>, AskError<std::io::Error>> {
+        self.caller.link().set_end(self.time);
+        self.caller.ask(request).await
+    }
+}
 
 impl Devices {
     /// For the box of `asker`; copies of it are made in `data`.
@@ -59,7 +79,7 @@ impl Devices {
     fn with<T>(
         &self,
         path: &Path,
-        talk: impl FnOnce(&mut Device<'_>) -> Result<T, Fault>,
+        talk: impl FnOnce(&mut Device<'_, '_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,13 +95,15 @@ impl Devices {
         };
         let (mut out, mut into) = (vec![0; FRAME_BYTES], vec![0; FRAME_BYTES]);
         port.set_patience(HELLO_TIME).map_err(cable)?;
-        let mut device = Caller::new(&mut port, &mut out, &mut into);
+        let caller = Caller::new(&mut port, &mut out, &mut into);
+        let mut device = Device { caller, time: HELLO_TIME_MAX };
         let hello = Request::Hello { protocol: PROTOCOL, frame_bytes: FRAME_BYTES as u32 };
         let told = |error: AskError<std::io::Error>| device_fault(path, &error);
         block_on(device.ask(&hello)).map_err(told)?;
-        let link = device.into_link();
+        let link = device.caller.into_link();
         link.set_patience(ANSWER_TIME).map_err(cable)?;
-        let talked = talk(&mut Caller::new(link, &mut out, &mut into))?;
+        let caller = Caller::new(link, &mut out, &mut into);
+        let talked = talk(&mut Device { caller, time: REQUEST_TIME })?;
         *slot = Some(port);
         Ok(talked)
     }
@@ -149,14 +171,14 @@ impl Devices {
                 SyncError::There(error) => device_fault(path, &error),
                 other => Fault::new(Kind::Device, format!("{}: {other}", path.display())),
             })?;
-            Ok(told(&report, device.traffic()))
+            Ok(told(&report, device.caller.traffic()))
         })
     }
 }
 
 fn ask<'d>(
     path: &Path,
-    device: &'d mut Device<'_>,
+    device: &'d mut Device<'_, '_>,
     request: &Request<'_>,
 ) -> Result<Reply<'d>, Fault> {
     block_on(device.ask(request)).map_err(|error| device_fault(path, &error))

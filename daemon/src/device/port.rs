@@ -3,7 +3,7 @@
 use contactbox_core::service::cable::{GAP_MILLIS, Link};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Symbols a second. A device on USB has no use for the number; an adapter between the two has.
 const BAUD: u32 = 115_200;
@@ -16,6 +16,8 @@ pub struct Port {
     wire: Wire,
     /// How long an answer may take to begin.
     patience: Duration,
+    /// When the whole answer to what is asked must be there, and how long it had.
+    end: Option<(Instant, Duration)>,
 }
 
 enum Wire {
@@ -45,14 +47,14 @@ impl Port {
             if std::fs::metadata(path)?.file_type().is_socket() {
                 let socket = std::os::unix::net::UnixStream::connect(path)?;
                 socket.set_write_timeout(Some(SEND_TIME))?;
-                return Ok(Self { wire: Wire::Socket(socket), patience: SEND_TIME });
+                return Ok(Self { wire: Wire::Socket(socket), patience: SEND_TIME, end: None });
             }
         }
         let mut port = serial2::SerialPort::open(path, BAUD)?;
         port.set_write_timeout(SEND_TIME)?;
         // What was on its way to somebody else.
         port.discard_input_buffer()?;
-        Ok(Self { wire: Wire::Serial(port), patience: SEND_TIME })
+        Ok(Self { wire: Wire::Serial(port), patience: SEND_TIME, end: None })
     }
 
     /// How long an answer may take from now on.
@@ -62,12 +64,35 @@ impl Port {
     }
 }
 
+impl Port {
+    /// What is asked next must be answered within this time in all, however often it is asked again and
+    /// whatever else comes meanwhile.
+    pub fn set_end(&mut self, time: Duration) {
+        self.end = Some((Instant::now() + time, time));
+    }
+
+    /// The time that is left of `time`; an error when none is.
+    fn left_of(&self, time: Duration) -> io::Result<Duration> {
+        let Some((end, whole)) = self.end else { return Ok(time) };
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let message = format!(
+                "no answer was whole within {} s; look after the cable and the device",
+                whole.as_secs()
+            );
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+        }
+        Ok(left.min(time))
+    }
+}
+
 /// A blocking cable: for a thread that has nothing else to do.
 impl Link for &mut Port {
     type Error = io::Error;
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.wire.set_read_timeout(self.patience)?;
+        let patience = self.left_of(self.patience)?;
+        self.wire.set_read_timeout(patience)?;
         match &mut self.wire {
             Wire::Serial(port) => {
                 port.write_all(bytes)?;
@@ -82,6 +107,7 @@ impl Link for &mut Port {
     }
 
     async fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.left_of(self.patience)?;
         let read = match &mut self.wire {
             Wire::Serial(port) => port.read(into),
             #[cfg(unix)]

@@ -137,7 +137,7 @@ pub(crate) fn forget(file: &File) {
 }
 
 /// Files of a box are their owner's alone.
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

@@ -53,6 +53,11 @@ pub enum HeaderError {
     /// Both copies are damaged.
     #[error("the image's header is damaged, both copies of it; restore the file from a backup")]
     Damaged,
+    /// Neither copy can be read, and the pages of a box are behind it.
+    #[error(
+        "the image's header is damaged, both copies of it, and the pages of a box are behind it: open it with --salvage true, which makes the header anew, or restore a backup"
+    )]
+    Struck,
     /// A format this version does not know.
     #[error(
         "the image has format {format}, and this version knows {known}; install a newer contactbox"
@@ -96,6 +101,14 @@ impl Header {
         let crc = CRC.checksum(&bytes[..48]);
         bytes[48..].copy_from_slice(&crc.to_le_bytes());
         bytes
+    }
+
+    /// Writes it, and as the older copy what it says under the generation before: either stands in for
+    /// the other from the first day.
+    pub(super) fn write_twice(&self, file: &std::fs::File) -> std::io::Result<()> {
+        let older = Self { generation: self.generation.wrapping_sub(1), ..*self };
+        super::disk::write_all_at(file, &older.encode(), older.offset())?;
+        super::disk::write_all_at(file, &self.encode(), self.offset())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {

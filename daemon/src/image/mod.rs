@@ -10,16 +10,24 @@
 //! until it is opened again.
 
 pub(crate) mod disk;
+mod error;
 mod header;
+mod lock;
+mod place;
+mod salvage;
 
 #[cfg(unix)]
 pub(crate) use disk::make_private_folder;
+pub use error::{GrowError, ImageError, OpenImageError};
 pub(crate) use header::MAGIC;
 pub use header::{HEADER_BYTES, Header, HeaderError};
+pub(crate) use lock::is_held;
+pub use place::Displaced;
 
-use embedded_storage_async::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-};
+use lock::lock;
+use place::Piece;
+
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -37,127 +45,6 @@ pub const PAGES_MIN: u32 = 16;
 /// Most pages: journal addresses count words in 32 bits, which is 16 GiB.
 pub const PAGES_MAX: u32 = (u32::MAX / (PAGE_BYTES / WORD_BYTES) as u32) - 1;
 
-/// Why the image can not be opened or made; nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenImageError {
-    /// Somebody has it open.
-    #[error("{} is in use: another contactbox daemon has this box open", path.display())]
-    InUse {
-        /// The image.
-        path: PathBuf,
-    },
-    /// It is not an image, or not one this version reads.
-    #[error("{}: {error}", path.display())]
-    Header {
-        /// The image.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: HeaderError,
-    },
-    /// The file is shorter than the box in it.
-    #[error(
-        "{} was cut short: it has {bytes} bytes of {bytes_expected}. Put the whole file back; or open what is left of it with --salvage true",
-        path.display()
-    )]
-    CutShort {
-        /// The image.
-        path: PathBuf,
-        /// Its length.
-        bytes: u64,
-        /// The length it must have.
-        bytes_expected: u64,
-    },
-    /// The disk has no room for a new box.
-    #[error("the disk has no room for a box in {}: {bytes} bytes are needed; make room and start again", path.display())]
-    DiskFull {
-        /// Where it was to be.
-        path: PathBuf,
-        /// What it needs.
-        bytes: u64,
-    },
-    /// The box can only be read from here and does not exist yet.
-    #[error("no box can be made in {}: {error}", path.display())]
-    NotWritable {
-        /// Where it was to be.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The system refuses.
-    #[error("{} can not be opened: {error}", path.display())]
-    Io {
-        /// The image.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-}
-
-/// Why the image refused an operation.
-#[derive(Debug, thiserror::Error)]
-pub enum ImageError {
-    /// The system says no.
-    #[error("the box's file can not be {doing}: {error}")]
-    Io {
-        /// "read", "written" or "synced".
-        doing: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// Beyond the end of the image.
-    #[error("offset {offset} is beyond the end of the box's file")]
-    OutOfBounds {
-        /// Where.
-        offset: u64,
-    },
-    /// Not at a word or page.
-    #[error("offset {offset} or length is not a multiple of {unit}")]
-    NotAligned {
-        /// Where.
-        offset: u64,
-        /// Of what it must be a multiple.
-        unit: usize,
-    },
-    /// The file was opened for reading only.
-    #[error("the box's file is read-only")]
-    ReadOnly,
-    /// An earlier write failed.
-    #[error(
-        "the disk refused an earlier write, so the box takes no more changes until the daemon is started again"
-    )]
-    Broken,
-}
-
-impl NorFlashError for ImageError {
-    fn kind(&self) -> NorFlashErrorKind {
-        match self {
-            Self::OutOfBounds { .. } => NorFlashErrorKind::OutOfBounds,
-            Self::NotAligned { .. } => NorFlashErrorKind::NotAligned,
-            _ => NorFlashErrorKind::Other,
-        }
-    }
-}
-
-/// Why an image did not grow; it is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum GrowError {
-    /// The disk has no room.
-    #[error("the disk has no room for {bytes} more bytes")]
-    DiskFull {
-        /// What was asked for.
-        bytes: u64,
-    },
-    /// It has as many pages as can be addressed.
-    #[error("the box has {pages_max} pages, which is as many as there can be")]
-    TooManyPages {
-        /// The bound.
-        pages_max: u32,
-    },
-    /// The write failed.
-    #[error(transparent)]
-    Image(ImageError),
-}
-
 /// Whether writes are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -167,6 +54,15 @@ pub enum Access {
     ReadOnly,
     /// A write failed.
     Broken,
+    /// The file was taken away, or changed by somebody else.
+    Displaced(Displaced),
+}
+
+impl Access {
+    /// Whether writes were taken once, and are not any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Broken | Self::Displaced(_))
+    }
 }
 
 /// A NOR chip in a file, locked against a second opener.
@@ -179,6 +75,10 @@ pub struct Image {
     access: Access,
     /// Complemented bytes on their way to the file.
     buffer: Vec<u8>,
+    /// What was written last, as far as it is on the disk: another copy of the box does not have it.
+    kept: Vec<Piece>,
+    /// What was written last since.
+    last: Option<Piece>,
     /// Something was programmed since the last sync.
     is_programmed: bool,
     /// Something was erased since the last sync.
@@ -217,11 +117,26 @@ impl Image {
     ) -> Result<Self, OpenImageError> {
         let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
         lock(&file, path)?;
+        let wrong = |error| OpenImageError::Header { path: path.to_path_buf(), error };
         let mut block = [0; HEADER_BYTES];
         let bytes = disk::read_up_to(&file, &mut block, 0).map_err(io)?;
-        let header = Header::newest(&block[..bytes])
-            .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header))
-            .map_err(|error| OpenImageError::Header { path: path.to_path_buf(), error })?;
+        let found = Header::newest(&block[..bytes])
+            .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header));
+        let header = match found {
+            Ok(header) => header,
+            Err(error @ (HeaderError::Foreign | HeaderError::Damaged)) => {
+                let header = salvage::header_of(&file).map_err(io)?.ok_or_else(|| wrong(error))?;
+                if !is_salvage {
+                    return Err(wrong(HeaderError::Struck));
+                }
+                tracing::warn!(
+                    "the image's header is made anew out of what the pages behind it say"
+                );
+                salvage::write(&file, &header).map_err(io)?;
+                header
+            }
+            Err(error) => return Err(wrong(error)),
+        };
         let bytes = file.metadata().map_err(io)?.len();
         let bytes_expected = end_of(header.pages);
         if bytes < bytes_expected {
@@ -239,7 +154,11 @@ impl Image {
             );
             disk::reserve(&file, bytes, bytes_expected).map_err(io)?;
         }
-        Ok(Self::new(file, path, header, access))
+        // What can not be read is the journal's to tell of.
+        let kept = place::newest(&file, header.pages).unwrap_or_default();
+        let mut image = Self::new(file, path, header, access);
+        image.kept = kept;
+        Ok(image)
     }
 
     fn create(path: &Path) -> Result<Self, OpenImageError> {
@@ -259,20 +178,17 @@ impl Image {
         }
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|error| not_writable(io::Error::other(error)))?;
-        let older = Header {
+        let header = Header {
             page_bytes: PAGE_BYTES as u32,
             word_bytes: WORD_BYTES as u32,
             pages: PAGES_MIN,
-            generation: 0,
+            generation: 1,
             box_id: u64::from_le_bytes(id),
         };
-        // Both copies from the first day: either stands in for the other.
-        let header = Header { generation: 1, ..older };
         let filled = file
             .set_len(0)
             .and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)))
-            .and_then(|()| disk::write_all_at(&file, &older.encode(), older.offset()))
-            .and_then(|()| disk::write_all_at(&file, &header.encode(), header.offset()));
+            .and_then(|()| header.write_twice(&file));
         match filled {
             Ok(()) => {
                 let mut image = Self::new(file, path, header, Access::ReadWrite);
@@ -302,6 +218,8 @@ impl Image {
             header,
             access,
             buffer: Vec::new(),
+            kept: Vec::new(),
+            last: None,
             is_programmed: false,
             is_erased: false,
             syncs: 0,
@@ -317,12 +235,14 @@ impl Image {
     /// Gives a new image its name, with all that is in it on the disk: after a cut there is a whole
     /// box or none.
     pub fn publish(&mut self) -> Result<(), ImageError> {
-        let Some(draft) = self.draft.take() else { return Ok(()) };
+        let Some(draft) = self.draft.clone() else { return Ok(()) };
         self.is_programmed = true;
         self.sync()?;
         std::fs::rename(&draft, &self.path)
             .and_then(|()| disk::sync_folder_of(&self.path))
-            .map_err(|error| ImageError::Io { doing: "written", error })
+            .map_err(|error| ImageError::Io { doing: "written", error })?;
+        self.draft = None;
+        Ok(())
     }
 
     /// The identity of the box in it.
@@ -384,7 +304,8 @@ impl Image {
         }
     }
 
-    /// Puts on the disk all that was programmed and erased.
+    /// Puts on the disk all that was programmed and erased. An error as well when the file would not be
+    /// found there again: what is in it must not be acknowledged.
     pub fn sync(&mut self) -> Result<(), ImageError> {
         if !self.is_dirty() {
             return Ok(());
@@ -395,7 +316,38 @@ impl Image {
         self.settle("synced", synced)?;
         self.is_programmed = false;
         self.is_erased = false;
+        self.stay()?;
+        if let Some(last) = self.last.take() {
+            self.kept = vec![last];
+        }
         Ok(())
+    }
+
+    /// Looks whether the file is still at its place and what was opened; writes are taken no more when not.
+    pub fn look(&mut self) -> Access {
+        if self.access == Access::ReadWrite {
+            // What is wrong is what the access says from now on.
+            self.stay().ok();
+        }
+        self.access
+    }
+
+    /// Takes no more writes when the file is not at its place any more, or not what was opened.
+    fn stay(&mut self) -> Result<(), ImageError> {
+        let name = self.draft.as_ref().unwrap_or(&self.path);
+        let how = place::displaced(&self.file, name, &self.header);
+        let is_ours = || self.kept.iter().all(|piece| piece.is_in(&self.file));
+        let Some(how) = how.or_else(|| (!is_ours()).then_some(Displaced::Overwritten)) else {
+            return Ok(());
+        };
+        self.access = Access::Displaced(how);
+        let error = self.displaced(how);
+        tracing::error!("{error}");
+        Err(error)
+    }
+
+    fn displaced(&self, how: Displaced) -> ImageError {
+        ImageError::Displaced { path: self.path.clone(), how, number: place::number(&self.file) }
     }
 
     /// Takes room for `pages` pages in all from the disk.
@@ -406,7 +358,8 @@ impl Image {
         if pages > PAGES_MAX {
             return Err(GrowError::TooManyPages { pages_max: PAGES_MAX });
         }
-        self.writable().map_err(GrowError::Image)?;
+        // Making it longer would hide that somebody has cut it short.
+        self.writable().and_then(|()| self.stay()).map_err(GrowError::Image)?;
         let (start, end) = (end_of(self.header.pages), end_of(pages));
         if let Err(error) = disk::reserve(&self.file, start, end) {
             // What was taken is given back; the header still says the old size.
@@ -431,11 +384,13 @@ impl Image {
         Ok(())
     }
 
-    fn writable(&self) -> Result<(), ImageError> {
+    /// Whether writes are taken, as an error when not.
+    pub fn writable(&self) -> Result<(), ImageError> {
         match self.access {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => Err(ImageError::ReadOnly),
             Access::Broken => Err(ImageError::Broken),
+            Access::Displaced(how) => Err(self.displaced(how)),
         }
     }
 
@@ -468,37 +423,9 @@ impl Drop for Image {
     }
 }
 
+/// Length of a file with so many pages.
 fn end_of(pages: u32) -> u64 {
     HEADER_BYTES as u64 + u64::from(pages) * PAGE_BYTES as u64
-}
-
-/// Whether a daemon has the image at `path` open.
-pub(crate) fn is_held(path: &Path) -> bool {
-    // One that is not there, or has no locks, is held by nobody that could be waited for.
-    let Ok(file) = File::open(path) else { return false };
-    matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
-}
-
-/// How often a lock is tried for: who only asks with [`is_held`] has it for a moment.
-const LOCK_TRIES: u32 = 10;
-
-fn lock(file: &File, path: &Path) -> Result<(), OpenImageError> {
-    let mut tries = 1;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(std::fs::TryLockError::Error(error)) => {
-                return Err(OpenImageError::Io { path: path.to_path_buf(), error });
-            }
-            Err(std::fs::TryLockError::WouldBlock) if tries == LOCK_TRIES => {
-                return Err(OpenImageError::InUse { path: path.to_path_buf() });
-            }
-            Err(std::fs::TryLockError::WouldBlock) => {
-                tries += 1;
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-        }
-    }
 }
 
 fn complement(bytes: &mut [u8]) {
@@ -546,6 +473,8 @@ impl NorFlash for Image {
             self.sync()?;
         }
         self.touch(from as u32, len as usize);
+        self.kept.retain(|piece| !piece.is_within(at, len));
+        self.last = self.last.take().filter(|piece| !piece.is_within(at, len));
         let erased = disk::zero(&self.file, at, len);
         self.settle("erased", erased)?;
         self.is_erased = true;
@@ -559,11 +488,16 @@ impl NorFlash for Image {
             self.sync()?;
         }
         self.writable()?;
+        if at + bytes.len() as u64 == end_of(self.header.pages) {
+            // So would this: it is as long as before with a hole in it.
+            self.stay()?;
+        }
         self.touch(offset, bytes.len());
         self.buffer.clear();
         self.buffer.extend(bytes.iter().map(|byte| !byte));
         let written = disk::write_all_at(&self.file, &self.buffer, at);
         self.settle("written", written)?;
+        self.last = Some(Piece::of(&self.buffer, at));
         self.is_programmed = true;
         Ok(())
     }

@@ -98,7 +98,13 @@ impl Desk {
 
     /// Brings a copy of the image in step, or says which pages of it that would take too long here.
     pub fn copy_to(&mut self, copier: &Copier) -> Result<Leftover, Fault> {
-        if self.access() == Access::Broken {
+        // A file without its name is whole, and a backup then all that will be left of it.
+        let is_whole = match self.access() {
+            Access::ReadWrite | Access::ReadOnly => true,
+            Access::Broken => false,
+            Access::Displaced(how) => how.is_whole(),
+        };
+        if !is_whole {
             return Err(Fault::new(
                 Kind::Disk,
                 "the box's file took no write, so what is in it is not copied; start the daemon again",
@@ -225,7 +231,7 @@ impl Desk {
         let answered = block_on(answer(&mut self.book, &request, Self::now(), session, room));
         let reply = match answered {
             Ok(reply) => reply,
-            Err(Failure::Put(error)) if self.access() == Access::Broken => {
+            Err(Failure::Put(error)) if self.access().is_over() => {
                 return Err(self.put_fault(error));
             }
             Err(failure) => return Ok(Spoken::Fault(failure.fault())),

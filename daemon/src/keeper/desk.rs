@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::{Done, change, export, fault, import, opening, read};
-use crate::card::Standing;
+use crate::card::{Standing, left_behind};
 use crate::config::Config;
 use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
@@ -86,6 +86,8 @@ pub struct Desk {
     notices: Vec<Value>,
     disk_full: Option<(Instant, u64)>,
     is_closed: bool,
+    /// What a user must know who sees an empty box and expects another.
+    notice: Option<String>,
 }
 
 impl Desk {
@@ -123,7 +125,9 @@ impl Desk {
             notices: Vec::new(),
             disk_full: None,
             is_closed: false,
+            notice: None,
         };
+        desk.notice = desk.look_behind();
         desk.tell_opened();
         Ok(desk)
     }
@@ -143,6 +147,33 @@ impl Desk {
         if self.access() == Access::ReadOnly {
             tracing::warn!("the file can only be read: no changes are taken");
         }
+        if let Some(notice) = &self.notice {
+            tracing::warn!("{notice}");
+        }
+    }
+
+    /// An empty box where another one has left its backup: somebody may have deleted that.
+    fn look_behind(&self) -> Option<String> {
+        if self.states() > 0 {
+            return None;
+        }
+        // Also where none are made any more.
+        let beside = self.path.with_file_name("backup");
+        let folder = self.config.backup.as_ref().map_or(beside.as_path(), |(folder, _)| folder);
+        let (path, shown) = (self.path.display(), folder.display());
+        left_behind(folder, self.book.id()).then(|| {
+            format!(
+                "the box {path} is empty, and {shown} has the backup of another one. If that was yours, `contactbox restore {shown}` takes all of it in"
+            )
+        })
+    }
+
+    /// What a user must know before anything else, as long as it is so.
+    pub(super) fn notice_now(&mut self) -> Option<String> {
+        if let Access::Displaced(_) = self.book.flash().look() {
+            return self.writable().err().map(|fault| fault.to_string());
+        }
+        self.notice.clone().filter(|_| self.states() == 0)
     }
 
     /// How cards, backups and devices are doing, for `box.info`.
@@ -222,10 +253,20 @@ impl Desk {
                 "the box takes no more changes after a fault of the program; start the daemon again",
             ));
         }
-        match self.access() {
-            Access::ReadWrite => Ok(()),
-            Access::ReadOnly => Err(Fault::new(Kind::ReadOnly, ImageError::ReadOnly.to_string())),
-            Access::Broken => Err(Fault::new(Kind::ReadOnly, ImageError::Broken.to_string())),
+        let writable = self.book.flash().writable();
+        writable.map_err(|error| Fault::new(Kind::ReadOnly, self.with_cure(&error)))
+    }
+
+    /// What is wrong with the file, and where else the box is when that is what helps.
+    fn with_cure(&mut self, error: &impl std::fmt::Display) -> String {
+        match (self.access(), &self.config.backup) {
+            (Access::Displaced(_), Some((folder, _))) => {
+                let folder = folder.display();
+                format!(
+                    "{error}. Its backup is in {folder}: `contactbox restore {folder}` takes that into an empty box"
+                )
+            }
+            _ => error.to_string(),
         }
     }
 
@@ -275,8 +316,8 @@ impl Desk {
     /// The error of a change, with the disk's share in it.
     pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> Fault {
         // A failed write has closed the image; that is what the client should hear.
-        if self.access() == Access::Broken {
-            return Fault::new(Kind::Disk, error.to_string());
+        if self.access().is_over() {
+            return Fault::new(Kind::Disk, self.with_cure(&error));
         }
         let fault = fault::of_put(error);
         match self.disk_full {
@@ -333,7 +374,8 @@ impl Desk {
 
     /// Puts everything said so far on the disk.
     pub(super) fn sync(&mut self) -> Result<(), Fault> {
-        self.book.flash().sync().map_err(|error| Fault::new(Kind::Disk, error.to_string()))
+        let synced = self.book.flash().sync();
+        synced.map_err(|error| Fault::new(Kind::Disk, self.with_cure(&error)))
     }
 
     /// What changed since the last call, for watchers.

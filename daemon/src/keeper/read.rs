@@ -64,7 +64,7 @@ fn other_answer() -> Fault {
 pub(super) fn hello(desk: &mut Desk) -> Result<Json, Fault> {
     let request = Request::Hello { protocol: service::PROTOCOL, frame_bytes: u32::MAX };
     let Reply::Hello(welcome) = ask(desk, &request)? else { return Err(other_answer()) };
-    Ok(json!({
+    let mut told = json!({
         "protocol": PROTOCOL,
         "box": format!("{:016x}", welcome.id),
         "version": env!("CARGO_PKG_VERSION"),
@@ -76,7 +76,11 @@ pub(super) fn hello(desk: &mut Desk) -> Result<Json, Fault> {
         "pid": std::process::id(),
         "image": desk.path,
         "contacts": welcome.contacts,
-    }))
+    });
+    if let Some(notice) = desk.notice_now() {
+        told["notice"] = json!(notice);
+    }
+    Ok(told)
 }
 
 pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {
@@ -334,10 +338,11 @@ pub(super) fn blob(desk: &mut Desk, asked: &BlobGet) -> Result<Json, Fault> {
 }
 
 pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
-    let access = match desk.access() {
-        Access::ReadWrite => "read-write",
-        Access::ReadOnly => "read-only",
-        Access::Broken => "closed after a failed write",
+    let access = match desk.book.flash().look() {
+        Access::ReadWrite => "read-write".to_owned(),
+        Access::ReadOnly => "read-only".to_owned(),
+        Access::Broken => "closed after a failed write".to_owned(),
+        Access::Displaced(how) => format!("closed: the file was {}", how.word()),
     };
     // What is damaged has no digest: then there is no root to tell.
     let root = match ask(desk, &Request::Root) {

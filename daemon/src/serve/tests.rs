@@ -220,3 +220,37 @@ fn a_client_that_never_reads_is_closed_and_holds_up_nobody() {
         assert_eq!(good.ask("box.hello", empty())["result"]["protocol"], 1);
     }
 }
+
+#[test]
+fn who_is_let_in_may_not_stop_it() {
+    use tokio::io::{AsyncBufReadExt, BufReader as Lines};
+    let folder = folder();
+    let settings = Settings { data: Some(folder.path().to_path_buf()), ..Settings::default() };
+    let config = Config::load(settings).expect("good settings");
+    let keeper = Keeper::start(Desk::open(&config).expect("a new box")).expect("a thread");
+    let asker = keeper.asker();
+    let errands = Errands::new(&asker, folder.path(), &Devices::new(&asker, folder.path()));
+    let shared = Arc::new(Shared::new(config.limits, asker, errands));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        for is_owner in [false, true] {
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            let peer = crate::socket::Peer { user: "eva".to_owned(), is_owner };
+            let (_stop, stopping) = watch::channel(false);
+            let session = tokio::spawn(session::run(far, peer, shared.clone(), stopping));
+            let (read, mut write) = tokio::io::split(near);
+            let ask = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"box.stop\"}\n";
+            write.write_all(ask.as_bytes()).await.expect("it is read");
+            let mut line = String::new();
+            Lines::new(read).read_line(&mut line).await.expect("a line");
+            let told: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            let is_told = timeout(Duration::from_millis(100), shared.stop.notified()).await.is_ok();
+            assert_eq!(is_told, is_owner, "{told}");
+            let kind = &told["error"]["data"]["kind"];
+            assert_eq!(*kind == "NotAllowed", !is_owner, "{told}");
+            session.abort();
+        }
+    });
+    drop(shared);
+    keeper.stop();
+}

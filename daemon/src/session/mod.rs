@@ -100,7 +100,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
     mut stopping: watch::Receiver<bool>,
 ) {
     let window = Arc::new(Semaphore::new(WINDOW as usize));
-    let mut author: Arc<str> = peer.user.into();
+    let mut author: Arc<str> = peer.user.as_str().into();
     let send = |id: Option<Id>, result: Result<Vec<u8>, Fault>| {
         if let Some(id) = id {
             let line = rpc::reply(&id, &result);
@@ -152,6 +152,14 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 continue;
             }
             Ok(Call::Author(new)) => sign(new.name, &mut author),
+            Ok(Call::Stop) if !peer.is_owner => Err(Fault::new(
+                Kind::NotAllowed,
+                format!(
+                    "{} may use this box and may not stop it; that is for the user whose daemon this is",
+                    peer.user
+                ),
+            )
+            .with("user", &*peer.user)),
             Ok(Call::Stop) => {
                 tracing::info!(author = &*author, "asked to stop");
                 shared.stop.notify_one();

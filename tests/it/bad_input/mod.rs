@@ -1,7 +1,9 @@
 //! Bad input through the command line: a clear message, the good cards in, nothing else harmed.
 mod boxes;
+mod displaced;
 mod files;
 mod large;
+mod lost;
 mod round_trip;
 mod told;
 

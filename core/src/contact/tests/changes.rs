@@ -202,6 +202,49 @@ fn uids_of_apple_address_books_cost_little_and_are_their_own() {
     }
 }
 
+/// RFC 8141: the letters before the last part of a name mean the same in either case; RFC 9562: so do the digits.
+#[test]
+fn a_uuid_behind_urn_is_the_same_in_any_letters() {
+    let plain = Uid::from_text("0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1");
+    for text in [
+        "urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
+        "URN:UUID:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
+        "URN:UUID:0B0C7C1E-37AB-4A35-9A57-0F2E5CE1A9D1",
+        "urn:UUID:0B0C7C1E-37ab-4A35-9A57-0F2E5CE1A9D1",
+        "Urn:Uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9D1",
+    ] {
+        assert_eq!(Uid::from_text(text), plain, "{text}");
+        let mut memory = [0; 256];
+        let mut card = Draft::new(&mut memory);
+        card.push(&Content::text(Kind::UID, text)).unwrap();
+        let card = card.finish();
+        assert_eq!(card.uid(), plain);
+        let record = with(None, |old, scratch, out| {
+            edit(old, card.uid(), &card, change(10, Origin::Edit), scratch, out)
+        });
+        let record = record.unwrap();
+        let contact = Contact::parse(&record).unwrap();
+        let told = match contact.latest(Kind::UID).unwrap().content.value {
+            Value::Uuid(uuid) => uuid.to_string(),
+            value => value.as_text().unwrap().to_string(),
+        };
+        assert_eq!(told, text, "as it was written");
+    }
+    let person = "urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1:ABPerson";
+    assert_eq!(Uid::from_text(person), Uid::from_text(&person.replace("urn:uuid", "URN:UUID")));
+    // What is no UUID is known by its text, to the letter.
+    for text in [
+        "urn:uuid:",
+        "URN:UUID:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d",
+        "URN:UUID:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1x",
+        "URN:UUID:urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
+        "URN:UUI\u{445}:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
+        "0b0c7c1e-37ab-4a35-9a57-0f2e5ce1A9D1",
+    ] {
+        assert_ne!(Uid::from_text(text), plain, "{text}");
+    }
+}
+
 #[test]
 fn a_card_cannot_carry_the_marks_of_a_box() {
     let mut memory = [0; 256];

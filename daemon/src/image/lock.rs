@@ -1,0 +1,34 @@
+//! Who has an image open: one daemon at a time.
+
+use super::OpenImageError;
+use std::fs::File;
+use std::path::Path;
+
+/// Whether a daemon has the image at `path` open.
+pub(crate) fn is_held(path: &Path) -> bool {
+    // One that is not there, or has no locks, is held by nobody that could be waited for.
+    let Ok(file) = File::open(path) else { return false };
+    matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
+}
+
+/// How often a lock is tried for: who only asks with [`is_held`] has it for a moment.
+const LOCK_TRIES: u32 = 10;
+
+pub(super) fn lock(file: &File, path: &Path) -> Result<(), OpenImageError> {
+    let mut tries = 1;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(OpenImageError::Io { path: path.to_path_buf(), error });
+            }
+            Err(std::fs::TryLockError::WouldBlock) if tries == LOCK_TRIES => {
+                return Err(OpenImageError::InUse { path: path.to_path_buf() });
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                tries += 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The box's file taken from under a running daemon: nothing more is acknowledged, what was acknowledged is there.
+use super::boxes::filled;
+use super::contacts;
+use contactbox_tests::daemon::{Client, Daemon, Place};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+fn card(name: &str) -> Value {
+    json!({ "card": ["vcard", [["fn", {}, "text", name]]] })
+}
+
+/// Contacts before the file of a box with some was `struck`, and a client that was refused since.
+fn struck(
+    place: &Place,
+    daemon: &Daemon,
+    strike: impl FnOnce(&Path),
+    word: &str,
+) -> (BTreeMap<String, Vec<String>>, Client, String) {
+    let mut client = daemon.client();
+    client.call("contact.put", card("Ada Lovelock"));
+    let before = contacts(&mut client);
+    strike(&place.image());
+    let error = client.refused("contact.put", card("Bruno Kessel"), "Disk");
+    let told = error["message"].as_str().expect("a text").to_owned();
+    for part in [word, "no more changes", "backup"] {
+        assert!(told.contains(part), "{part:?} is not in: {told}");
+    }
+    // From then on, for everybody and for everything that changes something.
+    let uid = before.keys().next().expect("a contact");
+    let error = daemon.client().refused("contact.remove", json!({ "uid": uid }), "ReadOnly");
+    assert_eq!(error["message"], told);
+    place.run(["add", "Carla Neumann"]).expect(1).says(&[word, "no more changes"]);
+    let access = client.call("box.info", json!({}))["access"].clone();
+    assert_eq!(access, format!("closed: the file was {word}"));
+    assert!(daemon.log().contains(word), "{}", daemon.log());
+    (before, client, told)
+}
+
+/// Reading goes on where the file is still whole.
+fn is_read(client: &mut Client, before: &BTreeMap<String, Vec<String>>) {
+    let now = contacts(client);
+    assert!(before.iter().all(|(uid, lines)| now.get(uid) == Some(lines)));
+}
+
+/// The path in a message under which the file can still be had.
+fn held(told: &str) -> PathBuf {
+    let from = &told[told.find("/proc/").expect("a path of the system")..];
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '/';
+    PathBuf::from(&from[..from.find(|c| !is_part(c)).unwrap_or(from.len())])
+}
+
+#[test]
+fn a_deleted_file_is_told_and_comes_back() {
+    let place = Place::new();
+    let daemon = filled(&place, 300);
+    let (before, mut client, told) =
+        struck(&place, &daemon, |image| fs::remove_file(image).expect("it is ours"), "deleted");
+    is_read(&mut client, &before);
+    // What the message says helps: a copy of the open file, or the backup that the daemon leaves.
+    let safe = place.path().join("safe.box");
+    fs::copy(held(&told), &safe).expect("a copy");
+    assert!(daemon.stop().success());
+    let daemon = place.serve();
+    assert_eq!(contacts(&mut daemon.client()).len(), 0, "a new box at the same place");
+    let backup = place.data().join("backup");
+    place.run(["restore".as_ref(), backup.as_os_str()]).expect(0);
+    is_read(&mut daemon.client(), &before);
+    daemon.kill();
+    fs::rename(&safe, place.image()).expect("the same disk");
+    is_read(&mut place.serve().client(), &before);
+}
+
+/// Also to whoever only reads, before there is anything to refuse.
+#[test]
+fn who_only_reads_is_told_as_well() {
+    let place = Place::new();
+    let daemon = filled(&place, 10);
+    place.run(["find", ""]).expect(0);
+    fs::remove_file(place.image()).expect("it is ours");
+    place.run(["find", ""]).expect(0).says(&["deleted", "/proc/", "backup"]);
+    let access = daemon.client().call("box.info", json!({}))["access"].clone();
+    assert_eq!(access, "closed: the file was deleted");
+    daemon.client().refused("contact.put", card("Ada Lovelock"), "ReadOnly");
+}
+
+#[test]
+fn a_file_moved_away_is_told_and_can_be_put_back() {
+    let place = Place::new();
+    let daemon = filled(&place, 100);
+    let aside = place.path().join("aside.box");
+    let moved = |image: &Path| fs::rename(image, &aside).expect("the same disk");
+    let (before, mut client, _) = struck(&place, &daemon, moved, "moved away");
+    is_read(&mut client, &before);
+    assert!(daemon.stop().success());
+    fs::rename(&aside, place.image()).expect("the same disk");
+    is_read(&mut place.serve().client(), &before);
+}
+
+#[test]
+fn a_file_replaced_by_another_is_told() {
+    let (place, other) = (Place::new(), Place::new());
+    assert!(filled(&other, 10).stop().success());
+    let daemon = filled(&place, 100);
+    // As `mv` does it: the file that is open has no name any more.
+    let replace = |image: &Path| {
+        let aside = place.path().join("other.box");
+        fs::copy(other.image(), &aside).expect("a copy");
+        fs::rename(aside, image).expect("the same disk");
+    };
+    let (before, mut client, told) = struck(&place, &daemon, replace, "deleted");
+    is_read(&mut client, &before);
+    let other_bytes = fs::read(other.image()).expect("it is there");
+    assert!(fs::read(place.image()).expect("it is there") == other_bytes, "not written to");
+    assert!(fs::read(held(&told)).expect("it is there").starts_with(b"contactbox image"));
+    daemon.kill();
+
+    // With another name left to it.
+    let place = Place::new();
+    let daemon = filled(&place, 100);
+    let replace = |image: &Path| {
+        fs::hard_link(image, place.path().join("kept.box")).expect("the same disk");
+        fs::remove_file(image).and_then(|()| fs::write(image, "")).expect("it is ours");
+    };
+    let (before, mut client, _) = struck(&place, &daemon, replace, "replaced");
+    is_read(&mut client, &before);
+}
+
+#[test]
+fn a_file_cut_short_or_written_over_is_told() {
+    let cut = |image: &Path, bytes: u64| {
+        let file = OpenOptions::new().write(true).open(image).expect("it is ours");
+        file.set_len(bytes).expect("it is ours");
+    };
+    for bytes in [0, 4096, 200_000] {
+        let place = Place::new();
+        let daemon = filled(&place, 100);
+        struck(&place, &daemon, |image| cut(image, bytes), "cut short");
+    }
+    // As `cp` does it: the same file with another box in it.
+    let other = Place::new();
+    assert!(filled(&other, 100).stop().success());
+    let place = Place::new();
+    let daemon = filled(&place, 10);
+    let copy = |image: &Path| {
+        fs::copy(other.image(), image).expect("a copy");
+    };
+    struck(&place, &daemon, copy, "overwritten");
+}
+
+/// It has the same header, and what was acknowledged since is not in it.
+#[test]
+fn an_older_copy_of_the_box_put_over_its_file_is_told() {
+    let place = Place::new();
+    let older = place.path().join("older.box");
+    let put_back = |image: &Path| {
+        // As `cp` does it.
+        fs::copy(&older, image).expect("a copy");
+    };
+    assert!(filled(&place, 50).stop().success());
+    // Of an earlier run, before this one has written anything.
+    fs::copy(place.image(), &older).expect("a copy");
+    let daemon = place.serve_with(&["--backup", "off"]);
+    daemon.client().call("contact.put", card("Dora Lind"));
+    assert!(daemon.stop().success());
+    let daemon = place.serve_with(&["--backup", "off"]);
+    put_back(&place.image());
+    let mut client = daemon.client();
+    let error = client.refused("contact.put", card("Emil Sand"), "Disk");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("overwritten")), "{error}");
+    daemon.kill();
+    // Of this run.
+    let daemon = place.serve();
+    daemon.client().call("contact.put", card("Dora Lind"));
+    fs::copy(place.image(), &older).expect("a copy");
+    daemon.client().call("contact.put", card("Emil Sand"));
+    struck(&place, &daemon, put_back, "overwritten");
+    daemon.kill();
+    // A copy that is as new as the box has all of it.
+    let daemon = place.serve();
+    let mut client = daemon.client();
+    client.call("contact.put", card("Frida Holm"));
+    fs::copy(place.image(), &older).expect("a copy");
+    put_back(&place.image());
+    client.call("contact.put", card("Gustav Berg"));
+    assert_eq!(client.call("box.info", json!({}))["access"], "read-write");
+}
+
+/// A write at the very end, or growing, would make a file that was cut short as long as it was.
+#[test]
+fn a_file_cut_short_is_not_made_long_again() {
+    let place = Place::new();
+    let daemon = filled(&place, 10);
+    let mut client = daemon.client();
+    let whole = fs::metadata(place.image()).expect("it is there").len();
+    let file = OpenOptions::new().write(true).open(place.image()).expect("it is ours");
+    file.set_len(whole - 4096).expect("it is ours");
+    let photo = format!("data:image/jpeg;base64,{}", "/9j/".repeat(1 << 20));
+    let large = json!(["vcard", [["fn", {}, "text", "Large"], ["photo", {}, "uri", photo]]]);
+    let refused = client.try_call("contact.put", json!({ "card": large })).expect("an answer");
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(fs::metadata(place.image()).expect("it is there").len() < whole);
+}
