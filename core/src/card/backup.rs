@@ -1,10 +1,9 @@
 //! Leaving a box's state on a card: a whole snapshot, or what changed since.
 
 use super::blobs::BlobFinder;
-use super::layout::slack;
 use super::layout::{
     AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BLOB_ROW_BYTES, BODY_AT, BOX, BlobRow, Header, MARK,
-    Mark, RECORD, Salt, VERSION, entry_bytes, sector_after,
+    Mark, RECORD, Salt, VERSION, entry_bytes, sector_after, slack,
 };
 use super::medium::{Card, CardError, Name, SECTOR_BYTES};
 use super::own::{APPENDED_BLOBS_MAX, Newest, OwnFiles, Tables, has_room};
