@@ -135,6 +135,7 @@ pub fn absorb<'b>(
         !content.kind.is_bookkeeping()
             && !content.kind.is_internal()
             && !is_own_name(content, old, uid)
+            && !is_respelled(content, old, uid)
     };
     if old.is_some_and(|old| !old.is_tombstone())
         && scratch.unpaired(&Side::of_contents(Some(card)), is_news) == 0
@@ -208,6 +209,20 @@ fn is_own_name(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bo
         && old.is_some_and(|old| !old.is_tombstone() && old.all(Kind::UID).next().is_none())
 }
 
+/// Whether a card calls a contact by the same UUID as before, only written in another way: to add
+/// that would leave it with two UIDs.
+fn is_respelled(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
+    let is_uid = |content: &Content<'_>| {
+        let named = match content.value {
+            Value::Text(text) => Uid::from_text(text),
+            Value::Uuid(name) => Uid(name.identity()),
+            Value::Bytes(_) | Value::Blob(_) => return false,
+        };
+        content.kind == Kind::UID && named == uid
+    };
+    is_uid(content) && old.is_some_and(|old| old.all(Kind::UID).any(|known| is_uid(&known.content)))
+}
+
 /// Writes what `keep` says of the old properties, then what `card` adds, then `mark`.
 #[expect(clippy::too_many_arguments, reason = "one private function under five public ones")]
 fn rewrite<'b>(
@@ -235,7 +250,10 @@ fn rewrite<'b>(
     // A card that carries marks of a box must not put anything in the trash.
     let is_added = |content: &Content<'_>| {
         let is_new = added.next().unwrap_or(true);
-        is_new && !content.kind.is_internal() && !is_own_name(content, old, uid)
+        is_new
+            && !content.kind.is_internal()
+            && !is_own_name(content, old, uid)
+            && !(change.origin == Origin::Import && is_respelled(content, old, uid))
     };
     let added = card.cloned().into_iter().flatten().filter(is_added).chain(mark);
     for content in added {

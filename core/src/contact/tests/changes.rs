@@ -246,6 +246,30 @@ fn a_uuid_behind_urn_is_the_same_in_any_letters() {
 }
 
 #[test]
+fn a_uuid_imported_in_another_spelling_is_no_second_uid() {
+    let plain = "0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1";
+    let uid = Uid::from_text(plain);
+    let import = |old: Option<&[u8]>, spelling: &str, phone: &str, time| {
+        let mut memory = [0; 256];
+        let mut card = Draft::new(&mut memory);
+        card.push(&Content::text(Kind::UID, spelling)).unwrap();
+        card.push(&Content::text(Kind::TEL, phone)).unwrap();
+        let card = card.finish();
+        with(old, |old, scratch, out| {
+            absorb(old, uid, &card, change(time, Origin::Import), scratch, out)
+        })
+    };
+    let first = import(None, plain, "1", 10).unwrap();
+    let urn = format!("urn:uuid:{plain}");
+    assert_eq!(import(Some(&first), &urn, "1", 20), None);
+    let both = import(Some(&first), &urn.to_uppercase(), "2", 30).unwrap();
+    let contact = Contact::parse(&both).unwrap();
+    assert_eq!(contact.all(Kind::TEL).count(), 2);
+    assert_eq!(contact.all(Kind::UID).count(), 1);
+    assert!(!contact.is_conflicted(Kind::UID));
+}
+
+#[test]
 fn a_card_cannot_carry_the_marks_of_a_box() {
     let mut memory = [0; 256];
     let mut card = Draft::new(&mut memory);
