@@ -290,7 +290,7 @@ pub struct Add {
 #[derive(Args)]
 #[command(
     after_help = "--name, --org, --title, --birthday, --note and --photo replace what is there; empty (\"\") takes it away.
-The others add one. Without any of them the contact's vCard opens in $VISUAL or $EDITOR."
+Where there are several, --remove says which may go. The others add one. Without any of them the contact's vCard opens in $VISUAL or $EDITOR."
 )]
 pub struct Edit {
     /// The contact.
