@@ -111,7 +111,7 @@ pub struct Import {
     /// Charset of the files, where they do not say (utf-8, windows-1252, shift_jis, gbk...)
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
-    /// Where rejected cards go [default: NAME.rejected.vcf beside the file]
+    /// New file for the rejected cards of all files [default: NAME.rejected.vcf beside each]
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
 }
