@@ -105,7 +105,7 @@ pub fn no_card(path: &Path, error: &io::Error) -> Failure {
 
 /// What is said of a card that was not understood, for which `mkfs` is the cure.
 pub const FORMATS: &str = "FAT16 and FAT32 work; FAT12, exFAT and others do not. To format anew, which erases all \
-     that is on it: mkfs.vfat -F 32 CARD";
+     that is on it: mkfs.vfat -F 32 CARD (with less than 64 MB: -F 16)";
 
 /// A refusal about a card as a person reads it.
 fn refused(error: ClientError) -> Failure {
