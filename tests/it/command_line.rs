@@ -400,3 +400,43 @@ fn info_says_where_everything_is() {
         assert!(shown.lines().any(|line| line.starts_with(name)), "{name} is not in\n{shown}");
     }
 }
+
+/// A terminal of 72 columns, and one that does not say how many it has.
+#[test]
+fn a_table_is_as_wide_as_the_terminal() {
+    let desk = Desk::new();
+    let long = "山".repeat(1000);
+    desk.run(&[
+        "add",
+        &long,
+        "--org",
+        &long,
+        "--tel",
+        "0171 5550001",
+        "--email",
+        "long@example.com",
+    ])
+    .expect(0);
+    let program = contactbox_tests::daemon::program().to_str().expect("a path of letters");
+    for (size, room) in [("cols 72 rows 20", 72), ("cols 0 rows 0", 80)] {
+        let line = format!("stty {size} && '{program}' find");
+        // Without util-linux there is no terminal to be had.
+        let mut command = Command::new("script");
+        desk.place.settle(command.args(["-qec", &line, "/dev/null"]).env_remove("COLUMNS"));
+        let Ok(output) = command.stdin(Stdio::null()).output() else { return };
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        let table = console_text(&table);
+        assert!(table.contains("0171 5550001") && table.contains('…'), "{table}");
+        for line in table.lines() {
+            // Each of these letters takes two columns.
+            let width = line.chars().count() + line.matches('山').count();
+            assert!(width <= room, "{width} of {room} columns: {line}");
+        }
+    }
+}
+
+/// What a terminal shows, without what makes it bold.
+fn console_text(text: &str) -> String {
+    let plain = text.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
+    plain.replace("\u{1b}[2m", "").replace('\r', "")
+}

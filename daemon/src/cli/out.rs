@@ -10,6 +10,9 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 /// Narrowest table, in columns: below this, lines wrap rather than say nothing.
 const WIDTH_MIN: u16 = 40;
 
+/// Width of a terminal that does not say, in columns.
+const WIDTH_USUAL: u16 = 80;
+
 /// Widest cell of a column that may give way where no terminal says how much fits: what a program reads does
 /// not depend on the rows around it, and a name of 10,000 letters is still no line of 10,000 letters.
 const CELL_WIDTH_MAX: usize = 64;
@@ -99,9 +102,8 @@ impl Out {
     /// Rows in columns, in as much room as the terminal has; each cell within bounds where there is none.
     /// Cells must be [visible](super::text::visible) already.
     pub fn table(&mut self, columns: &[Column], mut rows: Vec<Vec<String>>) -> Result<(), Failure> {
-        let terminal = io::stdout().is_terminal().then(|| console::Term::stdout().size_checked());
-        if let Some((_, width)) = terminal.flatten() {
-            fit(columns, &mut rows, usize::from(width.max(WIDTH_MIN)));
+        if io::stdout().is_terminal() {
+            fit(columns, &mut rows, usize::from(terminal_width().max(WIDTH_MIN)));
         } else {
             bound(columns, &mut rows);
         }
@@ -123,6 +125,13 @@ pub struct Column {
     /// How narrow it may become where there is little room. Columns give way from the last to the
     /// first of those that may.
     pub width_min: Option<usize>,
+}
+
+/// As the terminal says; some, of recorders and of builds, say nothing.
+fn terminal_width() -> u16 {
+    let said = console::Term::stdout().size_checked().map(|(_, width)| width);
+    let set = || std::env::var("COLUMNS").ok()?.parse().ok();
+    said.or_else(set).unwrap_or(WIDTH_USUAL)
 }
 
 /// Blanks between columns.
