@@ -172,6 +172,10 @@ pub struct Config {
     pub image: PathBuf,
     /// Where the daemon listens.
     pub socket: PathBuf,
+    /// The settings file that was named, or the one that is looked for.
+    pub file: Option<PathBuf>,
+    /// Whether there was one, and it was read.
+    pub is_file_read: bool,
     /// Folders in which cards come and go.
     pub cards: Vec<PathBuf>,
     /// Devices that are kept in step: serial ports and sockets.
@@ -246,12 +250,13 @@ impl Config {
         let folders = directories::ProjectDirs::from("", "", "contactbox");
         let named = settings.config.clone();
         let usual = folders.as_ref().map(|folders| folders.config_dir().join("config.toml"));
-        let file = match (named, usual) {
-            (Some(path), _) => read_settings(&path)?,
-            (None, Some(path)) if path.exists() => read_settings(&path)?,
+        let is_file_read = named.is_some() || usual.as_ref().is_some_and(|usual| usual.exists());
+        let file = named.or(usual).map(absolute);
+        let read = match &file {
+            Some(path) if is_file_read => read_settings(path)?,
             _ => Settings::default(),
         };
-        let settings = settings.or(file);
+        let settings = settings.or(read);
 
         let usual_data = folders.as_ref().map(|folders| folders.data_dir().to_path_buf());
         let usual_image = usual_data.as_ref().map(|data| data.join("contacts.box"));
@@ -303,6 +308,8 @@ impl Config {
             data,
             image,
             socket,
+            file,
+            is_file_read,
             cards: settings.card.unwrap_or_default().into_iter().map(absolute).collect(),
             devices: settings.device.unwrap_or_default().into_iter().map(absolute).collect(),
             backup,

@@ -98,14 +98,17 @@ fn a_backup_restores_an_empty_box() {
 #[test]
 fn what_is_no_card_is_said_to_be_none() {
     let (place, _daemon) = bare();
-    run(&place, &["card", "backup"], &place.path().join("nowhere")).expect(1).says(&["is no card"]);
+    run(&place, &["card", "backup"], &place.path().join("nowhere"))
+        .expect(1)
+        .says(&["is no card", "make the folder first"]);
     run(&place, &["restore"], &place.path().join("nowhere")).expect(1).says(&["is no card"]);
     let card = card(&place);
     run(&place, &["restore"], &card).expect(3).says(&["no backup"]);
     run(&place, &["card", "list"], &card).expect(3);
     run(&place, &["card", "verify"], &card).expect(3);
     let file = place.file("notes.img", vec![0; 1 << 20]);
-    run(&place, &["card", "backup"], &file).expect(1).says(&["no FAT"]);
+    run(&place, &["card", "backup"], &file).expect(1).says(&["no FAT", "FAT12", "mkfs.vfat -F 32"]);
+    run(&place, &["card", "list"], &file).expect(1).says(&["no FAT", "FAT12", "mkfs.vfat -F 32"]);
     // The first sector of a card as it is bought with more than 32 GB.
     let mut exfat = vec![0; 1 << 20];
     exfat[..11].copy_from_slice(b"\xEB\x76\x90EXFAT   ");

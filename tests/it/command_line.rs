@@ -256,3 +256,187 @@ fn completions_are_scripts() {
         assert!(desk.run(&["completions", shell]).expect(0).stdout.contains("contactbox"));
     }
 }
+
+/// What a file, a contact or a word of the command line is called is nothing that a terminal obeys.
+#[test]
+fn a_terminal_obeys_no_name() {
+    let desk = Desk::new();
+    let evil = "E\u{1b}[2Jvil\u{9b}31m\u{202e}\u{200f}\u{61c}";
+    let calm = |text: &str| {
+        let harmless = |c: char| c == '\n' || !c.is_control();
+        let turning = ['\u{202e}', '\u{200f}', '\u{61c}'];
+        assert!(text.chars().all(harmless) && !text.contains(turning), "{text:?}");
+    };
+    desk.run(&["add", evil, "--note", evil]).expect(0);
+    let path = desk.place.path().join(evil).display().to_string();
+    for arguments in [
+        vec!["import", &path],
+        vec!["card", "backup", &path],
+        vec!["card", "list", &path],
+        vec!["restore", &path],
+        vec!["device", "info", &path],
+        vec!["export", "-o", &path],
+        vec!["import", "--charset", evil, &path],
+        vec!["add", "Ada", "--photo", &path],
+        vec!["add", "Ada", "--birthday", evil],
+        vec!["show", evil, "more"],
+        vec!["find", "e"],
+        vec!["find", evil, "none"],
+        vec!["show", "vil"],
+        vec!["history", "vil"],
+        vec![evil],
+        vec!["find", "--limit", evil],
+    ] {
+        let ran = desk.run(&arguments);
+        calm(&ran.stdout);
+        calm(&ran.stderr);
+        let ran = desk.run(&[&["--json"], arguments.as_slice()].concat());
+        calm(&ran.stdout);
+        calm(&ran.stderr);
+    }
+    // A program gets what it is, not what can be shown of it; a box keeps no controls.
+    let hits = desk.run(&["find", "vil", "--json"]).expect(0).json();
+    assert_eq!(hits[0]["name"], "E [2Jvil 31m\u{202e}\u{200f}\u{61c}");
+}
+
+#[test]
+fn a_long_name_makes_no_long_line() {
+    let desk = Desk::new();
+    let long = "山".repeat(10_000);
+    desk.run(&["add", &long, "--tel", &"12345".repeat(100), "--email", &format!("{long}@a.b")])
+        .expect(0);
+    desk.run(&["add", "Ada Lovelock", "--org", "Analytical Engines"]).expect(0);
+    let table = desk.run(&["find"]).expect(0).stdout;
+    for line in table.lines() {
+        assert!(line.chars().count() < 200, "{line}");
+    }
+    assert!(table.contains('…') && table.contains("Analytical Engines"), "{table}");
+}
+
+#[test]
+fn a_contact_with_nothing_in_it_is_not_added() {
+    let desk = Desk::new();
+    for arguments in [vec!["add"], vec!["add", ""], vec!["add", " "], vec!["add", "--note", ""]] {
+        desk.run(&arguments).expect(2).says(&["say what there is to add, as in"]);
+    }
+    desk.run(&["find"]).expect(3);
+}
+
+/// `--note` of a contact with several notes says so, and what can be done.
+#[test]
+fn several_values_are_not_replaced_by_one_without_a_word() {
+    let desk = Desk::new();
+    let card = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\nNOTE:first\r\nNOTE:second\r\nNOTE:third\r\nEND:VCARD\r\n";
+    desk.fed(&["add", "--vcard"], card.as_bytes()).expect(0);
+    let notes = || desk.run(&["show", "ada", "--vcard"]).expect(0).stdout.matches("NOTE:").count();
+    for text in ["new", ""] {
+        desk.run(&["edit", "ada", "--note", text]).expect(5).says(&[
+            "Ada has 3 notes",
+            "second",
+            "--remove note",
+            "without flags",
+        ]);
+        assert_eq!(notes(), 3);
+    }
+    desk.run(&[
+        "edit",
+        "ada",
+        "--remove",
+        "note=second",
+        "--remove",
+        "note=third",
+        "--note",
+        "new",
+    ])
+    .expect(0);
+    assert_eq!(notes(), 1);
+    desk.run(&["edit", "ada", "--note", "newer"]).expect(0);
+    let shown = desk.run(&["show", "ada"]).expect(0).stdout;
+    assert!(shown.contains("newer") && !shown.contains("first"), "{shown}");
+}
+
+#[test]
+fn a_conflict_is_said_once() {
+    let desk = Desk::new();
+    let card = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\nBDAY:18151210\r\nFN:Ada King\r\nBDAY:18151211\r\nEND:VCARD\r\n";
+    desk.fed(&["add", "--vcard"], card.as_bytes()).expect(0);
+    let shown = desk.run(&["show", "ada"]).expect(0).stdout;
+    let line = shown.lines().find(|line| line.contains("conflict")).expect("both are kept");
+    assert!(line.matches("name").count() <= 1 && line.matches("birthday").count() <= 1, "{line}");
+    let told = desk.run(&["show", "ada", "--json"]).expect(0).json()[0]["conflicts"].clone();
+    let mut names: Vec<&str> =
+        told.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{told}");
+}
+
+#[test]
+fn what_is_no_port_is_said_with_the_cure() {
+    let desk = Desk::new();
+    let folder = desk.place.path().to_str().expect("a path of letters").to_owned();
+    for (port, why) in
+        [("/dev/null", "no serial line"), ("/nope", "is no port"), (&folder, "is a folder")]
+    {
+        for word in ["info", "sync"] {
+            desk.run(&["device", word, port]).expect(1).says(&[port, why, "device list"]);
+        }
+    }
+}
+
+#[test]
+fn info_says_where_everything_is() {
+    let desk = Desk::new();
+    let told = desk.run(&["info", "--json"]).expect(0).json();
+    for name in ["image", "socket", "backup", "config", "log", "data"] {
+        assert!(
+            told[0][name].as_str().is_some_and(|path| path.starts_with('/')),
+            "{name}: {told:?}"
+        );
+    }
+    let shown = desk.run(&["info"]).expect(0).stdout;
+    for name in ["image ", "socket ", "backup ", "config ", "config read ", "log ", "data "] {
+        assert!(shown.lines().any(|line| line.starts_with(name)), "{name} is not in\n{shown}");
+    }
+}
+
+/// A terminal of 72 columns, and one that does not say how many it has.
+#[test]
+fn a_table_is_as_wide_as_the_terminal() {
+    let desk = Desk::new();
+    let long = "山".repeat(1000);
+    desk.run(&[
+        "add",
+        &long,
+        "--org",
+        &long,
+        "--tel",
+        "0171 5550001",
+        "--email",
+        "long@example.com",
+    ])
+    .expect(0);
+    let program = contactbox_tests::daemon::program().to_str().expect("a path of letters");
+    for (size, room) in [("cols 72 rows 20", 72), ("cols 0 rows 0", 80)] {
+        let line = format!("stty {size} && '{program}' find");
+        // Without util-linux there is no terminal to be had.
+        let mut command = Command::new("script");
+        desk.place.settle(command.args(["-qec", &line, "/dev/null"]).env_remove("COLUMNS"));
+        let Ok(output) = command.stdin(Stdio::null()).output() else { return };
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        let table = console_text(&table);
+        assert!(table.contains("0171 5550001") && table.contains('…'), "{table}");
+        for line in table.lines() {
+            // Each of these letters takes two columns.
+            let width = line.chars().count() + line.matches('山').count();
+            assert!(width <= room, "{width} of {room} columns: {line}");
+        }
+    }
+}
+
+/// What a terminal shows, without what makes it bold.
+fn console_text(text: &str) -> String {
+    let plain = text.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
+    plain.replace("\u{1b}[2m", "").replace('\r', "")
+}

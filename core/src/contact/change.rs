@@ -250,10 +250,9 @@ fn rewrite<'b>(
     // A card that carries marks of a box must not put anything in the trash.
     let is_added = |content: &Content<'_>| {
         let is_new = added.next().unwrap_or(true);
-        is_new
-            && !content.kind.is_internal()
-            && !is_own_name(content, old, uid)
-            && !(change.origin == Origin::Import && is_respelled(content, old, uid))
+        let says_nothing = is_own_name(content, old, uid)
+            || (change.origin == Origin::Import && is_respelled(content, old, uid));
+        is_new && !content.kind.is_internal() && !says_nothing
     };
     let added = card.cloned().into_iter().flatten().filter(is_added).chain(mark);
     for content in added {

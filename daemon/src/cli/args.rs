@@ -111,7 +111,7 @@ pub struct Import {
     /// Charset of the files, where they do not say (utf-8, windows-1252, shift_jis, gbk...)
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
-    /// Where rejected cards go [default: NAME.rejected.vcf beside the file]
+    /// New file for the rejected cards of all files [default: NAME.rejected.vcf beside each]
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
 }
@@ -290,7 +290,7 @@ pub struct Add {
 #[derive(Args)]
 #[command(
     after_help = "--name, --org, --title, --birthday, --note and --photo replace what is there; empty (\"\") takes it away.
-The others add one. Without any of them the contact's vCard opens in $VISUAL or $EDITOR."
+Where there are several, --remove says which may go. The others add one. Without any of them the contact's vCard opens in $VISUAL or $EDITOR."
 )]
 pub struct Edit {
     /// The contact.

@@ -132,7 +132,7 @@ impl<'v> Property<'v> {
     }
 
     /// What a person sees of the value: lines fit for a terminal.
-    fn shown(&self) -> Vec<String> {
+    pub fn shown(&self) -> Vec<String> {
         if let Some(bytes) = self.params.and_then(|params| params.get("bytes")).and_then(number) {
             let media = self.param("mediatype").or_else(|| self.param("type")).unwrap_or("data");
             return vec![large(media, bytes)];
@@ -283,13 +283,15 @@ pub fn sheet(card: &Card<'_>) -> Vec<Line> {
     lines
 }
 
+/// What a person calls a property; its own name where there is no word for it.
+pub fn label(name: &str) -> &str {
+    LABELS.iter().find(|(known, _)| *known == name).map_or(name, |(_, label)| label)
+}
+
 /// A property in one short line, for a history.
 pub fn brief(property: &Value) -> String {
     let Some(property) = Property::from_json(property) else { return String::new() };
-    let label = LABELS
-        .iter()
-        .find(|(name, _)| *name == property.name)
-        .map_or(property.name, |(_, label)| label);
+    let label = label(property.name);
     let mut value = property.shown().join(" / ");
     if let Some((end, _)) = value.char_indices().nth(120) {
         value.truncate(end);

@@ -1,7 +1,8 @@
 //! `card list` and `card verify`: what is on a card, read without a daemon.
 
+use super::cards::{FORMATS, no_card};
 use super::out::Column;
-use super::text::{count, grouped, size, time};
+use super::text::{count, grouped, place, size, time};
 use super::{Context, Exit, Failure};
 use crate::card::{AnyCard, Trouble};
 use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES};
@@ -26,14 +27,14 @@ fn latest() -> Vec<Latest> {
 
 fn failure(path: &Path, trouble: impl Into<Trouble>) -> Failure {
     let trouble: Trouble = trouble.into();
-    Failure::other(format!("{}: {trouble}", path.display()))
+    Failure::other(format!("{}: {trouble}", place(path)))
 }
 
 fn listings(card: &mut AnyCard, path: &Path) -> Result<Vec<Listing>, Failure> {
     let mut found = Vec::new();
     block_on(list(card, |listing| found.push(*listing))).map_err(|error| failure(path, error))?;
     if found.is_empty() {
-        let message = format!("there is no backup on {}", path.display());
+        let message = format!("there is no backup on {}", place(path));
         return Err(Failure::new(Exit::NothingFound, message));
     }
     Ok(found)
@@ -41,9 +42,16 @@ fn listings(card: &mut AnyCard, path: &Path) -> Result<Vec<Listing>, Failure> {
 
 fn open(path: &Path) -> Result<AnyCard, Failure> {
     if let Err(error) = std::fs::metadata(path) {
-        return Err(Failure::file(path, "is no card", &error));
+        return Err(no_card(path, &error));
     }
-    AnyCard::open(path, false).map_err(|trouble| failure(path, trouble))
+    AnyCard::open(path, false).map_err(|trouble| {
+        let mut failure = failure(path, trouble);
+        // What it is formatted with, or that it is formatted with nothing.
+        if failure.message.contains("FAT") {
+            failure.message.push_str(&format!(". {FORMATS}"));
+        }
+        failure
+    })
 }
 
 /// Prints the snapshots on a card.

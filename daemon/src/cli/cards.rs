@@ -1,9 +1,11 @@
 //! `card` and `restore`: backups on cards, and what comes back from them.
 
 use super::args::{Card, CardPath, Restore, Shelf};
-use super::text::{count, grouped, visible};
+use super::text::{count, grouped, place, visible};
 use super::{Context, Exit, Failure, cardlist, change, who};
+use crate::client::ClientError;
 use serde_json::{Value, json};
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub fn run(context: &mut Context, args: Card) -> Result<Exit, Failure> {
@@ -19,7 +21,7 @@ fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     let path = there(path)?;
     let mut client = context.client()?;
     context.out.note("backing up...");
-    let answer = client.call("cards.backup", json!({ "path": path }))?;
+    let answer = client.call("cards.backup", json!({ "path": path })).map_err(refused)?;
     if context.out.json {
         context.out.json(&answer)?;
     } else {
@@ -33,7 +35,7 @@ fn sync(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     let path = there(path)?;
     let mut client = context.client()?;
     context.out.note("syncing...");
-    let answer = client.call("cards.sync", json!({ "path": path }))?;
+    let answer = client.call("cards.sync", json!({ "path": path })).map_err(refused)?;
     if context.out.json {
         context.out.json(&answer)?;
     } else {
@@ -66,7 +68,7 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
         ));
     }
     context.out.note("restoring...");
-    let answer = client.call("cards.restore", json!({ "path": path }))?;
+    let answer = client.call("cards.restore", json!({ "path": path })).map_err(refused)?;
     if context.out.json {
         context.out.json(&answer)?;
     } else {
@@ -78,7 +80,7 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
     let is_none = |name: &str| answer[name].as_u64().unwrap_or(0) == 0;
     let exit = remarked(context, &answer)?;
     if is_none("added") && (is_none("boxes") || exit == Exit::Ok) {
-        let path = path.display();
+        let path = place(&path);
         let message = match is_none("boxes") {
             true => format!("there is no backup on {path}"),
             false => format!("the backup on {path} holds no contact"),
@@ -90,7 +92,38 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
 
 /// The whole path of a card: the daemon runs in another folder.
 fn there(path: &Path) -> Result<PathBuf, Failure> {
-    std::fs::canonicalize(path).map_err(|error| Failure::file(path, "is no card", &error))
+    std::fs::canonicalize(path).map_err(|error| no_card(path, &error))
+}
+
+/// What is said of a card that is not there.
+pub fn no_card(path: &Path, error: &io::Error) -> Failure {
+    let cure = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "; put the card in and name the folder it is mounted at, or make the folder first (mkdir)"
+        }
+        io::ErrorKind::PermissionDenied => "; mount it so that you may read and write it",
+        _ => "",
+    };
+    Failure::other(format!("{} is no card: {error}{cure}", place(path)))
+}
+
+/// What is said of a card that was not understood, for which `mkfs` is the cure.
+pub const FORMATS: &str = "FAT16 and FAT32 work; FAT12, exFAT and others do not. To format anew, which erases all \
+     that is on it: mkfs.vfat -F 32 CARD (with less than 64 MB: -F 16)";
+
+/// A refusal about a card as a person reads it.
+fn refused(error: ClientError) -> Failure {
+    let is_format = match &error {
+        ClientError::Refused(refusal) => {
+            matches!(refusal.data["reason"].as_str(), Some("no-file-system" | "exfat"))
+        }
+        _ => false,
+    };
+    let mut failure = Failure::from(error);
+    if is_format {
+        failure.message.push_str(&format!(". {FORMATS}"));
+    }
+    failure
 }
 
 fn about_phones(context: &mut Context, phones: &Value) {

@@ -3,7 +3,7 @@
 use super::args::{Device, DevicePort};
 use super::out::Column;
 use super::report::report;
-use super::text::{count, grouped, size, visible};
+use super::text::{count, grouped, place, size, visible};
 use super::{Context, Exit, Failure};
 use crate::client::{Client, ClientError, Incoming};
 use crate::device::ports;
@@ -16,7 +16,8 @@ pub fn run(context: &mut Context, args: Device) -> Result<Exit, Failure> {
         Device::List => list(context),
         Device::Info(DevicePort { port }) => {
             let path = there(&port)?;
-            let answer = context.client()?.call("devices.info", json!({ "path": path }))?;
+            let answer = context.client()?.call("devices.info", json!({ "path": path }));
+            let answer = answer.map_err(|error| unreached(&path, error))?;
             report(context, &answer)
         }
         Device::Sync(DevicePort { port }) => sync(context, &port),
@@ -28,7 +29,35 @@ fn there(port: &Path) -> Result<PathBuf, Failure> {
     if cfg!(windows) {
         return Ok(port.to_path_buf());
     }
-    std::fs::canonicalize(port).map_err(|error| Failure::file(port, "is no port", &error))
+    let there = std::fs::canonicalize(port).map_err(|error| no_port(port, &error.to_string()))?;
+    let data = std::fs::metadata(&there).map_err(|error| no_port(port, &error.to_string()))?;
+    if data.is_dir() || data.is_file() {
+        let what = if data.is_dir() { "it is a folder" } else { "it is a file" };
+        return Err(no_port(port, what));
+    }
+    Ok(there)
+}
+
+fn no_port(port: &Path, why: &str) -> Failure {
+    Failure::other(format!("{} is no port: {why}; {LISTED}", place(port)))
+}
+
+const LISTED: &str = "`contactbox device list` lists the ports of this machine";
+
+/// `ENOTTY` as the system says it: there is something, and it is no terminal line.
+const NO_LINE: &str = "(os error 25)";
+
+/// What is said where a device was not reached: the cure, unless the port is one of this machine's.
+fn unreached(port: &Path, error: ClientError) -> Failure {
+    let is_device = error.is_refusal("Device");
+    let failure = Failure::from(error);
+    if !is_device || ports().is_ok_and(|ports| ports.iter().any(|known| known == port)) {
+        return failure;
+    }
+    if cfg!(unix) && failure.message.contains(NO_LINE) {
+        return no_port(port, "it is no serial line");
+    }
+    Failure::new(failure.exit, format!("{}; {LISTED}", failure.message))
 }
 
 fn list(context: &mut Context) -> Result<Exit, Failure> {
@@ -94,7 +123,7 @@ fn sync(context: &mut Context, port: &Path) -> Result<Exit, Failure> {
         }
     };
     bar.finish_and_clear();
-    let answer = answer?;
+    let answer = answer.map_err(|error| unreached(&path, error))?;
     let is_same = answer["is_same"] == true;
     if context.out.json {
         context.out.json(&answer)?;

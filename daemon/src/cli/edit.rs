@@ -2,7 +2,8 @@
 
 use super::args::{Add, Edit, Properties, Shelf};
 use super::card::{Card, Property};
-use super::text::visible;
+use super::out::shorten;
+use super::text::{count, visible};
 use super::who::{self, Found};
 use super::{Context, Exit, Failure, editor, lines};
 use crate::client::Client;
@@ -25,13 +26,16 @@ pub fn add(context: &mut Context, args: Add) -> Result<Exit, Failure> {
     if !args.words.is_empty() {
         properties.name = Some(args.words.join(" "));
     }
-    if properties.is_empty() {
-        let cure = "say what there is to add, as in: contactbox add \"Ada Lovelace\" --tel \"+44 20 7946 0018\"";
-        return Err(Failure::new(Exit::Usage, cure));
-    }
     let mut all = vec![json!(["version", {}, "text", "4.0"])];
     all.extend(properties.replaced()?.into_iter().flat_map(|replaced| replaced.with));
     all.extend(properties.added()?);
+    // An empty name, say of a script's variable that is not set, is none.
+    if all.len() == 1 {
+        let what =
+            if properties.is_empty() { "" } else { "a contact with nothing in it is none; " };
+        let cure = "say what there is to add, as in: contactbox add \"Ada Lovelace\" --tel \"+44 20 7946 0018\"";
+        return Err(Failure::new(Exit::Usage, format!("{what}{cure}")));
+    }
     let mut client = context.client()?;
     let answer = client.call("contact.put", json!({ "card": ["vcard", all] }))?;
     told(context, &mut client, &answer)
@@ -63,17 +67,6 @@ fn changes(
     removed: &[String],
 ) -> Result<(Vec<Value>, Vec<Value>), Failure> {
     let card = Card::from_json(card);
-    let mut remove = Vec::new();
-    let mut add = Vec::new();
-    for replaced in flags.replaced()? {
-        let there = replaced
-            .names
-            .iter()
-            .filter(|name| card.properties.iter().any(|property| property.name == **name));
-        remove.extend(there.map(|name| json!({ "name": name })));
-        add.extend(replaced.with);
-    }
-    add.extend(flags.added()?);
     let mut places = Vec::new();
     for wanted in removed {
         let (name, value) = match wanted.split_once('=') {
@@ -81,29 +74,74 @@ fn changes(
             None => (wanted.as_str(), None),
         };
         let name = property_name(name);
-        let of_name: Vec<&Property<'_>> =
-            card.properties.iter().filter(|property| property.name == name).collect();
-        let fits = |property: &Property<'_>| value.is_none_or(|value| is_value(property, value));
-        let there = places.len();
-        places.extend(
-            of_name
-                .iter()
-                .enumerate()
-                .filter(|(_, property)| fits(property))
-                .map(|(index, _)| (name.clone(), index)),
-        );
-        if places.len() == there {
+        let mut fit = fitting(&card, &name, value);
+        if let Some((_, first)) = fit.first()
+            && let Some(value) = value
+            && fit.iter().any(|(_, other)| digits(&other.text()) != digits(&first.text()))
+        {
+            let ends = format!("{} end in {}", count(fit.len() as u64, "number"), visible(value));
+            let message = format!("{ends}; say more of the one that is to go:{}", listed(&fit));
+            return Err(Failure::new(Exit::Ambiguous, message));
+        }
+        // A name is said twice in a vCard: as one speaks it, and in its parts.
+        if name == "fn" {
+            fit.extend(fitting(&card, "n", value));
+        }
+        places.extend(fit.iter().map(|(index, property)| (property.name.to_string(), *index)));
+        if fit.is_empty() {
             return Err(Failure::new(
                 Exit::NothingFound,
                 format!("{} has no {}", visible(&card.name()), visible(wanted)),
             ));
         }
     }
+    let mut add = Vec::new();
+    for replaced in flags.replaced()? {
+        for name in replaced.names {
+            let of_name = card.properties.iter().filter(|property| property.name == *name);
+            let left: Vec<(usize, &Property<'_>)> = of_name
+                .enumerate()
+                .filter(|(index, _)| !places.iter().any(|(of, at)| of == name && at == index))
+                .collect();
+            // Which of several one value is to replace is for a person to say: the others would be lost.
+            match left.as_slice() {
+                [] => {}
+                [(index, _)] => places.push((name.to_string(), *index)),
+                several => return Err(which(&card.name(), name, several)),
+            }
+        }
+        add.extend(replaced.with);
+    }
+    add.extend(flags.added()?);
     // From the last to the first: each place is still what it was when its turn comes.
     places.sort_by(|a, b| b.cmp(a));
     places.dedup();
-    remove.extend(places.into_iter().map(|(name, index)| json!({ "name": name, "index": index })));
-    Ok((remove, add))
+    let remove = places.into_iter().map(|(name, index)| json!({ "name": name, "index": index }));
+    Ok((remove.collect(), add))
+}
+
+/// Values named where a flag might mean any of them, and how much of each, in columns.
+const NAMED_MAX: usize = 8;
+const NAMED_WIDTH: usize = 60;
+
+/// What is said where a flag that replaces one value meets several.
+fn which(who: &str, name: &str, several: &[(usize, &Property<'_>)]) -> Failure {
+    let (one, flag) = match name {
+        "fn" | "n" => ("name", "--name"),
+        "org" => ("organisation", "--org"),
+        "bday" => ("birthday", "--birthday"),
+        "title" => ("title", "--title"),
+        "photo" => ("photo", "--photo"),
+        _ => ("note", "--note"),
+    };
+    let message = format!(
+        "{} has {}, and {flag} replaces one:{}\nadd `--remove {one}` to replace them all, or `--remove \"{one}=VALUE\"` \
+         for each that may go; to keep them and add one, use `contactbox edit` without flags, which opens the contact in your editor",
+        visible(who),
+        count(several.len() as u64, one),
+        listed(several)
+    );
+    Failure::new(Exit::Ambiguous, message)
 }
 
 /// The vCard name of what a person says.
@@ -113,19 +151,52 @@ fn property_name(word: &str) -> String {
         "address" => "adr".into(),
         "birthday" => "bday".into(),
         "category" => "categories".into(),
+        "name" => "fn".into(),
         "organisation" | "organization" => "org".into(),
         "web" => "url".into(),
         other => other.into(),
     }
 }
 
-fn is_value(property: &Property<'_>, wanted: &str) -> bool {
-    let text = property.text();
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let is_number = property.name == "tel"
-        && !digits(wanted).is_empty()
-        && digits(&text).ends_with(&digits(wanted));
-    is_number || text.to_lowercase() == wanted.trim().to_lowercase()
+/// The properties of a name and, where one is said, a value, with their places among those of the name. The end
+/// of a number does where none is written like that.
+fn fitting<'c, 'v>(
+    card: &'c Card<'v>,
+    name: &str,
+    value: Option<&str>,
+) -> Vec<(usize, &'c Property<'v>)> {
+    let of_name = card.properties.iter().filter(|property| property.name == name);
+    let all: Vec<(usize, &Property<'_>)> = of_name.enumerate().collect();
+    let Some(value) = value else { return all };
+    let wanted = value.trim().to_lowercase();
+    let is = |text: String| text.to_lowercase() == wanted;
+    let is_value = |property: &Property<'_>| {
+        is(property.text()) || (name == "n" && is(property.shown().concat()))
+    };
+    let exact: Vec<_> = all.iter().filter(|(_, property)| is_value(property)).copied().collect();
+    let end = digits(value);
+    if !exact.is_empty() || name != "tel" || end.is_empty() {
+        return exact;
+    }
+    all.into_iter().filter(|(_, property)| digits(&property.text()).ends_with(&end)).collect()
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Values under each other, those beyond the first few left out.
+fn listed(properties: &[(usize, &Property<'_>)]) -> String {
+    let mut lines = String::new();
+    for (_, property) in properties.iter().take(NAMED_MAX) {
+        let mut line = property.shown().join(" / ");
+        shorten(&mut line, NAMED_WIDTH);
+        lines.push_str(&format!("\n  {line}"));
+    }
+    if properties.len() > NAMED_MAX {
+        lines.push_str("\n  ...");
+    }
+    lines
 }
 
 fn patch(
@@ -321,9 +392,9 @@ mod tests {
         assert_eq!(
             remove,
             [
-                json!({ "name": "fn" }),
                 json!({ "name": "tel", "index": 2 }),
-                json!({ "name": "tel", "index": 0 })
+                json!({ "name": "tel", "index": 0 }),
+                json!({ "name": "fn", "index": 0 })
             ]
         );
         assert_eq!(add.len(), 3);
@@ -332,5 +403,33 @@ mod tests {
             changes(&card(), &flags, &["tel=99".into()]).unwrap_err().exit,
             Exit::NothingFound
         );
+        let failure = changes(&card(), &flags, &["tel=018".into()]).unwrap_err();
+        assert_eq!(failure.exit, Exit::Ambiguous);
+        assert!(failure.message.contains("2 numbers end in 018"), "{}", failure.message);
+    }
+
+    #[test]
+    fn one_value_does_not_replace_several_without_a_word() {
+        let note = |text| json!(["note", {}, "text", text]);
+        let card = json!([
+            "vcard",
+            [["fn", {}, "text", "Ada"], note("one\u{1b}"), note("two"), note("three")]
+        ]);
+        let flags = |text: &str| Properties { note: Some(text.into()), ..Properties::default() };
+        let place = |index: usize| json!({ "name": "note", "index": index });
+        for text in ["new", ""] {
+            let failure = changes(&card, &flags(text), &[]).unwrap_err();
+            assert_eq!(failure.exit, Exit::Ambiguous);
+            for part in ["Ada has 3 notes", "  one\u{fffd}\n  two\n", "--remove note`"] {
+                assert!(failure.message.contains(part), "{part} in {}", failure.message);
+            }
+        }
+        let gone = |removed: &[&str]| {
+            let removed: Vec<String> = removed.iter().map(|word| word.to_string()).collect();
+            changes(&card, &flags("new"), &removed).map(|(remove, _)| remove).ok()
+        };
+        assert_eq!(gone(&["note"]), Some(vec![place(2), place(1), place(0)]));
+        assert_eq!(gone(&["note=two", "note=three"]), Some(vec![place(2), place(1), place(0)]));
+        assert_eq!(gone(&["note=two"]), None);
     }
 }

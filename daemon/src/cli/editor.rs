@@ -1,6 +1,7 @@
 //! A person's own editor on a text.
 
 use super::Failure;
+use super::text::place;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
@@ -29,7 +30,7 @@ impl Session {
     pub fn edit(&mut self) -> Result<String, Failure> {
         let editor = chosen();
         let status = command(&editor, self.file.path()).status();
-        let named = Path::new(&editor).display();
+        let named = place(Path::new(&editor));
         match status {
             Ok(status) if status.success() => {}
             // What a shell says of a program that is not there.
@@ -61,7 +62,7 @@ impl Session {
     /// Leaves the text where it is, and says where.
     pub fn keep(self) -> String {
         match self.file.into_temp_path().keep() {
-            Ok(path) => format!("your text is kept in {}", path.display()),
+            Ok(path) => format!("your text is kept in {}", place(&path)),
             Err(error) => format!("your text could not be kept: {error}"),
         }
     }

@@ -63,7 +63,7 @@ impl Failure {
 
     /// A file that cannot be read or written; `doing` is as in "cannot be read".
     pub fn file(path: &std::path::Path, doing: &str, error: &io::Error) -> Self {
-        Self::other(format!("{} {doing}: {error}", path.display()))
+        Self::other(format!("{} {doing}: {error}", super::text::place(path)))
     }
 }
 

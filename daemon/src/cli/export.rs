@@ -1,7 +1,7 @@
 //! `export`: contacts as vCard, to standard output or a file that is replaced when all is there.
 
 use super::args::Export;
-use super::text::{count, visible};
+use super::text::{count, place, visible};
 use super::{Context, Exit, Failure};
 use crate::client::Client;
 use serde_json::{Value, json};
@@ -36,11 +36,9 @@ pub(super) fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> 
         Some(path) if context.out.json => {
             context.out.json(&json!({ "cards": cards, "output": path.display().to_string() }))?
         }
-        Some(path) => context.out.say(&format!(
-            "{} exported to {}",
-            count(cards, "contact"),
-            path.display()
-        ))?,
+        Some(path) => {
+            context.out.say(&format!("{} exported to {}", count(cards, "contact"), place(&path)))?
+        }
         None => {}
     }
     Ok(Exit::Ok)
@@ -77,12 +75,12 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, F
     // The place of a link is left to it: what it leads to is replaced.
     let path: PathBuf = std::fs::canonicalize(path).unwrap_or(path.to_path_buf());
     if path.is_dir() {
-        return Err(Failure::other(format!("{} is a folder; name a file in it", path.display())));
+        return Err(Failure::other(format!("{} is a folder; name a file in it", place(&path))));
     }
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return Err(Failure::other(format!("there is no folder {}", folder.display())));
+        return Err(Failure::other(format!("there is no folder {}", place(folder))));
     }
     // Any other file may be replaced; a box is never what somebody means to lose.
     let begins = std::fs::File::open(&path).and_then(|mut file| {
@@ -90,7 +88,7 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, F
         std::io::Read::read_exact(&mut file, &mut begins).map(|()| begins)
     });
     if begins.is_ok_and(|begins| begins == *crate::image::MAGIC) {
-        let message = format!("{} is a box; give the export another name", path.display());
+        let message = format!("{} is a box; give the export another name", place(&path));
         return Err(Failure::other(message));
     }
     let mut file = tempfile::Builder::new()

@@ -2,7 +2,7 @@
 
 use super::args::{Find, Shelf};
 use super::card::bare_number;
-use super::out::Column;
+use super::out::{Column, shorten};
 use super::text::{count, visible};
 use super::who::short;
 use super::{Context, Exit, Failure};
@@ -71,6 +71,10 @@ pub fn print(
     Ok(printed)
 }
 
+/// Widest phone number, in columns: 15 digits, in groups, with an extension, and room for more. With the
+/// narrowest of the others it fits on 80 columns.
+const NUMBER_WIDTH_MAX: usize = 28;
+
 /// Numbers and ids are of use only as a whole.
 const COLUMNS: [Column; 5] = [
     Column { head: "NAME", width_min: Some(12) },
@@ -90,13 +94,9 @@ fn row(hit: &Value, shelf: Shelf) -> Vec<String> {
         name.push_str(" (older version: the newest was damaged)");
     }
     let uid = text("uid");
-    vec![
-        name,
-        bare_number(&text("tel")).to_string(),
-        text("email"),
-        text("org"),
-        short(&uid).to_string(),
-    ]
+    let mut number = bare_number(&text("tel")).to_string();
+    shorten(&mut number, NUMBER_WIDTH_MAX);
+    vec![name, number, text("email"), text("org"), short(&uid).to_string()]
 }
 
 /// The hits of a query, fetched a page at a time.

@@ -48,18 +48,30 @@ struct Context {
 
 /// Reads the command line of this process and does what it says.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let told = error.render().to_string();
+            let calm = text::message(&told);
+            if calm == told {
+                error.exit();
+            }
+            // It names a word of the command line that a terminal would obey.
+            let _ = write!(io::stderr(), "{calm}");
+            return Exit::Usage.into();
+        }
+    };
     let is_json = cli.common.json;
     match act(cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if !failure.message.is_empty() {
                 // Nobody is left to tell when this fails.
-                let _ = writeln!(io::stderr(), "contactbox: {}", failure.message);
+                let _ = writeln!(io::stderr(), "contactbox: {}", text::message(&failure.message));
                 // What is looked for and not there is no line of what was found.
                 if is_json && failure.exit != Exit::NothingFound {
                     let told = json!({ "error": failure.message, "exit": failure.exit as u8 });
-                    let _ = writeln!(io::stdout(), "{told}");
+                    let _ = writeln!(io::stdout(), "{}", text::json(&told));
                 }
             }
             failure.exit.into()
@@ -142,7 +154,7 @@ impl Context {
         }
         self.out.flush()?;
         let mut answer = String::new();
-        let asked = write!(io::stderr(), "{question} [y/N] ")
+        let asked = write!(io::stderr(), "{} [y/N] ", text::message(question))
             .and_then(|()| io::stdin().read_line(&mut answer));
         match asked {
             Ok(_) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),

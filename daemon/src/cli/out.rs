@@ -1,14 +1,21 @@
 //! Standard output and standard error: tables, JSON lines, colour, the width of the terminal.
 
 use super::exit::Failure;
+use super::text;
 use console::{measure_text_width, truncate_str};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-/// Narrowest table, in columns: below this, lines wrap rather than say nothing. Where no terminal
-/// says how much fits nothing is cut.
+/// Narrowest table, in columns: below this, lines wrap rather than say nothing.
 const WIDTH_MIN: u16 = 40;
+
+/// Width of a terminal that does not say, in columns.
+const WIDTH_USUAL: u16 = 80;
+
+/// Widest cell of a column that may give way where no terminal says how much fits: what a program reads does
+/// not depend on the rows around it, and a name of 10,000 letters is still no line of 10,000 letters.
+const CELL_WIDTH_MAX: usize = 64;
 
 /// When output is in colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -56,12 +63,16 @@ impl Out {
 
     /// A value on a line of its own, as JSON.
     pub fn json(&mut self, value: &Value) -> Result<(), Failure> {
-        Ok(writeln!(self.stdout, "{value}")?)
+        Ok(writeln!(self.stdout, "{}", text::json(value))?)
     }
 
-    /// Text as it is.
+    /// Text as it is; a terminal gets what it can show of it.
     pub fn raw(&mut self, text: &str) -> Result<(), Failure> {
-        Ok(self.stdout.write_all(text.as_bytes())?)
+        if !io::stdout().is_terminal() {
+            return Ok(self.stdout.write_all(text.as_bytes())?);
+        }
+        let text = text.replace("\r\n", "\n");
+        Ok(self.stdout.write_all(text::message(&text).as_bytes())?)
     }
 
     /// What was written reaches its reader now.
@@ -74,7 +85,7 @@ impl Out {
         if !self.quiet {
             let _ = self.stdout.flush();
             // Nobody is left to tell when this fails.
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", text::message(text));
         }
     }
 
@@ -88,12 +99,13 @@ impl Out {
         if self.style { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_string() }
     }
 
-    /// Rows in columns, in as much room as the terminal has. Cells must be
-    /// [visible](super::text::visible) already.
+    /// Rows in columns, in as much room as the terminal has; each cell within bounds where there is none.
+    /// Cells must be [visible](super::text::visible) already.
     pub fn table(&mut self, columns: &[Column], mut rows: Vec<Vec<String>>) -> Result<(), Failure> {
-        let terminal = io::stdout().is_terminal().then(|| console::Term::stdout().size_checked());
-        if let Some((_, width)) = terminal.flatten() {
-            fit(columns, &mut rows, usize::from(width.max(WIDTH_MIN)));
+        if io::stdout().is_terminal() {
+            fit(columns, &mut rows, usize::from(terminal_width().max(WIDTH_MIN)));
+        } else {
+            bound(columns, &mut rows);
         }
         let widths = widths(columns, &rows);
         let head: Vec<String> = columns.iter().map(|column| column.head.to_string()).collect();
@@ -113,6 +125,13 @@ pub struct Column {
     /// How narrow it may become where there is little room. Columns give way from the last to the
     /// first of those that may.
     pub width_min: Option<usize>,
+}
+
+/// As the terminal says; some, of recorders and of builds, say nothing.
+fn terminal_width() -> u16 {
+    let said = console::Term::stdout().size_checked().map(|(_, width)| width);
+    let set = || std::env::var("COLUMNS").ok()?.parse().ok();
+    said.or_else(set).unwrap_or(WIDTH_USUAL)
 }
 
 /// Blanks between columns.
@@ -141,10 +160,23 @@ fn fit(columns: &[Column], rows: &mut [Vec<String>], room: usize) {
         *width -= less;
         surplus -= less;
         for cell in rows.iter_mut().filter(|_| less > 0).filter_map(|row| row.get_mut(index)) {
-            if let Cow::Owned(short) = truncate_str(cell, *width, "…") {
-                *cell = short;
-            }
+            shorten(cell, *width);
         }
+    }
+}
+
+/// Shortens the cells that may give way to what is enough anywhere.
+fn bound(columns: &[Column], rows: &mut [Vec<String>]) {
+    for row in rows {
+        let cells = row.iter_mut().zip(columns).filter(|(_, column)| column.width_min.is_some());
+        cells.for_each(|(cell, _)| shorten(cell, CELL_WIDTH_MAX));
+    }
+}
+
+/// `cell` in at most `width` columns, with a mark where something is left out.
+pub fn shorten(cell: &mut String, width: usize) {
+    if let Cow::Owned(short) = truncate_str(cell, width, "…") {
+        *cell = short;
     }
 }
 
@@ -174,5 +206,17 @@ mod tests {
         fit(&columns, &mut rows, 30);
         assert_eq!(rows[0], row(["山田…", "0171 5550001", "hanako@…"]));
         assert_eq!(aligned(&rows[0], &widths(&columns, &rows)), "山田…  0171 5550001  hanako@…");
+    }
+
+    #[test]
+    fn without_a_terminal_no_cell_is_endless() {
+        let columns =
+            [Column { head: "NAME", width_min: Some(6) }, Column { head: "ID", width_min: None }];
+        let id = "0123456789".repeat(10);
+        let mut rows = vec![vec!["山".repeat(10_000), id.clone()], vec!["Ada".into(), id.clone()]];
+        bound(&columns, &mut rows);
+        assert_eq!(measure_text_width(&rows[0][0]), 63);
+        assert!(rows[0][0].ends_with("山…"));
+        assert_eq!((rows[1][0].as_str(), &rows[0][1]), ("Ada", &id));
     }
 }

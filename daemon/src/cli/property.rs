@@ -220,7 +220,7 @@ fn photo(path: &Path) -> Result<Value, Failure> {
         let limit = super::text::size(PHOTO_BYTES_MAX);
         return Err(Failure::other(format!(
             "{} is larger than {limit}; make the picture smaller",
-            path.display()
+            super::text::place(path)
         )));
     }
     let data = std::fs::read(path).map_err(|error| failed(&error))?;
@@ -232,7 +232,7 @@ fn photo(path: &Path) -> Result<Value, Failure> {
         _ => {
             return Err(Failure::other(format!(
                 "{} is no JPEG, PNG, GIF or WebP picture",
-                path.display()
+                super::text::place(path)
             )));
         }
     };

@@ -49,9 +49,13 @@ pub fn info(context: &mut Context) -> Result<Exit, Failure> {
                 members.insert(name.to_string(), hello[name].clone());
             }
         }
+        if !context.out.json && members.get("backup").is_some_and(Value::is_null) {
+            members.insert("backup".to_string(), json!("off"));
+        }
         let path = |path: &std::path::Path| Value::from(path.display().to_string());
         members.entry("socket").or_insert_with(|| path(&context.config.socket));
         members.entry("log").or_insert_with(|| path(&autostart::log_file(&context.config)));
+        members.entry("data").or_insert_with(|| path(&context.config.data));
     }
     report(context, &answer)
 }

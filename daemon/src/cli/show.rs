@@ -1,7 +1,7 @@
 //! `show`: all of one contact.
 
 use super::args::{Shelf, Show};
-use super::card::{Card, sheet};
+use super::card::{Card, label, sheet};
 use super::text::{time, visible};
 use super::{Context, Exit, Failure, edit, who};
 use serde_json::{Value, json};
@@ -27,14 +27,14 @@ fn print(context: &mut Context, contact: &Value) -> Result<(), Failure> {
     let title = context.out.bold(&title);
     context.out.line(&title)?;
     let lines = sheet(&card);
-    let label = |line: &super::card::Line| {
+    let head = |line: &super::card::Line| {
         let label = format!("{}{}", line.label, line.raw_label);
         if line.types.is_empty() { label } else { format!("{label} ({})", line.types) }
     };
     let widest =
-        lines.iter().map(|line| label(line).chars().count()).max().unwrap_or(0).clamp(8, 32);
+        lines.iter().map(|line| head(line).chars().count()).max().unwrap_or(0).clamp(8, 32);
     for line in &lines {
-        let mut label = label(line);
+        let mut label = head(line);
         for value in &line.values {
             let padded = context.out.dim(&format!("{label:widest$}"));
             context.out.line(format!("  {padded}  {value}").trim_end())?;
@@ -68,14 +68,35 @@ fn print(context: &mut Context, contact: &Value) -> Result<(), Failure> {
     if contact["stale"] == true {
         fact("damaged", "a newer version was lost to damage; this is an older one".to_string())?;
     }
-    let conflicts: Vec<&str> =
-        contact["conflicts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if !conflicts.is_empty() {
-        let names = visible(&conflicts.join(", ")).into_owned();
+    let conflicts = contact["conflicts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let names = spoken(conflicts.iter().filter_map(Value::as_str));
+    if !names.is_empty() {
         fact(
             "conflict",
             format!("{names}: changed in two places, both kept; `contactbox edit` settles it"),
         )?;
     }
     Ok(())
+}
+
+/// Names of properties as a person says them, each once: FN and N are the name.
+fn spoken<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for name in names {
+        let word = if name == "n" { "name" } else { label(name) };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    visible(&words.join(", ")).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_conflict_is_said_once() {
+        assert_eq!(spoken(["fn", "n", "bday", "fn", "x-odd"].into_iter()), "name, birthday, x-odd");
+    }
 }

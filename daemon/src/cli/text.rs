@@ -3,9 +3,10 @@
 use chrono::{DateTime, Local, TimeZone, Utc};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::path::Path;
 
-/// `text` on one line and without anything a terminal would obey: a name in somebody's vCard must not
-/// move the cursor, nor turn the direction of what follows.
+/// `text` on one line and without anything a terminal would obey: a name in somebody's vCard or of a file must
+/// not move the cursor, nor turn the direction of what follows.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
@@ -23,8 +24,45 @@ pub fn visible_lines(text: &str) -> Vec<Cow<'_, str>> {
     text.lines().map(visible).collect()
 }
 
+/// A message as it is about to be printed, with its line ends. Whoever wrote it may have forgotten that a
+/// path or what a daemon says can hold anything; the last to touch it does not.
+pub fn message(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c != '\n' && is_harmful(c)) {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<_> = text.split('\n').map(visible).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
+/// A path for people.
+pub fn place(path: &Path) -> String {
+    visible(&path.display().to_string()).into_owned()
+}
+
+/// JSON on one line in which what a terminal would obey is escaped: it reads back as what it was.
+pub fn json(value: &Value) -> String {
+    let text = value.to_string();
+    // serde_json escapes what is below a blank; outside of a string there is nothing of the rest.
+    if !text.chars().any(is_harmful) {
+        return text;
+    }
+    let mut calm = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        match c {
+            // All of them are in the first plane, so that one escape is enough.
+            c if is_harmful(c) => calm.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => calm.push(c),
+        }
+    }
+    calm
+}
+
+/// Controls of both sets, what turns the direction of text, and the two that end a line.
 fn is_harmful(c: char) -> bool {
-    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
@@ -88,6 +126,20 @@ mod tests {
         assert_eq!(visible("Ada"), "Ada");
         assert_eq!(visible("A\u{1b}[2Jda\u{202e}\nB\u{9b}"), "A\u{fffd}[2Jda\u{fffd} B\u{fffd}");
         assert_eq!(visible_lines("a\r\nb\tc"), ["a", "b c"]);
+        assert_eq!(visible("\u{61c}\u{200e}\u{200f}\u{2067}"), "\u{fffd}".repeat(4));
+        assert_eq!(
+            message("no \u{1b}]0;x\u{7}\nsay \u{202e}so"),
+            "no \u{fffd}]0;x\u{fffd}\nsay \u{fffd}so"
+        );
+    }
+
+    #[test]
+    fn json_is_calm_and_loses_nothing() {
+        let value = serde_json::json!({ "\u{9b}31m": ["\u{1b}\u{7f}\u{85}", "\u{202e}\u{200f} ä \\ \"\u{2028}\""] });
+        let told = json(&value);
+        assert!(!told.chars().any(is_harmful), "{told}");
+        assert!(told.contains("\\u009b31m") && told.contains("\\u202e"), "{told}");
+        assert_eq!(serde_json::from_str::<Value>(&told).unwrap(), value);
     }
 
     #[test]

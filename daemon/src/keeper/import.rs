@@ -18,8 +18,11 @@ const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// The box is asked whether it has room for more once in so many bytes of cards.
 const ROOM_BYTES: usize = 64 * 1024;
 
-/// Rejections told one by one; of the others only their number.
+/// Rejections told one by one; the others are counted, or asked for in another part.
 const REJECTIONS_MAX: usize = 1000;
+
+/// Bytes read before it is looked whether the batch has ended early.
+const STEP_BYTES: usize = 64 * 1024;
 
 /// Memory for a card that is kept from one to the next, in bytes.
 const KEPT_BYTES: usize = 2 * 1024 * 1024;
@@ -40,6 +43,8 @@ pub(super) struct Cards {
     repairs: Vec<(Repair, u32, u32)>,
     rejected: Vec<Json>,
     rejected_untold: u32,
+    /// Byte and line of the first card that was left to another part.
+    rest: Option<(u64, u32)>,
     /// What ended the batch before its end.
     failed: Option<Fault>,
 }
@@ -149,11 +154,19 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         line_offset: asked.first_line.unwrap_or(1).max(1) - 1,
         text_bytes: 0,
         unaccounted: ROOM_BYTES,
+        is_in_parts: asked.in_parts,
         cards: Cards::default(),
     };
     let mut reader = Reader::new(&mut line, Charsets);
-    reader.push(&bytes, &mut batch);
-    reader.finish(&mut batch);
+    for step in bytes.chunks(STEP_BYTES) {
+        reader.push(step, &mut batch);
+        if batch.cards.is_over() {
+            break;
+        }
+    }
+    if !batch.cards.is_over() {
+        reader.finish(&mut batch);
+    }
     let cards = batch.cards;
     desk.draft = kept(memory);
     desk.line = kept(line);
@@ -197,6 +210,9 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
     if cards.rejected_untold > 0 {
         told["rejected_untold"] = json!(cards.rejected_untold);
     }
+    if let Some((byte, line)) = cards.rest {
+        told["rest"] = json!({ "byte": byte, "line": line });
+    }
     Ok(told)
 }
 
@@ -220,13 +236,28 @@ struct Batch<'d, 'm> {
     text_bytes: usize,
     /// Bytes of cards since the box was last asked whether it has room.
     unaccounted: usize,
+    is_in_parts: bool,
     cards: Cards,
+}
+
+impl Cards {
+    /// Whether no more of the batch is to be taken.
+    fn is_over(&self) -> bool {
+        self.failed.is_some() || self.rest.is_some()
+    }
 }
 
 impl Batch<'_, '_> {
     fn reject(&mut self, line: u32, at: u32, reason: &str, bytes: &std::ops::Range<u64>) {
+        if self.cards.is_over() {
+            return;
+        }
         if self.cards.rejected.len() == REJECTIONS_MAX {
-            self.cards.rejected_untold += 1;
+            if self.is_in_parts {
+                self.cards.rest = Some((bytes.start, line.saturating_add(self.line_offset)));
+            } else {
+                self.cards.rejected_untold += 1;
+            }
             return;
         }
         let range = usize::try_from(bytes.start).ok().zip(usize::try_from(bytes.end).ok());
@@ -262,7 +293,7 @@ impl Sink for Batch<'_, '_> {
     }
 
     fn end(&mut self, span: &Span) {
-        if self.cards.failed.is_some() {
+        if self.cards.is_over() {
             return;
         }
         if let Some(error) = self.unfit {
@@ -308,6 +339,10 @@ impl Sink for Batch<'_, '_> {
     }
 
     fn warning(&mut self, warning: Warning) {
+        // What is left to another part is told with it.
+        if self.cards.rest.is_some() {
+            return;
+        }
         let Warning { line, repair } = warning;
         self.cards.warnings = self.cards.warnings.saturating_add(1);
         match self.cards.repairs.iter_mut().find(|(kind, ..)| *kind == repair) {

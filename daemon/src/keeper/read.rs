@@ -8,7 +8,7 @@ use crate::jcard;
 use crate::rpc::{self, BlobGet, Fault, Find, Get, History, Kind, PROTOCOL};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{BlobRef, Contact, Content, Kind as Property, Origin, Uid};
+use contactbox_core::contact::{BlobRef, Contact, Content, Origin, Uid};
 use contactbox_core::service::label::{TEXT_CHARS_MAX, Texts};
 use contactbox_core::service::protocol::{Cursor, Flaw, HitRow};
 use contactbox_core::service::{self, Failure, Reply, Request};
@@ -199,13 +199,14 @@ pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Vec<u8>, Fault> {
     };
     let Reply::Contact { contact, is_stale, author } = reply else { return Err(other_answer()) };
     let changed = contact.changed();
-    let mut conflicts: Vec<&str> = contact
-        .properties()
-        .map(|property| property.content.kind)
-        .filter(|&kind| contact.is_conflicted(kind))
-        .map(Property::name)
-        .collect();
-    conflicts.dedup();
+    let mut conflicts: Vec<&str> = Vec::new();
+    for property in contact.properties() {
+        // Properties stand in the order they were said: two of a kind need not stand side by side.
+        let name = property.content.name();
+        if contact.is_conflicted(property.content.kind) && !conflicts.contains(&name) {
+            conflicts.push(name);
+        }
+    }
     let mut failed = None;
     let card = jcard::Card::new(contact.properties().map(|property| property.content), |blob| {
         if !asked.blobs {
@@ -365,6 +366,9 @@ pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
     });
     told["image"] = json!(desk.path);
     told["socket"] = json!(desk.config.socket);
+    told["backup"] = json!(desk.config.backup.as_ref().map(|(folder, _)| folder));
+    told["config"] = json!(desk.config.file);
+    told["config_read"] = json!(desk.config.is_file_read);
     told["open_microseconds"] = json!(desk.open_microseconds());
     told["places"] = desk.standing.to_json();
     told["damaged"] = json!(!desk.opened.is_sound());

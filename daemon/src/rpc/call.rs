@@ -197,6 +197,9 @@ pub struct Import {
     /// Number of the first line.
     #[serde(default)]
     pub first_line: Option<u32>,
+    /// Whether to end before the first rejection that could not be told.
+    #[serde(default)]
+    pub in_parts: bool,
 }
 
 /// The vCard version of an export.

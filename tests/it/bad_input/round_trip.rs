@@ -12,20 +12,20 @@ fn the_corpus_twice_changes_nothing_and_goes_into_a_fresh_box() {
     let daemon = place.serve();
     let files = corpus::files();
     let files: Vec<&Path> = files.iter().map(|file| file.as_path()).collect();
-    // Rejected cards are saved beside a file unless that is said.
-    let imported = || {
-        let mut command = place.command(["--json", "import", "--rejected", "rejected.vcf"]);
+    // Rejected cards are saved beside a file unless that is said, and over none that is there.
+    let imported = |rejected: &str| {
+        let mut command = place.command(["--json", "import", "--rejected", rejected]);
         let output = command.args(&files).output().expect("the program runs");
         let ran = contactbox_tests::daemon::Ran::of(output);
         assert!([0, 1, 4].contains(&ran.code()), "{ran:?}");
         ran.json()
     };
-    let first = imported();
+    let first = imported("first.vcf");
     let [added, updated, unchanged, rejected] = sum(&first);
     let mut client = daemon.client();
     let before = contacts(&mut client);
     assert_eq!(before.len() as u64, added);
-    let second = imported();
+    let second = imported("second.vcf");
     let [added_again, updated_again, unchanged_again, rejected_again] = sum(&second);
     assert_eq!([added_again, updated_again, rejected_again], [0, 0, rejected]);
     assert_eq!(unchanged_again, added + updated + unchanged);

@@ -1,6 +1,6 @@
 //! What a person must be told of an import: nothing is dropped, guessed or passed over without a word.
 use super::{good, import, names, tally};
-use contactbox_tests::daemon::Place;
+use contactbox_tests::daemon::{Place, Ran};
 use serde_json::json;
 use std::path::Path;
 
@@ -129,4 +129,92 @@ fn a_folder_is_imported_with_all_that_is_in_it() {
     assert_eq!(names(&mut daemon.client()), ["Ann", "Bob"]);
     let found = daemon.client().call("contact.find", json!({ "query": "cat" }));
     assert_eq!(found["hits"], json!([]));
+}
+
+/// A file that lost its END lines: more is rejected in one piece than one answer tells.
+#[test]
+fn every_rejected_card_is_saved_however_many_there_are() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let bad = "BEGIN:VCARD\nVERSION:3.0\n".repeat(4500);
+    let file = place.file("many.vcf", good("Before") + &bad + &good("Behind"));
+    let (ran, told) = import(&place, &[&file]);
+    ran.expect(4).says(&["many.vcf:", "more"]);
+    assert_eq!(tally(&told[0]), [2, 0, 0, 4500]);
+    assert_eq!(saved(&place, "many.rejected.vcf"), bad);
+    assert_eq!(names(&mut daemon.client()), ["Before", "Behind"]);
+    // Whoever does not ask for parts is told how many there were.
+    let mut client = daemon.client();
+    let told = client.call("card.import", json!({ "vcard": bad }));
+    assert_eq!(told["rejected"].as_array().map(Vec::len), Some(1000));
+    assert_eq!((&told["rejected_untold"], &told["rest"]), (&json!(3500), &json!(null)));
+}
+
+#[test]
+fn text_before_the_first_card_that_no_frame_carries_is_saved() {
+    let place = Place::new();
+    let daemon = place.serve_with(&["--frame-bytes", "65536"]);
+    let head = "NOTE:precious\n".repeat(20_000);
+    for (name, end) in [("end.vcf", "END:VCARD\n"), ("text.vcf", "")] {
+        let file = place.file(name, format!("{head}{end}{}", good("Ok")));
+        let (ran, told) = import(&place, &[&file]);
+        ran.expect(4).says(&[&format!("{name}:1: "), "before the first BEGIN:VCARD"]);
+        assert_eq!(told[0]["rejected"], 1);
+        let saved = saved(&place, &name.replace(".vcf", ".rejected.vcf"));
+        assert!(saved == format!("{head}{end}"), "{} bytes are saved", saved.len());
+    }
+    let (ran, _) = import(&place, &[&place.file("no.vcf", &head)]);
+    ran.expect(1).says(&["holds no vCard"]);
+    assert!(!place.path().join("no.rejected.vcf").exists());
+    assert_eq!(names(&mut daemon.client()), ["Ok"]);
+}
+
+#[test]
+fn what_is_rejected_is_put_behind_what_was_and_over_nothing() {
+    let place = Place::new();
+    let _daemon = place.serve();
+    let bad = |version: &str| format!("BEGIN:VCARD\nVERSION:{version}\nEND:VCARD");
+    let files = [place.file("a.vcf", bad("3.0")), place.file("b.vcf", bad("4.0"))];
+    let kept = place.path().join("bad.vcf");
+    let import = || {
+        let mut command = place.command(["import", "--rejected"]);
+        command.arg(&kept).args(&files);
+        Ran::of(command.output().expect("the program runs"))
+    };
+    import().expect(4);
+    let both = saved(&place, "bad.vcf");
+    assert_eq!(both, format!("{}\r\n{}\r\n", bad("3.0"), bad("4.0")));
+    import().expect(2).says(&["bad.vcf is there already", "--rejected"]);
+    assert_eq!(saved(&place, "bad.vcf"), both);
+}
+
+/// What one folder keeps to itself is no reason to leave the others.
+#[test]
+fn a_folder_that_can_not_be_read_costs_that_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let daemon = place.serve();
+    for folder in ["all/a", "all/closed", "all/z"] {
+        std::fs::create_dir_all(place.path().join(folder)).expect("a folder");
+    }
+    place.file("all/a/a.vcf", good("A"));
+    place.file("all/z/z.vcf", good("Z"));
+    let closed = place.path().join("all/closed");
+    let set = |mode| {
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(mode))
+            .expect("it is ours")
+    };
+    set(0o000);
+    // Whoever may read everything is kept out of nothing.
+    let is_closed = std::fs::read_dir(&closed).is_err();
+    let (ran, told) = import(&place, &[&place.path().join("all")]);
+    set(0o700);
+    if is_closed {
+        ran.expect(4).says(&["closed cannot be read"]);
+        assert!(
+            told[0]["error"].as_str().is_some_and(|error| error.contains("closed")),
+            "{told:?}"
+        );
+    }
+    assert_eq!(names(&mut daemon.client()), ["A", "Z"]);
 }

@@ -1,7 +1,7 @@
 //! The `import` command: file by file, with what a person sees of it.
 
 use super::super::args::Import;
-use super::super::text::{count, grouped, visible};
+use super::super::text::{count, grouped, message, place, visible};
 use super::super::{Context, Exit, Failure};
 use super::rejected::Rejected;
 use super::{Listener, Rejection, Tally, folder, stream};
@@ -10,7 +10,7 @@ use encoding_rs::Encoding;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -54,13 +54,19 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
         })?),
         None => None,
     };
+    if let Some(named) = &args.rejected {
+        Rejected::must_be_new(named)?;
+    }
     let mut client = context.client()?;
     let mut exit = Exit::Ok;
     let started = Instant::now();
     let (mut total, mut files, mut unread) = (Tally::default(), 0, 0);
-    let (paths, skipped) = folder::files(&args.files)?;
+    let folder::Found { files: paths, skipped, unread: closed } = folder::files(&args.files)?;
     if let Some(remark) = folder::remark(&skipped) {
         context.out.note(&remark);
+    }
+    for failure in &closed {
+        left(context, None, failure)?;
     }
     for path in &paths {
         match file(context, &mut client, path, charset, args.rejected.as_deref()) {
@@ -74,39 +80,47 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
             // One file that cannot be read is no reason to leave the others; a box that cannot take more is.
             Err(failure)
                 if failure.exit == Exit::Failure
-                    && paths.len() > 1
+                    && paths.len() + closed.len() > 1
                     && client.call("box.info", json!({})).is_ok() =>
             {
-                if context.out.json {
-                    let name = path.display().to_string();
-                    context.out.json(&json!({ "file": name, "error": failure.message }))?;
-                }
-                context.out.flush()?;
-                eprintln_quietly(&format!("contactbox: {}", failure.message));
+                left(context, Some(path), &failure)?;
                 unread += 1;
             }
             Err(failure) => return Err(failure),
         }
     }
-    if paths.len() > 1 && !context.out.json {
+    if paths.len() + closed.len() > 1 && !context.out.json {
         let unread = match unread {
             0 => String::new(),
             unread => format!(", {} not read", count(unread, "file")),
         };
-        let name = format!("{}{unread}", count(files, "file"));
+        let closed = match closed.len() as u64 {
+            0 => String::new(),
+            closed => format!(", {} not read", count(closed, "folder")),
+        };
+        let name = format!("{}{unread}{closed}", count(files, "file"));
         summary(context, &name, &total, None, started)?;
     }
-    Ok(match (unread, files) {
+    Ok(match (unread + closed.len() as u64, files) {
         (0, _) => exit,
         (_, 0) => Exit::Failure,
         _ => Exit::Partly,
     })
 }
 
-fn eprintln_quietly(text: &str) {
-    use io::Write;
+/// Tells of a file or folder that could not be read, and goes on.
+fn left(context: &mut Context, path: Option<&Path>, failure: &Failure) -> Result<(), Failure> {
+    if context.out.json {
+        let mut told = json!({ "error": failure.message });
+        if let Some(path) = path {
+            told["file"] = json!(path.display().to_string());
+        }
+        context.out.json(&told)?;
+    }
+    context.out.flush()?;
     // Nobody is left to tell when this fails.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "contactbox: {}", message(&failure.message));
+    Ok(())
 }
 
 fn file(
@@ -139,6 +153,11 @@ fn file(
     let done = stream(client, source, &name, charset, &mut report);
     let Report { bar, rejected, printed, .. } = report;
     bar.finish_and_clear();
+    if done.is_err() && printed == 0 {
+        // Text of a file that holds no card.
+        rejected.forget();
+        return done;
+    }
     let saved = rejected.finish()?;
     if printed > PRINTED_MAX {
         context.out.note(&format!("... and {} more", grouped(printed - PRINTED_MAX)));
@@ -146,7 +165,7 @@ fn file(
     if let Some(saved) = &saved {
         context.out.note(&format!(
             "rejected cards are saved in {}; mend them there and import that file",
-            saved.display()
+            place(saved)
         ));
     }
     let tally = done?;

@@ -1,7 +1,7 @@
 //! `import FOLDER`: the vCard files below a folder, in order.
 
 use super::super::Failure;
-use super::super::text::{count, visible};
+use super::super::text::{count, place};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,23 +15,23 @@ const FILES_MAX: usize = 100_000;
 const NAMED_MAX: usize = 5;
 
 /// What is named, with the vCard files below a folder in its place; and what was passed over.
-pub fn files(named: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
+pub fn files(named: &[PathBuf]) -> Result<Found, Failure> {
     let mut found = Found::default();
     for path in named {
         if !path.is_dir() {
             found.files.push(path.clone());
             continue;
         }
-        let before = found.files.len();
+        let before = (found.files.len(), found.unread.len());
         found.below(path, 0)?;
-        if found.files.len() == before {
+        if (found.files.len(), found.unread.len()) == before {
             return Err(Failure::other(format!(
                 "{} is a folder that holds no .vcf or .vcard file",
-                path.display()
+                place(path)
             )));
         }
     }
-    Ok((found.files, found.skipped))
+    Ok(found)
 }
 
 /// What a person is told of the files that were passed over.
@@ -40,8 +40,7 @@ pub fn remark(skipped: &[PathBuf]) -> Option<String> {
         return None;
     }
     let names = skipped.iter().take(NAMED_MAX);
-    let names: Vec<_> =
-        names.map(|path| visible(&path.display().to_string()).into_owned()).collect();
+    let names: Vec<_> = names.map(|path| place(path)).collect();
     let more = if skipped.len() > NAMED_MAX { ", ..." } else { "" };
     Some(format!(
         "skipped {}: {}{more}",
@@ -50,21 +49,40 @@ pub fn remark(skipped: &[PathBuf]) -> Option<String> {
     ))
 }
 
+/// What stands in the place of folders.
 #[derive(Default)]
-struct Found {
-    files: Vec<PathBuf>,
-    skipped: Vec<PathBuf>,
+pub struct Found {
+    /// The vCard files.
+    pub files: Vec<PathBuf>,
+    /// Files of other kinds.
+    pub skipped: Vec<PathBuf>,
+    /// Folders that could not be read, or not to their end, and why.
+    pub unread: Vec<Failure>,
 }
 
 impl Found {
     fn below(&mut self, folder: &Path, depth: u32) -> Result<(), Failure> {
         let failed = |error| Failure::file(folder, "cannot be read", &error);
         let mut entries = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            entries.push((entry.path(), entry.file_type().map_err(failed)?));
-            if entries.len() + self.files.len() + self.skipped.len() > FILES_MAX {
-                let name = folder.display();
+        // What can be read of it is; a folder that cannot is no reason to leave the others.
+        let listed = match fs::read_dir(folder) {
+            Ok(listed) => listed,
+            Err(error) => {
+                self.unread.push(failed(error));
+                return Ok(());
+            }
+        };
+        for entry in listed {
+            match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => {
+                    self.unread.push(failed(error));
+                    break;
+                }
+            }
+            let others = self.files.len() + self.skipped.len() + self.unread.len();
+            if entries.len() + others > FILES_MAX {
+                let name = place(folder);
                 return Err(Failure::other(format!(
                     "{name}: more than {FILES_MAX} files; name a smaller folder"
                 )));
@@ -112,13 +130,24 @@ mod tests {
         }
         #[cfg(unix)]
         std::os::unix::fs::symlink(place.path(), at("b/up")).unwrap();
-        let (found, skipped) = files(&[at("z.vcf"), place.path().to_owned()]).unwrap();
+        let Found { files: found, skipped, unread } =
+            files(&[at("z.vcf"), place.path().to_owned()]).unwrap();
+        assert_eq!(unread.len(), 0);
         assert_eq!(found, [at("z.vcf"), at("a.vcf"), at("b/c/y.VCard"), at("z.vcf")]);
         let left = ["a.rejected-2.vcf", "a.rejected.vcf", "b/up", "cat.jpg"];
         let left = left.iter().filter(|name| cfg!(unix) || **name != "b/up");
         assert_eq!(skipped, left.map(|name| at(name)).collect::<Vec<_>>());
         assert!(remark(&skipped).unwrap().contains("cat.jpg"));
         fs::remove_file(at("b/c/y.VCard")).unwrap();
-        assert!(files(&[at("b/c")]).unwrap_err().message.contains("no .vcf"));
+        assert!(files(&[at("b/c")]).err().unwrap().message.contains("no .vcf"));
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_read_is_named_and_left() {
+        let place = tempfile::tempdir().unwrap();
+        let mut found = Found::default();
+        found.below(&place.path().join("gone"), 1).unwrap();
+        let why: Vec<_> = found.unread.iter().map(|failure| failure.message.as_str()).collect();
+        assert!(matches!(why.as_slice(), [why] if why.contains("gone cannot be read")), "{why:?}");
     }
 }

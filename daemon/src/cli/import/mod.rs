@@ -182,15 +182,18 @@ impl<L: Listener> Sending<'_, L> {
     fn take(&mut self, event: Event, card_bytes_max: usize) -> Result<(), Failure> {
         match event {
             Event::Cards(piece) => self.send(piece),
-            Event::TooLarge { first_line, bytes, is_end } => {
-                let rejection = is_end.then(|| Rejection {
-                    line: first_line,
-                    at: first_line,
-                    reason: format!(
-                        "the card is larger than {} bytes; make its longest value (a photo, a note) shorter",
-                        grouped(card_bytes_max as u64)
+            Event::TooLarge { first_line, bytes, is_end, is_head } => {
+                let size = grouped(card_bytes_max as u64);
+                let reason = match is_head {
+                    false => format!(
+                        "the card is larger than {size} bytes; make its longest value (a photo, a note) shorter"
                     ),
-                });
+                    true => format!(
+                        "more than {size} bytes stand before the first BEGIN:VCARD; if that is a card, put the line BEGIN:VCARD before it and make its longest value (a photo, a note) shorter"
+                    ),
+                };
+                let rejection =
+                    is_end.then_some(Rejection { line: first_line, at: first_line, reason });
                 self.tally.rejected += u64::from(is_end);
                 self.listener.rejected(rejection.as_ref(), &bytes)
             }
@@ -201,7 +204,8 @@ impl<L: Listener> Sending<'_, L> {
         while self.waiting.len() >= IN_FLIGHT {
             self.settle_one()?;
         }
-        let mut params = json!({ "source": self.name, "first_line": piece.first_line });
+        let mut params =
+            json!({ "source": self.name, "first_line": piece.first_line, "in_parts": true });
         match std::str::from_utf8(&piece.bytes) {
             Ok(text) => params["vcard"] = json!(text),
             Err(_) => {
@@ -231,21 +235,24 @@ impl<L: Listener> Sending<'_, L> {
         };
         let Some((_, piece)) = self.waiting.remove(place) else { return Ok(()) };
         match result {
-            Ok(answer) => self.settle(&piece, &answer),
+            Ok(answer) => self.settle(piece, &answer),
             Err(refusal) => Err(self.refused(refusal)),
         }
     }
 
-    fn settle(&mut self, piece: &Piece, answer: &Value) -> Result<(), Failure> {
+    fn settle(&mut self, piece: Piece, answer: &Value) -> Result<(), Failure> {
         self.tally.count(answer);
         for rejected in answer["rejected"].as_array().into_iter().flatten() {
             let line = rejected["line"].as_u64().unwrap_or(piece.first_line);
             let at = rejected["at"].as_u64().unwrap_or(line);
             let reason = rejected["reason"].as_str().unwrap_or("no reason is given").to_string();
             self.listener
-                .rejected(Some(&Rejection { line, at, reason }), text_of(piece, rejected))?;
+                .rejected(Some(&Rejection { line, at, reason }), text_of(&piece, rejected))?;
         }
-        Ok(())
+        match rest_of(piece, answer) {
+            Some(rest) => self.send(rest),
+            None => Ok(()),
+        }
     }
 
     fn refused(&mut self, refusal: Refusal) -> Failure {
@@ -263,6 +270,19 @@ impl<L: Listener> Sending<'_, L> {
         );
         Failure::new(failure.exit, message)
     }
+}
+
+/// What of a piece was left to another part, because more of its cards were rejected than one answer tells.
+fn rest_of(mut piece: Piece, answer: &Value) -> Option<Piece> {
+    let rest = &answer["rest"];
+    let byte = usize::try_from(rest["byte"].as_u64()?).ok()?;
+    // An answer that leaves all of it would be given for ever.
+    if byte == 0 || byte >= piece.bytes.len() {
+        return None;
+    }
+    let first_line = rest["line"].as_u64().unwrap_or(piece.first_line);
+    let bytes = piece.bytes.split_off(byte);
+    Some(Piece { bytes, first_line, cards: piece.cards })
 }
 
 /// A rejected card as it stands in the piece that was sent.
@@ -368,6 +388,18 @@ mod tests {
             "{:?}",
             heard.reasons
         );
+    }
+
+    #[test]
+    fn what_an_answer_leaves_is_sent_again() {
+        let piece = |text: &str, first_line| Piece { bytes: text.into(), first_line, cards: 2 };
+        let rest = |answer: Value| rest_of(piece("BEGIN:VCARD\nBEGIN:VCARD\n", 7), &answer);
+        let left = json!({ "rest": { "byte": 12, "line": 8 } });
+        assert_eq!(rest(left), Some(piece("BEGIN:VCARD\n", 8)));
+        for odd in [json!({}), json!({ "rest": { "byte": 0 } }), json!({ "rest": { "byte": 99 } })]
+        {
+            assert_eq!(rest(odd), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The file that rejected cards are saved to, so that they can be mended and imported again.
 
+use super::super::Exit;
+use super::super::text::place;
 use super::Failure;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ pub struct Rejected {
     named: Option<PathBuf>,
     source: Option<PathBuf>,
     out: Option<(PathBuf, BufWriter<File>)>,
+    /// Whether what was written last ended a line.
+    is_line_ended: bool,
 }
 
 impl Rejected {
@@ -19,6 +23,21 @@ impl Rejected {
             named: named.map(Path::to_path_buf),
             source: source.map(Path::to_path_buf),
             out: None,
+            is_line_ended: true,
+        }
+    }
+
+    /// Refuses a file that has something in it: it may have been worked on since it was written.
+    pub fn must_be_new(named: &Path) -> Result<(), Failure> {
+        match fs::metadata(named) {
+            Ok(data) if data.is_file() && data.len() > 0 => Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "{} is there already and is not written over; name another file with --rejected, or move that one away",
+                    place(named)
+                ),
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -28,6 +47,7 @@ impl Rejected {
             let (path, file) = self.open()?;
             self.out = Some((path, BufWriter::new(file)));
         }
+        self.is_line_ended = bytes.last().map_or(self.is_line_ended, |&byte| byte == b'\n');
         match &mut self.out {
             Some((path, out)) => out
                 .write_all(bytes)
@@ -38,7 +58,12 @@ impl Rejected {
 
     /// Where the cards are, if there were any.
     pub fn finish(self) -> Result<Option<PathBuf>, Failure> {
-        let Some((path, out)) = self.out else { return Ok(None) };
+        let Some((path, mut out)) = self.out else { return Ok(None) };
+        // The cards of the next file begin on a line of their own.
+        if self.named.is_some() && !self.is_line_ended {
+            out.write_all(b"\r\n")
+                .map_err(|error| Failure::file(&path, "cannot be written", &error))?;
+        }
         let file = out
             .into_inner()
             .map_err(|error| Failure::file(&path, "cannot be written", error.error()))?;
@@ -60,9 +85,20 @@ impl Rejected {
         Ok(Some(path))
     }
 
+    /// What was written so far was no card: no file of it is left, unless somebody named it.
+    pub fn forget(self) {
+        if let Some((path, _)) = self.out.filter(|_| self.named.is_none()) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
     fn open(&self) -> Result<(PathBuf, File), Failure> {
         if let Some(path) = &self.named {
-            let file = File::create(path)
+            // Behind the cards of the file before, where several are imported.
+            let file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
                 .map_err(|error| Failure::file(path, "cannot be written", &error))?;
             return Ok((path.clone(), file));
         }

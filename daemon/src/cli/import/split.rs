@@ -16,7 +16,8 @@ const UNENDED_BYTES: usize = 4 * 1024 * 1024;
 pub enum Event {
     /// Whole cards.
     Cards(Piece),
-    /// A part of a card that is too large to be sent. Such a card is let through in parts.
+    /// A part of a card, or of text before the first card, that is too large to be sent. It is let through in
+    /// parts.
     TooLarge {
         /// The line it begins at, from 1.
         first_line: u64,
@@ -24,6 +25,8 @@ pub enum Event {
         bytes: Vec<u8>,
         /// Whether these are its last ones.
         is_end: bool,
+        /// Whether no BEGIN stands before it.
+        is_head: bool,
     },
 }
 
@@ -76,6 +79,10 @@ pub struct Splitter {
     /// Whether the start of the line at `scanned` has been given away.
     is_mid_line: bool,
     place: Place,
+    /// Whether what is too large began without a BEGIN.
+    is_head: bool,
+    /// Whether some of what stood before the first card was dropped.
+    is_dropped: bool,
     outside_lines: u64,
     /// The first line with something on it before the first card.
     outside_at: Option<u64>,
@@ -101,6 +108,8 @@ impl Splitter {
             after_agent: false,
             is_mid_line: false,
             place: Place::Outside,
+            is_head: false,
+            is_dropped: false,
             outside_lines: 0,
             outside_at: None,
             returns: 0,
@@ -122,7 +131,8 @@ impl Splitter {
         let end = Cut { at: self.pending.len(), line: self.line, cards: self.cards };
         match self.place {
             Place::Outside => self.leave_outside(end),
-            Place::TooLarge => self.give_too_large(end, true),
+            // A file without any card is told as such.
+            Place::TooLarge => self.give_too_large(end, self.any_card),
             Place::Cards => {
                 // The last card alone, when all before it are a piece already.
                 if let Some(cut) = self.cut.filter(|cut| cut.at > 0 && end.at > PIECE_BYTES) {
@@ -163,7 +173,10 @@ impl Splitter {
             match kind {
                 Kind::Begin => self.begin(),
                 Kind::End if self.place == Place::Outside => self.end_without_begin(),
-                Kind::End => self.depth = self.depth.saturating_sub(1),
+                Kind::End => {
+                    self.any_card = true;
+                    self.depth = self.depth.saturating_sub(1);
+                }
                 Kind::Other if self.place == Place::Outside && !was_mid_line => self.outside_line(),
                 _ => {}
             }
@@ -199,8 +212,15 @@ impl Splitter {
     fn end_without_begin(&mut self) {
         self.any_card = true;
         self.place = Place::Cards;
-        self.outside_lines = 0;
-        self.outside_at = None;
+        self.outside_is_told();
+    }
+
+    /// What stood before the first card is rejected, which is told of it; but for what nobody has any more.
+    fn outside_is_told(&mut self) {
+        if !self.is_dropped {
+            self.outside_lines = 0;
+            self.outside_at = None;
+        }
     }
 
     /// The end of the line at `scanned`, behind its CRLF, LF or lone CR.
@@ -262,10 +282,13 @@ impl Splitter {
     /// Holds what is pending within what can be sent.
     fn bound(&mut self) {
         match self.place {
-            // It may be a card whose start is missing: it is kept while it could be sent as one.
-            Place::Outside if self.pending.len() > self.card_bytes_max => {
+            // A film or an archive: nobody wants a second copy of it.
+            Place::Outside
+                if self.pending.len() > self.card_bytes_max && self.pending.contains(&0) =>
+            {
                 let (at, line) = (self.scanned, self.line);
                 self.drop_front(Cut { at, line, cards: 0 });
+                self.is_dropped = true;
                 // A line longer than any line that matters: the start of it is enough.
                 if self.pending.len() > 1024 {
                     self.pending.clear();
@@ -273,6 +296,14 @@ impl Splitter {
                         self.outside_line();
                     }
                 }
+            }
+            // It may be a card whose start is missing: it is kept while it could be sent as one, and then
+            // let through, so that whoever saves what was not taken has it.
+            Place::Outside if self.pending.len() > self.card_bytes_max => {
+                self.place = Place::TooLarge;
+                self.is_head = true;
+                self.outside_is_told();
+                self.bound();
             }
             Place::Outside => {}
             Place::Cards if self.pending.len() > self.card_bytes_max => {
@@ -310,8 +341,10 @@ impl Splitter {
             self.first_line = first_line;
         }
         self.cards = 0;
+        let is_head = self.is_head;
+        self.is_head &= !is_end;
         if is_end || !bytes.is_empty() {
-            self.events.push_back(Event::TooLarge { first_line, bytes, is_end });
+            self.events.push_back(Event::TooLarge { first_line, bytes, is_end, is_head });
         }
     }
 

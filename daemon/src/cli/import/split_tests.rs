@@ -49,7 +49,7 @@ fn check(input: &[u8], events: &[Event]) {
     for event in events {
         let (first_line, bytes) = match event {
             Event::Cards(piece) => (piece.first_line, &piece.bytes),
-            Event::TooLarge { first_line, bytes, is_end } => {
+            Event::TooLarge { first_line, bytes, is_end, .. } => {
                 let line = open.unwrap_or(*first_line);
                 assert_eq!(line, *first_line);
                 let is_first = open.is_none();
@@ -162,10 +162,29 @@ fn a_card_without_its_start_is_kept() {
     }
     let (events, _) = split(b"TEL:1\nEND:VCARD", 3, 1 << 20);
     assert_eq!(joined(&events), b"TEL:1\nEND:VCARD");
-    // What cannot be sent is not kept, but told.
-    let long = format!("{}END:VCARD\n", "TEL:1\n".repeat(1000));
-    let (events, splitter) = split(long.as_bytes(), 100, 2000);
-    assert!(splitter.has_cards() && joined(&events).ends_with(b"TEL:1\nEND:VCARD\n"));
+    // What cannot be sent is let through in parts, and all of it; so is text that is no card.
+    let card = "BEGIN:VCARD\nFN:a\nEND:VCARD\n";
+    for end in ["END:VCARD\n", ""] {
+        let long = format!("{}{end}{card}", "TEL:1\n".repeat(1000));
+        let (events, splitter) = split(long.as_bytes(), 100, 2000);
+        check(long.as_bytes(), &events);
+        assert!(splitter.has_cards() && splitter.outside_at().is_none());
+        let ends =
+            |event: &&Event| matches!(event, Event::TooLarge { is_end: true, is_head: true, .. });
+        assert_eq!(events.iter().filter(ends).count(), 1);
+        assert_eq!(
+            events.last(),
+            Some(&Event::Cards(Piece {
+                bytes: card.into(),
+                first_line: 1001 + u64::from(!end.is_empty()),
+                cards: 1
+            }))
+        );
+    }
+    // Without any card there is nothing to be rejected.
+    let (events, splitter) = split("x\n".repeat(5000).as_bytes(), 100, 2000);
+    assert!(!splitter.has_cards());
+    assert!(events.iter().all(|event| matches!(event, Event::TooLarge { is_end: false, .. })));
 }
 
 #[test]
