@@ -260,12 +260,11 @@ impl<F: FnMut(u32)> Grams<'_, F> {
     fn text(&mut self, scope: Scope, text: &str) {
         self.letters = Letters::new(scope == Scope::Name, true);
         words(scope, text, self);
-        self.end();
     }
 
     /// The end of a word.
     #[inline]
-    fn end(&mut self) {
+    fn end_word(&mut self) {
         let (word, is_name) = (self.word, self.letters.is_name);
         if !self.goes_through && self.count > 0 {
             // What a word gives in a text is among what it gives in a name.
@@ -290,7 +289,7 @@ impl<F: FnMut(u32)> Sink for Grams<'_, F> {
     #[inline]
     fn ascii(&mut self, byte: u8) {
         if byte == b' ' {
-            self.end();
+            self.end_word();
             return self.letters.push(byte.into(), self.add);
         }
         match letter_index(byte.into()) {
@@ -309,6 +308,11 @@ impl<F: FnMut(u32)> Sink for Grams<'_, F> {
             self.goes_through = true;
         }
         self.letters.push(c.into(), self.add);
+    }
+
+    fn end(&mut self) {
+        self.end_word();
+        self.letters = Letters::new(self.letters.is_name, true);
     }
 }
 

@@ -57,7 +57,6 @@ impl Judge<'_> {
             self.is_name = is_name;
         }
         words(scope, text, self);
-        self.ascii(TEXT_END);
     }
 
     /// Makes room in a full window.
@@ -134,6 +133,11 @@ impl Sink for Judge<'_> {
             c.encode_utf8(room);
             self.len += c.len_utf8();
         }
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        self.ascii(TEXT_END);
     }
 }
 

@@ -13,6 +13,7 @@ mod key;
 mod phone;
 mod query;
 mod slices;
+mod spell;
 mod text;
 mod wanted;
 
@@ -23,6 +24,7 @@ pub use judge::{Class, Rank};
 pub use key::{SORT_NAME_BYTES, SortKey, sort_name};
 pub use query::Query;
 pub use slices::{BLOCK_SLOTS, BlockBits, Probes, Slices};
+pub use spell::spell_out;
 pub use wanted::{QUERY_GRAMS_MAX, QueryGrams};
 
 #[cfg(test)]

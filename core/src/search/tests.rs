@@ -195,6 +195,38 @@ fn a_person_is_found_by_any_of_it() {
 }
 
 #[test]
+fn umlauts_are_found_in_either_spelling() {
+    let müller = card(&[
+        (Kind::FN, "Jürgen Müller"),
+        (Kind::ADR, ";;Hauptstraße 1;Köln;;;"),
+        (Kind::NOTE, "Smørrebrød\\nin Århus"),
+    ]);
+    for (query, expected) in [
+        ("jurgen mu", Some(Class::Begins)),
+        ("jürgen mü", Some(Class::Begins)),
+        ("juergen", Some(Class::Named)),
+        ("muel", Some(Class::Named)),
+        ("Mueller", Some(Class::Named)),
+        ("juergen müller", Some(Class::Named)),
+        ("\"juergen mueller\"", Some(Class::Named)),
+        ("uelle", Some(Class::Elsewhere)),
+        ("koeln", Some(Class::Elsewhere)),
+        ("köln hauptstrasse", Some(Class::Elsewhere)),
+        ("smoerrebroed aarhus", Some(Class::Elsewhere)),
+        ("muler", None),
+        // One spelling does not follow the other.
+        ("\"muller juergen\"", None),
+        ("\"juergen muller\"", None),
+    ] {
+        assert_eq!(class(query, &müller), expected, "{query}");
+    }
+    let mueller = card(&[(Kind::FN, "Michael Mueller")]);
+    for (query, expected) in [("mueller", Some(Class::Named)), ("michal", None), ("muller", None)] {
+        assert_eq!(class(query, &mueller), expected, "{query}");
+    }
+}
+
+#[test]
 fn other_scripts_are_found_too() {
     let tanaka = card(&[
         (Kind::FN, "田中 太郎"),

@@ -5,6 +5,7 @@
 //! so "田中太郎", "田中 太郎" and the query "太郎" all meet.
 
 use super::fold::{fold_char, unescaped};
+use super::spell::{has_other_spelling, spell_out};
 use crate::contact::{Content, Kind};
 
 /// How a property takes part in search.
@@ -190,6 +191,9 @@ pub(super) trait Sink {
 
     /// Any other letter or digit.
     fn other(&mut self, c: char);
+
+    /// Between two texts: no word goes on, and none follows the other.
+    fn end(&mut self);
 }
 
 impl<F: FnMut(char)> Sink for F {
@@ -200,6 +204,8 @@ impl<F: FnMut(char)> Sink for F {
     fn other(&mut self, c: char) {
         self(c);
     }
+
+    fn end(&mut self) {}
 }
 
 /// Turns text into folded words, character by character: a space before each word, no others.
@@ -291,14 +297,28 @@ pub(super) fn date_digits(text: &str, emit: &mut impl Sink) {
     }
 }
 
-/// Emits a searched text as words, by its scope; phone numbers have none.
+/// Emits a searched text as words, by its scope, in each of its spellings; phone numbers have none.
 #[inline]
 pub(super) fn words(scope: Scope, text: &str, emit: &mut impl Sink) {
     match scope {
-        Scope::Name | Scope::Text => Words::new().add(text, emit),
+        Scope::Name | Scope::Text => {
+            Words::new().add(text, emit);
+            if has_other_spelling(text) {
+                emit.end();
+                other_spelling(text, emit);
+            }
+        }
         Scope::Date => date_digits(text, emit),
         Scope::Phone => {}
     }
+    emit.end();
+}
+
+/// Few texts have one.
+#[cold]
+fn other_spelling(text: &str, emit: &mut impl Sink) {
+    let mut words = Words::new();
+    spell_out(text, |piece| words.add(piece, emit));
 }
 
 #[cfg(test)]
@@ -319,6 +339,7 @@ mod tests {
             (r"Lovelace;Ada;;;", " lovelace ada"),
             (r"two\nlines\, one\\two", " two lines one two"),
             ("O'Brien-Ñandú", " obrien nandu"),
+            ("Ute Müller-Özil", " ute muller ozil ute mueller oezil"),
             ("ada@example.com", " ada example com"),
             ("田中太郎", " 田 中 太 郎"),
             ("A田b中", " a 田 b 中"),

@@ -1,5 +1,5 @@
 //! What SQLite is given to search in: texts folded as the box folds them, words, phone digits.
-use contactbox_core::search::{SORT_NAME_BYTES, fold};
+use contactbox_core::search::{SORT_NAME_BYTES, fold, spell_out};
 
 use crate::people::Person;
 use crate::random::Random;
@@ -45,7 +45,7 @@ impl Row {
         let [title, street, code, city] =
             [&person.title, &person.street, &person.code, &person.city].map(String::as_str);
         let others = [title, street, code, city, &person.country, &emails, &person.note].join(" ");
-        let (names, others) = (folded(&names), folded(&others));
+        let (names, others) = (spellings(&names), spellings(&others));
         let numbers = person.phones.each_ref().map(|phone| Number::of(phone));
         let mut phone_words: Vec<_> = numbers.iter().flat_map(Number::beginnings).collect();
         phone_words.sort();
@@ -67,6 +67,14 @@ impl Row {
 /// The text as search sees it.
 pub fn folded(text: &str) -> String {
     fold(text).collect()
+}
+
+/// The text as search sees it, in each of its spellings.
+fn spellings(text: &str) -> String {
+    let mut other = String::new();
+    spell_out(text, |piece| other.push_str(piece));
+    let other = if other.is_empty() { other } else { format!(" {}", folded(&other)) };
+    folded(text) + &other
 }
 
 /// The words of a name apart by one space, none between characters that are words of their own.
