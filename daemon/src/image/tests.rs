@@ -163,7 +163,10 @@ fn a_read_only_file_is_read() {
     drop(image);
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).expect("our file");
     if OpenOptions::new().write(true).open(&path).is_ok() {
-        return; // The superuser may write what is read-only.
+        // Past the test runner, which keeps what a passing test prints to itself.
+        let told = b"    image: run as the superuser, who may write what is read-only: not tried\n";
+        std::io::Write::write_all(&mut std::io::stderr(), told).ok();
+        return;
     }
     let mut image = Image::open(&path, false).expect("readable");
     assert_eq!(image.access(), Access::ReadOnly);
