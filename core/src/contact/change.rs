@@ -212,15 +212,35 @@ fn is_own_name(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bo
 /// Whether a card calls a contact by the same UUID as before, only written in another way: to add
 /// that would leave it with two UIDs.
 fn is_respelled(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
-    let is_uid = |content: &Content<'_>| {
-        let named = match content.value {
-            Value::Text(text) => Uid::from_text(text),
-            Value::Uuid(name) => Uid(name.identity()),
-            Value::Bytes(_) | Value::Blob(_) => return false,
-        };
-        content.kind == Kind::UID && named == uid
+    names(content, uid)
+        && old.is_some_and(|old| old.all(Kind::UID).any(|known| names(&known.content, uid)))
+}
+
+/// Whether a card would give a contact the UID of another one. Exported with it, the contact would come
+/// back as that one.
+pub(crate) fn is_given_another_uid(
+    old: Option<&Contact<'_>>,
+    uid: Uid,
+    card: &Contents<'_>,
+) -> bool {
+    match old.filter(|old| !old.is_tombstone()) {
+        Some(old) => card.clone().any(|content| {
+            content.kind == Kind::UID
+                && !names(&content, uid)
+                && !old.all(Kind::UID).any(|known| known.content == content)
+        }),
+        None => card.has_uid() && card.uid() != uid,
+    }
+}
+
+/// Whether a content is a UID that stands for a contact.
+fn names(content: &Content<'_>, uid: Uid) -> bool {
+    let named = match content.value {
+        Value::Text(text) => Uid::from_text(text),
+        Value::Uuid(name) => Uid(name.identity()),
+        Value::Bytes(_) | Value::Blob(_) => return false,
     };
-    is_uid(content) && old.is_some_and(|old| old.all(Kind::UID).any(|known| is_uid(&known.content)))
+    content.kind == Kind::UID && named == uid
 }
 
 /// Writes what `keep` says of the old properties, then what `card` adds, then `mark`.

@@ -19,6 +19,7 @@ mod types;
 mod uid;
 mod value;
 
+pub(crate) use change::is_given_another_uid;
 pub use change::{Change, Origin, absorb, edit, purge, restore, trash};
 pub use draft::{Contents, Draft};
 pub use kind::Kind;

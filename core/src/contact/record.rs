@@ -60,6 +60,8 @@ pub enum WriteError {
     },
     /// A property without a kind and without a name.
     NoName,
+    /// A UID that stands for another contact than the one it is written into.
+    OtherUid,
     /// More properties than the scratch memory has items for.
     TooManyProperties {
         /// Items there were, for both sides of a merge together.
@@ -81,6 +83,9 @@ impl fmt::Display for WriteError {
                 write!(f, "a name, group or parameter has {bytes} bytes; at most {bytes_max} fit")
             }
             Self::NoName => f.write_str("a property has no name"),
+            Self::OtherUid => f.write_str(
+                "the card has the UID of another contact; leave the UID as it was, a contact keeps it for life",
+            ),
             Self::TooManyProperties { items_max } => {
                 write!(f, "the contact has more properties than the {items_max} that fit")
             }

@@ -255,7 +255,7 @@ pub(super) fn of_write(error: WriteError) -> Fault {
         }
         WriteError::TooManyBoxes => Fault::TooManyBoxes,
         WriteError::TooManyAtOnce => Fault::TooManyProperties { items_max: u16::MAX.into() },
-        WriteError::NoName => Fault::BadCard,
+        WriteError::NoName | WriteError::OtherUid => Fault::BadCard,
     }
 }
 

@@ -113,7 +113,7 @@ fn collect(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     let Some(members) = value.as_object() else { return };
     for (name, value) in members {
         let label = name.trim_end_matches("_microseconds").replace('_', " ");
-        let label = format!("{prefix}{label}");
+        let label = format!("{prefix}{}", visible(&label));
         let shown = match value {
             Value::Object(_) => {
                 collect(&format!("{label}: "), value, lines);

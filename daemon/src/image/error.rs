@@ -35,6 +35,30 @@ pub enum OpenImageError {
         /// The length it must have.
         bytes_expected: u64,
     },
+    /// It is a link, and what that leads to is not there.
+    #[error(
+        "{} is a link to {}, which is not there: connect or mount the disk that it is on and try again; or remove the link, and a new and empty box is made",
+        path.display(),
+        target.display()
+    )]
+    LinkToNothing {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// Something has the name that a new box is made under.
+    #[error(
+        "there is no box at {}, and a new one is made under the name {} first, which something else has: if that is your box, give it back its name; if not, move it away",
+        path.display(),
+        draft.display()
+    )]
+    Occupied {
+        /// Where the box is to be.
+        path: PathBuf,
+        /// The name it is made under.
+        draft: PathBuf,
+    },
     /// The disk has no room for a new box.
     #[error("the disk has no room for a box in {}: {bytes} bytes are needed; make room and start again", path.display())]
     DiskFull {

@@ -95,7 +95,15 @@ impl Image {
         let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
         match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => Self::take(file, path, Access::ReadWrite, is_salvage),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // A link that leads nowhere is a box whose disk is not there.
+                match std::fs::read_link(path) {
+                    Ok(target) => {
+                        Err(OpenImageError::LinkToNothing { path: path.to_path_buf(), target })
+                    }
+                    Err(_) => Self::create(path),
+                }
+            }
             Err(error)
                 if matches!(
                     error.kind(),
@@ -168,11 +176,19 @@ impl Image {
         let mut draft = path.as_os_str().to_owned();
         draft.push(".new");
         let draft = PathBuf::from(draft);
+        let occupied =
+            || OpenImageError::Occupied { path: path.to_path_buf(), draft: draft.clone() };
+        if std::fs::symlink_metadata(&draft).is_ok_and(|found| !found.is_file()) {
+            return Err(occupied());
+        }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = disk::private(&mut options).open(&draft).map_err(not_writable)?;
         lock(&file, path)?;
-        if path.exists() {
+        if !is_unfinished(&file).map_err(not_writable)? {
+            return Err(occupied());
+        }
+        if std::fs::symlink_metadata(path).is_ok() {
             // Whoever held the lock before has finished one meanwhile.
             return Err(OpenImageError::InUse { path: path.to_path_buf() });
         }
@@ -185,10 +201,7 @@ impl Image {
             generation: 1,
             box_id: u64::from_le_bytes(id),
         };
-        let filled = file
-            .set_len(0)
-            .and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)))
-            .and_then(|()| header.write_twice(&file));
+        let filled = file.set_len(0).and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)));
         match filled {
             Ok(()) => {
                 let mut image = Self::new(file, path, header, Access::ReadWrite);
@@ -232,10 +245,12 @@ impl Image {
         self.draft.is_some()
     }
 
-    /// Gives a new image its name, with all that is in it on the disk: after a cut there is a whole
-    /// box or none.
+    /// Gives a new image its header and its name, with all that is in it on the disk: after a cut there
+    /// is a whole box or none.
     pub fn publish(&mut self) -> Result<(), ImageError> {
         let Some(draft) = self.draft.clone() else { return Ok(()) };
+        let written = self.header.write_twice(&self.file);
+        self.settle("written", written)?;
         self.is_programmed = true;
         self.sync()?;
         std::fs::rename(&draft, &self.path)
@@ -334,8 +349,11 @@ impl Image {
 
     /// Takes no more writes when the file is not at its place any more, or not what was opened.
     fn stay(&mut self) -> Result<(), ImageError> {
-        let name = self.draft.as_ref().unwrap_or(&self.path);
-        let how = place::displaced(&self.file, name, &self.header);
+        if self.draft.is_some() {
+            // Nothing in it has been acknowledged, and it has no header yet.
+            return Ok(());
+        }
+        let how = place::displaced(&self.file, &self.path, &self.header);
         let is_ours = || self.kept.iter().all(|piece| piece.is_in(&self.file));
         let Some(how) = how.or_else(|| (!is_ours()).then_some(Displaced::Overwritten)) else {
             return Ok(());
@@ -413,6 +431,14 @@ impl Image {
         }
         Ok(HEADER_BYTES as u64 + offset)
     }
+}
+
+/// Whether a file is one that somebody began to make into an image: as long as it has not got its name,
+/// it has no header. What has another beginning is somebody's own.
+fn is_unfinished(file: &File) -> io::Result<bool> {
+    let mut block = [0; HEADER_BYTES];
+    let bytes = disk::read_up_to(file, &mut block, 0)?;
+    Ok(block[..bytes].iter().all(|&byte| byte == 0))
 }
 
 impl Drop for Image {

@@ -83,7 +83,10 @@ pub(super) fn displaced(file: &File, path: &Path, header: &Header) -> Option<Dis
         Ok(named) if (named.dev(), named.ino()) != (held.dev(), held.ino()) => {
             return Some(Displaced::Replaced);
         }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) =>
+        {
             return Some(Displaced::Moved);
         }
         _ => {}

@@ -81,6 +81,42 @@ fn places_outside_and_between_words_are_refused() {
     assert!(matches!(block_on(image.read(end, &mut [0])), Err(ImageError::OutOfBounds { .. })));
 }
 
+/// A box that somebody keeps under the name that new ones are made under stays as it is.
+#[test]
+fn what_has_the_name_of_a_draft_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let (path, kept) = (folder.path().join("a.box"), folder.path().join("a.box.new"));
+    drop(new_image(folder.path()));
+    std::fs::rename(&path, &kept).expect("our file");
+    let before = std::fs::read(&kept).expect("our file");
+    let refused = Image::open(&path, false).err().expect("the name is taken");
+    assert!(matches!(refused, OpenImageError::Occupied { .. }), "{refused}");
+    assert!(std::fs::read(&kept).expect("our file") == before);
+    // What a start that was cut left behind is in nobody's way.
+    std::fs::write(&kept, vec![0; 8192]).expect("our file");
+    let mut image = Image::open(&path, false).expect("a new image");
+    image.publish().expect("it gets its name");
+    assert!(!kept.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_is_no_place_for_a_new_box() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let path = folder.path().join("link.box");
+    std::os::unix::fs::symlink("disk/a.box", &path).expect("a folder of ours");
+    let refused = Image::open(&path, false).err().expect("its disk is not there");
+    assert!(matches!(refused, OpenImageError::LinkToNothing { .. }), "{refused}");
+    std::fs::create_dir(folder.path().join("disk")).expect("a folder of ours");
+    drop(new_image(&folder.path().join("disk")));
+    assert!(!Image::open(&path, false).expect("it is there").is_new());
+    // And a draft is not written through one.
+    std::fs::remove_file(&path).expect("our link");
+    std::os::unix::fs::symlink("disk/a.box", folder.path().join("link.box.new")).expect("ours");
+    let refused = Image::open(&path, false).err().expect("the name is taken");
+    assert!(matches!(refused, OpenImageError::Occupied { .. }), "{refused}");
+}
+
 #[test]
 fn a_second_opener_is_told() {
     let folder = tempfile::tempdir().expect("a temp folder");

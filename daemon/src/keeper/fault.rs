@@ -31,6 +31,7 @@ pub(super) fn of_put(error: PutError<ImageError>) -> Fault {
         PutError::Write(WriteError::FieldTooLong { bytes_max, .. }) => {
             Fault::new(Kind::TooLarge, message).with("bytes_max", bytes_max)
         }
+        PutError::Write(WriteError::OtherUid) => Fault::new(Kind::InvalidParams, message),
         PutError::Write(_) => Fault::new(Kind::TooLarge, message),
         PutError::BlobTooLarge { bytes_max, .. } => {
             Fault::new(Kind::TooLarge, message).with("bytes_max", bytes_max)

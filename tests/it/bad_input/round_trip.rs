@@ -79,3 +79,39 @@ fn assert_same(
         );
     }
 }
+
+/// With the UID of another contact it would come back from an export as that one.
+#[cfg(unix)]
+#[test]
+fn an_edit_gives_no_contact_the_uid_of_another() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let card = |name: &str, uid: &str| {
+        format!("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{name}\r\nUID:{uid}\r\nEND:VCARD\r\n")
+    };
+    let file = place.file("two.vcf", card("Quinn", "q1") + &card("Rose", "r1"));
+    import(&place, &[&file]).0.expect(0);
+    place.run(["add", "Nobody's"]).expect(0);
+    let mut client = daemon.client();
+    let before = contacts(&mut client);
+    let script = place.path().join("editor");
+    for (who, edit) in [
+        ("quinn", "s/^UID:.*/UID:r1/"),
+        ("quinn", "s/^UID:.*/UID:of nobody yet/"),
+        ("quinn", "s/^END:/UID:r1\\r\\nEND:/"),
+        ("nobody's", "s/^END:/UID:r1\\r\\nEND:/"),
+    ] {
+        std::fs::write(&script, format!("#!/bin/sh\nsed -i '/^UID:urn/d; {edit}' \"$1\"\n"))
+            .and_then(|()| {
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+                std::fs::set_permissions(&script, mode)
+            })
+            .expect("a file of ours");
+        let mut command = place.command(["edit", who]);
+        let ran = command.env("EDITOR", &script).output().expect("the program runs");
+        contactbox_tests::daemon::Ran::of(ran)
+            .expect(1)
+            .says(&["UID of another contact", "your text is kept in"]);
+    }
+    assert_same(&before, &contacts(&mut client), "after edits that were refused");
+}

@@ -7,7 +7,7 @@ use super::blobs::{self, is_large};
 use super::{Book, GetError, Memory, PutError, parse, seat};
 use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
-    digest,
+    WriteError, digest,
 };
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, MILLIS_MAX};
 use crate::search;
@@ -325,6 +325,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let number = seat.as_ref().map(|here| here.number);
         let old = seat.map(|here| parse(self.old.cells(), here.record)).transpose()?;
         let old = old.as_ref();
+        if let Deed::Add(card) | Deed::Edit { card, .. } = deed
+            && contact::is_given_another_uid(old, uid, card)
+        {
+            return Err(WriteError::OtherUid.into());
+        }
         let mut scratch = Scratch::new(self.items.cells_mut());
         let out = self.new.cells_mut();
         let written = match (deed, old) {
