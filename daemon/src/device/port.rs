@@ -107,11 +107,18 @@ impl Link for &mut Port {
     }
 
     async fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.left_of(self.patience)?;
-        let read = match &mut self.wire {
-            Wire::Serial(port) => port.read(into),
-            #[cfg(unix)]
-            Wire::Socket(socket) => socket.read(into),
+        // A process that was stopped and goes on, as when a machine slept, has read nothing yet.
+        let read = loop {
+            self.left_of(self.patience)?;
+            let read = match &mut self.wire {
+                Wire::Serial(port) => port.read(into),
+                #[cfg(unix)]
+                Wire::Socket(socket) => socket.read(into),
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
         };
         self.wire.set_read_timeout(Duration::from_millis(GAP_MILLIS.into()))?;
         match read {
