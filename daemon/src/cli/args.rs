@@ -102,6 +102,24 @@ pub enum Command {
     Serve(Serve),
 }
 
+impl Command {
+    /// Whether it changes what a box or a card holds.
+    pub fn changes(&self) -> bool {
+        matches!(
+            self,
+            Self::Import(_)
+                | Self::Add(_)
+                | Self::Edit(_)
+                | Self::Rm(_)
+                | Self::Trash(_)
+                | Self::Restore(_)
+                | Self::Card(_)
+                | Self::Device(_)
+                | Self::Stop
+        )
+    }
+}
+
 /// `import`.
 #[derive(Args)]
 pub struct Import {

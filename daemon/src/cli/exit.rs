@@ -33,7 +33,7 @@ pub const HELP: &str = "Exit codes:
   1  failed (verify: damage found)     5  several contacts fit where one is meant
   2  wrong command line                6  no daemon answers and none could be started
   3  nothing found                     7  somebody else changed the contact in between
-With --json an error is also a line on standard output: {\"error\": TEXT, \"exit\": CODE}";
+With --json an error other than 2 and 3 is also a line on standard output: {\"error\": TEXT, \"exit\": CODE}";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

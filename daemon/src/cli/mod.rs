@@ -95,6 +95,9 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
     let config = Config::load(settings)?;
     let out = Out::new(common.json, common.quiet, common.color);
     let mut context = Context { out, config, serve: flags, autostart: !common.no_autostart };
+    if command.changes() {
+        context.out.go_on();
+    }
     let exit = match command {
         Command::Import(args) => import::files::run(&mut context, args),
         Command::Find(args) => find::run(&mut context, args),

@@ -28,9 +28,38 @@ pub enum Color {
     Never,
 }
 
+/// Standard output, which a reader may leave.
+struct Pipe {
+    stdout: io::Stdout,
+    /// Whether the command has more to do than to be read.
+    goes_on: bool,
+}
+
+impl Pipe {
+    /// What nobody reads any more counts as written where the command goes on.
+    fn or_gone<T>(&self, written: io::Result<T>, all: T) -> io::Result<T> {
+        match written {
+            Err(error) if self.goes_on && error.kind() == io::ErrorKind::BrokenPipe => Ok(all),
+            written => written,
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stdout.write(bytes);
+        self.or_gone(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.stdout.flush();
+        self.or_gone(flushed, ())
+    }
+}
+
 /// Where a command writes.
 pub struct Out {
-    stdout: BufWriter<io::Stdout>,
+    stdout: BufWriter<Pipe>,
     /// Whether `--json` was given.
     pub json: bool,
     /// Whether `--quiet` was given.
@@ -48,7 +77,14 @@ impl Out {
             Color::Never => false,
             Color::Auto => wanted && io::stdout().is_terminal(),
         };
-        Self { stdout: BufWriter::new(io::stdout()), json, quiet, style: style && !json }
+        let stdout = BufWriter::new(Pipe { stdout: io::stdout(), goes_on: false });
+        Self { stdout, json, quiet, style: style && !json }
+    }
+
+    /// From now on the command comes to its end though whoever read its output may have gone: it changes
+    /// the box, and half of that is not what was asked for.
+    pub fn go_on(&mut self) {
+        self.stdout.get_mut().goes_on = true;
     }
 
     /// A line on standard output.

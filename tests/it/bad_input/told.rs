@@ -221,3 +221,23 @@ fn a_folder_that_can_not_be_read_costs_that_folder() {
     }
     assert_eq!(names(&mut daemon.client()), ["A", "Z"]);
 }
+
+/// Half of an import is not what was asked for, whoever stops reading what it says.
+#[test]
+fn an_import_comes_to_its_end_when_nobody_reads_what_it_says() {
+    let place = Place::new();
+    let daemon = place.serve();
+    let files = ["A", "B", "C", "D"].map(|name| place.file(&format!("{name}.vcf"), good(name)));
+    for json in [false, true] {
+        let mut command = place.command(["import"]);
+        command.args(&files).args(json.then_some("--json"));
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("the program runs");
+        drop(child.stdout.take());
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(names(&mut daemon.client()), ["A", "B", "C", "D"]);
+        place.run(["rm", "A"]).expect(0);
+        place.run(["restore", "A"]).expect(0);
+    }
+}
