@@ -116,7 +116,8 @@ fn a_backup_that_fails_is_told_with_why_and_since_when() {
         fs::write(&way, "").expect("room for a file");
     }
     let daemon = place.serve();
-    assert_eq!(backup_of(&place, &daemon)["state"], "nothing to keep yet");
+    // The daemon answers before whoever keeps the backup has begun.
+    until("it begins", || backup_of(&place, &daemon)["state"] == "nothing to keep yet");
     let begun = Instant::now();
     daemon.client().call("contact.put", json!({ "vcard": "BEGIN:VCARD\nFN:Ada\nEND:VCARD" }));
     let mut states = vec![Value::from("nothing to keep yet")];
@@ -127,7 +128,9 @@ fn a_backup_that_fails_is_told_with_why_and_since_when() {
         }
         state == "failed"
     });
-    assert_eq!(states, ["nothing to keep yet", "waiting for its first backup", "failed"]);
+    // How long it waits is the daemon's: a slow machine may not see it.
+    states.retain(|state| state != "waiting for its first backup");
+    assert_eq!(states, ["nothing to keep yet", "failed"]);
     let told = backup_of(&place, &daemon);
     assert!(told["why"].as_str().is_some_and(|text| text.contains(why)), "{told}");
     let since = told["since"].as_u64().expect("a time");
