@@ -1,7 +1,7 @@
 //! Cards and backups as people and scripts use them: real daemons, folders that stand for cards.
 
 use contactbox_tests::cards::with_generation;
-use contactbox_tests::daemon::{Daemon, Place, Ran};
+use contactbox_tests::daemon::{Daemon, Place, Ran, until};
 use contactbox_tests::disk::{Disk, Layout};
 use contactbox_tests::emulator::CardImage;
 use serde_json::{Value, json};
@@ -10,9 +10,6 @@ use std::time::{Duration, Instant};
 
 /// The sample that ships with the daemon.
 const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
-
-/// How long something that happens by itself may take; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A box whose only backups are those the test asks for.
 fn bare() -> (Place, Daemon) {
@@ -47,15 +44,6 @@ fn root(place: &Place) -> String {
     let folder = tempfile::tempdir().expect("a temp folder");
     let synced = run(place, &["card", "sync"], folder.path()).expect(0).json();
     synced[0]["root"].as_str().expect("a root").to_owned()
-}
-
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn add(daemon: &Daemon, name: &str) -> Value {

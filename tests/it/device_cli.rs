@@ -5,7 +5,7 @@ use contactbox_core::contact::Kind;
 use contactbox_core::service::cable::Link;
 use contactbox_core::store::diary::Cause;
 use contactbox_tests::cable::Cable;
-use contactbox_tests::daemon::{Daemon, Place};
+use contactbox_tests::daemon::{Daemon, Place, until};
 use contactbox_tests::desk_device::{blank, no_card, start};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -19,9 +19,6 @@ use std::time::{Duration, Instant};
 
 /// The sample that ships with the daemon.
 const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
-
-/// How long something that happens by itself may take; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A device with power, and a socket to plug into.
 struct Powered {
@@ -102,15 +99,6 @@ fn serve(
                 return;
             }
         }
-    }
-}
-
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

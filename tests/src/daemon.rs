@@ -17,6 +17,23 @@ const START_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a client waits for a reply before the test fails.
 const REPLY_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// How long something may take to come about by itself; the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so.
+///
+/// # Panics
+///
+/// When that takes too long.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The program: `CONTACTBOX_BIN` when that is set, else built as it ships, beside this test.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

@@ -4,7 +4,6 @@ use super::folder::FolderCard;
 use super::image::ImageCard;
 use super::shadow::{Given, Shadow};
 use super::trouble::Trouble;
-use crate::image::disk;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::card::{
     Appended, Backup, Card, CardError, Changes, Name, OwnFiles, PhoneFile, Whose, append, backup,
@@ -36,7 +35,7 @@ impl AnyCard {
             return Ok(Self::Folder(FolderCard::open(path, is_writing)?));
         }
         // Before its lock is waited for: the daemon that has it open may be this one.
-        if is_a_box(path) {
+        if crate::image::is_image(path) {
             let message = format!(
                 "{} is the file of a box and no card: name a folder, or an image of a whole card",
                 path.display()
@@ -45,13 +44,6 @@ impl AnyCard {
         }
         Ok(Self::Image(Box::new(ImageCard::open(path, is_writing)?)))
     }
-}
-
-/// Whether the file at `path` begins as that of a box does.
-fn is_a_box(path: &Path) -> bool {
-    let mut head = [0; crate::image::MAGIC.len()];
-    let read = std::fs::File::open(path).and_then(|file| disk::read_exact_at(&file, &mut head, 0));
-    read.is_ok() && head == *crate::image::MAGIC
 }
 
 impl Card for AnyCard {

@@ -83,11 +83,7 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, F
         return Err(Failure::other(format!("there is no folder {}", place(folder))));
     }
     // Any other file may be replaced; a box is never what somebody means to lose.
-    let begins = std::fs::File::open(&path).and_then(|mut file| {
-        let mut begins = [0; crate::image::MAGIC.len()];
-        std::io::Read::read_exact(&mut file, &mut begins).map(|()| begins)
-    });
-    if begins.is_ok_and(|begins| begins == *crate::image::MAGIC) {
+    if crate::image::is_image(&path) {
         let message = format!("{} is a box; give the export another name", place(&path));
         return Err(Failure::other(message));
     }

@@ -62,9 +62,7 @@ impl Port {
         self.patience = time;
         self.wire.set_read_timeout(time)
     }
-}
 
-impl Port {
     /// What is asked next must be answered within this time in all, however often it is asked again and
     /// whatever else comes meanwhile.
     pub fn set_end(&mut self, time: Duration) {

@@ -16,13 +16,23 @@
 //! Numbers are little-endian. Copy A starts at 0 (even generations), copy B at 2048 (odd ones), each
 //! within one sector, so that a cut leaves the other whole. The chip starts at 4096, its bytes complemented.
 
+use super::disk;
 use crc::{CRC_32_ISCSI, Crc, Table};
+use std::fs::File;
+use std::path::Path;
 
 /// Bytes before the chip.
 pub const HEADER_BYTES: usize = 4096;
 
 /// What every image begins with.
 pub(crate) const MAGIC: &[u8; 16] = b"contactbox image";
+
+/// Whether the file at `path` begins as an image does.
+pub(crate) fn is_image(path: &Path) -> bool {
+    let mut begins = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|file| disk::read_exact_at(&file, &mut begins, 0));
+    read.is_ok() && begins == *MAGIC
+}
 const FORMAT: u16 = 1;
 const BYTES: usize = 52;
 const COPY_B: usize = 2048;
@@ -105,10 +115,10 @@ impl Header {
 
     /// Writes it, and as the older copy what it says under the generation before: either stands in for
     /// the other from the first day.
-    pub(super) fn write_twice(&self, file: &std::fs::File) -> std::io::Result<()> {
+    pub(super) fn write_twice(&self, file: &File) -> std::io::Result<()> {
         let older = Self { generation: self.generation.wrapping_sub(1), ..*self };
-        super::disk::write_all_at(file, &older.encode(), older.offset())?;
-        super::disk::write_all_at(file, &self.encode(), self.offset())
+        disk::write_all_at(file, &older.encode(), older.offset())?;
+        disk::write_all_at(file, &self.encode(), self.offset())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {

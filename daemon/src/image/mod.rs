@@ -19,7 +19,9 @@ mod salvage;
 #[cfg(unix)]
 pub(crate) use disk::make_private_folder;
 pub use error::{GrowError, ImageError, OpenImageError};
+#[cfg(test)]
 pub(crate) use header::MAGIC;
+pub(crate) use header::is_image;
 pub use header::{HEADER_BYTES, Header, HeaderError};
 pub(crate) use lock::is_held;
 pub use place::Displaced;

@@ -1,15 +1,12 @@
 //! Boxes whose file, header, backup or disk is not as it was: said at once, with the cure, and mended where it can be.
 use super::boxes::{Disk, filled};
 use super::contacts;
-use contactbox_tests::daemon::{Daemon, Place, Ran};
+use contactbox_tests::daemon::{Daemon, Place, Ran, until};
 use contactbox_tests::random::Random;
 use contactbox_tests::report;
 use serde_json::{Value, json};
 use std::fs;
-use std::time::{Duration, Instant};
-
-/// How long something that happens by itself may take; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// Runs the command line, which may start a daemon.
 fn run(place: &Place, words: &[&str]) -> Ran {
@@ -90,15 +87,6 @@ fn backup_of(place: &Place, daemon: &Daemon) -> Value {
     let folder = place.data().join("backup");
     let info = daemon.client().call("box.info", json!({}));
     info["places"][folder.to_str().expect("a plain path")].clone()
-}
-
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub fn run() -> ! {
 /// Apart from what comes before, as [`start`] is from this.
 #[inline(never)]
 fn work(usb: Pin<&mut impl Future>, app: &mut Device, words: Option<LastWords>) -> ! {
-    wait_for(pin!(join(usb, super::work(app, words))));
+    wait_for(pin!(join(usb, super::work::work(app, words))));
     halt()
 }
 

@@ -48,7 +48,7 @@ pub fn run() -> ! {
 /// Apart from what comes before, as [`start`] is from this.
 #[inline(never)]
 fn work(app: &mut Device, words: Option<LastWords>) -> ! {
-    wait_for(pin!(super::work(app, words)))
+    wait_for(pin!(super::work::work(app, words)))
 }
 
 /// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
