@@ -5,7 +5,8 @@
 //! program or erase can meet a full disk; erasing keeps the space.
 //!
 //! What is programmed is on the disk when [`Image::sync`] has returned, not before. An erase waits
-//! for all that was programmed before it, and what is programmed after an erase waits for the erase.
+//! for all that was programmed before it. That what is programmed after an erase needs the erase is the journal's affair: it
+//! has a page on the disk before it writes the first entry there.
 //! When the disk refuses a write, nobody can tell what it holds: the image then takes no more writes
 //! until it is opened again.
 
@@ -523,10 +524,6 @@ impl NorFlash for Image {
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), ImageError> {
         let at = self.check(u64::from(offset), bytes.len(), WORD_BYTES)?;
-        // An erase is on the disk before anything that relies on it.
-        if self.is_erased {
-            self.sync()?;
-        }
         self.writable()?;
         if at + bytes.len() as u64 == end_of(self.header.pages) {
             // So would this: it is as long as before with a hole in it.

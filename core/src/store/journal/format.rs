@@ -20,6 +20,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(Journal {
             flash,
             barrier: None,
+            referred_at: None,
             pages,
             buffer,
             salt: 0,

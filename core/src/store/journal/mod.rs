@@ -67,6 +67,8 @@ pub struct Barrier<F: NorFlash> {
 pub struct Journal<F: NorFlash, P, B> {
     flash: F,
     barrier: Option<Barrier<F>>,
+    /// The sync after which something was written that others will refer to.
+    referred_at: Option<u64>,
     pages: P,
     buffer: B,
     salt: u64,
@@ -178,6 +180,21 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         match &self.barrier {
             Some(barrier) => (barrier.sync)(&mut self.flash),
             None => Ok(()),
+        }
+    }
+
+    /// What was appended last will be referred to by what is appended later.
+    pub fn note_referent(&mut self) {
+        self.referred_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
+    }
+
+    /// To be called before an entry is appended that may refer to others: they are on the medium first, so that after a cut
+    /// nothing refers to what is not there.
+    pub async fn sync_referents(&mut self) -> Result<(), F::Error> {
+        let Some(at) = self.referred_at.take() else { return Ok(()) };
+        match &self.barrier {
+            Some(barrier) if (barrier.syncs)(&self.flash) <= at => self.sync().await,
+            _ => Ok(()),
         }
     }
 
