@@ -34,6 +34,7 @@ mod packings;
 mod power_cuts;
 mod record_cost;
 mod signatures;
+mod struck;
 mod swap;
 #[cfg(unix)]
 mod three_boxes;

@@ -80,7 +80,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         };
         let mut struck =
             (0u32..).zip(self.states()).filter(|(_, state)| is_gone(state)).map(|(at, _)| at);
-        if let (0, Some(page), None) = (ready, struck.next(), struck.next()) {
+        // A box that has come to rest has announced.
+        if let (0, Some(page), None) = (ready, struck.next(), struck.next())
+            && !survey.is_at_rest()
+        {
             self.change(page, |state| {
                 state.set_role(EMPTY);
                 state.unmark(HOLED | EVACUATE | SEALED | SHORT | FOLLOWED);

@@ -70,6 +70,21 @@ impl Survey {
     }
 }
 
+impl Survey {
+    /// Whether the box came to rest and nothing has been written since, as far as can be seen: a checkpoint is the last in each
+    /// stream, and each is told of by the other.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.heads.iter().zip(&self.tails).all(|(head, tail)| match (head, tail) {
+            (Some(head), Some(tail)) if head.order == tail.order => {
+                head.doubt.is_none() && tail.count >= head.count
+            }
+            (Some(head), Some(tail)) if head.order < tail.order => true,
+            (Some(head), _) => head.doubt.is_none() && head.count <= 1,
+            (None, _) => true,
+        })
+    }
+}
+
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Takes in the page in the buffer.
     pub(super) async fn survey_page<T: Tenant + ?Sized>(

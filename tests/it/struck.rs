@@ -1,0 +1,270 @@
+//! B1: any unit that a chip or a disk loses of a box at rest is told when the box is opened, and by verify; nothing
+//! older is shown as the newest without its mark.
+
+use contactbox_core::sim::{Nor, Tear};
+use contactbox_core::store::Wide;
+use contactbox_tests::random::Random;
+use contactbox_tests::report;
+use contactbox_tests::world::memory::{HostMemory, Roomy};
+use contactbox_tests::world::ops::{Op, PEOPLE, script};
+use contactbox_tests::world::oracle::Oracle;
+use contactbox_tests::world::{self, Chip, DeviceMemory};
+use embassy_futures::block_on;
+
+/// What a disk loses at once.
+const SECTOR: usize = 512;
+/// So much of each page is struck sector by sector.
+const SWEPT: usize = 4096;
+
+/// What stands where something else stood.
+#[derive(Clone, Copy, Debug)]
+enum Strike {
+    Zeros,
+    Erased,
+    Noise,
+    /// What stood there before the box came to rest last: a write that was lost.
+    Before,
+    /// What stood there long before.
+    LongBefore,
+    /// What belongs somewhere else: a write that went astray.
+    Astray,
+    /// The beginning in zeros, the rest as it was.
+    Beginning,
+    /// Two bytes wrong: at the start of a page, one in its header and one in its start entry.
+    TwoBytes,
+}
+
+const STRIKES: [Strike; 8] = [
+    Strike::Zeros,
+    Strike::Erased,
+    Strike::Noise,
+    Strike::Before,
+    Strike::LongBefore,
+    Strike::Astray,
+    Strike::Beginning,
+    Strike::TwoBytes,
+];
+
+/// How a box came to be as it is.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    name: &'static str,
+    pages: usize,
+    /// Operations before it rests last.
+    ops: usize,
+    /// Only imports: a box that has only just been filled.
+    is_imported: bool,
+    /// Power cuts on the way.
+    cuts: usize,
+    /// Pages that come half way.
+    grows_by: usize,
+}
+
+/// A box at rest, what is known of it, and its chip at earlier times: before it rested last, and long before.
+struct Rested<const W: usize, const E: usize> {
+    chip: Chip<W, E>,
+    oracle: Oracle,
+    before: Vec<u8>,
+    long_before: Vec<u8>,
+}
+
+fn live<const W: usize, const E: usize>(kind: &Kind, seed: u64) -> Rested<W, E> {
+    let mut random = Random::new(seed);
+    let mut chip = Nor::new(kind.pages);
+    chip.seed(seed);
+    let mut book = world::format::<W, E>(chip);
+    let mut oracle = Oracle::default();
+    let mut long_before = book.flash().contents().to_vec();
+    let mut ops = script(seed, kind.ops);
+    if kind.is_imported {
+        ops = (0..kind.ops).map(|who| Op::Import { who: who as u8 % PEOPLE, card: 3 }).collect();
+    }
+    for (at, op) in ops.iter().copied().enumerate() {
+        if at == kind.ops / 2 {
+            world::apply(&mut book, Op::Rest, 0).expect("a box can rest");
+            long_before = book.flash().contents().to_vec();
+            if kind.grows_by > 0 {
+                book.flash().enlarge(kind.pages + kind.grows_by);
+                block_on(book.extend()).expect("a box can grow");
+            }
+        }
+        if kind.cuts > 0 && random.below(kind.ops) < kind.cuts {
+            book.flash().cut_after(random.below(8) as u64, *random.pick(&Tear::ALL));
+        }
+        match world::apply(&mut book, op, 0) {
+            Ok(()) => oracle.apply(op),
+            Err(error) => {
+                assert!(book.flash().is_cut(), "{kind:?}: {error}");
+                let mut chip = book.into_flash();
+                chip.power_on();
+                book = world::open(chip).expect("a cut closes no box").0;
+                world::check(&mut book, &mut oracle, Some(op)).expect("a cut loses nothing");
+                world::apply(&mut book, op, 0).expect("the script fits the box");
+                oracle.apply(op);
+            }
+        }
+    }
+    book.flash().power_on();
+    world::apply(&mut book, Op::Rest, 0).expect("a box can rest");
+    let before = book.flash().contents().to_vec();
+    let last = Op::Put { who: random.below(usize::from(PEOPLE)) as u8, card: 180 };
+    world::apply(&mut book, last, 0).expect("the script fits the box");
+    oracle.apply(last);
+    world::apply(&mut book, Op::Rest, 0).expect("a box can rest");
+    let chip = book.into_flash();
+    long_before.resize(chip.contents().len(), 0xFF);
+    Rested { chip, oracle, before, long_before }
+}
+
+impl<const W: usize, const E: usize> Rested<W, E> {
+    /// The chip with a stretch of it struck; `None` when that changes nothing.
+    fn struck(
+        &self,
+        strike: Strike,
+        at: usize,
+        len: usize,
+        random: &mut Random,
+    ) -> Option<Chip<W, E>> {
+        let mut chip = self.chip.clone();
+        let was = self.chip.contents();
+        let to = &mut chip.contents_mut()[at..at + len];
+        match strike {
+            Strike::Zeros => to.fill(0),
+            Strike::Erased => to.fill(0xFF),
+            Strike::Noise => to.fill_with(|| random.bits() as u8),
+            Strike::Before => to.copy_from_slice(&self.before[at..at + len]),
+            Strike::LongBefore => to.copy_from_slice(&self.long_before[at..at + len]),
+            Strike::Astray => {
+                let from = random.below(was.len() / len) * len;
+                to.copy_from_slice(&was[from..from + len]);
+            }
+            Strike::Beginning => to[..len.min(100)].fill(0),
+            Strike::TwoBytes => {
+                for byte in [5, 40] {
+                    to[byte] ^= 1 + random.below(255) as u8;
+                }
+            }
+        }
+        (chip.contents() != was).then_some(chip)
+    }
+
+    /// Opens a struck box and compares; whether anything is wrong in it. What is wrong and not told is an error.
+    fn judge<M: Roomy>(&self, chip: Chip<W, E>) -> Result<bool, String> {
+        let (mut book, opened) = world::open_in::<W, E, M>(chip)?;
+        let mut wrong = Vec::new();
+        for who in 0..PEOPLE {
+            let known = self.oracle.people.get(&who);
+            match (world::look_closely(&mut book, who), known) {
+                (Ok(None), None) => {}
+                (Ok(Some((seen, _))), Some(person)) if seen.looks_like(person) => {}
+                (Ok(Some((_, is_stale))), _) if !is_stale => {
+                    return Err(format!("person {who} is old, and that is not said; {opened:?}"));
+                }
+                _ => wrong.push(who),
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(false);
+        }
+        if opened.is_sound() {
+            return Err(format!("{wrong:?} are wrong, and opening says nothing; {opened:?}"));
+        }
+        let verified = block_on(book.verify(|_| {})).map_err(|error| error.to_string())?;
+        match verified.is_sound() {
+            true => Err(format!("{wrong:?} are wrong, and verify calls it sound; {opened:?}")),
+            false => Ok(true),
+        }
+    }
+}
+
+/// Cases, and how many of them had something wrong.
+#[derive(Default)]
+struct Tally {
+    cases: usize,
+    told: usize,
+    untold: Vec<String>,
+}
+
+fn sweep<const W: usize, const E: usize, M: Roomy>(kind: Kind, seeds: u64, tally: &mut Tally) {
+    let seeds = if report::campaign() { seeds * 40 } else { seeds };
+    for seed in 0..seeds {
+        let rested = live::<W, E>(&kind, seed);
+        assert_eq!(rested.judge::<M>(rested.chip.clone()), Ok(false), "{kind:?}: not struck");
+        let mut random = Random::new(seed);
+        let pages = rested.chip.contents().len() / E;
+        for page in 0..pages {
+            let base = page * E;
+            if rested.chip.contents()[base..base + E].iter().all(|byte| *byte == 0xFF) {
+                continue;
+            }
+            let sectors = (0..E.min(SWEPT)).step_by(SECTOR).map(|at| (at, SECTOR));
+            let elsewhere = (0..4).map(|_| (random.below(E / SECTOR) * SECTOR, SECTOR));
+            let whole = [(0, E), (0, 64), (0, E.min(4096))];
+            let places: Vec<_> = sectors.chain(elsewhere).chain(whole).collect();
+            for (at, len) in places {
+                for strike in STRIKES {
+                    let Some(chip) = rested.struck(strike, base + at, len, &mut random) else {
+                        continue;
+                    };
+                    tally.cases += 1;
+                    match rested.judge::<M>(chip) {
+                        Ok(is_wrong) => tally.told += usize::from(is_wrong),
+                        Err(error) => tally.untold.push(format!(
+                            "{}, words of {W}, pages of {E}, seed {seed}: {len} bytes of page {page} \
+                             from {at} {strike:?}: {error}",
+                            kind.name
+                        )),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn b1_whatever_is_lost_of_a_page_is_told() {
+    let kind =
+        |name, pages, ops| Kind { name, pages, ops, is_imported: false, cuts: 0, grows_by: 0 };
+    let imported = |pages, ops| Kind { is_imported: true, ..kind("imported", pages, ops) };
+    let mut tally = Tally::default();
+    let all = &mut tally;
+    sweep::<4, 512, HostMemory<Wide>>(imported(24, 14), 2, all);
+    sweep::<4, 4096, DeviceMemory>(imported(12, 14), 2, all);
+    sweep::<4, 65536, HostMemory<Wide>>(imported(12, 14), 1, all);
+    sweep::<1, 512, DeviceMemory>(kind("young", 40, 4), 3, all);
+    sweep::<4, 512, HostMemory<Wide>>(kind("edited", 64, 60), 2, all);
+    sweep::<1, 4096, DeviceMemory>(kind("edited", 16, 60), 2, all);
+    sweep::<4, 512, DeviceMemory>(kind("reclaimed", 64, 500), 2, all);
+    sweep::<8, 512, HostMemory<Wide>>(kind("reclaimed", 72, 400), 2, all);
+    sweep::<4, 4096, HostMemory<Wide>>(kind("reclaimed", 12, 600), 2, all);
+    sweep::<4, 512, HostMemory<Wide>>(kind("nearly full", 44, 300), 2, all);
+    sweep::<1, 512, DeviceMemory>(kind("nearly full", 42, 300), 2, all);
+    sweep::<4, 512, HostMemory<Wide>>(Kind { grows_by: 24, ..kind("grown", 44, 200) }, 2, all);
+    sweep::<4, 65536, HostMemory<Wide>>(Kind { grows_by: 6, ..kind("grown", 12, 60) }, 1, all);
+    sweep::<4, 512, DeviceMemory>(Kind { cuts: 12, ..kind("after cuts", 64, 300) }, 3, all);
+    sweep::<1, 4096, HostMemory<Wide>>(Kind { cuts: 12, ..kind("after cuts", 14, 300) }, 2, all);
+    let Tally { cases, told, untold } = tally;
+    report::line(
+        "struck pages",
+        &format!("{cases} strikes at 15 kinds of box: {told} told, {} untold", untold.len()),
+    );
+    let mut groups = std::collections::BTreeMap::<String, usize>::new();
+    for line in &untold {
+        let words: Vec<&str> = line
+            .split(':')
+            .next()
+            .unwrap()
+            .split(' ')
+            .filter(|w| !w.chars().all(|c| c.is_ascii_digit() || c == ','))
+            .collect();
+        *groups.entry(words.join(" ")).or_default() += 1;
+    }
+    println!("{groups:#?}");
+    assert!(
+        untold.is_empty(),
+        "{} untold, the first:\n{}",
+        untold.len(),
+        untold[..untold.len().min(12)].join("\n")
+    );
+    assert!(told > cases / 4, "too few of them strike what counts");
+}
