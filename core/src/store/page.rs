@@ -57,23 +57,23 @@ pub enum HeaderFound {
 }
 
 impl PageHeader {
-    /// As bytes.
-    pub fn encode(&self) -> [u8; PAGE_HEADER_BYTES] {
+    /// As bytes, for the page that starts at `base`: one that is written somewhere else is none.
+    pub fn encode(&self, base: u32) -> [u8; PAGE_HEADER_BYTES] {
         let mut out = [0; PAGE_HEADER_BYTES];
         out[..4].copy_from_slice(&MAGIC);
         out[4..8].copy_from_slice(&self.order.to_le_bytes());
         out[8..12].copy_from_slice(&self.erases.to_le_bytes());
         out[12..20].copy_from_slice(&self.salt.to_le_bytes());
-        let crc = Seal::new().over(&out[..20]).value();
+        let crc = Seal::new().over(&base.to_le_bytes()).over(&out[..20]).value();
         out[20..].copy_from_slice(&crc.to_le_bytes());
         out
     }
 
-    /// From bytes, with one flipped bit corrected.
-    pub fn decode(bytes: &[u8; PAGE_HEADER_BYTES]) -> HeaderFound {
+    /// From the bytes of the page that starts at `base`, with one flipped bit corrected.
+    pub fn decode(bytes: &[u8; PAGE_HEADER_BYTES], base: u32) -> HeaderFound {
         let mut bytes = *bytes;
         let stored = le32(&bytes, 20);
-        let computed = Seal::new().over(&bytes[..20]).value();
+        let computed = Seal::new().over(&base.to_le_bytes()).over(&bytes[..20]).value();
         let mut corrected = false;
         if computed != stored {
             match find_flip(computed, stored, 20) {

@@ -39,7 +39,7 @@ pub(super) fn page_header(file: &dyn BackingFile, page: u32) -> io::Result<Optio
         return Ok(None);
     }
     complement(&mut head);
-    Ok(match PageHeader::decode(&head) {
+    Ok(match PageHeader::decode(&head, page.wrapping_mul(PAGE_BYTES as u32)) {
         HeaderFound::Valid(header, _) => Some(header),
         _ => None,
     })

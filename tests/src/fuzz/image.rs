@@ -67,7 +67,7 @@ fn noise(input: &mut Input<'_>, bytes: &mut [u8], with_headers: bool) {
     if with_headers {
         for (number, page) in (1..).zip(bytes.chunks_exact_mut(PAGE)) {
             let header = PageHeader { order: number, erases: 1, salt: 7 };
-            page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode());
+            page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode(base));
         }
     }
 }
@@ -115,7 +115,7 @@ fn tamper(input: &mut Input<'_>, image: &mut Image) {
 /// Writes into an entry of a page, or into its header, and makes the checksums right again.
 fn forge(input: &mut Input<'_>, page: &mut [u8], base: u32, what: u8, at: usize) {
     let Some(head) = page.first_chunk::<PAGE_HEADER_BYTES>() else { return };
-    let HeaderFound::Valid(mut header, _) = PageHeader::decode(head) else { return };
+    let HeaderFound::Valid(mut header, _) = PageHeader::decode(head, base) else { return };
     let mut frame = Frame { salt: header.salt, order: header.order, base };
     let mut entries = entries(page, &frame);
     match what % 12 {
@@ -124,7 +124,7 @@ fn forge(input: &mut Input<'_>, page: &mut [u8], base: u32, what: u8, at: usize)
             header.order = input.word();
             header.erases = input.word();
             frame.order = header.order;
-            page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode());
+            page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode(base));
         }
         // Bytes of a payload.
         9 | 10 if !entries.is_empty() => {

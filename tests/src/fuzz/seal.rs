@@ -87,9 +87,9 @@ fn mend(frame: &Frame, page: &[u8], at: usize, end: usize) {
 }
 
 fn header(bytes: &[u8; PAGE_HEADER_BYTES]) {
-    if let HeaderFound::Valid(header, corrected) = PageHeader::decode(bytes) {
+    if let HeaderFound::Valid(header, corrected) = PageHeader::decode(bytes, 0) {
         let differing: u32 =
-            header.encode().iter().zip(bytes).map(|(a, b)| (a ^ b).count_ones()).sum();
+            header.encode(0).iter().zip(bytes).map(|(a, b)| (a ^ b).count_ones()).sum();
         assert_eq!(u32::from(corrected), differing);
     }
     let as_header = PageHeader {
@@ -97,11 +97,11 @@ fn header(bytes: &[u8; PAGE_HEADER_BYTES]) {
         erases: u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
         salt: u64::from(bytes[12]) << 40,
     };
-    let mut encoded = as_header.encode();
-    assert_eq!(PageHeader::decode(&encoded), HeaderFound::Valid(as_header, false));
+    let mut encoded = as_header.encode(0);
+    assert_eq!(PageHeader::decode(&encoded, 0), HeaderFound::Valid(as_header, false));
     let bit = usize::from(bytes[13]) % (PAGE_HEADER_BYTES * 8);
     encoded[bit / 8] ^= 1 << (bit % 8);
-    assert_eq!(PageHeader::decode(&encoded), HeaderFound::Valid(as_header, true));
+    assert_eq!(PageHeader::decode(&encoded, 0), HeaderFound::Valid(as_header, true));
     let (computed, stored) = (Seal::new().over(&bytes[..20]).value(), u32::from(bytes[20]));
     if let Some(Flip::Data(bit)) = find_flip(computed, stored, 20) {
         assert!(bit < 160);

@@ -21,7 +21,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         for page in 0..pages {
             self.flash.read(Self::base(page), &mut buffer[..head]).await?;
             if let Some(first) = buffer.first_chunk::<PAGE_HEADER_BYTES>()
-                && PageHeader::decode(first) != HeaderFound::None
+                && PageHeader::decode(first, Self::base(page)) != HeaderFound::None
             {
                 return Ok(false);
             }

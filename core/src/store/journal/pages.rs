@@ -103,7 +103,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             (state.gap, state.tail) = (0, 0);
             state.unmark(HOLED | EVACUATE | SEALED | UNSURE | UNENDED | UNVOUCHED);
         });
-        let header = PageHeader { order, erases, salt: self.salt }.encode();
+        let header = PageHeader { order, erases, salt: self.salt }.encode(base);
         self.program_small(page, 0, &header).await
     }
 

@@ -66,7 +66,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut bytes = [0; PAGE_HEADER_BYTES];
         bytes.copy_from_slice(&buffer[..PAGE_HEADER_BYTES]);
         let mut mended = false;
-        match PageHeader::decode(&bytes) {
+        match PageHeader::decode(&bytes, Self::base(page)) {
             HeaderFound::Valid(_, corrected) => {
                 report.corrected += u32::from(corrected);
                 mended |= corrected;

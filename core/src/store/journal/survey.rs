@@ -259,7 +259,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
         let mut bytes = [0; PAGE_HEADER_BYTES];
         bytes.copy_from_slice(&buffer[..PAGE_HEADER_BYTES]);
-        match PageHeader::decode(&bytes) {
+        match PageHeader::decode(&bytes, Self::base(page)) {
             HeaderFound::Valid(header, corrected)
                 if survey.salt.is_none_or(|salt| salt == header.salt) =>
             {
