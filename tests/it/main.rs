@@ -35,6 +35,7 @@ mod power_cuts;
 mod record_cost;
 mod signatures;
 mod swap;
+mod tables;
 #[cfg(unix)]
 mod three_boxes;
 mod vcard_bad;

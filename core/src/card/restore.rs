@@ -79,6 +79,13 @@ pub enum Remark {
     NoBlob(Uid),
     /// This contact was written by boxes the file does not tell of, or says what cannot be.
     Foreign(Uid),
+    /// There is no place for the box that wrote this file.
+    Stranger {
+        /// The file.
+        file: Name,
+    },
+    /// There is no place for a box that has written this contact.
+    ByStrangers(Uid),
 }
 
 /// Why taking in ended early. What was taken in until then is in the box.
@@ -271,7 +278,11 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 .and_then(|mark| mark.root)
                 .is_some_and(|root| self.book.root_known() == Some(root));
         if is_same && self.book.met(id) < time {
-            self.book.note_met(id, time).await?;
+            match self.book.note_met(id, time).await {
+                // It will be compared again the next time.
+                Err(PutError::TooManyBoxes) => {}
+                noted => noted?,
+            }
         }
         // A box that holds nothing yet has time 0, and nothing to give.
         Ok(whose == Whose::All || (!is_same && (self.book.met(id) < time)))
@@ -286,12 +297,19 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         twin: Option<(Name, Header)>,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {
         let id = header.box_id;
+        let peer = match self.book.meet(id).await {
+            Err(PutError::TooManyBoxes) => {
+                self.remark(Remark::Stranger { file: name });
+                return Ok(true);
+            }
+            peer => peer?,
+        };
         let finder = |(name, header)| BlobFinder::new(name, header);
         let mut source = Source {
             finders: [Some(finder((name, *header))), twin.map(finder)],
             met: self.book.met(id),
             newest: 0,
-            peer: self.book.meet(id).await?,
+            peer,
             damaged: 0,
             left: 0,
         };
@@ -454,6 +472,10 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 }
                 Err(PutError::Foreign(_)) => {
                     self.leave(source, Remark::Foreign(uid));
+                    return Ok(());
+                }
+                Err(PutError::TooManyBoxes) => {
+                    self.leave(source, Remark::ByStrangers(uid));
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),

@@ -55,7 +55,7 @@ pub enum Fault {
         /// Contacts and chunks of blobs it has memory for.
         slots_max: u32,
     },
-    /// The box knows as many authors as it can.
+    /// Not in use: whoever is one too many is nobody in particular.
     TooManyAuthors,
     /// The box knows as many boxes as it can.
     TooManyBoxes,
@@ -128,8 +128,8 @@ impl fmt::Display for Fault {
             }
             Self::TooManyBoxes => write!(
                 f,
-                "the box has met {BOXES_MAX} boxes, as many as it can know; \
-                 move its contacts to a new box"
+                "the box knows {BOXES_MAX} boxes, as many as it can, and passes others by; \
+                 to meet those, move its contacts to a new box"
             ),
             Self::NoSuchBlob => f.write_str("the photo or document is not in the box"),
             Self::BadPiece { piece_bytes } => {
@@ -236,7 +236,6 @@ fn of_put<E>(error: &PutError<E>) -> Fault {
             Fault::TooLarge { bytes_max: clamped(bytes_max) }
         }
         PutError::NoSuchBlob => Fault::NoSuchBlob,
-        PutError::TooManyAuthors => Fault::TooManyAuthors,
         PutError::TooManyBoxes => Fault::TooManyBoxes,
         PutError::BadPiece { piece_bytes } => Fault::BadPiece { piece_bytes },
         PutError::Foreign(uid) => Fault::Foreign(uid),

@@ -268,5 +268,11 @@ fn words(remark: &Remark) -> String {
         Remark::TooLarge(uid) => format!("{uid} is larger than this box takes"),
         Remark::NoBlob(uid) => format!("a photo or document of {uid} is not whole on the card"),
         Remark::Foreign(uid) => format!("{uid} says what cannot be, and was left out"),
+        Remark::Stranger { file } => format!(
+            "{file} is of a box that this one has no place for, as it knows so many; to meet it, move the contacts to a new box"
+        ),
+        Remark::ByStrangers(uid) => format!(
+            "{uid} was written by boxes that this one has no place for, as it knows so many; to take it in, move the contacts to a new box"
+        ),
     }
 }

@@ -176,7 +176,9 @@ impl Desk {
                     // It was here, was not what its hash says, and has been given up.
                     taken.refused.push((uid, fault::of_put(PutError::NoSuchBlob)));
                 }
-                Err(error @ (PutError::Foreign(_) | PutError::Write(_))) => {
+                Err(
+                    error @ (PutError::Foreign(_) | PutError::TooManyBoxes | PutError::Write(_)),
+                ) => {
                     taken.refused.push((uid, fault::of_put(error)));
                 }
                 Err(error) => return Err(self.put_fault(error)),

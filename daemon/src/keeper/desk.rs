@@ -83,6 +83,8 @@ pub struct Desk {
     pub(super) run: u32,
     pub(super) standing: Standing,
     is_watched: bool,
+    /// The log says that there are more authors than the box can tell apart.
+    is_nobody_told: bool,
     notices: Vec<Value>,
     disk_full: Option<(Instant, u64)>,
     is_closed: bool,
@@ -122,6 +124,7 @@ impl Desk {
             run: u32::from_le_bytes(run),
             standing: Standing::default(),
             is_watched: false,
+            is_nobody_told: false,
             notices: Vec::new(),
             disk_full: None,
             is_closed: false,
@@ -286,7 +289,14 @@ impl Desk {
     /// The index of whoever makes a change.
     pub(super) fn author(&mut self, name: &str) -> Result<AuthorIndex, Fault> {
         self.writable()?;
-        block_on(self.book.author(name)).map_err(|error| self.put_fault(error))
+        let author = block_on(self.book.author(name)).map_err(|error| self.put_fault(error))?;
+        if author == AuthorIndex::default() && !name.is_empty() && !self.is_nobody_told {
+            self.is_nobody_told = true;
+            tracing::warn!(
+                "the box knows as many authors as it can; what others write is written as nobody's"
+            );
+        }
+        Ok(author)
     }
 
     /// Takes note of a change for watchers.

@@ -226,9 +226,7 @@ pub enum PutError<E> {
         /// Length of a piece, in bytes.
         piece_bytes: u32,
     },
-    /// There are as many authors as a box can know.
-    TooManyAuthors,
-    /// There are as many boxes as a box can know.
+    /// There are as many boxes as a box can know, and what was to be taken in is of another one.
     TooManyBoxes,
     /// A record of another box's is not such as a box writes: it names boxes that nobody has
     /// introduced, claims not to know what it says itself, or is of a time that never comes.
@@ -301,11 +299,10 @@ impl<E: fmt::Debug> fmt::Display for PutError<E> {
             Self::BadPiece { piece_bytes } => {
                 write!(f, "photos and documents come in pieces of {piece_bytes} bytes")
             }
-            Self::TooManyAuthors => f.write_str("the box knows as many authors as it can"),
             Self::TooManyBoxes => write!(
                 f,
-                "the box has met {BOXES_MAX} boxes, as many as it can know; \
-                 move its contacts to a new box"
+                "the box knows {BOXES_MAX} boxes, as many as it can, and passes others by; \
+                 to meet those, move its contacts to a new box"
             ),
             Self::Foreign(uid) => {
                 write!(f, "what the other box says of {uid} is not such as a box writes")

@@ -25,6 +25,8 @@ const _: () = assert!(BOXES_MAX <= UNKNOWN as usize);
 pub struct Peer {
     boxes: [u8; BOXES_MAX],
     authors: [u8; AUTHORS_MAX],
+    /// Boxes that were introduced and that there was no place for.
+    passed_by: u16,
 }
 
 impl Peer {
@@ -60,20 +62,30 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// Begins to take in what the box `id` holds; its own index 0 is introduced by this.
+    ///
+    /// [`PutError::TooManyBoxes`]: there is no place for it, and nothing of it can be taken in.
     pub async fn meet(&mut self, id: u64) -> Result<Peer, PutError<F::Error>> {
-        let mut peer = Peer { boxes: [UNKNOWN; BOXES_MAX], authors: [0; AUTHORS_MAX] };
-        self.introduce_box(&mut peer, BoxIndex::SELF, id).await?;
+        let mut peer =
+            Peer { boxes: [UNKNOWN; BOXES_MAX], authors: [0; AUTHORS_MAX], passed_by: 0 };
+        peer.boxes[0] = self.box_index(id).await?.0;
         Ok(peer)
     }
 
-    /// The peer's index `index` stands for the box `id`.
+    /// The peer's index `index` stands for the box `id`. When this box knows as many boxes as it
+    /// can, the new one is passed by: what names it is not taken, all else is.
     pub async fn introduce_box(
         &mut self,
         peer: &mut Peer,
         index: BoxIndex,
         id: u64,
     ) -> Result<(), PutError<F::Error>> {
-        let own = self.box_index(id).await?;
+        let own = match self.box_index(id).await {
+            Err(PutError::TooManyBoxes) => {
+                peer.passed_by += 1;
+                return Ok(());
+            }
+            own => own?,
+        };
         if let Some(place) = peer.boxes.get_mut(usize::from(index.0)) {
             *place = own.0;
         }
@@ -88,10 +100,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         index: AuthorIndex,
         name: &str,
     ) -> Result<(), PutError<F::Error>> {
-        let own = match self.author(name).await {
-            Err(PutError::TooManyAuthors) => AuthorIndex::default(),
-            own => own?,
-        };
+        let own = self.author(name).await?;
         if let Some(place) = peer.authors.get_mut(usize::from(index.0)) {
             *place = own.0;
         }
@@ -127,6 +136,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<Put, PutError<F::Error>> {
         let theirs = Contact::parse(record).map_err(GetError::Record)?;
         let latest = contact::latest_time(&theirs);
+        if !peer.knows(&theirs) && peer.passed_by > 0 {
+            return Err(PutError::TooManyBoxes);
+        }
         if !contact::is_coherent(&theirs) || latest > FOREIGN_MILLIS_MAX || !peer.knows(&theirs) {
             return Err(PutError::Foreign(theirs.uid()));
         }

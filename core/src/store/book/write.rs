@@ -149,7 +149,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// The index of an author by name, written down when the name is new. The empty name is
-    /// nobody in particular.
+    /// nobody in particular, and so is whoever comes when the box knows as many as it can: that
+    /// it cannot say who wrote something never keeps anybody from writing it.
     pub async fn author(&mut self, name: &str) -> Result<AuthorIndex, PutError<F::Error>> {
         let name = &name[..name.floor_char_boundary(AUTHOR_NAME_BYTES_MAX)];
         if name.is_empty() {
@@ -165,7 +166,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         let place = free().unwrap_or(self.ledger.authors.len());
         if place >= AUTHORS_MAX {
-            return Err(PutError::TooManyAuthors);
+            return Ok(AuthorIndex::default());
         }
         let entry = AuthorEntry { index: place as u8 + 1, name };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
