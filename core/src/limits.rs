@@ -29,14 +29,20 @@ pub const PHONE_BLOB_BYTES_MAX: u32 = 128 * 1024;
 /// only be damage or malice, and would leave no time for the changes after them.
 pub const MILLIS_MAX: u64 = 1 << 62;
 
-/// Most boxes one box can know; `seen` of a contact has at most this many rows.
-pub const BOXES_MAX: usize = 64;
+/// Most boxes any box can know, itself among them: their indices are below this, and `seen` of a
+/// contact has at most this many rows. How many a box has memory for is [`crate::store::Memory`]'s.
+pub const BOXES_MAX: usize = 4096;
 
 /// Most imported cards that one contact remembers; each costs about 16 bytes of its record.
 pub const IMPORTS_MAX: usize = 4;
 
-/// Most authors (people or programs that edit) one box can know, nobody in particular among them.
-pub const AUTHORS_MAX: usize = 64;
+/// Most authors (people or programs that edit) any box can know, nobody in particular among them.
+/// How many a box has memory for is [`crate::store::Memory`]'s.
+pub const AUTHORS_MAX: usize = 4096;
+
+/// Of the places for boxes, and of those for authors, one in so many is for the owner's own use:
+/// nobody who is met can take it.
+pub const OWN_PLACES: usize = 8;
 
 /// Longest name of an author, in bytes of UTF-8; the rest is cut off at a character.
 pub const AUTHOR_NAME_BYTES_MAX: usize = 32;
@@ -70,7 +76,8 @@ pub const DIARY_FILE_BYTES_MAX: usize = 40;
 /// of that one is missing.
 pub const NESTED_CARDS_MAX: u32 = 4;
 
-const _: () = assert!(BOXES_MAX <= u8::MAX as usize);
-const _: () = assert!(AUTHORS_MAX <= u8::MAX as usize);
+// The hint of an entry has 12 bits for each.
+const _: () = assert!(BOXES_MAX <= 1 << 12);
+const _: () = assert!(AUTHORS_MAX <= 1 << 12);
 const _: () = assert!(INLINE_BYTES_MAX < BLOB_BYTES_MAX as usize);
 const _: () = assert!(SETTINGS_MAX <= u8::MAX as usize);

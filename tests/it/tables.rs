@@ -3,16 +3,17 @@
 
 use contactbox_core::card::{Remark, Whose};
 use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
-use contactbox_core::limits::{AUTHORS_MAX, BOXES_MAX};
 use contactbox_core::sim::RamCard;
-use contactbox_core::store::{Book, BookConfig, Outcome};
+use contactbox_core::store::{Book, BookConfig, Memory, Outcome, Quota, Wide};
 use contactbox_tests::cards::{back_up, merge};
 use contactbox_tests::meet::hand_over;
-use contactbox_tests::world::memory::parts;
+use contactbox_tests::world::memory::{HostMemory, parts};
 use contactbox_tests::world::{Box, CONFIG, Chip};
 use embassy_futures::block_on;
 
 const PAGE: usize = 4096;
+const BOXES_MAX: usize = HostMemory::<Wide>::BOXES;
+const AUTHORS_MAX: usize = HostMemory::<Wide>::AUTHORS;
 type Owned = Box<4, PAGE>;
 
 fn new(id: u64) -> Owned {
@@ -91,7 +92,7 @@ fn one_employee_more_than_a_box_can_know_writes_as_nobody() {
 fn acquainted(id: u64) -> Owned {
     let mut book = new(id);
     for number in 0..BOXES_MAX as u64 {
-        block_on(book.meet(0xF000 + number)).ok();
+        block_on(book.meet(0xF000 + number, Quota::NONE)).ok();
     }
     book
 }

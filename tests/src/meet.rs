@@ -1,8 +1,9 @@
 //! Boxes that meet without a card or a cable between them: what one holds is handed to another.
 
 use crate::world::Box;
+use crate::world::memory::HostMemory;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex};
-use contactbox_core::store::{Outcome, Peer};
+use contactbox_core::store::{Outcome, Peer, Quota};
 use embassy_futures::block_on;
 
 const CONTACT_BYTES: usize = 16 * 1024;
@@ -11,8 +12,8 @@ const CONTACT_BYTES: usize = 16 * 1024;
 pub fn introduce<const W: usize, const E: usize>(
     from: &Box<W, E>,
     to: &mut Box<W, E>,
-) -> Result<Peer, String> {
-    let mut peer = block_on(to.meet(from.id())).map_err(|error| error.to_string())?;
+) -> Result<Peer<HostMemory>, String> {
+    let mut peer = block_on(to.meet(from.id(), Quota::NEW)).map_err(|error| error.to_string())?;
     let boxes: Vec<(BoxIndex, u64)> = from.boxes().collect();
     for (index, id) in boxes {
         block_on(to.introduce_box(&mut peer, index, id)).map_err(|error| error.to_string())?;

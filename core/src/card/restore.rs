@@ -2,15 +2,14 @@
 
 use super::blobs::BlobFinder;
 use super::layout::{
-    AUTHOR, BLOB, BLOB_LIST, BOX, Header, HeaderFault, LETTERS, MARK, Mark, RECORD,
-    snapshot_letter, with_letter,
+    AUTHOR, BLOB, BLOB_LIST, BOX, Header, HeaderFault, LETTERS, MARK, Mark, RECORD, box_row,
+    row_index, snapshot_letter, with_letter,
 };
 use super::medium::{Card, CardError, Name};
 use super::own::{is_blank, last_mark, newest_mark};
 use super::reader::{Entries, Found, Payload, Sectors};
-use super::verify::box_row;
 use crate::contact::{AuthorIndex, BlobRef, Contact, Millis, Uid};
-use crate::store::{Book, Counts, FOREIGN_MILLIS_MAX, Memory, Outcome, Peer, PutError};
+use crate::store::{Book, Counts, FOREIGN_MILLIS_MAX, Memory, Outcome, Peer, PutError, Quota};
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -143,7 +142,7 @@ pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
     if room.len() < book.blob_piece_bytes() {
         return Err(MergeError::RoomTooSmall { bytes: book.blob_piece_bytes() });
     }
-    let mut taker = Taker { book, now, room, visit, merged: Merged::default() };
+    let mut taker = Taker { book, now, room, visit, merged: Merged::default(), quota: Quota::NEW };
     let mut last = None;
     while let Some(name) = card.next_file(last.as_ref()).await? {
         last = Some(name);
@@ -168,16 +167,18 @@ struct Taker<'t, F: NorFlash, M: Memory, V> {
     room: &'t mut [u8],
     visit: V,
     merged: Merged,
+    /// New boxes and authors that the card may still bring.
+    quota: Quota,
 }
 
 /// A file that is being read, and its twin, which may have a blob that is damaged in the first.
-struct Source {
+struct Source<M: Memory> {
     finders: [Option<BlobFinder>; 2],
     /// What the other box had up to this time of its own was taken in before.
     met: Millis,
     /// The latest time of its contacts.
     newest: Millis,
-    peer: Peer,
+    peer: Peer<M>,
     /// Entries that are damaged.
     damaged: u32,
     /// Contacts that were not taken for another reason.
@@ -280,7 +281,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         if is_same && self.book.met(id) < time {
             match self.book.note_met(id, time).await {
                 // It will be compared again the next time.
-                Err(PutError::TooManyBoxes) => {}
+                Err(PutError::TooManyBoxes { .. }) => {}
                 noted => noted?,
             }
         }
@@ -297,8 +298,10 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         twin: Option<(Name, Header)>,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {
         let id = header.box_id;
-        let peer = match self.book.meet(id).await {
-            Err(PutError::TooManyBoxes) => {
+        // What the box itself has left is its own.
+        let quota = if id == self.book.id() { Quota::NONE } else { self.quota };
+        let peer = match self.book.meet(id, quota).await {
+            Err(PutError::TooManyBoxes { .. }) => {
                 self.remark(Remark::Stranger { file: name });
                 return Ok(true);
             }
@@ -346,6 +349,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             self.merged.is_own_damaged |= id == self.book.id();
             self.remark(Remark::Damaged { file: name, entries: source.damaged });
         }
+        if id != self.book.id() {
+            self.quota = source.peer.quota();
+        }
         if let Some(time) = time
             && source.damaged == 0
             && source.left == 0
@@ -362,7 +368,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn entry<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source,
+        source: &mut Source<M>,
         found: &Found,
     ) -> Result<Option<Mark>, MergeError<F::Error, C::Error>> {
         match found.kind {
@@ -391,8 +397,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 None => source.damaged += 1,
             },
             AUTHOR => {
-                let name = payload.split_first();
-                match name.map(|(&index, name)| (AuthorIndex(index), core::str::from_utf8(name))) {
+                let row = row_index(payload);
+                match row.map(|(index, name)| (AuthorIndex(index), core::str::from_utf8(name))) {
                     Some((index, Ok(name))) => {
                         self.book.introduce_author(&mut source.peer, index, name).await?;
                     }
@@ -413,7 +419,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn record<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source,
+        source: &mut Source<M>,
         found: &Found,
     ) -> Result<(), MergeError<F::Error, C::Error>> {
         let mut wanted: Option<BlobRef> = None;
@@ -474,7 +480,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                     self.leave(source, Remark::Foreign(uid));
                     return Ok(());
                 }
-                Err(PutError::TooManyBoxes) => {
+                Err(PutError::TooManyBoxes { .. }) => {
                     self.leave(source, Remark::ByStrangers(uid));
                     return Ok(());
                 }
@@ -483,7 +489,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    fn leave(&mut self, source: &mut Source, remark: Remark) {
+    fn leave(&mut self, source: &mut Source<M>, remark: Remark) {
         source.left += 1;
         self.remark(remark);
     }
@@ -493,7 +499,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn blob<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source,
+        source: &mut Source<M>,
         blob: BlobRef,
         attempt: &mut usize,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {

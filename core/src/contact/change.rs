@@ -2,7 +2,7 @@
 
 use super::merge::{Scratch, Side};
 use super::property::Content;
-use super::record::{Contact, RecordWriter, Seen, WriteError};
+use super::record::{Contact, RecordWriter, WriteError, joined};
 use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Property, Stamp, Uid, Value};
 use crate::limits::IMPORTS_MAX;
 use serde::{Deserialize, Serialize};
@@ -196,9 +196,8 @@ pub fn purge<'b>(
     if old.is_tombstone() {
         return Ok(None);
     }
-    let mut seen = old.seen();
-    seen.note(change.writer, change.time)?;
-    Ok(Some(RecordWriter::new(out, old.uid(), change, &seen)?.finish()))
+    let seen = joined(old.seen(), core::iter::once((change.writer, change.time)));
+    Ok(Some(RecordWriter::new(out, old.uid(), change, seen)?.finish()))
 }
 
 /// Whether a card only calls a contact without a UID by the identity the box gave it: what the box
@@ -255,9 +254,9 @@ fn rewrite<'b>(
     mut keep: impl FnMut(&Content<'_>, bool) -> bool,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], WriteError> {
-    let mut seen = old.map_or_else(Seen::default, Contact::seen);
-    seen.note(change.writer, change.time)?;
-    let mut writer = RecordWriter::new(out, uid, change, &seen)?;
+    let seen = old.into_iter().flat_map(Contact::seen);
+    let seen = joined(seen, core::iter::once((change.writer, change.time)));
+    let mut writer = RecordWriter::new(out, uid, change, seen)?;
     let mut paired = scratch.kept();
     for property in old.into_iter().flat_map(Contact::properties) {
         let is_paired = paired.next().unwrap_or(false);

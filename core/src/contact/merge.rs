@@ -5,7 +5,7 @@
 //! associative, idempotent, whatever order states arrive in and however often.
 
 use super::property::Content;
-use super::record::{Contact, RecordWriter, WriteError};
+use super::record::{Contact, RecordWriter, WriteError, joined};
 use super::{BoxIndex, Change, Contents, Property, Stamp};
 use core::cmp::Ordering;
 
@@ -259,11 +259,7 @@ pub fn merge<'b>(
         return Ok(None);
     }
     sort(scratch.items, count, |items, at| (items[at].first, items[at].hash));
-    let mut writer = {
-        let mut seen = a.seen();
-        seen.join(&b.seen())?;
-        RecordWriter::new(out, a.uid(), change, &seen)?
-    };
+    let mut writer = RecordWriter::new(out, a.uid(), change, joined(a.seen(), b.seen()))?;
     for at in 0..count {
         let both = Both::of(scratch, scratch.items[at].order as usize, a, b);
         if let Some((both, content)) = both.and_then(|both| both.content().map(|c| (both, c))) {

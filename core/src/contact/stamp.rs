@@ -9,7 +9,7 @@ pub type Millis = u64;
 
 /// A box, as an index into this box's table of known boxes; 0 is this box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BoxIndex(pub u8);
+pub struct BoxIndex(pub u16);
 
 impl BoxIndex {
     /// The box itself.
@@ -19,7 +19,7 @@ impl BoxIndex {
 /// A person or program that edits, as an index into this box's table of authors; 0 is nobody in
 /// particular.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AuthorIndex(pub u8);
+pub struct AuthorIndex(pub u16);
 
 /// The tag of one addition of one property.
 ///

@@ -2,8 +2,8 @@
 
 use super::frame::FrameError;
 use crate::contact::{Millis, Uid, WriteError};
-use crate::limits::{AUTHORS_MAX, BOXES_MAX};
-use crate::store::{GetError, PutError};
+use crate::limits::BOXES_MAX;
+use crate::store::{GetError, NEWCOMERS_MAX, PutError};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,11 @@ pub enum Fault {
     },
     /// Not in use: whoever is one too many is nobody in particular.
     TooManyAuthors,
-    /// The box knows as many boxes as it can.
-    TooManyBoxes,
+    /// There is no place for a box that is met, or that a record names.
+    TooManyBoxes {
+        /// How many boxes can be known.
+        boxes_max: u32,
+    },
     /// A photo or document is not here, or not all of it.
     NoSuchBlob,
     /// A piece of a blob does not begin or end where pieces do.
@@ -123,13 +126,11 @@ impl fmt::Display for Fault {
             Self::IndexFull { slots_max } => {
                 write!(f, "the box has memory for {slots_max} contacts and blob chunks; purge some")
             }
-            Self::TooManyAuthors => {
-                write!(f, "the box knows {AUTHORS_MAX} authors, as many as it can")
-            }
-            Self::TooManyBoxes => write!(
+            Self::TooManyAuthors => f.write_str("the box knows as many authors as it can"),
+            Self::TooManyBoxes { boxes_max } => write!(
                 f,
-                "the box knows {BOXES_MAX} boxes, as many as it can, and passes others by; \
-                 to meet those, move its contacts to a new box"
+                "it is of a box that there is no place for: {NEWCOMERS_MAX} new ones are taken in at one \
+                 meeting, and {boxes_max} can be known; meet again, or move the contacts to a new box"
             ),
             Self::NoSuchBlob => f.write_str("the photo or document is not in the box"),
             Self::BadPiece { piece_bytes } => {
@@ -236,7 +237,9 @@ fn of_put<E>(error: &PutError<E>) -> Fault {
             Fault::TooLarge { bytes_max: clamped(bytes_max) }
         }
         PutError::NoSuchBlob => Fault::NoSuchBlob,
-        PutError::TooManyBoxes => Fault::TooManyBoxes,
+        PutError::TooManyBoxes { boxes_max } => {
+            Fault::TooManyBoxes { boxes_max: clamped(boxes_max) }
+        }
         PutError::BadPiece { piece_bytes } => Fault::BadPiece { piece_bytes },
         PutError::Foreign(uid) => Fault::Foreign(uid),
         PutError::Get(ref error) => of_get(error),
@@ -252,7 +255,7 @@ pub(super) fn of_write(error: WriteError) -> Fault {
         WriteError::TooManyProperties { items_max } => {
             Fault::TooManyProperties { items_max: clamped(items_max) }
         }
-        WriteError::TooManyBoxes => Fault::TooManyBoxes,
+        WriteError::TooManyBoxes => Fault::TooManyBoxes { boxes_max: clamped(BOXES_MAX) },
         WriteError::TooManyAtOnce => Fault::TooManyProperties { items_max: u16::MAX.into() },
         WriteError::NoName | WriteError::OtherUid => Fault::BadCard,
     }

@@ -15,7 +15,7 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     request: &Request<'_>,
     now: Millis,
-    session: &mut Session,
+    session: &mut Session<M>,
     room: Room<'m>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     let room_bytes = session.replies.room_bytes();
@@ -29,14 +29,16 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             if id == book.id() {
                 return Err(Fault::Refused.into());
             }
-            session.peer = Some((id, book.meet(id).await?));
+            // What a cable has brought counts for as long as it is in: beginning anew gains nothing.
+            let peer = book.meet(id, session.quota()).await?;
+            session.peer = Some((id, peer));
             Reply::Met { time: book.met(id) }
         }
         Request::Introduce { rows } => {
             let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
             for row in rows.iter() {
                 match row {
-                    TableRow::Box { index, id } => {
+                    TableRow::Box { index, id, .. } => {
                         book.introduce_box(peer, BoxIndex(index), id).await?;
                     }
                     TableRow::Author { index, name } => {
@@ -116,7 +118,8 @@ fn tables<'m, F: NorFlash, M: Memory>(
     from: u32,
     list: &'m mut [u8],
 ) -> Reply<'m> {
-    let boxes = book.boxes().map(|(index, id)| TableRow::Box { index: index.0, id });
+    let boxes =
+        book.boxes().map(|(index, id)| TableRow::Box { index: index.0, id, key: Bytes(&[]) });
     let authors = book.authors().map(|(index, name)| TableRow::Author { index: index.0, name });
     let mut rows = Packer::new(list, LIST_BYTES_MAX);
     let mut next = None;

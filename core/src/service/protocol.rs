@@ -225,14 +225,17 @@ pub enum TableRow<'a> {
     /// A box.
     Box {
         /// Its index in records.
-        index: u8,
+        index: u16,
         /// Its identity.
         id: u64,
+        /// Its key: empty, as boxes have none yet.
+        #[serde(borrow)]
+        key: Bytes<'a>,
     },
     /// An author.
     Author {
         /// Their index in records.
-        index: u8,
+        index: u16,
         /// Their name.
         name: &'a str,
     },

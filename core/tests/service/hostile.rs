@@ -113,8 +113,9 @@ impl Exchange for Liar {
                 let mut rows = Packer::new(memory, 3000);
                 for _ in 0..count {
                     // Who names this box may speak of what it wrote, and so remove it.
-                    rows.push(&TableRow::Box { index: a as u8, id: u64::from(b % 3) + 10 });
-                    rows.push(&TableRow::Author { index: b as u8, name: "liar" });
+                    let (index, id, key) = (a as u16, u64::from(b % 3) + 10, Bytes(&[]));
+                    rows.push(&TableRow::Box { index, id, key });
+                    rows.push(&TableRow::Author { index: b as u16, name: "liar" });
                 }
                 Reply::Tables { rows: rows.finish(), next: option.map(|next| next % 600) }
             }

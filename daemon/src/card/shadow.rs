@@ -168,8 +168,7 @@ impl Shadow {
                 Err(error) => return Err(read(&error)),
             };
             let known: Vec<BoxIndex> = batch.boxes.iter().map(|row| row.0).collect();
-            let seen = contact.seen();
-            let wanted = seen.rows().iter().map(|row| row.0);
+            let wanted = contact.seen().map(|row| row.0);
             let wanted: Vec<BoxIndex> = wanted.filter(|index| !known.contains(index)).collect();
             batch.records.push(contact.bytes().to_vec());
             batch.boxes.extend(self.book.boxes().filter(|row| wanted.contains(&row.0)));

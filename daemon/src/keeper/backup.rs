@@ -8,7 +8,7 @@ use crate::image::Access;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
 use contactbox_core::service::{Failure, Reply, Request, answer};
-use contactbox_core::store::book::{Outcome, Put, PutError, Root};
+use contactbox_core::store::book::{Outcome, Put, PutError, Quota, Root};
 use embassy_futures::block_on;
 
 /// Records of another box, or of a copy of this one that has met others, on their way into the box.
@@ -134,8 +134,8 @@ impl Desk {
         self.make_room(batch.bytes());
         let mut taken = Taken::default();
         let now = Self::now();
-        let mut peer =
-            block_on(self.book.meet(batch.from)).map_err(|error| self.put_fault(error))?;
+        let mut peer = block_on(self.book.meet(batch.from, Quota::NONE))
+            .map_err(|error| self.put_fault(error))?;
         for &(index, id) in &batch.boxes {
             block_on(self.book.introduce_box(&mut peer, index, id))
                 .map_err(|error| self.put_fault(error))?;
@@ -177,7 +177,9 @@ impl Desk {
                     taken.refused.push((uid, fault::of_put(PutError::NoSuchBlob)));
                 }
                 Err(
-                    error @ (PutError::Foreign(_) | PutError::TooManyBoxes | PutError::Write(_)),
+                    error @ (PutError::Foreign(_)
+                    | PutError::TooManyBoxes { .. }
+                    | PutError::Write(_)),
                 ) => {
                     taken.refused.push((uid, fault::of_put(error)));
                 }

@@ -10,8 +10,8 @@ use crate::rpc::{Call, Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, Failure, Request};
 use contactbox_core::store::{
-    Book, BookConfig, FormatError, OpenError, OpenReport, Packed, PageState, Parts, Put, PutError,
-    Wide,
+    AuthorCell, Book, BookConfig, BoxCell, FormatError, OpenError, OpenReport, Packed, PageState,
+    Parts, Put, PutError, Wide,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -478,5 +478,7 @@ pub fn parts() -> Parts<Heap> {
         new: buffer(),
         extra: buffer(),
         items: Growing::new(Item::EMPTY, ITEMS),
+        boxes: Growing::new(BoxCell::EMPTY, 0),
+        authors: Growing::new(AuthorCell::EMPTY, 0),
     }
 }

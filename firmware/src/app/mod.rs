@@ -97,7 +97,7 @@ pub struct App<F: NorFlash, C, L, K> {
     frames: Frames<'static>,
     out: &'static mut [u8],
     room: Room<'static>,
-    session: Session,
+    session: Session<DeviceMemory>,
     piece: [u8; PIECE_BYTES],
     /// When the slot is looked into next.
     slot_at: Millis,

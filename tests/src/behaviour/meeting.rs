@@ -310,7 +310,7 @@ fn shown(reply: &Reply<'_>) -> String {
         Reply::Tables { rows, next } => {
             let rows = rows.iter().map(|row| match row {
                 TableRow::Box { index: 0, .. } => "itself".to_owned(),
-                TableRow::Box { index, id } => format!("box {index} {id}"),
+                TableRow::Box { index, id, .. } => format!("box {index} {id}"),
                 TableRow::Author { index, name } => format!("author {index} {name}"),
             });
             format!("{} next {next:?}", rows.collect::<Vec<_>>().join(", "))

@@ -10,6 +10,7 @@ use super::super::session::Limits;
 use super::Carried;
 use super::meet;
 use crate::contact::{BlobRef, Millis, Uid};
+use crate::limits::{AUTHORS_MAX, BOXES_MAX};
 use heapless::Vec;
 
 /// Failures in a row after which nothing more is sent that way: the box is full, or does not want.
@@ -73,8 +74,7 @@ pub(super) async fn introduce<G: Exchange, T: Exchange>(
         };
         done(taker, &Request::Introduce { rows }).await.map_err(CarryError::Taker)?;
         match next {
-            // There are as many rows as two bytes can number at most.
-            Some(next) if next > from && next < 512 => from = next,
+            Some(next) if next > from && (next as usize) < BOXES_MAX + AUTHORS_MAX => from = next,
             Some(_) => return Err(CarryError::Giver(AskError::NotUnderstood)),
             None => return Ok(time),
         }

@@ -1,7 +1,7 @@
 //! What can go wrong with a book, one enum for each operation.
 
+use super::NEWCOMERS_MAX;
 use crate::contact::{Millis, RecordError, Uid, WriteError};
-use crate::limits::BOXES_MAX;
 use crate::store::index::IndexFull;
 use crate::store::journal;
 use core::fmt;
@@ -227,7 +227,10 @@ pub enum PutError<E> {
         piece_bytes: u32,
     },
     /// There are as many boxes as a box can know, and what was to be taken in is of another one.
-    TooManyBoxes,
+    TooManyBoxes {
+        /// How many it can know.
+        boxes_max: usize,
+    },
     /// A record of another box's is not such as a box writes: it names boxes that nobody has
     /// introduced, claims not to know what it says itself, or is of a time that never comes.
     Foreign(Uid),
@@ -299,10 +302,10 @@ impl<E: fmt::Debug> fmt::Display for PutError<E> {
             Self::BadPiece { piece_bytes } => {
                 write!(f, "photos and documents come in pieces of {piece_bytes} bytes")
             }
-            Self::TooManyBoxes => write!(
+            Self::TooManyBoxes { boxes_max } => write!(
                 f,
-                "the box knows {BOXES_MAX} boxes, as many as it can, and passes others by; \
-                 to meet those, move its contacts to a new box"
+                "it is of a box that there is no place for: {NEWCOMERS_MAX} new ones are taken in at one \
+                 meeting, and {boxes_max} can be known; meet again, or move the contacts to a new box"
             ),
             Self::Foreign(uid) => {
                 write!(f, "what the other box says of {uid} is not such as a box writes")

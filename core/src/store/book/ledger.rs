@@ -2,22 +2,17 @@
 //! and the losses in step with the log.
 
 use super::Memory;
+use super::authors::Authors;
 use super::boxes::Boxes;
 use super::signatures::Signatures;
 use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, LOSSES_MAX};
+use crate::limits::LOSSES_MAX;
 use crate::store::entries::{
     AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, SPILL, Spill,
 };
 use crate::store::index::{self, Index, IndexFull, Packed, Slot};
 use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
 use core::cmp::Ordering;
-
-/// Somebody who edits.
-pub(super) struct Author {
-    pub(super) name: heapless::String<AUTHOR_NAME_BYTES_MAX>,
-    at: Address,
-}
 
 /// Contacts by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,9 +33,8 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) signatures: Option<Signatures<M::Words>>,
     /// The slot whose signature is to be made apart.
     pub(super) taken: Option<Taken>,
-    /// By author index minus 1.
-    pub(super) authors: heapless::Vec<Option<Author>, AUTHORS_MAX>,
-    pub(super) boxes: Boxes,
+    pub(super) authors: Authors<M>,
+    pub(super) boxes: Boxes<M>,
     losses: heapless::Vec<Loss, LOSSES_MAX>,
     /// The latest page that something was found missing in, until the box writes under a new name.
     pub(super) lost_order: Option<u32>,
@@ -76,13 +70,18 @@ enum What {
 }
 
 impl<M: Memory> Ledger<M> {
-    pub(super) fn new(index: Index<M>, signatures: Option<Signatures<M::Words>>) -> Self {
+    pub(super) fn new(
+        index: Index<M>,
+        signatures: Option<Signatures<M::Words>>,
+        authors: Authors<M>,
+        boxes: Boxes<M>,
+    ) -> Self {
         Self {
             index,
             signatures,
             taken: None,
-            authors: heapless::Vec::new(),
-            boxes: Boxes::new(),
+            authors,
+            boxes,
             losses: heapless::Vec::new(),
             lost_order: None,
             losses_untold: 0,
@@ -254,20 +253,6 @@ impl<M: Memory> Ledger<M> {
         }
     }
 
-    pub(super) fn take_author(&mut self, entry: &AuthorEntry<'_>, at: Address) -> Option<Address> {
-        let place = usize::from(entry.index).checked_sub(1)?;
-        while self.authors.len() <= place {
-            self.authors.push(None).ok()?;
-        }
-        let name = heapless::String::try_from(entry.name).ok()?;
-        self.authors[place].replace(Author { name, at }).map(|old| old.at)
-    }
-
-    fn author_at(&mut self, index: AuthorIndex) -> Option<&mut Author> {
-        let place = usize::from(index.0).checked_sub(1)?;
-        self.authors.get_mut(place)?.as_mut()
-    }
-
     /// What an entry is about; `None` for authors and for what this version does not know.
     fn subject(&self, entry: &Entry<'_>) -> Option<Subject> {
         match entry.kind {
@@ -388,12 +373,7 @@ impl<M: Memory> Tenant for Ledger<M> {
         if entry.kind == AUTHOR
             && let Some(author) = AuthorEntry::parse(entry.payload)
         {
-            // An author's name never changes: a second one is a copy.
-            if let Some(known) = self.author_at(AuthorIndex(author.index)) {
-                return Standing::Equals(known.at);
-            }
-            self.take_author(&author, entry.at);
-            return Standing::Live;
+            return self.authors.take(&author, entry.at);
         }
         if entry.kind == BOX
             && let Some(entry_box) = BoxEntry::parse(entry.payload)
@@ -430,8 +410,9 @@ impl<M: Memory> Tenant for Ledger<M> {
 
     fn is_live(&self, entry: &Entry<'_>) -> bool {
         match entry.kind {
-            AUTHOR => self.authors.iter().flatten().any(|known| known.at == entry.at),
             // One that is not understood is kept.
+            AUTHOR => AuthorEntry::parse(entry.payload)
+                .is_none_or(|known| self.authors.is_at(&known, entry.at)),
             BOX => BoxEntry::parse(entry.payload)
                 .is_none_or(|known| self.boxes.is_at(&known, entry.at)),
             _ => match self.subject(entry) {
@@ -444,11 +425,8 @@ impl<M: Memory> Tenant for Ledger<M> {
 
     fn moved(&mut self, entry: &Entry<'_>, to: Address) {
         if entry.kind == AUTHOR {
-            if let Some(author) = AuthorEntry::parse(entry.payload)
-                && let Some(known) = self.author_at(AuthorIndex(author.index))
-                && known.at == entry.at
-            {
-                known.at = to;
+            if let Some(author) = AuthorEntry::parse(entry.payload) {
+                self.authors.moved(&author, entry.at, to);
             }
             return;
         }

@@ -2,9 +2,9 @@
 
 use super::boxes::derived;
 use super::seat::{self, Seat};
-use super::{Book, GetError, Memory, Outcome, Put, PutError, blobs, parse, read};
+use super::{Book, GetError, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read};
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
-use crate::limits::{AUTHORS_MAX, BOXES_MAX, MILLIS_MAX};
+use crate::limits::MILLIS_MAX;
 use crate::store::cells::Cells;
 use crate::store::entries::{BOX, BoxEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index;
@@ -15,39 +15,6 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// believed up to half of [`MILLIS_MAX`] only, and from there time goes on by one a change.
 pub(crate) const FOREIGN_MILLIS_MAX: Millis = MILLIS_MAX / 2 + (1 << 48);
 
-/// Nobody has introduced this index.
-const UNKNOWN: u8 = u8::MAX;
-
-const _: () = assert!(BOXES_MAX <= UNKNOWN as usize);
-
-/// Another box's numbering of boxes and authors, in the terms of this box's.
-#[derive(Clone)]
-pub struct Peer {
-    boxes: [u8; BOXES_MAX],
-    authors: [u8; AUTHORS_MAX],
-    /// Boxes that were introduced and that there was no place for.
-    passed_by: u16,
-}
-
-impl Peer {
-    fn knows(&self, contact: &Contact<'_>) -> bool {
-        let is_known = |origin: BoxIndex| {
-            self.boxes.get(usize::from(origin.0)).is_some_and(|&index| index != UNKNOWN)
-        };
-        // A stamp's box is among those seen: `is_coherent` holds that.
-        contact.seen().rows().iter().all(|row| is_known(row.0))
-    }
-
-    fn origin(&self, origin: BoxIndex) -> BoxIndex {
-        BoxIndex(self.boxes.get(usize::from(origin.0)).copied().unwrap_or(UNKNOWN))
-    }
-
-    /// Who was not introduced is nobody in particular.
-    fn author(&self, author: AuthorIndex) -> AuthorIndex {
-        AuthorIndex(self.authors.get(usize::from(author.0)).copied().unwrap_or(0))
-    }
-}
-
 impl<F: NorFlash, M: Memory> Book<F, M> {
     /// The boxes this box knows, and the index each has in its records. The box itself is not among
     /// them: it has index 0.
@@ -55,55 +22,68 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.boxes.iter().map(|entry| (BoxIndex(entry.index), entry.id))
     }
 
-    /// The authors this box knows.
-    pub fn authors(&self) -> impl Iterator<Item = (AuthorIndex, &str)> + '_ {
-        let authors = (1u8..).map(AuthorIndex).zip(&self.ledger.authors);
-        authors.filter_map(|(index, author)| Some((index, author.as_ref()?.name.as_str())))
+    /// The identity of the box that an index stands for.
+    pub fn box_id(&self, index: BoxIndex) -> u64 {
+        self.ledger.boxes.id(self.config.id, index)
     }
 
-    /// Begins to take in what the box `id` holds; its own index 0 is introduced by this.
+    /// The authors this box knows.
+    pub fn authors(&self) -> impl Iterator<Item = (AuthorIndex, &str)> + '_ {
+        self.ledger.authors.iter()
+    }
+
+    /// Begins to take in what the box `id` holds; its own index 0 is introduced by this. A box that
+    /// holds nothing yet takes in as many boxes and authors as it can know, whatever the quota.
     ///
     /// [`PutError::TooManyBoxes`]: there is no place for it, and nothing of it can be taken in.
-    pub async fn meet(&mut self, id: u64) -> Result<Peer, PutError<F::Error>> {
-        let mut peer =
-            Peer { boxes: [UNKNOWN; BOXES_MAX], authors: [0; AUTHORS_MAX], passed_by: 0 };
-        peer.boxes[0] = self.box_index(id).await?.0;
+    pub async fn meet(&mut self, id: u64, quota: Quota) -> Result<Peer<M>, PutError<F::Error>> {
+        let is_empty = self.ledger.time_max == 0;
+        let mut peer = Peer::new(if is_empty { Quota::NONE } else { quota });
+        let own = self.box_index(id).await?;
+        peer.note_box(BoxIndex::SELF, Some(own));
         Ok(peer)
     }
 
-    /// The peer's index `index` stands for the box `id`. When this box knows as many boxes as it
-    /// can, the new one is passed by: what names it is not taken, all else is.
+    /// The peer's index `index` stands for the box `id`. A new one that the peer's quota, or the
+    /// table of this box, has no place for is passed by: what names it is not taken, all else is.
     pub async fn introduce_box(
         &mut self,
-        peer: &mut Peer,
+        peer: &mut Peer<M>,
         index: BoxIndex,
         id: u64,
     ) -> Result<(), PutError<F::Error>> {
-        let own = match self.box_index(id).await {
-            Err(PutError::TooManyBoxes) => {
-                peer.passed_by += 1;
-                return Ok(());
-            }
-            own => own?,
-        };
-        if let Some(place) = peer.boxes.get_mut(usize::from(index.0)) {
-            *place = own.0;
+        let is_known = id == self.config.id || self.ledger.boxes.find(id).is_some();
+        if index == BoxIndex::SELF {
+            // Who the peer is was said before.
+            return Ok(());
         }
+        let own = match is_known || peer.may_bring_box() {
+            true => match self.box_index(id).await {
+                Err(PutError::TooManyBoxes { .. }) => None,
+                own => Some(own?),
+            },
+            false => None,
+        };
+        peer.note_box(index, own);
         Ok(())
     }
 
-    /// The peer's index `index` stands for the author `name`. When this box knows as many authors
-    /// as it can, what they wrote will be nobody's in particular.
+    /// The peer's index `index` stands for the author `name`. What somebody wrote whom the peer's
+    /// quota, or the table of this box, has no place for will be nobody's in particular.
     pub async fn introduce_author(
         &mut self,
-        peer: &mut Peer,
+        peer: &mut Peer<M>,
         index: AuthorIndex,
         name: &str,
     ) -> Result<(), PutError<F::Error>> {
-        let own = self.author(name).await?;
-        if let Some(place) = peer.authors.get_mut(usize::from(index.0)) {
-            *place = own.0;
-        }
+        let own = match self.known_author(name) {
+            Ok(own) => own,
+            Err(name) => {
+                let free = self.ledger.authors.free(false).filter(|_| peer.may_bring_author());
+                self.write_author(free, name).await?
+            }
+        };
+        peer.note_author(index, own);
         Ok(())
     }
 
@@ -116,7 +96,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// compared with its hash.
     pub async fn take(
         &mut self,
-        peer: &Peer,
+        peer: &Peer<M>,
         record: &[u8],
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
@@ -130,16 +110,19 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     async fn take_once(
         &mut self,
-        peer: &Peer,
+        peer: &Peer<M>,
         record: &[u8],
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
         let theirs = Contact::parse(record).map_err(GetError::Record)?;
         let latest = contact::latest_time(&theirs);
-        if !peer.knows(&theirs) && peer.passed_by > 0 {
-            return Err(PutError::TooManyBoxes);
+        if !peer.knows(&theirs) {
+            return Err(match peer.passed_by() {
+                0 => PutError::Foreign(theirs.uid()),
+                _ => PutError::TooManyBoxes { boxes_max: M::BOXES },
+            });
         }
-        if !contact::is_coherent(&theirs) || latest > FOREIGN_MILLIS_MAX || !peer.knows(&theirs) {
+        if !contact::is_coherent(&theirs) || latest > FOREIGN_MILLIS_MAX {
             return Err(PutError::Foreign(theirs.uid()));
         }
         let uid = theirs.uid();
@@ -160,8 +143,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         // Of what this box wrote under the name it now has, nobody else can know more than it does itself.
         let writer = self.ledger.boxes.writer();
         let mut known = 0;
-        let seen = theirs.seen();
-        let told = seen.rows().iter().filter(|row| peer.origin(row.0) == writer);
+        let told = theirs.seen().filter(|row| peer.origin(row.0) == writer);
         let told = told.map(|row| row.1).max();
         let (mut was, mut tells_more) = (None, true);
         let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
@@ -178,12 +160,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         return Err(PutError::Get(GetError::Damaged { slot: number }));
                     }
                     Ok(ours) => {
-                        let (seen, version) = (ours.seen(), ours.changed().time);
-                        known = seen.of(writer);
-                        let is_news = |&(origin, time): &(BoxIndex, Millis)| {
-                            time > seen.of(origin) && ledger.boxes.is_own(origin)
+                        let version = ours.changed().time;
+                        known = ours.seen_of(writer);
+                        let is_news = |(origin, time): (BoxIndex, Millis)| {
+                            ledger.boxes.is_own(origin) && time > ours.seen_of(origin)
                         };
-                        tells_more = theirs.seen().rows().iter().any(is_news);
+                        tells_more = theirs.seen().any(is_news);
                         let mut scratch = Scratch::new(items.cells_mut());
                         let merged = contact::merge(&ours, &theirs, change, &mut scratch, out)?;
                         let Some(merged) = merged else {
@@ -258,7 +240,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// All that the box `id` held at `time`, by its own clock, is here.
     pub async fn note_met(&mut self, id: u64, time: Millis) -> Result<(), PutError<F::Error>> {
         let index = self.box_index(id).await?;
-        match self.ledger.boxes.find(id).copied() {
+        match self.ledger.boxes.find(id) {
             Some(entry) if !entry.is_self && entry.met < time && time <= FOREIGN_MILLIS_MAX => {
                 self.write_box(BoxEntry { index: index.0, met: time, ..entry }).await
             }
@@ -285,9 +267,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             self.ledger.lost_order = None;
             return Ok(());
         }
-        let Some(index) = self.ledger.boxes.free() else { return Ok(()) };
+        let Some(index) = self.ledger.boxes.free(true) else { return Ok(()) };
         let id = derived(self.config.id, b"again", self.ledger.time_max ^ u64::from(order) << 40);
-        let entry = BoxEntry { index, id, met: order.into(), is_self: true };
+        let entry = BoxEntry { met: order.into(), is_self: true, ..BoxEntry::new(index, id) };
         self.write_box(entry).await?;
         self.ledger.lost_order = None;
         Ok(())
@@ -296,9 +278,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Takes a new name if something was lost since the present one was taken.
     pub(super) async fn renew_if_due(&mut self) -> Result<(), PutError<F::Error>> {
         let Some(lost) = self.ledger.lost_order else { return Ok(()) };
-        let writer = self.ledger.boxes.writer();
-        let since = self.ledger.boxes.iter().find(|entry| entry.index == writer.0);
-        if since.is_some_and(|entry| entry.met > u64::from(lost)) {
+        if self.ledger.boxes.writer_since().is_some_and(|order| order > u64::from(lost)) {
             return Ok(());
         }
         self.renew().await
@@ -312,12 +292,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if let Some(entry) = self.ledger.boxes.find(id) {
             return Ok(BoxIndex(entry.index));
         }
-        let index = self.ledger.boxes.free().ok_or(PutError::TooManyBoxes)?;
-        self.write_box(BoxEntry { index, id, met: 0, is_self: false }).await?;
+        let boxes_max = M::BOXES;
+        let index = self.ledger.boxes.free(false).ok_or(PutError::TooManyBoxes { boxes_max })?;
+        self.write_box(BoxEntry::new(index, id)).await?;
         Ok(BoxIndex(index))
     }
 
     async fn write_box(&mut self, entry: BoxEntry) -> Result<(), PutError<F::Error>> {
+        let entry = BoxEntry { version: entry.version.saturating_add(1), ..entry };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
         let hint = BoxEntry::hint(BoxIndex(entry.index));

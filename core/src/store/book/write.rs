@@ -9,7 +9,7 @@ use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
     WriteError, digest,
 };
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, MILLIS_MAX};
+use crate::limits::{AUTHOR_NAME_BYTES_MAX, MILLIS_MAX};
 use crate::search;
 use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
@@ -152,31 +152,36 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// nobody in particular, and so is whoever comes when the box knows as many as it can: that
     /// it cannot say who wrote something never keeps anybody from writing it.
     pub async fn author(&mut self, name: &str) -> Result<AuthorIndex, PutError<F::Error>> {
+        match self.known_author(name) {
+            Ok(author) => Ok(author),
+            Err(name) => self.write_author(self.ledger.authors.free(true), name).await,
+        }
+    }
+
+    /// The index of an author who is known, or the name as it would be written.
+    pub(super) fn known_author<'n>(&self, name: &'n str) -> Result<AuthorIndex, &'n str> {
         let name = &name[..name.floor_char_boundary(AUTHOR_NAME_BYTES_MAX)];
         if name.is_empty() {
             return Ok(AuthorIndex::default());
         }
-        let known =
-            self.ledger.authors.iter().position(|author| {
-                author.as_ref().is_some_and(|author| author.name.as_str() == name)
-            });
-        let free = || self.ledger.authors.iter().position(Option::is_none);
-        if let Some(place) = known {
-            return Ok(AuthorIndex(place as u8 + 1));
-        }
-        let place = free().unwrap_or(self.ledger.authors.len());
-        if place >= AUTHORS_MAX {
-            return Ok(AuthorIndex::default());
-        }
-        let entry = AuthorEntry { index: place as u8 + 1, name };
+        self.ledger.authors.find(name).ok_or(name)
+    }
+
+    /// Writes down who an index stands for; without an index, the author is nobody in particular.
+    pub(super) async fn write_author(
+        &mut self,
+        author: Option<AuthorIndex>,
+        name: &str,
+    ) -> Result<AuthorIndex, PutError<F::Error>> {
+        let Some(author) = author else { return Ok(AuthorIndex::default()) };
+        let entry = AuthorEntry { index: author.0, name };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
-        let author = AuthorIndex(entry.index);
         let at = self
             .journal
             .append(&mut self.ledger, AUTHOR, AuthorEntry::hint(author), &[payload])
             .await?;
-        self.ledger.take_author(&entry, at);
+        self.ledger.authors.take(&entry, at);
         Ok(author)
     }
 
