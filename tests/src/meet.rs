@@ -14,6 +14,7 @@ pub fn introduce<const W: usize, const E: usize>(
     to: &mut Box<W, E>,
 ) -> Result<Peer<HostMemory>, String> {
     let mut peer = block_on(to.meet(from.id(), Quota::NEW)).map_err(|error| error.to_string())?;
+    peer.accept_removals();
     let boxes: Vec<(BoxIndex, u64)> = from.boxes().collect();
     for (index, id) in boxes {
         block_on(to.introduce_box(&mut peer, index, id)).map_err(|error| error.to_string())?;
@@ -49,7 +50,7 @@ pub fn hand_over<const W: usize, const E: usize>(
     to: &mut Box<W, E>,
     now: u64,
 ) -> Result<usize, String> {
-    let peer = introduce(from, to)?;
+    let mut peer = introduce(from, to)?;
     let mut memory = vec![0; CONTACT_BYTES];
     let mut changed = 0;
     for slot in 0..from.slots() {
@@ -60,7 +61,7 @@ pub fn hand_over<const W: usize, const E: usize>(
         for blob in blobs {
             hand_blob(from, to, blob)?;
         }
-        let put = block_on(to.take(&peer, &record, now)).map_err(|error| error.to_string())?;
+        let put = block_on(to.take(&mut peer, &record, now)).map_err(|error| error.to_string())?;
         changed += usize::from(put.outcome != Outcome::Unchanged);
     }
     Ok(changed)

@@ -260,16 +260,31 @@ pub(super) async fn last_mark<C: Card>(
     Ok(Some((mark, Position { at: sector_after(header.body_end), ..position })))
 }
 
+/// The last mark of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LastMark {
+    pub(super) mark: Mark,
+    /// Its checksum. What was appended is linked, so that it stands for all that is before it.
+    pub(super) link: u32,
+    /// Entries up to the mark whose checksum was asked for, that one included; 0 when it is not among them.
+    pub(super) known: u32,
+}
+
 /// The last mark of a file, that of what was appended if there is one; `None` when the snapshot has no
-/// end.
+/// end. `link` is the checksum of a mark that is looked for.
 pub(super) async fn newest_mark<C: Card>(
     card: &mut C,
     name: &Name,
     header: &Header,
-) -> Result<Option<Mark>, CardError<C::Error>> {
-    let Some((mut mark, end)) = last_mark(Sectors::new(card, *name), header).await? else {
+    link: u32,
+) -> Result<Option<LastMark>, CardError<C::Error>> {
+    let Some((mark, end)) = last_mark(Sectors::new(card, *name), header).await? else {
         return Ok(None);
     };
+    let mut last = LastMark { mark, link: end.link, known: 0 };
+    if end.link == link {
+        last.known = end.number;
+    }
     let mut room = [0; MARK_BYTES];
     let mut entries = Entries::appended(Sectors::new(card, *name), header, end);
     while let Some(found) = entries.next().await? {
@@ -277,12 +292,16 @@ pub(super) async fn newest_mark<C: Card>(
             Payload::Damaged => break,
             Payload::Whole(payload) if found.kind == MARK => {
                 let Some(later) = Mark::parse(payload) else { break };
-                mark = later;
+                let position = entries.position();
+                (last.mark, last.link) = (later, position.link);
+                if position.link == link {
+                    last.known = position.number;
+                }
             }
             _ => {}
         }
     }
-    Ok(Some(mark))
+    Ok(Some(last))
 }
 
 /// Whether nothing but zeros is where a header should be; or nothing at all.

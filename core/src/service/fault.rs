@@ -89,6 +89,17 @@ pub enum Fault {
     Refused,
     /// The box cannot tell this identity from those of contacts it has.
     Crowded(Uid),
+    /// It would remove this contact: it waits until that is admitted.
+    Removal(Uid),
+    /// So many removals wait for a yes.
+    Removals {
+        /// Contacts that would be removed.
+        count: u32,
+        /// Contacts that others have removed shortly before.
+        removed: u32,
+        /// Contacts there were before all of that.
+        contacts: u32,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -131,6 +142,17 @@ impl fmt::Display for Fault {
                 f,
                 "it is of a box that there is no place for: {NEWCOMERS_MAX} new ones are taken in at one \
                  meeting, and {boxes_max} can be known; meet again, or move the contacts to a new box"
+            ),
+            Self::Removal(uid) => {
+                write!(f, "the other box would remove {uid}, which waits for a yes")
+            }
+            Self::Removals { count, removed: 0, contacts } => {
+                write!(f, "{count} of {contacts} contacts would be removed, which waits for a yes")
+            }
+            Self::Removals { count, removed, contacts } => write!(
+                f,
+                "{count} more of {contacts} contacts would be removed, {removed} in the last day were; \
+                 that waits for a yes"
             ),
             Self::NoSuchBlob => f.write_str("the photo or document is not in the box"),
             Self::BadPiece { piece_bytes } => {
@@ -233,6 +255,10 @@ fn of_put<E>(error: &PutError<E>) -> Fault {
         PutError::NoSuchContact(uid) => Fault::NoSuchContact(uid),
         PutError::Exists(uid) => Fault::Exists(uid),
         PutError::Crowded(uid) => Fault::Crowded(uid),
+        PutError::Removal(uid) => Fault::Removal(uid),
+        PutError::Removals { count, removed, contacts } => {
+            Fault::Removals { count, removed, contacts }
+        }
         PutError::BlobTooLarge { bytes_max, .. } => {
             Fault::TooLarge { bytes_max: clamped(bytes_max) }
         }

@@ -5,7 +5,7 @@ use super::rows::{Bytes, Packer, Rows};
 use super::session::{Room, Session};
 use super::{Failure, Fault};
 use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Millis};
-use crate::store::{Book, GetError, Memory, PutError};
+use crate::store::{Book, Consent, GetError, Memory, PutError};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// States that one request for offers looks at, so that it is answered in time by a device, too.
@@ -70,7 +70,7 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             Reply::Records { records: records.finish(), long }
         }
         Request::Take { records } => {
-            let (_, peer) = session.peer.as_ref().ok_or(Fault::NotMet)?;
+            let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
             let mut taken = 0;
             for Bytes(record) in records.iter() {
                 if !record.is_empty()
@@ -84,7 +84,7 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
         }
         Request::TakeStaged => {
             let record = session.unstage(room.record)?;
-            let (_, peer) = session.peer.as_ref().ok_or(Fault::NotMet)?;
+            let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
             match book.take(peer, record, now).await {
                 Ok(_) => Reply::Taken { taken: 1, stop: None, missing: Rows::EMPTY },
                 Err(error) => stopped(book, 0, record, error, room.list),
@@ -105,7 +105,13 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
         }
         Request::Met { time } => {
             let (id, _) = session.peer.as_ref().ok_or(Fault::NotMet)?;
-            book.note_met(*id, time).await?;
+            book.note_met(*id, time, None).await?;
+            Reply::Ok
+        }
+        Request::Removals { count, is_accepted } => {
+            let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
+            let consent = if is_accepted { Consent::Given } else { Consent::Ask };
+            book.admit_removals(peer, count, consent, now).await?;
             Reply::Ok
         }
         _ => return Err(Fault::Refused.into()),

@@ -189,6 +189,13 @@ pub enum Request<'a> {
         /// The time.
         time: Millis,
     },
+    /// Lets the box that is met remove so many contacts, which it was held back from.
+    Removals {
+        /// How many.
+        count: u32,
+        /// Somebody has said yes to them.
+        is_accepted: bool,
+    },
 }
 
 /// Most offers of one answer.

@@ -17,6 +17,8 @@ pub(super) const CHUNK: u8 = 3;
 pub(super) const AUTHOR: u8 = 4;
 /// The identity of a box that was met.
 pub(super) const BOX: u8 = 5;
+/// How many contacts others have removed of late.
+pub(super) const REMOVALS: u8 = 6;
 
 /// Bytes of a chunk entry before its data: hash, length, number.
 pub(super) const CHUNK_HEAD_BYTES: usize = 24;
@@ -159,6 +161,33 @@ impl BoxEntry {
     /// What the next journal entry remembers of a box.
     pub(super) fn hint(index: BoxIndex) -> u16 {
         0xB000 | index.0 % (1 << 12)
+    }
+}
+
+/// How many contacts others have removed since a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RemovalsEntry {
+    /// Counts these entries; the one with the largest counts.
+    pub(super) version: u32,
+    /// By the clock of this box.
+    pub(super) since: Millis,
+    pub(super) removed: u32,
+}
+
+impl RemovalsEntry {
+    /// What the next journal entry remembers of it.
+    pub(super) const HINT: u16 = 0xC000;
+
+    pub(super) fn parse(payload: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes::<Self>(payload) {
+            Ok((entry, [])) => Some(entry),
+            _ => None,
+        }
+    }
+
+    pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
+        // 5 + 10 + 5 bytes at most.
+        postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 }
 

@@ -26,9 +26,9 @@ pub use region::RegionError;
 
 pub(crate) use book::FOREIGN_MILLIS_MAX;
 pub use book::{
-    AuthorCell, Book, BookConfig, BoxCell, Counts, Finding, FlashTooLarge, FormatError, Found,
-    GetError, NEWCOMERS_MAX, Note, Number, OpenError, Outcome, Peer, Put, PutError, Quota, Root,
-    Scribe, Shelf, Signatures, StartError, Stats, Unsigned, VerifyReport,
+    AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding, FlashTooLarge,
+    FormatError, Found, GetError, NEWCOMERS_MAX, Note, Number, OpenError, Outcome, Peer, Put,
+    PutError, Quota, Root, Scribe, Shelf, Signatures, StartError, Stats, Unsigned, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

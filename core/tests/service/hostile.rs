@@ -7,6 +7,7 @@ use contactbox_core::service::protocol::{Offer, PROTOCOL, TableRow, Welcome};
 use contactbox_core::service::rows::{Bytes, Packer, Rows};
 use contactbox_core::service::sync::sync;
 use contactbox_core::service::{Fault, Reply, Request};
+use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 
 /// Answers at random, mostly in the form that is expected.
@@ -185,7 +186,7 @@ impl Exchange for Endless {
 fn nothing_to_offer_comes_to_an_end() {
     let mut here = Device::new(format(1, 24));
     let mut endless = Endless { asked: 0 };
-    assert!(block_on(sync(&mut here.local(), &mut endless, |_| {})).is_err());
+    assert!(block_on(sync(&mut here.local(), &mut endless, Consent::Given, |_| {})).is_err());
     assert!(endless.asked < 20, "asked {} times", endless.asked);
 }
 
@@ -202,7 +203,7 @@ fn a_liar_gets_nowhere() {
         }
         let state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut liar = Liar { state, memory: Vec::new(), patience: 3_000 };
-        match block_on(sync(&mut here.local(), &mut liar, |_| {})) {
+        match block_on(sync(&mut here.local(), &mut liar, Consent::Given, |_| {})) {
             Err(contactbox_core::service::sync::SyncError::There(AskError::Link(Tired))) => {
                 tired += 1
             }

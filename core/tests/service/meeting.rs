@@ -10,6 +10,7 @@ use contactbox_core::service::cable::Traffic;
 use contactbox_core::service::sync::{Report, SyncError, sync};
 use contactbox_core::sim::{Nor, Tear};
 use contactbox_core::store::Book;
+use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,7 @@ fn meet<H: NorFlash, T: NorFlash>(
     there.restart();
     let mut desk = Desk::new();
     let mut caller = desk.call(there);
-    let report = block_on(sync(&mut here.local(), &mut caller, |_| {}));
+    let report = block_on(sync(&mut here.local(), &mut caller, Consent::Given, |_| {}));
     (report, caller.traffic())
 }
 

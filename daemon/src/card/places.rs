@@ -8,6 +8,7 @@ use super::trouble::Trouble;
 use super::visit::{Extent, Kept, keep, take_in, write_for_phones};
 use crate::keeper::{Asker, Desk};
 use contactbox_core::card::{Name, OwnFiles, Whose};
+use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -262,7 +263,8 @@ impl Place {
         let mut shadow = self.take_shadow()?;
         let mut extent = Extent::Changes;
         if is_visited {
-            let (after, given) = take_in(shadow, &mut card, Whose::Others, present.kept)?;
+            let (after, given) =
+                take_in(shadow, &mut card, Whose::Others, Consent::Ask, present.kept)?;
             extent = given.extent();
             shadow = after;
             // Also when nothing can be written to it: it is not taken in again and again.
@@ -442,7 +444,7 @@ impl Place {
         let mut card = FolderCard::open(folder, true)?;
         let (mut shadow, mut extent) = (self.take_shadow()?, Extent::Changes);
         if kept != *left {
-            let (after, given) = take_in(shadow, &mut card, Whose::Own, *left)?;
+            let (after, given) = take_in(shadow, &mut card, Whose::Own, Consent::Ask, *left)?;
             (shadow, extent) = (after, given.extent());
             for remark in &given.remarks {
                 tracing::warn!(backup = %folder.display(), "{remark}");

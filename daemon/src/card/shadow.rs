@@ -10,7 +10,7 @@ use contactbox_core::card::{
 };
 use contactbox_core::contact::{BoxIndex, Uid};
 use contactbox_core::store::book::{GetError, PutError, Root};
-use contactbox_core::store::{Book, BookConfig};
+use contactbox_core::store::{Book, BookConfig, Consent};
 use embassy_futures::block_on;
 use std::path::Path;
 
@@ -43,6 +43,8 @@ pub struct Given {
     pub added: u32,
     /// Contacts that are other than before.
     pub updated: u32,
+    /// Contacts that the box did not take from its copy.
+    refused: u32,
 }
 
 impl Shadow {
@@ -111,7 +113,12 @@ impl Shadow {
 
     /// Merges what is on a card into the copy, then hands the box what is new of it. Then the copy
     /// has to be brought in step.
-    pub fn merge<C: Card>(&mut self, card: &mut C, whose: Whose) -> Result<Given, Trouble> {
+    pub fn merge<C: Card>(
+        &mut self,
+        card: &mut C,
+        whose: Whose,
+        consent: Consent,
+    ) -> Result<Given, Trouble> {
         let bytes = block_on(snapshot_bytes(card))?;
         let since = self.book.time_max();
         let mut pages = u32::try_from(bytes / crate::image::PAGE_BYTES as u64)
@@ -124,7 +131,8 @@ impl Shadow {
             let now = Desk::now();
             let visit = |remark: &Remark| given.remarks.push(words(remark));
             let merged =
-                block_on(merge_all(&mut self.book, card, whose, now, &mut self.room, visit));
+                merge_all(&mut self.book, card, whose, consent, now, &mut self.room, visit);
+            let merged = block_on(merged);
             match merged {
                 Ok(merged) => {
                     given.merged = merged;
@@ -144,7 +152,7 @@ impl Shadow {
                 }
             }
         }
-        self.deliver(since, &mut given)?;
+        self.deliver(since, consent, &mut given)?;
         Ok(given)
     }
 
@@ -156,8 +164,8 @@ impl Shadow {
     }
 
     /// Hands the box what came into its copy after `since`.
-    fn deliver(&mut self, since: u64, given: &mut Given) -> Result<(), Fault> {
-        let mut batch = Batch { from: self.book.id(), ..Batch::default() };
+    fn deliver(&mut self, since: u64, consent: Consent, given: &mut Given) -> Result<(), Fault> {
+        let mut batch = Batch { from: self.book.id(), consent, ..Batch::default() };
         for slot in 0..self.book.slots() {
             if !self.book.is_state(slot) || self.book.was_there_at(slot, since) {
                 continue;
@@ -177,13 +185,17 @@ impl Shadow {
             }
         }
         self.hand_over(&mut batch, given)?;
+        if given.refused > 0 {
+            // It is to be offered again.
+            return Ok(());
+        }
         let met = self.met();
         self.asker.have(move |desk| desk.note_met(&met))
     }
 
     /// Up to when everything of other boxes is here.
-    fn met(&self) -> Vec<(u64, u64)> {
-        let boxes = self.book.boxes().map(|(_, id)| (id, self.book.met(id)));
+    fn met(&self) -> Vec<(u64, u64, u32)> {
+        let boxes = self.book.boxes().map(|(_, id)| (id, self.book.met(id), self.book.link(id)));
         boxes.filter(|met| met.1 > 0).collect()
     }
 
@@ -204,6 +216,7 @@ impl Shadow {
             let Taken { added, updated, refused, missing, .. } = taken;
             given.added += added;
             given.updated += updated;
+            given.refused += refused.len() as u32;
             let refused = refused.into_iter().map(|(uid, fault)| refusal(uid, &fault));
             given.remarks.extend(refused);
             let mut missing = missing;
@@ -267,6 +280,16 @@ fn words(remark: &Remark) -> String {
         Remark::TooLarge(uid) => format!("{uid} is larger than this box takes"),
         Remark::NoBlob(uid) => format!("a photo or document of {uid} is not whole on the card"),
         Remark::Foreign(uid) => format!("{uid} says what cannot be, and was left out"),
+        Remark::Removals { file, count, removed, contacts } => {
+            let before = match removed {
+                0 => String::new(),
+                _ => format!(", beside {removed} that others removed since yesterday"),
+            };
+            format!(
+                "{file} would remove {count} of the {contacts} contacts here{before}; none of these was removed: \
+                 `contactbox card sync CARD --accept-removals` takes them"
+            )
+        }
         Remark::Stranger { file } => format!(
             "{file} is of a box that this one has no place for, as it knows so many; to meet it, move the contacts to a new box"
         ),

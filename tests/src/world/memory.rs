@@ -58,8 +58,8 @@ impl<P: Packed, L: Link> Memory for HostMemory<P, L> {
     type Authors = Heap<AuthorCell>;
     type Numbers = Heap<Number>;
 
-    const BOXES: usize = 64;
-    const AUTHORS: usize = 64;
+    const BOXES: usize = 256;
+    const AUTHORS: usize = 256;
 
     fn numbers() -> Self::Numbers {
         Heap::growing(0, Number::EMPTY)

@@ -11,6 +11,7 @@ use super::Carried;
 use super::meet;
 use crate::contact::{BlobRef, Millis, Uid};
 use crate::limits::{AUTHORS_MAX, BOXES_MAX};
+use crate::store::Consent;
 use heapless::Vec;
 
 /// Failures in a row after which nothing more is sent that way: the box is full, or does not want.
@@ -90,14 +91,16 @@ pub(super) struct Passage {
     room_bytes: u32,
     /// The longest record that the taker takes.
     contact_bytes: u32,
+    /// Whether somebody has said yes to what is removed.
+    consent: Consent,
 }
 
 impl Passage {
-    pub(super) fn new(giver: &Welcome, taker: &Welcome, since: Millis) -> Self {
+    pub(super) fn new(giver: &Welcome, taker: &Welcome, since: Millis, consent: Consent) -> Self {
         let frame_bytes = giver.frame_bytes.min(taker.frame_bytes);
         let room = Limits { frame_bytes, contact_bytes: taker.contact_bytes }.room_bytes();
         let room_bytes = u32::try_from(room).unwrap_or(u32::MAX);
-        Self { since, room_bytes, contact_bytes: taker.contact_bytes }
+        Self { since, room_bytes, contact_bytes: taker.contact_bytes, consent }
     }
 }
 
@@ -108,6 +111,30 @@ pub(super) async fn carry<G: Exchange, T: Exchange>(
     passage: Passage,
     carried: &mut Carried,
     mut tell: impl FnMut(u32, u32),
+) -> CarryResult<(), G, T> {
+    carry_once(giver, taker, passage, carried, &mut tell).await?;
+    let count = core::mem::take(&mut carried.held);
+    if count == 0 {
+        return Ok(());
+    }
+    let is_accepted = passage.consent == Consent::Given;
+    match done(taker, &Request::Removals { count, is_accepted }).await {
+        Ok(()) => carry_once(giver, taker, passage, carried, &mut tell).await,
+        Err(AskError::Fault(fault @ Fault::Removals { .. })) => {
+            (carried.held, carried.waits) = (count, Some(fault));
+            Ok(())
+        }
+        Err(error) => Err(CarryError::Taker(error)),
+    }
+}
+
+/// The same, with what removes contacts held back as far as it was not admitted.
+async fn carry_once<G: Exchange, T: Exchange>(
+    giver: &mut G,
+    taker: &mut T,
+    passage: Passage,
+    carried: &mut Carried,
+    tell: &mut impl FnMut(u32, u32),
 ) -> CarryResult<(), G, T> {
     let mut from = 0;
     loop {
@@ -202,7 +229,11 @@ async fn send<G: Exchange, T: Exchange>(
                 Err(why) => fault = why,
             }
         }
-        carried.fail(uid, fault);
+        match fault {
+            // It is told how many there are when all else is there.
+            Fault::Removal(_) => carried.held = carried.held.saturating_add(1),
+            fault => carried.fail(uid, fault),
+        }
         blob_rounds = 0;
         rest = rest.get(1..).unwrap_or(&[]);
         if carried.in_a_row >= FAILURES_IN_A_ROW {

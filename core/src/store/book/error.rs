@@ -234,6 +234,17 @@ pub enum PutError<E> {
     /// A record of another box's is not such as a box writes: it names boxes that nobody has
     /// introduced, claims not to know what it says itself, or is of a time that never comes.
     Foreign(Uid),
+    /// It would remove this contact: it waits until that is admitted.
+    Removal(Uid),
+    /// So many removals wait for a yes.
+    Removals {
+        /// Contacts that would be removed.
+        count: u32,
+        /// Contacts that others have removed shortly before.
+        removed: u32,
+        /// Contacts there were before all of that.
+        contacts: u32,
+    },
     /// The contact as it is could not be read.
     Get(GetError<E>),
     /// The journal could not be written.
@@ -310,6 +321,17 @@ impl<E: fmt::Debug> fmt::Display for PutError<E> {
             Self::Foreign(uid) => {
                 write!(f, "what the other box says of {uid} is not such as a box writes")
             }
+            Self::Removal(uid) => {
+                write!(f, "the other box would remove {uid}, which waits for a yes")
+            }
+            Self::Removals { count, removed: 0, contacts } => {
+                write!(f, "{count} of {contacts} contacts would be removed, which waits for a yes")
+            }
+            Self::Removals { count, removed, contacts } => write!(
+                f,
+                "{count} more of {contacts} contacts would be removed, {removed} in the last day were; \
+                 that waits for a yes"
+            ),
             Self::Get(error) => error.fmt(f),
             Self::Journal(error) => error.fmt(f),
         }

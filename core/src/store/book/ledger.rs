@@ -4,11 +4,13 @@
 use super::Memory;
 use super::authors::Authors;
 use super::boxes::Boxes;
+use super::brake::Removed;
 use super::signatures::Signatures;
 use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
 use crate::limits::LOSSES_MAX;
 use crate::store::entries::{
-    AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, SPILL, Spill,
+    AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, REMOVALS, RemovalsEntry, SPILL,
+    Spill,
 };
 use crate::store::index::{self, Index, IndexFull, Packed, Slot};
 use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
@@ -35,6 +37,7 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) taken: Option<Taken>,
     pub(super) authors: Authors<M>,
     pub(super) boxes: Boxes<M>,
+    pub(super) removed: Removed,
     losses: heapless::Vec<Loss, LOSSES_MAX>,
     /// The latest page that something was found missing in, until the box writes under a new name.
     pub(super) lost_order: Option<u32>,
@@ -82,6 +85,7 @@ impl<M: Memory> Ledger<M> {
             taken: None,
             authors,
             boxes,
+            removed: Removed::default(),
             losses: heapless::Vec::new(),
             lost_order: None,
             losses_untold: 0,
@@ -380,6 +384,11 @@ impl<M: Memory> Tenant for Ledger<M> {
         {
             return self.boxes.take(&entry_box, entry.at, entry.payload.len() as u32);
         }
+        if entry.kind == REMOVALS
+            && let Some(removals) = RemovalsEntry::parse(entry.payload)
+        {
+            return self.removed.take(&removals, entry.at, entry.payload.len() as u32);
+        }
         match self.subject(entry).map(|subject| (subject.hash, subject.what)) {
             Some((hash, What::Contact { version, .. })) => self.contend(entry, hash, version, None),
             Some((_, What::Chunk { blob, number })) => match self.index.chunk(&blob, number) {
@@ -415,6 +424,9 @@ impl<M: Memory> Tenant for Ledger<M> {
                 .is_none_or(|known| self.authors.is_at(&known, entry.at)),
             BOX => BoxEntry::parse(entry.payload)
                 .is_none_or(|known| self.boxes.is_at(&known, entry.at)),
+            REMOVALS => {
+                RemovalsEntry::parse(entry.payload).is_none() || self.removed.is_at(entry.at)
+            }
             _ => match self.subject(entry) {
                 Some(subject) => self.index.placed(subject.hash, entry.at).is_some(),
                 // What is not understood is kept.
@@ -434,6 +446,10 @@ impl<M: Memory> Tenant for Ledger<M> {
             if let Some(known) = BoxEntry::parse(entry.payload) {
                 self.boxes.moved(&known, entry.at, to);
             }
+            return;
+        }
+        if entry.kind == REMOVALS {
+            self.removed.moved(entry.at, to);
             return;
         }
         if let Some(subject) = self.subject(entry)
@@ -464,6 +480,7 @@ impl<M: Memory> Tenant for Ledger<M> {
                 .map_or(0, |author| AuthorEntry::hint(AuthorIndex(author.index))),
             BOX => BoxEntry::parse(entry.payload)
                 .map_or(0, |known| BoxEntry::hint(BoxIndex(known.index))),
+            REMOVALS => RemovalsEntry::HINT,
             _ => self.subject(entry).map_or(0, |subject| subject.hint),
         }
     }

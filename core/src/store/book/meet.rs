@@ -1,6 +1,7 @@
 //! Boxes that meet: whom this box knows, and taking in what another one holds.
 
 use super::boxes::derived;
+use super::brake::removes;
 use super::seat::{self, Seat};
 use super::{Book, GetError, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read};
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
@@ -93,10 +94,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Its boxes must have been introduced, its blobs be here; [`PutError::NoSuchBlob`] says that
     /// one is missing, or was not what its hash says and has been given up:
     /// [`Book::blob_missing`] tells which. Every blob that is new to the contact is read and
-    /// compared with its hash.
+    /// compared with its hash. [`PutError::Removal`]: it would remove the contact, which waits until
+    /// it is admitted; see [`Book::admit_removals`].
     pub async fn take(
         &mut self,
-        peer: &Peer<M>,
+        peer: &mut Peer<M>,
         record: &[u8],
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
@@ -110,7 +112,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     async fn take_once(
         &mut self,
-        peer: &Peer<M>,
+        peer: &mut Peer<M>,
         record: &[u8],
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
@@ -171,6 +173,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         let Some(merged) = merged else {
                             return Ok(Put { uid, version, outcome: Outcome::Unchanged });
                         };
+                        let after = Contact::parse(merged).map_err(GetError::Record)?;
+                        if removes(&ours, &after) && !peer.may_remove() {
+                            return Err(PutError::Removal(uid));
+                        }
                         let id = |index| ledger.boxes.id(config.id, index);
                         was = root.map(|_| contact::state_digest(&ours, id));
                         merged.len()
@@ -237,12 +243,31 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.met)
     }
 
-    /// All that the box `id` held at `time`, by its own clock, is here.
-    pub async fn note_met(&mut self, id: u64, time: Millis) -> Result<(), PutError<F::Error>> {
+    /// Up to where the snapshot of another box was taken in: the checksum of the last mark that was read there;
+    /// 0 of none, or when this box has lost something since.
+    pub fn link(&self, id: u64) -> u32 {
+        if self.losses() > 0 {
+            return 0;
+        }
+        self.ledger.boxes.find(id).map_or(0, |entry| entry.link)
+    }
+
+    /// All that the box `id` held at `time`, by its own clock, is here; as its snapshot says up to the mark with
+    /// the checksum `link`, if it was a snapshot that was read.
+    pub async fn note_met(
+        &mut self,
+        id: u64,
+        time: Millis,
+        link: Option<u32>,
+    ) -> Result<(), PutError<F::Error>> {
         let index = self.box_index(id).await?;
         match self.ledger.boxes.find(id) {
-            Some(entry) if !entry.is_self && entry.met < time && time <= FOREIGN_MILLIS_MAX => {
-                self.write_box(BoxEntry { index: index.0, met: time, ..entry }).await
+            Some(entry) if !entry.is_self && time <= FOREIGN_MILLIS_MAX => {
+                let (met, link) = (entry.met.max(time), link.unwrap_or(entry.link));
+                if (met, link) == (entry.met, entry.link) {
+                    return Ok(());
+                }
+                self.write_box(BoxEntry { index: index.0, met, link, ..entry }).await
             }
             _ => Ok(()),
         }

@@ -89,11 +89,29 @@ pub struct Peer<M: Memory> {
     pub(super) quota: Quota,
     /// Boxes that were introduced and that the quota, or memory, had no place for.
     passed_by: u16,
+    removals: Removals,
+    removed: u32,
+}
+
+/// Whether a peer's records may remove contacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Removals {
+    /// So many more of them.
+    Some(u32),
+    /// All.
+    All,
 }
 
 impl<M: Memory> Peer<M> {
     pub(super) fn new(quota: Quota) -> Self {
-        Self { boxes: Numbers::new(), authors: Numbers::new(), quota, passed_by: 0 }
+        Self {
+            boxes: Numbers::new(),
+            authors: Numbers::new(),
+            quota,
+            passed_by: 0,
+            removals: Removals::Some(0),
+            removed: 0,
+        }
     }
 
     /// What is left of what this meeting may bring.
@@ -104,6 +122,34 @@ impl<M: Memory> Peer<M> {
     /// Boxes that were introduced and passed by.
     pub fn passed_by(&self) -> u16 {
         self.passed_by
+    }
+
+    /// Somebody has said yes to whatever it removes.
+    pub fn accept_removals(&mut self) {
+        self.removals = Removals::All;
+    }
+
+    /// Contacts that it has removed.
+    pub fn removed(&self) -> u32 {
+        self.removed
+    }
+
+    /// It may remove so many more.
+    pub(super) fn admit(&mut self, count: u32) {
+        if let Removals::Some(left) = &mut self.removals {
+            *left = left.saturating_add(count);
+        }
+    }
+
+    /// Takes one removal from those that it may do; false when it has to wait.
+    pub(super) fn may_remove(&mut self) -> bool {
+        match &mut self.removals {
+            Removals::All => {}
+            Removals::Some(0) => return false,
+            Removals::Some(left) => *left -= 1,
+        }
+        self.removed = self.removed.saturating_add(1);
+        true
     }
 
     pub(super) fn knows(&self, contact: &Contact<'_>) -> bool {
