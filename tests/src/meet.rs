@@ -2,7 +2,7 @@
 
 use crate::world::Box;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex};
-use contactbox_core::store::{Outcome, Peer};
+use contactbox_core::store::{Intake, Outcome, Peer};
 use embassy_futures::block_on;
 
 const CONTACT_BYTES: usize = 16 * 1024;
@@ -59,8 +59,10 @@ pub fn hand_over<const W: usize, const E: usize>(
         for blob in blobs {
             hand_blob(from, to, blob)?;
         }
-        let put = block_on(to.take(&peer, &record, now)).map_err(|error| error.to_string())?;
-        changed += usize::from(put.outcome != Outcome::Unchanged);
+        match block_on(to.take(&peer, &record, now)).map_err(|error| error.to_string())? {
+            Intake::Taken(put) => changed += usize::from(put.outcome != Outcome::Unchanged),
+            Intake::Aside(uid, why) => return Err(format!("{uid}: {why}")),
+        }
     }
     Ok(changed)
 }

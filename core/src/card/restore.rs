@@ -10,7 +10,8 @@ use super::own::{is_blank, last_mark, newest_mark};
 use super::reader::{Entries, Found, Payload, Sectors};
 use super::verify::box_row;
 use crate::contact::{AuthorIndex, BlobRef, Contact, Millis, Uid};
-use crate::store::{Book, Counts, FOREIGN_MILLIS_MAX, Memory, Outcome, Peer, PutError};
+use crate::limits::FOREIGN_MILLIS_MAX;
+use crate::store::{Aside, Book, Counts, Intake, Memory, Outcome, Peer, PutError};
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -43,6 +44,8 @@ pub struct Merged {
     pub updated: u32,
     /// Contacts that said nothing new.
     pub unchanged: u32,
+    /// Contacts that were kept aside; each was shown to the visitor, and stays on the card.
+    pub aside: u32,
     /// Contacts, entries and files that could not be taken in; each was shown to the visitor.
     pub remarks: u32,
     /// The newest snapshot of the box itself is not whole: a new one is due.
@@ -79,6 +82,8 @@ pub enum Remark {
     NoBlob(Uid),
     /// This contact was written by boxes the file does not tell of, or says what cannot be.
     Foreign(Uid),
+    /// This contact is kept aside, for this reason.
+    Aside(Uid, Aside),
 }
 
 /// Why taking in ended early. What was taken in until then is in the box.
@@ -173,8 +178,8 @@ struct Source {
     peer: Peer,
     /// Entries that are damaged.
     damaged: u32,
-    /// Contacts that were not taken for another reason.
-    left: u32,
+    /// The earliest time of the other box of a contact that was not taken for another reason.
+    left: Option<Millis>,
 }
 
 impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
@@ -293,7 +298,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             newest: 0,
             peer: self.book.meet(id).await?,
             damaged: 0,
-            left: 0,
+            left: None,
         };
         let mut entries = Entries::of_body(Sectors::new(card, name), header);
         // What stands before the records is needed for what was appended, too.
@@ -330,12 +335,13 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
         if let Some(time) = time
             && source.damaged == 0
-            && source.left == 0
             && id != self.book.id()
         {
             // A mark that is later than all it vouches for proves nothing: what comes until then is not to be missed.
             let time = time.min(source.newest.max(source.met));
-            self.book.note_met(id, time).await?;
+            // The first that was left, and what came after it, comes again the next time.
+            let before = source.left.map_or(time, |left| left.saturating_sub(1));
+            self.book.note_met(id, time.min(before)).await?;
         }
         Ok(source.damaged == 0 && header.is_complete)
     }
@@ -406,7 +412,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 Payload::TooLarge(beginning) => {
                     match Contact::peek(beginning) {
                         Ok((_, time)) if time <= source.met => {}
-                        Ok((uid, _)) => self.leave(source, Remark::TooLarge(uid)),
+                        Ok((uid, time)) => self.leave(source, time, Remark::TooLarge(uid)),
                         Err(_) => source.damaged += 1,
                     }
                     return Ok(());
@@ -420,13 +426,18 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 source.damaged += 1;
                 return Ok(());
             };
-            let uid = contact.uid();
-            source.newest = source.newest.max(contact.changed().time);
-            if contact.changed().time <= source.met {
+            let (uid, time) = (contact.uid(), contact.changed().time);
+            source.newest = source.newest.max(time);
+            if time <= source.met {
                 return Ok(());
             }
             match self.book.take(&source.peer, record, self.now).await {
-                Ok(put) => {
+                Ok(Intake::Aside(uid, why)) => {
+                    self.merged.aside += 1;
+                    self.leave(source, time, Remark::Aside(uid, why));
+                    return Ok(());
+                }
+                Ok(Intake::Taken(put)) => {
                     *match put.outcome {
                         Outcome::Added => &mut self.merged.added,
                         Outcome::Updated => &mut self.merged.updated,
@@ -444,16 +455,16 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                         None => false,
                     };
                     if !is_here {
-                        self.leave(source, Remark::NoBlob(uid));
+                        self.leave(source, time, Remark::NoBlob(uid));
                         return Ok(());
                     }
                 }
                 Err(PutError::Write(_)) => {
-                    self.leave(source, Remark::TooLarge(uid));
+                    self.leave(source, time, Remark::TooLarge(uid));
                     return Ok(());
                 }
                 Err(PutError::Foreign(_)) => {
-                    self.leave(source, Remark::Foreign(uid));
+                    self.leave(source, time, Remark::Foreign(uid));
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),
@@ -461,8 +472,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    fn leave(&mut self, source: &mut Source, remark: Remark) {
-        source.left += 1;
+    /// A contact that its box wrote at `time` is not taken now.
+    fn leave(&mut self, source: &mut Source, time: Millis, remark: Remark) {
+        source.left = Some(source.left.map_or(time, |left| left.min(time)));
         self.remark(remark);
     }
 

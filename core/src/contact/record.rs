@@ -229,7 +229,7 @@ impl<'a> Contact<'a> {
     }
 
     /// The rows of [`Contact::seen`], by box, without its kilobyte of memory.
-    fn seen_rows(&self) -> impl Iterator<Item = (BoxIndex, Millis)> + use<'a> {
+    pub(crate) fn seen_rows(&self) -> impl Iterator<Item = (BoxIndex, Millis)> + use<'a> {
         let (base, is_told) = (self.changed.time, self.flags & SEEN_EXPLICIT != 0);
         let mut reader = Reader(self.seen);
         let told = (0..self.seen_count).filter_map(move |_| seen_row(&mut reader, base).ok());

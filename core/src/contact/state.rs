@@ -37,5 +37,5 @@ pub fn is_coherent(contact: &Contact<'_>) -> bool {
 
 /// The latest time that a state tells of.
 pub fn latest_time(contact: &Contact<'_>) -> super::Millis {
-    contact.seen().rows().iter().map(|row| row.1).max().unwrap_or(0)
+    contact.seen_rows().map(|row| row.1).max().unwrap_or(0)
 }

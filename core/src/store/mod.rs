@@ -24,11 +24,10 @@ pub mod settings;
 
 pub use region::RegionError;
 
-pub(crate) use book::FOREIGN_MILLIS_MAX;
 pub use book::{
-    Book, BookConfig, Counts, Finding, FlashTooLarge, FormatError, Found, GetError, Note,
-    OpenError, Outcome, Peer, Put, PutError, Root, Scribe, Shelf, Signatures, StartError, Stats,
-    Unsigned, VerifyReport,
+    Aside, Book, BookConfig, Counts, Finding, FlashTooLarge, FormatError, Found, GetError, Intake,
+    Note, OpenError, Outcome, Peer, Put, PutError, Root, Scribe, Shelf, Signatures, StartError,
+    Stats, Unsigned, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

@@ -226,6 +226,7 @@ impl Given {
             "known": self.merged.known,
             "added": self.added,
             "updated": self.updated,
+            "aside": self.merged.aside,
             "remarks": self.remarks,
         })
     }

@@ -132,7 +132,8 @@ fn sync(context: &mut Context, port: &Path) -> Result<Exit, Failure> {
     }
     for way in ["to_here", "to_there"] {
         let failures = answer[way]["failures"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for failure in failures {
+        let asides = answer[way]["asides"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for failure in failures.iter().chain(asides) {
             context.out.note(&visible(failure.as_str().unwrap_or("?")));
         }
     }

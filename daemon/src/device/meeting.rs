@@ -231,11 +231,14 @@ fn carried(carried: &Carried) -> Value {
         write!(line, "{uid}: {fault}").ok();
         line
     });
+    let asides = carried.asides.iter().map(|(uid, why)| format!("{uid} was not taken in: {why}"));
     json!({
         "offered": carried.offered,
         "taken": carried.taken,
         "piece_bytes": carried.piece_bytes,
         "failed": carried.failed,
         "failures": failures.collect::<Vec<String>>(),
+        "aside": carried.aside,
+        "asides": asides.collect::<Vec<String>>(),
     })
 }

@@ -231,7 +231,7 @@ pub enum PutError<E> {
     /// There are as many boxes as a box can know.
     TooManyBoxes,
     /// A record of another box's is not such as a box writes: it names boxes that nobody has
-    /// introduced, claims not to know what it says itself, or is of a time that never comes.
+    /// introduced, or claims not to know what it says itself.
     Foreign(Uid),
     /// The contact as it is could not be read.
     Get(GetError<E>),

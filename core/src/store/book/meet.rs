@@ -2,18 +2,14 @@
 
 use super::boxes::derived;
 use super::seat::{self, Seat};
-use super::{Book, GetError, Memory, Outcome, Put, PutError, blobs, parse, read};
+use super::{Aside, Book, GetError, Intake, Memory, Outcome, Put, PutError, blobs, parse, read};
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
-use crate::limits::{AUTHORS_MAX, BOXES_MAX, MILLIS_MAX};
+use crate::limits::{AUTHORS_MAX, BOXES_MAX, CLOCK_MILLIS_MAX, FOREIGN_MILLIS_MAX};
 use crate::store::cells::Cells;
 use crate::store::entries::{BOX, BoxEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index;
 use crate::store::journal::Need;
 use embedded_storage_async::nor_flash::NorFlash;
-
-/// Latest time taken from another box. A box that is well cannot come near it: wall clocks are
-/// believed up to half of [`MILLIS_MAX`] only, and from there time goes on by one a change.
-pub(crate) const FOREIGN_MILLIS_MAX: Millis = MILLIS_MAX / 2 + (1 << 48);
 
 /// Nobody has introduced this index.
 const UNKNOWN: u8 = u8::MAX;
@@ -110,7 +106,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         peer: &Peer,
         record: &[u8],
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Intake, PutError<F::Error>> {
         match self.take_once(peer, record, now).await {
             Err(PutError::Full { .. }) if self.sweep_all().await? => {
                 self.take_once(peer, record, now).await
@@ -124,14 +120,20 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         peer: &Peer,
         record: &[u8],
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Intake, PutError<F::Error>> {
         let theirs = Contact::parse(record).map_err(GetError::Record)?;
-        let latest = contact::latest_time(&theirs);
-        if !contact::is_coherent(&theirs) || latest > FOREIGN_MILLIS_MAX || !peer.knows(&theirs) {
-            return Err(PutError::Foreign(theirs.uid()));
-        }
         let uid = theirs.uid();
-        let time = self.tick(now).max(latest + 1);
+        let latest = contact::latest_time(&theirs);
+        if latest > FOREIGN_MILLIS_MAX {
+            return Ok(Intake::Aside(uid, Aside::BeyondTime { time: latest }));
+        }
+        if !contact::is_coherent(&theirs) || !peer.knows(&theirs) {
+            return Err(PutError::Foreign(uid));
+        }
+        // Of what others wrote, nothing moves the clock of this box: see `clock`.
+        let own = theirs.seen_rows().filter(|row| self.ledger.boxes.is_own(peer.origin(row.0)));
+        let own = own.map(|row| row.1).filter(|&time| time <= CLOCK_MILLIS_MAX).max();
+        let time = self.tick(now).max(own.map_or(0, |own| own + 1));
         let author = peer.author(theirs.changed().author);
         let change = Change { author, ..Change::new(time, author, Origin::Merge) };
         let Self { journal, ledger, old, .. } = self;
@@ -175,7 +177,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         let mut scratch = Scratch::new(items.cells_mut());
                         let merged = contact::merge(&ours, &theirs, change, &mut scratch, out)?;
                         let Some(merged) = merged else {
-                            return Ok(Put { uid, version, outcome: Outcome::Unchanged });
+                            let outcome = Outcome::Unchanged;
+                            return Ok(Intake::Taken(Put { uid, version, outcome }));
                         };
                         let id = |index| ledger.boxes.id(config.id, index);
                         was = root.map(|_| contact::state_digest(&ours, id));
@@ -198,7 +201,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
-        Ok(Put { uid, version: time, outcome })
+        Ok(Intake::Taken(Put { uid, version: time, outcome }))
     }
 
     /// Compares every blob that a foreign state refers to, and our own does not, with its hash.

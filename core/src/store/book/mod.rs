@@ -1,8 +1,10 @@
 //! The book: the facade of a box. Opening, reading, and the parts the other files work on.
 
+mod aside;
 mod audit;
 mod blobs;
 mod boxes;
+mod clock;
 mod error;
 mod find;
 mod ledger;
@@ -13,11 +15,11 @@ mod seat;
 mod signatures;
 mod write;
 
+pub use aside::{Aside, Intake};
 pub use audit::{Finding, Stats, VerifyReport};
 pub use error::{FlashTooLarge, FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
 pub use ledger::Counts;
-pub(crate) use meet::FOREIGN_MILLIS_MAX;
 pub use meet::Peer;
 pub use root::Root;
 pub use signatures::{Note, Scribe, Signatures, Unsigned};
@@ -185,7 +187,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.config.id
     }
 
-    /// The latest time the box has written or met; its next stamp is later.
+    /// The box's own clock: the latest time it has written. What it writes next is later.
     pub fn time_max(&self) -> Millis {
         self.ledger.time_max
     }
