@@ -25,9 +25,20 @@ pub const BLOB_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// no larger ones.
 pub const PHONE_BLOB_BYTES_MAX: u32 = 128 * 1024;
 
-/// Latest time a record may carry, in milliseconds since 1970: the year 146 million. Later ones can
-/// only be damage or malice, and would leave no time for the changes after them.
+/// Latest time a record may carry, in milliseconds since 1970: the year 146 million. With a later one
+/// it is no record.
 pub const MILLIS_MAX: u64 = 1 << 62;
+
+/// Latest time that is taken in from another box: the year 2.2 million. What tells of a later one is
+/// kept aside.
+pub const FOREIGN_MILLIS_MAX: u64 = 1 << 56;
+
+/// Latest time that a clock is believed to show, and that another box's stamps carry this box's clock
+/// to: the year 10889. Beyond it own times go on by one a change.
+pub const CLOCK_MILLIS_MAX: u64 = 1 << 48;
+
+/// More changes than a box makes in its life: a thousand a second for 34 years.
+pub const LIFE_CHANGES: u64 = 1 << 40;
 
 /// Most boxes any box can know, itself among them: their indices are below this, and `seen` of a
 /// contact has at most this many rows. How many a box has memory for is [`crate::store::Memory`]'s.

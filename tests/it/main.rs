@@ -12,6 +12,7 @@ mod card_phone;
 mod card_ram;
 #[cfg(unix)]
 mod cards;
+mod clocks;
 mod closed;
 #[cfg(unix)]
 mod command_line;

@@ -3,7 +3,7 @@
 use crate::world::Box;
 use crate::world::memory::HostMemory;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex};
-use contactbox_core::store::{Outcome, Peer, Quota};
+use contactbox_core::store::{Intake, Outcome, Peer, Quota};
 use embassy_futures::block_on;
 
 const CONTACT_BYTES: usize = 16 * 1024;
@@ -61,8 +61,10 @@ pub fn hand_over<const W: usize, const E: usize>(
         for blob in blobs {
             hand_blob(from, to, blob)?;
         }
-        let put = block_on(to.take(&mut peer, &record, now)).map_err(|error| error.to_string())?;
-        changed += usize::from(put.outcome != Outcome::Unchanged);
+        match block_on(to.take(&mut peer, &record, now)).map_err(|error| error.to_string())? {
+            Intake::Taken(put) => changed += usize::from(put.outcome != Outcome::Unchanged),
+            Intake::Aside(uid, why) => return Err(format!("{uid}: {why}")),
+        }
     }
     Ok(changed)
 }

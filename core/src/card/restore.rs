@@ -9,9 +9,8 @@ use super::medium::{Card, CardError, Name};
 use super::own::{is_blank, last_mark, newest_mark};
 use super::reader::{Entries, Found, Payload, Sectors};
 use crate::contact::{AuthorIndex, BlobRef, Contact, Millis, Uid};
-use crate::store::{
-    Book, Consent, Counts, FOREIGN_MILLIS_MAX, Memory, Outcome, Peer, PutError, Quota,
-};
+use crate::limits::FOREIGN_MILLIS_MAX;
+use crate::store::{Aside, Book, Consent, Counts, Intake, Memory, Outcome, Peer, PutError, Quota};
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -44,6 +43,8 @@ pub struct Merged {
     pub updated: u32,
     /// Contacts that said nothing new.
     pub unchanged: u32,
+    /// Contacts that were kept aside; each was shown to the visitor, and stays on the card.
+    pub aside: u32,
     /// Contacts, entries and files that could not be taken in; each was shown to the visitor.
     pub remarks: u32,
     /// Contacts that would be removed, and were not, as nobody has said yes to so many.
@@ -100,6 +101,8 @@ pub enum Remark {
         /// Contacts there were before all of that.
         contacts: u32,
     },
+    /// This contact is kept aside, for this reason.
+    Aside(Uid, Aside),
 }
 
 /// Why taking in ended early. What was taken in until then is in the box.
@@ -200,10 +203,12 @@ struct Source<M: Memory> {
     peer: Peer<M>,
     /// Entries that are damaged.
     damaged: u32,
-    /// Contacts that were not taken for another reason.
-    left: u32,
+    /// The earliest time of the other box of a contact that was not taken for another reason.
+    left: Option<Millis>,
     /// Contacts that would be removed, and are not yet.
     held: u32,
+    /// The earliest time of the other box of these.
+    held_since: Millis,
     /// It is gone through again, for what was held the first time.
     is_again: bool,
 }
@@ -353,8 +358,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             newest: self.book.met(id),
             peer,
             damaged: 0,
-            left: 0,
+            left: None,
             held: 0,
+            held_since: Millis::MAX,
             is_again: false,
         };
         let mut last = self.entries(card, name, header, &mut source).await?;
@@ -371,10 +377,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 }
                 Err(PutError::Removals { count, removed, contacts }) => {
                     self.merged.held += count;
-                    self.leave(
-                        &mut source,
-                        Remark::Removals { file: name, count, removed, contacts },
-                    );
+                    let since = source.held_since;
+                    let remark = Remark::Removals { file: name, count, removed, contacts };
+                    self.leave(&mut source, since, remark);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -384,11 +389,17 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
         if let Some((time, link)) = last
             && source.damaged == 0
-            && source.left == 0
             && id != self.book.id()
         {
             // A mark that is later than all it vouches for proves nothing: what comes until then is not to be missed.
-            self.book.note_met(id, time.min(source.newest), Some(link)).await?;
+            let time = time.min(source.newest);
+            match source.left {
+                None => self.book.note_met(id, time, Some(link)).await?,
+                // The first that was left, and what came after it, comes again the next time.
+                Some(left) => {
+                    self.book.note_met(id, time.min(left.saturating_sub(1)), None).await?;
+                }
+            }
         }
         Ok(source.damaged == 0 && header.is_complete)
     }
@@ -509,7 +520,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 Payload::Whole(record) => record,
                 Payload::TooLarge(beginning) => {
                     match Contact::peek(beginning) {
-                        Ok((uid, _)) => self.leave(source, Remark::TooLarge(uid)),
+                        Ok((uid, time)) => self.leave(source, time, Remark::TooLarge(uid)),
                         Err(_) => source.damaged += 1,
                     }
                     return Ok(());
@@ -523,11 +534,18 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 source.damaged += 1;
                 return Ok(());
             };
-            let uid = contact.uid();
-            source.newest = source.newest.max(contact.changed().time);
+            let (uid, time) = (contact.uid(), contact.changed().time);
+            source.newest = source.newest.max(time);
             match self.book.take(&mut source.peer, record, self.now).await {
-                Ok(put) if source.is_again && put.outcome == Outcome::Unchanged => return Ok(()),
-                Ok(put) => {
+                Ok(Intake::Aside(uid, why)) => {
+                    self.merged.aside += u32::from(!source.is_again);
+                    self.leave(source, time, Remark::Aside(uid, why));
+                    return Ok(());
+                }
+                Ok(Intake::Taken(put)) if source.is_again && put.outcome == Outcome::Unchanged => {
+                    return Ok(());
+                }
+                Ok(Intake::Taken(put)) => {
                     *match put.outcome {
                         Outcome::Added => &mut self.merged.added,
                         Outcome::Updated => &mut self.merged.updated,
@@ -545,24 +563,25 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                         None => false,
                     };
                     if !is_here {
-                        self.leave(source, Remark::NoBlob(uid));
+                        self.leave(source, time, Remark::NoBlob(uid));
                         return Ok(());
                     }
                 }
                 Err(PutError::Removal(_)) => {
                     source.held += 1;
+                    source.held_since = source.held_since.min(time);
                     return Ok(());
                 }
                 Err(PutError::Write(_)) => {
-                    self.leave(source, Remark::TooLarge(uid));
+                    self.leave(source, time, Remark::TooLarge(uid));
                     return Ok(());
                 }
                 Err(PutError::Foreign(_)) => {
-                    self.leave(source, Remark::Foreign(uid));
+                    self.leave(source, time, Remark::Foreign(uid));
                     return Ok(());
                 }
                 Err(PutError::TooManyBoxes { .. }) => {
-                    self.leave(source, Remark::ByStrangers(uid));
+                    self.leave(source, time, Remark::ByStrangers(uid));
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),
@@ -570,10 +589,11 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    fn leave(&mut self, source: &mut Source<M>, remark: Remark) {
+    /// A contact that its box wrote at `time` is not taken now.
+    fn leave(&mut self, source: &mut Source<M>, time: Millis, remark: Remark) {
         // Told the first time.
         if !source.is_again {
-            source.left += 1;
+            source.left = Some(source.left.map_or(time, |left| left.min(time)));
             self.remark(remark);
         }
     }

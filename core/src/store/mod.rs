@@ -24,11 +24,11 @@ pub mod settings;
 
 pub use region::RegionError;
 
-pub(crate) use book::FOREIGN_MILLIS_MAX;
 pub use book::{
-    AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding, FlashTooLarge,
-    FormatError, Found, GetError, NEWCOMERS_MAX, Note, Number, OpenError, Outcome, Peer, Put,
-    PutError, Quota, Root, Scribe, Shelf, Signatures, StartError, Stats, Unsigned, VerifyReport,
+    Aside, AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding,
+    FlashTooLarge, FormatError, Found, GetError, Intake, NEWCOMERS_MAX, Note, Number, OpenError,
+    Outcome, Peer, Put, PutError, Quota, Root, Scribe, Shelf, Signatures, StartError, Stats,
+    Unsigned, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

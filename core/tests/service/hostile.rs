@@ -142,7 +142,8 @@ impl Exchange for Liar {
                 let mut missing = Packer::new(memory, 3000);
                 missing.push(&BlobRef { hash: [1; 16], len: a });
                 let stop = (b % 2 == 0).then_some(fault);
-                Reply::Taken { taken: count as u32, stop, missing: missing.finish() }
+                let (aside, missing) = (Rows::EMPTY, missing.finish());
+                Reply::Taken { taken: count as u32, aside, stop, missing }
             }
             Request::Missing { .. } => Reply::Missing { offset: option, piece_bytes: b },
             Request::Blob { .. } => Reply::Blob { total: a, bytes: Bytes(&memory[..len]) },

@@ -9,7 +9,7 @@ use contactbox_core::card::{
     Card, Listed, Listing, MergeError, Merged, Remark, Whose, list, merge_all,
 };
 use contactbox_core::contact::{BoxIndex, Uid};
-use contactbox_core::store::book::{GetError, PutError, Root};
+use contactbox_core::store::book::{Aside, GetError, PutError, Root};
 use contactbox_core::store::{Book, BookConfig, Consent};
 use embassy_futures::block_on;
 use std::path::Path;
@@ -24,6 +24,9 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// How often a copy is made longer when a card has more than it takes.
 const GROWTHS_MAX: u32 = 6;
 
+/// Remarks that are told one by one; a card may give cause for as many as it has entries.
+const REMARKS_MAX: usize = 1_000;
+
 /// A copy of the box, as a book.
 pub struct Shadow {
     book: Book<Mirror, Heap>,
@@ -37,7 +40,7 @@ pub struct Shadow {
 pub struct Given {
     /// What came of the card's files.
     pub merged: Merged,
-    /// What was not taken in, and why.
+    /// What was not taken in, and why, up to so many.
     pub remarks: Vec<String>,
     /// Contacts that are new in the box.
     pub added: u32,
@@ -129,7 +132,8 @@ impl Shadow {
             self.grow(pages)?;
             given.remarks.clear();
             let now = Desk::now();
-            let visit = |remark: &Remark| given.remarks.push(words(remark));
+            let Given { remarks, .. } = &mut given;
+            let visit = |remark: &Remark| note(remarks, words(remark));
             let merged =
                 merge_all(&mut self.book, card, whose, consent, now, &mut self.room, visit);
             let merged = block_on(merged);
@@ -213,12 +217,17 @@ impl Shadow {
             })?;
             *batch = sent;
             batch.records.drain(..taken.done);
-            let Taken { added, updated, refused, missing, .. } = taken;
+            let Taken { added, updated, refused, aside, missing, .. } = taken;
             given.added += added;
             given.updated += updated;
-            given.refused += refused.len() as u32;
-            let refused = refused.into_iter().map(|(uid, fault)| refusal(uid, &fault));
-            given.remarks.extend(refused);
+            given.refused += (refused.len() + aside.len()) as u32;
+            for (uid, fault) in refused {
+                note(&mut given.remarks, refusal(uid, &fault));
+            }
+            for (uid, why) in aside {
+                given.merged.aside += 1;
+                note(&mut given.remarks, kept_aside(uid, &why));
+            }
             let mut missing = missing;
             while let Some(wanted) = missing {
                 let piece = self.piece(wanted)?;
@@ -239,6 +248,16 @@ impl Shadow {
         }
         Ok(piece)
     }
+}
+
+fn note(remarks: &mut Vec<String>, remark: String) {
+    if remarks.len() < REMARKS_MAX {
+        remarks.push(remark);
+    }
+}
+
+fn kept_aside(uid: Uid, why: &Aside) -> String {
+    format!("{uid} was not taken in: {why}")
 }
 
 fn refusal(uid: Uid, fault: &Fault) -> String {
@@ -296,5 +315,6 @@ fn words(remark: &Remark) -> String {
         Remark::ByStrangers(uid) => format!(
             "{uid} was written by boxes that this one has no place for, as it knows so many; to take it in, move the contacts to a new box"
         ),
+        Remark::Aside(uid, why) => kept_aside(*uid, why),
     }
 }

@@ -229,6 +229,7 @@ impl Given {
             "added": self.added,
             "updated": self.updated,
             "held": self.merged.held,
+            "aside": self.merged.aside,
             "remarks": self.remarks,
         })
     }

@@ -165,8 +165,12 @@ fn left(kept: &Value) -> String {
 /// What was taken in, for people.
 fn taken(answer: &Value) -> String {
     let number = |name: &str| answer[name].as_u64().unwrap_or(0);
+    let aside = match number("aside") {
+        0 => String::new(),
+        aside => format!("; {} kept aside", grouped(aside)),
+    };
     format!(
-        "{} new and {} changed, from {} on the card",
+        "{} new and {} changed, from {} on the card{aside}",
         count(number("added"), "contact"),
         grouped(number("updated")),
         match number("boxes") + number("known") {

@@ -135,7 +135,8 @@ fn sync(context: &mut Context, port: &Path, accept_removals: bool) -> Result<Exi
     }
     for way in ["to_here", "to_there"] {
         let failures = answer[way]["failures"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for failure in failures {
+        let asides = answer[way]["asides"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for failure in failures.iter().chain(asides) {
             context.out.note(&visible(failure.as_str().unwrap_or("?")));
         }
         if let Some(waits) = answer[way]["waits"].as_str() {

@@ -231,6 +231,7 @@ fn carried(carried: &Carried) -> Value {
         write!(line, "{uid}: {fault}").ok();
         line
     });
+    let asides = carried.asides.iter().map(|(uid, why)| format!("{uid} was not taken in: {why}"));
     json!({
         "offered": carried.offered,
         "taken": carried.taken,
@@ -239,5 +240,7 @@ fn carried(carried: &Carried) -> Value {
         "failures": failures.collect::<Vec<String>>(),
         "held": carried.held,
         "waits": carried.waits.map(|fault| fault.to_string()),
+        "aside": carried.aside,
+        "asides": asides.collect::<Vec<String>>(),
     })
 }

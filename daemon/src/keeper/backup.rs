@@ -8,7 +8,7 @@ use crate::image::Access;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
 use contactbox_core::service::{Failure, Reply, Request, answer};
-use contactbox_core::store::book::{Consent, Outcome, Put, PutError, Quota, Root};
+use contactbox_core::store::book::{Aside, Consent, Intake, Outcome, Put, PutError, Quota, Root};
 use embassy_futures::block_on;
 
 /// Records of another box, or of a copy of this one that has met others, on their way into the box.
@@ -55,6 +55,8 @@ pub struct Taken {
     pub unchanged: u32,
     /// Contacts that were refused, and why.
     pub refused: Vec<(Uid, Fault)>,
+    /// Contacts that were kept aside, and why.
+    pub aside: Vec<(Uid, Aside)>,
     /// The first of these is wanted, then the batch from `done` on again.
     pub missing: Option<Missing>,
     /// Records that are done.
@@ -154,7 +156,8 @@ impl Desk {
             };
             let uid = contact.uid();
             match block_on(self.book.take(&mut peer, record, now)) {
-                Ok(put) => {
+                Ok(Intake::Aside(uid, why)) => taken.aside.push((uid, why)),
+                Ok(Intake::Taken(put)) => {
                     let count = match put.outcome {
                         Outcome::Added => &mut taken.added,
                         Outcome::Updated => &mut taken.updated,

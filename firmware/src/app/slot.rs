@@ -162,6 +162,9 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         if merged.held > 0 {
             say!("card: {} removals wait", merged.held);
         }
+        if merged.aside > 0 {
+            say!("card: {} kept aside; they stay on the card", merged.aside);
+        }
         let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
         slot.state = SlotState::Ready(own);
         slot.unsaved = Unsaved::TooMany;

@@ -11,7 +11,7 @@ use super::Carried;
 use super::meet;
 use crate::contact::{BlobRef, Millis, Uid};
 use crate::limits::{AUTHORS_MAX, BOXES_MAX};
-use crate::store::Consent;
+use crate::store::{Aside, Consent};
 use heapless::Vec;
 
 /// Failures in a row after which nothing more is sent that way: the box is full, or does not want.
@@ -119,7 +119,13 @@ pub(super) async fn carry<G: Exchange, T: Exchange>(
     }
     let is_accepted = passage.consent == Consent::Given;
     match done(taker, &Request::Removals { count, is_accepted }).await {
-        Ok(()) => carry_once(giver, taker, passage, carried, &mut tell).await,
+        Ok(()) => {
+            // What was left the first time is left, and counted, again.
+            (carried.failed, carried.aside) = (0, 0);
+            carried.failures.clear();
+            carried.asides.clear();
+            carry_once(giver, taker, passage, carried, &mut tell).await
+        }
         Err(AskError::Fault(fault @ Fault::Removals { .. })) => {
             (carried.held, carried.waits) = (count, Some(fault));
             Ok(())
@@ -205,7 +211,7 @@ async fn send<G: Exchange, T: Exchange>(
             Some(bytes) if given == 0 => {
                 match send_long(giver, taker, passage, first, bytes, carried).await? {
                     Ok(taken) => taken,
-                    Err(fault) => Taken { count: 0, stop: Some(fault), missing: Vec::new() },
+                    Err(fault) => Taken { stop: Some(fault), ..Taken::default() },
                 }
             }
             _ if given == 0 || given > rest.len() => {
@@ -213,10 +219,10 @@ async fn send<G: Exchange, T: Exchange>(
             }
             _ => {
                 let reply = taker.ask(&Request::Take { records }).await;
-                taken_of(reply.map_err(CarryError::Taker)?, given).map_err(CarryError::Taker)?
+                taken_of(reply.map_err(CarryError::Taker)?, given, carried)
+                    .map_err(CarryError::Taker)?
             }
         };
-        carried.taken = carried.taken.saturating_add(taken.count as u32);
         if taken.count > 0 {
             (carried.in_a_row, blob_rounds) = (0, 0);
         }
@@ -243,19 +249,33 @@ async fn send<G: Exchange, T: Exchange>(
     Ok(())
 }
 
-/// What a box took of what it was given.
+/// What a box did with what it was given.
+#[derive(Default)]
 struct Taken {
+    /// Records that it is done with.
     count: usize,
     stop: Option<Fault>,
     missing: Vec<BlobRef, BLOBS_AT_ONCE>,
 }
 
-fn taken_of<E>(reply: Reply<'_>, given: usize) -> Result<Taken, AskError<E>> {
+fn taken_of<E>(
+    reply: Reply<'_>,
+    given: usize,
+    carried: &mut Carried,
+) -> Result<Taken, AskError<E>> {
     match reply {
-        // All, or fewer and why the next was not.
-        Reply::Taken { taken, stop, missing }
-            if taken as usize <= given && (stop.is_some() == ((taken as usize) < given)) =>
+        // All, or fewer and why the next was not, or as many as it had room to say which it kept aside.
+        Reply::Taken { taken, aside, stop, missing }
+            if taken as usize <= given
+                && (stop.is_none() || (taken as usize) < given)
+                && (stop.is_some() || taken > 0) =>
         {
+            let mut kept_aside = 0;
+            for row in aside.iter().take(taken as usize) {
+                kept_aside += 1;
+                carried.keep_aside(row.uid, row.why);
+            }
+            carried.taken = carried.taken.saturating_add(taken - kept_aside);
             let missing = missing.iter().take(BLOBS_AT_ONCE).collect();
             Ok(Taken { count: taken as usize, stop, missing })
         }
@@ -303,7 +323,7 @@ async fn send_long<G: Exchange, T: Exchange>(
         offset = end;
     }
     let reply = taker.ask(&Request::TakeStaged).await.map_err(CarryError::Taker)?;
-    taken_of(reply, 1).map_err(CarryError::Taker).map(Ok)
+    taken_of(reply, 1, carried).map_err(CarryError::Taker).map(Ok)
 }
 
 /// Sends blobs. The inner error is why one can not be.
@@ -382,6 +402,12 @@ async fn send_piece<G: Exchange, T: Exchange>(
 }
 
 impl Carried {
+    fn keep_aside(&mut self, uid: Uid, why: Aside) {
+        self.aside = self.aside.saturating_add(1);
+        // Beyond so many the number tells.
+        self.asides.push((uid, why)).ok();
+    }
+
     fn fail(&mut self, uid: Uid, fault: Fault) {
         self.failed = self.failed.saturating_add(1);
         self.in_a_row = self.in_a_row.saturating_add(1);

@@ -12,7 +12,7 @@ use super::cable::{AskError, Exchange};
 use super::protocol::{PROTOCOL, Reply, Request, Welcome};
 use super::session::FRAME_BYTES_MIN;
 use crate::contact::{Millis, Uid};
-use crate::store::{Consent, Root};
+use crate::store::{Aside, Consent, Root};
 use carry::{CarryError, Passage, carry, done, introduce};
 use core::fmt;
 use heapless::Vec;
@@ -62,14 +62,25 @@ pub struct Carried {
     pub held: u32,
     /// Why these wait.
     pub waits: Option<Fault>,
+    /// Contacts that were kept aside: they stay where they are, and are offered again the next time.
+    pub aside: u32,
+    /// The first of these, and why.
+    pub asides: Vec<(Uid, Aside), FAILURES_TOLD>,
     in_a_row: u32,
+}
+
+impl Carried {
+    /// Whether something was not taken in.
+    fn is_left(&self) -> bool {
+        self.failed > 0 || self.aside > 0 || self.waits.is_some()
+    }
 }
 
 /// What a meeting came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The root of both, when both hold the same now. When not, and nothing has failed, somebody went
-    /// on changing one of them all the while.
+    /// The root of both, when both hold the same now. When not, and nothing has failed or was kept
+    /// aside, somebody went on changing one of them all the while.
     pub root: Option<Root>,
     /// How often both were gone through; 0 when they were the same already.
     pub rounds: u32,
@@ -137,9 +148,9 @@ pub async fn sync<H: Exchange, T: Exchange>(
             report.root = Some(our_root);
             return Ok(report);
         }
-        let is_held = report.to_here.waits.is_some() || report.to_there.waits.is_some();
-        let failed = report.to_here.failed + report.to_there.failed;
-        if is_held || failed > 0 || report.rounds == ROUNDS_MAX {
+        // The roots cannot be equal, and neither box counts as having all of the other's.
+        let is_left = report.to_here.is_left() || report.to_there.is_left();
+        if is_left || report.rounds == ROUNDS_MAX {
             return Ok(report);
         }
         // Each time anew: an author or a box may have come since.

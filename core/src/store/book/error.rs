@@ -232,7 +232,7 @@ pub enum PutError<E> {
         boxes_max: usize,
     },
     /// A record of another box's is not such as a box writes: it names boxes that nobody has
-    /// introduced, claims not to know what it says itself, or is of a time that never comes.
+    /// introduced, or claims not to know what it says itself.
     Foreign(Uid),
     /// It would remove this contact: it waits until that is admitted.
     Removal(Uid),

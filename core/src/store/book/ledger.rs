@@ -44,7 +44,7 @@ pub(super) struct Ledger<M: Memory> {
     losses_untold: u32,
     /// Something was taken in that this box itself has written, and had forgotten.
     pub(super) has_forgotten: bool,
-    /// The latest time met; the clock of the box is past it.
+    /// The latest time of a version: the box's own clock.
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
     pub(super) is_overfull: bool,

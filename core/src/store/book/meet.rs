@@ -3,18 +3,16 @@
 use super::boxes::derived;
 use super::brake::removes;
 use super::seat::{self, Seat};
-use super::{Book, GetError, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read};
+use super::{
+    Aside, Book, GetError, Intake, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read,
+};
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
-use crate::limits::MILLIS_MAX;
+use crate::limits::{CLOCK_MILLIS_MAX, FOREIGN_MILLIS_MAX};
 use crate::store::cells::Cells;
 use crate::store::entries::{BOX, BoxEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index;
 use crate::store::journal::Need;
 use embedded_storage_async::nor_flash::NorFlash;
-
-/// Latest time taken from another box. A box that is well cannot come near it: wall clocks are
-/// believed up to half of [`MILLIS_MAX`] only, and from there time goes on by one a change.
-pub(crate) const FOREIGN_MILLIS_MAX: Millis = MILLIS_MAX / 2 + (1 << 48);
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
     /// The boxes this box knows, and the index each has in its records. The box itself is not among
@@ -101,7 +99,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         peer: &mut Peer<M>,
         record: &[u8],
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Intake, PutError<F::Error>> {
         match self.take_once(peer, record, now).await {
             Err(PutError::Full { .. }) if self.sweep_all().await? => {
                 self.take_once(peer, record, now).await
@@ -115,20 +113,26 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         peer: &mut Peer<M>,
         record: &[u8],
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Intake, PutError<F::Error>> {
         let theirs = Contact::parse(record).map_err(GetError::Record)?;
+        let uid = theirs.uid();
         let latest = contact::latest_time(&theirs);
+        if latest > FOREIGN_MILLIS_MAX {
+            return Ok(Intake::Aside(uid, Aside::BeyondTime { time: latest }));
+        }
         if !peer.knows(&theirs) {
             return Err(match peer.passed_by() {
-                0 => PutError::Foreign(theirs.uid()),
+                0 => PutError::Foreign(uid),
                 _ => PutError::TooManyBoxes { boxes_max: M::BOXES },
             });
         }
-        if !contact::is_coherent(&theirs) || latest > FOREIGN_MILLIS_MAX {
-            return Err(PutError::Foreign(theirs.uid()));
+        if !contact::is_coherent(&theirs) {
+            return Err(PutError::Foreign(uid));
         }
-        let uid = theirs.uid();
-        let time = self.tick(now).max(latest + 1);
+        // Of what others wrote, nothing moves the clock of this box: see `clock`.
+        let own = theirs.seen().filter(|row| self.ledger.boxes.is_own(peer.origin(row.0)));
+        let own = own.map(|row| row.1).filter(|&time| time <= CLOCK_MILLIS_MAX).max();
+        let time = self.tick(now).max(own.map_or(0, |own| own + 1));
         let author = peer.author(theirs.changed().author);
         let change = Change { author, ..Change::new(time, author, Origin::Merge) };
         let Self { journal, ledger, old, .. } = self;
@@ -171,7 +175,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         let mut scratch = Scratch::new(items.cells_mut());
                         let merged = contact::merge(&ours, &theirs, change, &mut scratch, out)?;
                         let Some(merged) = merged else {
-                            return Ok(Put { uid, version, outcome: Outcome::Unchanged });
+                            let outcome = Outcome::Unchanged;
+                            return Ok(Intake::Taken(Put { uid, version, outcome }));
                         };
                         let after = Contact::parse(merged).map_err(GetError::Record)?;
                         if removes(&ours, &after) && !peer.may_remove() {
@@ -198,7 +203,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
-        Ok(Put { uid, version: time, outcome })
+        Ok(Intake::Taken(Put { uid, version: time, outcome }))
     }
 
     /// Compares every blob that a foreign state refers to, and our own does not, with its hash.

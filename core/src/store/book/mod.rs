@@ -1,10 +1,12 @@
 //! The book: the facade of a box. Opening, reading, and the parts the other files work on.
 
+mod aside;
 mod audit;
 mod authors;
 mod blobs;
 mod boxes;
 mod brake;
+mod clock;
 mod error;
 mod find;
 mod ledger;
@@ -16,6 +18,7 @@ mod seat;
 mod signatures;
 mod write;
 
+pub use aside::{Aside, Intake};
 pub use audit::{Finding, Stats, VerifyReport};
 pub use authors::AuthorCell;
 pub use boxes::BoxCell;
@@ -23,7 +26,6 @@ pub use brake::{BRAKE, Brake, Consent};
 pub use error::{FlashTooLarge, FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
 pub use ledger::Counts;
-pub(crate) use meet::FOREIGN_MILLIS_MAX;
 pub use peer::{NEWCOMERS_MAX, Number, Peer, Quota};
 pub use root::Root;
 pub use signatures::{Note, Scribe, Signatures, Unsigned};
@@ -195,7 +197,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.config.id
     }
 
-    /// The latest time the box has written or met; its next stamp is later.
+    /// The box's own clock: the latest time it has written. What it writes next is later.
     pub fn time_max(&self) -> Millis {
         self.ledger.time_max
     }

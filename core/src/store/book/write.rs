@@ -4,12 +4,13 @@
 //! that a cut leaves an orphan, which the sweep collects, and never a dangling reference.
 
 use super::blobs::{self, is_large};
+use super::clock::Past;
 use super::{Book, GetError, Memory, PutError, parse, seat};
 use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
     WriteError, digest,
 };
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, MILLIS_MAX};
+use crate::limits::AUTHOR_NAME_BYTES_MAX;
 use crate::search;
 use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
@@ -220,12 +221,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.ledger.reserve(1)?)
     }
 
-    /// The time of the next change.
-    pub(super) fn tick(&self, now: Millis) -> Millis {
-        // A clock gone wild must not use up the time that later changes need.
-        now.min(MILLIS_MAX / 2).max(self.ledger.time_max + 1)
-    }
-
     async fn change(
         &mut self,
         uid: Uid,
@@ -239,6 +234,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             }
             result => result,
         }
+    }
+
+    /// What was said of the contact whose record stands in the buffer for old ones, if there is one.
+    fn past_of(&self, record: Option<Range<usize>>) -> Result<Past, GetError<F::Error>> {
+        let old = record.map(|record| parse(self.old.cells(), record)).transpose()?;
+        Ok(old.map_or(Past::default(), |old| self.past(&old)))
     }
 
     /// What a card refers to may have come piece by piece: what the contact did not refer to before, whose
@@ -293,9 +294,16 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             self.make_room(uid)?;
         }
         self.renew_if_due().await?;
+        let record = seat.as_ref().map(|here| here.record.clone());
+        let mut past = self.past_of(record.clone())?;
+        if self.is_ahead(&past) {
+            // What is written under the present name would pass for known already where that was told.
+            self.renew().await?;
+            past = self.past_of(record)?;
+        }
         let change = Change {
             writer: self.ledger.boxes.writer(),
-            ..Change::new(self.tick(now), by, deed.origin())
+            ..Change::new(self.tick_past(now, &past), by, deed.origin())
         };
 
         if let Deed::Add(card) | Deed::Edit { card, .. } | Deed::Absorb(card) = deed {
