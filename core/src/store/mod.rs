@@ -32,5 +32,5 @@ pub use book::{
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};
-pub use journal::{OpenReport, PageState};
+pub use journal::{Barrier, OpenReport, PageState};
 pub use memory::{Memory, Parts, index_bytes, links};

@@ -14,22 +14,25 @@ pub const ENTRY_HEADER_BYTES: usize = 10;
 /// The erased gap before a checkpoint: a burst of 64 bits can not strike both sides of it.
 pub const CHECKPOINT_GAP_BYTES: usize = 8;
 /// Callers' kinds are 0 up to and including this.
-pub const CALLER_KIND_MAX: u8 = 0x2F;
+pub const CALLER_KIND_MAX: u8 = 0x17;
 
 /// More entries of the same group follow.
 pub const MORE: u8 = 0x80;
 /// The entry continues the group of the entry before.
 pub const CONTINUES: u8 = 0x40;
-const KIND_BITS: u8 = 0x3F;
+/// All that was written to the stream before this group was on the medium when the group was programmed. On a chip
+/// that is always so; a medium that defers writes has it so after each sync.
+pub const SYNCED: u8 = 0x20;
+const KIND_BITS: u8 = 0x1F;
 
 /// First entry of each page.
-pub const START: u8 = 0x30;
+pub const START: u8 = 0x18;
 /// The set of pages that may be erased.
-pub const ANNOUNCE: u8 = 0x31;
-/// Vouches for the entries before it.
-pub const CHECKPOINT: u8 = 0x32;
+pub const ANNOUNCE: u8 = 0x19;
+/// Vouches for the entries before it, and for the end of another page if it names one.
+pub const CHECKPOINT: u8 = 0x1A;
 /// An entry that was destroyed, remembered when its page is reclaimed.
-pub const LOST: u8 = 0x33;
+pub const LOST: u8 = 0x1B;
 
 /// What a page header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +149,11 @@ impl EntryHeader {
     /// Whether more entries of the group follow.
     pub fn has_more(&self) -> bool {
         self.tag & MORE != 0
+    }
+
+    /// Whether all before this group in its stream was on the medium when it was programmed.
+    pub fn is_synced(&self) -> bool {
+        self.tag & SYNCED != 0
     }
 
     /// Whether this entry continues a group.

@@ -5,7 +5,7 @@
 //! what the box acknowledged at one moment. What is written into a copy is the copy's alone.
 
 use crate::image::disk::{read_exact_at, room_in, write_all_at};
-use crate::image::{HEADER_BYTES, Image, ImageError, PAGE_BYTES, WORD_BYTES};
+use crate::image::{BackingFile, HEADER_BYTES, Image, ImageError, PAGE_BYTES, WORD_BYTES};
 use crate::keeper::Asker;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::store::book::Root;
@@ -45,7 +45,7 @@ pub struct Leftover {
     /// Pages to be copied before asking again; none when the copy is in step.
     pub stale: BTreeSet<u32>,
     /// The image, for reading them.
-    pub source: Option<File>,
+    pub source: Option<Box<dyn BackingFile>>,
 }
 
 impl Copier {
@@ -59,12 +59,12 @@ impl Copier {
         if stale.len() > PAGES_AT_ONCE && !self.is_last {
             return Ok(Leftover { pages, stale, source: Some(source) });
         }
-        copy(&source, &self.copy, &stale)?;
+        copy(&*source, &self.copy, &stale)?;
         Ok(Leftover { pages, stale: BTreeSet::new(), source: None })
     }
 }
 
-fn copy(source: &File, copy: &File, pages: &BTreeSet<u32>) -> io::Result<()> {
+fn copy(source: &dyn BackingFile, copy: &File, pages: &BTreeSet<u32>) -> io::Result<()> {
     let mut bytes = vec![0; PAGE_BYTES];
     let mut old = vec![0; PAGE_BYTES];
     for &page in pages {
@@ -134,7 +134,7 @@ impl Mirror {
             let len = HEADER_BYTES as u64 + u64::from(left.pages) * PAGE_BYTES as u64;
             let has = self.copier.copy.metadata().map_err(disk)?.len();
             if let Some(source) = &left.source {
-                copy(source, &self.copier.copy, &left.stale).map_err(disk)?;
+                copy(&**source, &self.copier.copy, &left.stale).map_err(disk)?;
             }
             if has != len {
                 // It had more where it was written to beyond the box's end.

@@ -1,34 +1,19 @@
 //! The only file that names what systems do differently with files: reading at a place, taking room, zeroing.
 
+use super::{BackingFile, Displaced};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, bytes, at)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, bytes, at)
-}
-
-#[cfg(unix)]
-fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::write_at(file, bytes, at)
-}
-
-#[cfg(windows)]
-fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_write(file, bytes, at)
-}
-
 /// Reads until `bytes` is full or the file ends; returns how many were read.
-pub(crate) fn read_up_to(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+pub(crate) fn read_up_to(
+    file: &(impl BackingFile + ?Sized),
+    bytes: &mut [u8],
+    at: u64,
+) -> io::Result<usize> {
     let mut done = 0;
     while done < bytes.len() {
-        match read_at(file, &mut bytes[done..], at + done as u64) {
+        match file.read_at(&mut bytes[done..], at + done as u64) {
             Ok(0) => break,
             Ok(read) => done += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -38,15 +23,23 @@ pub(crate) fn read_up_to(file: &File, bytes: &mut [u8], at: u64) -> io::Result<u
     Ok(done)
 }
 
-pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(
+    file: &(impl BackingFile + ?Sized),
+    bytes: &mut [u8],
+    at: u64,
+) -> io::Result<()> {
     let done = read_up_to(file, bytes, at)?;
     if done < bytes.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+pub(crate) fn write_all_at(
+    file: &(impl BackingFile + ?Sized),
+    bytes: &[u8],
+    at: u64,
+) -> io::Result<()> {
     let mut done = 0;
     while done < bytes.len() {
-        match write_at(file, &bytes[done..], at + done as u64) {
+        match file.write_at(&bytes[done..], at + done as u64) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => done += written,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -56,7 +49,7 @@ pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()>
     Ok(())
 }
 
-fn write_zeros(file: &File, mut at: u64, end: u64) -> io::Result<()> {
+fn write_zeros(file: &dyn BackingFile, mut at: u64, end: u64) -> io::Result<()> {
     static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     while at < end {
         let len = (end - at).min(ZEROS.len() as u64);
@@ -67,38 +60,35 @@ fn write_zeros(file: &File, mut at: u64, end: u64) -> io::Result<()> {
 }
 
 /// Makes the file reach to `end`, zeros from `start` on, with the room for them taken.
-pub(super) fn reserve(file: &File, start: u64, end: u64) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::FallocateFlags;
-        // What a cut left behind the old end must not be taken for the new pages.
-        file.set_len(start)?;
-        match rustix::fs::fallocate(file, FallocateFlags::empty(), start, end - start) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+pub(super) fn reserve(file: &dyn BackingFile, start: u64, end: u64) -> io::Result<()> {
+    // What a cut left behind the old end must not be taken for the new pages.
+    file.set_len(start)?;
     // Writing is the one way to take room that every file system knows.
-    write_zeros(file, start, end)
+    if again(|| file.take_room(start, end - start))? {
+        Ok(())
+    } else {
+        write_zeros(file, start, end)
+    }
 }
 
 /// Zeros in a stretch of the file, whose room stays taken.
-pub(super) fn zero(file: &File, start: u64, len: u64) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::FallocateFlags;
-        match rustix::fs::fallocate(file, FallocateFlags::ZERO_RANGE, start, len) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
-            Err(error) => return Err(error.into()),
+pub(super) fn zero(file: &dyn BackingFile, start: u64, len: u64) -> io::Result<()> {
+    let is_done = again(|| file.zero_range(start, len))?;
+    if is_done { Ok(()) } else { write_zeros(file, start, start + len) }
+}
+
+/// A call that a signal may interrupt, until none does: nothing was done then.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
         }
     }
-    write_zeros(file, start, start + len)
 }
 
 /// Whether a stretch of the file is all zeros.
-pub(super) fn is_zero(file: &File, mut start: u64, len: u64) -> io::Result<bool> {
+pub(super) fn is_zero(file: &dyn BackingFile, mut start: u64, len: u64) -> io::Result<bool> {
     let end = start + len;
     let mut bytes = [0; 4096];
     while start < end {
@@ -110,6 +100,115 @@ pub(super) fn is_zero(file: &File, mut start: u64, len: u64) -> io::Result<bool>
         start += piece as u64;
     }
     Ok(true)
+}
+
+impl BackingFile for File {
+    #[cfg(unix)]
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, bytes, at)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self, bytes, at)
+    }
+
+    #[cfg(unix)]
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::write_at(self, bytes, at)
+    }
+
+    #[cfg(windows)]
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_write(self, bytes, at)
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        Self::set_len(self, bytes)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn take_room(&self, start: u64, len: u64) -> io::Result<bool> {
+        allocate(self, rustix::fs::FallocateFlags::empty(), start, len)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn zero_range(&self, start: u64, len: u64) -> io::Result<bool> {
+        allocate(self, rustix::fs::FallocateFlags::ZERO_RANGE, start, len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Self::sync_data(self)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        Self::sync_all(self)
+    }
+
+    fn forget(&self) {
+        forget(self);
+    }
+
+    fn reader(&self) -> io::Result<Box<dyn BackingFile>> {
+        Ok(Box::new(self.try_clone()?))
+    }
+
+    fn name_lost(&self, path: &Path) -> Option<Displaced> {
+        name_lost(self, path)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn number(&self) -> Option<i32> {
+        Some(std::os::fd::AsRawFd::as_raw_fd(self))
+    }
+}
+
+/// `fallocate`; false where the file system does not know it.
+#[cfg(target_os = "linux")]
+fn allocate(
+    file: &File,
+    flags: rustix::fs::FallocateFlags,
+    start: u64,
+    len: u64,
+) -> io::Result<bool> {
+    match rustix::fs::fallocate(file, flags, start, len) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether an open file is still the one of that name, and what became of it if not.
+#[cfg(unix)]
+fn name_lost(file: &File, path: &Path) -> Option<Displaced> {
+    use std::os::unix::fs::MetadataExt;
+    // Who can not be asked has said nothing: the disk itself has taken all that was written.
+    let held = file.metadata().ok()?;
+    if held.nlink() == 0 {
+        return Some(Displaced::Deleted);
+    }
+    match std::fs::metadata(path) {
+        Ok(named) if (named.dev(), named.ino()) != (held.dev(), held.ino()) => {
+            Some(Displaced::Replaced)
+        }
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+                || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) =>
+        {
+            Some(Displaced::Moved)
+        }
+        _ => None,
+    }
+}
+
+/// Here no name is taken from an open file.
+#[cfg(not(unix))]
+fn name_lost(_: &File, _: &Path) -> Option<Displaced> {
+    None
 }
 
 /// Bytes that can still be written to the disk a folder is on, by whoever runs this; `None` when the

@@ -16,7 +16,7 @@
 //! Numbers are little-endian. Copy A starts at 0 (even generations), copy B at 2048 (odd ones), each
 //! within one sector, so that a cut leaves the other whole. The chip starts at 4096, its bytes complemented.
 
-use super::disk;
+use super::{BackingFile, disk};
 use crc::{CRC_32_ISCSI, Crc, Table};
 use std::fs::File;
 use std::path::Path;
@@ -115,7 +115,7 @@ impl Header {
 
     /// Writes it, and as the older copy what it says under the generation before: either stands in for
     /// the other from the first day.
-    pub(super) fn write_twice(&self, file: &File) -> std::io::Result<()> {
+    pub(super) fn write_twice(&self, file: &dyn BackingFile) -> std::io::Result<()> {
         let older = Self { generation: self.generation.wrapping_sub(1), ..*self };
         disk::write_all_at(file, &older.encode(), older.offset())?;
         disk::write_all_at(file, &self.encode(), self.offset())

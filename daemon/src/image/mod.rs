@@ -5,10 +5,12 @@
 //! program or erase can meet a full disk; erasing keeps the space.
 //!
 //! What is programmed is on the disk when [`Image::sync`] has returned, not before. An erase waits
-//! for all that was programmed before it, and what is programmed after an erase waits for the erase.
+//! for all that was programmed before it. That what is programmed after an erase needs the erase is the journal's affair: it
+//! has a page on the disk before it writes the first entry there.
 //! When the disk refuses a write, nobody can tell what it holds: the image then takes no more writes
 //! until it is opened again.
 
+mod backing;
 pub(crate) mod disk;
 mod error;
 mod header;
@@ -16,6 +18,7 @@ mod lock;
 mod place;
 mod salvage;
 
+pub use backing::BackingFile;
 #[cfg(unix)]
 pub(crate) use disk::make_private_folder;
 pub use error::{GrowError, ImageError, OpenImageError};
@@ -69,7 +72,7 @@ impl Access {
 
 /// A NOR chip in a file, locked against a second opener.
 pub struct Image {
-    file: File,
+    file: Box<dyn BackingFile>,
     path: PathBuf,
     /// The name it is made under, until [`Image::publish`].
     draft: Option<PathBuf>,
@@ -125,29 +128,39 @@ impl Image {
         access: Access,
         is_salvage: bool,
     ) -> Result<Self, OpenImageError> {
-        let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
         lock(&file, path)?;
+        Self::over(Box::new(file), path, access, is_salvage)
+    }
+
+    /// Opens the image in a file that nobody else has open; `path` is its name.
+    pub fn over(
+        file: Box<dyn BackingFile>,
+        path: &Path,
+        access: Access,
+        is_salvage: bool,
+    ) -> Result<Self, OpenImageError> {
+        let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
         let wrong = |error| OpenImageError::Header { path: path.to_path_buf(), error };
         let mut block = [0; HEADER_BYTES];
-        let bytes = disk::read_up_to(&file, &mut block, 0).map_err(io)?;
+        let bytes = disk::read_up_to(&*file, &mut block, 0).map_err(io)?;
         let found = Header::newest(&block[..bytes])
             .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header));
         let header = match found {
             Ok(header) => header,
             Err(error @ (HeaderError::Foreign | HeaderError::Damaged)) => {
-                let header = salvage::header_of(&file).map_err(io)?.ok_or_else(|| wrong(error))?;
+                let header = salvage::header_of(&*file).map_err(io)?.ok_or_else(|| wrong(error))?;
                 if !is_salvage {
                     return Err(wrong(HeaderError::Struck));
                 }
                 tracing::warn!(
                     "the image's header is made anew out of what the pages behind it say"
                 );
-                salvage::write(&file, &header).map_err(io)?;
+                salvage::write(&*file, &header).map_err(io)?;
                 header
             }
             Err(error) => return Err(wrong(error)),
         };
-        let bytes = file.metadata().map_err(io)?.len();
+        let bytes = file.bytes().map_err(io)?;
         let bytes_expected = end_of(header.pages);
         if bytes < bytes_expected {
             if !is_salvage {
@@ -162,10 +175,10 @@ impl Image {
                 bytes_expected,
                 "the box's file was cut short: contacts may be missing, or older than they were"
             );
-            disk::reserve(&file, bytes, bytes_expected).map_err(io)?;
+            disk::reserve(&*file, bytes, bytes_expected).map_err(io)?;
         }
         // What can not be read is the journal's to tell of.
-        let kept = place::newest(&file, header.pages).unwrap_or_default();
+        let kept = place::newest(&*file, header.pages).unwrap_or_default();
         let mut image = Self::new(file, path, header, access);
         image.kept = kept;
         Ok(image)
@@ -206,7 +219,7 @@ impl Image {
         let filled = file.set_len(0).and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)));
         match filled {
             Ok(()) => {
-                let mut image = Self::new(file, path, header, Access::ReadWrite);
+                let mut image = Self::new(Box::new(file), path, header, Access::ReadWrite);
                 image.draft = Some(draft);
                 Ok(image)
             }
@@ -225,7 +238,7 @@ impl Image {
         }
     }
 
-    fn new(file: File, path: &Path, header: Header, access: Access) -> Self {
+    fn new(file: Box<dyn BackingFile>, path: &Path, header: Header, access: Access) -> Self {
         Self {
             file,
             path: path.to_path_buf(),
@@ -251,7 +264,7 @@ impl Image {
     /// is a whole box or none.
     pub fn publish(&mut self) -> Result<(), ImageError> {
         let Some(draft) = self.draft.clone() else { return Ok(()) };
-        let written = self.header.write_twice(&self.file);
+        let written = self.header.write_twice(&*self.file);
         self.settle("written", written)?;
         self.is_programmed = true;
         self.sync()?;
@@ -309,8 +322,8 @@ impl Image {
     }
 
     /// The file, for a copy of it to be made by somebody who only reads.
-    pub fn reader(&self) -> io::Result<File> {
-        self.file.try_clone()
+    pub fn reader(&self) -> io::Result<Box<dyn BackingFile>> {
+        self.file.reader()
     }
 
     fn touch(&mut self, offset: u32, len: usize) {
@@ -355,8 +368,8 @@ impl Image {
             // Nothing in it has been acknowledged, and it has no header yet.
             return Ok(());
         }
-        let how = place::displaced(&self.file, &self.path, &self.header);
-        let is_ours = || self.kept.iter().all(|piece| piece.is_in(&self.file));
+        let how = place::displaced(&*self.file, &self.path, &self.header);
+        let is_ours = || self.kept.iter().all(|piece| piece.is_in(&*self.file));
         let Some(how) = how.or_else(|| (!is_ours()).then_some(Displaced::Overwritten)) else {
             return Ok(());
         };
@@ -367,7 +380,7 @@ impl Image {
     }
 
     fn displaced(&self, how: Displaced) -> ImageError {
-        ImageError::Displaced { path: self.path.clone(), how, number: place::number(&self.file) }
+        ImageError::Displaced { path: self.path.clone(), how, number: self.file.number() }
     }
 
     /// Takes room for `pages` pages in all from the disk.
@@ -381,7 +394,7 @@ impl Image {
         // Making it longer would hide that somebody has cut it short.
         self.writable().and_then(|()| self.stay()).map_err(GrowError::Image)?;
         let (start, end) = (end_of(self.header.pages), end_of(pages));
-        if let Err(error) = disk::reserve(&self.file, start, end) {
+        if let Err(error) = disk::reserve(&*self.file, start, end) {
             // What was taken is given back; the header still says the old size.
             self.file.set_len(start).ok();
             return Err(match error.kind() {
@@ -397,7 +410,7 @@ impl Image {
         let written = self
             .file
             .sync_all()
-            .and_then(|()| disk::write_all_at(&self.file, &header.encode(), header.offset()));
+            .and_then(|()| disk::write_all_at(&*self.file, &header.encode(), header.offset()));
         self.settle("written", written).map_err(GrowError::Image)?;
         self.is_programmed = true;
         self.header = header;
@@ -471,7 +484,7 @@ impl ReadNorFlash for Image {
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ImageError> {
         let at = self.check(u64::from(offset), bytes.len(), Self::READ_SIZE)?;
-        disk::read_exact_at(&self.file, bytes, at)
+        disk::read_exact_at(&*self.file, bytes, at)
             .map_err(|error| ImageError::Io { doing: "read", error })?;
         complement(bytes);
         Ok(())
@@ -492,7 +505,7 @@ impl NorFlash for Image {
         let at = self.check(from, len as usize, PAGE_BYTES)?;
         self.writable()?;
         // New pages are zeros on the disk already; spares two syncs for each page of an import.
-        let blank = disk::is_zero(&self.file, at, len);
+        let blank = disk::is_zero(&*self.file, at, len);
         if blank.map_err(|error| ImageError::Io { doing: "read", error })? {
             return Ok(());
         }
@@ -503,7 +516,7 @@ impl NorFlash for Image {
         self.touch(from as u32, len as usize);
         self.kept.retain(|piece| !piece.is_within(at, len));
         self.last = self.last.take().filter(|piece| !piece.is_within(at, len));
-        let erased = disk::zero(&self.file, at, len);
+        let erased = disk::zero(&*self.file, at, len);
         self.settle("erased", erased)?;
         self.is_erased = true;
         Ok(())
@@ -511,10 +524,6 @@ impl NorFlash for Image {
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), ImageError> {
         let at = self.check(u64::from(offset), bytes.len(), WORD_BYTES)?;
-        // An erase is on the disk before anything that relies on it.
-        if self.is_erased {
-            self.sync()?;
-        }
         self.writable()?;
         if at + bytes.len() as u64 == end_of(self.header.pages) {
             // So would this: it is as long as before with a hole in it.
@@ -523,7 +532,7 @@ impl NorFlash for Image {
         self.touch(offset, bytes.len());
         self.buffer.clear();
         self.buffer.extend(bytes.iter().map(|byte| !byte));
-        let written = disk::write_all_at(&self.file, &self.buffer, at);
+        let written = disk::write_all_at(&*self.file, &self.buffer, at);
         self.settle("written", written)?;
         self.last = Some(Piece::of(&self.buffer, at));
         self.is_programmed = true;

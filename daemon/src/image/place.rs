@@ -5,8 +5,7 @@
 //! of the system and a block out of its memory.
 
 use super::salvage::page_header;
-use super::{HEADER_BYTES, Header, PAGE_BYTES, disk, end_of};
-use std::fs::File;
+use super::{BackingFile, HEADER_BYTES, Header, PAGE_BYTES, disk, end_of};
 use std::io;
 use std::path::Path;
 
@@ -70,37 +69,12 @@ impl Displaced {
 }
 
 /// What has become of an open file since it was opened as `path`, if anything.
-#[cfg(unix)]
-pub(super) fn displaced(file: &File, path: &Path, header: &Header) -> Option<Displaced> {
-    use std::io::ErrorKind;
-    use std::os::unix::fs::MetadataExt;
+pub(super) fn displaced(file: &dyn BackingFile, path: &Path, header: &Header) -> Option<Displaced> {
     // Who can not be asked has said nothing: the disk itself has taken all that was written.
-    let held = file.metadata().ok()?;
-    if held.nlink() == 0 {
-        return Some(Displaced::Deleted);
-    }
-    match std::fs::metadata(path) {
-        Ok(named) if (named.dev(), named.ino()) != (held.dev(), held.ino()) => {
-            return Some(Displaced::Replaced);
-        }
-        Err(error)
-            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-                || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) =>
-        {
-            return Some(Displaced::Moved);
-        }
-        _ => {}
-    }
-    struck(file, held.len(), header)
+    file.name_lost(path).or_else(|| struck(file, file.bytes().ok()?, header))
 }
 
-/// What has become of an open file since it was opened: here no name is taken from one.
-#[cfg(not(unix))]
-pub(super) fn displaced(file: &File, _: &Path, header: &Header) -> Option<Displaced> {
-    struck(file, file.metadata().ok()?.len(), header)
-}
-
-fn struck(file: &File, bytes: u64, header: &Header) -> Option<Displaced> {
+fn struck(file: &dyn BackingFile, bytes: u64, header: &Header) -> Option<Displaced> {
     if bytes < end_of(header.pages) {
         return Some(Displaced::CutShort);
     }
@@ -137,7 +111,7 @@ impl Piece {
     }
 
     /// Whether it is where it was written.
-    pub(super) fn is_in(&self, file: &File) -> bool {
+    pub(super) fn is_in(&self, file: &dyn BackingFile) -> bool {
         let mut bytes = [0; PIECE_BYTES];
         let bytes = &mut bytes[..self.bytes.len()];
         // What can not be read is no proof of anything.
@@ -147,7 +121,7 @@ impl Piece {
 }
 
 /// What was written last in the two pages that were prepared last, one for each stream of the journal.
-pub(super) fn newest(file: &File, pages: u32) -> io::Result<Vec<Piece>> {
+pub(super) fn newest(file: &dyn BackingFile, pages: u32) -> io::Result<Vec<Piece>> {
     let mut orders = Vec::new();
     for page in 0..pages {
         if let Some(header) = page_header(file, page)? {
@@ -164,17 +138,4 @@ pub(super) fn newest(file: &File, pages: u32) -> io::Result<Vec<Piece>> {
         pieces.push(Piece::of(&bytes[..end], at));
     }
     Ok(pieces)
-}
-
-/// The number under which this process has a file open, where that leads to it.
-pub(super) fn number(file: &File) -> Option<i32> {
-    #[cfg(target_os = "linux")]
-    {
-        Some(std::os::fd::AsRawFd::as_raw_fd(file))
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = file;
-        None
-    }
 }

@@ -1,17 +1,18 @@
 //! The header of an image out of what is behind it: the pages of a box say whose they are.
 
-use super::{HEADER_BYTES, Header, PAGE_BYTES, PAGES_MAX, WORD_BYTES, complement, disk};
+use super::{
+    BackingFile, HEADER_BYTES, Header, PAGE_BYTES, PAGES_MAX, WORD_BYTES, complement, disk,
+};
 use contactbox_core::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 
 /// The header that a file must have had, if pages of a box are where an image has them.
 ///
 /// Pages and words of an image have one length. How many pages there are is what the file has room
 /// for: one that was cut off before has to be taken for a blank one. Whose they are most of them say.
-pub(super) fn header_of(file: &File) -> io::Result<Option<Header>> {
-    let bytes = file.metadata()?.len().saturating_sub(HEADER_BYTES as u64);
+pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
+    let bytes = file.bytes()?.saturating_sub(HEADER_BYTES as u64);
     let pages = u32::try_from(bytes.div_ceil(PAGE_BYTES as u64)).unwrap_or(u32::MAX);
     let pages = pages.min(PAGES_MAX);
     let mut boxes: HashMap<u64, u32> = HashMap::new();
@@ -31,7 +32,7 @@ pub(super) fn header_of(file: &File) -> io::Result<Option<Header>> {
 }
 
 /// The header of a page, if it has one that can be read.
-pub(super) fn page_header(file: &File, page: u32) -> io::Result<Option<PageHeader>> {
+pub(super) fn page_header(file: &dyn BackingFile, page: u32) -> io::Result<Option<PageHeader>> {
     let at = HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64;
     let mut head = [0; PAGE_HEADER_BYTES];
     if disk::read_up_to(file, &mut head, at)? < head.len() {
@@ -45,7 +46,7 @@ pub(super) fn page_header(file: &File, page: u32) -> io::Result<Option<PageHeade
 }
 
 /// Puts it where it belongs, on the disk.
-pub(super) fn write(file: &File, header: &Header) -> io::Result<()> {
+pub(super) fn write(file: &dyn BackingFile, header: &Header) -> io::Result<()> {
     header.write_twice(file)?;
     file.sync_data()
 }

@@ -10,8 +10,8 @@ use crate::rpc::{Call, Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, Failure, Request};
 use contactbox_core::store::{
-    AuthorCell, Book, BookConfig, BoxCell, FormatError, OpenError, OpenReport, Packed, PageState,
-    Parts, Put, PutError, Wide,
+    AuthorCell, Barrier, Book, BookConfig, BoxCell, FormatError, OpenError, OpenReport, Packed,
+    PageState, Parts, Put, PutError, Wide,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ impl Desk {
         let path = image.path().to_path_buf();
         let book_config =
             BookConfig { id: image.box_id(), gram_slices: GRAM_SLICES, gram_probes: GRAM_PROBES };
-        let (book, opened) = if image.is_new() {
+        let (mut book, opened) = if image.is_new() {
             let mut book = block_on(Book::format(image, book_config, parts()))
                 .map_err(OpenBoxError::Format)?;
             book.flash().publish().map_err(OpenBoxError::Write)?;
@@ -109,6 +109,8 @@ impl Desk {
             opening::open(image, book_config)
                 .map_err(|error| OpenBoxError::Open { path: path.clone(), error })?
         };
+        // A disk keeps what was written to it in any order until it is synced.
+        book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
         let mut run = [0; 4];
         getrandom::fill(&mut run).ok();
         let mut desk = Self {

@@ -186,6 +186,7 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
         let head = Chunk::head(&blob, number);
         let hint = Chunk::hint(&blob);
         let at = journal.append_needing(ledger, need, CHUNK, hint, &[&head, data]).await?;
+        journal.note_referent();
         // A chunk fits an entry, whose length is said in 16 bits.
         let len = (CHUNK_HEAD_BYTES + data.len()) as u16;
         let chunk = Chunk { blob, number, data };

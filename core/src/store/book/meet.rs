@@ -336,6 +336,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         // It is needed to delete as much as to add.
         let need = Need::Deletion;
         let at = self.journal.append_needing(&mut self.ledger, need, BOX, hint, &[payload]).await?;
+        self.journal.note_referent();
         if let Some((at, len)) = self.ledger.boxes.replace(&entry, at, payload.len() as u32) {
             self.journal.retire(at, len);
         }

@@ -34,7 +34,7 @@ pub use write::{Outcome, Put};
 use super::cells::Cells;
 use super::entries::{SPILL, Spill};
 use super::index::{self, Index, Packed};
-use super::journal::{self, Journal, OpenReport};
+use super::journal::{self, Barrier, Journal, OpenReport};
 use super::memory::{Memory, Parts};
 use super::page::ENTRY_HEADER_BYTES;
 use crate::contact::{AuthorIndex, Contact, Millis, Uid};
@@ -190,6 +190,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.config.id = journal.salt();
         self.sweep = Sweep::due();
         Ok(report)
+    }
+
+    /// Says that the medium defers writes. To be called once the box is open or made, before anything else is written.
+    pub fn defer(&mut self, barrier: Barrier<F>) {
+        self.journal.defer(barrier);
     }
 
     /// The box's identity.

@@ -55,6 +55,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let parts: [&[u8]; 2] = [&head, piece];
         let at =
             self.journal.append_needing(&mut self.ledger, Need::Data, CHUNK, hint, &parts).await?;
+        self.journal.note_referent();
         let chunk = Chunk { blob, number, data: piece };
         // A chunk fits an entry, whose length is said in 16 bits.
         let len = (CHUNK_HEAD_BYTES + piece.len()) as u16;

@@ -15,7 +15,7 @@ use crate::search;
 use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
 use crate::store::index;
-use crate::store::journal::{ExtendError, Need, TendError};
+use crate::store::journal::{AppendError, ExtendError, Need, TendError};
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use serde::{Deserialize, Serialize};
@@ -182,6 +182,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             .journal
             .append(&mut self.ledger, AUTHOR, AuthorEntry::hint(author), &[payload])
             .await?;
+        self.journal.note_referent();
         self.ledger.authors.take(&entry, at);
         Ok(author)
     }
@@ -426,6 +427,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         } else {
             (CONTACT, record)
         };
+        let synced = self.journal.sync_referents().await;
+        synced.map_err(|error| PutError::Journal(AppendError::Flash(error)))?;
         let at =
             self.journal.append_needing(&mut self.ledger, need, kind, hint, &[payload]).await?;
         let payload_len = payload.len() as u16;

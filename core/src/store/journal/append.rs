@@ -1,7 +1,7 @@
 //! Appending entries, singly or in groups; making room for them; coming to rest; growing.
 
 use super::errors::Trouble;
-use super::state::{FRESH, MOVED, PageState, VIRGIN};
+use super::state::{FRESH, MOVED, PageState, VIRGIN, other};
 use super::victim::Choice;
 use super::{Address, AppendError, ExtendError, Journal, Need, RESERVE_PAGES, Tenant, TendError};
 use crate::store::cells::Cells;
@@ -13,6 +13,10 @@ const SWEEP_PAGES: u32 = 16;
 
 /// Free pages that there must be for one to be taken only to vouch for what is in another: not the last.
 const ATTACH_PAGES: u32 = 2;
+
+/// Free pages that there must be for one to be taken only to say where another ends that nothing has happened to: the reserve
+/// stays whole.
+const ANCHOR_PAGES: u32 = RESERVE_PAGES + 1;
 
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Appends an entry whose payload is the `parts` one after the other. When this returns, the entry has been read back and
@@ -134,6 +138,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         bytes: usize,
     ) -> Result<(), Trouble<F::Error>> {
         self.settle_doubt(tenant, FRESH).await?;
+        match self.settle_owed().await {
+            Ok(()) | Err(Trouble::NoRoom) => {}
+            Err(trouble) => return Err(trouble),
+        }
         if self.fits(FRESH, bytes) {
             return match self.step_by_the_way(tenant).await {
                 // No room to reclaim with is no reason to refuse what fits.
@@ -168,6 +176,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         &mut self,
         tenant: &mut T,
     ) -> Result<(), Trouble<F::Error>> {
+        let erases = self.tally.erases;
         if self.free <= RESERVE_PAGES && self.room(FRESH) < Self::PAGE / 2 {
             self.sweeping = true;
             self.reclaim_step(tenant, Choice::Usual).await?;
@@ -175,6 +184,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let more = self.free < RESERVE_PAGES + SWEEP_PAGES;
             self.sweeping =
                 more && self.victim.is_none() && self.reclaim_step(tenant, Choice::Dead).await?;
+        }
+        // So that the change that takes the next page does not wait for the erase of that, and of one for a step as well.
+        if self.tally.erases == erases && self.room(FRESH) < Self::PAGE / 4 {
+            self.prepare_ahead().await?;
         }
         Ok(())
     }
@@ -185,6 +198,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         &mut self,
         tenant: &mut T,
     ) -> Result<(), TendError<F::Error>> {
+        self.settle_owed().await?;
         for stream in [FRESH, MOVED] {
             self.settle_doubt(tenant, stream).await?;
             let mut patience = self.page_count;
@@ -197,8 +211,26 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             self.attach_if_dangling(stream, ATTACH_PAGES).await?;
         }
-        self.checkpoint(FRESH).await?;
-        self.checkpoint(MOVED).await?;
+        // A page that is erased without having been announced looks like one that was struck.
+        if self.ready == 0 && self.free > 0 {
+            match self.announce().await {
+                Ok(()) | Err(Trouble::NoRoom) => {}
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+        // Each end is told of in the other's page too: whatever is lost of one page, the other one knows of it.
+        for stream in [MOVED, FRESH] {
+            let mut patience = self.page_count;
+            while self.wants_anchor_page(stream) && self.free < ANCHOR_PAGES && patience > 0 {
+                match self.reclaim_step(tenant, Choice::Urgent).await {
+                    Ok(true) => patience -= 1,
+                    Ok(false) | Err(Trouble::NoRoom) => break,
+                    Err(trouble) => return Err(trouble.into()),
+                }
+            }
+            self.anchor(stream, ANCHOR_PAGES).await?;
+            self.checkpoint(other(stream)).await?;
+        }
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! Telling a chip that was never made into a box, before it is opened.
 
-use super::open::FORMAT_BYTES;
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
 use crate::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader};
 use embedded_storage_async::nor_flash::NorFlash;
+
+/// Bytes at the start of the first page that formatting may have written when it was cut.
+const FORMAT_BYTES: usize = 128;
 
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Whether the chip is erased, or a first format of it never finished: the chips that

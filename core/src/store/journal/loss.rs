@@ -2,7 +2,7 @@
 
 use super::errors::Trouble;
 use super::notes::LOSS_BYTES_MAX;
-use super::state::{HOLED, MOVED, PageState, STRUCK, USED};
+use super::state::{HOLED, MOVED, PageState, STRUCK, UNENDED, USED};
 use super::walk::{Step, Walk};
 use super::{Journal, Loss, Tenant};
 use crate::store::cells::Cells;
@@ -33,6 +33,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut missing = 0;
         loop {
             match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { .. } if self.state(page).has(UNENDED) => {
+                    let (first, count) = (walk.count(), u16::MAX);
+                    tell(&Loss { page, order: frame.order, first, count, hint: None });
+                    return Ok(missing + 1);
+                }
                 Step::End { .. } => return Ok(missing),
                 Step::Entry(_) => {}
                 Step::Hole { first, count, hint } => {
@@ -78,6 +83,21 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         };
         self.each_loss(page, tell).await.map_err(Trouble::Flash)?;
         Ok(found)
+    }
+
+    /// A loss that no page shows: it is written down with the next thing that is. More than there is room for are told at each
+    /// open, as long as what they were found by is there.
+    pub fn owe(&mut self, loss: Loss) {
+        self.owed.push(loss).ok();
+    }
+
+    /// Writes down the losses that no page shows.
+    pub(super) async fn settle_owed(&mut self) -> Result<(), Trouble<F::Error>> {
+        while let Some(loss) = self.owed.first().copied() {
+            self.remember(&loss).await?;
+            self.owed.remove(0);
+        }
+        Ok(())
     }
 
     /// Writes a loss down, before the page that shows it is erased.

@@ -3,7 +3,8 @@
 //! The journal knows pages, entries and damage; what entries mean is the [`Tenant`]'s. FORMAT.md has the bytes.
 //!
 //! - `open`, `append`, `read`, `reclaim`, `scan`: the operations
-//! - `found`: an entry met while opening
+//! - `format`: making a chip into a box
+//! - `survey`, `found`, `roles`: while opening, the pass over the pages; an entry met; what each page is
 //! - `pages`: taking, preparing and announcing pages; `program`: one verified program call
 //! - `victim`, `loss`: which page is reclaimed next; what is missing in a page
 //! - `walk`, `notes`: pure reading and writing of pages and of the journal's own entries
@@ -11,6 +12,7 @@
 mod append;
 mod blank;
 mod errors;
+mod format;
 mod found;
 mod loss;
 mod notes;
@@ -19,8 +21,10 @@ mod pages;
 mod program;
 mod read;
 mod reclaim;
+mod roles;
 mod scan;
 mod state;
+mod survey;
 mod tenant;
 mod victim;
 mod walk;
@@ -50,9 +54,21 @@ pub const RESERVE_PAGES: u32 = 4;
 /// Fewest pages of a box: the reserve, both write points, and something to keep.
 pub const PAGES_MIN: u32 = RESERVE_PAGES + 4;
 
+/// How a medium that defers writes is made to keep them: a file, whose system holds back what was written and may bring it
+/// to the disk in any order until it is synced. A chip has none of this: what is programmed is there.
+pub struct Barrier<F: NorFlash> {
+    /// When this has returned, all that was programmed and erased before is on the medium.
+    pub sync: fn(&mut F) -> Result<(), F::Error>,
+    /// How often that has come about so far, whoever asked for it.
+    pub syncs: fn(&F) -> u64,
+}
+
 /// The journal over flash `F`, with the caller's memory: `P` one state a page, `B` a buffer of one page.
-pub struct Journal<F, P, B> {
+pub struct Journal<F: NorFlash, P, B> {
     flash: F,
+    barrier: Option<Barrier<F>>,
+    /// The sync after which something was written that others will refer to.
+    referred_at: Option<u64>,
     pages: P,
     buffer: B,
     salt: u64,
@@ -64,6 +80,8 @@ pub struct Journal<F, P, B> {
     prepared: Option<u32>,
     /// The page that was last taken without having been announced, by this run or the one before.
     unannounced: Option<u32>,
+    /// Losses that no page shows any more, to be written down with the next that is written.
+    owed: heapless::Vec<Loss, { survey::AGED_MAX }>,
     victim: Option<victim::Victim>,
     /// Whether dead pages are being collected.
     sweeping: bool,
@@ -150,6 +168,42 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Longest payload of an entry.
     pub fn entry_bytes_max(&self) -> usize {
         Self::BLOCK_MAX - ENTRY_HEADER_BYTES
+    }
+
+    /// Says that the medium defers writes. To be called once the box is open or made, before anything else is written.
+    pub fn defer(&mut self, barrier: Barrier<F>) {
+        self.barrier = Some(barrier);
+    }
+
+    /// Waits until all that was written is on the medium: what is written next may refer to it. Costs nothing on a chip.
+    pub async fn sync(&mut self) -> Result<(), F::Error> {
+        match &self.barrier {
+            Some(barrier) => (barrier.sync)(&mut self.flash),
+            None => Ok(()),
+        }
+    }
+
+    /// What was appended last will be referred to by what is appended later.
+    pub fn note_referent(&mut self) {
+        self.referred_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
+    }
+
+    /// To be called before an entry is appended that may refer to others: they are on the medium first, so that after a cut
+    /// nothing refers to what is not there.
+    pub async fn sync_referents(&mut self) -> Result<(), F::Error> {
+        let Some(at) = self.referred_at.take() else { return Ok(()) };
+        match &self.barrier {
+            Some(barrier) if (barrier.syncs)(&self.flash) <= at => self.sync().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether all that was committed to a write point in this run is on the medium.
+    fn is_synced(&self, stream: &Stream) -> bool {
+        match (&self.barrier, stream.wrote_at) {
+            (Some(barrier), Some(wrote_at)) => (barrier.syncs)(&self.flash) > wrote_at,
+            _ => true,
+        }
     }
 
     /// Identity of the box.

@@ -1,4 +1,4 @@
-//! Payloads of the journal's own entries: start, announcement, loss. Numbers are LEB128 except hints.
+//! Payloads of the journal's own entries: start, announcement, checkpoint, loss. Numbers are LEB128 except hints.
 
 use super::Loss;
 
@@ -6,7 +6,7 @@ use super::Loss;
 pub(super) const DOOMED_MAX: usize = 16;
 
 /// A gap in the flags of a start entry that says it follows as a number.
-const LONG_GAP: u8 = 0x3F;
+const LONG_GAP: u8 = 0x1F;
 
 /// A page that will be erased: what is on it is dead, holes in it are of no consequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,22 @@ pub(super) struct Announcement {
     pub doomed_count: usize,
 }
 
+/// Where a stream ends, as a page of the other stream says it: a strike that takes the end away cannot take this too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The stream that ends there.
+    pub stream: u8,
+    pub page: u32,
+    pub order: u32,
+    /// Entries in the page that are known to have been committed.
+    pub count: u16,
+    /// What the last of them was about.
+    pub hint: u16,
+}
+
+/// Longest payload of a checkpoint that names a tail.
+pub(super) const TAIL_BYTES_MAX: usize = 1 + 5 + 5 + 3 + 2;
+
 /// First entry of a page. The hint in its header is what the last entry of the page before in its stream was about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Start {
@@ -35,8 +51,12 @@ pub(super) struct Start {
     pub erases: u32,
     /// Order of this page minus that of the page before it in its stream; 0: there is none.
     pub gap: u32,
-    /// Entries in that page that are known to have been committed.
+    /// That page.
+    pub previous_page: u32,
+    /// Entries in it that are known to have been committed.
     pub previous_count: u32,
+    /// Where the other stream ends.
+    pub other: Option<Tail>,
     pub announcement: Option<Announcement>,
 }
 
@@ -75,6 +95,14 @@ impl<'b> Writer<'b> {
         self.byte((hint >> 8) as u8);
     }
 
+    fn tail(&mut self, tail: &Tail) {
+        self.byte(tail.stream);
+        self.number(tail.page);
+        self.number(tail.order);
+        self.number(u32::from(tail.count));
+        self.hint(tail.hint);
+    }
+
     fn announcement(&mut self, announcement: &Announcement) {
         self.number(announcement.epoch);
         self.number(announcement.virgin_first);
@@ -111,6 +139,16 @@ impl Reader<'_> {
 
     fn hint(&mut self) -> Option<u16> {
         Some(u16::from(self.byte()?) | u16::from(self.byte()?) << 8)
+    }
+
+    fn tail(&mut self) -> Option<Tail> {
+        Some(Tail {
+            stream: self.byte()? & 1,
+            page: self.number()?,
+            order: self.number()?,
+            count: u16::try_from(self.number()?).ok()?,
+            hint: self.hint()?,
+        })
     }
 
     fn announcement(&mut self) -> Option<Announcement> {
@@ -168,19 +206,40 @@ impl Announcement {
     }
 }
 
+impl Tail {
+    pub fn encode(&self, out: &mut [u8; TAIL_BYTES_MAX]) -> usize {
+        let mut writer = Writer::new(out);
+        writer.tail(self);
+        writer.len
+    }
+
+    pub fn decode(payload: &[u8]) -> Option<Self> {
+        Reader(payload).tail()
+    }
+}
+
 impl Start {
     /// Writes the payload; returns its length.
     pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
         let mut writer = Writer::new(out);
         let short_gap = self.gap.min(u32::from(LONG_GAP)) as u8;
-        writer.byte(self.stream & 1 | u8::from(self.announcement.is_some()) << 1 | short_gap << 2);
+        writer.byte(
+            self.stream & 1
+                | u8::from(self.announcement.is_some()) << 1
+                | u8::from(self.other.is_some()) << 2
+                | short_gap << 3,
+        );
         writer.number(self.order);
         writer.number(self.erases);
         if short_gap == LONG_GAP {
             writer.number(self.gap);
         }
         if self.gap != 0 {
+            writer.number(self.previous_page);
             writer.number(self.previous_count);
+        }
+        if let Some(other) = &self.other {
+            writer.tail(other);
         }
         if let Some(announcement) = &self.announcement {
             writer.announcement(announcement);
@@ -195,14 +254,18 @@ impl Start {
             stream: flags & 1,
             order: reader.number()?,
             erases: reader.number()?,
-            gap: u32::from(flags >> 2),
+            gap: u32::from(flags >> 3),
             ..Start::default()
         };
-        if flags >> 2 == LONG_GAP {
+        if flags >> 3 == LONG_GAP {
             start.gap = reader.number()?;
         }
         if start.gap != 0 {
+            start.previous_page = reader.number()?;
             start.previous_count = reader.number()?;
+        }
+        if flags & 4 != 0 {
+            start.other = Some(reader.tail()?);
         }
         if flags & 2 != 0 {
             start.announcement = Some(reader.announcement()?);
@@ -264,7 +327,9 @@ mod tests {
             order: 12_345_678,
             erases: 7,
             gap: 200,
+            previous_page: 130,
             previous_count: 400,
+            other: Some(Tail { stream: 0, page: 7, order: 12_345_670, count: 90, hint: 0xFFFE }),
             announcement: Some(announcement),
         };
         let mut bytes = [0; 64];
@@ -274,6 +339,10 @@ mod tests {
             assert_eq!(Start::decode(&bytes[..cut]), None);
         }
         assert_eq!(start.encode(&mut bytes[..len - 1]), None);
+        let tail = Tail { stream: 1, page: u32::MAX, order: u32::MAX, count: u16::MAX, hint: 1 };
+        let mut bytes = [0; TAIL_BYTES_MAX];
+        assert_eq!(tail.encode(&mut bytes), TAIL_BYTES_MAX);
+        assert_eq!(Tail::decode(&bytes), Some(tail));
         let loss = Loss { page: 9, order: 77, first: 3, count: 2, hint: Some(0x1234) };
         let mut bytes = [0; LOSS_BYTES_MAX];
         let len = loss.encode(&mut bytes);

@@ -2,7 +2,10 @@
 
 use super::errors::Trouble;
 use super::notes::{Announcement, Doomed};
-use super::state::{DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, UNSURE, VIRGIN, other};
+use super::state::{
+    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, UNENDED, UNSURE, UNVOUCHED, VIRGIN,
+    other,
+};
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
 use crate::store::page::PageHeader;
@@ -98,7 +101,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.change(page, |state| {
             (state.order, state.live, state.vouched) = (order, 0, 0);
             (state.gap, state.tail) = (0, 0);
-            state.unmark(HOLED | EVACUATE | SEALED | UNSURE);
+            state.unmark(HOLED | EVACUATE | SEALED | UNSURE | UNENDED | UNVOUCHED);
         });
         let header = PageHeader { order, erases, salt: self.salt }.encode();
         self.program_small(page, 0, &header).await

@@ -1,13 +1,13 @@
 //! One verified program call: a block of entries goes to a write point, into a fresh page when the open one has no room.
 
 use super::errors::Trouble;
-use super::notes::{Announcement, Start};
+use super::notes::{Announcement, Start, TAIL_BYTES_MAX, Tail};
 use super::state::{EVACUATE, FAILED, FRESH, MOVED, SEALED, Stream, USED, other};
 use super::{Journal, PageState, RESERVE_PAGES};
 use crate::store::cells::Cells;
 use crate::store::page::{
     ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, CHECKPOINT_GAP_BYTES, CONTINUES, ENTRY_HEADER_BYTES,
-    EntryHeader, FIRST_ENTRY_AT, LOST, MORE, START, entry_bytes,
+    EntryHeader, FIRST_ENTRY_AT, LOST, MORE, START, SYNCED, entry_bytes,
 };
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -87,6 +87,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     Err(Trouble::NoRoom) => return Err(trouble.unwrap_or(Trouble::NoRoom)),
                     Err(trouble) => return Err(trouble),
                 };
+                // So that the start entry may say what is on the medium, here and in the other stream, and no group that was
+                // not acknowledged stands before it in another page.
+                self.sync().await.map_err(Trouble::Flash)?;
                 let (start, bytes) = self.lay_start(stream, page);
                 announced = start.announcement;
                 start_bytes = bytes;
@@ -117,8 +120,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             writing.count += entries;
             writing.hint = sealed.last_hint;
             writing.vouched = false;
+            writing.wrote_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
+            // A start entry alone is nothing that one would miss.
+            writing.anchored = len == 0 && start_bytes > 0;
             if start_bytes > 0 {
                 self.enter(stream, page, announced);
+                self.streams[other(stream)].anchored = true;
             }
             self.streams[stream] = Stream { doubt: self.streams[stream].doubt, ..writing };
             self.credit(page, sealed.live_bytes);
@@ -143,10 +150,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             });
             self.streams[stream] = Stream {
                 previous_order: order,
+                previous_page: page,
                 previous_count: open.count,
                 previous_hint: open.hint,
                 dangling: !open.vouched,
                 doubt: open.doubt,
+                anchored: open.anchored,
+                wrote_at: open.wrote_at,
                 ..Stream::default()
             };
         }
@@ -165,7 +175,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             } else {
                 state.order.wrapping_sub(previous.previous_order)
             },
+            previous_page: previous.previous_page,
             previous_count: u32::from(previous.previous_count),
+            other: self.tail(other(stream)),
             announcement: None,
         };
         let mut payload = [0; 256];
@@ -192,6 +204,26 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         (start, bytes)
     }
 
+    /// Where a write point ends, if it has a page.
+    fn tail(&self, of: usize) -> Option<Tail> {
+        let stream = &self.streams[of];
+        let tail = match stream.page {
+            Some(page) => {
+                let order = self.state(page).order;
+                let (count, hint) = (stream.count, stream.hint);
+                Tail { stream: of as u8, page, order, count, hint }
+            }
+            None => Tail {
+                stream: of as u8,
+                page: stream.previous_page,
+                order: stream.previous_order,
+                count: stream.previous_count,
+                hint: stream.previous_hint,
+            },
+        };
+        (tail.order != 0).then_some(tail)
+    }
+
     /// A page has its first entries: it is in use.
     fn enter(&mut self, stream: usize, page: u32, announced: Option<Announcement>) {
         let previous = self.streams[stream].previous_order;
@@ -215,6 +247,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         len: usize,
     ) -> Sealed {
         let frame = self.frame(page);
+        let is_synced = start_bytes > 0 || self.is_synced(writing);
         let buffer = self.buffer.cells_mut();
         let mut sealed = Sealed { entries: 0, live_bytes: 0, last_hint: writing.hint };
         let (mut number, mut at) = (writing.count, writing.at);
@@ -229,6 +262,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             if next < end {
                 tag |= MORE;
+            }
+            if is_synced && tag & CONTINUES == 0 {
+                tag |= SYNCED;
             }
             let entry = &mut buffer[from..from + ENTRY_HEADER_BYTES + payload];
             frame.seal(at, entry, tag, number as u8, sealed.last_hint);
@@ -362,16 +398,61 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Vouches for the last entry of a write point, if nothing does yet.
     pub(super) async fn checkpoint(&mut self, stream: usize) -> Result<(), Trouble<F::Error>> {
+        match self.streams[stream].vouched {
+            true => Ok(()),
+            false => self.checkpoint_with(stream, None).await.map(|_| ()),
+        }
+    }
+
+    /// The same whether or not something vouches for it, and says where the other write point ends; false when there is no
+    /// room for that.
+    async fn checkpoint_with(
+        &mut self,
+        stream: usize,
+        tail: Option<Tail>,
+    ) -> Result<bool, Trouble<F::Error>> {
         let mut writing = self.streams[stream];
-        let Some(page) = writing.page else { return Ok(()) };
-        if writing.vouched {
-            return Ok(());
+        let Some(page) = writing.page else { return Ok(false) };
+        let mut payload = [0; TAIL_BYTES_MAX];
+        let len = tail.map_or(0, |tail| tail.encode(&mut payload));
+        let bytes = CHECKPOINT_GAP_BYTES + entry_bytes(len, Self::WORD);
+        if writing.at + bytes > Self::PAGE {
+            return Ok(false);
         }
         self.close(stream, false);
-        if self.vouch(page, writing.at, writing.count, writing.hint).await? {
-            writing.at += Self::CHECKPOINT_ROOM;
+        let held =
+            self.vouch(page, writing.at, writing.count, writing.hint, &payload[..len]).await?;
+        if held {
+            writing.at += bytes;
             writing.vouched = true;
             self.streams[stream] = writing;
+        }
+        Ok(held)
+    }
+
+    /// Whether a page has to be taken for the other write point to say where this one ends.
+    pub(super) fn wants_anchor_page(&self, stream: usize) -> bool {
+        let is_wanted = !self.streams[stream].anchored && self.tail(stream).is_some();
+        let other = &self.streams[other(stream)];
+        let bytes = CHECKPOINT_GAP_BYTES + entry_bytes(TAIL_BYTES_MAX, Self::WORD);
+        is_wanted && (other.page.is_none() || other.at + bytes > Self::PAGE)
+    }
+
+    /// Has a page of the other write point say where this one ends, unless one does already: in a checkpoint, or in the start
+    /// entry of a page taken for it when at least this many are free.
+    pub(super) async fn anchor(
+        &mut self,
+        stream: usize,
+        free_least: u32,
+    ) -> Result<(), Trouble<F::Error>> {
+        let Some(tail) = self.tail(stream).filter(|_| !self.streams[stream].anchored) else {
+            return Ok(());
+        };
+        self.sync().await.map_err(Trouble::Flash)?;
+        if self.checkpoint_with(other(stream), Some(tail)).await? {
+            self.streams[stream].anchored = true;
+        } else if self.ready > 0 && self.free >= free_least {
+            self.attach(other(stream)).await?;
         }
         Ok(())
     }
@@ -384,12 +465,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         end: usize,
         count: u16,
         hint: u16,
+        payload: &[u8],
     ) -> Result<bool, Trouble<F::Error>> {
+        self.sync().await.map_err(Trouble::Flash)?;
         let at = end + CHECKPOINT_GAP_BYTES;
-        let mut bytes = [0xFF; ENTRY_HEADER_BYTES + 6];
-        let len = entry_bytes(0, Self::WORD);
+        // An entry, filled up to a word of at most 8 bytes.
+        let mut bytes = [0xFF; ENTRY_HEADER_BYTES + TAIL_BYTES_MAX + 7];
+        let len = entry_bytes(payload.len(), Self::WORD);
         let seq = (count as u8).wrapping_sub(1);
-        self.frame(page).seal(at, &mut bytes[..ENTRY_HEADER_BYTES], CHECKPOINT, seq, hint);
+        let entry = &mut bytes[..ENTRY_HEADER_BYTES + payload.len()];
+        entry[ENTRY_HEADER_BYTES..].copy_from_slice(payload);
+        self.frame(page).seal(at, entry, CHECKPOINT | SYNCED, seq, hint);
         let held = self.program_small(page, at, &bytes[..len]).await;
         if !matches!(held, Ok(true)) {
             self.tally.failures += 1;

@@ -2,7 +2,7 @@
 
 use super::append::next_in_block;
 use super::errors::Trouble;
-use super::state::{DoubtAt, EMPTY, EVACUATE, MOVED, PageState, STRUCK, USED};
+use super::state::{DoubtAt, EMPTY, EVACUATE, MOVED, PageState, STRUCK, UNENDED, USED};
 use super::victim::Choice;
 use super::walk::{Step, Walk};
 use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
@@ -264,9 +264,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         last_resort: usize,
     ) -> Gathered {
         let frame = self.frame(page);
-        let vouched = self.vouched(page);
-        let buffer = self.buffer.cells_mut();
-        let buffer = &mut buffer[..Self::PAGE];
+        let (state, vouched) = (self.state(page), self.vouched(page));
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
         let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, vouched);
         let mut gathered = Gathered {
             len: 0,
@@ -282,7 +281,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         // Where the header of the entry gathered last is, and its number: the next one tells what it is about.
         let mut last: Option<(usize, u16)> = None;
         let mut skipped = false;
-        if self.pages.cells().get(page as usize).is_some_and(|state| state.role() == STRUCK) {
+        let is_unended = state.has(UNENDED);
+        if state.role() == STRUCK {
             gathered.done = true;
             gathered.holes = 1;
             return gathered;
@@ -290,6 +290,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         loop {
             let met = match walk.next(buffer) {
                 Step::End { .. } => {
+                    gathered.holes += u16::from(is_unended);
                     gathered.done = !skipped;
                     if gathered.done {
                         gathered.from = Self::PAGE;

@@ -10,6 +10,10 @@ pub(super) const EMPTY: u8 = 3;
 pub(super) const USED: u8 = 0;
 /// Neither announced nor readable: damage.
 pub(super) const STRUCK: u8 = 4;
+/// Only while opening: all of it reads as erased.
+pub(super) const BLANK: u8 = 5;
+/// Only while opening: another page says of which order it is, and it does not show that (yet).
+pub(super) const CLAIMED: u8 = 6;
 const ROLE_BITS: u16 = 0x07;
 
 /// Entries are missing and that is not explained.
@@ -30,8 +34,13 @@ pub(super) const SEALED: u16 = 0x100;
 /// unnoticed.
 pub(super) const UNSURE: u16 = 0x200;
 
-/// Bits of an erase count: four million, forty times what a page stands.
-const ERASE_BITS: u32 = 22;
+/// Nothing says where it ended, though something must have: its end was struck, and so was what vouched for it.
+pub(super) const UNENDED: u16 = 0x400;
+/// What vouched for its tail had to go, for want of room.
+pub(super) const UNVOUCHED: u16 = 0x800;
+
+/// Bits of an erase count: a million, ten times what a page stands.
+const ERASE_BITS: u32 = 20;
 const ERASES_MAX: u32 = (1 << ERASE_BITS) - 1;
 
 /// What is kept in RAM of a page: 16 bytes. Only the journal looks inside.
@@ -39,11 +48,11 @@ const ERASES_MAX: u32 = (1 << ERASE_BITS) - 1;
 pub struct PageState {
     /// Number of the preparation; 0: never prepared or unreadable.
     pub(super) order: u32,
-    /// Erases in the low 22 bits, role and marks above.
+    /// Erases in the low 20 bits, role and marks above.
     wear: u32,
     /// Bytes of live entries.
     pub(super) live: u16,
-    /// While opening: entries found. Later: where the written part ends, if all behind it is certainly
+    /// While opening: entries found, or told of by others. Later: where the written part ends, if all behind it is certainly
     /// untouched, else 0.
     pub(super) tail: u16,
     /// Entries known to have been committed, 0 when unknown. (While opening: those of the page before in the stream.)
@@ -87,6 +96,24 @@ impl PageState {
         self.wear &= !(u32::from(mark) << ERASE_BITS);
     }
 
+    /// Only while opening: the page held this many entries in the end, as another page says.
+    pub(super) fn end_at(&mut self, count: u16) {
+        self.mark(FOLLOWED);
+        if self.has(UNSURE) {
+            // Behind a gap in it stands more: was the gap on the medium, it is damage.
+            self.mark(SHORT);
+        }
+        if self.tail < count {
+            self.tail = count;
+            self.mark(SHORT);
+            // If there is a checkpoint, it does not vouch for what is missing.
+            self.unmark(SEALED);
+        } else if self.tail > count {
+            // It was in doubt, and what counted of it then has been written anew.
+            self.mark(UNSURE);
+        }
+    }
+
     /// Announced and fit to be taken.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.role(), VIRGIN | DOOMED) && !self.has(FAILED)
@@ -119,8 +146,13 @@ pub(super) struct Stream {
     pub hint: u16,
     /// Whether the last of them is a checkpoint.
     pub vouched: bool,
+    /// The sync of the medium after which an entry was last committed to it in this run.
+    pub wrote_at: Option<u64>,
+    /// Whether a page of the other stream tells where this one ends.
+    pub anchored: bool,
     /// Of the page before: its order, 0 when there is none.
     pub previous_order: u32,
+    pub previous_page: u32,
     pub previous_count: u16,
     pub previous_hint: u16,
     /// No page is open, and nothing in flash vouches for the last entry of the page before.
@@ -145,12 +177,12 @@ mod tests {
     #[test]
     fn wear_role_and_marks_do_not_touch_each_other() {
         let mut state = PageState::NEW;
-        state.set_erases(0x002B_CDEF);
-        state.mark(HOLED | FAILED | SEALED | UNSURE);
+        state.set_erases(0x000B_CDEF);
+        state.mark(HOLED | FAILED | SEALED | UNSURE | UNENDED | UNVOUCHED);
         state.set_role(STRUCK);
         state.set_role(EMPTY);
         state.unmark(FAILED);
-        assert_eq!((state.erases(), state.role()), (0x002B_CDEF, EMPTY));
+        assert_eq!((state.erases(), state.role()), (0x000B_CDEF, EMPTY));
         assert!(
             state.has(HOLED)
                 && state.has(SEALED)

@@ -9,7 +9,7 @@ pub struct Address(pub u32);
 pub struct Entry<'a> {
     /// Where it lies.
     pub at: Address,
-    /// The caller's kind, 0 to 0x2F.
+    /// The caller's kind, 0 to 0x17.
     pub kind: u8,
     /// The caller's bytes.
     pub payload: &'a [u8],

@@ -1,7 +1,7 @@
 //! Which page is reclaimed next.
 
 use super::errors::Trouble;
-use super::state::{EVACUATE, HOLED, PageState, SEALED, STRUCK, USED};
+use super::state::{EVACUATE, HOLED, PageState, SEALED, STRUCK, UNVOUCHED, USED};
 use super::{Journal, Tenant};
 use crate::store::cells::Cells;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -61,7 +61,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             };
             if let Some(hint) = hint {
                 self.change(page, |state| state.tail = 0);
-                let held = self.vouch(page, usize::from(state.tail), state.vouched, hint).await;
+                let held =
+                    self.vouch(page, usize::from(state.tail), state.vouched, hint, &[]).await;
                 if matches!(held, Ok(true)) {
                     self.change(page, |state| state.mark(SEALED));
                     break;
@@ -74,7 +75,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             };
             if !has_room {
                 // Nothing vouches for its tail any more: it is next.
-                self.change(page, |state| state.mark(EVACUATE));
+                self.change(page, |state| state.mark(EVACUATE | UNVOUCHED));
                 break;
             }
             victim = Victim { page, from: 0, losses: 0 };
@@ -107,7 +108,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let live = u64::from(state.live).min(usable);
             // Older than a turn of all pages is old.
             let age = u64::from(self.next_order.wrapping_sub(state.order).min(self.page_count));
-            let score = if choice == Choice::Dead {
+            let score = if state.has(UNVOUCHED) && self.free >= 2 && live + 16 <= usable {
+                // Should the box be opened before it is gone, it looks as if its end had been struck.
+                u64::MAX
+            } else if choice == Choice::Dead {
                 if live != 0 || state.role() != USED {
                     continue;
                 }

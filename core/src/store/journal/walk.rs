@@ -1,7 +1,8 @@
 //! Reading one page's bytes: which entries count, where entries are missing, where the written part ends. Pure.
 
 use crate::store::page::{
-    CHECKPOINT, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame, START, entry_bytes,
+    CHECKPOINT, CHECKPOINT_GAP_BYTES, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame,
+    START, entry_bytes,
 };
 
 /// An entry that counts.
@@ -25,7 +26,7 @@ impl Met {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Entry(Met),
-    /// Entries `first` to `first + count - 1` have been there and cannot be read. `hint`: what the last of them was about, when
+    /// Entries `first` to `first + count - 1` have been there, on the medium, and cannot be read. `hint`: what the last of them was about, when
     /// an entry behind it says so.
     Hole {
         first: u16,
@@ -48,6 +49,16 @@ pub(super) struct Doubt {
     pub hint: u16,
 }
 
+/// Which entries a search is for.
+#[derive(Clone, Copy)]
+enum Which {
+    Any,
+    /// Those that begin a group.
+    First,
+    /// Those of them that say that all before was on the medium.
+    Synced,
+}
+
 /// A walk over one page. The page is passed to each step, so that the caller may use what lies behind the walk.
 pub(super) struct Walk {
     frame: Frame,
@@ -64,6 +75,9 @@ pub(super) struct Walk {
     /// Entries mended so far.
     pub corrected: u16,
     pub doubt: Option<Doubt>,
+    /// Entries were met behind a gap that nothing proves to be damage: a medium that defers writes may have lost what stood in
+    /// it, and kept what came after, when the power went before a sync. They are in doubt, all of them.
+    pub is_loose: bool,
     /// What the last entry was about, when a checkpoint says so.
     pub hint: u16,
 }
@@ -82,6 +96,7 @@ impl Walk {
             committed_before: 0,
             corrected: 0,
             doubt: None,
+            is_loose: false,
             hint: 0,
         }
     }
@@ -107,10 +122,19 @@ impl Walk {
         };
         if missing > 0 {
             let first = self.next;
+            let was_synced = first < self.vouched
+                || header.is_synced()
+                || self.synced_behind(page, at, &header, first + missing);
             self.next += missing;
             self.at = at;
             self.right_before = self.right_before.max(at + 1);
-            return Step::Hole { first, count: missing, hint: Some(header.hint) };
+            if was_synced {
+                return Step::Hole { first, count: missing, hint: Some(header.hint) };
+            }
+            if !self.is_loose {
+                self.is_loose = true;
+                self.doubt = Some(Doubt { at, number: first, hint: 0 });
+            }
         }
         self.at = at + entry_bytes(usize::from(header.len), self.word);
         let number = self.next;
@@ -119,7 +143,7 @@ impl Walk {
             self.hint = header.hint;
         } else {
             self.next += 1;
-            if !header.continues() {
+            if !header.continues() && !self.is_loose {
                 self.doubt = Some(Doubt { at, number, hint: header.hint });
             }
         }
@@ -138,16 +162,44 @@ impl Walk {
                 .is_committed(page, self.at, &header, self.next)
                 .then_some((self.at, header, 0));
         }
-        let (at, header, missing) = match self.right_or_mended(page, self.at, self.next) {
+        let (mut at, mut header, mut missing) = match self.right_or_mended(page, self.at, self.next)
+        {
             Some(header) => (self.at, header, 0),
             None => {
                 if page.get(self.at..self.end)?.iter().all(|byte| *byte == 0xFF) {
                     return None;
                 }
-                self.search(page, self.at + self.word, false)?
+                match self.mended_checkpoint(page) {
+                    Some(found) => found,
+                    None => self.search(page, self.at + self.word, Which::Any)?,
+                }
             }
         };
-        self.is_committed(page, at, &header, self.next + missing).then_some((at, header, missing))
+        // A group that was not committed may stand before others that a medium which defers writes has kept.
+        while !self.is_committed(page, at, &header, self.next + missing) {
+            (at, header, missing) = self.search(page, at + self.word, Which::First)?;
+        }
+        Some((at, header, missing))
+    }
+
+    /// A checkpoint behind its erased gap, in which one bit may be wrong.
+    fn mended_checkpoint(&mut self, page: &mut [u8]) -> Option<(usize, EntryHeader, u16)> {
+        let at = self.at + CHECKPOINT_GAP_BYTES;
+        if page.get(self.at..at)?.iter().any(|byte| *byte != 0xFF) {
+            return None;
+        }
+        let header = self.right_or_mended(page, at, self.next)?;
+        (header.kind() == CHECKPOINT).then_some((at, header, 0))
+    }
+
+    /// Whether a group behind the entry at `at`, of this number, says that all before it was on the medium.
+    fn synced_behind(&mut self, page: &[u8], at: usize, header: &EntryHeader, number: u16) -> bool {
+        let here = (self.at, self.next);
+        self.at = at + entry_bytes(usize::from(header.len), self.word);
+        self.next = number + u16::from(header.kind() != CHECKPOINT);
+        let found = self.search(page, self.at, Which::Synced).is_some();
+        (self.at, self.next) = here;
+        found
     }
 
     /// Whether the group of the entry was committed: all of it is there, or something was written after it.
@@ -180,10 +232,10 @@ impl Walk {
                 _ => break,
             }
         }
-        // A member is missing: it was committed if a later group has begun.
+        // A member is missing: it was committed if a later group has begun when all before was on the medium.
         let (from, from_number) = (self.at, self.next);
         (self.at, self.next) = (next, number);
-        let later = self.search(page, next, true);
+        let later = self.search(page, next, Which::Synced);
         (self.at, self.next) = (from, from_number);
         if let Some((later, ..)) = later {
             self.committed_before = later;
@@ -191,17 +243,17 @@ impl Walk {
         later.is_some()
     }
 
-    /// Word by word from `from`: the next right entry whose number can follow; only the first of a group when asked so.
-    fn search(
-        &self,
-        page: &[u8],
-        from: usize,
-        first_only: bool,
-    ) -> Option<(usize, EntryHeader, u16)> {
+    /// Word by word from `from`: the next right entry of these whose number can follow.
+    fn search(&self, page: &[u8], from: usize, which: Which) -> Option<(usize, EntryHeader, u16)> {
         let least = entry_bytes(0, self.word);
         for at in (from..self.end).step_by(self.word) {
             let Some(header) = EntryHeader::decode(page, at, self.end) else { continue };
-            if first_only && header.continues() {
+            let is_wanted = match which {
+                Which::Any => true,
+                Which::First => !header.continues(),
+                Which::Synced => !header.continues() && header.is_synced(),
+            };
+            if !is_wanted {
                 continue;
             }
             let Some(missing) = self.missing_before(&header, self.next, at) else { continue };

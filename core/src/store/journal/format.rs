@@ -1,0 +1,89 @@
+//! Making a chip into a box.
+
+use super::errors::Trouble;
+use super::state::{FRESH, PageState, Stream, VIRGIN};
+use super::{Config, FormatError, Journal, PAGES_MIN, Tally};
+use crate::store::cells::Cells;
+use embedded_storage_async::nor_flash::NorFlash;
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// A journal that is yet to be opened or made, where it will stay; `Err` tells how many page states and bytes of
+    /// `buffer` it needs. Until then it has no pages: there is nothing to read in it, and no room to write.
+    pub fn closed(flash: F, mut pages: P, buffer: B) -> Result<Self, (u32, u32)> {
+        const { Self::FITS };
+        let page_count = Self::pages_of(&flash);
+        let enough = pages.grow(page_count as usize) && pages.cells().len() >= page_count as usize;
+        if !enough || buffer.cells().len() < Self::PAGE {
+            return Err((page_count, Self::PAGE as u32));
+        }
+        pages.cells_mut().fill(PageState::NEW);
+        Ok(Journal {
+            flash,
+            barrier: None,
+            referred_at: None,
+            pages,
+            buffer,
+            salt: 0,
+            page_count: 0,
+            next_order: 1,
+            epoch: 0,
+            streams: [Stream::default(); 2],
+            prepared: None,
+            unannounced: None,
+            owed: heapless::Vec::new(),
+            victim: None,
+            sweeping: false,
+            idle_steps: 0,
+            free: 0,
+            ready: 0,
+            live: 0,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Makes the chip into a new, empty box. Whatever was on it is gone. `pages` has to hold, or grow to, one state a page,
+    /// `buffer` one page.
+    ///
+    /// If power fails before this returns, there is no box yet; formatting can be tried again.
+    pub async fn format(
+        flash: F,
+        config: Config,
+        pages: P,
+        buffer: B,
+    ) -> Result<Self, FormatError<F::Error>> {
+        let mut journal = Self::closed(flash, pages, buffer)
+            .map_err(|(pages, buffer_bytes)| FormatError::Memory { pages, buffer_bytes })?;
+        journal.format_here(config).await?;
+        Ok(journal)
+    }
+
+    /// Makes the chip of a closed journal into a new box, as [`Journal::format`] does.
+    pub async fn format_here(&mut self, config: Config) -> Result<(), FormatError<F::Error>> {
+        self.salt = config.salt;
+        self.page_count = Self::pages_of(&self.flash);
+        if self.page_count < PAGES_MIN {
+            return Err(FormatError::TooSmall { pages: self.page_count, pages_min: PAGES_MIN });
+        }
+        // The first page last: what would make the chip look like a box is gone before the new box begins there.
+        for page in (0..self.page_count).rev() {
+            self.change(page, |state| state.set_role(VIRGIN));
+            self.load(page).await.map_err(FormatError::Flash)?;
+            if self.buffer.cells()[..Self::PAGE].iter().any(|byte| *byte != 0xFF) {
+                let (from, to) = (Self::base(page), Self::base(page) + Self::PAGE as u32);
+                self.flash.erase(from, to).await.map_err(FormatError::Flash)?;
+                self.change(page, |state| state.set_erases(1));
+            }
+        }
+        self.recount();
+        self.announce().await.map_err(|trouble| match trouble {
+            Trouble::Flash(error) => FormatError::Flash(error),
+            Trouble::NoRoom | Trouble::Worn => FormatError::Worn,
+        })?;
+        self.checkpoint(FRESH).await.map_err(|_| FormatError::Worn)?;
+        // There is nothing in it yet that one would miss.
+        self.streams[FRESH].anchored = true;
+        // A second header, so that one burst cannot take away all there is to know the box by.
+        self.prepare_ahead().await.map_err(|_| FormatError::Worn)?;
+        Ok(())
+    }
+}

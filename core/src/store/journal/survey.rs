@@ -1,0 +1,318 @@
+//! The pass over the pages of a box that is being opened: what each of them holds, and what it says of others.
+
+use super::blank::is_untouched;
+use super::notes::{Announcement, Start, Tail};
+use super::state::{
+    BLANK, CLAIMED, COPIES, EVACUATE, HOLED, MOVED, PageState, SEALED, SHORT, STRUCK, UNSURE, USED,
+};
+use super::walk::{Doubt, Step, Walk};
+use super::{Journal, Loss, OpenError, OpenReport, Tenant};
+use crate::store::cells::Cells;
+use crate::store::page::{
+    ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, Frame, HeaderFound,
+    LOST, PAGE_HEADER_BYTES, PageHeader, START, entry_bytes,
+};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// The newest page of a write point.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    pub page: u32,
+    pub order: u32,
+    pub count: u16,
+    pub hint: u16,
+    pub doubt: Option<Doubt>,
+    pub torn: bool,
+}
+
+/// Pages that show an older preparation than another page says they have, as many as are kept in mind.
+pub(super) const AGED_MAX: usize = 4;
+
+/// Pages without a readable beginning that are tried with the orders they may have.
+const GUESSES_MAX: u32 = 2;
+
+/// What a page shows of its header.
+enum Identity {
+    Header(PageHeader),
+    /// All of the page reads as erased.
+    Blank,
+    /// Something is written, and neither header nor start entry can be read.
+    Unreadable,
+}
+
+/// What the pass over the pages has found so far.
+#[derive(Default)]
+pub(super) struct Survey {
+    pub salt: Option<u64>,
+    /// Pages before this were met when the salt was not known yet.
+    pub salt_from: u32,
+    pub version: Option<u8>,
+    pub announcement: Option<Announcement>,
+    pub heads: [Option<Head>; 2],
+    /// Where each stream ended, by the newest that a page of the other stream says.
+    pub tails: [Option<Tail>; 2],
+    /// Pages before this have been looked at.
+    pub done: u32,
+    /// Page and order of pages that show an older preparation than this one.
+    pub aged: heapless::Vec<(u32, u32), AGED_MAX>,
+    /// Whether there is anything that formatting for the first time would not have left.
+    pub foreign: bool,
+    pub report: OpenReport,
+}
+
+impl Survey {
+    fn learn(&mut self, announcement: Option<Announcement>) {
+        if let Some(new) = announcement
+            && self.announcement.as_ref().is_none_or(|known| new.epoch >= known.epoch)
+        {
+            self.announcement = Some(new);
+        }
+    }
+}
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// Takes in the page in the buffer.
+    pub(super) async fn survey_page<T: Tenant + ?Sized>(
+        &mut self,
+        page: u32,
+        tenant: &mut T,
+        scratch: &mut [u8],
+        survey: &mut Survey,
+    ) -> Result<(), OpenError<F::Error>> {
+        survey.done = survey.done.max(page + 1);
+        let before = self.state(page);
+        let claimed = if before.role() == CLAIMED { before.order } else { 0 };
+        let identity = self.identify(page, survey);
+        let is_identified = matches!(identity, Identity::Header(header) if header.order >= claimed);
+        let header = match (identity, survey.salt) {
+            (Identity::Header(header), _) if is_identified => header,
+            // What another page says of it cannot be seen from its beginning. It may be seen from what lies behind.
+            (Identity::Header(_) | Identity::Unreadable, Some(salt)) if claimed > 0 => {
+                PageHeader { order: claimed, erases: before.erases(), salt }
+            }
+            (Identity::Blank, _) if claimed > 0 => return Ok(()),
+            (Identity::Blank, _) => {
+                self.change(page, |state| state.set_role(BLANK));
+                return Ok(());
+            }
+            _ => {
+                self.change(page, |state| state.set_role(STRUCK));
+                return Ok(());
+            }
+        };
+        self.change(page, |state| {
+            state.set_role(USED);
+            state.order = header.order;
+            state.set_erases(header.erases);
+            state.gap = 0;
+        });
+        if !is_identified {
+            self.change(page, |state| state.mark(UNSURE | EVACUATE));
+        }
+        self.next_order = self.next_order.max(header.order.saturating_add(1));
+        let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, 0);
+        let mut stream = None;
+        let torn = loop {
+            let met = match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { torn } => break torn,
+                Step::Hole { .. } => {
+                    self.change(page, |state| state.mark(HOLED));
+                    continue;
+                }
+                Step::Entry(met) => met,
+            };
+            let payload = &self.buffer.cells()[met.payload()];
+            match met.header.kind() {
+                START => {
+                    if let Some(start) = Start::decode(payload)
+                        && start.order == header.order
+                    {
+                        stream = Some(usize::from(start.stream & 1));
+                        self.take_start(page, &start, survey);
+                    }
+                }
+                CHECKPOINT => {
+                    if let Some(tail) = Tail::decode(payload) {
+                        self.take_tail(&tail, survey);
+                    }
+                }
+                ANNOUNCE => survey.learn(Announcement::decode(payload)),
+                LOST => {
+                    // Whether it is healed the tenant can only say when it knows all entries.
+                    if let Some(loss) = Loss::decode(payload) {
+                        tenant.lost(&loss);
+                        survey.report.losses += 1;
+                        let bytes = entry_bytes(payload.len(), Self::WORD);
+                        self.credit(page, bytes);
+                    }
+                }
+                kind if kind <= CALLER_KIND_MAX => {
+                    survey.report.entries += 1;
+                    self.found(tenant, scratch, page, &met).await?;
+                }
+                _ => {}
+            }
+        };
+        let count = walk.count();
+        if claimed > 0 && header.order == claimed && count == 0 && stream.is_none() {
+            self.change(page, |state| state.set_role(CLAIMED));
+        }
+        survey.report.corrected += u32::from(walk.corrected);
+        self.change(page, |state| {
+            state.tail = count;
+            if walk.doubt.is_none() {
+                state.mark(SEALED);
+            }
+            if count == 0 && torn {
+                // Nothing in it counts, but something has been written: see `assign_roles`.
+                state.mark(SHORT);
+            }
+            if walk.corrected > 0 {
+                state.mark(EVACUATE);
+            }
+            if walk.is_loose {
+                state.mark(UNSURE | EVACUATE);
+            }
+        });
+        let is_told = |tail: &Option<Tail>| {
+            tail.is_some_and(|tail| (tail.page, tail.order) == (page, header.order))
+        };
+        let stream = stream.or_else(|| survey.tails.iter().position(is_told));
+        if let Some(stream) = stream
+            && survey.heads[stream].is_none_or(|head| header.order > head.order)
+        {
+            let head =
+                Head { page, order: header.order, count, hint: walk.hint, doubt: walk.doubt, torn };
+            survey.heads[stream] = Some(head);
+        }
+        Ok(())
+    }
+
+    /// Takes in the start entry of a page.
+    fn take_start(&mut self, page: u32, start: &Start, survey: &mut Survey) {
+        survey.learn(start.announcement);
+        self.change(page, |state| {
+            state.gap = u16::try_from(start.gap).unwrap_or(u16::MAX);
+            state.vouched = u16::try_from(start.previous_count).unwrap_or(u16::MAX);
+            if usize::from(start.stream & 1) == MOVED {
+                state.mark(COPIES);
+            }
+        });
+        if start.gap != 0 {
+            self.claim(start.previous_page, start.order.wrapping_sub(start.gap), survey);
+        }
+        if let Some(tail) = &start.other {
+            self.take_tail(tail, survey);
+        }
+    }
+
+    /// Takes in what a page says of where the other stream ended when that was written.
+    fn take_tail(&mut self, tail: &Tail, survey: &mut Survey) {
+        self.claim(tail.page, tail.order, survey);
+        let known = &mut survey.tails[usize::from(tail.stream & 1)];
+        if known.is_none_or(|known| (known.order, known.count) < (tail.order, tail.count)) {
+            *known = Some(*tail);
+        }
+    }
+
+    /// Another page says that this one has been prepared with this order, and had something in it.
+    pub(super) fn claim(&mut self, page: u32, order: u32, survey: &mut Survey) {
+        if page >= self.page_count {
+            return;
+        }
+        self.next_order = self.next_order.max(order.saturating_add(1));
+        let state = self.state(page);
+        if page < survey.done && state.role() == USED {
+            if state.order < order {
+                survey.aged.retain(|(aged, claimed)| *aged != page || *claimed > order);
+                if survey.aged.iter().all(|(aged, _)| *aged != page) {
+                    // Of more than are kept in mind the rest waits until these have been dealt with.
+                    survey.aged.push((page, order)).ok();
+                }
+            }
+            return;
+        }
+        let order = if state.role() == CLAIMED { state.order.max(order) } else { order };
+        self.change(page, |state| {
+            state.set_role(CLAIMED);
+            state.order = order;
+        });
+    }
+
+    /// What the page in the buffer shows of its header, taken from its start entry if need be.
+    fn identify(&mut self, page: u32, survey: &mut Survey) -> Identity {
+        let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
+        let mut bytes = [0; PAGE_HEADER_BYTES];
+        bytes.copy_from_slice(&buffer[..PAGE_HEADER_BYTES]);
+        match PageHeader::decode(&bytes) {
+            HeaderFound::Valid(header, corrected)
+                if survey.salt.is_none_or(|salt| salt == header.salt) =>
+            {
+                if survey.salt.is_none() {
+                    survey.salt = Some(header.salt);
+                    survey.salt_from = page;
+                    self.salt = header.salt;
+                }
+                if corrected {
+                    survey.report.corrected += 1;
+                    self.change(page, |state| state.mark(EVACUATE));
+                }
+                return Identity::Header(header);
+            }
+            HeaderFound::Version(version) => survey.version = Some(version),
+            _ => {}
+        }
+        survey.foreign |= !is_untouched(page as usize, buffer);
+        if buffer.iter().all(|byte| *byte == 0xFF) {
+            return Identity::Blank;
+        }
+        let Some(salt) = survey.salt else { return Identity::Unreadable };
+        let frame = Frame { salt, order: 0, base: Self::base(page) };
+        let start = frame
+            .verified(buffer, FIRST_ENTRY_AT, Self::PAGE)
+            .or_else(|| frame.mend(buffer, FIRST_ENTRY_AT, Self::PAGE).map(|(header, _)| header))
+            .filter(|header| header.kind() == START)
+            .and_then(|header| {
+                let from = FIRST_ENTRY_AT + ENTRY_HEADER_BYTES;
+                Start::decode(buffer.get(from..from + usize::from(header.len))?)
+            });
+        let Some(start) = start else { return Identity::Unreadable };
+        survey.report.corrected += 1;
+        self.change(page, |state| state.mark(EVACUATE));
+        Identity::Header(PageHeader { order: start.order, erases: start.erases, salt })
+    }
+
+    /// Of pages that have no readable beginning, though they were to be erased or had never been used: whether they were
+    /// prepared last, and nothing tells of them yet. Then what is in them can be read.
+    pub(super) async fn guess_orders<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        scratch: &mut [u8],
+        survey: &mut Survey,
+    ) -> Result<(), OpenError<F::Error>> {
+        let mut guesses = 0;
+        for page in 0..self.page_count {
+            if self.state(page).role() != STRUCK || guesses == GUESSES_MAX {
+                continue;
+            }
+            guesses += 1;
+            let newest = self.next_order;
+            for order in newest.saturating_sub(3).max(1)..newest.saturating_add(2) {
+                if self.states().iter().any(|state| state.order == order) {
+                    continue;
+                }
+                self.load(page).await.map_err(OpenError::Flash)?;
+                let frame = Frame { order, ..self.frame(page) };
+                let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, 0);
+                walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]);
+                if walk.count() > 0 {
+                    self.claim(page, order, survey);
+                    self.load(page).await.map_err(OpenError::Flash)?;
+                    self.survey_page(page, tenant, scratch, survey).await?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
