@@ -25,18 +25,35 @@ pub const BLOB_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// no larger ones.
 pub const PHONE_BLOB_BYTES_MAX: u32 = 128 * 1024;
 
-/// Latest time a record may carry, in milliseconds since 1970: the year 146 million. Later ones can
-/// only be damage or malice, and would leave no time for the changes after them.
+/// Latest time a record may carry, in milliseconds since 1970: the year 146 million. With a later one
+/// it is no record.
 pub const MILLIS_MAX: u64 = 1 << 62;
 
-/// Most boxes one box can know; `seen` of a contact has at most this many rows.
-pub const BOXES_MAX: usize = 64;
+/// Latest time that is taken in from another box: the year 2.2 million. What tells of a later one is
+/// kept aside.
+pub const FOREIGN_MILLIS_MAX: u64 = 1 << 56;
+
+/// Latest time that a clock is believed to show, and that another box's stamps carry this box's clock
+/// to: the year 10889. Beyond it own times go on by one a change.
+pub const CLOCK_MILLIS_MAX: u64 = 1 << 48;
+
+/// More changes than a box makes in its life: a thousand a second for 34 years.
+pub const LIFE_CHANGES: u64 = 1 << 40;
+
+/// Most boxes any box can know, itself among them: their indices are below this, and `seen` of a
+/// contact has at most this many rows. How many a box has memory for is [`crate::store::Memory`]'s.
+pub const BOXES_MAX: usize = 4096;
 
 /// Most imported cards that one contact remembers; each costs about 16 bytes of its record.
 pub const IMPORTS_MAX: usize = 4;
 
-/// Most authors (people or programs that edit) one box can know, nobody in particular among them.
-pub const AUTHORS_MAX: usize = 64;
+/// Most authors (people or programs that edit) any box can know, nobody in particular among them.
+/// How many a box has memory for is [`crate::store::Memory`]'s.
+pub const AUTHORS_MAX: usize = 4096;
+
+/// Of the places for boxes, and of those for authors, one in so many is for the owner's own use:
+/// nobody who is met can take it.
+pub const OWN_PLACES: usize = 8;
 
 /// Longest name of an author, in bytes of UTF-8; the rest is cut off at a character.
 pub const AUTHOR_NAME_BYTES_MAX: usize = 32;
@@ -70,7 +87,8 @@ pub const DIARY_FILE_BYTES_MAX: usize = 40;
 /// of that one is missing.
 pub const NESTED_CARDS_MAX: u32 = 4;
 
-const _: () = assert!(BOXES_MAX <= u8::MAX as usize);
-const _: () = assert!(AUTHORS_MAX <= u8::MAX as usize);
+// The hint of an entry has 12 bits for each.
+const _: () = assert!(BOXES_MAX <= 1 << 12);
+const _: () = assert!(AUTHORS_MAX <= 1 << 12);
 const _: () = assert!(INLINE_BYTES_MAX < BLOB_BYTES_MAX as usize);
 const _: () = assert!(SETTINGS_MAX <= u8::MAX as usize);

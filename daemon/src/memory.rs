@@ -1,7 +1,8 @@
 //! Memory of the book that grows with it.
 
 use contactbox_core::contact::Item;
-use contactbox_core::store::{Cells, Memory, PageState, Wide};
+use contactbox_core::limits::{AUTHORS_MAX, BOXES_MAX};
+use contactbox_core::store::{AuthorCell, BoxCell, Cells, Memory, Number, PageState, Wide};
 
 /// A row of cells that grows as far as the machine's memory goes.
 pub struct Growing<T> {
@@ -48,6 +49,16 @@ impl Memory for Heap {
     type Words = Growing<u32>;
     type Bytes = Growing<u8>;
     type Items = Growing<Item>;
+    type Boxes = Growing<BoxCell>;
+    type Authors = Growing<AuthorCell>;
+    type Numbers = Growing<Number>;
+
+    const BOXES: usize = BOXES_MAX;
+    const AUTHORS: usize = AUTHORS_MAX;
+
+    fn numbers() -> Self::Numbers {
+        Growing::new(Number::EMPTY, 0)
+    }
 }
 
 #[cfg(test)]

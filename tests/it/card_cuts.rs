@@ -139,9 +139,10 @@ fn whole<C: Card>(card: &mut C, id: u64) -> Vec<FileReport> {
         if let Listed::Snapshot { header, .. } = listing.state
             && header.box_id == id
         {
-            let report = block_on(verify(card, &listing.file, &mut room, &mut latest))
-                .expect("the card reads")
-                .expect("it has a header");
+            let report =
+                block_on(verify(card, &listing.file, &mut room, &mut [0; 64], &mut latest))
+                    .expect("the card reads")
+                    .expect("it has a header");
             if report.is_sound() {
                 reports.push(report);
             }

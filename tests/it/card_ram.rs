@@ -154,9 +154,10 @@ fn a_card_is_listed_and_verified() {
     for listing in &listed {
         let Listed::Snapshot { header, time } = listing.state else { panic!("{listing:?}") };
         let mut latest = [Latest::EMPTY; 30];
-        let report = block_on(verify(&mut card, &listing.file, &mut room, &mut latest))
-            .expect("the card reads")
-            .expect("it is of this version");
+        let report =
+            block_on(verify(&mut card, &listing.file, &mut room, &mut [0; 64], &mut latest))
+                .expect("the card reads")
+                .expect("it is of this version");
         assert!(report.is_sound(), "{report:?}");
         assert_eq!((report.root, report.root_appended), (RootCheck::Right, RootCheck::Right));
         assert_eq!((report.time, report.header), (time, header));
@@ -164,7 +165,8 @@ fn a_card_is_listed_and_verified() {
     }
     let mine = listed.iter().find(|it| Some(it.file.as_str()) == Some("L3WQWDC6.A"));
     let file = mine.expect("the box's own name").file;
-    let report = block_on(verify(&mut card, &file, &mut room, &mut [])).expect("the card reads");
+    let report = block_on(verify(&mut card, &file, &mut room, &mut [0; 64], &mut []))
+        .expect("the card reads");
     assert_eq!(report.map(|report| report.root_appended), Ok(RootCheck::Unknown));
     // Each entry that is struck is found.
     let mut restored = new(2);
@@ -177,7 +179,8 @@ fn a_card_is_listed_and_verified() {
         let mut struck = whole.clone();
         struck[at] ^= 0x40;
         card.files_mut().insert(file, struck);
-        let report = block_on(verify(&mut card, &file, &mut room, &mut [])).expect("it reads");
+        let report =
+            block_on(verify(&mut card, &file, &mut room, &mut [0; 64], &mut [])).expect("it reads");
         if report.is_ok_and(|report| report.is_sound()) {
             // It was in what fills an entry up to a whole word, or a sector.
             let mut restored = new(2);

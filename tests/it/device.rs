@@ -6,6 +6,7 @@ use contactbox_core::contact::{Contact, Kind, Uid};
 use contactbox_core::service::cable::{AskError, Exchange};
 use contactbox_core::service::sync::{SyncError, sync};
 use contactbox_core::service::{Fault, Reply, Request};
+use contactbox_core::store::Consent;
 use contactbox_core::store::Root;
 use contactbox_tests::behaviour::{meeting_transcript, transcript, transcripts_of_app};
 use contactbox_tests::cable::Cable;
@@ -374,7 +375,7 @@ struct Met {
 /// Brings both to hold the same, or as far as the cable lasts; counts on `asked` what the device is asked.
 fn meet(desk: &mut Desk, cable: &mut Cable, asked: &AtomicU64) -> Met {
     let mut there = Overheard { cable, asked, taken: Vec::new() };
-    let report = block_on(sync(&mut desk.end(), &mut there, |_| {}));
+    let report = block_on(sync(&mut desk.end(), &mut there, Consent::Given, |_| {}));
     let came_to_end = match report {
         Ok(report) => {
             assert!(report.root.is_some(), "the two are apart: {report:?}");

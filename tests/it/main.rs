@@ -12,6 +12,7 @@ mod card_phone;
 mod card_ram;
 #[cfg(unix)]
 mod cards;
+mod clocks;
 mod closed;
 #[cfg(unix)]
 mod command_line;
@@ -36,6 +37,7 @@ mod record_cost;
 mod signatures;
 mod struck;
 mod swap;
+mod tables;
 #[cfg(unix)]
 mod three_boxes;
 mod vcard_bad;

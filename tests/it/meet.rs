@@ -214,11 +214,11 @@ fn a_photo_that_is_not_what_its_hash_says_is_not_taken() {
         block_on(to.put_blob_piece(blob, offset, &vec![7; bytes]))
             .expect("pieces of the right length");
     }
-    let peer = contactbox_tests::meet::introduce(from, to).expect("two boxes");
+    let mut peer = contactbox_tests::meet::introduce(from, to).expect("two boxes");
     let mut memory = vec![0; 16 * 1024];
     let state = (0..from.slots()).find(|&slot| from.is_state(slot)).expect("a contact");
     let record = block_on(from.state(state, &mut memory)).expect("a sound chip").expect("a state");
-    assert!(block_on(to.take(&peer, record.bytes(), 20)).is_err());
+    assert!(block_on(to.take(&mut peer, record.bytes(), 20)).is_err());
     assert_eq!(to.blob_missing(blob), Some(0));
     hand_over(from, to, 30).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(root(from), root(to));

@@ -3,7 +3,9 @@
 use contactbox_core::contact::Item;
 use contactbox_core::sim::Nor;
 use contactbox_core::store::page::{MAGIC, PAGE_HEADER_BYTES, PageHeader};
-use contactbox_core::store::{Book, Link, Narrow, Packed, PageState, Parts, Wide};
+use contactbox_core::store::{
+    AuthorCell, Book, BoxCell, Link, Narrow, Packed, PageState, Parts, Wide,
+};
 use contactbox_tests::random::Random;
 use contactbox_tests::report;
 use contactbox_tests::world::memory::{Heap, HostMemory};
@@ -34,6 +36,8 @@ fn fixed<P: Packed, L: Link>() -> Parts<HostMemory<P, L>> {
         new: Heap::fixed(8 * 1024, 0),
         extra: Heap::fixed(8 * 1024, 0),
         items: Heap::fixed(256, Item::EMPTY),
+        boxes: Heap::fixed(63, BoxCell::EMPTY),
+        authors: Heap::fixed(63, AuthorCell::EMPTY),
     }
 }
 

@@ -5,7 +5,7 @@ use contactbox_core::card::{
     merge_all,
 };
 use contactbox_core::store::seal::Seal;
-use contactbox_core::store::{Book, Memory};
+use contactbox_core::store::{Book, Consent, Memory};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -46,16 +46,27 @@ pub fn keep<F: NorFlash, M: Memory, C: Card>(
     Ok(true)
 }
 
-/// Takes in what others left; what could not be taken in comes with it.
+/// Takes in what others left, whatever it removes; what could not be taken in comes with it.
 pub fn merge<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
     whose: Whose,
     now: u64,
 ) -> Result<(Merged, Vec<Remark>), String> {
+    merge_with(book, card, whose, Consent::Given, now)
+}
+
+/// The same, with or without a yes to what is removed.
+pub fn merge_with<F: NorFlash, M: Memory, C: Card>(
+    book: &mut Book<F, M>,
+    card: &mut C,
+    whose: Whose,
+    consent: Consent,
+    now: u64,
+) -> Result<(Merged, Vec<Remark>), String> {
     let mut remarks = Vec::new();
     let visit = |remark: &Remark| remarks.push(*remark);
-    let merged = block_on(merge_all(book, card, whose, now, &mut room(), visit))
+    let merged = block_on(merge_all(book, card, whose, consent, now, &mut room(), visit))
         .map_err(|error| error.to_string())?;
     Ok((merged, remarks))
 }

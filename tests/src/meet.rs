@@ -1,8 +1,9 @@
 //! Boxes that meet without a card or a cable between them: what one holds is handed to another.
 
 use crate::world::Box;
+use crate::world::memory::HostMemory;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex};
-use contactbox_core::store::{Outcome, Peer};
+use contactbox_core::store::{Intake, Outcome, Peer, Quota};
 use embassy_futures::block_on;
 
 const CONTACT_BYTES: usize = 16 * 1024;
@@ -11,8 +12,9 @@ const CONTACT_BYTES: usize = 16 * 1024;
 pub fn introduce<const W: usize, const E: usize>(
     from: &Box<W, E>,
     to: &mut Box<W, E>,
-) -> Result<Peer, String> {
-    let mut peer = block_on(to.meet(from.id())).map_err(|error| error.to_string())?;
+) -> Result<Peer<HostMemory>, String> {
+    let mut peer = block_on(to.meet(from.id(), Quota::NEW)).map_err(|error| error.to_string())?;
+    peer.accept_removals();
     let boxes: Vec<(BoxIndex, u64)> = from.boxes().collect();
     for (index, id) in boxes {
         block_on(to.introduce_box(&mut peer, index, id)).map_err(|error| error.to_string())?;
@@ -48,7 +50,7 @@ pub fn hand_over<const W: usize, const E: usize>(
     to: &mut Box<W, E>,
     now: u64,
 ) -> Result<usize, String> {
-    let peer = introduce(from, to)?;
+    let mut peer = introduce(from, to)?;
     let mut memory = vec![0; CONTACT_BYTES];
     let mut changed = 0;
     for slot in 0..from.slots() {
@@ -59,8 +61,10 @@ pub fn hand_over<const W: usize, const E: usize>(
         for blob in blobs {
             hand_blob(from, to, blob)?;
         }
-        let put = block_on(to.take(&peer, &record, now)).map_err(|error| error.to_string())?;
-        changed += usize::from(put.outcome != Outcome::Unchanged);
+        match block_on(to.take(&mut peer, &record, now)).map_err(|error| error.to_string())? {
+            Intake::Taken(put) => changed += usize::from(put.outcome != Outcome::Unchanged),
+            Intake::Aside(uid, why) => return Err(format!("{uid}: {why}")),
+        }
     }
     Ok(changed)
 }

@@ -3,15 +3,14 @@
 use super::blobs::BlobFinder;
 use super::layout::{
     AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BLOB_ROW_BYTES, BODY_AT, BOX, BlobRow, Header, MARK,
-    Mark, RECORD, Salt, VERSION, entry_bytes, sector_after, slack,
+    Mark, RECORD, Row, Salt, VERSION, author_row_of, box_row_of, entry_bytes, sector_after, slack,
 };
 use super::medium::{Card, CardError, Name, SECTOR_BYTES};
 use super::own::{APPENDED_BLOBS_MAX, Newest, OwnFiles, Tables, has_room};
 use super::reader::{Entries, Sectors};
-use super::verify::{check_body, is_whole};
+use super::verify::{BoxTable, check_body, is_whole};
 use super::writer::{Position, Writer, sum_of};
 use crate::contact::{BlobHasher, BlobRef, Contact, Millis, Uid};
-use crate::limits::AUTHOR_NAME_BYTES_MAX;
 use crate::store::{Book, GetError, Memory, Root};
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -173,7 +172,8 @@ pub async fn backup<F: NorFlash, M: Memory, C: Card>(
     card.flush(&name).await?;
 
     let is_right = Sectors::new(card, name).header().await? == Ok(header);
-    let body = check_body(Sectors::new(card, name), &header, room).await?;
+    let mut known = BoxTable::Known(&|index| book.box_id(index));
+    let body = check_body(Sectors::new(card, name), &header, &mut known, room).await?;
     if !is_right || !body.is_whole() || body.root() != Some(header.root) {
         return Err(BackupError::NotReadBack { file: name });
     }
@@ -322,9 +322,12 @@ async fn weigh<F: NorFlash, M: Memory, C: Card>(
     let mut blobs: Vec<BlobRef, APPENDED_BLOBS_MAX> = Vec::new();
     // Tables that grew, at most.
     let mut bytes = 0u32;
-    for (kind, index, len) in rows(book) {
+    if !newest.tables.are_of(rows(book).map(|(kind, index, _)| (kind, index))) {
+        return Ok(None);
+    }
+    for (kind, index, row) in rows(book) {
         if !newest.tables.has(kind, index) {
-            bytes = bytes.saturating_add(entry_bytes(len));
+            bytes = bytes.saturating_add(entry_bytes(row.len() as u32));
         }
     }
     let limit = slack(newest.header.body_end);
@@ -352,10 +355,11 @@ async fn weigh<F: NorFlash, M: Memory, C: Card>(
     Ok(Some((bytes, blobs)))
 }
 
-/// Kind, index and payload length of every row of the box's tables.
-fn rows<F: NorFlash, M: Memory>(book: &Book<F, M>) -> impl Iterator<Item = (u8, u8, u32)> + '_ {
-    let boxes = book.boxes().map(|(index, _)| (BOX, index.0, 9));
-    boxes.chain(book.authors().map(|(index, name)| (AUTHOR, index.0, 1 + name.len() as u32)))
+/// Kind, index and row of everybody in the box's tables.
+fn rows<F: NorFlash, M: Memory>(book: &Book<F, M>) -> impl Iterator<Item = (u8, u16, Row)> + '_ {
+    let boxes = book.boxes().map(|(index, id)| (BOX, index.0, box_row_of(index, id)));
+    let authors = book.authors();
+    boxes.chain(authors.map(|(index, name)| (AUTHOR, index.0, author_row_of(index, name))))
 }
 
 /// Writes what the file does not tell yet of the tables.
@@ -364,22 +368,10 @@ async fn write_tables<F: NorFlash, M: Memory, C: Card>(
     writer: &mut Writer<'_, C>,
     tables: &mut Tables,
 ) -> Result<(), CardError<C::Error>> {
-    for (index, id) in book.boxes() {
-        if !tables.has(BOX, index.0) {
-            let mut row = [index.0; 9];
-            row[1..].copy_from_slice(&id.to_le_bytes());
-            writer.entry(BOX, &row).await?;
-            tables.note(BOX, index.0);
-        }
-    }
-    for (index, name) in book.authors() {
-        if !tables.has(AUTHOR, index.0) {
-            let mut row: Vec<u8, { 1 + AUTHOR_NAME_BYTES_MAX }> = Vec::new();
-            row.push(index.0).ok();
-            // A name is no longer than its bound.
-            row.extend_from_slice(name.as_bytes()).ok();
-            writer.entry(AUTHOR, &row).await?;
-            tables.note(AUTHOR, index.0);
+    for (kind, index, row) in rows(book) {
+        if !tables.has(kind, index) {
+            writer.entry(kind, &row).await?;
+            tables.note(kind, index);
         }
     }
     Ok(())

@@ -3,7 +3,8 @@
 //! Layout in FORMAT.md, chapter "Cards". Nothing here touches a card.
 
 use super::medium::{Name, SECTOR_BYTES};
-use crate::contact::Millis;
+use crate::contact::{AuthorIndex, BoxIndex, Millis};
+use crate::limits::AUTHOR_NAME_BYTES_MAX;
 use crate::store::Root;
 use crate::store::seal::Seal;
 
@@ -33,9 +34,9 @@ const INCOMPLETE: u16 = 1 << 0;
 
 /// Not an entry: the next one begins at the next sector.
 pub(super) const PADDING: u8 = 0;
-/// A box of the table of boxes: index (1 byte), identity (8 bytes).
+/// A box of the table of boxes: index (varint), identity (8 bytes), length of its key (1 byte), key.
 pub(super) const BOX: u8 = 1;
-/// An author of the table of authors: index (1 byte), name.
+/// An author of the table of authors: index (varint), name.
 pub(super) const AUTHOR: u8 = 2;
 /// A photo or document: hash (16 bytes), length (4 bytes), content.
 pub(super) const BLOB: u8 = 3;
@@ -318,6 +319,50 @@ impl Mark {
             .then_some(Self { time, root: (is_told == 1).then_some(root) })
     }
 }
+
+/// Bytes that an index takes in a row of a table, at most.
+pub(super) const INDEX_BYTES_MAX: usize = 3;
+
+/// The index that a row of a table begins with, and what follows it.
+pub(super) fn row_index(payload: &[u8]) -> Option<(u16, &[u8])> {
+    postcard::take_from_bytes(payload).ok()
+}
+
+/// Index and identity of a box. Boxes have no keys yet; what a later version tells of one is passed over.
+pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
+    let (index, rest) = row_index(payload)?;
+    let (id, key) = rest.split_first_chunk()?;
+    let (&key_bytes, key) = key.split_first()?;
+    (key.len() == usize::from(key_bytes)).then_some((BoxIndex(index), u64::from_le_bytes(*id)))
+}
+
+/// A row of a table, as it is written.
+pub(super) type Row = heapless::Vec<u8, { INDEX_BYTES_MAX + AUTHOR_NAME_BYTES_MAX }>;
+
+/// The row of a box.
+pub(super) fn box_row_of(index: BoxIndex, id: u64) -> Row {
+    let mut row = begun(index.0);
+    // Three bytes, eight and one are less than a name takes.
+    row.extend_from_slice(&id.to_le_bytes()).ok();
+    row.push(0).ok();
+    row
+}
+
+/// The row of an author.
+pub(super) fn author_row_of(index: AuthorIndex, name: &str) -> Row {
+    let mut row = begun(index.0);
+    // A name is no longer than its bound.
+    row.extend_from_slice(name.as_bytes()).ok();
+    row
+}
+
+fn begun(index: u16) -> Row {
+    let mut memory = [0; INDEX_BYTES_MAX];
+    let used = postcard::to_slice(&index, &mut memory).map_or(&[][..], |used| used);
+    Row::from_slice(used).unwrap_or_default()
+}
+
+const _: () = assert!(9 <= AUTHOR_NAME_BYTES_MAX);
 
 /// A place of a blob in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

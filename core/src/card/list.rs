@@ -54,8 +54,8 @@ pub async fn list<C: Card>(
             continue;
         }
         let state = match Sectors::new(card, file).header().await? {
-            Ok(header) => match newest_mark(card, &file, &header).await? {
-                Some(mark) => Listed::Snapshot { header, time: mark.time },
+            Ok(header) => match newest_mark(card, &file, &header, 0).await? {
+                Some(last) => Listed::Snapshot { header, time: last.mark.time },
                 None => Listed::Unfinished(header),
             },
             Err(HeaderFault::Newer { version, box_id }) => Listed::Newer { version, box_id },

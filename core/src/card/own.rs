@@ -1,8 +1,8 @@
 //! A box's own files on a card: which they are, and where the next entry goes.
 
 use super::layout::{
-    AUTHOR, BLOB, BOX, Header, HeaderFault, LETTERS, MARK, MARK_BYTES, Mark, entry_bytes,
-    sector_after, slack, snapshot_name,
+    AUTHOR, BLOB, BOX, Header, HeaderFault, INDEX_BYTES_MAX, LETTERS, MARK, MARK_BYTES, Mark,
+    entry_bytes, row_index, sector_after, slack, snapshot_name,
 };
 use super::medium::{Card, CardError, Name, SECTOR_BYTES};
 use super::reader::{Entries, Payload, Sectors};
@@ -43,24 +43,46 @@ pub(super) struct Newest {
     pub(super) blobs: Vec<[u8; 16], APPENDED_BLOBS_MAX>,
 }
 
-/// Which boxes and authors a file tells of, a bit for each index.
+/// Which boxes and authors a file tells of. Indices are given out rising, so a file tells of all up to one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tables {
-    boxes: u64,
-    authors: u64,
+    boxes: Told,
+    authors: Told,
 }
 
-const _: () = assert!(crate::limits::BOXES_MAX <= 64 && crate::limits::AUTHORS_MAX <= 64);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The highest index.
+    last: u16,
+    /// Rows there are.
+    rows: u16,
+}
 
 impl Tables {
-    pub(super) fn has(&self, kind: u8, index: u8) -> bool {
-        let table = if kind == BOX { self.boxes } else { self.authors };
-        1u64.checked_shl(index.into()).is_some_and(|bit| table & bit != 0)
+    fn table(&mut self, kind: u8) -> &mut Told {
+        if kind == BOX { &mut self.boxes } else { &mut self.authors }
     }
 
-    pub(super) fn note(&mut self, kind: u8, index: u8) {
-        let table = if kind == BOX { &mut self.boxes } else { &mut self.authors };
-        *table |= 1u64.checked_shl(index.into()).unwrap_or(0);
+    pub(super) fn has(&self, kind: u8, index: u16) -> bool {
+        let table = if kind == BOX { &self.boxes } else { &self.authors };
+        index <= table.last
+    }
+
+    pub(super) fn note(&mut self, kind: u8, index: u16) {
+        let table = self.table(kind);
+        table.last = table.last.max(index);
+        table.rows = table.rows.saturating_add(1);
+    }
+
+    /// Whether what the file tells is what the box, whose rows these are, knows up to there: a row that was lost
+    /// to damage and is read again is no longer to be appended.
+    pub(super) fn are_of(&self, rows: impl Iterator<Item = (u8, u16)>) -> bool {
+        let mut known = Self { boxes: Told { rows: 0, ..self.boxes }, ..*self };
+        known.authors.rows = 0;
+        for (kind, index) in rows.filter(|&(kind, index)| self.has(kind, index)) {
+            known.note(kind, index);
+        }
+        known == *self
     }
 }
 
@@ -174,9 +196,14 @@ async fn walk<C: Card>(
     while let Some(found) = entries.next().await?
         && matches!(found.kind, BOX | AUTHOR)
     {
-        let mut index = [0];
-        if entries.file.fill(found.at, &mut index).await? && entries.is_right(&found).await? {
-            tables.note(found.kind, index[0]);
+        let mut row = [0; INDEX_BYTES_MAX];
+        let len = INDEX_BYTES_MAX.min(found.len as usize);
+        let is_there = entries.file.fill(found.at, &mut row[..len]).await?;
+        if is_there
+            && entries.is_right(&found).await?
+            && let Some((index, _)) = row_index(&row[..len])
+        {
+            tables.note(found.kind, index);
         }
     }
     let Some((mark, end)) = last_mark(Sectors::new(card, name), &header).await? else {
@@ -192,8 +219,8 @@ async fn walk<C: Card>(
             Payload::Whole(payload) | Payload::TooLarge(payload) => payload,
             Payload::Damaged => break,
         };
-        match (found.kind, payload.first()) {
-            (BOX | AUTHOR, Some(&index)) => tables.note(found.kind, index),
+        match (found.kind, row_index(payload)) {
+            (BOX | AUTHOR, Some((index, _))) => tables.note(found.kind, index),
             (BLOB, _) => {
                 if let Some(hash) = payload.first_chunk() {
                     // With more than fit a new snapshot is due, and nothing is looked for here.
@@ -233,16 +260,31 @@ pub(super) async fn last_mark<C: Card>(
     Ok(Some((mark, Position { at: sector_after(header.body_end), ..position })))
 }
 
+/// The last mark of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LastMark {
+    pub(super) mark: Mark,
+    /// Its checksum. What was appended is linked, so that it stands for all that is before it.
+    pub(super) link: u32,
+    /// Entries up to the mark whose checksum was asked for, that one included; 0 when it is not among them.
+    pub(super) known: u32,
+}
+
 /// The last mark of a file, that of what was appended if there is one; `None` when the snapshot has no
-/// end.
+/// end. `link` is the checksum of a mark that is looked for.
 pub(super) async fn newest_mark<C: Card>(
     card: &mut C,
     name: &Name,
     header: &Header,
-) -> Result<Option<Mark>, CardError<C::Error>> {
-    let Some((mut mark, end)) = last_mark(Sectors::new(card, *name), header).await? else {
+    link: u32,
+) -> Result<Option<LastMark>, CardError<C::Error>> {
+    let Some((mark, end)) = last_mark(Sectors::new(card, *name), header).await? else {
         return Ok(None);
     };
+    let mut last = LastMark { mark, link: end.link, known: 0 };
+    if end.link == link {
+        last.known = end.number;
+    }
     let mut room = [0; MARK_BYTES];
     let mut entries = Entries::appended(Sectors::new(card, *name), header, end);
     while let Some(found) = entries.next().await? {
@@ -250,12 +292,16 @@ pub(super) async fn newest_mark<C: Card>(
             Payload::Damaged => break,
             Payload::Whole(payload) if found.kind == MARK => {
                 let Some(later) = Mark::parse(payload) else { break };
-                mark = later;
+                let position = entries.position();
+                (last.mark, last.link) = (later, position.link);
+                if position.link == link {
+                    last.known = position.number;
+                }
             }
             _ => {}
         }
     }
-    Ok(Some(mark))
+    Ok(Some(last))
 }
 
 /// Whether nothing but zeros is where a header should be; or nothing at all.

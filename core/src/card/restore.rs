@@ -2,15 +2,15 @@
 
 use super::blobs::BlobFinder;
 use super::layout::{
-    AUTHOR, BLOB, BLOB_LIST, BOX, Header, HeaderFault, LETTERS, MARK, Mark, RECORD,
-    snapshot_letter, with_letter,
+    AUTHOR, BLOB, BLOB_LIST, BOX, Header, HeaderFault, LETTERS, MARK, Mark, RECORD, box_row,
+    row_index, snapshot_letter, with_letter,
 };
 use super::medium::{Card, CardError, Name};
 use super::own::{is_blank, last_mark, newest_mark};
 use super::reader::{Entries, Found, Payload, Sectors};
-use super::verify::box_row;
 use crate::contact::{AuthorIndex, BlobRef, Contact, Millis, Uid};
-use crate::store::{Book, Counts, FOREIGN_MILLIS_MAX, Memory, Outcome, Peer, PutError};
+use crate::limits::FOREIGN_MILLIS_MAX;
+use crate::store::{Aside, Book, Consent, Counts, Intake, Memory, Outcome, Peer, PutError, Quota};
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -43,8 +43,12 @@ pub struct Merged {
     pub updated: u32,
     /// Contacts that said nothing new.
     pub unchanged: u32,
+    /// Contacts that were kept aside; each was shown to the visitor, and stays on the card.
+    pub aside: u32,
     /// Contacts, entries and files that could not be taken in; each was shown to the visitor.
     pub remarks: u32,
+    /// Contacts that would be removed, and were not, as nobody has said yes to so many.
+    pub held: u32,
     /// The newest snapshot of the box itself is not whole: a new one is due.
     pub is_own_damaged: bool,
     /// The box itself had written some of it, and did not know: it goes on under a new name.
@@ -79,6 +83,26 @@ pub enum Remark {
     NoBlob(Uid),
     /// This contact was written by boxes the file does not tell of, or says what cannot be.
     Foreign(Uid),
+    /// There is no place for the box that wrote this file.
+    Stranger {
+        /// The file.
+        file: Name,
+    },
+    /// There is no place for a box that has written this contact.
+    ByStrangers(Uid),
+    /// This file would remove so many contacts that it waits for a yes.
+    Removals {
+        /// The file.
+        file: Name,
+        /// Contacts that it would remove.
+        count: u32,
+        /// Contacts that others have removed shortly before.
+        removed: u32,
+        /// Contacts there were before all of that.
+        contacts: u32,
+    },
+    /// This contact is kept aside, for this reason.
+    Aside(Uid, Aside),
 }
 
 /// Why taking in ended early. What was taken in until then is in the box.
@@ -122,13 +146,15 @@ impl<F: fmt::Debug, C: fmt::Debug> core::error::Error for MergeError<F, C> {}
 /// Takes in the newest snapshot of every other box on the card, and what was appended to it. Of a
 /// damaged one what is left of it, and the older one.
 ///
-/// Nothing that is missing on the card, or damaged there, removes anything here. What was taken in
+/// Nothing that is missing on the card, or damaged there, removes anything here. What would remove more than
+/// [`crate::store::BRAKE`] lets pass is left on the card until there is `consent`; all else is taken in. What was taken in
 /// before is not read again. `room` takes the largest contact with an entry's head, and a piece of a
 /// blob ([`Book::blob_piece_bytes`]).
 pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
     whose: Whose,
+    consent: Consent,
     now: Millis,
     room: &mut [u8],
     visit: impl FnMut(&Remark),
@@ -136,7 +162,8 @@ pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
     if room.len() < book.blob_piece_bytes() {
         return Err(MergeError::RoomTooSmall { bytes: book.blob_piece_bytes() });
     }
-    let mut taker = Taker { book, now, room, visit, merged: Merged::default() };
+    let mut taker =
+        Taker { book, consent, now, room, visit, merged: Merged::default(), quota: Quota::NEW };
     let mut last = None;
     while let Some(name) = card.next_file(last.as_ref()).await? {
         last = Some(name);
@@ -157,24 +184,33 @@ pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
 
 struct Taker<'t, F: NorFlash, M: Memory, V> {
     book: &'t mut Book<F, M>,
+    consent: Consent,
     now: Millis,
     room: &'t mut [u8],
     visit: V,
     merged: Merged,
+    /// New boxes and authors that the card may still bring.
+    quota: Quota,
 }
 
 /// A file that is being read, and its twin, which may have a blob that is damaged in the first.
-struct Source {
+struct Source<M: Memory> {
     finders: [Option<BlobFinder>; 2],
-    /// What the other box had up to this time of its own was taken in before.
-    met: Millis,
-    /// The latest time of its contacts.
+    /// So many of its entries were taken in before.
+    known: u32,
+    /// The latest time of its contacts, or up to which what it had is here.
     newest: Millis,
-    peer: Peer,
+    peer: Peer<M>,
     /// Entries that are damaged.
     damaged: u32,
-    /// Contacts that were not taken for another reason.
-    left: u32,
+    /// The earliest time of the other box of a contact that was not taken for another reason.
+    left: Option<Millis>,
+    /// Contacts that would be removed, and are not yet.
+    held: u32,
+    /// The earliest time of the other box of these.
+    held_since: Millis,
+    /// It is gone through again, for what was held the first time.
+    is_again: bool,
 }
 
 impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
@@ -217,10 +253,10 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 continue;
             }
             done = Some(header.box_id);
-            if self.is_wanted(card, name, header, whose).await? {
+            if let Some(known) = self.is_wanted(card, name, header, whose).await? {
                 is_read = true;
                 let twin = files.get(1 - place.min(1)).copied().flatten();
-                if !self.file(card, *name, header, twin).await? {
+                if !self.file(card, *name, header, twin, known).await? {
                     done = None;
                 }
             }
@@ -241,17 +277,21 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         Ok(())
     }
 
-    /// Whether a file has anything for this box.
+    /// Whether a file has anything for this box; then, how many of its entries were taken in before.
+    ///
+    /// Not by its time: whoever writes a card can say that it is another box's, and of a later time than that
+    /// box is at. What was taken in is known by its checksum.
     async fn is_wanted<C: Card>(
         &mut self,
         card: &mut C,
         name: &Name,
         header: &Header,
         whose: Whose,
-    ) -> Result<bool, MergeError<F::Error, C::Error>> {
-        let mark = newest_mark(card, name, header).await?;
-        let time = mark.map_or(header.time, |mark| mark.time);
+    ) -> Result<Option<u32>, MergeError<F::Error, C::Error>> {
         let id = header.box_id;
+        let link = self.book.link(id);
+        let last = newest_mark(card, name, header, link).await?;
+        let time = last.map_or(header.time, |last| last.mark.time);
         let is_behind = time > self.book.time_max() && time <= FOREIGN_MILLIS_MAX;
         if id == self.book.id() {
             let Counts { active, trashed, tombstones, .. } = self.book.counts();
@@ -261,59 +301,136 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 // the knowledge of what was written since.
                 self.book.renew().await?;
             }
-            return Ok(whose != Whose::Others || is_empty || is_behind || self.book.losses() > 0);
+            let is_wanted =
+                whose != Whose::Others || is_empty || is_behind || self.book.losses() > 0;
+            return Ok(is_wanted.then_some(0));
         }
         if whose == Whose::Own {
-            return Ok(false);
+            return Ok(None);
+        }
+        if whose == Whose::All {
+            return Ok(Some(0));
         }
         let is_same = self.book.losses() == 0
-            && mark
-                .and_then(|mark| mark.root)
+            && last
+                .and_then(|last| last.mark.root)
                 .is_some_and(|root| self.book.root_known() == Some(root));
-        if is_same && self.book.met(id) < time {
-            self.book.note_met(id, time).await?;
+        if is_same {
+            match self.book.note_met(id, time, last.map(|last| last.link)).await {
+                // It will be compared again the next time.
+                Err(PutError::TooManyBoxes { .. }) => {}
+                noted => noted?,
+            }
+            return Ok(None);
         }
         // A box that holds nothing yet has time 0, and nothing to give.
-        Ok(whose == Whose::All || (!is_same && (self.book.met(id) < time)))
+        let is_known = time == 0 || last.is_some_and(|last| link != 0 && last.link == link);
+        Ok((!is_known).then_some(last.map_or(0, |last| last.known)))
     }
 
-    /// Takes a file in; true when all of it was there, so that the older one has nothing to add.
+    /// Takes a file in, behind what is `known` of it; true when all of it was there, so that the older one has
+    /// nothing to add.
     async fn file<C: Card>(
         &mut self,
         card: &mut C,
         name: Name,
         header: &Header,
         twin: Option<(Name, Header)>,
+        known: u32,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {
         let id = header.box_id;
+        // What the box itself has left is its own.
+        let quota = if id == self.book.id() { Quota::NONE } else { self.quota };
+        let mut peer = match self.book.meet(id, quota).await {
+            Err(PutError::TooManyBoxes { .. }) => {
+                self.remark(Remark::Stranger { file: name });
+                return Ok(true);
+            }
+            peer => peer?,
+        };
+        if self.consent == Consent::Given {
+            peer.accept_removals();
+        }
         let finder = |(name, header)| BlobFinder::new(name, header);
         let mut source = Source {
             finders: [Some(finder((name, *header))), twin.map(finder)],
-            met: self.book.met(id),
-            newest: 0,
-            peer: self.book.meet(id).await?,
+            known,
+            newest: self.book.met(id),
+            peer,
             damaged: 0,
-            left: 0,
+            left: None,
+            held: 0,
+            held_since: Millis::MAX,
+            is_again: false,
         };
+        let mut last = self.entries(card, name, header, &mut source).await?;
+        if source.damaged > 0 {
+            self.merged.is_own_damaged |= id == self.book.id();
+            self.remark(Remark::Damaged { file: name, entries: source.damaged });
+        }
+        if source.held > 0 {
+            let (count, consent) = (source.held, self.consent);
+            match self.book.admit_removals(&mut source.peer, count, consent, self.now).await {
+                Ok(()) => {
+                    source.is_again = true;
+                    last = self.entries(card, name, header, &mut source).await?;
+                }
+                Err(PutError::Removals { count, removed, contacts }) => {
+                    self.merged.held += count;
+                    let since = source.held_since;
+                    let remark = Remark::Removals { file: name, count, removed, contacts };
+                    self.leave(&mut source, since, remark);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if id != self.book.id() {
+            self.quota = source.peer.quota();
+        }
+        if let Some((time, link)) = last
+            && source.damaged == 0
+            && id != self.book.id()
+        {
+            // A mark that is later than all it vouches for proves nothing: what comes until then is not to be missed.
+            let time = time.min(source.newest);
+            match source.left {
+                None => self.book.note_met(id, time, Some(link)).await?,
+                // The first that was left, and what came after it, comes again the next time.
+                Some(left) => {
+                    self.book.note_met(id, time.min(left.saturating_sub(1)), None).await?;
+                }
+            }
+        }
+        Ok(source.damaged == 0 && header.is_complete)
+    }
+
+    /// Goes through the entries of a file; gives back the time and checksum of its last mark.
+    async fn entries<C: Card>(
+        &mut self,
+        card: &mut C,
+        name: Name,
+        header: &Header,
+        source: &mut Source<M>,
+    ) -> Result<Option<(Millis, u32)>, MergeError<F::Error, C::Error>> {
+        let damaged = source.damaged;
         let mut entries = Entries::of_body(Sectors::new(card, name), header);
-        // What stands before the records is needed for what was appended, too.
-        let is_news = header.time > source.met;
         while let Some(found) = entries.next().await? {
-            if !is_news && !matches!(found.kind, BOX | AUTHOR) {
+            // What stands before the records is needed for what was appended, too.
+            if source.known > 0 && !matches!(found.kind, BOX | AUTHOR) {
                 break;
             }
-            self.entry(&mut entries, &mut source, &found).await?;
+            self.entry(&mut entries, source, &found).await?;
         }
         source.damaged += entries.missing;
-        let mut time = None;
+        let mut last = None;
         match last_mark(Sectors::new(card, name), header).await? {
             Some((mark, end)) => {
-                time = Some(mark.time);
+                last = Some((mark.time, end.link));
                 let mut entries = Entries::appended(Sectors::new(card, name), header, end);
                 while let Some(found) = entries.next().await? {
                     let damaged = source.damaged;
-                    if let Some(mark) = self.entry(&mut entries, &mut source, &found).await? {
-                        time = Some(mark.time);
+                    if let Some(mark) = self.entry(&mut entries, source, &found).await? {
+                        last = Some((mark.time, entries.position().link));
                     }
                     if source.damaged > damaged {
                         // Behind it nothing can be told from what an earlier attempt left.
@@ -324,33 +441,31 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             }
             None => source.damaged += u32::from(source.damaged == 0),
         }
-        if source.damaged > 0 {
-            self.merged.is_own_damaged |= id == self.book.id();
-            self.remark(Remark::Damaged { file: name, entries: source.damaged });
+        if source.is_again {
+            // Told the first time.
+            source.damaged = damaged;
         }
-        if let Some(time) = time
-            && source.damaged == 0
-            && source.left == 0
-            && id != self.book.id()
-        {
-            // A mark that is later than all it vouches for proves nothing: what comes until then is not to be missed.
-            let time = time.min(source.newest.max(source.met));
-            self.book.note_met(id, time).await?;
-        }
-        Ok(source.damaged == 0 && header.is_complete)
+        Ok(last)
     }
 
     /// Takes an entry in; a mark is given back.
     async fn entry<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source,
+        source: &mut Source<M>,
         found: &Found,
     ) -> Result<Option<Mark>, MergeError<F::Error, C::Error>> {
         match found.kind {
             BLOB | BLOB_LIST => {
                 // Whoever needs one reads it then. What was appended is linked through it.
                 if entries.is_linked() && !entries.is_right(found).await? {
+                    source.damaged += 1;
+                }
+                return Ok(None);
+            }
+            RECORD if found.number < source.known => {
+                // Only for what is linked to it.
+                if !entries.is_right(found).await? {
                     source.damaged += 1;
                 }
                 return Ok(None);
@@ -373,8 +488,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 None => source.damaged += 1,
             },
             AUTHOR => {
-                let name = payload.split_first();
-                match name.map(|(&index, name)| (AuthorIndex(index), core::str::from_utf8(name))) {
+                let row = row_index(payload);
+                match row.map(|(index, name)| (AuthorIndex(index), core::str::from_utf8(name))) {
                     Some((index, Ok(name))) => {
                         self.book.introduce_author(&mut source.peer, index, name).await?;
                     }
@@ -395,7 +510,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn record<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source,
+        source: &mut Source<M>,
         found: &Found,
     ) -> Result<(), MergeError<F::Error, C::Error>> {
         let mut wanted: Option<BlobRef> = None;
@@ -405,8 +520,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 Payload::Whole(record) => record,
                 Payload::TooLarge(beginning) => {
                     match Contact::peek(beginning) {
-                        Ok((_, time)) if time <= source.met => {}
-                        Ok((uid, _)) => self.leave(source, Remark::TooLarge(uid)),
+                        Ok((uid, time)) => self.leave(source, time, Remark::TooLarge(uid)),
                         Err(_) => source.damaged += 1,
                     }
                     return Ok(());
@@ -420,13 +534,18 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 source.damaged += 1;
                 return Ok(());
             };
-            let uid = contact.uid();
-            source.newest = source.newest.max(contact.changed().time);
-            if contact.changed().time <= source.met {
-                return Ok(());
-            }
-            match self.book.take(&source.peer, record, self.now).await {
-                Ok(put) => {
+            let (uid, time) = (contact.uid(), contact.changed().time);
+            source.newest = source.newest.max(time);
+            match self.book.take(&mut source.peer, record, self.now).await {
+                Ok(Intake::Aside(uid, why)) => {
+                    self.merged.aside += u32::from(!source.is_again);
+                    self.leave(source, time, Remark::Aside(uid, why));
+                    return Ok(());
+                }
+                Ok(Intake::Taken(put)) if source.is_again && put.outcome == Outcome::Unchanged => {
+                    return Ok(());
+                }
+                Ok(Intake::Taken(put)) => {
                     *match put.outcome {
                         Outcome::Added => &mut self.merged.added,
                         Outcome::Updated => &mut self.merged.updated,
@@ -444,16 +563,25 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                         None => false,
                     };
                     if !is_here {
-                        self.leave(source, Remark::NoBlob(uid));
+                        self.leave(source, time, Remark::NoBlob(uid));
                         return Ok(());
                     }
                 }
+                Err(PutError::Removal(_)) => {
+                    source.held += 1;
+                    source.held_since = source.held_since.min(time);
+                    return Ok(());
+                }
                 Err(PutError::Write(_)) => {
-                    self.leave(source, Remark::TooLarge(uid));
+                    self.leave(source, time, Remark::TooLarge(uid));
                     return Ok(());
                 }
                 Err(PutError::Foreign(_)) => {
-                    self.leave(source, Remark::Foreign(uid));
+                    self.leave(source, time, Remark::Foreign(uid));
+                    return Ok(());
+                }
+                Err(PutError::TooManyBoxes { .. }) => {
+                    self.leave(source, time, Remark::ByStrangers(uid));
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),
@@ -461,9 +589,13 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    fn leave(&mut self, source: &mut Source, remark: Remark) {
-        source.left += 1;
-        self.remark(remark);
+    /// A contact that its box wrote at `time` is not taken now.
+    fn leave(&mut self, source: &mut Source<M>, time: Millis, remark: Remark) {
+        // Told the first time.
+        if !source.is_again {
+            source.left = Some(source.left.map_or(time, |left| left.min(time)));
+            self.remark(remark);
+        }
     }
 
     /// Copies a blob into the box, from the next place where it may be; false when there is none left.
@@ -471,7 +603,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn blob<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source,
+        source: &mut Source<M>,
         blob: BlobRef,
         attempt: &mut usize,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {

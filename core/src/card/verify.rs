@@ -1,13 +1,12 @@
 //! Checking a snapshot: every entry, every record, and the root of them all.
 
 use super::layout::{
-    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, Header, HeaderFault, MARK, Mark, RECORD,
+    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, Header, HeaderFault, MARK, Mark, RECORD, box_row,
 };
 use super::medium::{Card, CardError, Name};
 use super::own::last_mark;
 use super::reader::{Entries, Payload, Sectors};
 use crate::contact::{BlobHasher, BlobRef, BoxIndex, Contact, Millis, Uid, state_digest};
-use crate::limits::BOXES_MAX;
 use crate::store::Root;
 
 /// Contacts by state.
@@ -64,6 +63,8 @@ pub struct BodyReport {
     pub missing: u32,
     /// Records that are whole but larger than the memory given: they were not taken into the root.
     pub too_large: u32,
+    /// There was memory for every box that is told of.
+    is_table_whole: bool,
     root: Root,
 }
 
@@ -75,35 +76,63 @@ impl BodyReport {
 
     /// The root of all records, when all were read.
     pub fn root(&self) -> Option<Root> {
-        (self.is_whole() && self.too_large == 0).then_some(self.root)
+        (self.is_whole() && self.too_large == 0 && self.is_table_whole).then_some(self.root)
     }
 }
 
 /// Whom the indices of a file's records stand for.
-pub(super) struct BoxTable {
-    ids: [Option<u64>; BOXES_MAX],
+pub(super) enum BoxTable<'t> {
+    /// As this box has it, which wrote the file: its rows must say so.
+    Known(&'t dyn Fn(BoxIndex) -> u64),
+    /// As the file tells it.
+    Told {
+        /// By index; 0 for nobody that was told.
+        ids: &'t mut [u64],
+        /// Somebody was told of for whom there was no memory.
+        is_full: bool,
+    },
 }
 
-impl BoxTable {
-    pub(super) fn new(own: u64) -> Self {
-        let mut ids = [None; BOXES_MAX];
-        ids[0] = Some(own);
-        Self { ids }
+impl<'t> BoxTable<'t> {
+    /// A table in the caller's memory, for the file of the box `own`.
+    pub(super) fn told(ids: &'t mut [u64], own: u64) -> Self {
+        ids.fill(0);
+        let is_full = match ids.first_mut() {
+            Some(id) => {
+                *id = own;
+                false
+            }
+            None => true,
+        };
+        Self::Told { ids, is_full }
     }
 
-    /// Takes in a row of the table.
-    pub(super) fn note(&mut self, payload: &[u8]) {
-        if let Some((index, id)) = box_row(payload)
-            && index != BoxIndex::SELF
-            && let Some(place) = self.ids.get_mut(usize::from(index.0))
-        {
-            *place = Some(id);
+    /// Takes in a row of the table; false when it is none, or another one than was written.
+    pub(super) fn note(&mut self, payload: &[u8]) -> bool {
+        let Some((index, id)) = box_row(payload) else { return false };
+        match self {
+            Self::Known(known) => known(index) == id,
+            Self::Told { .. } if index == BoxIndex::SELF => true,
+            Self::Told { ids, is_full } => {
+                match ids.get_mut(usize::from(index.0)) {
+                    Some(place) => *place = id,
+                    None => *is_full = true,
+                }
+                true
+            }
         }
     }
 
-    /// Who an index stands for; 0 for nobody that was told.
+    /// Whether it has all that was told.
+    pub(super) fn is_whole(&self) -> bool {
+        !matches!(self, Self::Told { is_full: true, .. })
+    }
+
     fn id(&self, index: BoxIndex) -> u64 {
-        self.ids.get(usize::from(index.0)).copied().flatten().unwrap_or(0)
+        match self {
+            Self::Known(known) => known(index),
+            Self::Told { ids, .. } => ids.get(usize::from(index.0)).copied().unwrap_or(0),
+        }
     }
 
     pub(super) fn digest(&self, contact: &Contact<'_>) -> [u8; 16] {
@@ -111,21 +140,15 @@ impl BoxTable {
     }
 }
 
-/// Index and identity of a box.
-pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
-    let (&[index], id) = payload.split_first_chunk()?;
-    Some((BoxIndex(index), u64::from_le_bytes(id.try_into().ok()?)))
-}
-
 /// Reads a snapshot, not what was appended to it: every entry, every record, every blob to its hash.
 /// `room` takes the largest record.
 pub(super) async fn check_body<C: Card>(
     file: Sectors<'_, C>,
     header: &Header,
+    table: &mut BoxTable<'_>,
     room: &mut [u8],
 ) -> Result<BodyReport, CardError<C::Error>> {
     let mut report = BodyReport::default();
-    let mut table = BoxTable::new(header.box_id);
     let mut entries = Entries::of_body(file, header);
     while let Some(found) = entries.next().await? {
         if found.kind == BLOB {
@@ -139,7 +162,7 @@ pub(super) async fn check_body<C: Card>(
         }
         match (found.kind, entries.payload(&found, room).await?) {
             (_, Payload::Damaged) => report.damaged += 1,
-            (BOX, Payload::Whole(payload)) => table.note(payload),
+            (BOX, Payload::Whole(payload)) => report.damaged += u32::from(!table.note(payload)),
             (RECORD, Payload::TooLarge(_)) => report.too_large += 1,
             (RECORD, Payload::Whole(payload)) => match Contact::parse(payload) {
                 Ok(contact) => {
@@ -154,6 +177,7 @@ pub(super) async fn check_body<C: Card>(
         }
     }
     report.missing = entries.missing;
+    report.is_table_whole = table.is_whole();
     Ok(report)
 }
 
@@ -263,19 +287,22 @@ impl FileReport {
 
 /// Checks a snapshot file: decodes every record, reads every blob to its hash, and compares the roots.
 ///
-/// `room` takes the largest record. `latest` is for what was appended, one place for each contact; with
-/// too few of them the root of it all stays unknown.
+/// `room` takes the largest record. `boxes` has a place for each box that the file tells of,
+/// [`crate::limits::BOXES_MAX`] at most; `latest` is for what was appended, one place for each contact. With
+/// too few of either the root of it all stays unknown.
 pub async fn verify<C: Card>(
     card: &mut C,
     name: &Name,
     room: &mut [u8],
+    boxes: &mut [u64],
     latest: &mut [Latest],
 ) -> Result<Result<FileReport, HeaderFault>, CardError<C::Error>> {
     let header = match Sectors::new(card, *name).header().await? {
         Ok(header) => header,
         Err(fault) => return Ok(Err(fault)),
     };
-    let body = check_body(Sectors::new(card, *name), &header, room).await?;
+    let mut table = BoxTable::told(boxes, header.box_id);
+    let body = check_body(Sectors::new(card, *name), &header, &mut table, room).await?;
     let root = compare(body.root(), Some(header.root));
     let time = header.time;
     let root_appended = RootCheck::Unknown;
@@ -284,15 +311,6 @@ pub async fn verify<C: Card>(
     let Some((mut mark, end)) = last_mark(Sectors::new(card, *name), &header).await? else {
         return Ok(Ok(report));
     };
-    let mut table = BoxTable::new(header.box_id);
-    let mut entries = Entries::of_body(Sectors::new(card, *name), &header);
-    while let Some(found) = entries.next().await?
-        && matches!(found.kind, BOX | AUTHOR)
-    {
-        if let (BOX, Payload::Whole(row)) = (found.kind, entries.payload(&found, room).await?) {
-            table.note(row);
-        }
-    }
     let mut shelf = LatestShelf { places: latest, len: 0, is_full: false };
     let mut total = None;
     let mut entries = Entries::appended(Sectors::new(card, *name), &header, end);
@@ -300,7 +318,9 @@ pub async fn verify<C: Card>(
     while let Some(found) = entries.next().await? {
         match (found.kind, entries.payload(&found, room).await?) {
             (_, Payload::Damaged) => break,
-            (BOX, Payload::Whole(row)) => table.note(row),
+            (BOX, Payload::Whole(row)) => {
+                table.note(row);
+            }
             (RECORD, Payload::Whole(record)) => {
                 let Ok(contact) = Contact::parse(record) else { break };
                 let (uid, digest) = (contact.uid(), table.digest(&contact));
@@ -328,7 +348,7 @@ pub async fn verify<C: Card>(
         }
         return Ok(Ok(report));
     };
-    if shelf.is_full || count > report.appended {
+    if shelf.is_full || !table.is_whole() || count > report.appended {
         return Ok(Ok(report));
     }
     let (mut sum, mut tally) = (whole.with(appended), body.tally);

@@ -2,7 +2,7 @@
 
 use super::merge::{Scratch, Side};
 use super::property::Content;
-use super::record::{Contact, RecordWriter, Seen, WriteError};
+use super::record::{Contact, RecordWriter, WriteError, joined};
 use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Property, Stamp, Uid, Value};
 use crate::limits::IMPORTS_MAX;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,9 @@ impl Origin {
 /// Who changes something, when, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Change {
-    /// When; later than every time this box has written or met, at most [`crate::limits::MILLIS_MAX`].
+    /// When; later than every time this box has written, and than what the contact says, at most
+    /// [`crate::limits::MILLIS_MAX`]. What the contact keeps is said anew, a moment before, where its
+    /// own stamps are not earlier: that moment is then the box's own, too.
     pub time: Millis,
     /// Who.
     pub author: AuthorIndex,
@@ -196,9 +198,8 @@ pub fn purge<'b>(
     if old.is_tombstone() {
         return Ok(None);
     }
-    let mut seen = old.seen();
-    seen.note(change.writer, change.time)?;
-    Ok(Some(RecordWriter::new(out, old.uid(), change, &seen)?.finish()))
+    let seen = joined(old.seen(), core::iter::once((change.writer, change.time)));
+    Ok(Some(RecordWriter::new(out, old.uid(), change, seen)?.finish()))
 }
 
 /// Whether a card only calls a contact without a UID by the identity the box gave it: what the box
@@ -255,14 +256,33 @@ fn rewrite<'b>(
     mut keep: impl FnMut(&Content<'_>, bool) -> bool,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], WriteError> {
-    let mut seen = old.map_or_else(Seen::default, Contact::seen);
-    seen.note(change.writer, change.time)?;
-    let mut writer = RecordWriter::new(out, uid, change, &seen)?;
-    let mut paired = scratch.kept();
-    for property in old.into_iter().flat_map(Contact::properties) {
-        let is_paired = paired.next().unwrap_or(false);
-        if keep(&property.content, is_paired) {
-            writer.push(&property.content, Property::stamps(&property))?;
+    let seen = old.into_iter().flat_map(Contact::seen);
+    let seen = joined(seen, core::iter::once((change.writer, change.time)));
+    let mut writer = RecordWriter::new(out, uid, change, seen)?;
+    let is_earlier = |stamp: &Stamp| stamp.time < change.time;
+    let mut has_beyond = false;
+    for (at, property) in old.into_iter().flat_map(Contact::properties).enumerate() {
+        if !keep(&property.content, scratch.is_kept(at)) {
+            continue;
+        }
+        let stamps = Property::stamps(&property).filter(is_earlier);
+        if stamps.clone().next().is_some() {
+            writer.push(&property.content, stamps)?;
+        } else {
+            scratch.postpone(at);
+            has_beyond = true;
+        }
+    }
+    // What no clock dated is said anew, before what this change says.
+    if has_beyond {
+        let before = Stamp { time: change.time.saturating_sub(1), ..change.stamp() };
+        let mut stamp = Some(before);
+        for (at, property) in old.into_iter().flat_map(Contact::properties).enumerate() {
+            if scratch.is_postponed(at) {
+                let now = stamp.ok_or(WriteError::TooManyAtOnce)?;
+                writer.push(&property.content, core::iter::once(now))?;
+                stamp = now.seq.checked_add(1).map(|_| now.next());
+            }
         }
     }
     let mut stamp = Some(change.stamp());

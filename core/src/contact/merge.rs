@@ -5,7 +5,7 @@
 //! associative, idempotent, whatever order states arrive in and however often.
 
 use super::property::Content;
-use super::record::{Contact, RecordWriter, WriteError};
+use super::record::{Contact, RecordWriter, WriteError, joined};
 use super::{BoxIndex, Change, Contents, Property, Stamp};
 use core::cmp::Ordering;
 
@@ -27,6 +27,9 @@ pub struct Item {
 const NO_TWIN: u32 = u32::MAX;
 /// An earlier one on its own side does: a draft says the same twice, or a record that no box wrote.
 const OWN_TWIN: u32 = u32::MAX - 1;
+
+/// In the place of an order: written after the others.
+const POSTPONED: u32 = u32::MAX;
 
 impl Item {
     /// An item that means nothing, to fill memory with.
@@ -179,11 +182,26 @@ impl<'s> Scratch<'s> {
             .count()
     }
 
-    /// For each property of side 0, in order, whether side 1 says the same. A second one of the same
+    /// Whether side 1 says the same as the property of side 0 at a place. A second one of the same
     /// content goes unpaired: a content is there once.
-    pub(super) fn kept(&self) -> impl Iterator<Item = bool> + '_ {
-        let items = &self.items[..self.first_side];
-        items.iter().map(Item::has_other_twin)
+    pub(super) fn is_kept(&self, at: usize) -> bool {
+        self.side_0(at).is_some_and(Item::has_other_twin)
+    }
+
+    fn side_0(&self, at: usize) -> Option<&Item> {
+        self.items.get(at).filter(|_| at < self.first_side)
+    }
+
+    /// Notes of the property of side 0 at a place that it is to be written after the others.
+    pub(super) fn postpone(&mut self, at: usize) {
+        if let Some(item) = self.items.get_mut(at).filter(|_| at < self.first_side) {
+            item.order = POSTPONED;
+        }
+    }
+
+    /// Whether it is.
+    pub(super) fn is_postponed(&self, at: usize) -> bool {
+        self.side_0(at).is_some_and(|item| item.order == POSTPONED)
     }
 
     /// For each property of side 1, in order, whether it is new: neither side 0 says the same, nor an
@@ -259,11 +277,7 @@ pub fn merge<'b>(
         return Ok(None);
     }
     sort(scratch.items, count, |items, at| (items[at].first, items[at].hash));
-    let mut writer = {
-        let mut seen = a.seen();
-        seen.join(&b.seen())?;
-        RecordWriter::new(out, a.uid(), change, &seen)?
-    };
+    let mut writer = RecordWriter::new(out, a.uid(), change, joined(a.seen(), b.seen()))?;
     for at in 0..count {
         let both = Both::of(scratch, scratch.items[at].order as usize, a, b);
         if let Some((both, content)) = both.and_then(|both| both.content().map(|c| (both, c))) {

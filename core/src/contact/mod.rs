@@ -26,7 +26,7 @@ pub use kind::Kind;
 pub use merge::{Item, Scratch, merge};
 pub use property::{Content, Property, split_params};
 pub use rebase::{adopt, rebase};
-pub use record::{Contact, Properties, RecordError, Seen, WriteError};
+pub use record::{Contact, Properties, RecordError, WriteError};
 pub use stamp::{AuthorIndex, BoxIndex, Millis, Stamp};
 pub use state::{is_coherent, latest_time, state_digest};
 pub use types::Types;

@@ -362,8 +362,8 @@ impl<'a> Property<'a> {
 #[derive(Serialize, Deserialize)]
 struct StampBytes {
     age: i64,
-    origin: u8,
-    author: u8,
+    origin: u16,
+    author: u16,
     seq: u16,
 }
 

@@ -107,7 +107,7 @@ pub struct Contact<'a> {
     uid: Uid,
     changed: Stamp,
     seen: &'a [u8],
-    seen_count: u8,
+    seen_count: u16,
     properties: &'a [u8],
     is_trashed: bool,
 }
@@ -155,7 +155,7 @@ impl<'a> Contact<'a> {
         let time: u64 = reader.get()?;
         let mut author = 0;
         if flags & HAS_AUTHOR != 0 {
-            [author] = reader.raw()?;
+            author = reader.get()?;
         }
         let origin = (flags & ORIGIN_MASK) >> ORIGIN_SHIFT;
         if flags & RESERVED != 0 || Origin::from_code(origin).is_none() || time > MILLIS_MAX {
@@ -165,7 +165,7 @@ impl<'a> Contact<'a> {
         let mut seen_count = 0;
         let mut seen: &[u8] = &[];
         if flags & SEEN_EXPLICIT != 0 {
-            [seen_count] = reader.raw()?;
+            seen_count = reader.get()?;
             if usize::from(seen_count) > BOXES_MAX {
                 return Err(RecordError::TooManyBoxes);
             }
@@ -219,17 +219,8 @@ impl<'a> Contact<'a> {
         })
     }
 
-    /// For each box, the latest time of it that this state has taken in.
-    pub fn seen(&self) -> Seen {
-        let mut seen = Seen::default();
-        for (origin, time) in self.seen_rows() {
-            seen.note(origin, time).ok();
-        }
-        seen
-    }
-
-    /// The rows of [`Contact::seen`], by box, without its kilobyte of memory.
-    fn seen_rows(&self) -> impl Iterator<Item = (BoxIndex, Millis)> + use<'a> {
+    /// For each box, by index, the latest time of it that this state has taken in.
+    pub fn seen(&self) -> impl Iterator<Item = (BoxIndex, Millis)> + Clone + use<'a> {
         let (base, is_told) = (self.changed.time, self.flags & SEEN_EXPLICIT != 0);
         let mut reader = Reader(self.seen);
         let told = (0..self.seen_count).filter_map(move |_| seen_row(&mut reader, base).ok());
@@ -237,23 +228,28 @@ impl<'a> Contact<'a> {
         implied.into_iter().chain(told)
     }
 
+    /// The latest time of a box that this state has taken in; 0 when nothing of it was.
+    pub fn seen_of(&self, origin: BoxIndex) -> Millis {
+        self.seen().find(|row| row.0 == origin).map_or(0, |row| row.1)
+    }
+
     /// Whether this state has taken a stamp in.
     pub(super) fn has_seen(&self, stamp: Stamp) -> bool {
-        let row = self.seen_rows().find(|row| row.0 == stamp.origin);
-        stamp.time <= row.map_or(0, |row| row.1)
+        stamp.time <= self.seen_of(stamp.origin)
     }
 
     /// Whether another state has taken in something that this one has not.
     pub(super) fn has_seen_less_than(&self, other: &Contact<'_>) -> bool {
-        other.seen_rows().any(|(origin, time)| {
-            let row = self.seen_rows().find(|row| row.0 == origin);
-            row.is_none_or(|row| row.1 < time)
+        let mut ours = self.seen().peekable();
+        other.seen().any(|(origin, time)| {
+            while ours.next_if(|row| row.0 < origin).is_some() {}
+            ours.peek().is_none_or(|row| row.0 != origin || row.1 < time)
         })
     }
 
     /// The box of the highest index that this state has taken something in of.
     pub fn box_max(&self) -> BoxIndex {
-        self.seen_rows().last().map_or(BoxIndex::SELF, |row| row.0)
+        self.seen().last().map_or(BoxIndex::SELF, |row| row.0)
     }
 
     /// The properties, in the order of their oldest stamps: as first written.
@@ -309,8 +305,11 @@ impl<'a> Contact<'a> {
 }
 
 fn seen_row(reader: &mut Reader<'_>, base: Millis) -> Result<(BoxIndex, Millis), RecordError> {
-    let [origin] = reader.raw()?;
+    let origin: u16 = reader.get()?;
     let age: i64 = reader.get()?;
+    if usize::from(origin) >= BOXES_MAX {
+        return Err(RecordError::TooManyBoxes);
+    }
     Ok((BoxIndex(origin), base.wrapping_sub(age as u64)))
 }
 
@@ -353,51 +352,22 @@ impl<'a> Iterator for Properties<'a> {
     }
 }
 
-/// For each box, the latest stamp taken in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Sorted by box; a box that is not here has time 0.
-    rows: heapless::Vec<(BoxIndex, Millis), BOXES_MAX>,
-}
-
-impl Seen {
-    /// The latest time of a box; 0 when nothing of it was taken in.
-    pub fn of(&self, origin: BoxIndex) -> Millis {
-        match self.rows.binary_search_by_key(&origin, |row| row.0) {
-            Ok(at) => self.rows[at].1,
-            Err(_) => 0,
+/// All that either of two states has taken in, each given by its rows of `seen`.
+pub(super) fn joined(
+    one: impl Iterator<Item = (BoxIndex, Millis)> + Clone,
+    other: impl Iterator<Item = (BoxIndex, Millis)> + Clone,
+) -> impl Iterator<Item = (BoxIndex, Millis)> + Clone {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    core::iter::from_fn(move || match (one.peek().copied(), other.peek().copied()) {
+        (Some(a), Some(b)) if a.0 == b.0 => {
+            one.next();
+            other.next();
+            Some((a.0, a.1.max(b.1)))
         }
-    }
-
-    /// Whether a stamp was taken in.
-    pub fn covers(&self, stamp: Stamp) -> bool {
-        stamp.time <= self.of(stamp.origin)
-    }
-
-    /// Takes in a time of a box.
-    pub fn note(&mut self, origin: BoxIndex, time: Millis) -> Result<(), WriteError> {
-        match self.rows.binary_search_by_key(&origin, |row| row.0) {
-            Ok(at) => self.rows[at].1 = self.rows[at].1.max(time),
-            Err(at) => {
-                self.rows.insert(at, (origin, time)).map_err(|_| WriteError::TooManyBoxes)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes in all that another state has taken in.
-    pub fn join(&mut self, other: &Self) -> Result<(), WriteError> {
-        other.rows.iter().try_for_each(|&(origin, time)| self.note(origin, time))
-    }
-
-    /// Every row, by box.
-    pub fn rows(&self) -> &[(BoxIndex, Millis)] {
-        &self.rows
-    }
-
-    fn is_only(&self, stamp: Stamp) -> bool {
-        matches!(*self.rows, [(BoxIndex::SELF, time)] if time == stamp.time)
-    }
+        (Some(a), Some(b)) if a.0 < b.0 => one.next(),
+        (_, Some(_)) => other.next(),
+        (_, None) => one.next(),
+    })
 }
 
 /// Writes a record: the head first, then property by property in the order of their oldest stamps.
@@ -409,16 +379,17 @@ pub(super) struct RecordWriter<'b> {
 }
 
 impl<'b> RecordWriter<'b> {
+    /// `seen` gives each row once, rising by box.
     pub(super) fn new(
         out: &'b mut [u8],
         uid: Uid,
         change: Change,
-        seen: &Seen,
+        seen: impl Iterator<Item = (BoxIndex, Millis)> + Clone,
     ) -> Result<Self, WriteError> {
         let mut out = Writer::new(out);
         let changed = change.version();
         let mut flags = change.origin.code() << ORIGIN_SHIFT;
-        if !seen.is_only(changed) {
+        if !seen.clone().eq([(BoxIndex::SELF, changed.time)]) {
             flags |= SEEN_EXPLICIT;
         }
         if changed.author.0 != 0 {
@@ -428,12 +399,16 @@ impl<'b> RecordWriter<'b> {
         out.raw(&uid.0)?;
         out.put(&changed.time)?;
         if flags & HAS_AUTHOR != 0 {
-            out.raw(&[changed.author.0])?;
+            out.put(&changed.author.0)?;
         }
         if flags & SEEN_EXPLICIT != 0 {
-            out.raw(&[seen.rows().len() as u8])?;
-            for &(origin, time) in seen.rows() {
-                out.raw(&[origin.0])?;
+            let rows = seen.clone().count();
+            if rows > BOXES_MAX {
+                return Err(WriteError::TooManyBoxes);
+            }
+            out.put(&(rows as u16))?;
+            for (origin, time) in seen {
+                out.put(&origin.0)?;
                 out.put(&(changed.time.wrapping_sub(time) as i64))?;
             }
         }

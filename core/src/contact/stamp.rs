@@ -4,12 +4,13 @@
 use core::cmp::Ordering;
 
 /// Milliseconds since 1970-01-01T00:00Z by a hybrid logical clock: never behind the wall clock a
-/// box was given, strictly increasing in each box, and ahead of every stamp the box has met.
+/// box was given, strictly increasing in each box, and in each change of a contact ahead of what was
+/// said of that contact before.
 pub type Millis = u64;
 
 /// A box, as an index into this box's table of known boxes; 0 is this box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BoxIndex(pub u8);
+pub struct BoxIndex(pub u16);
 
 impl BoxIndex {
     /// The box itself.
@@ -19,7 +20,7 @@ impl BoxIndex {
 /// A person or program that edits, as an index into this box's table of authors; 0 is nobody in
 /// particular.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AuthorIndex(pub u8);
+pub struct AuthorIndex(pub u16);
 
 /// The tag of one addition of one property.
 ///

@@ -21,7 +21,7 @@ pub fn state_digest(contact: &Contact<'_>, box_id: impl Fn(BoxIndex) -> u64) -> 
         }
     }
     let mut seen = 0u128;
-    for &(origin, time) in contact.seen().rows().iter().filter(|row| row.1 > 0) {
+    for (origin, time) in contact.seen().filter(|row| row.1 > 0) {
         let row = [box_id(origin).to_le_bytes(), time.to_le_bytes()];
         seen = seen.wrapping_add(u128::from_le_bytes(digest(b"seen", &[&row[0], &row[1]])));
     }
@@ -31,11 +31,10 @@ pub fn state_digest(contact: &Contact<'_>, box_id: impl Fn(BoxIndex) -> u64) -> 
 /// Whether a state has taken in every stamp that it has itself, as states do that a box has made: one
 /// that has not would make other boxes forget, or bring back what was removed.
 pub fn is_coherent(contact: &Contact<'_>) -> bool {
-    let seen = contact.seen();
-    contact.properties().all(|property| property.stamps().all(|stamp| seen.covers(stamp)))
+    contact.properties().all(|property| property.stamps().all(|stamp| contact.has_seen(stamp)))
 }
 
 /// The latest time that a state tells of.
 pub fn latest_time(contact: &Contact<'_>) -> super::Millis {
-    contact.seen().rows().iter().map(|row| row.1).max().unwrap_or(0)
+    contact.seen().map(|row| row.1).max().unwrap_or(0)
 }

@@ -31,7 +31,7 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     request: &Request<'_>,
     now: Millis,
-    session: &mut Session,
+    session: &mut Session<M>,
     room: Room<'m>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     if !matches!(

@@ -30,7 +30,7 @@ pub async fn respond<'o, F: NorFlash, M: Memory>(
     frame: Frame,
     frames: &Frames<'_>,
     now: Millis,
-    session: &mut Session,
+    session: &mut Session<M>,
     room: &mut Room<'_>,
     out: &'o mut [u8],
 ) -> Response<'o> {
@@ -294,7 +294,7 @@ pub struct Local<'r, F: NorFlash, M: Memory> {
     /// The box.
     pub book: &'r mut Book<F, M>,
     /// What it remembers between requests.
-    pub session: Session,
+    pub session: Session<M>,
     /// Memory for answers.
     pub room: Room<'r>,
     /// Now.

@@ -2,8 +2,8 @@
 
 use super::frame::FrameError;
 use crate::contact::{Millis, Uid, WriteError};
-use crate::limits::{AUTHORS_MAX, BOXES_MAX};
-use crate::store::{GetError, PutError};
+use crate::limits::BOXES_MAX;
+use crate::store::{GetError, NEWCOMERS_MAX, PutError};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -55,10 +55,13 @@ pub enum Fault {
         /// Contacts and chunks of blobs it has memory for.
         slots_max: u32,
     },
-    /// The box knows as many authors as it can.
+    /// Not in use: whoever is one too many is nobody in particular.
     TooManyAuthors,
-    /// The box knows as many boxes as it can.
-    TooManyBoxes,
+    /// There is no place for a box that is met, or that a record names.
+    TooManyBoxes {
+        /// How many boxes can be known.
+        boxes_max: u32,
+    },
     /// A photo or document is not here, or not all of it.
     NoSuchBlob,
     /// A piece of a blob does not begin or end where pieces do.
@@ -86,6 +89,17 @@ pub enum Fault {
     Refused,
     /// The box cannot tell this identity from those of contacts it has.
     Crowded(Uid),
+    /// It would remove this contact: it waits until that is admitted.
+    Removal(Uid),
+    /// So many removals wait for a yes.
+    Removals {
+        /// Contacts that would be removed.
+        count: u32,
+        /// Contacts that others have removed shortly before.
+        removed: u32,
+        /// Contacts there were before all of that.
+        contacts: u32,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -123,13 +137,22 @@ impl fmt::Display for Fault {
             Self::IndexFull { slots_max } => {
                 write!(f, "the box has memory for {slots_max} contacts and blob chunks; purge some")
             }
-            Self::TooManyAuthors => {
-                write!(f, "the box knows {AUTHORS_MAX} authors, as many as it can")
-            }
-            Self::TooManyBoxes => write!(
+            Self::TooManyAuthors => f.write_str("the box knows as many authors as it can"),
+            Self::TooManyBoxes { boxes_max } => write!(
                 f,
-                "the box has met {BOXES_MAX} boxes, as many as it can know; \
-                 move its contacts to a new box"
+                "it is of a box that there is no place for: {NEWCOMERS_MAX} new ones are taken in at one \
+                 meeting, and {boxes_max} can be known; meet again, or move the contacts to a new box"
+            ),
+            Self::Removal(uid) => {
+                write!(f, "the other box would remove {uid}, which waits for a yes")
+            }
+            Self::Removals { count, removed: 0, contacts } => {
+                write!(f, "{count} of {contacts} contacts would be removed, which waits for a yes")
+            }
+            Self::Removals { count, removed, contacts } => write!(
+                f,
+                "{count} more of {contacts} contacts would be removed, {removed} in the last day were; \
+                 that waits for a yes"
             ),
             Self::NoSuchBlob => f.write_str("the photo or document is not in the box"),
             Self::BadPiece { piece_bytes } => {
@@ -232,12 +255,17 @@ fn of_put<E>(error: &PutError<E>) -> Fault {
         PutError::NoSuchContact(uid) => Fault::NoSuchContact(uid),
         PutError::Exists(uid) => Fault::Exists(uid),
         PutError::Crowded(uid) => Fault::Crowded(uid),
+        PutError::Removal(uid) => Fault::Removal(uid),
+        PutError::Removals { count, removed, contacts } => {
+            Fault::Removals { count, removed, contacts }
+        }
         PutError::BlobTooLarge { bytes_max, .. } => {
             Fault::TooLarge { bytes_max: clamped(bytes_max) }
         }
         PutError::NoSuchBlob => Fault::NoSuchBlob,
-        PutError::TooManyAuthors => Fault::TooManyAuthors,
-        PutError::TooManyBoxes => Fault::TooManyBoxes,
+        PutError::TooManyBoxes { boxes_max } => {
+            Fault::TooManyBoxes { boxes_max: clamped(boxes_max) }
+        }
         PutError::BadPiece { piece_bytes } => Fault::BadPiece { piece_bytes },
         PutError::Foreign(uid) => Fault::Foreign(uid),
         PutError::Get(ref error) => of_get(error),
@@ -253,7 +281,7 @@ pub(super) fn of_write(error: WriteError) -> Fault {
         WriteError::TooManyProperties { items_max } => {
             Fault::TooManyProperties { items_max: clamped(items_max) }
         }
-        WriteError::TooManyBoxes => Fault::TooManyBoxes,
+        WriteError::TooManyBoxes => Fault::TooManyBoxes { boxes_max: clamped(BOXES_MAX) },
         WriteError::TooManyAtOnce => Fault::TooManyProperties { items_max: u16::MAX.into() },
         WriteError::NoName | WriteError::OtherUid => Fault::BadCard,
     }

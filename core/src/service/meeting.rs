@@ -1,11 +1,11 @@
 //! What a box answers when it meets another: tables, offers, records, blobs.
 
-use super::protocol::{LIST_BYTES_MAX, OFFERS_MAX, Offer, Reply, Request, TableRow};
+use super::protocol::{AsideRow, LIST_BYTES_MAX, OFFERS_MAX, Offer, Reply, Request, TableRow};
 use super::rows::{Bytes, Packer, Rows};
 use super::session::{Room, Session};
 use super::{Failure, Fault};
 use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Millis};
-use crate::store::{Book, GetError, Memory, PutError};
+use crate::store::{Book, Consent, GetError, Intake, Memory, PutError};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// States that one request for offers looks at, so that it is answered in time by a device, too.
@@ -15,7 +15,7 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     request: &Request<'_>,
     now: Millis,
-    session: &mut Session,
+    session: &mut Session<M>,
     room: Room<'m>,
 ) -> Result<Reply<'m>, Failure<F::Error>> {
     let room_bytes = session.replies.room_bytes();
@@ -29,14 +29,16 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             if id == book.id() {
                 return Err(Fault::Refused.into());
             }
-            session.peer = Some((id, book.meet(id).await?));
+            // What a cable has brought counts for as long as it is in: beginning anew gains nothing.
+            let peer = book.meet(id, session.quota()).await?;
+            session.peer = Some((id, peer));
             Reply::Met { time: book.met(id) }
         }
         Request::Introduce { rows } => {
             let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
             for row in rows.iter() {
                 match row {
-                    TableRow::Box { index, id } => {
+                    TableRow::Box { index, id, .. } => {
                         book.introduce_box(peer, BoxIndex(index), id).await?;
                     }
                     TableRow::Author { index, name } => {
@@ -68,24 +70,48 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             Reply::Records { records: records.finish(), long }
         }
         Request::Take { records } => {
-            let (_, peer) = session.peer.as_ref().ok_or(Fault::NotMet)?;
+            let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
+            let (aside, missing) = halves(room.list);
+            let mut aside = Packer::new(aside, usize::MAX);
             let mut taken = 0;
             for Bytes(record) in records.iter() {
-                if !record.is_empty()
-                    && let Err(error) = book.take(peer, record, now).await
-                {
-                    return Ok(stopped(book, taken, record, error, room.list));
+                if !record.is_empty() {
+                    match book.take(peer, record, now).await {
+                        Ok(Intake::Taken(_)) => {}
+                        // What no longer fits the list comes again in the next request.
+                        Ok(Intake::Aside(uid, why)) if !aside.push(&AsideRow { uid, why }) => break,
+                        Ok(Intake::Aside(..)) => {}
+                        Err(error) => {
+                            let (stop, missing) = stopped(book, record, error, missing);
+                            return Ok(Reply::Taken {
+                                taken,
+                                aside: aside.finish(),
+                                stop: Some(stop),
+                                missing,
+                            });
+                        }
+                    }
                 }
                 taken += 1;
             }
-            Reply::Taken { taken, stop: None, missing: Rows::EMPTY }
+            Reply::Taken { taken, aside: aside.finish(), stop: None, missing: Rows::EMPTY }
         }
         Request::TakeStaged => {
             let record = session.unstage(room.record)?;
-            let (_, peer) = session.peer.as_ref().ok_or(Fault::NotMet)?;
+            let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
             match book.take(peer, record, now).await {
-                Ok(_) => Reply::Taken { taken: 1, stop: None, missing: Rows::EMPTY },
-                Err(error) => stopped(book, 0, record, error, room.list),
+                Ok(intake) => {
+                    let mut aside = Packer::new(room.list, usize::MAX);
+                    if let Intake::Aside(uid, why) = intake {
+                        aside.push(&AsideRow { uid, why });
+                    }
+                    let aside = aside.finish();
+                    Reply::Taken { taken: 1, aside, stop: None, missing: Rows::EMPTY }
+                }
+                Err(error) => {
+                    let (stop, missing) = stopped(book, record, error, room.list);
+                    Reply::Taken { taken: 0, aside: Rows::EMPTY, stop: Some(stop), missing }
+                }
             }
         }
         Request::Missing { blob } => Reply::Missing {
@@ -103,7 +129,13 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
         }
         Request::Met { time } => {
             let (id, _) = session.peer.as_ref().ok_or(Fault::NotMet)?;
-            book.note_met(*id, time).await?;
+            book.note_met(*id, time, None).await?;
+            Reply::Ok
+        }
+        Request::Removals { count, is_accepted } => {
+            let (_, peer) = session.peer.as_mut().ok_or(Fault::NotMet)?;
+            let consent = if is_accepted { Consent::Given } else { Consent::Ask };
+            book.admit_removals(peer, count, consent, now).await?;
             Reply::Ok
         }
         _ => return Err(Fault::Refused.into()),
@@ -116,7 +148,8 @@ fn tables<'m, F: NorFlash, M: Memory>(
     from: u32,
     list: &'m mut [u8],
 ) -> Reply<'m> {
-    let boxes = book.boxes().map(|(index, id)| TableRow::Box { index: index.0, id });
+    let boxes =
+        book.boxes().map(|(index, id)| TableRow::Box { index: index.0, id, key: Bytes(&[]) });
     let authors = book.authors().map(|(index, name)| TableRow::Author { index: index.0, name });
     let mut rows = Packer::new(list, LIST_BYTES_MAX);
     let mut next = None;
@@ -188,11 +221,10 @@ async fn want<'m, F: NorFlash, M: Memory>(
 /// Why a record was not taken, and which blobs are missing, if that is why.
 fn stopped<'m, F: NorFlash, M: Memory>(
     book: &Book<F, M>,
-    taken: u32,
     record: &[u8],
     error: PutError<F::Error>,
     list: &'m mut [u8],
-) -> Reply<'m> {
+) -> (Fault, Rows<'m, BlobRef>) {
     let mut missing = Packer::new(list, LIST_BYTES_MAX);
     if matches!(error, PutError::NoSuchBlob)
         && let Ok(contact) = Contact::parse(record)
@@ -203,6 +235,12 @@ fn stopped<'m, F: NorFlash, M: Memory>(
             }
         }
     }
-    let stop = Some(Failure::Put(error).fault());
-    Reply::Taken { taken, stop, missing: missing.finish() }
+    (Failure::Put(error).fault(), missing.finish())
+}
+
+/// Memory for two lists of one reply.
+fn halves(list: &mut [u8]) -> (&mut [u8], &mut [u8]) {
+    let bytes = list.len().min(LIST_BYTES_MAX);
+    let (list, _) = list.split_at_mut(bytes);
+    list.split_at_mut(bytes / 2)
 }

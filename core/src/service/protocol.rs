@@ -7,7 +7,7 @@ use super::Fault;
 use super::rows::{Bytes, Rows};
 use crate::contact::{BlobRef, Contact, Contents, Millis, Origin, Uid};
 use crate::search::{Class, Rank, SORT_NAME_BYTES};
-use crate::store::{Put, Shelf};
+use crate::store::{Aside, Put, Shelf};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The version of the requests and replies.
@@ -189,6 +189,13 @@ pub enum Request<'a> {
         /// The time.
         time: Millis,
     },
+    /// Lets the box that is met remove so many contacts, which it was held back from.
+    Removals {
+        /// How many.
+        count: u32,
+        /// Somebody has said yes to them.
+        is_accepted: bool,
+    },
 }
 
 /// Most offers of one answer.
@@ -225,14 +232,17 @@ pub enum TableRow<'a> {
     /// A box.
     Box {
         /// Its index in records.
-        index: u8,
+        index: u16,
         /// Its identity.
         id: u64,
+        /// Its key: empty, as boxes have none yet.
+        #[serde(borrow)]
+        key: Bytes<'a>,
     },
     /// An author.
     Author {
         /// Their index in records.
-        index: u8,
+        index: u16,
         /// Their name.
         name: &'a str,
     },
@@ -362,8 +372,11 @@ pub enum Reply<'a> {
     },
     /// To [`Request::Take`] and [`Request::TakeStaged`].
     Taken {
-        /// So many of the first were taken in.
+        /// So many of the first are done with: taken in, or kept aside.
         taken: u32,
+        /// Those of them that were kept aside.
+        #[serde(borrow)]
+        aside: Rows<'a, AsideRow>,
         /// Why the one after them was not.
         stop: Option<Fault>,
         /// The blobs that it refers to and that are missing.
@@ -474,6 +487,15 @@ pub struct Figures {
     pub torn: u64,
     pub corrected: u64,
     pub holes: u64,
+}
+
+/// A contact that was kept aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsideRow {
+    /// Whose.
+    pub uid: Uid,
+    /// Why.
+    pub why: Aside,
 }
 
 /// What reading everything again found.

@@ -5,7 +5,7 @@ use super::{Fault, PROTOCOL};
 use crate::contact::AuthorIndex;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::search::Hit;
-use crate::store::{Peer, Put};
+use crate::store::{Memory, Peer, Put, Quota};
 
 /// The shortest frame, in bytes on the cable, that both ends must take: the longest line of a list of
 /// contacts fits it, and so does a piece of a blob in pages of 4 KiB.
@@ -56,7 +56,7 @@ pub(super) struct Staged {
 }
 
 /// One end of a cable that answers.
-pub struct Session {
+pub struct Session<M: Memory> {
     /// What this end takes.
     pub(super) limits: Limits,
     /// What the other end takes of this one's frames.
@@ -64,12 +64,14 @@ pub struct Session {
     pub(super) author: AuthorIndex,
     pub(super) staged: Option<Staged>,
     /// The box whose records are taken in, and its numbering.
-    pub(super) peer: Option<(u64, Peer)>,
+    pub(super) peer: Option<(u64, Peer<M>)>,
+    /// What is left of what the cable may bring, when no peer has it.
+    quota: Quota,
     /// The last change asked for, and what was answered: asked again, it is not done again.
     last: Option<(u16, u32, Put)>,
 }
 
-impl Session {
+impl<M: Memory> Session<M> {
     /// A cable just put in.
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -78,6 +80,7 @@ impl Session {
             author: AuthorIndex(0),
             staged: None,
             peer: None,
+            quota: Quota::NEW,
             last: None,
         }
     }
@@ -95,9 +98,17 @@ impl Session {
         if frame_bytes < FRAME_BYTES_MIN {
             return Err(Fault::TooLarge { bytes_max: FRAME_BYTES_MIN });
         }
-        *self = Self::new(self.limits);
+        *self = Self { quota: self.quota(), ..Self::new(self.limits) };
         self.replies.frame_bytes = self.limits.frame_bytes.min(frame_bytes);
         Ok(())
+    }
+
+    /// New boxes and authors that this cable may still bring.
+    pub(super) fn quota(&mut self) -> Quota {
+        if let Some((_, peer)) = &self.peer {
+            self.quota = self.quota.least(peer.quota());
+        }
+        self.quota
     }
 
     /// What was answered to the very same change before.

@@ -3,7 +3,7 @@
 //! Layouts in FORMAT.md, chapter "Entries of a box".
 
 use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Millis, Uid};
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX, BOXES_MAX, MILLIS_MAX};
+use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, BLOB_BYTES_MAX, BOXES_MAX, MILLIS_MAX};
 use crate::search::SORT_NAME_BYTES;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ pub(super) const CHUNK: u8 = 3;
 pub(super) const AUTHOR: u8 = 4;
 /// The identity of a box that was met.
 pub(super) const BOX: u8 = 5;
+/// How many contacts others have removed of late.
+pub(super) const REMOVALS: u8 = 6;
 
 /// Bytes of a chunk entry before its data: hash, length, number.
 pub(super) const CHUNK_HEAD_BYTES: usize = 24;
@@ -95,7 +97,7 @@ impl<'a> Chunk<'a> {
 /// An author and the index that records know them by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AuthorEntry<'a> {
-    pub(super) index: u8,
+    pub(super) index: u16,
     pub(super) name: &'a str,
 }
 
@@ -105,48 +107,88 @@ impl<'a> AuthorEntry<'a> {
             Ok((entry, [])) if entry.name.len() <= AUTHOR_NAME_BYTES_MAX => Some(entry),
             _ => None,
         }
+        .filter(|entry| (1..AUTHORS_MAX).contains(&entry.index.into()))
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 1 + 1 + AUTHOR_NAME_BYTES_MAX bytes at most.
+        // 3 + 1 + AUTHOR_NAME_BYTES_MAX bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 
     /// What the next journal entry remembers of an author.
     pub(super) fn hint(index: AuthorIndex) -> u16 {
-        0xA000 | u16::from(index.0)
+        0xA000 | index.0 % (1 << 12)
     }
 }
 
 /// A box, the index that records know it by, and how far this box has kept up with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BoxEntry {
-    pub(super) index: u8,
+    pub(super) index: u16,
     pub(super) id: u64,
+    /// Counts the entries about this index; the one with the largest counts.
+    pub(super) version: u32,
     /// All that the other box held at this time by its own clock is here; 0: nothing is known.
     pub(super) met: Millis,
+    /// Up to where its snapshot was taken in: the checksum of the last mark that was read there, 0 of none.
+    pub(super) link: u32,
     /// It is a name of this very box, taken after it had lost something of what it wrote before.
     pub(super) is_self: bool,
+    /// Length of the key by which it is known: 0, as boxes have no keys yet.
+    pub(super) key_bytes: u8,
 }
 
 impl BoxEntry {
+    /// A box that was never met before.
+    pub(super) fn new(index: u16, id: u64) -> Self {
+        Self { index, id, version: 0, met: 0, link: 0, is_self: false, key_bytes: 0 }
+    }
+
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
         match postcard::take_from_bytes::<Self>(payload) {
             Ok((entry, [])) => Some(entry),
             _ => None,
         }
         .filter(|entry| (1..BOXES_MAX).contains(&entry.index.into()) && entry.met <= MILLIS_MAX)
+        .filter(|entry| entry.key_bytes == 0)
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 1 + 10 + 10 + 1 bytes at most.
+        // 3 + 10 + 5 + 10 + 5 + 1 + 1 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 
     /// What the next journal entry remembers of a box.
     pub(super) fn hint(index: BoxIndex) -> u16 {
-        0xB000 | u16::from(index.0)
+        0xB000 | index.0 % (1 << 12)
     }
 }
 
-const _: () = assert!(2 + AUTHOR_NAME_BYTES_MAX <= SMALL_ENTRY_BYTES_MAX);
+/// How many contacts others have removed since a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RemovalsEntry {
+    /// Counts these entries; the one with the largest counts.
+    pub(super) version: u32,
+    /// By the clock of this box.
+    pub(super) since: Millis,
+    pub(super) removed: u32,
+}
+
+impl RemovalsEntry {
+    /// What the next journal entry remembers of it.
+    pub(super) const HINT: u16 = 0xC000;
+
+    pub(super) fn parse(payload: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes::<Self>(payload) {
+            Ok((entry, [])) => Some(entry),
+            _ => None,
+        }
+    }
+
+    pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
+        // 5 + 10 + 5 bytes at most.
+        postcard::to_slice(self, out).map_or(&[], |used| used)
+    }
+}
+
+const _: () = assert!(4 + AUTHOR_NAME_BYTES_MAX <= SMALL_ENTRY_BYTES_MAX);

@@ -1,5 +1,6 @@
 //! The memory of a box: which kinds there are, and which parts a box is given.
 
+use super::book::{AuthorCell, BoxCell, Number};
 use super::cells::Cells;
 use super::index::{Link, Packed};
 use super::journal::PageState;
@@ -24,6 +25,20 @@ pub trait Memory {
     type Bytes: Cells<u8>;
     /// What comparing two states of a contact needs.
     type Items: Cells<Item>;
+    /// The boxes it knows.
+    type Boxes: Cells<BoxCell>;
+    /// The authors it knows.
+    type Authors: Cells<AuthorCell>;
+    /// What a box that is met calls boxes, or authors, by.
+    type Numbers: Cells<Number>;
+
+    /// Most boxes that a box of this kind knows, itself among them; at most [`crate::limits::BOXES_MAX`].
+    const BOXES: usize;
+    /// Most authors, nobody in particular among them; at most [`crate::limits::AUTHORS_MAX`].
+    const AUTHORS: usize;
+
+    /// Memory for what a box that is met calls boxes, or authors, by: each meeting has two of these.
+    fn numbers() -> Self::Numbers;
 }
 
 /// All memory of a box.
@@ -46,6 +61,10 @@ pub struct Parts<M: Memory> {
     pub extra: M::Bytes,
     /// One for each property of the largest contact, twice.
     pub items: M::Items,
+    /// [`Memory::BOXES`] but one.
+    pub boxes: M::Boxes,
+    /// [`Memory::AUTHORS`] but one.
+    pub authors: M::Authors,
 }
 
 /// Links that so many slots need: one in eight is free, so that looking for what is not there ends soon.

@@ -24,10 +24,10 @@ pub mod settings;
 
 pub use region::RegionError;
 
-pub(crate) use book::FOREIGN_MILLIS_MAX;
 pub use book::{
-    Book, BookConfig, Counts, Finding, FlashTooLarge, FormatError, Found, GetError, Note,
-    OpenError, Outcome, Peer, Put, PutError, Root, Scribe, Shelf, Signatures, StartError, Stats,
+    Aside, AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding,
+    FlashTooLarge, FormatError, Found, GetError, Intake, NEWCOMERS_MAX, Note, Number, OpenError,
+    Outcome, Peer, Put, PutError, Quota, Root, Scribe, Shelf, Signatures, StartError, Stats,
     Unsigned, VerifyReport,
 };
 pub use cells::Cells;

@@ -7,6 +7,7 @@ use contactbox_core::service::protocol::{Offer, PROTOCOL, TableRow, Welcome};
 use contactbox_core::service::rows::{Bytes, Packer, Rows};
 use contactbox_core::service::sync::sync;
 use contactbox_core::service::{Fault, Reply, Request};
+use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 
 /// Answers at random, mostly in the form that is expected.
@@ -113,8 +114,9 @@ impl Exchange for Liar {
                 let mut rows = Packer::new(memory, 3000);
                 for _ in 0..count {
                     // Who names this box may speak of what it wrote, and so remove it.
-                    rows.push(&TableRow::Box { index: a as u8, id: u64::from(b % 3) + 10 });
-                    rows.push(&TableRow::Author { index: b as u8, name: "liar" });
+                    let (index, id, key) = (a as u16, u64::from(b % 3) + 10, Bytes(&[]));
+                    rows.push(&TableRow::Box { index, id, key });
+                    rows.push(&TableRow::Author { index: b as u16, name: "liar" });
                 }
                 Reply::Tables { rows: rows.finish(), next: option.map(|next| next % 600) }
             }
@@ -140,7 +142,8 @@ impl Exchange for Liar {
                 let mut missing = Packer::new(memory, 3000);
                 missing.push(&BlobRef { hash: [1; 16], len: a });
                 let stop = (b % 2 == 0).then_some(fault);
-                Reply::Taken { taken: count as u32, stop, missing: missing.finish() }
+                let (aside, missing) = (Rows::EMPTY, missing.finish());
+                Reply::Taken { taken: count as u32, aside, stop, missing }
             }
             Request::Missing { .. } => Reply::Missing { offset: option, piece_bytes: b },
             Request::Blob { .. } => Reply::Blob { total: a, bytes: Bytes(&memory[..len]) },
@@ -184,7 +187,7 @@ impl Exchange for Endless {
 fn nothing_to_offer_comes_to_an_end() {
     let mut here = Device::new(format(1, 24));
     let mut endless = Endless { asked: 0 };
-    assert!(block_on(sync(&mut here.local(), &mut endless, |_| {})).is_err());
+    assert!(block_on(sync(&mut here.local(), &mut endless, Consent::Given, |_| {})).is_err());
     assert!(endless.asked < 20, "asked {} times", endless.asked);
 }
 
@@ -201,7 +204,7 @@ fn a_liar_gets_nowhere() {
         }
         let state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut liar = Liar { state, memory: Vec::new(), patience: 3_000 };
-        match block_on(sync(&mut here.local(), &mut liar, |_| {})) {
+        match block_on(sync(&mut here.local(), &mut liar, Consent::Given, |_| {})) {
             Err(contactbox_core::service::sync::SyncError::There(AskError::Link(Tired))) => {
                 tired += 1
             }

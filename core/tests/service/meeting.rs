@@ -5,11 +5,14 @@ use crate::support::{
     CONTACT_BYTES, Desk, Device, Fate, Heap, card, contents, format, format_on, reopen,
 };
 use contactbox_core::contact::{Content, Draft, Kind, Uid, Value};
-use contactbox_core::service::Fault;
-use contactbox_core::service::cable::Traffic;
+use contactbox_core::limits::FOREIGN_MILLIS_MAX;
+use contactbox_core::service::cable::{Exchange, Traffic};
+use contactbox_core::service::protocol::AsideRow;
+use contactbox_core::service::rows::{Bytes, Packer};
 use contactbox_core::service::sync::{Report, SyncError, sync};
+use contactbox_core::service::{Fault, Reply, Request};
 use contactbox_core::sim::{Nor, Tear};
-use contactbox_core::store::Book;
+use contactbox_core::store::{Aside, Book, Consent};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +48,7 @@ fn meet<H: NorFlash, T: NorFlash>(
     there.restart();
     let mut desk = Desk::new();
     let mut caller = desk.call(there);
-    let report = block_on(sync(&mut here.local(), &mut caller, |_| {}));
+    let report = block_on(sync(&mut here.local(), &mut caller, Consent::Given, |_| {}));
     (report, caller.traffic())
 }
 
@@ -202,6 +205,52 @@ fn what_does_not_fit_is_named_and_the_rest_arrives() {
     fill(&mut here.book, 50..60);
     let (report, _) = meet(&mut here, &mut there);
     assert_eq!(report.expect("nothing is broken off").to_there.taken, 10);
+}
+
+/// A record as a box might write it that has no clock but this time.
+fn record_of(number: u32, time: u64) -> Vec<u8> {
+    let mut record = vec![0];
+    record.extend(uid(number).0);
+    let mut rest = time;
+    while rest >= 0x80 {
+        record.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    record.push(rest as u8);
+    record.extend([Kind::FN.code(), 3, b'A', b'd', b'a']);
+    record
+}
+
+#[test]
+fn b3_what_is_kept_aside_is_named_and_the_rest_is_taken() {
+    let mut device = Device::new(format(1, 64));
+    let mut end = device.local();
+    let met = block_on(end.ask(&Request::Meet { id: 99 }));
+    assert!(matches!(met, Ok(Reply::Met { time: 0 })));
+    // More than one answer has room to name: the rest is sent again.
+    let times = |number| if number % 4 == 0 { 1_000 } else { FOREIGN_MILLIS_MAX + 1 };
+    let (mut from, mut named, mut asked) = (0, Vec::new(), 0);
+    while from < 300 {
+        let mut memory = vec![0; 20_000];
+        let mut records = Packer::new(&mut memory, usize::MAX);
+        for number in from..300 {
+            assert!(records.push(&Bytes(&record_of(number, times(number)))));
+        }
+        let reply = block_on(end.ask(&Request::Take { records: records.finish() }));
+        let Ok(Reply::Taken { taken, aside, stop: None, .. }) = reply else {
+            panic!("all of it is understood")
+        };
+        named.extend(aside.iter());
+        from += taken;
+        asked += 1;
+        assert!(taken > 0 && asked < 10);
+    }
+    assert!(asked > 1, "the list of one answer is bounded");
+    let why = Aside::BeyondTime { time: FOREIGN_MILLIS_MAX + 1 };
+    let expected = (0..300).filter(|number| number % 4 != 0);
+    assert!(named.into_iter().eq(expected.map(|number| AsideRow { uid: uid(number), why })));
+    assert_eq!(device.book.counts().active, 75);
+    assert!(device.book.time_max() < 1_900_000_000_000);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use contactbox_core::service::cable::{Caller, Link, Local, complain, respond};
 use contactbox_core::service::frame::Frames;
 use contactbox_core::service::{Limits, Room, Session};
 use contactbox_core::sim::Nor;
-use contactbox_core::store::{Book, BookConfig, Cells, Memory, Packed, PageState, Parts, Wide};
+use contactbox_core::store::{
+    AuthorCell, Book, BookConfig, BoxCell, Cells, Memory, Number, Packed, PageState, Parts, Wide,
+};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
 use std::collections::VecDeque;
@@ -43,6 +45,16 @@ impl Memory for Heap {
     type Words = Growing<u32>;
     type Bytes = Growing<u8>;
     type Items = Growing<Item>;
+    type Boxes = Growing<BoxCell>;
+    type Authors = Growing<AuthorCell>;
+    type Numbers = Growing<Number>;
+
+    const BOXES: usize = 64;
+    const AUTHORS: usize = 64;
+
+    fn numbers() -> Self::Numbers {
+        Growing(Vec::new(), Number::EMPTY)
+    }
 }
 
 pub const CONTACT_BYTES: usize = 16 * 1024;
@@ -60,6 +72,8 @@ fn parts(pages: usize, page_bytes: usize) -> Parts<Heap> {
         new: buffer(),
         extra: buffer(),
         items: Growing(vec![Item::EMPTY; 4096], Item::EMPTY),
+        boxes: Growing(Vec::new(), BoxCell::EMPTY),
+        authors: Growing(Vec::new(), AuthorCell::EMPTY),
     }
 }
 
@@ -103,7 +117,7 @@ pub fn contents(card: &[u8]) -> Contents<'_> {
 /// A box that answers a cable, and how that cable fails.
 pub struct Device<F: NorFlash = Chip> {
     pub book: Book<F, Heap>,
-    pub session: Session,
+    pub session: Session<Heap>,
     pub now: Millis,
     limits: Limits,
     into: Vec<u8>,

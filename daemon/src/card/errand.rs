@@ -7,6 +7,7 @@ use crate::device::Devices;
 use crate::keeper::Asker;
 use crate::rpc::{Errand, ErrandKind, Fault, Kind};
 use contactbox_core::card::{PhoneFile, Whose};
+use contactbox_core::store::Consent;
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -45,12 +46,12 @@ impl Errands {
     fn work(&self, errand: &Errand) -> Result<Value, Trouble> {
         match errand.kind {
             ErrandKind::CardBackup => self.backup(&errand.path),
-            ErrandKind::CardSync => self.sync(&errand.path),
+            ErrandKind::CardSync => self.sync(&errand.path, errand.consent()),
             ErrandKind::CardRestore => self.restore(&errand.path),
             ErrandKind::DeviceInfo | ErrandKind::DeviceSync => {
                 let told = match errand.kind {
                     ErrandKind::DeviceInfo => self.devices.info(&errand.path),
-                    _ => self.devices.sync(&errand.path),
+                    _ => self.devices.sync(&errand.path, errand.consent()),
                 };
                 // Others may want to use the cable. Who keeps a device in step opens it again.
                 self.devices.let_go(&errand.path);
@@ -70,10 +71,10 @@ impl Errands {
         Ok(told)
     }
 
-    fn sync(&self, path: &Path) -> Result<Value, Trouble> {
+    fn sync(&self, path: &Path, consent: Consent) -> Result<Value, Trouble> {
         let mut card = AnyCard::open(path, true)?;
         let shadow = Shadow::new(&self.asker, &self.data)?;
-        let (mut shadow, given) = take_in(shadow, &mut card, Whose::Others, 0)?;
+        let (mut shadow, given) = take_in(shadow, &mut card, Whose::Others, consent, 0)?;
         let mut told = given.to_json();
         let kept = keep(&mut shadow, &mut card, given.extent())?;
         told["kept"] = kept.to_json();
@@ -96,7 +97,7 @@ impl Errands {
         }
         let mut card = AnyCard::open(path, false)?;
         let shadow = Shadow::new(&self.asker, &self.data)?;
-        let (mut shadow, given) = take_in(shadow, &mut card, Whose::All, 0)?;
+        let (mut shadow, given) = take_in(shadow, &mut card, Whose::All, Consent::Ask, 0)?;
         let mut told = given.to_json();
         told["root"] = json!(shadow.root().map(|root| root.to_string()));
         Ok(told)

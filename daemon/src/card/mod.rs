@@ -11,6 +11,7 @@ mod left;
 mod look;
 mod mirror;
 mod places;
+mod schedule;
 mod shadow;
 mod trouble;
 mod visit;

@@ -3,11 +3,13 @@
 
 use super::folder::FolderCard;
 use super::look::{Look, Sight};
+use super::schedule::Schedule;
 use super::shadow::Shadow;
 use super::trouble::Trouble;
 use super::visit::{Extent, Kept, keep, take_in, write_for_phones};
 use crate::keeper::{Asker, Desk};
 use contactbox_core::card::{Name, OwnFiles, Whose};
+use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -32,10 +34,7 @@ const QUIET_TIME: Duration = Duration::from_secs(3);
 const RETRY_TIME: Duration = Duration::from_secs(5);
 const RETRY_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long the first backup of a box may wait.
-const FIRST_TIME: Duration = Duration::from_secs(5);
-
-/// How long a backup that is not due is left alone: the clock may be set meanwhile.
+/// How often it is told how long a backup still waits.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How long a place may take to finish when the daemon stops.
@@ -67,7 +66,7 @@ impl Standing {
 pub enum Plan {
     /// Cards come and go in this folder.
     Card(PathBuf),
-    /// A backup in this folder is never older than this when something changed.
+    /// What is not in the backup in this folder waits no longer than this.
     Backup(PathBuf, Duration),
 }
 
@@ -106,6 +105,10 @@ impl Places {
                 failed: None,
                 failing_since: None,
                 kept: 0,
+                schedule: Schedule::new(match &plan {
+                    Plan::Card(_) => Duration::ZERO,
+                    Plan::Backup(_, wait_max) => *wait_max,
+                }),
                 told: String::new(),
                 plan,
             };
@@ -147,6 +150,8 @@ struct Place {
     failing_since: Option<u64>,
     /// Everything the box held at this time of its own was left there last; 0 before.
     kept: u64,
+    /// When backups are due; of no use where cards come and go.
+    schedule: Schedule,
     /// The last trouble that the log was told.
     told: String,
 }
@@ -168,7 +173,7 @@ impl Place {
     fn run(mut self) {
         match self.plan.clone() {
             Plan::Card(folder) => self.run_card(&folder),
-            Plan::Backup(folder, age_max) => self.run_backup(&folder, age_max),
+            Plan::Backup(folder, _) => self.run_backup(&folder),
         }
     }
 
@@ -262,7 +267,8 @@ impl Place {
         let mut shadow = self.take_shadow()?;
         let mut extent = Extent::Changes;
         if is_visited {
-            let (after, given) = take_in(shadow, &mut card, Whose::Others, present.kept)?;
+            let (after, given) =
+                take_in(shadow, &mut card, Whose::Others, Consent::Ask, present.kept)?;
             extent = given.extent();
             shadow = after;
             // Also when nothing can be written to it: it is not taken in again and again.
@@ -350,6 +356,9 @@ impl Place {
         if self.kept > 0 {
             told["time"] = json!(self.kept);
         }
+        if let Some(late) = self.schedule.late(Instant::now()) {
+            told["overdue_seconds"] = json!(late.as_secs());
+        }
         self.say(told);
         // Once, however often it is tried.
         if self.told != message {
@@ -359,23 +368,17 @@ impl Place {
         }
     }
 
-    fn run_backup(&mut self, folder: &Path, age_max: Duration) {
+    fn run_backup(&mut self, folder: &Path) {
         self.say(json!({ "state": "nothing to keep yet" }));
         let (mut kept_time, mut left) = (None, 0);
         let mut wait = Duration::ZERO;
-        let mut is_due = false;
         loop {
             let beats = self.asker.pulse().beats();
             let is_halted = self.is_halted(wait);
             let is_resting = self.failed.is_some_and(|(when, time)| when.elapsed() < time);
             if !is_resting {
-                match self.back_up(folder, age_max, is_halted || is_due, &mut kept_time, &mut left)
-                {
-                    Ok(next) => {
-                        // The first has waited as long as it may.
-                        is_due = next == FIRST_TIME;
-                        wait = next;
-                    }
+                match self.back_up(folder, is_halted, &mut kept_time, &mut left) {
+                    Ok(next) => wait = next,
                     Err(trouble) => {
                         self.fail(&trouble);
                         wait = POLL_TIME;
@@ -399,8 +402,7 @@ impl Place {
     fn back_up(
         &mut self,
         folder: &Path,
-        age_max: Duration,
-        is_due: bool,
+        is_halted: bool,
         kept_time: &mut Option<u64>,
         left: &mut u64,
     ) -> Result<Duration, Trouble> {
@@ -419,19 +421,21 @@ impl Place {
         (*kept_time, self.kept) = (Some(kept), kept);
         let is_behind = kept > time && kept != *left;
         if (kept >= time && !is_behind) || (kept == 0 && states == 0) {
+            self.schedule.nothing_lacks();
             if kept > 0 {
                 self.say(json!({ "state": "in step", "time": kept }));
             }
             return Ok(Duration::ZERO);
         }
-        let age = Duration::from_millis(Desk::now().saturating_sub(kept));
-        let due = if kept == 0 { FIRST_TIME } else { age_max.saturating_sub(age) };
-        if !due.is_zero() && !is_due && !is_behind {
+        let due = self.schedule.due_in(Instant::now());
+        if !due.is_zero() && !is_halted && !is_behind {
             if self.failed.is_none() {
-                self.say(match kept {
+                let mut told = match kept {
                     0 => json!({ "state": "waiting for its first backup" }),
                     _ => json!({ "state": "waiting for its next backup", "time": kept }),
-                });
+                };
+                told["due_seconds"] = json!(due.as_secs());
+                self.say(told);
             }
             return Ok(due.min(WAIT_TIME_MAX));
         }
@@ -442,7 +446,7 @@ impl Place {
         let mut card = FolderCard::open(folder, true)?;
         let (mut shadow, mut extent) = (self.take_shadow()?, Extent::Changes);
         if kept != *left {
-            let (after, given) = take_in(shadow, &mut card, Whose::Own, *left)?;
+            let (after, given) = take_in(shadow, &mut card, Whose::Own, Consent::Ask, *left)?;
             (shadow, extent) = (after, given.extent());
             for remark in &given.remarks {
                 tracing::warn!(backup = %folder.display(), "{remark}");
@@ -458,6 +462,7 @@ impl Place {
         }
         let kept = keep(&mut shadow, &mut card, extent)?;
         (*kept_time, *left) = (Some(kept.time), kept.time);
+        self.schedule.done(Instant::now());
         self.done(&kept);
         Ok(Duration::ZERO)
     }

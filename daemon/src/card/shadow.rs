@@ -9,8 +9,8 @@ use contactbox_core::card::{
     Card, Listed, Listing, MergeError, Merged, Remark, Whose, list, merge_all,
 };
 use contactbox_core::contact::{BoxIndex, Uid};
-use contactbox_core::store::book::{GetError, PutError, Root};
-use contactbox_core::store::{Book, BookConfig};
+use contactbox_core::store::book::{Aside, GetError, PutError, Root};
+use contactbox_core::store::{Book, BookConfig, Consent};
 use embassy_futures::block_on;
 use std::path::Path;
 
@@ -23,6 +23,9 @@ const BATCH_BYTES: usize = 256 * 1024;
 
 /// How often a copy is made longer when a card has more than it takes.
 const GROWTHS_MAX: u32 = 6;
+
+/// Remarks that are told one by one; a card may give cause for as many as it has entries.
+const REMARKS_MAX: usize = 1_000;
 
 /// A copy of the box, as a book.
 pub struct Shadow {
@@ -37,12 +40,14 @@ pub struct Shadow {
 pub struct Given {
     /// What came of the card's files.
     pub merged: Merged,
-    /// What was not taken in, and why.
+    /// What was not taken in, and why, up to so many.
     pub remarks: Vec<String>,
     /// Contacts that are new in the box.
     pub added: u32,
     /// Contacts that are other than before.
     pub updated: u32,
+    /// Contacts that the box did not take from its copy.
+    refused: u32,
 }
 
 impl Shadow {
@@ -111,7 +116,12 @@ impl Shadow {
 
     /// Merges what is on a card into the copy, then hands the box what is new of it. Then the copy
     /// has to be brought in step.
-    pub fn merge<C: Card>(&mut self, card: &mut C, whose: Whose) -> Result<Given, Trouble> {
+    pub fn merge<C: Card>(
+        &mut self,
+        card: &mut C,
+        whose: Whose,
+        consent: Consent,
+    ) -> Result<Given, Trouble> {
         let bytes = block_on(snapshot_bytes(card))?;
         let since = self.book.time_max();
         let mut pages = u32::try_from(bytes / crate::image::PAGE_BYTES as u64)
@@ -122,9 +132,11 @@ impl Shadow {
             self.grow(pages)?;
             given.remarks.clear();
             let now = Desk::now();
-            let visit = |remark: &Remark| given.remarks.push(words(remark));
+            let Given { remarks, .. } = &mut given;
+            let visit = |remark: &Remark| note(remarks, words(remark));
             let merged =
-                block_on(merge_all(&mut self.book, card, whose, now, &mut self.room, visit));
+                merge_all(&mut self.book, card, whose, consent, now, &mut self.room, visit);
+            let merged = block_on(merged);
             match merged {
                 Ok(merged) => {
                     given.merged = merged;
@@ -144,7 +156,7 @@ impl Shadow {
                 }
             }
         }
-        self.deliver(since, &mut given)?;
+        self.deliver(since, consent, &mut given)?;
         Ok(given)
     }
 
@@ -156,8 +168,8 @@ impl Shadow {
     }
 
     /// Hands the box what came into its copy after `since`.
-    fn deliver(&mut self, since: u64, given: &mut Given) -> Result<(), Fault> {
-        let mut batch = Batch { from: self.book.id(), ..Batch::default() };
+    fn deliver(&mut self, since: u64, consent: Consent, given: &mut Given) -> Result<(), Fault> {
+        let mut batch = Batch { from: self.book.id(), consent, ..Batch::default() };
         for slot in 0..self.book.slots() {
             if !self.book.is_state(slot) || self.book.was_there_at(slot, since) {
                 continue;
@@ -168,8 +180,7 @@ impl Shadow {
                 Err(error) => return Err(read(&error)),
             };
             let known: Vec<BoxIndex> = batch.boxes.iter().map(|row| row.0).collect();
-            let seen = contact.seen();
-            let wanted = seen.rows().iter().map(|row| row.0);
+            let wanted = contact.seen().map(|row| row.0);
             let wanted: Vec<BoxIndex> = wanted.filter(|index| !known.contains(index)).collect();
             batch.records.push(contact.bytes().to_vec());
             batch.boxes.extend(self.book.boxes().filter(|row| wanted.contains(&row.0)));
@@ -178,13 +189,17 @@ impl Shadow {
             }
         }
         self.hand_over(&mut batch, given)?;
+        if given.refused > 0 {
+            // It is to be offered again.
+            return Ok(());
+        }
         let met = self.met();
         self.asker.have(move |desk| desk.note_met(&met))
     }
 
     /// Up to when everything of other boxes is here.
-    fn met(&self) -> Vec<(u64, u64)> {
-        let boxes = self.book.boxes().map(|(_, id)| (id, self.book.met(id)));
+    fn met(&self) -> Vec<(u64, u64, u32)> {
+        let boxes = self.book.boxes().map(|(_, id)| (id, self.book.met(id), self.book.link(id)));
         boxes.filter(|met| met.1 > 0).collect()
     }
 
@@ -202,11 +217,17 @@ impl Shadow {
             })?;
             *batch = sent;
             batch.records.drain(..taken.done);
-            let Taken { added, updated, refused, missing, .. } = taken;
+            let Taken { added, updated, refused, aside, missing, .. } = taken;
             given.added += added;
             given.updated += updated;
-            let refused = refused.into_iter().map(|(uid, fault)| refusal(uid, &fault));
-            given.remarks.extend(refused);
+            given.refused += (refused.len() + aside.len()) as u32;
+            for (uid, fault) in refused {
+                note(&mut given.remarks, refusal(uid, &fault));
+            }
+            for (uid, why) in aside {
+                given.merged.aside += 1;
+                note(&mut given.remarks, kept_aside(uid, &why));
+            }
             let mut missing = missing;
             while let Some(wanted) = missing {
                 let piece = self.piece(wanted)?;
@@ -227,6 +248,16 @@ impl Shadow {
         }
         Ok(piece)
     }
+}
+
+fn note(remarks: &mut Vec<String>, remark: String) {
+    if remarks.len() < REMARKS_MAX {
+        remarks.push(remark);
+    }
+}
+
+fn kept_aside(uid: Uid, why: &Aside) -> String {
+    format!("{uid} was not taken in: {why}")
 }
 
 fn refusal(uid: Uid, fault: &Fault) -> String {
@@ -268,5 +299,22 @@ fn words(remark: &Remark) -> String {
         Remark::TooLarge(uid) => format!("{uid} is larger than this box takes"),
         Remark::NoBlob(uid) => format!("a photo or document of {uid} is not whole on the card"),
         Remark::Foreign(uid) => format!("{uid} says what cannot be, and was left out"),
+        Remark::Removals { file, count, removed, contacts } => {
+            let before = match removed {
+                0 => String::new(),
+                _ => format!(", beside {removed} that others removed since yesterday"),
+            };
+            format!(
+                "{file} would remove {count} of the {contacts} contacts here{before}; none of these was removed: \
+                 `contactbox card sync CARD --accept-removals` takes them"
+            )
+        }
+        Remark::Stranger { file } => format!(
+            "{file} is of a box that this one has no place for, as it knows so many; to meet it, move the contacts to a new box"
+        ),
+        Remark::ByStrangers(uid) => format!(
+            "{uid} was written by boxes that this one has no place for, as it knows so many; to take it in, move the contacts to a new box"
+        ),
+        Remark::Aside(uid, why) => kept_aside(*uid, why),
     }
 }

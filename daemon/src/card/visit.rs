@@ -9,6 +9,7 @@ use contactbox_core::card::{
     Appended, Backup, Card, CardError, Changes, Name, OwnFiles, PhoneFile, Whose, append, backup,
     write_phone_file,
 };
+use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -199,6 +200,7 @@ pub fn take_in<C: Card>(
     shadow: Shadow,
     card: &mut C,
     whose: Whose,
+    consent: Consent,
     left: u64,
 ) -> Result<(Shadow, Given), Trouble> {
     let mut shadow = shadow;
@@ -210,7 +212,7 @@ pub fn take_in<C: Card>(
         shadow = shadow.renew()?;
     }
     shadow.root();
-    let given = shadow.merge(card, whose)?;
+    let given = shadow.merge(card, whose, consent)?;
     if given.merged.has_forgotten {
         shadow = shadow.renew()?;
     }
@@ -226,6 +228,8 @@ impl Given {
             "known": self.merged.known,
             "added": self.added,
             "updated": self.updated,
+            "held": self.merged.held,
+            "aside": self.merged.aside,
             "remarks": self.remarks,
         })
     }

@@ -187,11 +187,28 @@ pub enum Card {
     /// Write all of the box to a card, and read it back
     Backup(CardPath),
     /// Take in what other boxes left on a card, and leave there what this one has
-    Sync(CardPath),
+    Sync(CardMeeting),
     /// List whose backups are on a card, and how old they are
     List(CardPath),
     /// Read everything on a card and check it
     Verify(CardPath),
+}
+
+/// A card that is taken in.
+#[derive(Args)]
+pub struct CardMeeting {
+    #[command(flatten)]
+    pub card: CardPath,
+    #[command(flatten)]
+    pub consent: Yes,
+}
+
+/// A yes to what is removed elsewhere.
+#[derive(Args)]
+pub struct Yes {
+    /// Remove here what was removed elsewhere, however much of the box that is
+    #[arg(long)]
+    pub accept_removals: bool,
 }
 
 /// A card.
@@ -210,7 +227,16 @@ pub enum Device {
     /// Say what a device holds
     Info(DevicePort),
     /// Bring a device and the box to hold the same
-    Sync(DevicePort),
+    Sync(DeviceMeeting),
+}
+
+/// A device that is met.
+#[derive(Args)]
+pub struct DeviceMeeting {
+    #[command(flatten)]
+    pub device: DevicePort,
+    #[command(flatten)]
+    pub consent: Yes,
 }
 
 /// A device.

@@ -9,6 +9,7 @@ use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES};
 use contactbox_core::card::{
     FileReport, HeaderFault, Latest, Listed, Listing, RootCheck, Tally, list, verify,
 };
+use contactbox_core::limits::BOXES_MAX;
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -19,6 +20,11 @@ const LATEST: usize = 64 * 1024;
 /// Memory for the largest record.
 fn room() -> Vec<u8> {
     vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES]
+}
+
+/// Memory for whom a file tells of.
+fn boxes() -> Vec<u64> {
+    vec![0; BOXES_MAX]
 }
 
 fn latest() -> Vec<Latest> {
@@ -65,7 +71,13 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         let mut told = to_json(listing, is_newest);
         if told["changed_since"] == true {
             // What was appended may be new contacts, or others of those that are there: only reading tells.
-            let checked = block_on(verify(&mut card, &listing.file, &mut room(), &mut latest()));
+            let checked = block_on(verify(
+                &mut card,
+                &listing.file,
+                &mut room(),
+                &mut boxes(),
+                &mut latest(),
+            ));
             let tally = checked.map_err(|error| failure(path, error))?.ok().and_then(|it| it.tally);
             if let Some(Tally { active, trashed, tombstones }) = tally {
                 told["contacts"] = json!(active);
@@ -157,13 +169,14 @@ fn row(told: &Value) -> Vec<String> {
 pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     let mut card = open(path)?;
     let found = listings(&mut card, path)?;
-    let (mut room, mut latest) = (room(), latest());
+    let (mut room, mut boxes, mut latest) = (room(), boxes(), latest());
     // Boxes with a sound snapshot, and without one so far.
     let (mut sound, mut struck): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
     let mut is_sound = true;
     for listing in &found {
-        let checked = block_on(verify(&mut card, &listing.file, &mut room, &mut latest))
-            .map_err(|error| failure(path, error))?;
+        let checked =
+            block_on(verify(&mut card, &listing.file, &mut room, &mut boxes, &mut latest))
+                .map_err(|error| failure(path, error))?;
         let told = match &checked {
             Ok(report) => {
                 let boxes = if report.is_sound() { &mut sound } else { &mut struck };

@@ -1,6 +1,6 @@
 //! `card` and `restore`: backups on cards, and what comes back from them.
 
-use super::args::{Card, CardPath, Restore, Shelf};
+use super::args::{Card, CardMeeting, CardPath, Restore, Shelf};
 use super::text::{count, grouped, place, visible};
 use super::{Context, Exit, Failure, cardlist, change, who};
 use crate::client::ClientError;
@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 pub fn run(context: &mut Context, args: Card) -> Result<Exit, Failure> {
     match args {
         Card::Backup(CardPath { path }) => backup(context, &path),
-        Card::Sync(CardPath { path }) => sync(context, &path),
+        Card::Sync(CardMeeting { card: CardPath { path }, consent }) => {
+            sync(context, &path, consent.accept_removals)
+        }
         Card::List(CardPath { path }) => cardlist::run_list(context, &path),
         Card::Verify(CardPath { path }) => cardlist::run_verify(context, &path),
     }
@@ -31,11 +33,13 @@ fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     Ok(if answer["unreadable"].as_u64().unwrap_or(0) > 0 { Exit::Partly } else { Exit::Ok })
 }
 
-fn sync(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
+fn sync(context: &mut Context, path: &Path, accept_removals: bool) -> Result<Exit, Failure> {
     let path = there(path)?;
     let mut client = context.client()?;
     context.out.note("syncing...");
-    let answer = client.call("cards.sync", json!({ "path": path })).map_err(refused)?;
+    let answer = client
+        .call("cards.sync", json!({ "path": path, "accept_removals": accept_removals }))
+        .map_err(refused)?;
     if context.out.json {
         context.out.json(&answer)?;
     } else {
@@ -161,8 +165,12 @@ fn left(kept: &Value) -> String {
 /// What was taken in, for people.
 fn taken(answer: &Value) -> String {
     let number = |name: &str| answer[name].as_u64().unwrap_or(0);
+    let aside = match number("aside") {
+        0 => String::new(),
+        aside => format!("; {} kept aside", grouped(aside)),
+    };
     format!(
-        "{} new and {} changed, from {} on the card",
+        "{} new and {} changed, from {} on the card{aside}",
         count(number("added"), "contact"),
         grouped(number("updated")),
         match number("boxes") + number("known") {

@@ -1,6 +1,6 @@
 //! `device`: ports, what a device holds, and bringing it in step.
 
-use super::args::{Device, DevicePort};
+use super::args::{Device, DeviceMeeting, DevicePort};
 use super::out::Column;
 use super::report::report;
 use super::text::{count, grouped, place, size, visible};
@@ -20,7 +20,9 @@ pub fn run(context: &mut Context, args: Device) -> Result<Exit, Failure> {
             let answer = answer.map_err(|error| unreached(&path, error))?;
             report(context, &answer)
         }
-        Device::Sync(DevicePort { port }) => sync(context, &port),
+        Device::Sync(DeviceMeeting { device: DevicePort { port }, consent }) => {
+            sync(context, &port, consent.accept_removals)
+        }
     }
 }
 
@@ -94,12 +96,13 @@ fn list(context: &mut Context) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn sync(context: &mut Context, port: &Path) -> Result<Exit, Failure> {
+fn sync(context: &mut Context, port: &Path, accept_removals: bool) -> Result<Exit, Failure> {
     let path = there(port)?;
     let mut client = context.client()?;
     // How far it has come is told to those who watch.
     client.send("watch.start", json!({}))?;
-    let asked = client.send("devices.sync", json!({ "path": path }))?;
+    let asked =
+        client.send("devices.sync", json!({ "path": path, "accept_removals": accept_removals }))?;
     let bar = match context.out.quiet || context.out.json {
         true => ProgressBar::hidden(),
         false => ProgressBar::new(0),
@@ -132,8 +135,16 @@ fn sync(context: &mut Context, port: &Path) -> Result<Exit, Failure> {
     }
     for way in ["to_here", "to_there"] {
         let failures = answer[way]["failures"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for failure in failures {
+        let asides = answer[way]["asides"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for failure in failures.iter().chain(asides) {
             context.out.note(&visible(failure.as_str().unwrap_or("?")));
+        }
+        if let Some(waits) = answer[way]["waits"].as_str() {
+            let where_to = if way == "to_here" { "here" } else { "on the device" };
+            context.out.note(&format!(
+                "{where_to}, {}; none of these was removed: `contactbox device sync PORT --accept-removals` takes them",
+                visible(waits)
+            ));
         }
     }
     Ok(if is_same { Exit::Ok } else { Exit::Partly })

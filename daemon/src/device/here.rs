@@ -1,6 +1,7 @@
 //! This daemon's box as one of two that meet: each request a short piece of the keeper's work.
 
 use crate::keeper::{Asker, CONTACT_BYTES_MAX, ENTRY_BYTES, Spoken};
+use crate::memory::Heap;
 use crate::rpc;
 use contactbox_core::search::Hit;
 use contactbox_core::service::cable::{AskError, Exchange};
@@ -15,7 +16,7 @@ const HITS: usize = 16;
 /// What is remembered between two requests, and the memory they are answered in.
 pub struct Talk {
     /// What is remembered.
-    pub session: Session,
+    pub session: Session<Heap>,
     list: Vec<u8>,
     record: Vec<u8>,
     hits: Vec<Hit>,
@@ -34,7 +35,7 @@ impl Talk {
     }
 
     /// The session, and the memory an answer lies in.
-    pub fn parts(&mut self) -> (&mut Session, Room<'_>) {
+    pub fn parts(&mut self) -> (&mut Session<Heap>, Room<'_>) {
         let Self { session, list, record, hits } = self;
         (session, Room { list, record, hits })
     }

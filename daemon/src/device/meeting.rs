@@ -8,7 +8,7 @@ use crate::rpc::{Fault, Kind};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Traffic};
 use contactbox_core::service::sync::{Carried, Progress, Report, SyncError, Way, sync};
 use contactbox_core::service::{PROTOCOL, Reply, Request};
-use contactbox_core::store::book::Root;
+use contactbox_core::store::book::{Consent, Root};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -153,7 +153,7 @@ impl Devices {
     }
 
     /// Brings the device at `path` and the box to hold the same. Tells watchers how far it has come.
-    pub fn sync(&self, path: &Path) -> Result<Value, Fault> {
+    pub fn sync(&self, path: &Path, consent: Consent) -> Result<Value, Fault> {
         self.root()?;
         self.with(path, |device| {
             let mut here = Talker::new(&self.asker);
@@ -164,7 +164,7 @@ impl Devices {
                     self.asker.announce("watch.device", &under_way(path, &progress));
                 }
             };
-            let report = block_on(sync(&mut here, device, progress));
+            let report = block_on(sync(&mut here, device, consent, progress));
             let report = report.map_err(|error| match error {
                 // This side has more to say.
                 SyncError::Here(AskError::Link(fault)) => fault,
@@ -231,11 +231,16 @@ fn carried(carried: &Carried) -> Value {
         write!(line, "{uid}: {fault}").ok();
         line
     });
+    let asides = carried.asides.iter().map(|(uid, why)| format!("{uid} was not taken in: {why}"));
     json!({
         "offered": carried.offered,
         "taken": carried.taken,
         "piece_bytes": carried.piece_bytes,
         "failed": carried.failed,
         "failures": failures.collect::<Vec<String>>(),
+        "held": carried.held,
+        "waits": carried.waits.map(|fault| fault.to_string()),
+        "aside": carried.aside,
+        "asides": asides.collect::<Vec<String>>(),
     })
 }

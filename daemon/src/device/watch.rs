@@ -4,6 +4,7 @@ use super::meeting::Devices;
 use crate::card::Standing;
 use crate::keeper::Desk;
 use crate::rpc::Fault;
+use contactbox_core::store::Consent;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -118,7 +119,7 @@ impl Watch {
             return Ok(true);
         }
         self.say("syncing", json!({}));
-        let report = self.devices.sync(&self.port)?;
+        let report = self.devices.sync(&self.port, Consent::Ask)?;
         let is_same = report["is_same"] == true;
         self.say(if is_same { "in step" } else { "not in step" }, report);
         Ok(is_same)

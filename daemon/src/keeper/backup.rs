@@ -8,7 +8,7 @@ use crate::image::Access;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
 use contactbox_core::service::{Failure, Reply, Request, answer};
-use contactbox_core::store::book::{Outcome, Put, PutError, Root};
+use contactbox_core::store::book::{Aside, Consent, Intake, Outcome, Put, PutError, Quota, Root};
 use embassy_futures::block_on;
 
 /// Records of another box, or of a copy of this one that has met others, on their way into the box.
@@ -22,6 +22,8 @@ pub struct Batch {
     pub authors: Vec<(AuthorIndex, String)>,
     /// The records.
     pub records: Vec<Vec<u8>>,
+    /// Whether somebody has said yes to what they remove.
+    pub consent: Consent,
 }
 
 impl Batch {
@@ -53,6 +55,8 @@ pub struct Taken {
     pub unchanged: u32,
     /// Contacts that were refused, and why.
     pub refused: Vec<(Uid, Fault)>,
+    /// Contacts that were kept aside, and why.
+    pub aside: Vec<(Uid, Aside)>,
     /// The first of these is wanted, then the batch from `done` on again.
     pub missing: Option<Missing>,
     /// Records that are done.
@@ -134,8 +138,10 @@ impl Desk {
         self.make_room(batch.bytes());
         let mut taken = Taken::default();
         let now = Self::now();
-        let mut peer =
-            block_on(self.book.meet(batch.from)).map_err(|error| self.put_fault(error))?;
+        let mut peer = block_on(self.book.meet(batch.from, Quota::NONE))
+            .map_err(|error| self.put_fault(error))?;
+        // The copy that met the card has asked the brake.
+        peer.accept_removals();
         for &(index, id) in &batch.boxes {
             block_on(self.book.introduce_box(&mut peer, index, id))
                 .map_err(|error| self.put_fault(error))?;
@@ -149,8 +155,9 @@ impl Desk {
                 return Err(Fault::new(Kind::Damaged, "a record that came from a card is none"));
             };
             let uid = contact.uid();
-            match block_on(self.book.take(&peer, record, now)) {
-                Ok(put) => {
+            match block_on(self.book.take(&mut peer, record, now)) {
+                Ok(Intake::Aside(uid, why)) => taken.aside.push((uid, why)),
+                Ok(Intake::Taken(put)) => {
                     let count = match put.outcome {
                         Outcome::Added => &mut taken.added,
                         Outcome::Updated => &mut taken.updated,
@@ -171,19 +178,33 @@ impl Desk {
                         let piece_bytes = self.book.blob_piece_bytes() as u32;
                         let len = blob.len.saturating_sub(offset).min(piece_bytes);
                         taken.missing = Some(Missing { blob, offset, len });
+                        self.count_removals(batch, peer.removed(), now)?;
                         return Ok(taken);
                     }
                     // It was here, was not what its hash says, and has been given up.
                     taken.refused.push((uid, fault::of_put(PutError::NoSuchBlob)));
                 }
-                Err(error @ (PutError::Foreign(_) | PutError::Write(_))) => {
+                Err(
+                    error @ (PutError::Foreign(_)
+                    | PutError::TooManyBoxes { .. }
+                    | PutError::Write(_)),
+                ) => {
                     taken.refused.push((uid, fault::of_put(error)));
                 }
                 Err(error) => return Err(self.put_fault(error)),
             }
             taken.done += 1;
         }
+        self.count_removals(batch, peer.removed(), now)?;
         Ok(taken)
+    }
+
+    /// Removals to which nobody has said yes count together for a day.
+    fn count_removals(&mut self, batch: &Batch, count: u32, now: u64) -> Result<(), Fault> {
+        if batch.consent == Consent::Given {
+            return Ok(());
+        }
+        block_on(self.book.note_removals(count, now)).map_err(|error| self.put_fault(error))
     }
 
     /// Keeps a piece of a blob; returns where the next one that is not here begins.
@@ -205,12 +226,14 @@ impl Desk {
         self.book.met(id)
     }
 
-    /// All that the boxes held at these times, by their own clocks, is here.
-    pub fn note_met(&mut self, met: &[(u64, u64)]) -> Result<(), Fault> {
-        for &(id, time) in met {
-            if self.book.met(id) < time {
+    /// All that the boxes held at these times, by their own clocks, is here, as their snapshots say up to
+    /// these marks.
+    pub fn note_met(&mut self, met: &[(u64, u64, u32)]) -> Result<(), Fault> {
+        for &(id, time, link) in met {
+            if self.book.met(id) < time || self.book.link(id) != link {
                 self.writable()?;
-                block_on(self.book.note_met(id, time)).map_err(|error| self.put_fault(error))?;
+                block_on(self.book.note_met(id, time, Some(link)))
+                    .map_err(|error| self.put_fault(error))?;
             }
         }
         Ok(())
@@ -279,6 +302,7 @@ fn changes(request: &Request<'_>) -> bool {
             | Request::PutBlob { .. }
             | Request::PutBlobStaged { .. }
             | Request::Met { .. }
+            | Request::Removals { .. }
             | Request::Put { .. }
             | Request::Remove { .. }
             | Request::Restore { .. }

@@ -21,7 +21,7 @@ const LIMITS: Limits =
 
 /// What answering takes beside the book and memory for a record.
 pub(super) struct Counter {
-    session: Session,
+    session: Session<Heap>,
     pub(super) list: Vec<u8>,
     hits: Vec<Hit>,
 }

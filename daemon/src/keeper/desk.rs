@@ -10,8 +10,8 @@ use crate::rpc::{Call, Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, Failure, Request};
 use contactbox_core::store::{
-    Barrier, Book, BookConfig, FormatError, OpenError, OpenReport, Packed, PageState, Parts, Put,
-    PutError, Wide,
+    AuthorCell, Barrier, Book, BookConfig, BoxCell, FormatError, OpenError, OpenReport, Packed,
+    PageState, Parts, Put, PutError, Wide,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -83,6 +83,8 @@ pub struct Desk {
     pub(super) run: u32,
     pub(super) standing: Standing,
     is_watched: bool,
+    /// The log says that there are more authors than the box can tell apart.
+    is_nobody_told: bool,
     notices: Vec<Value>,
     disk_full: Option<(Instant, u64)>,
     is_closed: bool,
@@ -124,6 +126,7 @@ impl Desk {
             run: u32::from_le_bytes(run),
             standing: Standing::default(),
             is_watched: false,
+            is_nobody_told: false,
             notices: Vec::new(),
             disk_full: None,
             is_closed: false,
@@ -288,7 +291,14 @@ impl Desk {
     /// The index of whoever makes a change.
     pub(super) fn author(&mut self, name: &str) -> Result<AuthorIndex, Fault> {
         self.writable()?;
-        block_on(self.book.author(name)).map_err(|error| self.put_fault(error))
+        let author = block_on(self.book.author(name)).map_err(|error| self.put_fault(error))?;
+        if author == AuthorIndex::default() && !name.is_empty() && !self.is_nobody_told {
+            self.is_nobody_told = true;
+            tracing::warn!(
+                "the box knows as many authors as it can; what others write is written as nobody's"
+            );
+        }
+        Ok(author)
     }
 
     /// Takes note of a change for watchers.
@@ -470,5 +480,7 @@ pub fn parts() -> Parts<Heap> {
         new: buffer(),
         extra: buffer(),
         items: Growing::new(Item::EMPTY, ITEMS),
+        boxes: Growing::new(BoxCell::EMPTY, 0),
+        authors: Growing::new(AuthorCell::EMPTY, 0),
     }
 }

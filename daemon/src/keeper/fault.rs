@@ -43,7 +43,9 @@ pub(super) fn of_put(error: PutError<ImageError>) -> Fault {
             Fault::new(Kind::Full, message).with("slots_max", slots_max)
         }
         PutError::Crowded(uid) => Fault::new(Kind::Conflict, message).with("uid", uid.to_string()),
-        PutError::TooManyAuthors | PutError::TooManyBoxes => Fault::new(Kind::Full, message),
+        PutError::Removal(uid) => Fault::new(Kind::Conflict, message).with("uid", uid.to_string()),
+        PutError::Removals { .. } => Fault::new(Kind::Conflict, message),
+        PutError::TooManyBoxes { .. } => Fault::new(Kind::Full, message),
         PutError::Conflict { version } => {
             Fault::new(Kind::Conflict, message).with("version", version)
         }

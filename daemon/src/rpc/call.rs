@@ -1,6 +1,7 @@
 //! The methods and their parameters. A parameter this version does not know is refused.
 
 use super::{Fault, Kind, Unread, cut};
+use contactbox_core::store::Consent;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -256,6 +257,15 @@ pub struct Errand {
     pub kind: ErrandKind,
     /// The card or the port.
     pub path: PathBuf,
+    /// Whoever asks says yes to whatever is removed by it.
+    pub accept_removals: bool,
+}
+
+impl Errand {
+    /// Whether somebody has said yes to what is removed.
+    pub fn consent(&self) -> Consent {
+        if self.accept_removals { Consent::Given } else { Consent::Ask }
+    }
 }
 
 /// What is to be done with a card or a device.
@@ -278,6 +288,8 @@ pub enum ErrandKind {
 #[serde(deny_unknown_fields)]
 struct Place {
     path: PathBuf,
+    #[serde(default)]
+    accept_removals: bool,
 }
 
 /// Parameters of `box.author`.
@@ -307,11 +319,15 @@ impl Call {
         }
         let none = |call: Self| of::<Nothing>(method, params).map(|Nothing {}| call);
         let errand = |kind| {
-            let Place { path } = of(method, params)?;
+            let Place { path, accept_removals } = of(method, params)?;
+            let is_meeting = matches!(kind, ErrandKind::CardSync | ErrandKind::DeviceSync);
+            if accept_removals && !is_meeting {
+                return Err(Fault::params(format!("{method} removes nothing: no accept_removals")));
+            }
             if !path.is_absolute() {
                 return Err(Fault::params(format!("the path of {method} must be absolute")));
             }
-            Ok(Self::Errand(Errand { kind, path }))
+            Ok(Self::Errand(Errand { kind, path, accept_removals }))
         };
         match method {
             "box.hello" => of(method, params).map(Self::Hello),

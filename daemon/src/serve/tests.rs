@@ -1,4 +1,5 @@
 //! A daemon with clients at its socket, good ones and hostile ones.
+mod backups;
 mod contacts;
 
 use super::*;
@@ -18,7 +19,10 @@ struct Daemon {
 impl Daemon {
     fn start(folder: &Path, settings: Settings) -> Self {
         let settings = Settings { data: Some(folder.to_path_buf()), ..settings };
-        let config = Config::load(settings).expect("good settings");
+        Self::start_with(Config::load(settings).expect("good settings"))
+    }
+
+    fn start_with(config: Config) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = std::sync::mpsc::channel();
         let mine = config.clone();

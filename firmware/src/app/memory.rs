@@ -5,7 +5,9 @@
 use contactbox_core::contact::Item;
 use contactbox_core::search::Hit;
 use contactbox_core::service::FRAME_BYTES_MIN;
-use contactbox_core::store::{Memory, Narrow, Packed, PageState, Parts};
+use contactbox_core::store::{
+    AuthorCell, BoxCell, Memory, Narrow, Number, Packed, PageState, Parts,
+};
 use core::mem::MaybeUninit;
 
 /// Contacts, and pieces of photos and of large contacts, that a box on a device holds.
@@ -24,6 +26,10 @@ pub const RECORD_BYTES: usize = 4096;
 const ENTRY_BYTES: usize = 64;
 /// Properties of one contact, and of another one that it is merged with.
 const ITEMS: usize = 2 * 64;
+/// Boxes that are told apart, itself among them.
+pub const BOXES: usize = 64;
+/// Authors, nobody in particular among them.
+pub const AUTHORS: usize = 64;
 /// Contacts in one answer to a search.
 const HITS: usize = 20;
 
@@ -46,6 +52,16 @@ impl Memory for DeviceMemory {
     type Words = &'static mut [u32];
     type Bytes = &'static mut [u8];
     type Items = &'static mut [Item];
+    type Boxes = &'static mut [BoxCell];
+    type Authors = &'static mut [AuthorCell];
+    type Numbers = [Number; BOXES];
+
+    const BOXES: usize = BOXES;
+    const AUTHORS: usize = AUTHORS;
+
+    fn numbers() -> Self::Numbers {
+        [Number::EMPTY; BOXES]
+    }
 }
 
 /// Memory that requests and cards are worked on in.
@@ -70,6 +86,8 @@ pub struct Arena {
     grams: MaybeUninit<[u32; GRAMS]>,
     items: MaybeUninit<[Item; ITEMS]>,
     hits: MaybeUninit<[Hit; HITS]>,
+    boxes: MaybeUninit<[BoxCell; BOXES - 1]>,
+    authors: MaybeUninit<[AuthorCell; AUTHORS - 1]>,
     page: [u8; PAGE_BYTES],
     buffers: [[u8; BUFFER]; 5],
     frames: [[u8; FRAME]; 2],
@@ -94,6 +112,8 @@ impl Arena {
             grams: MaybeUninit::uninit(),
             items: MaybeUninit::uninit(),
             hits: MaybeUninit::uninit(),
+            boxes: MaybeUninit::uninit(),
+            authors: MaybeUninit::uninit(),
             page: [0; PAGE_BYTES],
             buffers: [[0; BUFFER]; 5],
             frames: [[0; FRAME]; 2],
@@ -115,6 +135,8 @@ impl Arena {
             new,
             extra,
             items: filled(&mut self.items, Item::EMPTY),
+            boxes: filled(&mut self.boxes, BoxCell::EMPTY),
+            authors: filled(&mut self.authors, AuthorCell::EMPTY),
         };
         let hits = filled(&mut self.hits, Hit::EMPTY);
         (parts, Work { frame, out, list, record, hits })

@@ -26,8 +26,9 @@ use embedded_storage_async::nor_flash::NorFlash;
 use memory::{GRAM_SLICES, Work};
 use slot::{Due, Slot};
 
-/// A board's clock, in milliseconds. What it counts from does not matter, and it need not go on where it was
-/// before a reset: the box keeps its own time, which never goes back.
+/// A board's clock, in milliseconds. It only goes forward, and nobody sets it: all durations are taken from it,
+/// and none from the times that contacts carry. What it counts from does not matter, and it need not go on where
+/// it was before a reset: the box keeps its own time, which never goes back.
 pub trait Clock {
     /// Milliseconds now.
     fn now(&self) -> Millis;
@@ -97,7 +98,7 @@ pub struct App<F: NorFlash, C, L, K> {
     frames: Frames<'static>,
     out: &'static mut [u8],
     room: Room<'static>,
-    session: Session,
+    session: Session<DeviceMemory>,
     piece: [u8; PIECE_BYTES],
     /// When the slot is looked into next.
     slot_at: Millis,

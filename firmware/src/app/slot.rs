@@ -7,6 +7,7 @@ use contactbox_core::card::{
     self, Appended, BackupError, Card, CardError, Changes, MergeError, OwnFiles, Whose,
 };
 use contactbox_core::contact::{Millis, Uid};
+use contactbox_core::store::Consent;
 use contactbox_core::store::diary::CardFault;
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -146,10 +147,24 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
         let is_left = own.time() == slot.kept;
         let whose = if is_left { Whose::Others } else { Whose::OthersAndOwn };
-        let merged = card::merge_all(book, &mut slot.card, whose, clock.now(), room.list, |_| {})
-            .await
-            .map_err(Trouble::of_merge)?;
+        let merged = card::merge_all(
+            book,
+            &mut slot.card,
+            whose,
+            Consent::Ask,
+            clock.now(),
+            room.list,
+            |_| {},
+        )
+        .await
+        .map_err(Trouble::of_merge)?;
         say!("card: {} added, {} updated", merged.added, merged.updated);
+        if merged.held > 0 {
+            say!("card: {} removals wait", merged.held);
+        }
+        if merged.aside > 0 {
+            say!("card: {} kept aside; they stay on the card", merged.aside);
+        }
         let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
         slot.state = SlotState::Ready(own);
         slot.unsaved = Unsaved::TooMany;

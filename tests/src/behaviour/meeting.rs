@@ -310,7 +310,7 @@ fn shown(reply: &Reply<'_>) -> String {
         Reply::Tables { rows, next } => {
             let rows = rows.iter().map(|row| match row {
                 TableRow::Box { index: 0, .. } => "itself".to_owned(),
-                TableRow::Box { index, id } => format!("box {index} {id}"),
+                TableRow::Box { index, id, .. } => format!("box {index} {id}"),
                 TableRow::Author { index, name } => format!("author {index} {name}"),
             });
             format!("{} next {next:?}", rows.collect::<Vec<_>>().join(", "))
@@ -327,10 +327,12 @@ fn shown(reply: &Reply<'_>) -> String {
             let records = records.iter().map(|record| told(record.0));
             format!("{} long {long:?}", records.collect::<Vec<_>>().join(", "))
         }
-        Reply::Taken { taken, stop, missing } => {
+        Reply::Taken { taken, aside, stop, missing } => {
             let missing = missing.iter().map(|blob| format!("{} {}", hex(&blob.hash), blob.len));
             let missing = missing.collect::<Vec<_>>().join(", ");
-            format!("{taken} taken, stop {stop:?}, missing {missing}")
+            let aside = aside.iter().map(|row| format!("{} {:?}", row.uid, row.why));
+            let aside = aside.collect::<Vec<_>>().join(", ");
+            format!("{taken} taken, aside {aside}, stop {stop:?}, missing {missing}")
         }
         Reply::Blob { total, bytes } => format!("{} of {total}", hex(bytes.0)),
         Reply::Contact { contact, is_stale, author } => {

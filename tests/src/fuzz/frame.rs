@@ -168,7 +168,7 @@ mod tests {
         let (mut rows, mut offers, mut uids, mut records) =
             (vec![0; 200], vec![0; 200], vec![0; 200], vec![0; 200]);
         let mut table = Packer::new(&mut rows, 200);
-        table.push(&TableRow::Box { index: 1, id: 7 });
+        table.push(&TableRow::Box { index: 1, id: 7, key: Bytes(&[]) });
         table.push(&TableRow::Author { index: 1, name: "grace" });
         let mut offered = Packer::new(&mut offers, 200);
         offered.push(&Offer { uid, digest: [1; 8] });

@@ -1,7 +1,9 @@
 //! Memory for a box on a host: vectors that grow.
 
 use contactbox_core::contact::Item;
-use contactbox_core::store::{Cells, Link, Memory, Packed, PageState, Parts, Wide};
+use contactbox_core::store::{
+    AuthorCell, BoxCell, Cells, Link, Memory, Number, Packed, PageState, Parts, Wide,
+};
 use std::marker::PhantomData;
 
 /// Cells in a vector.
@@ -52,6 +54,16 @@ impl<P: Packed, L: Link> Memory for HostMemory<P, L> {
     type Words = Heap<u32>;
     type Bytes = Heap<u8>;
     type Items = Heap<Item>;
+    type Boxes = Heap<BoxCell>;
+    type Authors = Heap<AuthorCell>;
+    type Numbers = Heap<Number>;
+
+    const BOXES: usize = 256;
+    const AUTHORS: usize = 256;
+
+    fn numbers() -> Self::Numbers {
+        Heap::growing(0, Number::EMPTY)
+    }
 }
 
 /// Room for a box of `pages` pages of `page_bytes` and contacts of up to `contact_bytes`.
@@ -70,6 +82,8 @@ pub fn parts<P: Packed, L: Link>(
         new: Heap::fixed(contact_bytes, 0),
         extra: Heap::fixed(contact_bytes, 0),
         items: Heap::growing(256, Item::EMPTY),
+        boxes: Heap::growing(0, BoxCell::EMPTY),
+        authors: Heap::growing(0, AuthorCell::EMPTY),
     }
 }
 

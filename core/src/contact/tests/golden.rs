@@ -21,7 +21,7 @@ fn uid() -> Uid {
     Uid::from_text("0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1")
 }
 
-fn change(time: Millis, author: u8, origin: Origin) -> Change {
+fn change(time: Millis, author: u16, origin: Origin) -> Change {
     Change::new(time, AuthorIndex(author), origin)
 }
 
@@ -100,7 +100,7 @@ fn a_record_pinned_is_read_as_ever() {
     let record = bytes(RICH);
     let contact = Contact::parse(&record).unwrap();
     assert_eq!(contact.origin(), Origin::Merge);
-    assert_eq!(contact.seen().rows(), [(BoxIndex::SELF, 1_000), (BoxIndex(3), 900)]);
+    assert!(contact.seen().eq([(BoxIndex::SELF, 1_000), (BoxIndex(3), 900)]));
     let name = contact.latest(Kind::FN).unwrap();
     let stamps: Vec<_> = name
         .stamps()

@@ -120,19 +120,29 @@ fn more_boxes_than_a_box_can_know_are_refused() {
     let card = draft.finish();
     let (mut items, mut out) = ([Item::EMPTY; 256], vec![0; 8 * 1024]);
     let mut scratch = Scratch::new(&mut items);
+    let count = 300u16;
     let one = edit(None, UID, &card, CHANGE, &mut scratch, &mut out).unwrap().unwrap().to_vec();
     let mut all = one.clone();
-    for number in 1..crate::limits::BOXES_MAX as u8 {
+    for number in (1..count).rev() {
         let theirs = Contact::parse(&one).unwrap();
         let theirs = rebase(&theirs, |_| BoxIndex(number), |author| author, &mut out);
         all = merged(&all, theirs.unwrap(), 20).unwrap();
     }
     let contact = Contact::parse(&all).unwrap();
-    assert_eq!(contact.seen().rows().len(), crate::limits::BOXES_MAX);
-    assert_eq!(contact.properties().map(|property| property.stamps().count()).sum::<usize>(), 64);
-    let theirs = Contact::parse(&one).unwrap();
-    let theirs = rebase(&theirs, |_| BoxIndex(200), |author| author, &mut out).unwrap().to_vec();
-    let theirs = Contact::parse(&theirs).unwrap();
-    let refused = merge(&contact, &theirs, CHANGE, &mut scratch, &mut out);
-    assert_eq!(refused, Err(WriteError::TooManyBoxes));
+    assert!(contact.seen().map(|row| row.0).eq((0..count).map(BoxIndex)));
+    assert_eq!(
+        contact.properties().map(|property| property.stamps().count()).sum::<usize>(),
+        count.into()
+    );
+    // Renamed, they are in order again, whatever the order of the new names.
+    let names = |origin: BoxIndex| BoxIndex((origin.0 * 7 + 5) % 1_000);
+    let renamed = rebase(&contact, names, |author| author, &mut out).unwrap();
+    let renamed = Contact::parse(renamed).unwrap();
+    let mut expected: Vec<_> = contact.seen().map(|row| (names(row.0), row.1)).collect();
+    expected.sort();
+    assert!(renamed.seen().eq(expected));
+    let beyond = BoxIndex(crate::limits::BOXES_MAX as u16);
+    let one = Contact::parse(&one).unwrap();
+    let refused = Contact::parse(rebase(&one, |_| beyond, |author| author, &mut out).unwrap());
+    assert_eq!(refused.err(), Some(RecordError::TooManyBoxes));
 }

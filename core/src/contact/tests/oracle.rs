@@ -6,7 +6,7 @@ use crate::limits::IMPORTS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `(time, box, seq, author)`, with boxes and authors named as an onlooker of all of them would.
-pub type Tag = (u64, u8, u16, u8);
+pub type Tag = (u64, u16, u16, u16);
 
 /// One content to be written: its key, and whether it is a mark of the file it came in.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Line {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     pub contents: BTreeMap<String, BTreeSet<Tag>>,
-    pub seen: BTreeMap<u8, u64>,
+    pub seen: BTreeMap<u16, u64>,
 }
 
 impl State {
@@ -43,12 +43,12 @@ impl State {
             .all(|(_, tags)| tags.iter().map(|tag| tag.0).max() < trashed)
     }
 
-    fn note(&mut self, number: u8, time: u64) {
+    fn note(&mut self, number: u16, time: u64) {
         let seen = self.seen.entry(number).or_default();
         *seen = time.max(*seen);
     }
 
-    fn add(&mut self, lines: impl Iterator<Item = String>, number: u8, time: u64) {
+    fn add(&mut self, lines: impl Iterator<Item = String>, number: u16, time: u64) {
         let mut seq = 0;
         for key in lines {
             if !self.has(&key) {
@@ -82,7 +82,7 @@ fn is_internal(key: &str) -> bool {
     key == TRASH_KEY || key.starts_with(IMPORT_KEY)
 }
 
-pub fn edited(old: Option<&State>, card: &[Line], number: u8, time: u64) -> Option<State> {
+pub fn edited(old: Option<&State>, card: &[Line], number: u16, time: u64) -> Option<State> {
     let is_kept = |key: &str| card.iter().any(|line| line.key == key);
     if let Some(old) = old
         && !old.is_trashed()
@@ -103,7 +103,7 @@ pub fn absorbed(
     card: &[Line],
     mark: &str,
     bookkeeping: &[String],
-    (number, time): (u8, u64),
+    (number, time): (u16, u64),
     actual: Option<&State>,
 ) -> Option<State> {
     if let Some(old) = old {
@@ -135,7 +135,7 @@ pub fn absorbed(
     Some(new)
 }
 
-pub fn trashed(old: &State, number: u8, time: u64) -> Option<State> {
+pub fn trashed(old: &State, number: u16, time: u64) -> Option<State> {
     if old.is_trashed() || old.is_tombstone() {
         return None;
     }
@@ -146,7 +146,7 @@ pub fn trashed(old: &State, number: u8, time: u64) -> Option<State> {
     Some(new)
 }
 
-pub fn restored(old: &State, number: u8, time: u64) -> Option<State> {
+pub fn restored(old: &State, number: u16, time: u64) -> Option<State> {
     if !old.is_trashed() {
         return None;
     }
@@ -156,7 +156,7 @@ pub fn restored(old: &State, number: u8, time: u64) -> Option<State> {
     Some(new)
 }
 
-pub fn purged(old: &State, number: u8, time: u64) -> Option<State> {
+pub fn purged(old: &State, number: u16, time: u64) -> Option<State> {
     if old.is_tombstone() {
         return None;
     }

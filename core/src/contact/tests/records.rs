@@ -75,7 +75,7 @@ fn owned() -> impl Strategy<Value = Owned> {
         })
 }
 
-fn written(contents: &[Owned], time: Millis, author: u8) -> Vec<u8> {
+fn written(contents: &[Owned], time: Millis, author: u16) -> Vec<u8> {
     let mut memory = vec![0; 64 * 1024];
     let mut draft = Draft::new(&mut memory);
     for content in contents {
@@ -160,7 +160,7 @@ proptest! {
     fn what_goes_in_comes_out(
         contents in btree_set(owned(), 1..20),
         time in 0..=MILLIS_MAX,
-        author in any::<u8>(),
+        author in any::<u16>(),
         spin in any::<prop::sample::Index>(),
     ) {
         let mut contents: Vec<_> = contents.into_iter().collect();

@@ -73,8 +73,8 @@ pub struct World {
 }
 
 /// Index of a box or author in one table, as the index in another: each box counts from itself.
-fn turned(index: u8, from: usize, to: usize) -> u8 {
-    ((usize::from(index) + BOXES + from - to) % BOXES) as u8
+fn turned(index: u16, from: usize, to: usize) -> u16 {
+    ((usize::from(index) + BOXES + from - to) % BOXES) as u16
 }
 
 pub fn moved(record: &[u8], from: usize, to: usize) -> Vec<u8> {
@@ -106,7 +106,7 @@ pub fn state(record: &[u8], at: usize) -> State {
         let before = state.contents.insert(key(&property.content), tags);
         assert_eq!(before, None, "a content twice");
     }
-    for &(origin, time) in contact.seen().rows() {
+    for (origin, time) in contact.seen() {
         state.seen.insert(turned(origin.0, at, 0) + 1, time);
     }
     state
@@ -156,7 +156,7 @@ impl World {
 
     fn change(&mut self, at: usize, op: &Op, wall: u64) {
         let time = self.tick(at, wall);
-        let number = at as u8 + 1;
+        let number = at as u16 + 1;
         let place = &mut self.places[at];
         let (old, truth) = (place.record.clone(), place.truth.clone());
         let old = old.as_deref().map(|record| Contact::parse(record).unwrap());

@@ -10,6 +10,8 @@ use super::super::session::Limits;
 use super::Carried;
 use super::meet;
 use crate::contact::{BlobRef, Millis, Uid};
+use crate::limits::{AUTHORS_MAX, BOXES_MAX};
+use crate::store::{Aside, Consent};
 use heapless::Vec;
 
 /// Failures in a row after which nothing more is sent that way: the box is full, or does not want.
@@ -73,8 +75,7 @@ pub(super) async fn introduce<G: Exchange, T: Exchange>(
         };
         done(taker, &Request::Introduce { rows }).await.map_err(CarryError::Taker)?;
         match next {
-            // There are as many rows as two bytes can number at most.
-            Some(next) if next > from && next < 512 => from = next,
+            Some(next) if next > from && (next as usize) < BOXES_MAX + AUTHORS_MAX => from = next,
             Some(_) => return Err(CarryError::Giver(AskError::NotUnderstood)),
             None => return Ok(time),
         }
@@ -90,14 +91,16 @@ pub(super) struct Passage {
     room_bytes: u32,
     /// The longest record that the taker takes.
     contact_bytes: u32,
+    /// Whether somebody has said yes to what is removed.
+    consent: Consent,
 }
 
 impl Passage {
-    pub(super) fn new(giver: &Welcome, taker: &Welcome, since: Millis) -> Self {
+    pub(super) fn new(giver: &Welcome, taker: &Welcome, since: Millis, consent: Consent) -> Self {
         let frame_bytes = giver.frame_bytes.min(taker.frame_bytes);
         let room = Limits { frame_bytes, contact_bytes: taker.contact_bytes }.room_bytes();
         let room_bytes = u32::try_from(room).unwrap_or(u32::MAX);
-        Self { since, room_bytes, contact_bytes: taker.contact_bytes }
+        Self { since, room_bytes, contact_bytes: taker.contact_bytes, consent }
     }
 }
 
@@ -108,6 +111,36 @@ pub(super) async fn carry<G: Exchange, T: Exchange>(
     passage: Passage,
     carried: &mut Carried,
     mut tell: impl FnMut(u32, u32),
+) -> CarryResult<(), G, T> {
+    carry_once(giver, taker, passage, carried, &mut tell).await?;
+    let count = core::mem::take(&mut carried.held);
+    if count == 0 {
+        return Ok(());
+    }
+    let is_accepted = passage.consent == Consent::Given;
+    match done(taker, &Request::Removals { count, is_accepted }).await {
+        Ok(()) => {
+            // What was left the first time is left, and counted, again.
+            (carried.failed, carried.aside) = (0, 0);
+            carried.failures.clear();
+            carried.asides.clear();
+            carry_once(giver, taker, passage, carried, &mut tell).await
+        }
+        Err(AskError::Fault(fault @ Fault::Removals { .. })) => {
+            (carried.held, carried.waits) = (count, Some(fault));
+            Ok(())
+        }
+        Err(error) => Err(CarryError::Taker(error)),
+    }
+}
+
+/// The same, with what removes contacts held back as far as it was not admitted.
+async fn carry_once<G: Exchange, T: Exchange>(
+    giver: &mut G,
+    taker: &mut T,
+    passage: Passage,
+    carried: &mut Carried,
+    tell: &mut impl FnMut(u32, u32),
 ) -> CarryResult<(), G, T> {
     let mut from = 0;
     loop {
@@ -178,7 +211,7 @@ async fn send<G: Exchange, T: Exchange>(
             Some(bytes) if given == 0 => {
                 match send_long(giver, taker, passage, first, bytes, carried).await? {
                     Ok(taken) => taken,
-                    Err(fault) => Taken { count: 0, stop: Some(fault), missing: Vec::new() },
+                    Err(fault) => Taken { stop: Some(fault), ..Taken::default() },
                 }
             }
             _ if given == 0 || given > rest.len() => {
@@ -186,10 +219,10 @@ async fn send<G: Exchange, T: Exchange>(
             }
             _ => {
                 let reply = taker.ask(&Request::Take { records }).await;
-                taken_of(reply.map_err(CarryError::Taker)?, given).map_err(CarryError::Taker)?
+                taken_of(reply.map_err(CarryError::Taker)?, given, carried)
+                    .map_err(CarryError::Taker)?
             }
         };
-        carried.taken = carried.taken.saturating_add(taken.count as u32);
         if taken.count > 0 {
             (carried.in_a_row, blob_rounds) = (0, 0);
         }
@@ -202,7 +235,11 @@ async fn send<G: Exchange, T: Exchange>(
                 Err(why) => fault = why,
             }
         }
-        carried.fail(uid, fault);
+        match fault {
+            // It is told how many there are when all else is there.
+            Fault::Removal(_) => carried.held = carried.held.saturating_add(1),
+            fault => carried.fail(uid, fault),
+        }
         blob_rounds = 0;
         rest = rest.get(1..).unwrap_or(&[]);
         if carried.in_a_row >= FAILURES_IN_A_ROW {
@@ -212,19 +249,33 @@ async fn send<G: Exchange, T: Exchange>(
     Ok(())
 }
 
-/// What a box took of what it was given.
+/// What a box did with what it was given.
+#[derive(Default)]
 struct Taken {
+    /// Records that it is done with.
     count: usize,
     stop: Option<Fault>,
     missing: Vec<BlobRef, BLOBS_AT_ONCE>,
 }
 
-fn taken_of<E>(reply: Reply<'_>, given: usize) -> Result<Taken, AskError<E>> {
+fn taken_of<E>(
+    reply: Reply<'_>,
+    given: usize,
+    carried: &mut Carried,
+) -> Result<Taken, AskError<E>> {
     match reply {
-        // All, or fewer and why the next was not.
-        Reply::Taken { taken, stop, missing }
-            if taken as usize <= given && (stop.is_some() == ((taken as usize) < given)) =>
+        // All, or fewer and why the next was not, or as many as it had room to say which it kept aside.
+        Reply::Taken { taken, aside, stop, missing }
+            if taken as usize <= given
+                && (stop.is_none() || (taken as usize) < given)
+                && (stop.is_some() || taken > 0) =>
         {
+            let mut kept_aside = 0;
+            for row in aside.iter().take(taken as usize) {
+                kept_aside += 1;
+                carried.keep_aside(row.uid, row.why);
+            }
+            carried.taken = carried.taken.saturating_add(taken - kept_aside);
             let missing = missing.iter().take(BLOBS_AT_ONCE).collect();
             Ok(Taken { count: taken as usize, stop, missing })
         }
@@ -272,7 +323,7 @@ async fn send_long<G: Exchange, T: Exchange>(
         offset = end;
     }
     let reply = taker.ask(&Request::TakeStaged).await.map_err(CarryError::Taker)?;
-    taken_of(reply, 1).map_err(CarryError::Taker).map(Ok)
+    taken_of(reply, 1, carried).map_err(CarryError::Taker).map(Ok)
 }
 
 /// Sends blobs. The inner error is why one can not be.
@@ -351,6 +402,12 @@ async fn send_piece<G: Exchange, T: Exchange>(
 }
 
 impl Carried {
+    fn keep_aside(&mut self, uid: Uid, why: Aside) {
+        self.aside = self.aside.saturating_add(1);
+        // Beyond so many the number tells.
+        self.asides.push((uid, why)).ok();
+    }
+
     fn fail(&mut self, uid: Uid, fault: Fault) {
         self.failed = self.failed.saturating_add(1);
         self.in_a_row = self.in_a_row.saturating_add(1);

@@ -12,7 +12,7 @@ use super::cable::{AskError, Exchange};
 use super::protocol::{PROTOCOL, Reply, Request, Welcome};
 use super::session::FRAME_BYTES_MIN;
 use crate::contact::{Millis, Uid};
-use crate::store::Root;
+use crate::store::{Aside, Consent, Root};
 use carry::{CarryError, Passage, carry, done, introduce};
 use core::fmt;
 use heapless::Vec;
@@ -58,14 +58,29 @@ pub struct Carried {
     pub failed: u32,
     /// The first of these, and why.
     pub failures: Vec<(Uid, Fault), FAILURES_TOLD>,
+    /// Contacts that would be removed, and were not.
+    pub held: u32,
+    /// Why these wait.
+    pub waits: Option<Fault>,
+    /// Contacts that were kept aside: they stay where they are, and are offered again the next time.
+    pub aside: u32,
+    /// The first of these, and why.
+    pub asides: Vec<(Uid, Aside), FAILURES_TOLD>,
     in_a_row: u32,
+}
+
+impl Carried {
+    /// Whether something was not taken in.
+    fn is_left(&self) -> bool {
+        self.failed > 0 || self.aside > 0 || self.waits.is_some()
+    }
 }
 
 /// What a meeting came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The root of both, when both hold the same now. When not, and nothing has failed, somebody went
-    /// on changing one of them all the while.
+    /// The root of both, when both hold the same now. When not, and nothing has failed or was kept
+    /// aside, somebody went on changing one of them all the while.
     pub root: Option<Root>,
     /// How often both were gone through; 0 when they were the same already.
     pub rounds: u32,
@@ -103,10 +118,11 @@ impl<H: fmt::Debug + fmt::Display, T: fmt::Debug + fmt::Display> core::error::Er
 {
 }
 
-/// Brings two boxes to hold the same.
+/// Brings two boxes to hold the same. What would remove too much waits, unless somebody has said yes to it.
 pub async fn sync<H: Exchange, T: Exchange>(
     here: &mut H,
     there: &mut T,
+    consent: Consent,
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, SyncError<H::Error, T::Error>> {
     let ours = hello(here).await.map_err(SyncError::Here)?;
@@ -132,7 +148,9 @@ pub async fn sync<H: Exchange, T: Exchange>(
             report.root = Some(our_root);
             return Ok(report);
         }
-        if report.to_here.failed + report.to_there.failed > 0 || report.rounds == ROUNDS_MAX {
+        // The roots cannot be equal, and neither box counts as having all of the other's.
+        let is_left = report.to_here.is_left() || report.to_there.is_left();
+        if is_left || report.rounds == ROUNDS_MAX {
             return Ok(report);
         }
         // Each time anew: an author or a box may have come since.
@@ -152,13 +170,13 @@ pub async fn sync<H: Exchange, T: Exchange>(
         let tell = |looked_at, taken| {
             progress(Progress { way: Way::ToHere, looked_at, slots, taken });
         };
-        let passage = Passage::new(&theirs, &ours, since.0);
+        let passage = Passage::new(&theirs, &ours, since.0, consent);
         carry(there, here, passage, &mut report.to_here, tell).await.map_err(CarryError::here)?;
         let slots = ours.slots;
         let tell = |looked_at, taken| {
             progress(Progress { way: Way::ToThere, looked_at, slots, taken });
         };
-        let passage = Passage::new(&ours, &theirs, since.1);
+        let passage = Passage::new(&ours, &theirs, since.1, consent);
         carry(here, there, passage, &mut report.to_there, tell).await.map_err(CarryError::there)?;
         report.rounds += 1;
     }

@@ -1,34 +1,59 @@
 //! The table of boxes: who has written what is in this box, and how far this box has kept up with each.
 
-use crate::contact::{BoxIndex, Contact, digest};
-use crate::limits::BOXES_MAX;
+use super::Memory;
+use crate::contact::{BoxIndex, Contact, Millis, digest};
+use crate::limits::{BOXES_MAX, OWN_PLACES};
+use crate::store::cells::Cells;
 use crate::store::entries::BoxEntry;
 use crate::store::journal::{Address, Standing};
-use heapless::Vec;
 
-/// A box of the table.
-#[derive(Clone, Copy)]
-struct Known {
-    entry: BoxEntry,
+/// A place for a box in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoxCell {
+    id: u64,
+    met: Millis,
     at: Address,
-    /// Length of the journal entry's payload in bytes.
-    len: u32,
+    version: u32,
+    link: u32,
+    /// Length of the journal entry's payload in bytes; 0 where there is none.
+    len: u8,
+    is_self: bool,
+}
+
+impl BoxCell {
+    /// Nobody; to fill memory with.
+    pub const EMPTY: Self =
+        Self { id: 0, met: 0, at: Address(0), version: 0, link: 0, len: 0, is_self: false };
+
+    fn entry(&self, index: u16) -> BoxEntry {
+        let Self { id, met, version, link, is_self, .. } = *self;
+        BoxEntry { index, id, version, met, link, is_self, key_bytes: 0 }
+    }
 }
 
 /// Boxes by index minus 1; the box itself, index 0, needs no place.
-pub(super) struct Boxes {
-    known: Vec<Option<Known>, { BOXES_MAX - 1 }>,
+pub(super) struct Boxes<M: Memory> {
+    cells: M::Boxes,
+    /// Places in use, vacant ones among them.
+    len: u16,
     /// The highest index that a record names.
-    named: u8,
+    named: u16,
+    /// The last name that this box has taken.
+    writer: u16,
 }
 
-impl Boxes {
-    pub(super) fn new() -> Self {
-        Self { known: Vec::new(), named: 0 }
+impl<M: Memory> Boxes<M> {
+    /// An empty table in the caller's memory.
+    pub(super) fn new(cells: M::Boxes) -> Self {
+        Self { cells, len: 0, named: 0, writer: 0 }
     }
 
-    fn get(&self, index: u8) -> Option<&Known> {
-        self.known.get(usize::from(index).checked_sub(1)?)?.as_ref()
+    fn known(&self) -> &[BoxCell] {
+        self.cells.cells().get(..self.len.into()).unwrap_or(&[])
+    }
+
+    fn get(&self, index: u16) -> Option<&BoxCell> {
+        self.known().get(usize::from(index).checked_sub(1)?).filter(|known| known.len > 0)
     }
 
     /// Whom an index stands for, in a box with this identity.
@@ -38,40 +63,46 @@ impl Boxes {
     pub(super) fn id(&self, own: u64, index: BoxIndex) -> u64 {
         match self.get(index.0) {
             _ if index == BoxIndex::SELF => own,
-            Some(known) => known.entry.id,
+            Some(known) => known.id,
             None => derived(own, b"unknown", u64::from(index.0)),
         }
     }
 
-    pub(super) fn find(&self, id: u64) -> Option<&BoxEntry> {
-        self.known.iter().flatten().map(|known| &known.entry).find(|entry| entry.id == id)
+    pub(super) fn find(&self, id: u64) -> Option<BoxEntry> {
+        self.iter().find(|entry| entry.id == id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &BoxEntry> {
-        self.known.iter().flatten().map(|known| &known.entry)
+    pub(super) fn iter(&self) -> impl Iterator<Item = BoxEntry> + '_ {
+        let known = (1u16..).zip(self.known());
+        known.filter(|(_, known)| known.len > 0).map(|(index, known)| known.entry(index))
     }
 
     /// The name under which this box writes: the last it has taken.
     pub(super) fn writer(&self) -> BoxIndex {
-        let own = self.iter().filter(|entry| entry.is_self).map(|entry| entry.index).max();
-        own.map_or(BoxIndex::SELF, BoxIndex)
+        BoxIndex(self.writer)
+    }
+
+    /// When the name under which this box writes was taken; `None` for its first.
+    pub(super) fn writer_since(&self) -> Option<Millis> {
+        self.get(self.writer).map(|known| known.met)
     }
 
     /// Whether nothing has been written yet under the last name that this box has taken.
     pub(super) fn is_writer_new(&self) -> bool {
-        let writer = self.writer();
-        writer != BoxIndex::SELF && writer.0 > self.named
+        self.writer > self.named
     }
 
     /// Whether it is this box, under whatever name.
     pub(super) fn is_own(&self, index: BoxIndex) -> bool {
-        index == BoxIndex::SELF || self.get(index.0).is_some_and(|known| known.entry.is_self)
+        index == BoxIndex::SELF || self.get(index.0).is_some_and(|known| known.is_self)
     }
 
-    /// An index that nothing was written under; `None` when all are taken.
-    pub(super) fn free(&self) -> Option<u8> {
-        let index = self.known.len().max(self.named.into()) + 1;
-        (index < BOXES_MAX).then_some(index as u8)
+    /// An index that nothing was written under; `None` when all are taken. Some are there for the
+    /// box's own names only.
+    pub(super) fn free(&self, is_self: bool) -> Option<u16> {
+        let own = if is_self { 0 } else { M::BOXES / OWN_PLACES };
+        let index = self.len.max(self.named) + 1;
+        (usize::from(index) < M::BOXES.min(BOXES_MAX) - own).then_some(index)
     }
 
     /// A record names these boxes: their indices are taken, whatever became of the entries that tell who they are.
@@ -79,13 +110,18 @@ impl Boxes {
         self.named = self.named.max(contact.box_max().0);
     }
 
+    /// Whether an entry is the one that counts, or is about a box that there is no memory for: that one stays.
     pub(super) fn is_at(&self, entry: &BoxEntry, at: Address) -> bool {
-        self.get(entry.index).is_some_and(|known| known.at == at)
+        match self.get(entry.index) {
+            Some(known) => known.at == at,
+            None => entry.index > self.len,
+        }
     }
 
     pub(super) fn moved(&mut self, entry: &BoxEntry, from: Address, to: Address) {
         let place = usize::from(entry.index).wrapping_sub(1);
-        if let Some(Some(known)) = self.known.get_mut(place)
+        if let Some(known) = self.cells.cells_mut().get_mut(place)
+            && known.len > 0
             && known.at == from
         {
             known.at = to;
@@ -105,28 +141,34 @@ impl Boxes {
         }
     }
 
-    /// Takes an entry in; of two about one box the one that has kept up further counts.
+    /// Takes an entry in; of two about one box the later counts.
     pub(super) fn take(&mut self, entry: &BoxEntry, at: Address, len: u32) -> Standing {
         let place = usize::from(entry.index).wrapping_sub(1);
-        while self.known.len() <= place {
-            if self.known.push(None).is_err() {
-                return Standing::Dead;
-            }
+        if place + 1 >= M::BOXES.min(BOXES_MAX) || !self.cells.grow(place + 1) {
+            return Standing::Live;
         }
-        let slot = &mut self.known[place];
-        let new = Some(Known { entry: *entry, at, len });
-        match *slot {
-            None => {
-                *slot = new;
-                Standing::Live
-            }
-            Some(old) if old.entry.met > entry.met => Standing::Dead,
-            Some(old) if old.entry.met == entry.met => Standing::Equals(old.at),
-            Some(old) => {
-                *slot = new;
-                Standing::Replaces(old.at, old.len)
-            }
+        let len = u8::try_from(len).unwrap_or(u8::MAX);
+        let BoxEntry { id, met, version, link, is_self, .. } = *entry;
+        let new = BoxCell { id, met, at, version, link, len, is_self };
+        for vacant in usize::from(self.len)..place {
+            // Memory may hold what an earlier box left in it.
+            self.cells.cells_mut()[vacant] = BoxCell::EMPTY;
         }
+        let is_new = place >= usize::from(self.len);
+        self.len = self.len.max(entry.index);
+        let Some(cell) = self.cells.cells_mut().get_mut(place) else { return Standing::Live };
+        let old = if is_new { BoxCell::EMPTY } else { *cell };
+        if old.len > 0 && old.version > version {
+            return Standing::Dead;
+        }
+        if old.len > 0 && old.version == version {
+            return Standing::Equals(old.at);
+        }
+        *cell = new;
+        if is_self {
+            self.writer = self.writer.max(entry.index);
+        }
+        if old.len == 0 { Standing::Live } else { Standing::Replaces(old.at, old.len.into()) }
     }
 }
 

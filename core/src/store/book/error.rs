@@ -1,7 +1,7 @@
 //! What can go wrong with a book, one enum for each operation.
 
+use super::NEWCOMERS_MAX;
 use crate::contact::{Millis, RecordError, Uid, WriteError};
-use crate::limits::BOXES_MAX;
 use crate::store::index::IndexFull;
 use crate::store::journal;
 use core::fmt;
@@ -226,13 +226,25 @@ pub enum PutError<E> {
         /// Length of a piece, in bytes.
         piece_bytes: u32,
     },
-    /// There are as many authors as a box can know.
-    TooManyAuthors,
-    /// There are as many boxes as a box can know.
-    TooManyBoxes,
+    /// There are as many boxes as a box can know, and what was to be taken in is of another one.
+    TooManyBoxes {
+        /// How many it can know.
+        boxes_max: usize,
+    },
     /// A record of another box's is not such as a box writes: it names boxes that nobody has
-    /// introduced, claims not to know what it says itself, or is of a time that never comes.
+    /// introduced, or claims not to know what it says itself.
     Foreign(Uid),
+    /// It would remove this contact: it waits until that is admitted.
+    Removal(Uid),
+    /// So many removals wait for a yes.
+    Removals {
+        /// Contacts that would be removed.
+        count: u32,
+        /// Contacts that others have removed shortly before.
+        removed: u32,
+        /// Contacts there were before all of that.
+        contacts: u32,
+    },
     /// The contact as it is could not be read.
     Get(GetError<E>),
     /// The journal could not be written.
@@ -301,15 +313,25 @@ impl<E: fmt::Debug> fmt::Display for PutError<E> {
             Self::BadPiece { piece_bytes } => {
                 write!(f, "photos and documents come in pieces of {piece_bytes} bytes")
             }
-            Self::TooManyAuthors => f.write_str("the box knows as many authors as it can"),
-            Self::TooManyBoxes => write!(
+            Self::TooManyBoxes { boxes_max } => write!(
                 f,
-                "the box has met {BOXES_MAX} boxes, as many as it can know; \
-                 move its contacts to a new box"
+                "it is of a box that there is no place for: {NEWCOMERS_MAX} new ones are taken in at one \
+                 meeting, and {boxes_max} can be known; meet again, or move the contacts to a new box"
             ),
             Self::Foreign(uid) => {
                 write!(f, "what the other box says of {uid} is not such as a box writes")
             }
+            Self::Removal(uid) => {
+                write!(f, "the other box would remove {uid}, which waits for a yes")
+            }
+            Self::Removals { count, removed: 0, contacts } => {
+                write!(f, "{count} of {contacts} contacts would be removed, which waits for a yes")
+            }
+            Self::Removals { count, removed, contacts } => write!(
+                f,
+                "{count} more of {contacts} contacts would be removed, {removed} in the last day were; \
+                 that waits for a yes"
+            ),
             Self::Get(error) => error.fmt(f),
             Self::Journal(error) => error.fmt(f),
         }

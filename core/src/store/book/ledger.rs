@@ -2,22 +2,19 @@
 //! and the losses in step with the log.
 
 use super::Memory;
+use super::authors::Authors;
 use super::boxes::Boxes;
+use super::brake::Removed;
 use super::signatures::Signatures;
 use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, LOSSES_MAX};
+use crate::limits::LOSSES_MAX;
 use crate::store::entries::{
-    AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, SPILL, Spill,
+    AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, REMOVALS, RemovalsEntry, SPILL,
+    Spill,
 };
 use crate::store::index::{self, Index, IndexFull, Packed, Slot};
 use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
 use core::cmp::Ordering;
-
-/// Somebody who edits.
-pub(super) struct Author {
-    pub(super) name: heapless::String<AUTHOR_NAME_BYTES_MAX>,
-    at: Address,
-}
 
 /// Contacts by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,16 +35,16 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) signatures: Option<Signatures<M::Words>>,
     /// The slot whose signature is to be made apart.
     pub(super) taken: Option<Taken>,
-    /// By author index minus 1.
-    pub(super) authors: heapless::Vec<Option<Author>, AUTHORS_MAX>,
-    pub(super) boxes: Boxes,
+    pub(super) authors: Authors<M>,
+    pub(super) boxes: Boxes<M>,
+    pub(super) removed: Removed,
     losses: heapless::Vec<Loss, LOSSES_MAX>,
     /// The latest page that something was found missing in, until the box writes under a new name.
     pub(super) lost_order: Option<u32>,
     losses_untold: u32,
     /// Something was taken in that this box itself has written, and had forgotten.
     pub(super) has_forgotten: bool,
-    /// The latest time met; the clock of the box is past it.
+    /// The latest time of a version: the box's own clock.
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
     pub(super) is_overfull: bool,
@@ -76,13 +73,19 @@ enum What {
 }
 
 impl<M: Memory> Ledger<M> {
-    pub(super) fn new(index: Index<M>, signatures: Option<Signatures<M::Words>>) -> Self {
+    pub(super) fn new(
+        index: Index<M>,
+        signatures: Option<Signatures<M::Words>>,
+        authors: Authors<M>,
+        boxes: Boxes<M>,
+    ) -> Self {
         Self {
             index,
             signatures,
             taken: None,
-            authors: heapless::Vec::new(),
-            boxes: Boxes::new(),
+            authors,
+            boxes,
+            removed: Removed::default(),
             losses: heapless::Vec::new(),
             lost_order: None,
             losses_untold: 0,
@@ -254,20 +257,6 @@ impl<M: Memory> Ledger<M> {
         }
     }
 
-    pub(super) fn take_author(&mut self, entry: &AuthorEntry<'_>, at: Address) -> Option<Address> {
-        let place = usize::from(entry.index).checked_sub(1)?;
-        while self.authors.len() <= place {
-            self.authors.push(None).ok()?;
-        }
-        let name = heapless::String::try_from(entry.name).ok()?;
-        self.authors[place].replace(Author { name, at }).map(|old| old.at)
-    }
-
-    fn author_at(&mut self, index: AuthorIndex) -> Option<&mut Author> {
-        let place = usize::from(index.0).checked_sub(1)?;
-        self.authors.get_mut(place)?.as_mut()
-    }
-
     /// What an entry is about; `None` for authors and for what this version does not know.
     fn subject(&self, entry: &Entry<'_>) -> Option<Subject> {
         match entry.kind {
@@ -388,17 +377,17 @@ impl<M: Memory> Tenant for Ledger<M> {
         if entry.kind == AUTHOR
             && let Some(author) = AuthorEntry::parse(entry.payload)
         {
-            // An author's name never changes: a second one is a copy.
-            if let Some(known) = self.author_at(AuthorIndex(author.index)) {
-                return Standing::Equals(known.at);
-            }
-            self.take_author(&author, entry.at);
-            return Standing::Live;
+            return self.authors.take(&author, entry.at);
         }
         if entry.kind == BOX
             && let Some(entry_box) = BoxEntry::parse(entry.payload)
         {
             return self.boxes.take(&entry_box, entry.at, entry.payload.len() as u32);
+        }
+        if entry.kind == REMOVALS
+            && let Some(removals) = RemovalsEntry::parse(entry.payload)
+        {
+            return self.removed.take(&removals, entry.at, entry.payload.len() as u32);
         }
         match self.subject(entry).map(|subject| (subject.hash, subject.what)) {
             Some((hash, What::Contact { version, .. })) => self.contend(entry, hash, version, None),
@@ -430,10 +419,14 @@ impl<M: Memory> Tenant for Ledger<M> {
 
     fn is_live(&self, entry: &Entry<'_>) -> bool {
         match entry.kind {
-            AUTHOR => self.authors.iter().flatten().any(|known| known.at == entry.at),
             // One that is not understood is kept.
+            AUTHOR => AuthorEntry::parse(entry.payload)
+                .is_none_or(|known| self.authors.is_at(&known, entry.at)),
             BOX => BoxEntry::parse(entry.payload)
                 .is_none_or(|known| self.boxes.is_at(&known, entry.at)),
+            REMOVALS => {
+                RemovalsEntry::parse(entry.payload).is_none() || self.removed.is_at(entry.at)
+            }
             _ => match self.subject(entry) {
                 Some(subject) => self.index.placed(subject.hash, entry.at).is_some(),
                 // What is not understood is kept.
@@ -444,11 +437,8 @@ impl<M: Memory> Tenant for Ledger<M> {
 
     fn moved(&mut self, entry: &Entry<'_>, to: Address) {
         if entry.kind == AUTHOR {
-            if let Some(author) = AuthorEntry::parse(entry.payload)
-                && let Some(known) = self.author_at(AuthorIndex(author.index))
-                && known.at == entry.at
-            {
-                known.at = to;
+            if let Some(author) = AuthorEntry::parse(entry.payload) {
+                self.authors.moved(&author, entry.at, to);
             }
             return;
         }
@@ -456,6 +446,10 @@ impl<M: Memory> Tenant for Ledger<M> {
             if let Some(known) = BoxEntry::parse(entry.payload) {
                 self.boxes.moved(&known, entry.at, to);
             }
+            return;
+        }
+        if entry.kind == REMOVALS {
+            self.removed.moved(entry.at, to);
             return;
         }
         if let Some(subject) = self.subject(entry)
@@ -486,6 +480,7 @@ impl<M: Memory> Tenant for Ledger<M> {
                 .map_or(0, |author| AuthorEntry::hint(AuthorIndex(author.index))),
             BOX => BoxEntry::parse(entry.payload)
                 .map_or(0, |known| BoxEntry::hint(BoxIndex(known.index))),
+            REMOVALS => RemovalsEntry::HINT,
             _ => self.subject(entry).map_or(0, |subject| subject.hint),
         }
     }

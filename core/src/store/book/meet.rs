@@ -1,50 +1,18 @@
 //! Boxes that meet: whom this box knows, and taking in what another one holds.
 
 use super::boxes::derived;
+use super::brake::removes;
 use super::seat::{self, Seat};
-use super::{Book, GetError, Memory, Outcome, Put, PutError, blobs, parse, read};
+use super::{
+    Aside, Book, GetError, Intake, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read,
+};
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
-use crate::limits::{AUTHORS_MAX, BOXES_MAX, MILLIS_MAX};
+use crate::limits::{CLOCK_MILLIS_MAX, FOREIGN_MILLIS_MAX};
 use crate::store::cells::Cells;
 use crate::store::entries::{BOX, BoxEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index;
 use crate::store::journal::Need;
 use embedded_storage_async::nor_flash::NorFlash;
-
-/// Latest time taken from another box. A box that is well cannot come near it: wall clocks are
-/// believed up to half of [`MILLIS_MAX`] only, and from there time goes on by one a change.
-pub(crate) const FOREIGN_MILLIS_MAX: Millis = MILLIS_MAX / 2 + (1 << 48);
-
-/// Nobody has introduced this index.
-const UNKNOWN: u8 = u8::MAX;
-
-const _: () = assert!(BOXES_MAX <= UNKNOWN as usize);
-
-/// Another box's numbering of boxes and authors, in the terms of this box's.
-#[derive(Clone)]
-pub struct Peer {
-    boxes: [u8; BOXES_MAX],
-    authors: [u8; AUTHORS_MAX],
-}
-
-impl Peer {
-    fn knows(&self, contact: &Contact<'_>) -> bool {
-        let is_known = |origin: BoxIndex| {
-            self.boxes.get(usize::from(origin.0)).is_some_and(|&index| index != UNKNOWN)
-        };
-        // A stamp's box is among those seen: `is_coherent` holds that.
-        contact.seen().rows().iter().all(|row| is_known(row.0))
-    }
-
-    fn origin(&self, origin: BoxIndex) -> BoxIndex {
-        BoxIndex(self.boxes.get(usize::from(origin.0)).copied().unwrap_or(UNKNOWN))
-    }
-
-    /// Who was not introduced is nobody in particular.
-    fn author(&self, author: AuthorIndex) -> AuthorIndex {
-        AuthorIndex(self.authors.get(usize::from(author.0)).copied().unwrap_or(0))
-    }
-}
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
     /// The boxes this box knows, and the index each has in its records. The box itself is not among
@@ -53,48 +21,68 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.boxes.iter().map(|entry| (BoxIndex(entry.index), entry.id))
     }
 
-    /// The authors this box knows.
-    pub fn authors(&self) -> impl Iterator<Item = (AuthorIndex, &str)> + '_ {
-        let authors = (1u8..).map(AuthorIndex).zip(&self.ledger.authors);
-        authors.filter_map(|(index, author)| Some((index, author.as_ref()?.name.as_str())))
+    /// The identity of the box that an index stands for.
+    pub fn box_id(&self, index: BoxIndex) -> u64 {
+        self.ledger.boxes.id(self.config.id, index)
     }
 
-    /// Begins to take in what the box `id` holds; its own index 0 is introduced by this.
-    pub async fn meet(&mut self, id: u64) -> Result<Peer, PutError<F::Error>> {
-        let mut peer = Peer { boxes: [UNKNOWN; BOXES_MAX], authors: [0; AUTHORS_MAX] };
-        self.introduce_box(&mut peer, BoxIndex::SELF, id).await?;
+    /// The authors this box knows.
+    pub fn authors(&self) -> impl Iterator<Item = (AuthorIndex, &str)> + '_ {
+        self.ledger.authors.iter()
+    }
+
+    /// Begins to take in what the box `id` holds; its own index 0 is introduced by this. A box that
+    /// holds nothing yet takes in as many boxes and authors as it can know, whatever the quota.
+    ///
+    /// [`PutError::TooManyBoxes`]: there is no place for it, and nothing of it can be taken in.
+    pub async fn meet(&mut self, id: u64, quota: Quota) -> Result<Peer<M>, PutError<F::Error>> {
+        let is_empty = self.ledger.time_max == 0;
+        let mut peer = Peer::new(if is_empty { Quota::NONE } else { quota });
+        let own = self.box_index(id).await?;
+        peer.note_box(BoxIndex::SELF, Some(own));
         Ok(peer)
     }
 
-    /// The peer's index `index` stands for the box `id`.
+    /// The peer's index `index` stands for the box `id`. A new one that the peer's quota, or the
+    /// table of this box, has no place for is passed by: what names it is not taken, all else is.
     pub async fn introduce_box(
         &mut self,
-        peer: &mut Peer,
+        peer: &mut Peer<M>,
         index: BoxIndex,
         id: u64,
     ) -> Result<(), PutError<F::Error>> {
-        let own = self.box_index(id).await?;
-        if let Some(place) = peer.boxes.get_mut(usize::from(index.0)) {
-            *place = own.0;
+        let is_known = id == self.config.id || self.ledger.boxes.find(id).is_some();
+        if index == BoxIndex::SELF {
+            // Who the peer is was said before.
+            return Ok(());
         }
+        let own = match is_known || peer.may_bring_box() {
+            true => match self.box_index(id).await {
+                Err(PutError::TooManyBoxes { .. }) => None,
+                own => Some(own?),
+            },
+            false => None,
+        };
+        peer.note_box(index, own);
         Ok(())
     }
 
-    /// The peer's index `index` stands for the author `name`. When this box knows as many authors
-    /// as it can, what they wrote will be nobody's in particular.
+    /// The peer's index `index` stands for the author `name`. What somebody wrote whom the peer's
+    /// quota, or the table of this box, has no place for will be nobody's in particular.
     pub async fn introduce_author(
         &mut self,
-        peer: &mut Peer,
+        peer: &mut Peer<M>,
         index: AuthorIndex,
         name: &str,
     ) -> Result<(), PutError<F::Error>> {
-        let own = match self.author(name).await {
-            Err(PutError::TooManyAuthors) => AuthorIndex::default(),
-            own => own?,
+        let own = match self.known_author(name) {
+            Ok(own) => own,
+            Err(name) => {
+                let free = self.ledger.authors.free(false).filter(|_| peer.may_bring_author());
+                self.write_author(free, name).await?
+            }
         };
-        if let Some(place) = peer.authors.get_mut(usize::from(index.0)) {
-            *place = own.0;
-        }
+        peer.note_author(index, own);
         Ok(())
     }
 
@@ -104,13 +92,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Its boxes must have been introduced, its blobs be here; [`PutError::NoSuchBlob`] says that
     /// one is missing, or was not what its hash says and has been given up:
     /// [`Book::blob_missing`] tells which. Every blob that is new to the contact is read and
-    /// compared with its hash.
+    /// compared with its hash. [`PutError::Removal`]: it would remove the contact, which waits until
+    /// it is admitted; see [`Book::admit_removals`].
     pub async fn take(
         &mut self,
-        peer: &Peer,
+        peer: &mut Peer<M>,
         record: &[u8],
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Intake, PutError<F::Error>> {
         match self.take_once(peer, record, now).await {
             Err(PutError::Full { .. }) if self.sweep_all().await? => {
                 self.take_once(peer, record, now).await
@@ -121,17 +110,29 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     async fn take_once(
         &mut self,
-        peer: &Peer,
+        peer: &mut Peer<M>,
         record: &[u8],
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Intake, PutError<F::Error>> {
         let theirs = Contact::parse(record).map_err(GetError::Record)?;
-        let latest = contact::latest_time(&theirs);
-        if !contact::is_coherent(&theirs) || latest > FOREIGN_MILLIS_MAX || !peer.knows(&theirs) {
-            return Err(PutError::Foreign(theirs.uid()));
-        }
         let uid = theirs.uid();
-        let time = self.tick(now).max(latest + 1);
+        let latest = contact::latest_time(&theirs);
+        if latest > FOREIGN_MILLIS_MAX {
+            return Ok(Intake::Aside(uid, Aside::BeyondTime { time: latest }));
+        }
+        if !peer.knows(&theirs) {
+            return Err(match peer.passed_by() {
+                0 => PutError::Foreign(uid),
+                _ => PutError::TooManyBoxes { boxes_max: M::BOXES },
+            });
+        }
+        if !contact::is_coherent(&theirs) {
+            return Err(PutError::Foreign(uid));
+        }
+        // Of what others wrote, nothing moves the clock of this box: see `clock`.
+        let own = theirs.seen().filter(|row| self.ledger.boxes.is_own(peer.origin(row.0)));
+        let own = own.map(|row| row.1).filter(|&time| time <= CLOCK_MILLIS_MAX).max();
+        let time = self.tick(now).max(own.map_or(0, |own| own + 1));
         let author = peer.author(theirs.changed().author);
         let change = Change { author, ..Change::new(time, author, Origin::Merge) };
         let Self { journal, ledger, old, .. } = self;
@@ -148,8 +149,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         // Of what this box wrote under the name it now has, nobody else can know more than it does itself.
         let writer = self.ledger.boxes.writer();
         let mut known = 0;
-        let seen = theirs.seen();
-        let told = seen.rows().iter().filter(|row| peer.origin(row.0) == writer);
+        let told = theirs.seen().filter(|row| peer.origin(row.0) == writer);
         let told = told.map(|row| row.1).max();
         let (mut was, mut tells_more) = (None, true);
         let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
@@ -166,17 +166,22 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         return Err(PutError::Get(GetError::Damaged { slot: number }));
                     }
                     Ok(ours) => {
-                        let (seen, version) = (ours.seen(), ours.changed().time);
-                        known = seen.of(writer);
-                        let is_news = |&(origin, time): &(BoxIndex, Millis)| {
-                            time > seen.of(origin) && ledger.boxes.is_own(origin)
+                        let version = ours.changed().time;
+                        known = ours.seen_of(writer);
+                        let is_news = |(origin, time): (BoxIndex, Millis)| {
+                            ledger.boxes.is_own(origin) && time > ours.seen_of(origin)
                         };
-                        tells_more = theirs.seen().rows().iter().any(is_news);
+                        tells_more = theirs.seen().any(is_news);
                         let mut scratch = Scratch::new(items.cells_mut());
                         let merged = contact::merge(&ours, &theirs, change, &mut scratch, out)?;
                         let Some(merged) = merged else {
-                            return Ok(Put { uid, version, outcome: Outcome::Unchanged });
+                            let outcome = Outcome::Unchanged;
+                            return Ok(Intake::Taken(Put { uid, version, outcome }));
                         };
+                        let after = Contact::parse(merged).map_err(GetError::Record)?;
+                        if removes(&ours, &after) && !peer.may_remove() {
+                            return Err(PutError::Removal(uid));
+                        }
                         let id = |index| ledger.boxes.id(config.id, index);
                         was = root.map(|_| contact::state_digest(&ours, id));
                         merged.len()
@@ -198,7 +203,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
-        Ok(Put { uid, version: time, outcome })
+        Ok(Intake::Taken(Put { uid, version: time, outcome }))
     }
 
     /// Compares every blob that a foreign state refers to, and our own does not, with its hash.
@@ -243,12 +248,31 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.met)
     }
 
-    /// All that the box `id` held at `time`, by its own clock, is here.
-    pub async fn note_met(&mut self, id: u64, time: Millis) -> Result<(), PutError<F::Error>> {
+    /// Up to where the snapshot of another box was taken in: the checksum of the last mark that was read there;
+    /// 0 of none, or when this box has lost something since.
+    pub fn link(&self, id: u64) -> u32 {
+        if self.losses() > 0 {
+            return 0;
+        }
+        self.ledger.boxes.find(id).map_or(0, |entry| entry.link)
+    }
+
+    /// All that the box `id` held at `time`, by its own clock, is here; as its snapshot says up to the mark with
+    /// the checksum `link`, if it was a snapshot that was read.
+    pub async fn note_met(
+        &mut self,
+        id: u64,
+        time: Millis,
+        link: Option<u32>,
+    ) -> Result<(), PutError<F::Error>> {
         let index = self.box_index(id).await?;
-        match self.ledger.boxes.find(id).copied() {
-            Some(entry) if !entry.is_self && entry.met < time && time <= FOREIGN_MILLIS_MAX => {
-                self.write_box(BoxEntry { index: index.0, met: time, ..entry }).await
+        match self.ledger.boxes.find(id) {
+            Some(entry) if !entry.is_self && time <= FOREIGN_MILLIS_MAX => {
+                let (met, link) = (entry.met.max(time), link.unwrap_or(entry.link));
+                if (met, link) == (entry.met, entry.link) {
+                    return Ok(());
+                }
+                self.write_box(BoxEntry { index: index.0, met, link, ..entry }).await
             }
             _ => Ok(()),
         }
@@ -273,9 +297,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             self.ledger.lost_order = None;
             return Ok(());
         }
-        let Some(index) = self.ledger.boxes.free() else { return Ok(()) };
+        let Some(index) = self.ledger.boxes.free(true) else { return Ok(()) };
         let id = derived(self.config.id, b"again", self.ledger.time_max ^ u64::from(order) << 40);
-        let entry = BoxEntry { index, id, met: order.into(), is_self: true };
+        let entry = BoxEntry { met: order.into(), is_self: true, ..BoxEntry::new(index, id) };
         self.write_box(entry).await?;
         self.ledger.lost_order = None;
         Ok(())
@@ -284,9 +308,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Takes a new name if something was lost since the present one was taken.
     pub(super) async fn renew_if_due(&mut self) -> Result<(), PutError<F::Error>> {
         let Some(lost) = self.ledger.lost_order else { return Ok(()) };
-        let writer = self.ledger.boxes.writer();
-        let since = self.ledger.boxes.iter().find(|entry| entry.index == writer.0);
-        if since.is_some_and(|entry| entry.met > u64::from(lost)) {
+        if self.ledger.boxes.writer_since().is_some_and(|order| order > u64::from(lost)) {
             return Ok(());
         }
         self.renew().await
@@ -300,12 +322,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if let Some(entry) = self.ledger.boxes.find(id) {
             return Ok(BoxIndex(entry.index));
         }
-        let index = self.ledger.boxes.free().ok_or(PutError::TooManyBoxes)?;
-        self.write_box(BoxEntry { index, id, met: 0, is_self: false }).await?;
+        let boxes_max = M::BOXES;
+        let index = self.ledger.boxes.free(false).ok_or(PutError::TooManyBoxes { boxes_max })?;
+        self.write_box(BoxEntry::new(index, id)).await?;
         Ok(BoxIndex(index))
     }
 
     async fn write_box(&mut self, entry: BoxEntry) -> Result<(), PutError<F::Error>> {
+        let entry = BoxEntry { version: entry.version.saturating_add(1), ..entry };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
         let hint = BoxEntry::hint(BoxIndex(entry.index));

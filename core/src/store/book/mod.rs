@@ -1,24 +1,32 @@
 //! The book: the facade of a box. Opening, reading, and the parts the other files work on.
 
+mod aside;
 mod audit;
+mod authors;
 mod blobs;
 mod boxes;
+mod brake;
+mod clock;
 mod error;
 mod find;
 mod ledger;
 mod meet;
+mod peer;
 mod pieces;
 mod root;
 mod seat;
 mod signatures;
 mod write;
 
+pub use aside::{Aside, Intake};
 pub use audit::{Finding, Stats, VerifyReport};
+pub use authors::AuthorCell;
+pub use boxes::BoxCell;
+pub use brake::{BRAKE, Brake, Consent};
 pub use error::{FlashTooLarge, FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
 pub use ledger::Counts;
-pub(crate) use meet::FOREIGN_MILLIS_MAX;
-pub use meet::Peer;
+pub use peer::{NEWCOMERS_MAX, Number, Peer, Quota};
 pub use root::Root;
 pub use signatures::{Note, Scribe, Signatures, Unsigned};
 pub use write::{Outcome, Put};
@@ -30,7 +38,9 @@ use super::journal::{self, Barrier, Journal, OpenReport};
 use super::memory::{Memory, Parts};
 use super::page::ENTRY_HEADER_BYTES;
 use crate::contact::{AuthorIndex, Contact, Millis, Uid};
+use authors::Authors;
 use blobs::Sweep;
+use boxes::Boxes;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use error::Unfit;
@@ -148,11 +158,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         is_signed: bool,
     ) -> Result<Self, Unfit> {
         within_reach::<F, M>(&flash).map_err(Unfit::FlashTooLarge)?;
-        let Parts { pages, slots, table, grams, page, old, new, extra, items } = parts;
+        let Parts { pages, slots, table, grams, page, old, new, extra, items, boxes, authors } =
+            parts;
         let journal = Journal::closed(flash, pages, page)
             .map_err(|(pages, buffer_bytes)| Unfit::Memory { pages, buffer_bytes })?;
         let signatures = is_signed.then(|| Signatures::new(&config, grams));
-        let ledger = Ledger::new(Index::new(slots, table, config.id), signatures);
+        let index = Index::new(slots, table, config.id);
+        let ledger = Ledger::new(index, signatures, Authors::new(authors), Boxes::new(boxes));
         let (sweep, root) = (Sweep::default(), None);
         Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
     }
@@ -190,7 +202,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.config.id
     }
 
-    /// The latest time the box has written or met; its next stamp is later.
+    /// The box's own clock: the latest time it has written. What it writes next is later.
     pub fn time_max(&self) -> Millis {
         self.ledger.time_max
     }
@@ -212,10 +224,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     /// The name of an author; empty for nobody in particular and for the unknown.
     pub fn author_name(&self, author: AuthorIndex) -> &str {
-        usize::from(author.0)
-            .checked_sub(1)
-            .and_then(|place| self.ledger.authors.get(place)?.as_ref())
-            .map_or("", |known| known.name.as_str())
+        self.ledger.authors.name(author)
     }
 
     /// Reads a contact, tombstones excepted, into the caller's memory.

@@ -4,12 +4,13 @@
 //! that a cut leaves an orphan, which the sweep collects, and never a dangling reference.
 
 use super::blobs::{self, is_large};
+use super::clock::Past;
 use super::{Book, GetError, Memory, PutError, parse, seat};
 use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
     WriteError, digest,
 };
-use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, MILLIS_MAX};
+use crate::limits::AUTHOR_NAME_BYTES_MAX;
 use crate::search;
 use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
@@ -149,34 +150,40 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// The index of an author by name, written down when the name is new. The empty name is
-    /// nobody in particular.
+    /// nobody in particular, and so is whoever comes when the box knows as many as it can: that
+    /// it cannot say who wrote something never keeps anybody from writing it.
     pub async fn author(&mut self, name: &str) -> Result<AuthorIndex, PutError<F::Error>> {
+        match self.known_author(name) {
+            Ok(author) => Ok(author),
+            Err(name) => self.write_author(self.ledger.authors.free(true), name).await,
+        }
+    }
+
+    /// The index of an author who is known, or the name as it would be written.
+    pub(super) fn known_author<'n>(&self, name: &'n str) -> Result<AuthorIndex, &'n str> {
         let name = &name[..name.floor_char_boundary(AUTHOR_NAME_BYTES_MAX)];
         if name.is_empty() {
             return Ok(AuthorIndex::default());
         }
-        let known =
-            self.ledger.authors.iter().position(|author| {
-                author.as_ref().is_some_and(|author| author.name.as_str() == name)
-            });
-        let free = || self.ledger.authors.iter().position(Option::is_none);
-        if let Some(place) = known {
-            return Ok(AuthorIndex(place as u8 + 1));
-        }
-        let place = free().unwrap_or(self.ledger.authors.len());
-        if place >= AUTHORS_MAX {
-            return Err(PutError::TooManyAuthors);
-        }
-        let entry = AuthorEntry { index: place as u8 + 1, name };
+        self.ledger.authors.find(name).ok_or(name)
+    }
+
+    /// Writes down who an index stands for; without an index, the author is nobody in particular.
+    pub(super) async fn write_author(
+        &mut self,
+        author: Option<AuthorIndex>,
+        name: &str,
+    ) -> Result<AuthorIndex, PutError<F::Error>> {
+        let Some(author) = author else { return Ok(AuthorIndex::default()) };
+        let entry = AuthorEntry { index: author.0, name };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
-        let author = AuthorIndex(entry.index);
         let at = self
             .journal
             .append(&mut self.ledger, AUTHOR, AuthorEntry::hint(author), &[payload])
             .await?;
         self.journal.note_referent();
-        self.ledger.take_author(&entry, at);
+        self.ledger.authors.take(&entry, at);
         Ok(author)
     }
 
@@ -215,12 +222,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.ledger.reserve(1)?)
     }
 
-    /// The time of the next change.
-    pub(super) fn tick(&self, now: Millis) -> Millis {
-        // A clock gone wild must not use up the time that later changes need.
-        now.min(MILLIS_MAX / 2).max(self.ledger.time_max + 1)
-    }
-
     async fn change(
         &mut self,
         uid: Uid,
@@ -234,6 +235,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             }
             result => result,
         }
+    }
+
+    /// What was said of the contact whose record stands in the buffer for old ones, if there is one.
+    fn past_of(&self, record: Option<Range<usize>>) -> Result<Past, GetError<F::Error>> {
+        let old = record.map(|record| parse(self.old.cells(), record)).transpose()?;
+        Ok(old.map_or(Past::default(), |old| self.past(&old)))
     }
 
     /// What a card refers to may have come piece by piece: what the contact did not refer to before, whose
@@ -288,9 +295,16 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             self.make_room(uid)?;
         }
         self.renew_if_due().await?;
+        let record = seat.as_ref().map(|here| here.record.clone());
+        let mut past = self.past_of(record.clone())?;
+        if self.is_ahead(&past) {
+            // What is written under the present name would pass for known already where that was told.
+            self.renew().await?;
+            past = self.past_of(record)?;
+        }
         let change = Change {
             writer: self.ledger.boxes.writer(),
-            ..Change::new(self.tick(now), by, deed.origin())
+            ..Change::new(self.tick_past(now, &past), by, deed.origin())
         };
 
         if let Deed::Add(card) | Deed::Edit { card, .. } | Deed::Absorb(card) = deed {

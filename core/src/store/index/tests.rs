@@ -3,6 +3,7 @@
 use super::*;
 use crate::contact::Item;
 use crate::store::PageState;
+use crate::store::{AuthorCell, BoxCell, Number};
 use std::collections::BTreeMap;
 
 /// Memory that grows up to `max` cells.
@@ -46,6 +47,16 @@ impl<P: Packed, L: Link> Memory for Test<P, L> {
     type Words = [u32; 0];
     type Bytes = [u8; 0];
     type Items = [Item; 0];
+    type Boxes = [BoxCell; 0];
+    type Authors = [AuthorCell; 0];
+    type Numbers = [Number; 0];
+
+    const BOXES: usize = 1;
+    const AUTHORS: usize = 1;
+
+    fn numbers() -> Self::Numbers {
+        []
+    }
 }
 
 fn index<P: Packed, L: Link>(slots: usize, links: usize, may_grow: bool) -> Index<Test<P, L>> {

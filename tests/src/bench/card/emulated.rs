@@ -14,6 +14,7 @@ use contactbox_core::contact::Uid;
 use contactbox_core::service::protocol::Card as Put;
 use contactbox_core::service::sync::sync;
 use contactbox_core::service::{Reply, Request};
+use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 use std::path::Path;
 use std::thread::sleep;
@@ -152,7 +153,7 @@ impl Powered {
     fn meet(&mut self, desk: &mut Desk) -> Result<Cost, String> {
         let (before, traffic) = (self.device.tally().counts(), self.cable.traffic());
         let begun = Instant::now();
-        let report = block_on(sync(&mut desk.end(), &mut self.cable, |_| {}));
+        let report = block_on(sync(&mut desk.end(), &mut self.cable, Consent::Given, |_| {}));
         let time = begun.elapsed();
         same(report)?;
         let now = self.cable.traffic();

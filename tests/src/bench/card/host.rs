@@ -14,6 +14,7 @@ use contactbox_core::service::cable::Caller;
 use contactbox_core::service::protocol::Card as Put;
 use contactbox_core::service::sync::{Report, SyncError, sync};
 use contactbox_core::service::{FRAME_BYTES_MIN, Reply, Request};
+use contactbox_core::store::Consent;
 use contactbox_core::store::diary::Cause;
 use contactbox_firmware::app::{Event, SlotState};
 use embassy_futures::block_on;
@@ -127,7 +128,7 @@ fn meet(desk: &mut Desk, bench: &mut FatBench) -> Result<Cost, String> {
     let [out, into] = &mut memory;
     let mut caller = Caller::new(&mut *bench, out, into);
     let begun = Instant::now();
-    let report = block_on(sync(&mut desk.end(), &mut caller, |_| {}));
+    let report = block_on(sync(&mut desk.end(), &mut caller, Consent::Given, |_| {}));
     let time = begun.elapsed();
     same(report)?;
     let traffic = caller.traffic();

@@ -1,0 +1,181 @@
+//! The brake: how many contacts others may remove here before somebody says yes.
+
+use super::{Book, Memory, Peer, PutError};
+use crate::contact::{Contact, Kind, Millis};
+use crate::store::entries::{REMOVALS, RemovalsEntry, SMALL_ENTRY_BYTES_MAX};
+use crate::store::journal::{Address, Need, Standing};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// When removals wait for a yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brake {
+    /// Of a hundred contacts, more than so many never go unasked.
+    pub percent_max: u32,
+    /// So many contacts may go from a box that is large enough,
+    pub contacts_free: u32,
+    /// and of a hundred, so many from any.
+    pub percent_free: u32,
+    /// Removals of so long a time count together.
+    pub millis: Millis,
+}
+
+/// The one brake there is: more than half of a box, or more than 20 contacts that are more than 5 % of it, in
+/// 24 hours.
+pub const BRAKE: Brake =
+    Brake { percent_max: 50, contacts_free: 20, percent_free: 5, millis: 24 * 60 * 60 * 1000 };
+
+impl Brake {
+    /// Whether removing `count` of `of` contacts waits for a yes.
+    pub const fn holds(&self, count: u32, of: u32) -> bool {
+        let (hundred, of) = (count as u64 * 100, of as u64);
+        hundred > of * self.percent_max as u64
+            || (count > self.contacts_free && hundred > of * self.percent_free as u64)
+    }
+}
+
+/// Whether somebody has said yes to what a meeting removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consent {
+    /// Nobody was asked: the brake decides.
+    #[default]
+    Ask,
+    /// Yes, to all of it.
+    Given,
+}
+
+/// What others have removed of late.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Removed {
+    entry: RemovalsEntry,
+    at: Option<(Address, u32)>,
+}
+
+impl Removed {
+    /// How many in the time that counts together, up to `now`, and when that time began.
+    fn lately(&self, now: Millis) -> (u32, Millis) {
+        let RemovalsEntry { since, removed, .. } = self.entry;
+        if removed == 0 || now.saturating_sub(since) >= BRAKE.millis {
+            return (0, now);
+        }
+        // A clock that was put back, or that begins anew at each start, gives nobody more than once in its time.
+        (removed, since.min(now))
+    }
+
+    /// Takes in an entry; the later counts.
+    pub(super) fn take(&mut self, entry: &RemovalsEntry, at: Address, len: u32) -> Standing {
+        match self.at {
+            Some(_) if entry.version < self.entry.version => Standing::Dead,
+            Some((known, _)) if entry.version == self.entry.version => Standing::Equals(known),
+            known => {
+                *self = Self { entry: *entry, at: Some((at, len)) };
+                known.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len))
+            }
+        }
+    }
+
+    pub(super) fn is_at(&self, at: Address) -> bool {
+        self.at.is_some_and(|known| known.0 == at)
+    }
+
+    pub(super) fn moved(&mut self, from: Address, to: Address) {
+        if let Some((at, _)) = &mut self.at
+            && *at == from
+        {
+            *at = to;
+        }
+    }
+}
+
+/// Whether one who looks for a contact no longer finds it, or cannot tell who it is, after what another box said.
+pub(super) fn removes(before: &Contact<'_>, after: &Contact<'_>) -> bool {
+    let is_there = |contact: &Contact<'_>| !contact.is_tombstone() && !contact.is_trashed();
+    let says = |contact: &Contact<'_>| {
+        let says = [Kind::FN, Kind::N, Kind::TEL, Kind::EMAIL];
+        contact.properties().any(|property| says.contains(&property.content.kind))
+    };
+    is_there(before) && (!is_there(after) || (says(before) && !says(after)))
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// Lets a peer remove `count` contacts, which it was held back from; takes note of them.
+    ///
+    /// [`PutError::Removals`]: they wait for a yes, and nothing is changed. One who has said yes to
+    /// them is not asked, and what they have said yes to does not count.
+    pub async fn admit_removals(
+        &mut self,
+        peer: &mut Peer<M>,
+        count: u32,
+        consent: Consent,
+        now: Millis,
+    ) -> Result<(), PutError<F::Error>> {
+        if consent == Consent::Given {
+            peer.accept_removals();
+            return Ok(());
+        }
+        let (removed, _) = self.ledger.removed.lately(now);
+        let contacts = self.counts().active.saturating_add(removed);
+        if BRAKE.holds(count.saturating_add(removed), contacts) {
+            return Err(PutError::Removals { count, removed, contacts });
+        }
+        // Before they are done: what a cut leaves undone has counted all the same.
+        self.note_removals(count, now).await?;
+        peer.admit(count);
+        Ok(())
+    }
+
+    /// Takes note that others have removed so many contacts.
+    pub async fn note_removals(
+        &mut self,
+        count: u32,
+        now: Millis,
+    ) -> Result<(), PutError<F::Error>> {
+        if count == 0 {
+            return Ok(());
+        }
+        let (removed, since) = self.ledger.removed.lately(now);
+        let removed = removed.saturating_add(count);
+        let version = self.ledger.removed.entry.version.saturating_add(1);
+        let entry = RemovalsEntry { version, since, removed };
+        let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
+        let payload = entry.encode(&mut memory);
+        let at = self
+            .journal
+            .append_needing(
+                &mut self.ledger,
+                Need::Deletion,
+                REMOVALS,
+                RemovalsEntry::HINT,
+                &[payload],
+            )
+            .await?;
+        let len = payload.len() as u32;
+        if let Standing::Replaces(at, len) = self.ledger.removed.take(&entry, at, len) {
+            self.journal.retire(at, len);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_yes() {
+        for (count, of, waits) in [
+            (1, 1, true),
+            (1, 2, false),
+            (10, 20, false),
+            (11, 20, true),
+            (20, 100, false),
+            (21, 100, true),
+            (21, 420, false),
+            (22, 420, true),
+            (500, 10_000, false),
+            (501, 10_000, true),
+            (0, 0, false),
+        ] {
+            assert_eq!(BRAKE.holds(count, of), waits, "{count} of {of}");
+        }
+    }
+}
