@@ -16,7 +16,6 @@ mod lock;
 mod place;
 mod salvage;
 
-#[cfg(unix)]
 pub(crate) use disk::make_private_folder;
 pub use error::{GrowError, ImageError, OpenImageError};
 #[cfg(test)]
