@@ -82,7 +82,7 @@ fn noise(seed: u64) -> Image {
 fn with_headers(mut chip: Image, order: impl Fn(u32) -> u32) -> Image {
     for (number, page) in (0..).zip(chip.contents_mut().chunks_exact_mut(PAGE)) {
         let header = PageHeader { order: order(number), erases: 1, salt: 0xA11 };
-        page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode());
+        page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode(number * PAGE as u32));
     }
     chip
 }

@@ -35,30 +35,52 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub struct Shared {
     /// What peers may use.
     pub limits: Limits,
-    /// Memory for long lines.
-    pub memory: Memory,
     /// The way to the keeper.
     pub asker: Asker,
     /// Told when a client asks the daemon to stop.
     pub stop: Notify,
     /// What is done with cards and devices.
     pub errands: Errands,
+    owners: Share,
+    guests: Share,
+}
+
+/// What the connections of the owner share, or those of all others: neither waits for the other.
+#[derive(Clone)]
+struct Share {
+    /// Memory for long lines.
+    memory: Memory,
     long: Arc<Semaphore>,
     work: Arc<Semaphore>,
 }
 
-impl Shared {
-    /// For a daemon with these limits.
-    pub fn new(limits: Limits, asker: Asker, errands: Errands) -> Self {
+impl Share {
+    /// One of `parts` equal shares.
+    fn of(parts: usize, memory_bytes: usize) -> Self {
         Self {
-            limits,
-            memory: Memory::new(limits.memory_bytes),
-            asker,
-            errands,
-            stop: Notify::new(),
-            long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
-            work: Arc::new(Semaphore::new(WORK_AT_ONCE)),
+            memory: Memory::new(memory_bytes),
+            long: Arc::new(Semaphore::new(LONG_AT_ONCE / parts)),
+            work: Arc::new(Semaphore::new(WORK_AT_ONCE / parts)),
         }
+    }
+}
+
+impl Shared {
+    /// For a daemon with these limits, for its owner alone or for others as well.
+    pub fn new(limits: Limits, is_owner_only: bool, asker: Asker, errands: Errands) -> Self {
+        // Half of it must take a line of any length.
+        let half = limits.memory_bytes / 2;
+        let (owners, guests) = if is_owner_only || half < limits.frame_bytes {
+            let all = Share::of(1, limits.memory_bytes);
+            (all.clone(), all)
+        } else {
+            (Share::of(2, half), Share::of(2, half))
+        };
+        Self { limits, asker, errands, stop: Notify::new(), owners, guests }
+    }
+
+    fn share(&self, peer: &Peer) -> &Share {
+        if peer.is_owner { &self.owners } else { &self.guests }
     }
 }
 
@@ -70,10 +92,25 @@ enum Outgoing {
     Watch(Option<broadcast::Receiver<Arc<[u8]>>>),
 }
 
+/// Who is talked to.
+pub struct Guest {
+    /// The user.
+    pub peer: Peer,
+    /// Whether it is the owner in the last place there is, who may say stop and ask how the box is doing.
+    pub is_in_last_seat: bool,
+}
+
+/// What a client is told that finds no place.
+pub fn too_many(connections_max: usize) -> Fault {
+    let message =
+        format!("{connections_max} clients are connected, which is the limit; try again later");
+    Fault::new(Kind::TooManyConnections, message).with("connections_max", connections_max)
+}
+
 /// Talks to one client until it leaves, misbehaves, or `stopping` says so.
 pub async fn run<S>(
     stream: S,
-    peer: Peer,
+    guest: Guest,
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
 ) -> io::Result<()>
@@ -82,9 +119,10 @@ where
 {
     let (read_half, write_half) = tokio::io::split(stream);
     let (sender, replies) = mpsc::unbounded_channel();
-    let frames = Frames::new(read_half, &shared.limits, shared.memory.clone());
+    let memory = shared.share(&guest.peer).memory.clone();
+    let frames = Frames::new(read_half, &shared.limits, memory);
     let mut writer = std::pin::pin!(write_replies(write_half, replies, shared.limits));
-    let reader = read_requests(frames, peer, &shared, sender, stopping);
+    let reader = read_requests(frames, guest, &shared, sender, stopping);
     tokio::select! {
         // The reader is done; what it has asked for is still answered.
         () = reader => writer.await,
@@ -94,7 +132,7 @@ where
 
 async fn read_requests<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
-    peer: Peer,
+    Guest { peer, is_in_last_seat }: Guest,
     shared: &Shared,
     sender: mpsc::UnboundedSender<Outgoing>,
     mut stopping: watch::Receiver<bool>,
@@ -122,10 +160,15 @@ async fn read_requests<R: AsyncRead + Unpin>(
             continue;
         }
         let Request { id, call } = Request::parse(&frame.bytes);
+        if is_in_last_seat && call.as_ref().is_ok_and(|call| !call.is_of_last_seat()) {
+            return send(id, Err(too_many(shared.limits.connections)));
+        }
         let Frame { bytes, memory } = frame;
         drop(bytes);
         let weight = call.as_ref().map_or(Weight::Read, Call::weight);
-        let Some(mut permits) = allowance(&window, shared, weight).await else { return };
+        let Some(mut permits) = allowance(&window, shared.share(&peer), weight).await else {
+            return;
+        };
         permits.extend(memory);
         let result = match call {
             Err(fault) => Err(fault),
@@ -194,7 +237,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
 /// Waits until the connection may ask for something of this weight.
 async fn allowance(
     window: &Arc<Semaphore>,
-    shared: &Shared,
+    shared: &Share,
     weight: Weight,
 ) -> Option<Vec<OwnedSemaphorePermit>> {
     let share = match weight {
