@@ -86,6 +86,8 @@ pub enum Fault {
     Refused,
     /// The box cannot tell this identity from those of contacts it has.
     Crowded(Uid),
+    /// The box is at work, and has not read the request yet.
+    Busy,
 }
 
 impl fmt::Display for Fault {
@@ -155,6 +157,9 @@ impl fmt::Display for Fault {
             Self::Crowded(uid) => write!(
                 f,
                 "the box cannot tell {uid} from other contacts it has; give the contact another UID"
+            ),
+            Self::Busy => f.write_str(
+                "the device is at work on its box or its card, and answers when that is done; try again in a minute",
             ),
         }
     }

@@ -38,15 +38,40 @@ pub(super) struct Cards {
     pub(super) unchanged: u32,
     /// Cards taken whose contacts are in the trash, and stay there.
     trashed: u32,
-    warnings: u32,
     /// What was repaired: of each kind how often, and the first line.
-    repairs: Vec<(Repair, u32, u32)>,
+    repairs: Repairs,
     rejected: Vec<Json>,
     rejected_untold: u32,
     /// Byte and line of the first card that was left to another part.
     rest: Option<(u64, u32)>,
     /// What ended the batch before its end.
     failed: Option<Fault>,
+}
+
+/// Repairs: of each kind how often, and the first line.
+#[derive(Default)]
+struct Repairs(Vec<(Repair, u32, u32)>);
+
+impl Repairs {
+    fn count(&mut self, kind: Repair, more: u32, line: u32) {
+        match self.0.iter_mut().find(|(known, ..)| *known == kind) {
+            Some((_, count, _)) => *count = count.saturating_add(more),
+            // No more than there are kinds.
+            None => self.0.push((kind, more, line)),
+        }
+    }
+
+    /// Takes over all of the others.
+    fn take(&mut self, others: &mut Self) {
+        for (kind, count, line) in others.0.drain(..) {
+            self.count(kind, count, line);
+        }
+    }
+
+    /// How many there are.
+    fn sum(&self) -> u32 {
+        self.0.iter().fold(0, |sum, (_, count, _)| sum.saturating_add(*count))
+    }
 }
 
 /// Bytes of a content's texts.
@@ -155,6 +180,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         text_bytes: 0,
         unaccounted: ROOM_BYTES,
         is_in_parts: asked.in_parts,
+        repairs: Repairs::default(),
         cards: Cards::default(),
     };
     let mut reader = Reader::new(&mut line, Charsets);
@@ -166,6 +192,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
     }
     if !batch.cards.is_over() {
         reader.finish(&mut batch);
+        batch.settle_repairs();
     }
     let cards = batch.cards;
     desk.draft = kept(memory);
@@ -193,14 +220,15 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         "updated": cards.updated,
         "unchanged": cards.unchanged,
         "rejected": cards.rejected,
-        "warnings": cards.warnings,
+        "warnings": cards.repairs.sum(),
     });
     if cards.trashed > 0 {
         told["trashed"] = json!(cards.trashed);
     }
-    if !cards.repairs.is_empty() {
+    if !cards.repairs.0.is_empty() {
         told["repairs"] = cards
             .repairs
+            .0
             .iter()
             .map(|(repair, count, line)| {
                 json!({ "kind": format!("{repair:?}"), "what": repair.to_string(), "count": count, "line": line })
@@ -237,6 +265,8 @@ struct Batch<'d, 'm> {
     /// Bytes of cards since the box was last asked whether it has room.
     unaccounted: usize,
     is_in_parts: bool,
+    /// Of the card being read. With a card that is left to another part its repairs are: they are counted there.
+    repairs: Repairs,
     cards: Cards,
 }
 
@@ -248,6 +278,13 @@ impl Cards {
 }
 
 impl Batch<'_, '_> {
+    /// A card is in, or told of: so is what was repaired in it.
+    fn settle_repairs(&mut self) {
+        if self.cards.rest.is_none() {
+            self.cards.repairs.take(&mut self.repairs);
+        }
+    }
+
     fn reject(&mut self, line: u32, at: u32, reason: &str, bytes: &std::ops::Range<u64>) {
         if self.cards.is_over() {
             return;
@@ -277,6 +314,7 @@ impl Batch<'_, '_> {
 
 impl Sink for Batch<'_, '_> {
     fn begin(&mut self, _: u32) {
+        self.settle_repairs();
         self.draft.clear();
         self.unfit = None;
         self.properties = 0;
@@ -336,6 +374,7 @@ impl Sink for Batch<'_, '_> {
     fn rejected(&mut self, rejection: &Rejection) {
         let reason = rejection.reason.to_string();
         self.reject(rejection.line, rejection.at, &reason, &rejection.bytes);
+        self.settle_repairs();
     }
 
     fn warning(&mut self, warning: Warning) {
@@ -344,11 +383,6 @@ impl Sink for Batch<'_, '_> {
             return;
         }
         let Warning { line, repair } = warning;
-        self.cards.warnings = self.cards.warnings.saturating_add(1);
-        match self.cards.repairs.iter_mut().find(|(kind, ..)| *kind == repair) {
-            Some((_, count, _)) => *count = count.saturating_add(1),
-            // No more than there are kinds.
-            None => self.cards.repairs.push((repair, 1, line.saturating_add(self.line_offset))),
-        }
+        self.repairs.count(repair, 1, line.saturating_add(self.line_offset));
     }
 }

@@ -151,6 +151,31 @@ fn every_rejected_card_is_saved_however_many_there_are() {
     assert_eq!((&told["rejected_untold"], &told["rest"]), (&json!(3500), &json!(null)));
 }
 
+/// The card that begins the next part of an answer is read twice, and what is repaired in it is told once.
+#[test]
+fn a_repair_in_a_card_that_is_left_to_another_part_is_counted_once() {
+    let place = Place::new();
+    let _daemon = place.serve();
+    // Rejected, and repaired: two of the bytes are none that a text may have.
+    let bad = "BEGIN:VCARD\nVERSION:3.0\nNOTE:a\0b\n".repeat(2500);
+    let (ran, told) = import(&place, &[&place.file("many.vcf", bad + "END:VCARD\n")]);
+    ran.expect(4);
+    let cards = told[0]["rejected"].as_u64().expect("a number")
+        + told[0]["added"].as_u64().expect("a number");
+    assert_eq!((cards, &told[0]["warnings"]), (2500, &json!(2500)), "{}", told[0]);
+}
+
+#[test]
+fn a_file_of_nothing_but_rejected_cards_is_not_said_to_be_saved_in_itself() {
+    let place = Place::new();
+    let _daemon = place.serve();
+    let file = place.file("bad.vcf", "BEGIN:VCARD\nVERSION:3.0\nEND:VCARD\n");
+    let (ran, told) = import(&place, &[&file]);
+    ran.expect(4).says(&["no card of", "mend them there and import it again"]);
+    assert!(told[0].get("rejected_file").is_none(), "{}", told[0]);
+    assert!(!place.path().join("bad.rejected.vcf").exists());
+}
+
 #[test]
 fn text_before_the_first_card_that_no_frame_carries_is_saved() {
     let place = Place::new();
