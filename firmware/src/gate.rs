@@ -1,32 +1,44 @@
 //! The gate of a cable: what came in waits behind it while the device is at work, and whoever sent it is told so.
 //!
 //! A device opens its box and goes through a card in one turn of its program, which may take a minute. [`attend`] runs
-//! beside the program, where nothing keeps it waiting: in an interrupt.
+//! beside the program, where nothing keeps it waiting: in an interrupt. Nothing but the gate is in the hands of both.
 
 use contactbox_core::service::cable::BUSY_MILLIS;
 use core::cell::Cell;
+use core::fmt;
 use core::future::Future;
+use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::Mutex as Latch;
-use embassy_sync::blocking_mutex::raw::RawMutex;
+use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
 use embassy_sync::channel::Channel;
 use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
-use embedded_io_async::{Read, Write};
+use embedded_io_async::{Error, ErrorKind, Read, Write};
 
-/// Bytes that wait: a packet of USB at full speed.
+/// Bytes that go through at once: a packet of USB at full speed.
 pub const PACKET_BYTES: usize = 64;
 
-/// What came in at once.
+/// What goes through at once.
 #[derive(Clone, Copy)]
 pub struct Packet {
     bytes: [u8; PACKET_BYTES],
     len: u8,
+    /// Nothing of the same piece follows.
+    is_last: bool,
 }
 
 impl Packet {
     /// Nothing.
-    pub const EMPTY: Self = Self { bytes: [0; PACKET_BYTES], len: 0 };
+    pub const EMPTY: Self = Self { bytes: [0; PACKET_BYTES], len: 0, is_last: true };
+
+    /// As much of a piece as fits.
+    fn of(piece: &[u8]) -> Self {
+        let len = piece.len().min(PACKET_BYTES);
+        let mut packet = Self { len: len as u8, is_last: len == piece.len(), ..Self::EMPTY };
+        packet.bytes.iter_mut().zip(piece).for_each(|(place, byte)| *place = *byte);
+        packet
+    }
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
@@ -34,22 +46,49 @@ impl Packet {
     }
 }
 
+/// Nobody is at the other end.
+#[derive(Debug)]
+pub struct Unplugged;
+
+impl fmt::Display for Unplugged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody is at the other end of the cable")
+    }
+}
+
+impl core::error::Error for Unplugged {}
+
+impl Error for Unplugged {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::NotConnected
+    }
+}
+
 /// Between the port of a cable and the program.
-pub struct Gate<M: RawMutex, W> {
+pub struct Gate<M: RawMutex> {
     came: Channel<M, Packet, 1>,
     taken: Signal<M, ()>,
-    out: Mutex<M, W>,
+    going: Channel<M, Packet, 1>,
+    /// Whether the packet that was to go has gone.
+    gone: Signal<M, bool>,
     /// A frame of the program's has begun to go out, and nothing else may go between.
     is_sending: Latch<M, Cell<bool>>,
 }
 
-impl<M: RawMutex, W: Write> Gate<M, W> {
-    /// For a port that `out` sends through.
-    pub fn new(out: W) -> Self {
+impl<M: RawMutex> Default for Gate<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M: RawMutex> Gate<M> {
+    /// A gate that nobody has come to.
+    pub const fn new() -> Self {
         Self {
             came: Channel::new(),
             taken: Signal::new(),
-            out: Mutex::new(out),
+            going: Channel::new(),
+            gone: Signal::new(),
             is_sending: Latch::new(Cell::new(false)),
         }
     }
@@ -61,59 +100,70 @@ impl<M: RawMutex, W: Write> Gate<M, W> {
         packet
     }
 
-    /// Sends some of a frame.
-    pub async fn send(&self, bytes: &[u8]) -> Result<usize, W::Error> {
+    /// Sends some of a frame, and returns how many bytes that were.
+    pub async fn send(&self, piece: &[u8]) -> Result<usize, Unplugged> {
         self.is_sending.lock(|is_sending| is_sending.set(true));
-        let sent = self.out.lock().await.write(bytes).await;
-        if sent.is_err() {
-            self.is_sending.lock(|is_sending| is_sending.set(false));
+        let packet = Packet::of(piece);
+        self.gone.reset();
+        self.going.send(packet).await;
+        if self.gone.wait().await {
+            return Ok(packet.bytes().len());
         }
-        sent
+        self.end();
+        Err(Unplugged)
     }
 
     /// The frame has gone out.
-    pub async fn flush(&self) -> Result<(), W::Error> {
-        let flushed = self.out.lock().await.flush().await;
+    pub fn end(&self) {
         self.is_sending.lock(|is_sending| is_sending.set(false));
-        flushed
-    }
-
-    /// Says that the program is at work, unless it is saying something itself.
-    async fn say_busy(&self, frame: &[u8]) {
-        if self.is_sending.lock(Cell::get) {
-            return;
-        }
-        if let Ok(mut out) = self.out.try_lock() {
-            // Who has gone away need not know.
-            let _ = out.write_all(frame).await;
-            let _ = out.flush().await;
-        }
     }
 }
 
-/// Takes in packets of `port` for ever; `busy` is what is sent as long as one waits, and `pause` waits that many
-/// milliseconds. A read of nothing, or one that fails, is passed over: the port waits for the cable then.
-pub async fn attend<M: RawMutex, W: Write, R: Read, P: Future<Output = ()>>(
-    gate: &Gate<M, W>,
+/// Goes on for ever with a port: `port` is what comes, `out` what goes, `busy` what is sent as long as a packet waits, and
+/// `pause` waits that many milliseconds. A read of nothing, or one that fails, is passed over: the port waits for the
+/// cable then.
+pub async fn attend<M: RawMutex, R: Read, W: Write, P: Future<Output = ()>>(
+    gate: &Gate<M>,
     port: &mut R,
+    out: W,
     busy: &[u8],
     pause: impl Fn(u32) -> P,
-) -> ! {
-    loop {
-        let mut packet = Packet::EMPTY;
-        packet.len = match port.read(&mut packet.bytes).await {
-            Ok(len) => len.min(PACKET_BYTES) as u8,
-            Err(_) => 0,
-        };
-        if packet.len == 0 {
-            continue;
+) {
+    let out = Mutex::<NoopRawMutex, W>::new(out);
+    let coming = async {
+        loop {
+            let mut packet = Packet::EMPTY;
+            packet.len = match port.read(&mut packet.bytes).await {
+                Ok(len) => len.min(PACKET_BYTES) as u8,
+                Err(_) => 0,
+            };
+            if packet.len == 0 {
+                continue;
+            }
+            gate.taken.reset();
+            gate.came.send(packet).await;
+            while let Either::Second(()) = select(gate.taken.wait(), pause(BUSY_MILLIS)).await {
+                if !gate.is_sending.lock(Cell::get) {
+                    // Who has gone away need not know.
+                    let mut out = out.lock().await;
+                    let _ = out.write_all(busy).await;
+                    let _ = out.flush().await;
+                }
+            }
         }
-        gate.taken.reset();
-        gate.came.send(packet).await;
-        while let Either::Second(()) = select(gate.taken.wait(), pause(BUSY_MILLIS)).await {
-            gate.say_busy(busy).await;
+    };
+    let going = async {
+        loop {
+            let packet = gate.going.receive().await;
+            let mut out = out.lock().await;
+            let mut has_gone = out.write_all(packet.bytes()).await.is_ok();
+            if has_gone && packet.is_last {
+                has_gone = out.flush().await.is_ok();
+            }
+            gate.gone.signal(has_gone);
         }
-    }
+    };
+    let ((), ()) = join(coming, going).await;
 }
 
 #[cfg(test)]
@@ -122,7 +172,6 @@ mod tests {
     use core::convert::Infallible;
     use core::pin::pin;
     use core::task::{Context, Poll, Waker};
-    use embassy_sync::blocking_mutex::raw::NoopRawMutex;
     use std::cell::RefCell;
     use std::rc::Rc;
 
@@ -161,7 +210,7 @@ mod tests {
     #[test]
     fn who_waits_behind_a_gate_is_told_so_and_then_let_in() {
         let world = World::default();
-        let gate = Gate::<NoopRawMutex, _>::new(world.clone());
+        let gate = Gate::<NoopRawMutex>::new();
         let pause = |_| {
             // The first look says that the time is not over, the next that it is.
             let mut looks = 0;
@@ -173,7 +222,7 @@ mod tests {
             })
         };
         let mut port = world.clone();
-        let mut attending = pin!(attend(&gate, &mut port, b"busy", pause));
+        let mut attending = pin!(attend(&gate, &mut port, world.clone(), b"busy", pause));
         let mut context = Context::from_waker(Waker::noop());
         let mut step = || {
             let _ = attending.as_mut().poll(&mut context);
@@ -188,13 +237,17 @@ mod tests {
         assert!(said.starts_with(b"busybusy"), "{said:?}");
         // While the program says something nobody goes between.
         let mut context = Context::from_waker(Waker::noop());
-        assert!(pin!(gate.send(b"half")).as_mut().poll(&mut context).is_ready());
+        let mut sending = pin!(gate.send(b"half"));
+        assert!(sending.as_mut().poll(&mut context).is_pending());
+        step();
+        assert!(matches!(sending.as_mut().poll(&mut context), Poll::Ready(Ok(4))));
+        assert!(world.0.borrow().1.ends_with(b"half"));
         let before = world.0.borrow().1.len();
         for _ in 0..4 {
             step();
         }
         assert_eq!(world.0.borrow().1.len(), before);
-        assert!(pin!(gate.flush()).as_mut().poll(&mut context).is_ready());
+        gate.end();
         // What was sent first is let in, and then there is nothing to say.
         let Poll::Ready(packet) = pin!(gate.next()).as_mut().poll(&mut context) else {
             panic!("it waits")

@@ -15,7 +15,8 @@ use super::medium::{Card, CardError, Name, SECTOR_BYTES};
 use crate::contact::Millis;
 use core::ops::ControlFlow;
 use embedded_sdmmc::{
-    DirEntry, Error, Mode, RawDirectory, RawFile, TimeSource, Timestamp, VolumeIdx, VolumeManager,
+    ClusterId, DirEntry, Error, Mode, RawDirectory, RawFile, TimeSource, Timestamp, VolumeIdx,
+    VolumeManager,
 };
 use fence::{Fence, Told};
 use heapless::Vec;

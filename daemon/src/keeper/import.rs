@@ -21,6 +21,9 @@ const ROOM_BYTES: usize = 64 * 1024;
 /// Rejections told one by one; the others are counted, or asked for in another part.
 const REJECTIONS_MAX: usize = 1000;
 
+/// Repairs that are kept until it is known whether their card is left to another part.
+const REPAIRS_MAX: usize = 64 * 1024;
+
 /// Bytes read before it is looked whether the batch has ended early.
 const STEP_BYTES: usize = 64 * 1024;
 
@@ -53,18 +56,13 @@ pub(super) struct Cards {
 struct Repairs(Vec<(Repair, u32, u32)>);
 
 impl Repairs {
-    fn count(&mut self, kind: Repair, more: u32, line: u32) {
+    fn count(&mut self, kind: Repair, line: u32) {
         match self.0.iter_mut().find(|(known, ..)| *known == kind) {
-            Some((_, count, _)) => *count = count.saturating_add(more),
+            Some((_, count, first)) => {
+                (*count, *first) = (count.saturating_add(1), line.min(*first))
+            }
             // No more than there are kinds.
-            None => self.0.push((kind, more, line)),
-        }
-    }
-
-    /// Takes over all of the others.
-    fn take(&mut self, others: &mut Self) {
-        for (kind, count, line) in others.0.drain(..) {
-            self.count(kind, count, line);
+            None => self.0.push((kind, 1, line)),
         }
     }
 
@@ -180,7 +178,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         text_bytes: 0,
         unaccounted: ROOM_BYTES,
         is_in_parts: asked.in_parts,
-        repairs: Repairs::default(),
+        repairs: Vec::new(),
         cards: Cards::default(),
     };
     let mut reader = Reader::new(&mut line, Charsets);
@@ -192,7 +190,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
     }
     if !batch.cards.is_over() {
         reader.finish(&mut batch);
-        batch.settle_repairs();
+        batch.settle_repairs(u32::MAX);
     }
     let cards = batch.cards;
     desk.draft = kept(memory);
@@ -265,8 +263,9 @@ struct Batch<'d, 'm> {
     /// Bytes of cards since the box was last asked whether it has room.
     unaccounted: usize,
     is_in_parts: bool,
-    /// Of the card being read. With a card that is left to another part its repairs are: they are counted there.
-    repairs: Repairs,
+    /// Repairs and their lines, of cards of which nothing was told yet. With a card that is left to another part its
+    /// repairs are: they are counted there.
+    repairs: Vec<(Repair, u32)>,
     cards: Cards,
 }
 
@@ -278,10 +277,11 @@ impl Cards {
 }
 
 impl Batch<'_, '_> {
-    /// A card is in, or told of: so is what was repaired in it.
-    fn settle_repairs(&mut self) {
-        if self.cards.rest.is_none() {
-            self.cards.repairs.take(&mut self.repairs);
+    /// What was repaired before a line is told of.
+    fn settle_repairs(&mut self, end: u32) {
+        let Self { repairs, cards, line_offset, .. } = self;
+        for (repair, line) in repairs.extract_if(.., |(_, line)| *line < end) {
+            cards.repairs.count(repair, line.saturating_add(*line_offset));
         }
     }
 
@@ -292,6 +292,8 @@ impl Batch<'_, '_> {
         if self.cards.rejected.len() == REJECTIONS_MAX {
             if self.is_in_parts {
                 self.cards.rest = Some((bytes.start, line.saturating_add(self.line_offset)));
+                self.settle_repairs(line);
+                self.repairs.clear();
             } else {
                 self.cards.rejected_untold += 1;
             }
@@ -313,8 +315,8 @@ impl Batch<'_, '_> {
 }
 
 impl Sink for Batch<'_, '_> {
-    fn begin(&mut self, _: u32) {
-        self.settle_repairs();
+    fn begin(&mut self, line: u32) {
+        self.settle_repairs(line);
         self.draft.clear();
         self.unfit = None;
         self.properties = 0;
@@ -374,7 +376,6 @@ impl Sink for Batch<'_, '_> {
     fn rejected(&mut self, rejection: &Rejection) {
         let reason = rejection.reason.to_string();
         self.reject(rejection.line, rejection.at, &reason, &rejection.bytes);
-        self.settle_repairs();
     }
 
     fn warning(&mut self, warning: Warning) {
@@ -383,6 +384,9 @@ impl Sink for Batch<'_, '_> {
             return;
         }
         let Warning { line, repair } = warning;
-        self.repairs.count(repair, 1, line.saturating_add(self.line_offset));
+        if self.repairs.len() == REPAIRS_MAX {
+            self.settle_repairs(u32::MAX);
+        }
+        self.repairs.push((repair, line));
     }
 }

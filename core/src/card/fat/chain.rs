@@ -1,9 +1,8 @@
 //! Chains of clusters, which a damaged table must not have lead what is written into other files.
 
 use super::fence::{Fence, Told};
-use super::{Block, BlockDevice, BlockIdx, FILE_READS_MAX, FatCard};
+use super::{Block, BlockDevice, BlockIdx, ClusterId, DirEntry, Error, FILE_READS_MAX, FatCard};
 use crate::card::medium::{CardError, SECTOR_BYTES};
-use embedded_sdmmc::{ClusterId, DirEntry, Error};
 
 /// Where a row of a folder has the length of its file, and the two halves of its first cluster.
 const ROW_BYTES: usize = 32;

@@ -7,7 +7,7 @@ use core::pin::Pin;
 use core::task::{Context, RawWaker, RawWakerVTable, Waker};
 use embassy_rp::interrupt::{self, InterruptExt, Priority};
 
-type Work = Pin<&'static mut (dyn Future<Output = ()> + Send)>;
+type Work = Pin<&'static mut dyn Future<Output = ()>>;
 
 struct Place(UnsafeCell<Option<Work>>);
 
@@ -18,7 +18,11 @@ unsafe impl Sync for Place {}
 static WORK: Place = Place(UnsafeCell::new(None));
 
 /// Goes on with `work` from now on; to be called once.
-pub(super) fn start(work: Work) {
+///
+/// # Safety
+///
+/// Nothing that the work holds may be used by anybody else from here on, but what is made to be used from interrupts.
+pub(super) unsafe fn start(work: Work) {
     // SAFETY: the interrupt is not enabled yet, so nobody else has the place.
     unsafe { *WORK.0.get() = Some(work) };
     interrupt::SWI_IRQ_1.set_priority(Priority::P3);

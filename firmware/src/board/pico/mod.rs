@@ -49,9 +49,10 @@ pub fn run() -> ! {
     };
     time::watch(watchdog);
     let (usb, link) = usb::open(chip.USB);
-    let usb: Pin<&mut (dyn Future<Output = ()> + Send)> = pin!(usb);
-    // SAFETY: this function never returns, so what is on its stack stays there.
-    above::start(unsafe { core::mem::transmute::<Pin<&mut _>, Pin<&'static mut _>>(usb) });
+    let usb: Pin<&mut dyn Future<Output = ()>> = pin!(usb);
+    // SAFETY: this function never returns, so what is on its stack stays there; and this end of the cable has nothing of
+    // what drives the port but the gate.
+    unsafe { above::start(core::mem::transmute::<Pin<&mut _>, Pin<&'static mut _>>(usb)) };
     let card = card::open(chip.SPI0, chip.PIN_18, chip.PIN_19, chip.PIN_16, chip.PIN_17);
     let app = start(Flash::new(chip.FLASH), card, link, cause);
     say!("the box has {} contacts", app.book().counts().active);

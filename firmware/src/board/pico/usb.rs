@@ -3,7 +3,7 @@
 //! What drives it goes on above the program: a host gives up a device that does not answer within seconds, and opening a box or
 //! going through a card takes longer than that.
 
-use crate::gate::{Gate, PACKET_BYTES, Packet, attend};
+use crate::gate::{Gate, PACKET_BYTES, Packet, Unplugged, attend};
 use contactbox_core::service::cable::{BUSY_FRAME_BYTES, busy_frame};
 use core::convert::Infallible;
 use core::future::Future;
@@ -17,7 +17,7 @@ use embassy_time::{Duration, Timer};
 use embassy_usb::class::cdc_acm::{CdcAcmClass, Receiver, Sender, State};
 use embassy_usb::driver::EndpointError;
 use embassy_usb::{Builder, Config};
-use embedded_io_async::{Error, ErrorKind, ErrorType, Read, Write};
+use embedded_io_async::{ErrorType, Read, Write};
 use static_cell::{ConstStaticCell, StaticCell};
 
 bind_interrupts!(struct Interrupts {
@@ -31,15 +31,15 @@ const PRODUCT: u16 = 0x0001;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 type Port = Driver<'static, USB>;
-type Way = Gate<CriticalSectionRawMutex, Outgoing>;
+
+static GATE: Gate<CriticalSectionRawMutex> = Gate::new();
 
 /// Opens the port: what drives it, and this end of the cable.
-pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()> + Send, Cable) {
+pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()>, Cable) {
     static CONFIG_DESCRIPTOR: ConstStaticCell<[u8; 128]> = ConstStaticCell::new([0; 128]);
     static BOS_DESCRIPTOR: ConstStaticCell<[u8; 16]> = ConstStaticCell::new([0; 16]);
     static CONTROL: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
     static STATE: StaticCell<State<'static>> = StaticCell::new();
-    static WAY: StaticCell<Way> = StaticCell::new();
     let mut config = Config::new(VENDOR, PRODUCT);
     config.manufacturer = Some("contactbox");
     config.product = Some("contactbox device");
@@ -54,15 +54,15 @@ pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()> + Send,
     );
     let port = CdcAcmClass::new(&mut builder, STATE.init(State::new()), PACKET_BYTES as u16);
     let (out, port) = port.split();
-    let way = WAY.init(Gate::new(Outgoing { port: out }));
     let (mut device, mut port) = (builder.build(), Incoming { port });
+    let out = Outgoing { port: out, was_full: false };
     let drive = async move {
         let mut frame = [0; BUSY_FRAME_BYTES];
         let busy = busy_frame(&mut frame);
         let pause = |millis: u32| Timer::after(Duration::from_millis(millis.into()));
-        join(device.run(), attend(way, &mut port, busy, pause)).await;
+        join(device.run(), attend(&GATE, &mut port, out, busy, pause)).await;
     };
-    (drive, Cable { way, packet: Packet::EMPTY, from: 0 })
+    (drive, Cable { packet: Packet::EMPTY, from: 0 })
 }
 
 /// What the host sends.
@@ -90,13 +90,15 @@ impl Read for Incoming {
 /// What the host fetches.
 struct Outgoing {
     port: Sender<'static, Port>,
+    /// The last packet was as long as a packet can be.
+    was_full: bool,
 }
 
 impl Outgoing {
     async fn packet(&mut self, packet: &[u8]) -> Result<(), Unplugged> {
         match select(self.port.write_packet(packet), Timer::after(PATIENCE)).await {
-            Either::First(sent) => Ok(sent?),
-            Either::Second(()) => Err(Unplugged),
+            Either::First(Ok(())) => Ok(()),
+            Either::First(Err(_)) | Either::Second(()) => Err(Unplugged),
         }
     }
 }
@@ -109,48 +111,24 @@ impl Write for Outgoing {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
         let len = bytes.len().min(PACKET_BYTES);
         self.packet(bytes.get(..len).unwrap_or(&[])).await?;
-        if len == PACKET_BYTES && bytes.len() == PACKET_BYTES {
-            // A full packet at the end of a transfer wants an empty one behind it.
-            self.packet(&[]).await?;
-        }
+        self.was_full = len == PACKET_BYTES;
         Ok(len)
     }
 
     async fn flush(&mut self) -> Result<(), Unplugged> {
+        if core::mem::take(&mut self.was_full) {
+            // A full packet at the end of a transfer wants an empty one behind it.
+            self.packet(&[]).await?;
+        }
         Ok(())
     }
 }
 
 /// This end of the cable.
 pub struct Cable {
-    way: &'static Way,
     /// The last packet, of which nobody had room for what is from here on.
     packet: Packet,
     from: usize,
-}
-
-/// Nobody is at the other end.
-#[derive(Debug)]
-pub struct Unplugged;
-
-impl core::fmt::Display for Unplugged {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("nobody is at the other end of the cable")
-    }
-}
-
-impl core::error::Error for Unplugged {}
-
-impl Error for Unplugged {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::NotConnected
-    }
-}
-
-impl From<EndpointError> for Unplugged {
-    fn from(_: EndpointError) -> Self {
-        Self
-    }
 }
 
 impl ErrorType for Cable {
@@ -164,7 +142,7 @@ impl Read for Cable {
         }
         if self.from >= self.packet.bytes().len() {
             // In this order: given up while it waits, it has lost nothing.
-            self.packet = self.way.next().await;
+            self.packet = GATE.next().await;
             self.from = 0;
         }
         let held = self.packet.bytes().get(self.from..).unwrap_or(&[]);
@@ -179,10 +157,11 @@ impl Read for Cable {
 
 impl Write for Cable {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
-        self.way.send(bytes).await
+        GATE.send(bytes).await
     }
 
     async fn flush(&mut self) -> Result<(), Unplugged> {
-        self.way.flush().await
+        GATE.end();
+        Ok(())
     }
 }
