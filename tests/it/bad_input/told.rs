@@ -29,7 +29,7 @@ fn a_card_without_its_start_at_the_head_of_a_file_is_kept() {
     ran.expect(4).says(&["half.vcf:3: card from line 1: "]);
     assert_eq!(tally(&told[0]), [0, 0, 0, 1]);
     // All of it was rejected: it is not written again beside itself.
-    assert_eq!(told[0]["rejected_file"], place.path().join("half.vcf").to_str().expect("a path"));
+    assert!(told[0].get("rejected_file").is_none(), "{}", told[0]);
     assert!(!place.path().join("half.rejected.vcf").exists());
 }
 
