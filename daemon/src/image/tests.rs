@@ -140,8 +140,9 @@ fn foreign_and_short_files_are_refused_and_left_alone() {
     assert_eq!(std::fs::read(&path).expect("a file"), b"BEGIN:VCARD\r\n");
 
     let path = folder.path().join("a.box");
-    drop(new_image(folder.path()));
+    let id = new_image(folder.path()).box_id();
     let file = OpenOptions::new().write(true).open(&path).expect("a file");
+    disk::write_all_at(&file, &page_head(id, 0), HEADER_BYTES as u64).expect("room");
     file.set_len(500_000).expect("a shorter file");
     let error = Image::open(&path, false).err().expect("cut short");
     assert!(matches!(error, OpenImageError::CutShort { bytes: 500_000, .. }), "{error}");
