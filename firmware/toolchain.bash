@@ -44,33 +44,43 @@ source_toolchain() {
     return 1
 }
 
-# cross LIBRARY COMMAND... --target T: cargo for a foreign target, by the first way that is open:
-# the target's own library as rustup has it, the library's source, rustup's server, Debian's source.
-# What was built is in CROSS_OUT then.
-cross() {
-    local library=$1 target=${*: -1} bin way=${CONTACTBOX_DEVICE:-}
-    shift
+# way_to TARGET: finds, or installs, the first way to build for a target that is open: the target's own library as
+# rustup has it, the library's source, rustup's server, Debian's source. Sets WAY_BIN: the folder of the cargo that
+# builds the library, or nothing.
+way_to() {
+    local target=$1 way=${CONTACTBOX_DEVICE:-}
+    WAY_BIN=""
     if [[ $way != source ]]; then
         if ! has_target "$target" && have rustup && { [[ $way == target ]] || ! source_toolchain >/dev/null; }; then
             timeout 300 rustup target add "$target" >"$TARGET/rustup.log" 2>&1 </dev/null
         fi
-        if has_target "$target"; then
-            say "$target: with the target's library"
-            CROSS_OUT=$TARGET
-            cargo "$@"
-            return
-        fi
+        ! has_target "$target" || return 0
         [[ $way != target ]] || { tail -n 3 "$TARGET/rustup.log" >&2; return 1; }
     fi
-    if ! bin=$(source_toolchain); then
+    if ! WAY_BIN=$(source_toolchain); then
         apt_install "the library for $target (or: rustup target add $target)" rustc-web cargo-web rust-web-src || return 1
-        bin=$(source_toolchain) || { say "no Rust library source for $target; try: rustup target add $target" >&2; return 1; }
+        WAY_BIN=$(source_toolchain) || { say "no Rust library source for $target; try: rustup target add $target" >&2; return 1; }
     fi
     # Debian's compiler comes without a linker for these targets.
-    if [[ $target == *-none-* && -z $(find "$("$bin/rustc" --print sysroot)/lib/rustlib" -name rust-lld 2>/dev/null) ]]; then
+    if [[ $target == *-none-* && -z $(find "$("$WAY_BIN/rustc" --print sysroot)/lib/rustlib" -name rust-lld 2>/dev/null) ]]; then
         have ld.lld || apt_install "a linker for $target" lld || return 1
         local linker=${target//-/_}
         export "CARGO_TARGET_${linker^^}_LINKER=ld.lld"
+    fi
+}
+
+# cross LIBRARY COMMAND... --target T: cargo for a foreign target, by the way that is open. What was built is in
+# CROSS_OUT then.
+cross() {
+    local library=$1 target=${*: -1} bin
+    shift
+    way_to "$target" || return 1
+    bin=$WAY_BIN
+    if [[ -z $bin ]]; then
+        say "$target: with the target's library"
+        CROSS_OUT=$TARGET
+        cargo "$@"
+        return
     fi
     say "$target: with the library's source, $("$bin/rustc" --version)"
     # Its own target folder: cargo rebuilds all when the compiler changes under it.

@@ -5,7 +5,9 @@
 
 pub mod app;
 pub mod board;
+pub mod card_bus;
 pub mod card_slot;
+pub mod gate;
 #[cfg(target_os = "none")]
 pub mod last_words;
 pub mod log;

@@ -254,6 +254,98 @@ fn others_read(mut fat: FatCard<Disk>, layout: Layout, files: &[Name]) -> Result
     Ok(())
 }
 
+/// Item 7: a chain of clusters that was cut short costs what is behind the cut, of that one file.
+#[test]
+fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
+    for layout in [Layout::Fat16, Layout::Fat32] {
+        let fresh = Disk::formatted(layout, kilobytes(layout));
+        let tables = Tables::of(layout, &fresh);
+        let mut fat = card(fresh).expect("it is formatted");
+        let (mut source, mut second) = (filled(0, 3, 80), filled(1, 4, 20));
+        for _ in 0..2 {
+            back_up(&mut source, &mut fat).expect("the card takes it");
+        }
+        back_up(&mut second, &mut fat).expect("the card takes it");
+        let (root_of_source, root_of_second) = (root(&mut source), root(&mut second));
+        let own = find(&source, &mut fat).expect("the card reads");
+        let newest = own.newest().expect("it is there").generation;
+        let mut both = new(3);
+        merge(&mut both, &mut fat, Whose::Others, 9_000).expect("it reads");
+        let both = root(&mut both);
+        let written = fat.into_device();
+        let (mut told, mut whole) = (0, 0);
+        // To a cluster that is free, that is bad, that is none of the card's; and an end.
+        let ends =
+            [0, if layout == Layout::Fat16 { 0xFFF7 } else { 0x0FFF_FFF7 }, 0xFFF0, u32::MAX];
+        for from in (2u32..160).step_by(7) {
+            for to in ends {
+                let disk = written.clone();
+                tables.lead(&disk, from, to);
+                let case = format!("{layout:?}: {from} leads to {to:x}");
+                let mut fat = card(disk).expect("it is formatted");
+                let mut other = new(2);
+                let (merged, remarks) = merge(&mut other, &mut fat, Whose::Others, 9_000)
+                    .unwrap_or_else(|error| panic!("{case}: {error}"));
+                told += u32::from(!remarks.is_empty());
+                // What was not told of is there; and of each box one of its two snapshots always is.
+                assert_eq!(merged.boxes, 2, "{case}");
+                whole += u32::from(root(&mut other) == both);
+                if remarks.is_empty() {
+                    assert_eq!(root(&mut other), both, "{case}: not told");
+                }
+                // And each box goes on using the card.
+                for (book, root) in [(&mut source, root_of_source), (&mut second, root_of_second)] {
+                    for _ in 0..2 {
+                        let backup = back_up(book, &mut fat)
+                            .unwrap_or_else(|error| panic!("{case}: {error}"));
+                        assert_eq!(backup.root, root, "{case}");
+                    }
+                }
+                let mut fat = card(fat.into_device()).expect("it is formatted");
+                let mut third = new(4);
+                let (_, remarks) = merge(&mut third, &mut fat, Whose::Others, 9_000)
+                    .unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert_eq!((remarks.len(), root(&mut third)), (0, both), "{case}");
+                let own = find(&source, &mut fat).expect("the card reads");
+                assert!(own.newest().is_some_and(|header| header.generation > newest), "{case}");
+            }
+        }
+        println!("{layout:?}: chains cut short, {told} told of, {whole} times nothing was missing");
+        assert!(told > 0);
+    }
+}
+
+/// Item 7: other systems take what has no length of 16 bits for a table as FAT32, however few clusters there are.
+#[test]
+fn fat32_with_few_clusters_is_read_and_written_as_others_do() {
+    let layout = Layout::Fat32;
+    for kilobytes in [1024, 4 * 1024, 20 * 1024] {
+        let mut fat = card(Disk::formatted(layout, kilobytes)).expect("others read it, too");
+        let mut book = filled(0, 3, 80);
+        let files: Vec<Name> =
+            (0..2).map(|_| back_up(&mut book, &mut fat).expect("the card takes it").file).collect();
+        let disk = fat.into_device();
+        assert_eq!(disk.fsck(layout), Vec::<String>::new(), "{kilobytes} KiB");
+        let mut fat = card(disk).expect("it is formatted");
+        let mut other = new(1);
+        merge(&mut other, &mut fat, Whose::Others, 9_000).expect("it reads");
+        assert_eq!(root(&mut other), root(&mut book));
+        // To the last cluster, and no further.
+        let film = Name::parse("FILM.AVI").expect("a name");
+        let mut at = 0;
+        let full = loop {
+            match block_on(fat.write(&film, at, &vec![0x5A; 64 * SECTOR_BYTES])) {
+                Ok(()) => at += 64 * SECTOR_BYTES as u32,
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(full.contains("full"), "{full}");
+        block_on(fat.flush(&film)).expect("the card takes it");
+        let fat = card(fat.into_device()).expect("it is formatted");
+        assert_eq!(others_read(fat, layout, &files), Ok(()), "{kilobytes} KiB");
+    }
+}
+
 /// Chains that lead back into themselves: in the tables of a card there are as many clusters as one likes to go through.
 #[test]
 fn a_backup_is_where_others_find_it_or_is_refused() {

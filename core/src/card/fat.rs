@@ -5,6 +5,7 @@
 //! checked boot sector says is the file system is read or written.
 
 mod boot;
+mod chain;
 mod fence;
 
 pub use embedded_sdmmc::{Block, BlockCount, BlockDevice, BlockIdx, sdcard};
@@ -58,6 +59,8 @@ struct Open {
     /// Its length as its folder tells it.
     len_told: u32,
     is_writable: bool,
+    /// Its folder does not say where on the card it begins: nothing of it can be read.
+    is_lost: bool,
 }
 
 /// The time that files are said to be from.
@@ -150,10 +153,13 @@ impl<D: BlockDevice> FatCard<D> {
             self.close(place)?;
         }
         let Some(entry) = self.entry(name)? else { return Ok(None) };
-        self.check(&entry, is_writable)?;
+        let len = if is_writable { self.mend(&entry)? } else { entry.size };
+        let is_lost = len > 0 && !self.has_beginning(&entry)?;
         self.make_room()?;
         let mode = if is_writable { Mode::ReadWriteAppend } else { Mode::ReadOnly };
-        self.remember(name, entry.size, mode).map(Some)
+        let place = self.remember(name, len, mode)?;
+        self.open[place].is_lost = is_lost;
+        Ok(Some(place))
     }
 
     fn remember(&mut self, name: &Name, len: u32, mode: Mode) -> Result<usize, Told<D>> {
@@ -161,7 +167,7 @@ impl<D: BlockDevice> FatCard<D> {
         let opened = self.manager.open_file_in_dir(self.root, name.as_str(), mode);
         let file = opened.map_err(|error| self.told(error))?;
         let is_writable = mode != Mode::ReadOnly;
-        let open = Open { name: *name, file, len, len_told: len, is_writable };
+        let open = Open { name: *name, file, len, len_told: len, is_writable, is_lost: false };
         // `make_room` saw to it.
         self.open.push(open).map_err(|_| CardError::Inconsistent)?;
         Ok(self.open.len() - 1)
@@ -180,127 +186,6 @@ impl<D: BlockDevice> FatCard<D> {
         let open = self.open.swap_remove(place);
         self.allow(FILE_READS_MAX);
         self.manager.close_file(open.file).map_err(|error| self.told(error))
-    }
-
-    /// Follows the clusters of a file: a damaged table must not lead what is written into another
-    /// file, or into the table itself. Where it goes wrong only behind the end of the file, as a cut
-    /// may leave it, the chain is ended there.
-    fn check(&mut self, entry: &DirEntry, is_writable: bool) -> Result<(), Told<D>> {
-        let geometry = self.manager.device(|fence| fence.geometry());
-        let first = self.first_cluster(entry)?;
-        if entry.size == 0 && entry.cluster == ClusterId::EMPTY {
-            return Ok(());
-        }
-        if !geometry.has(first) {
-            return Err(CardError::Inconsistent);
-        }
-        if !is_writable {
-            return Ok(());
-        }
-        let needed = entry.size.div_ceil(geometry.cluster_bytes).max(1);
-        let (mut cluster, mut count, mut last_needed) = (first, 1, first);
-        // A chain may lead back into itself, and then has fewer clusters than one can go through. Brent's way to
-        // find that out: a mark that is set anew after 1, 2, 4, 8... clusters, and is met again.
-        let (mut mark, mut lap, mut lap_max) = (first, 0, 1);
-        self.allow(FILE_READS_MAX);
-        loop {
-            if count == needed {
-                last_needed = cluster;
-            }
-            let next = self.next_cluster(cluster)?;
-            let is_end =
-                if geometry.entry_bytes == 2 { next >= 0xFFF8 } else { next >= 0x0FFF_FFF8 };
-            if is_end && count >= needed {
-                return Ok(());
-            }
-            if !geometry.has(next) {
-                break;
-            }
-            lap += 1;
-            if next == mark {
-                count = self.clusters_before_circle(first, lap)?.saturating_add(lap);
-                break;
-            }
-            if lap == lap_max {
-                (mark, lap, lap_max) = (next, 0, lap_max.saturating_mul(2));
-            }
-            (cluster, count) = (next, count + 1);
-        }
-        if count < needed {
-            return Err(CardError::Inconsistent);
-        }
-        self.end_chain(last_needed)
-    }
-
-    /// How many clusters of a chain come before the circle of `circle` clusters that it leads into.
-    fn clusters_before_circle(&mut self, first: u32, circle: u32) -> Result<u32, Told<D>> {
-        let (mut behind, mut ahead, mut count) = (first, first, 0);
-        for _ in 0..circle {
-            ahead = self.next_cluster(ahead)?;
-        }
-        while behind != ahead {
-            (behind, ahead) = (self.next_cluster(behind)?, self.next_cluster(ahead)?);
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    /// The first cluster of a file, out of its row in the folder.
-    fn first_cluster(&mut self, entry: &DirEntry) -> Result<u32, Told<D>> {
-        let row = self.block(entry.entry_block)?;
-        let at = entry.entry_offset as usize;
-        let Some(row) = row.get(at..at + 32) else { return Err(CardError::Inconsistent) };
-        let low = u16::from_le_bytes([row[26], row[27]]);
-        // With 16 bits this field is somebody else's.
-        let is_long = self.manager.device(|fence| fence.geometry().entry_bytes == 4);
-        let high = if is_long { u16::from_le_bytes([row[20], row[21]]) } else { 0 };
-        Ok(u32::from(high) << 16 | u32::from(low))
-    }
-
-    /// Block and offset of a cluster's entry in the first table.
-    fn table_place(&self, cluster: u32) -> (BlockIdx, usize) {
-        let geometry = self.manager.device(|fence| fence.geometry());
-        let at = u64::from(cluster) * u64::from(geometry.entry_bytes);
-        let block = (at / SECTOR_BYTES as u64) as u32;
-        (BlockIdx(1 + geometry.fat_at + block), (at % SECTOR_BYTES as u64) as usize)
-    }
-
-    fn next_cluster(&mut self, cluster: u32) -> Result<u32, Told<D>> {
-        let (block, at) = self.table_place(cluster);
-        let is_long = self.manager.device(|fence| fence.geometry().entry_bytes == 4);
-        let table = self.block(block)?;
-        Ok(match table.get(at..) {
-            Some(&[a, b, c, d, ..]) if is_long => u32::from_le_bytes([a, b, c, d]) & 0x0FFF_FFFF,
-            Some(&[a, b, ..]) if !is_long => u32::from(u16::from_le_bytes([a, b])),
-            _ => return Err(CardError::Inconsistent),
-        })
-    }
-
-    fn end_chain(&mut self, cluster: u32) -> Result<(), Told<D>> {
-        let (index, at) = self.table_place(cluster);
-        let geometry = self.manager.device(|fence| fence.geometry());
-        let mut block = Block { contents: self.block(index)? };
-        if let Some(entry) = block.contents.get_mut(at..at + geometry.entry_bytes as usize) {
-            let kept = entry.last().map_or(0, |last| last & 0xF0);
-            entry.fill(0xFF);
-            if let (4, Some(last)) = (geometry.entry_bytes, entry.last_mut()) {
-                *last = kept | 0x0F;
-            }
-        }
-        for copy in 0..geometry.fats {
-            let index = BlockIdx(index.0 + copy * geometry.fat_blocks);
-            let write = |fence: &mut Fence<D>| fence.write(core::slice::from_ref(&block), index);
-            self.manager.device(write).map_err(|error| self.told(Error::DeviceError(error)))?;
-        }
-        Ok(())
-    }
-
-    fn block(&mut self, index: BlockIdx) -> Result<[u8; SECTOR_BYTES], Told<D>> {
-        let mut block = [Block::new()];
-        let read = self.manager.device(|fence| fence.read(&mut block, index));
-        read.map_err(|error| self.told(Error::DeviceError(error)))?;
-        let [block] = block;
-        Ok(block.contents)
     }
 
     fn create(&mut self, name: &Name) -> Result<usize, Told<D>> {
@@ -339,14 +224,27 @@ impl<D: BlockDevice> Card for FatCard<D> {
 
     async fn read(&mut self, name: &Name, offset: u32, out: &mut [u8]) -> Result<usize, Told<D>> {
         let Some(place) = self.open(name, false)? else { return Ok(0) };
-        let Open { file, len, .. } = self.open[place];
-        if offset >= len {
+        let Open { file, len, is_lost, .. } = self.open[place];
+        if offset >= len || is_lost {
             return Ok(0);
         }
         self.allow(FILE_READS_MAX);
-        let read = self.manager.file_seek_from_start(file, offset);
-        let read = read.and_then(|()| self.manager.read(file, out));
-        read.map_err(|error| self.told(error))
+        let sought = self.manager.file_seek_from_start(file, offset);
+        sought.map_err(|error| self.told(error))?;
+        // In pieces that lie in one cluster: where the chain of clusters was cut short, what is before is there,
+        // and the file has an end that its folder does not know of.
+        let mut done = 0;
+        while let Some(left) = out.get_mut(done..).filter(|left| !left.is_empty()) {
+            let at = (offset as usize + done) % SECTOR_BYTES;
+            let piece = left.len().min(SECTOR_BYTES - at);
+            match self.manager.read(file, &mut left[..piece]) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(error) if is_chain_end(&error) => break,
+                Err(error) => return Err(self.told(error)),
+            }
+        }
+        Ok(done)
     }
 
     async fn write(&mut self, name: &Name, offset: u32, bytes: &[u8]) -> Result<(), Told<D>> {
@@ -395,6 +293,17 @@ fn name_of(entry: &DirEntry) -> Option<Name> {
         text.push_str(extension).ok()?;
     }
     Name::parse(&text)
+}
+
+/// Whether an error says no more than that a chain of clusters leads nowhere.
+fn is_chain_end<E: core::error::Error>(error: &Error<FenceError<E>>) -> bool {
+    matches!(
+        error,
+        Error::EndOfFile
+            | Error::UnterminatedFatChain
+            | Error::BadCluster
+            | Error::DeviceError(FenceError::Outside)
+    )
 }
 
 fn told<E: core::error::Error>(

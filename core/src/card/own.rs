@@ -304,14 +304,16 @@ pub(super) async fn newest_mark<C: Card>(
     Ok(Some(last))
 }
 
-/// Whether nothing but zeros is where a header should be; or nothing at all.
+/// Whether nothing but zeros is where a header should be; or nothing at all. What cannot be read of a file that
+/// has something in it is not blank.
 pub(super) async fn is_blank<C: Card>(
     card: &mut C,
     name: &Name,
 ) -> Result<bool, CardError<C::Error>> {
     let mut sector = [0; SECTOR_BYTES];
     let len = card.read(name, 0, &mut sector).await?;
-    Ok(sector.iter().take(len).all(|&byte| byte == 0))
+    let is_unreadable = len == 0 && card.len(name).await?.is_some_and(|told| told > 0);
+    Ok(!is_unreadable && sector.iter().take(len).all(|&byte| byte == 0))
 }
 
 /// Whether appending `bytes` more still pays, and fits without making the file longer.

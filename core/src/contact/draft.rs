@@ -81,14 +81,14 @@ impl<'a> Contents<'a> {
 
     /// Whether the card names its own identity.
     pub fn has_uid(&self) -> bool {
-        self.clone().any(|content| content.kind == Kind::UID && content.value != Value::Text(""))
+        self.clone().any(|content| content.kind == Kind::UID && !is_blank(&content.value))
     }
 
     /// The identity of the card: by its UID when it has one, else by all it says.
     pub fn uid(&self) -> Uid {
         match self.clone().find(|content| content.kind == Kind::UID).map(|content| content.value) {
             Some(Value::Uuid(uuid)) => Uid(uuid.identity()),
-            Some(Value::Text(text)) if !text.is_empty() => Uid::from_text(text),
+            Some(value @ Value::Text(text)) if !is_blank(&value) => Uid::from_text(text),
             _ => Uid(self.digest()),
         }
     }
@@ -172,4 +172,8 @@ pub(super) fn content_digest(content: &Content<'_>) -> [u8; 16] {
             value[1],
         ],
     )
+}
+/// Whether a UID says nothing, as some programs leave it where they know of none.
+fn is_blank(uid: &Value<'_>) -> bool {
+    matches!(uid, Value::Text(text) if text.trim().is_empty())
 }

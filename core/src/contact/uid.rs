@@ -12,9 +12,11 @@ use sha2::{Digest, Sha256};
 pub struct Uid(pub [u8; 16]);
 
 impl Uid {
-    /// The identity that a card's UID text stands for.
+    /// The identity that a card's UID text stands for. Blanks around it, as some programs fold and unfold them in, say
+    /// nothing.
     pub fn from_text(text: &str) -> Self {
-        match UuidText::parse(text).or_else(|| UuidText::of_urn(text)) {
+        let text = text.trim();
+        match UuidText::in_any_letters(text) {
             Some(uuid) => Self(uuid.identity()),
             None => Self(digest(b"uid", &[text.as_bytes()])),
         }

@@ -145,13 +145,13 @@ impl UuidText {
         Some(Self { bytes, urn, upper, ab_person })
     }
 
-    /// Reads a UUID behind `urn:uuid:` in letters of any case: for the identity, to which case says
-    /// nothing (RFC 8141, section 3.1; RFC 9562, section 4). How the text was written is lost.
-    pub(super) fn of_urn(text: &str) -> Option<Self> {
-        let (urn, rest) = text.split_at_checked(URN.len())?;
-        if !urn.eq_ignore_ascii_case(URN) {
-            return None;
-        }
+    /// Reads a UUID, with or without `urn:uuid:`, in letters of any case, also of both: for the identity, to which
+    /// case says nothing (RFC 8141, section 3.1; RFC 9562, section 4). How the text was written is lost.
+    pub(super) fn in_any_letters(text: &str) -> Option<Self> {
+        let rest = match text.split_at_checked(URN.len()) {
+            Some((urn, rest)) if urn.eq_ignore_ascii_case(URN) => rest,
+            _ => text,
+        };
         let (hex, tail) = rest.split_at_checked(UUID_CHARS)?;
         let mut lower = [0; UUID_CHARS];
         lower.copy_from_slice(hex.as_bytes());

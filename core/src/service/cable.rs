@@ -61,6 +61,20 @@ pub fn complain(error: FrameError, out: &mut [u8]) -> Response<'_> {
     send(0, Err(Fault::Frame(error)), out)
 }
 
+/// How often whoever waits for a box that is at work is told so, in milliseconds: more often than the pause that ends
+/// an answer, [`GAP_MILLIS`].
+pub const BUSY_MILLIS: u32 = 300;
+
+const _: () = assert!(BUSY_MILLIS < GAP_MILLIS);
+
+/// Bytes of [`busy_frame`].
+pub const BUSY_FRAME_BYTES: usize = 16;
+
+/// The frame that tells the other end that the box is at work, and has not read what was sent to it.
+pub fn busy_frame(out: &mut [u8; BUSY_FRAME_BYTES]) -> &[u8] {
+    send(0, Err(Fault::Busy), out).frame
+}
+
 fn send<'o>(number: u16, reply: Result<Reply<'_>, Fault>, out: &'o mut [u8]) -> Response<'o> {
     let change = reply.as_ref().ok().and_then(change_of);
     let has_changed = match reply {
@@ -154,6 +168,9 @@ const ATTEMPTS: u32 = 4;
 /// How often a request is sent whose answers come garbled or in part before the cable is given up.
 const GARBLED_MAX: u32 = 16;
 
+/// How often the other end may say that it is at work before a request is given up: for two minutes.
+const BUSY_MAX: u32 = 2 * 60 * 1_000 / BUSY_MILLIS;
+
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 256;
 
@@ -162,7 +179,16 @@ enum Heard {
     Answer(FrameKind),
     /// Something, but not the answer.
     Garbled,
+    /// That the other end is at work, and nothing after it.
+    Busy,
     Nothing,
+}
+
+/// Whether a frame says that the other end is at work.
+fn is_busy(frame: Frame, message: &[u8]) -> bool {
+    frame.kind == FrameKind::Fault
+        && frame.number == 0
+        && matches!(postcard::take_from_bytes(message), Ok((Fault::Busy, [])))
 }
 
 /// The end of a cable that asks.
@@ -174,6 +200,8 @@ pub struct Caller<'m, L> {
     /// The longest frame the other end takes, as far as it is known.
     frame_bytes: usize,
     traffic: Traffic,
+    /// How often the other end has said that it is at work since the request was sent first.
+    busy: u32,
 }
 
 impl<'m, L: Link> Caller<'m, L> {
@@ -182,12 +210,17 @@ impl<'m, L: Link> Caller<'m, L> {
     pub fn new(link: L, out: &'m mut [u8], into: &'m mut [u8]) -> Self {
         let frame_bytes = super::FRAME_BYTES_MIN as usize;
         let (frames, traffic) = (Frames::new(into), Traffic::default());
-        Self { link, out, frames, number: 0, frame_bytes, traffic }
+        Self { link, out, frames, number: 0, frame_bytes, traffic, busy: 0 }
     }
 
     /// What went over the cable so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic
+    }
+
+    /// Whether the other end said of the last request that it has no time for it.
+    pub fn is_busy(&self) -> bool {
+        self.busy > 0
     }
 
     /// The cable.
@@ -212,7 +245,9 @@ impl<'m, L: Link> Caller<'m, L> {
             if came.is_empty() {
                 break;
             }
-            heard = Heard::Garbled;
+            if !matches!(heard, Heard::Busy) {
+                heard = Heard::Garbled;
+            }
             self.traffic.received_bytes += len as u64;
             patience = patience.saturating_sub(len);
             let mut is_garbled = false;
@@ -220,6 +255,14 @@ impl<'m, L: Link> Caller<'m, L> {
                 match taken {
                     Ok(frame) if frame.kind == FrameKind::Request => {}
                     Ok(frame) if frame.number == number => return Ok(Heard::Answer(frame.kind)),
+                    Ok(frame) if is_busy(frame, self.frames.message()) => {
+                        self.busy += 1;
+                        if self.busy >= BUSY_MAX {
+                            return Ok(Heard::Busy);
+                        }
+                        heard = Heard::Busy;
+                        patience = self.frames.frame_bytes() * 4;
+                    }
                     // The answer to a request sent twice comes twice.
                     Ok(frame) if frame.number != 0 => {}
                     // The request came garbled there, or the answer here. What is behind it may be
@@ -257,6 +300,7 @@ impl<L: Link> Exchange for Caller<'_, L> {
         let len = len.ok_or(AskError::Fault(too_large))?;
         self.traffic.requests += 1;
         self.frames.clear();
+        self.busy = 0;
         let (mut kind, mut silent, mut garbled) = (None, 0, 0);
         while kind.is_none() && silent < ATTEMPTS && garbled < GARBLED_MAX {
             self.traffic.repeats += u64::from(silent + garbled > 0);
@@ -266,6 +310,9 @@ impl<L: Link> Exchange for Caller<'_, L> {
             match self.answer_to(number).await.map_err(AskError::Link)? {
                 Heard::Answer(answer) => kind = Some(answer),
                 Heard::Garbled => garbled += 1,
+                Heard::Busy if self.busy >= BUSY_MAX => return Err(AskError::Fault(Fault::Busy)),
+                // It has come to an end of its work: what it had no time for may be lost, or be answered late.
+                Heard::Busy => silent += 1,
                 Heard::Nothing => silent += 1,
             }
         }

@@ -100,6 +100,8 @@ pub enum Fault {
         /// Contacts there were before all of that.
         contacts: u32,
     },
+    /// The box is at work, and has not read the request yet.
+    Busy,
 }
 
 impl fmt::Display for Fault {
@@ -178,6 +180,9 @@ impl fmt::Display for Fault {
             Self::Crowded(uid) => write!(
                 f,
                 "the box cannot tell {uid} from other contacts it has; give the contact another UID"
+            ),
+            Self::Busy => f.write_str(
+                "the device is at work on its box or its card, and answers when that is done; try again in a minute",
             ),
         }
     }

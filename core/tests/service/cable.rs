@@ -1,10 +1,12 @@
 //! A cable that loses, garbles, cuts and repeats: every change is done once, every question answered.
 
-use crate::support::{Desk, Device, Fate, Unplugged, card, contents, format};
+use crate::support::{Chip, Desk, Device, Fate, Unplugged, Wire, card, contents, format};
 use contactbox_core::contact::Kind;
-use contactbox_core::service::cable::{AskError, Exchange};
+use contactbox_core::service::cable::{
+    AskError, BUSY_FRAME_BYTES, Caller, Exchange, Link, busy_frame,
+};
 use contactbox_core::service::protocol::{Card, PROTOCOL};
-use contactbox_core::service::{Reply, Request};
+use contactbox_core::service::{Fault, Reply, Request};
 use embassy_futures::block_on;
 
 #[test]
@@ -83,4 +85,41 @@ fn a_restarted_device_begins_anew() {
     device.restart();
     let mut caller = desk.call(&mut device);
     assert!(block_on(caller.ask(&hello)).is_ok());
+}
+
+/// A device that says so often that it is at work before it reads what was sent.
+struct AtWork<'d>(Wire<'d, Chip>, u32);
+
+impl Link for AtWork<'_> {
+    type Error = Unplugged;
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), Unplugged> {
+        self.0.send(bytes).await
+    }
+
+    async fn receive(&mut self, into: &mut [u8]) -> Result<usize, Unplugged> {
+        let Some(left) = self.1.checked_sub(1) else { return self.0.receive(into).await };
+        self.1 = left;
+        let mut frame = [0; BUSY_FRAME_BYTES];
+        let frame = busy_frame(&mut frame);
+        assert!(!frame.is_empty(), "it fits");
+        into[..frame.len()].copy_from_slice(frame);
+        Ok(frame.len())
+    }
+}
+
+#[test]
+fn a_device_that_is_at_work_is_waited_for_and_not_asked_again() {
+    let mut device = Device::new(format(7, 64));
+    let (mut out, mut into) = (vec![0; 4096], vec![0; 4096]);
+    let mut caller = Caller::new(AtWork(Wire(&mut device), 100), &mut out, &mut into);
+    assert!(matches!(block_on(caller.ask(&Request::Info)), Ok(Reply::Info(_))));
+    assert!(caller.is_busy());
+    assert_eq!(caller.traffic().repeats, 0);
+    // It has time now.
+    assert!(matches!(block_on(caller.ask(&Request::Info)), Ok(Reply::Info(_))));
+    assert!(!caller.is_busy());
+    let mut caller = Caller::new(AtWork(Wire(&mut device), u32::MAX), &mut out, &mut into);
+    let told = block_on(caller.ask(&Request::Info));
+    assert!(matches!(told, Err(AskError::Fault(Fault::Busy))));
 }

@@ -258,7 +258,7 @@ pub struct Who {
 /// Some contacts.
 #[derive(Args)]
 pub struct Contacts {
-    /// Ids; or words that only one contact has
+    /// Ids, or names in quotes, of one or more contacts; or words that only one contact has
     #[arg(required = true, value_name = "CONTACT")]
     pub who: Vec<String>,
 }

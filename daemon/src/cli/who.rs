@@ -2,10 +2,11 @@
 
 use super::args::Shelf;
 use super::card::bare_number;
-use super::text::visible;
+use super::text::{count, visible};
 use super::{Exit, Failure};
 use crate::client::Client;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// How many of several that fit are listed.
 const LISTED_MAX: usize = 8;
@@ -47,16 +48,78 @@ pub fn one(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Found,
     by_words(client, &words.join(" "), shelf)
 }
 
-/// Each of several ids; or, where they are not all ids, the one contact that all words mean.
+/// The contacts that several words mean: each word one of them, or all words together one. Where both can be meant, and
+/// are not the same, it is for a person to say: what is done with them may not be undone.
 pub fn some(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Vec<Found>, Failure> {
-    if words.len() > 1 && words.iter().all(|word| is_id(word)) {
-        let mut found = Vec::new();
-        for word in words {
-            found.push(one(client, std::slice::from_ref(word), shelf)?);
-        }
-        return Ok(found);
+    if words.len() < 2 {
+        return Ok(vec![one(client, words, shelf)?]);
     }
-    Ok(vec![one(client, words, shelf)?])
+    let together = match words.iter().all(|word| is_id(word)) {
+        true => None,
+        false => Some(one(client, words, shelf)),
+    };
+    let apart = each(client, words, shelf);
+    match (together, apart) {
+        (None, apart) => apart.map(once),
+        (Some(Ok(one)), Ok(apart)) if apart.iter().any(|found| found.uid != one.uid) => {
+            let names: Vec<&str> = apart.iter().map(|found| found.name.as_str()).collect();
+            let message = format!(
+                "\"{}\" may mean {}, or {}: {}; put the name of each contact in quotes, or give ids. Nothing was changed",
+                visible(&words.join(" ")),
+                one.name,
+                count(apart.len() as u64, "contact"),
+                names.join(", ")
+            );
+            Err(Failure::new(Exit::Ambiguous, message))
+        }
+        (Some(Ok(one)), _) => Ok(vec![one]),
+        // A part of a name may be meant for the one or for the other.
+        (Some(Err(together)), Ok(apart))
+            if !words.iter().zip(&apart).all(|(word, found)| is_plain(word, found)) =>
+        {
+            let lines: Vec<String> = apart
+                .iter()
+                .map(|found| format!("\n  {}  {}", short(&found.uid), found.name))
+                .collect();
+            let message = format!(
+                "{}; if one contact for each word is meant, give its id or all of its name in quotes:{}",
+                together.message,
+                lines.concat()
+            );
+            Err(Failure::new(together.exit, message))
+        }
+        (Some(Err(_)), Ok(apart)) => Ok(once(apart)),
+        (Some(Err(together)), Err(apart)) if is_unclear(&together) && is_unclear(&apart) => {
+            let message = format!(
+                "{}\nand taken one by one: {}\nNothing was changed; put the name of each contact in quotes, or give ids",
+                together.message, apart.message
+            );
+            Err(Failure::new(together.exit, message))
+        }
+        (Some(Err(together)), Err(_)) => Err(together),
+    }
+}
+
+/// Each word a contact.
+fn each(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Vec<Found>, Failure> {
+    words.iter().map(|word| one(client, std::slice::from_ref(word), shelf)).collect()
+}
+
+/// None of them twice.
+fn once(mut all: Vec<Found>) -> Vec<Found> {
+    let mut known = HashSet::new();
+    all.retain(|found| known.insert(found.uid.clone()));
+    all
+}
+
+/// Whether a word can mean no other than the contact that it led to: it is an id, or all of a name.
+fn is_plain(word: &str, found: &Found) -> bool {
+    is_id(word) || word.trim().to_lowercase() == found.name.to_lowercase()
+}
+
+/// Whether words do not lead to one contact, rather than something being in the way.
+fn is_unclear(failure: &Failure) -> bool {
+    matches!(failure.exit, Exit::NothingFound | Exit::Ambiguous)
 }
 
 fn is_id(word: &str) -> bool {
@@ -167,6 +230,14 @@ mod tests {
                 "ada" => {
                     json!({ "hits": [{ "uid": UID, "name": "Ada Lovelace" }, { "uid": "ff", "name": "Ada King" }] })
                 }
+                "bob" => json!({ "hits": [{ "uid": "b0b0", "name": "Bob" }] }),
+                "mary hopper" => json!({ "hits": [] }),
+                "mary" => json!({ "hits": [{ "uid": "9ace", "name": "Mary Kelly" }] }),
+                "hopper" => json!({ "hits": [{ "uid": "40ee", "name": "Dennis Hopper" }] }),
+                "eve" => {
+                    json!({ "hits": [{ "uid": "e0e0", "name": "Eve" }, { "uid": "eb0b", "name": "Eve Bob" }] })
+                }
+                "eve bob" => json!({ "hits": [{ "uid": "eb0b", "name": "Eve Bob" }] }),
                 "0171" => json!({ "hits": [{ "uid": UID, "name": "Ada\u{1b}" }] }),
                 _ => json!({ "hits": [] }),
             }),
@@ -182,6 +253,37 @@ mod tests {
         one(&mut client, &words, Shelf::Active)
             .map(|found| found.name)
             .map_err(|failure| failure.exit)
+    }
+
+    fn several(words: &[&str]) -> Result<Vec<String>, (Exit, String)> {
+        let (_fake, mut client) = fake();
+        let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
+        some(&mut client, &words, Shelf::Active)
+            .map(|found| found.into_iter().map(|found| found.name).collect())
+            .map_err(|failure| (failure.exit, failure.message))
+    }
+
+    #[test]
+    fn several_words_are_several_contacts_or_one_and_never_a_guess() {
+        let names = |words: &[&str]| several(words).expect("it is plain who is meant");
+        assert_eq!(names(&["ada", "lovelace"]), ["Ada Lovelace"]);
+        assert_eq!(names(&["ada lovelace", "bob", "0bad"]), ["Ada Lovelace", "Bob"]);
+        assert_eq!(names(&["0badcafe", "0bad"]), ["Ada"]);
+        // Parts of the names of two, or a name that nobody has.
+        let (exit, message) = several(&["mary", "hopper"]).unwrap_err();
+        assert_eq!(exit, Exit::NothingFound);
+        assert!(message.contains("9ace  Mary Kelly\n  40ee  Dennis Hopper"), "{message}");
+        // One contact of this name, and two of those.
+        let (exit, message) = several(&["eve", "bob"]).unwrap_err();
+        assert_eq!(exit, Exit::Ambiguous);
+        assert!(message.contains("may mean Eve Bob, or 2 contacts: Eve, Bob"), "{message}");
+        let (exit, message) = several(&["ada", "bob"]).unwrap_err();
+        assert_eq!(exit, Exit::NothingFound);
+        assert!(
+            message.contains("nobody") && message.contains("several contacts fit"),
+            "{message}"
+        );
+        assert_eq!(several(&["bob", "nobody"]).unwrap_err().0, Exit::NothingFound);
     }
 
     #[test]

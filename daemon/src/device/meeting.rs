@@ -7,7 +7,7 @@ use crate::keeper::Asker;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Traffic};
 use contactbox_core::service::sync::{Carried, Progress, Report, SyncError, Way, sync};
-use contactbox_core::service::{PROTOCOL, Reply, Request};
+use contactbox_core::service::{Fault as CableFault, PROTOCOL, Reply, Request};
 use contactbox_core::store::book::{Consent, Root};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -99,7 +99,11 @@ impl Devices {
         let mut device = Device { caller, time: HELLO_TIME_MAX };
         let hello = Request::Hello { protocol: PROTOCOL, frame_bytes: FRAME_BYTES as u32 };
         let told = |error: AskError<std::io::Error>| device_fault(path, &error);
-        block_on(device.ask(&hello)).map_err(told)?;
+        let heard = block_on(device.ask(&hello)).map(drop);
+        if let Err(error) = heard {
+            let is_busy = device.caller.is_busy();
+            return Err(told(if is_busy { AskError::Fault(CableFault::Busy) } else { error }));
+        }
         let link = device.caller.into_link();
         link.set_patience(ANSWER_TIME).map_err(cable)?;
         let caller = Caller::new(link, &mut out, &mut into);

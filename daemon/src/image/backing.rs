@@ -20,6 +20,12 @@ pub trait BackingFile: Send {
     /// Its length.
     fn bytes(&self) -> io::Result<u64>;
 
+    /// Where from `at` on the next byte is that was ever written, as far as the file system tells; `None` when there is
+    /// none before its end.
+    fn next_data(&self, at: u64) -> io::Result<Option<u64>> {
+        Ok(Some(at))
+    }
+
     /// Makes it shorter, or longer by zeros.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
 

@@ -127,6 +127,16 @@ impl BackingFile for File {
         Ok(self.metadata()?.len())
     }
 
+    #[cfg(target_os = "linux")]
+    fn next_data(&self, at: u64) -> io::Result<Option<u64>> {
+        match rustix::fs::seek(self, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => Ok(Some(data)),
+            Err(rustix::io::Errno::NXIO) => Ok(None),
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::OPNOTSUPP) => Ok(Some(at)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         Self::set_len(self, bytes)
     }
@@ -209,6 +219,31 @@ fn name_lost(file: &File, path: &Path) -> Option<Displaced> {
 #[cfg(not(unix))]
 fn name_lost(_: &File, _: &Path) -> Option<Displaced> {
     None
+}
+
+/// The disk that the folder of a file is on, whether the file is there or not; where a link leads to the file, the disk
+/// that the link leads to. 0 where that cannot be told.
+#[cfg(unix)]
+pub(super) fn disk_of(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let mut path = path.to_path_buf();
+    // As many links as the system follows.
+    for _ in 0..40 {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    let folders = path.ancestors().skip(1).map(|folder| match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    });
+    let mut there = folders.filter_map(|folder| std::fs::metadata(folder).ok());
+    there.next().map_or(0, |folder| folder.dev())
+}
+
+/// Here no disk is taken from a file that is open.
+#[cfg(not(unix))]
+pub(super) fn disk_of(_: &Path) -> u64 {
+    0
 }
 
 /// Bytes that can still be written to the disk a folder is on, by whoever runs this; `None` when the

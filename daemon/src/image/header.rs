@@ -68,6 +68,11 @@ pub enum HeaderError {
         "the image's header is damaged, both copies of it, and the pages of a box are behind it: open it with --salvage true, which makes the header anew, or restore a backup"
     )]
     Struck,
+    /// There is a header, and behind it nothing of the box that it is of.
+    #[error(
+        "the image was cut off behind its header, and no page of the box is left in it: put the whole file back, or move this one away and restore a backup"
+    )]
+    Hollow,
     /// A format this version does not know.
     #[error(
         "the image has format {format}, and this version knows {known}; install a newer contactbox"

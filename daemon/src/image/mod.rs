@@ -73,6 +73,8 @@ impl Access {
 pub struct Image {
     file: Box<dyn BackingFile>,
     path: PathBuf,
+    /// The disk that its folder was on when it was opened.
+    disk: u64,
     /// The name it is made under, until [`Image::publish`].
     draft: Option<PathBuf>,
     header: Header,
@@ -169,6 +171,9 @@ impl Image {
                     bytes_expected,
                 });
             }
+            if !salvage::has_page_of(&*file, header.box_id).map_err(io)? {
+                return Err(wrong(HeaderError::Hollow));
+            }
             tracing::warn!(
                 bytes,
                 bytes_expected,
@@ -241,6 +246,7 @@ impl Image {
         Self {
             file,
             path: path.to_path_buf(),
+            disk: disk::disk_of(path),
             draft: None,
             header,
             access,
@@ -367,7 +373,7 @@ impl Image {
             // Nothing in it has been acknowledged, and it has no header yet.
             return Ok(());
         }
-        let how = place::displaced(&*self.file, &self.path, &self.header);
+        let how = place::displaced(&*self.file, &self.path, self.disk, &self.header);
         let is_ours = || self.kept.iter().all(|piece| piece.is_in(&*self.file));
         let Some(how) = how.or_else(|| (!is_ours()).then_some(Displaced::Overwritten)) else {
             return Ok(());
@@ -380,6 +386,12 @@ impl Image {
 
     fn displaced(&self, how: Displaced) -> ImageError {
         ImageError::Displaced { path: self.path.clone(), how, number: self.file.number() }
+    }
+
+    /// Bytes that the disk has room for; `None` where the system does not tell.
+    pub fn room(&self) -> Option<u64> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        disk::room_in(folder.unwrap_or(Path::new(".")))
     }
 
     /// Takes room for `pages` pages in all from the disk.

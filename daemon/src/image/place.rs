@@ -16,6 +16,8 @@ pub enum Displaced {
     Deleted,
     /// It has another name, and nothing has its own.
     Moved,
+    /// The disk that it is on is not where it was: it was unmounted, or another was mounted over it.
+    Unmounted,
     /// Another file has its name.
     Replaced,
     /// It is shorter than the box in it.
@@ -27,7 +29,7 @@ pub enum Displaced {
 impl Displaced {
     /// Whether all that was acknowledged is still in the file.
     pub fn is_whole(self) -> bool {
-        matches!(self, Self::Deleted | Self::Moved | Self::Replaced)
+        matches!(self, Self::Deleted | Self::Moved | Self::Unmounted | Self::Replaced)
     }
 
     /// What happened to the file of `path`, in one or two words.
@@ -35,6 +37,7 @@ impl Displaced {
         match self {
             Self::Deleted => "deleted",
             Self::Moved => "moved away",
+            Self::Unmounted => "on a disk that is not mounted there any more",
             Self::Replaced => "replaced",
             Self::CutShort => "cut short",
             Self::Overwritten => "overwritten",
@@ -44,15 +47,23 @@ impl Displaced {
     /// What happened and what helps; `number` is the one under which this process has the file open.
     pub(super) fn told(self, path: &Path, number: Option<i32>) -> String {
         let path = path.display();
-        let happened = format!(
-            "the box's file {path} was {} while the daemon has it open, so no more changes are taken",
-            self.word()
-        );
+        let happened = match self {
+            Self::Unmounted => format!(
+                "the disk that the box's file {path} is on was unmounted while the daemon has the file open, so no more changes are taken"
+            ),
+            _ => format!(
+                "the box's file {path} was {} while the daemon has it open, so no more changes are taken",
+                self.word()
+            ),
+        };
         let cure = match (self, number) {
             (Self::Moved, _) => format!(
                 "put it back, or name the place where it is with --image; then stop the daemon and start it again. Nothing acknowledged is lost: it is all in that file{}",
                 number.map(|number| format!(", which is /proc/{}/fd/{number} as well", std::process::id())).unwrap_or_default()
             ),
+            (Self::Unmounted, _) => {
+                "mount it there again, then stop the daemon and start it again. Nothing acknowledged is lost: it is all in that file".to_owned()
+            }
             (Self::Deleted | Self::Replaced, Some(number)) => format!(
                 "all that was acknowledged is in /proc/{}/fd/{number} for as long as the daemon runs: copy that with cp to a safe place, then stop the daemon and put the copy at {path}",
                 std::process::id()
@@ -68,10 +79,19 @@ impl Displaced {
     }
 }
 
-/// What has become of an open file since it was opened as `path`, if anything.
-pub(super) fn displaced(file: &dyn BackingFile, path: &Path, header: &Header) -> Option<Displaced> {
+/// What has become of a file since it was opened as `path`, when its folder was on the disk `disk`, if anything.
+pub(super) fn displaced(
+    file: &dyn BackingFile,
+    path: &Path,
+    disk: u64,
+    header: &Header,
+) -> Option<Displaced> {
     // Who can not be asked has said nothing: the disk itself has taken all that was written.
-    file.name_lost(path).or_else(|| struck(file, file.bytes().ok()?, header))
+    match file.name_lost(path) {
+        Some(Displaced::Moved) if disk::disk_of(path) != disk => Some(Displaced::Unmounted),
+        None => struck(file, file.bytes().ok()?, header),
+        lost => lost,
+    }
 }
 
 fn struck(file: &dyn BackingFile, bytes: u64, header: &Header) -> Option<Displaced> {

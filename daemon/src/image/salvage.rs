@@ -1,41 +1,119 @@
 //! The header of an image out of what is behind it: the pages of a box say whose they are.
 
 use super::{
-    BackingFile, HEADER_BYTES, Header, PAGE_BYTES, PAGES_MAX, WORD_BYTES, complement, disk,
+    BackingFile, HEADER_BYTES, Header, PAGE_BYTES, PAGES_MAX, PAGES_MIN, WORD_BYTES, complement,
+    disk,
 };
-use contactbox_core::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader};
+use contactbox_core::store::page::{
+    FIRST_ENTRY_AT, Frame, HeaderFound, PAGE_HEADER_BYTES, PageHeader, START,
+};
 use std::collections::HashMap;
 use std::io;
 
-/// The header that a file must have had, if pages of a box are where an image has them.
+/// Bytes of a page in which its header and its first entry are.
+const HEAD_BYTES: usize = 512;
+
+/// What is at the place of a page.
+enum Found {
+    /// A page of this box; true when its first entry says so as well, and that this is its place.
+    Page(u64, bool),
+    /// Bytes that are none.
+    Other,
+}
+
+/// The header that a file must have had, if most of what is in it are pages of one box where an image has them.
 ///
-/// Pages and words of an image have one length. How many pages there are is what the file has room
-/// for: one that was cut off before has to be taken for a blank one. Whose they are most of them say.
+/// Pages and words of an image have one length. How many pages there are is told by the last one that is the box's:
+/// what is behind it may be anything, and if it was a page of which nothing is left, the pages that vouch for it tell.
 pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
-    let bytes = file.bytes()?.saturating_sub(HEADER_BYTES as u64);
-    let pages = u32::try_from(bytes.div_ceil(PAGE_BYTES as u64)).unwrap_or(u32::MAX);
-    let pages = pages.min(PAGES_MAX);
-    let mut boxes: HashMap<u64, u32> = HashMap::new();
-    for page in 0..pages {
-        if let Some(PageHeader { salt, .. }) = page_header(file, page)? {
-            *boxes.entry(salt).or_default() += 1;
+    let mut found: Vec<(u32, Found)> = Vec::new();
+    each_page(file, |page, head| found.push((page, judge(page, head))))?;
+    // How many pages each box has, and whether one of them is certain.
+    let mut boxes: HashMap<u64, (usize, bool)> = HashMap::new();
+    for (_, page) in &found {
+        if let Found::Page(salt, is_certain) = page {
+            let known = boxes.entry(*salt).or_default();
+            *known = (known.0 + 1, known.1 || *is_certain);
         }
     }
-    let most = boxes.into_iter().max_by_key(|&(_, pages)| pages);
-    Ok(most.map(|(box_id, _)| Header {
+    let most = boxes.into_iter().filter(|(_, (_, is_certain))| *is_certain);
+    let Some((box_id, (count, _))) = most.max_by_key(|(_, (count, _))| *count) else {
+        return Ok(None);
+    };
+    let is_its = |page: &Found| matches!(page, Found::Page(salt, _) if *salt == box_id);
+    let last = found.iter().rposition(|(_, page)| is_its(page)).unwrap_or(0);
+    // A box that lies within another file, say of a disk, is not to be written into there.
+    if count * 2 < last + 1 {
+        return Ok(None);
+    }
+    let pages = found.get(last).map_or(0, |(page, _)| page + 1);
+    Ok(Some(Header {
         page_bytes: PAGE_BYTES as u32,
         word_bytes: WORD_BYTES as u32,
-        pages,
+        pages: pages.max(PAGES_MIN),
         generation: 1,
         box_id,
     }))
 }
 
+/// Whether a page of the box is certain to be in the file.
+pub(super) fn has_page_of(file: &dyn BackingFile, box_id: u64) -> io::Result<bool> {
+    let mut is_there = false;
+    each_page(file, |page, head| {
+        is_there |= matches!(judge(page, head), Found::Page(salt, true) if salt == box_id);
+    })?;
+    Ok(is_there)
+}
+
+/// Shows the beginning of every page that has something in its beginning, as the chip has it. Where nothing was ever
+/// written to the file nothing is read.
+fn each_page(
+    file: &dyn BackingFile,
+    mut visit: impl FnMut(u32, &[u8; HEAD_BYTES]),
+) -> io::Result<()> {
+    let end = file.bytes()?;
+    let mut page = 0;
+    while page < PAGES_MAX {
+        let at = start_of(page);
+        let Some(data) = file.next_data(at)?.filter(|&data| data < end) else { break };
+        // From a hole that reaches behind the beginning of this page to the page that the next byte is in.
+        if data >= at + HEAD_BYTES as u64 {
+            let next = (data - HEADER_BYTES as u64) / PAGE_BYTES as u64;
+            let next = u32::try_from(next).unwrap_or(PAGES_MAX);
+            page = next.max(page + 1);
+            continue;
+        }
+        let mut head = [0; HEAD_BYTES];
+        disk::read_up_to(file, &mut head, at)?;
+        if head.iter().any(|&byte| byte != 0) {
+            complement(&mut head);
+            visit(page, &head);
+        }
+        page += 1;
+    }
+    Ok(())
+}
+
+fn start_of(page: u32) -> u64 {
+    HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64
+}
+
+fn judge(page: u32, head: &[u8; HEAD_BYTES]) -> Found {
+    let Some(HeaderFound::Valid(PageHeader { salt, .. }, _)) =
+        head.first_chunk::<PAGE_HEADER_BYTES>().map(PageHeader::decode)
+    else {
+        return Found::Other;
+    };
+    // Its checksum is over the place of the page, too.
+    let base = page.wrapping_mul(PAGE_BYTES as u32);
+    let start = Frame { salt, order: 0, base }.verified(head, FIRST_ENTRY_AT, HEAD_BYTES);
+    Found::Page(salt, start.is_some_and(|start| start.kind() == START))
+}
+
 /// The header of a page, if it has one that can be read.
 pub(super) fn page_header(file: &dyn BackingFile, page: u32) -> io::Result<Option<PageHeader>> {
-    let at = HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64;
     let mut head = [0; PAGE_HEADER_BYTES];
-    if disk::read_up_to(file, &mut head, at)? < head.len() {
+    if disk::read_up_to(file, &mut head, start_of(page))? < head.len() {
         return Ok(None);
     }
     complement(&mut head);

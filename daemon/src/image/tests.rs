@@ -140,8 +140,9 @@ fn foreign_and_short_files_are_refused_and_left_alone() {
     assert_eq!(std::fs::read(&path).expect("a file"), b"BEGIN:VCARD\r\n");
 
     let path = folder.path().join("a.box");
-    drop(new_image(folder.path()));
+    let id = new_image(folder.path()).box_id();
     let file = OpenOptions::new().write(true).open(&path).expect("a file");
+    disk::write_all_at(&file, &page_head(id, 0), HEADER_BYTES as u64).expect("room");
     file.set_len(500_000).expect("a shorter file");
     let error = Image::open(&path, false).err().expect("cut short");
     assert!(matches!(error, OpenImageError::CutShort { bytes: 500_000, .. }), "{error}");
@@ -208,4 +209,110 @@ fn a_read_only_file_is_read() {
     assert_eq!(image.access(), Access::ReadOnly);
     assert_eq!(read(&mut image, 0, 4), b"four");
     assert!(matches!(block_on(image.write(4, b"four")), Err(ImageError::ReadOnly)));
+}
+
+/// The beginning of page `page` of the box `salt`, as a journal leaves it.
+fn page_head(salt: u64, page: u32) -> Vec<u8> {
+    use contactbox_core::store::page::{FIRST_ENTRY_AT, Frame, PageHeader, START};
+    let base = page * PAGE_BYTES as u32;
+    let mut head = vec![0xFF; 64];
+    let header = PageHeader { order: page + 1, erases: 0, salt };
+    head[..24].copy_from_slice(&header.encode());
+    let entry = &mut head[FIRST_ENTRY_AT..FIRST_ENTRY_AT + 16];
+    let (at, frame) = (FIRST_ENTRY_AT, Frame { salt, order: page + 1, base });
+    frame.seal(at, entry, START, 0, 0);
+    complement(&mut head);
+    head
+}
+
+/// A file with pages of the box 7 at these places, and `other` bytes at others.
+fn file_of(path: &Path, pages: &[u32], others: &[(u64, u64)], len: u64) {
+    let file = File::create(path).expect("a file of ours");
+    file.set_len(len).expect("a sparse file");
+    for &page in pages {
+        let at = HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64;
+        disk::write_all_at(&file, &page_head(7, page), at).expect("room");
+    }
+    for &(at, bytes) in others {
+        disk::write_all_at(&file, &vec![0xA5; bytes as usize], at).expect("room");
+    }
+}
+
+#[test]
+fn only_a_file_of_a_box_is_salvaged_and_no_more_of_it_than_is_the_box() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let path = folder.path().join("a.box");
+    let start = |page: u64| HEADER_BYTES as u64 + page * PAGE_BYTES as u64;
+    let salvage = || Image::open(&path, true);
+    // The header is struck, the pages are there: more of them than a new box has, or fewer.
+    file_of(&path, &[0, 1, 2], &[(0, 4096)], start(16));
+    let image = salvage().expect("it is a box");
+    assert_eq!((image.box_id(), image.pages()), (7, PAGES_MIN));
+    drop(image);
+    // Other bytes behind the box are not the box's.
+    let pages: Vec<u32> = (0..20).collect();
+    file_of(&path, &pages, &[(0, 4096), (start(20), 300_000)], start(25) + 17);
+    assert_eq!(salvage().expect("it is a box").pages(), 20);
+    // A sparse file is gone through by what is in it, and does not make a huge box.
+    file_of(&path, &[0, 1], &[(0, 4096)], 20 << 30);
+    let before = std::time::Instant::now();
+    assert_eq!(salvage().expect("it is a box").pages(), PAGES_MIN);
+    assert!(before.elapsed() < std::time::Duration::from_secs(2), "{:?}", before.elapsed());
+    // Files of others stay theirs: one with a box within it, one with pages that are not at their place.
+    let refused = |why: &str| {
+        let before = std::fs::metadata(&path).expect("it is there").len();
+        let refused = salvage().err().unwrap_or_else(|| panic!("{why}"));
+        assert!(matches!(refused, OpenImageError::Header { .. }), "{why}: {refused}");
+        assert_eq!(std::fs::metadata(&path).expect("it is there").len(), before, "{why}");
+    };
+    let filled: Vec<(u64, u64)> = (0..40).map(|page| (start(page), 512)).collect();
+    file_of(&path, &[40, 41, 42], &filled, start(60));
+    refused("a box within the file of a disk");
+    let file = File::create(&path).expect("a file of ours");
+    for page in 0..4 {
+        disk::write_all_at(&file, &page_head(7, page), start(u64::from(page) + 3)).expect("room");
+    }
+    refused("pages that are not at their place");
+    std::fs::write(&path, vec![0x20; 100_000]).expect("room");
+    refused("a text");
+}
+
+#[test]
+fn a_header_alone_is_no_box_and_is_not_made_longer() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let path = folder.path().join("a.box");
+    drop(new_image(folder.path()));
+    let file = OpenOptions::new().write(true).open(&path).expect("our file");
+    file.set_len(HEADER_BYTES as u64).expect("our file");
+    for is_salvage in [false, true] {
+        let refused = Image::open(&path, is_salvage).err().expect("nothing is left");
+        assert_eq!(file.metadata().expect("our file").len(), HEADER_BYTES as u64);
+        let is_hollow =
+            matches!(refused, OpenImageError::Header { error: HeaderError::Hollow, .. });
+        assert_eq!(is_hollow, is_salvage, "{refused}");
+    }
+}
+
+/// A link to a folder that leads to another disk meanwhile is, to whoever has the file open, an unmounted disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_not_there_any_more_is_no_file_that_was_moved() {
+    use std::os::unix::fs::MetadataExt;
+    let here = tempfile::tempdir().expect("a temp folder");
+    let Ok(there) = tempfile::tempdir_in("/dev/shm") else { return };
+    let disk = |folder: &Path| std::fs::metadata(folder).expect("it is there").dev();
+    if disk(here.path()) == disk(there.path()) {
+        return;
+    }
+    let mount = here.path().join("mount");
+    std::os::unix::fs::symlink(there.path(), &mount).expect("a folder of ours");
+    let path = mount.join("a.box");
+    let mut image = Image::open(&path, false).expect("a new image");
+    image.publish().expect("it gets its name");
+    assert_eq!(image.look(), Access::ReadWrite);
+    std::fs::remove_file(&mount).expect("our link");
+    std::fs::create_dir(&mount).expect("a folder of ours");
+    assert_eq!(image.look(), Access::Displaced(Displaced::Unmounted));
+    let told = image.writable().expect_err("it is not there").to_string();
+    assert!(told.contains("was unmounted") && told.contains("mount it there again"), "{told}");
 }

@@ -39,8 +39,28 @@ const FILL_PERCENT_MAX: u64 = 55;
 /// Up to this size an image grows by half, beyond by a quarter.
 const LARGE_PAGES: u32 = 1024;
 
-/// How long to leave a full disk alone.
+/// How long to leave a full disk alone that does not tell of room: a quota is not in what a disk tells.
 const DISK_FULL_TIME: Duration = Duration::from_secs(5);
+
+/// A disk that had no room.
+struct FullDisk {
+    when: Instant,
+    /// What was asked for.
+    bytes: u64,
+    /// The room that it told of then.
+    room: Option<u64>,
+}
+
+impl FullDisk {
+    /// Whether it may have room by now.
+    fn may_have_room(&self, room: Option<u64>) -> bool {
+        let has_more = match (self.room, room) {
+            (Some(before), Some(now)) => now > before && now >= PAGE_BYTES as u64,
+            _ => false,
+        };
+        has_more || self.when.elapsed() >= DISK_FULL_TIME
+    }
+}
 
 /// Why the box can not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +106,7 @@ pub struct Desk {
     /// The log says that there are more authors than the box can tell apart.
     is_nobody_told: bool,
     notices: Vec<Value>,
-    disk_full: Option<(Instant, u64)>,
+    disk_full: Option<FullDisk>,
     is_closed: bool,
     /// What a user must know who sees an empty box and expects another.
     notice: Option<String>,
@@ -333,7 +353,7 @@ impl Desk {
         }
         let fault = fault::of_put(error);
         match self.disk_full {
-            Some((_, bytes)) if fault.kind() == Kind::Full => fault
+            Some(FullDisk { bytes, .. }) if fault.kind() == Kind::Full => fault
                 .because(&format!("the disk has no room for {bytes} more bytes; make room on it"))
                 .with("disk_bytes_wanted", bytes),
             _ => fault,
@@ -348,7 +368,9 @@ impl Desk {
         if wanted * 100 <= capacity_bytes * FILL_PERCENT_MAX || self.writable().is_err() {
             return;
         }
-        if self.disk_full.is_some_and(|(when, _)| when.elapsed() < DISK_FULL_TIME) {
+        if let Some(full) = &self.disk_full
+            && !full.may_have_room(self.book.flash().room())
+        {
             return;
         }
         let pages = self.book.flash().pages();
@@ -376,7 +398,8 @@ impl Desk {
             _ => 0,
         };
         tracing::warn!(%error, "the box can not grow");
-        self.disk_full = Some((Instant::now(), bytes));
+        let room = self.book.flash().room();
+        self.disk_full = Some(FullDisk { when: Instant::now(), bytes, room });
     }
 
     /// Whether everything said so far is on the disk.
@@ -482,5 +505,30 @@ pub fn parts() -> Parts<Heap> {
         items: Growing::new(Item::EMPTY, ITEMS),
         boxes: Growing::new(BoxCell::EMPTY, 0),
         authors: Growing::new(AuthorCell::EMPTY, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_asked_again_as_soon_as_it_tells_of_room() {
+        let full = |ago: Duration, room| FullDisk {
+            when: Instant::now().checked_sub(ago).expect("the machine runs for longer"),
+            bytes: 1 << 20,
+            room,
+        };
+        let (just_now, long_ago) = (Duration::from_millis(1), DISK_FULL_TIME);
+        assert!(!full(just_now, Some(4096)).may_have_room(Some(4096)));
+        // Less than a page is room for nothing.
+        assert!(!full(just_now, Some(4096)).may_have_room(Some(8192)));
+        assert!(full(just_now, Some(4096)).may_have_room(Some(PAGE_BYTES as u64)));
+        // A quota was full while the disk was not.
+        assert!(!full(just_now, Some(1 << 30)).may_have_room(Some(1 << 30)));
+        assert!(full(just_now, Some(1 << 30)).may_have_room(Some((1 << 30) + 1)));
+        assert!(!full(just_now, None).may_have_room(None));
+        assert!(full(long_ago, Some(4096)).may_have_room(Some(4096)));
+        assert!(full(long_ago, None).may_have_room(None));
     }
 }

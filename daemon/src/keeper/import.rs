@@ -21,6 +21,9 @@ const ROOM_BYTES: usize = 64 * 1024;
 /// Rejections told one by one; the others are counted, or asked for in another part.
 const REJECTIONS_MAX: usize = 1000;
 
+/// Repairs that are kept until it is known whether their card is left to another part.
+const REPAIRS_MAX: usize = 64 * 1024;
+
 /// Bytes read before it is looked whether the batch has ended early.
 const STEP_BYTES: usize = 64 * 1024;
 
@@ -38,15 +41,35 @@ pub(super) struct Cards {
     pub(super) unchanged: u32,
     /// Cards taken whose contacts are in the trash, and stay there.
     trashed: u32,
-    warnings: u32,
     /// What was repaired: of each kind how often, and the first line.
-    repairs: Vec<(Repair, u32, u32)>,
+    repairs: Repairs,
     rejected: Vec<Json>,
     rejected_untold: u32,
     /// Byte and line of the first card that was left to another part.
     rest: Option<(u64, u32)>,
     /// What ended the batch before its end.
     failed: Option<Fault>,
+}
+
+/// Repairs: of each kind how often, and the first line.
+#[derive(Default)]
+struct Repairs(Vec<(Repair, u32, u32)>);
+
+impl Repairs {
+    fn count(&mut self, kind: Repair, line: u32) {
+        match self.0.iter_mut().find(|(known, ..)| *known == kind) {
+            Some((_, count, first)) => {
+                (*count, *first) = (count.saturating_add(1), line.min(*first))
+            }
+            // No more than there are kinds.
+            None => self.0.push((kind, 1, line)),
+        }
+    }
+
+    /// How many there are.
+    fn sum(&self) -> u32 {
+        self.0.iter().fold(0, |sum, (_, count, _)| sum.saturating_add(*count))
+    }
 }
 
 /// Bytes of a content's texts.
@@ -155,6 +178,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         text_bytes: 0,
         unaccounted: ROOM_BYTES,
         is_in_parts: asked.in_parts,
+        repairs: Vec::new(),
         cards: Cards::default(),
     };
     let mut reader = Reader::new(&mut line, Charsets);
@@ -166,6 +190,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
     }
     if !batch.cards.is_over() {
         reader.finish(&mut batch);
+        batch.settle_repairs(u32::MAX);
     }
     let cards = batch.cards;
     desk.draft = kept(memory);
@@ -193,14 +218,15 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         "updated": cards.updated,
         "unchanged": cards.unchanged,
         "rejected": cards.rejected,
-        "warnings": cards.warnings,
+        "warnings": cards.repairs.sum(),
     });
     if cards.trashed > 0 {
         told["trashed"] = json!(cards.trashed);
     }
-    if !cards.repairs.is_empty() {
+    if !cards.repairs.0.is_empty() {
         told["repairs"] = cards
             .repairs
+            .0
             .iter()
             .map(|(repair, count, line)| {
                 json!({ "kind": format!("{repair:?}"), "what": repair.to_string(), "count": count, "line": line })
@@ -237,6 +263,9 @@ struct Batch<'d, 'm> {
     /// Bytes of cards since the box was last asked whether it has room.
     unaccounted: usize,
     is_in_parts: bool,
+    /// Repairs and their lines, of cards of which nothing was told yet. With a card that is left to another part its
+    /// repairs are: they are counted there.
+    repairs: Vec<(Repair, u32)>,
     cards: Cards,
 }
 
@@ -248,6 +277,14 @@ impl Cards {
 }
 
 impl Batch<'_, '_> {
+    /// What was repaired before a line is told of.
+    fn settle_repairs(&mut self, end: u32) {
+        let Self { repairs, cards, line_offset, .. } = self;
+        for (repair, line) in repairs.extract_if(.., |(_, line)| *line < end) {
+            cards.repairs.count(repair, line.saturating_add(*line_offset));
+        }
+    }
+
     fn reject(&mut self, line: u32, at: u32, reason: &str, bytes: &std::ops::Range<u64>) {
         if self.cards.is_over() {
             return;
@@ -255,6 +292,8 @@ impl Batch<'_, '_> {
         if self.cards.rejected.len() == REJECTIONS_MAX {
             if self.is_in_parts {
                 self.cards.rest = Some((bytes.start, line.saturating_add(self.line_offset)));
+                self.settle_repairs(line);
+                self.repairs.clear();
             } else {
                 self.cards.rejected_untold += 1;
             }
@@ -276,7 +315,8 @@ impl Batch<'_, '_> {
 }
 
 impl Sink for Batch<'_, '_> {
-    fn begin(&mut self, _: u32) {
+    fn begin(&mut self, line: u32) {
+        self.settle_repairs(line);
         self.draft.clear();
         self.unfit = None;
         self.properties = 0;
@@ -344,11 +384,9 @@ impl Sink for Batch<'_, '_> {
             return;
         }
         let Warning { line, repair } = warning;
-        self.cards.warnings = self.cards.warnings.saturating_add(1);
-        match self.cards.repairs.iter_mut().find(|(kind, ..)| *kind == repair) {
-            Some((_, count, _)) => *count = count.saturating_add(1),
-            // No more than there are kinds.
-            None => self.cards.repairs.push((repair, 1, line.saturating_add(self.line_offset))),
+        if self.repairs.len() == REPAIRS_MAX {
+            self.settle_repairs(u32::MAX);
         }
+        self.repairs.push((repair, line));
     }
 }

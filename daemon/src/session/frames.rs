@@ -202,7 +202,6 @@ mod tests {
     #[test]
     fn memory_is_shared_and_given_back() {
         run(async {
-            tokio::time::pause();
             let memory = Memory::new(64 * 1024);
             let (mut peer, stream) = tokio::io::duplex(100_000);
             let mut frames = Frames::new(stream, &limits(), memory.clone());
@@ -212,11 +211,7 @@ mod tests {
             let held = frames.next().await.expect("a line").expect("not the end");
 
             let (mut other, stream) = tokio::io::duplex(100_000);
-            let mut frames = Frames::new(
-                stream,
-                &Limits { read_time: Duration::from_secs(60), ..limits() },
-                memory,
-            );
+            let mut frames = Frames::new(stream, &limits(), memory);
             other.write_all(&line).await.expect("room");
             assert_eq!(frames.next().await.err(), Some(FrameError::NoMemory));
             drop(held);

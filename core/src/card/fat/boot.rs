@@ -4,9 +4,17 @@ use crate::card::medium::{CardError, SECTOR_BYTES};
 
 type Sector = [u8; SECTOR_BYTES];
 
-/// Clusters from which on a FAT is one of 16 and of 32 bits (Microsoft's FAT specification, 1.03).
+/// Clusters from which on a FAT is one of 16 and of 32 bits (Microsoft's FAT specification, 1.03). Other systems ask
+/// only whether there is a length of 16 bits for a table: with none it has 32, however few clusters there are. So do
+/// we; the driver goes by the clusters, and is shown as many as it wants to see ([`Geometry::shown`]).
 const FAT16_CLUSTERS_MIN: u64 = 4_085;
 const FAT32_CLUSTERS_MIN: u64 = 65_525;
+
+/// Where a boot sector has the blocks of the file system, in 16 bits or in 32, and those of a table.
+const TOTAL_SHORT_AT: usize = 19;
+const TOTAL_AT: usize = 32;
+const FAT_SHORT_AT: usize = 22;
+const FAT_AT: usize = 36;
 
 /// Types of partitions that a FAT may be in: 16 bits, 32 bits, each by cylinder or block.
 const FAT_PARTITIONS: [u8; 5] = [0x04, 0x06, 0x0B, 0x0C, 0x0E];
@@ -25,6 +33,8 @@ pub(super) struct Geometry {
     pub(super) fat_at: u32,
     /// Blocks of one table.
     pub(super) fat_blocks: u32,
+    /// It has 32 bits for fewer clusters than the driver takes for that, and is shown with more.
+    pub(super) is_padded: bool,
     /// Copies of it: 1 or 2.
     pub(super) fats: u32,
     pub(super) clusters: u32,
@@ -35,7 +45,57 @@ pub(super) struct Geometry {
     pub(super) info_at: Option<u32>,
 }
 
+/// What a block of the file system as it is shown is on the card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// This one, counted from the first of the file system.
+    Block(u32),
+    /// Behind the end of a table: every cluster in use.
+    InUse,
+}
+
 impl Geometry {
+    /// Blocks of one table, as it is shown.
+    pub(super) fn table_blocks(&self) -> u32 {
+        let wanted = ((FAT32_CLUSTERS_MIN + 2) * 4).div_ceil(SECTOR_BYTES as u64) as u32;
+        if self.is_padded { self.fat_blocks.max(wanted) } else { self.fat_blocks }
+    }
+
+    /// Blocks of the file system, as it is shown.
+    pub(super) fn blocks_shown(&self) -> u32 {
+        if !self.is_padded {
+            return self.blocks;
+        }
+        let data = FAT32_CLUSTERS_MIN as u32 * (self.cluster_bytes / SECTOR_BYTES as u32);
+        self.fat_at + self.fats * self.table_blocks() + data
+    }
+
+    /// Where a block of the file system as it is shown is; `None` behind its end.
+    pub(super) fn shown(&self, index: u32) -> Option<Shown> {
+        let tables = self.fats * self.table_blocks();
+        let block = match index.checked_sub(self.fat_at) {
+            None => index,
+            Some(at) if at >= tables => index - tables + self.fats * self.fat_blocks,
+            Some(at) => {
+                let (table, at) = (at / self.table_blocks(), at % self.table_blocks());
+                if at >= self.fat_blocks {
+                    return Some(Shown::InUse);
+                }
+                self.fat_at + table * self.fat_blocks + at
+            }
+        };
+        (block < self.blocks).then_some(Shown::Block(block))
+    }
+
+    /// Makes the boot sector one of what is shown.
+    pub(super) fn show(&self, sector: &mut Sector) {
+        if self.is_padded {
+            sector[TOTAL_SHORT_AT..TOTAL_SHORT_AT + 2].fill(0);
+            sector[TOTAL_AT..TOTAL_AT + 4].copy_from_slice(&self.blocks_shown().to_le_bytes());
+            sector[FAT_AT..FAT_AT + 4].copy_from_slice(&self.table_blocks().to_le_bytes());
+        }
+    }
+
     /// Whether a cluster is one of the file system's.
     pub(super) fn has(&self, cluster: u32) -> bool {
         (2..self.clusters + 2).contains(&cluster)
@@ -97,15 +157,19 @@ fn geometry(sector: &Sector, start: u32, card_blocks: u32) -> Option<Geometry> {
         0 => u64::from(u32_at(sector, long)),
         short => u64::from(short),
     };
-    let (blocks, fat_blocks) = (either(19, 32), either(22, 36));
+    let (blocks, fat_blocks) = (either(TOTAL_SHORT_AT, TOTAL_AT), either(FAT_SHORT_AT, FAT_AT));
     if !cluster_blocks.is_power_of_two() || reserved == 0 || !(1..=2).contains(&fats) {
         return None;
     }
     let data = blocks.checked_sub(reserved + fats * fat_blocks + root_blocks)?;
     let clusters = data / cluster_blocks;
-    let is_long = clusters >= FAT32_CLUSTERS_MIN;
-    let entry_bytes = if is_long { 4 } else { 2 };
-    let is_sound = (FAT16_CLUSTERS_MIN..0x0FFF_FFF0).contains(&clusters)
+    let is_long = u16_at(sector, FAT_SHORT_AT) == 0;
+    let (entry_bytes, allowed) = match is_long {
+        true => (4, 1..0x0FFF_FFF0),
+        false => (2, FAT16_CLUSTERS_MIN..FAT32_CLUSTERS_MIN),
+    };
+    let is_sound = allowed.contains(&clusters)
+        && !(is_long && root_blocks > 0)
         && fat_blocks * SECTOR_BYTES as u64 >= (clusters + 2) * entry_bytes
         && u64::from(start) + blocks <= u64::from(card_blocks);
     if !is_sound {
@@ -117,6 +181,7 @@ fn geometry(sector: &Sector, start: u32, card_blocks: u32) -> Option<Geometry> {
         blocks: blocks as u32,
         fat_at: reserved as u32,
         fat_blocks: fat_blocks as u32,
+        is_padded: is_long && clusters < FAT32_CLUSTERS_MIN,
         fats: fats as u32,
         clusters: clusters as u32,
         cluster_bytes: (cluster_blocks * SECTOR_BYTES as u64) as u32,
@@ -227,6 +292,32 @@ mod tests {
         sector[3..11].copy_from_slice(b"EXFAT   ");
         assert_eq!(read(&sector), Err(CardError::ExFat));
         assert_eq!(read(&[0; SECTOR_BYTES]), Err(CardError::NoFileSystem));
+    }
+
+    #[test]
+    fn one_of_32_bits_with_few_clusters_is_shown_with_many() {
+        let mut sector = boot();
+        sector[32..36].copy_from_slice(&2_000u32.to_le_bytes());
+        sector[36..40].copy_from_slice(&16u32.to_le_bytes());
+        let few = geometry(&sector, 0, 80_000).expect("other systems read it, too");
+        assert_eq!((few.entry_bytes, few.clusters), (4, 1_936));
+        few.show(&mut sector);
+        let many = geometry(&sector, 0, 80_000).expect("it is one");
+        assert_eq!((many.is_padded, many.clusters), (false, 65_525));
+        let shown = |index| few.shown(index);
+        let long = few.table_blocks();
+        assert_eq!(
+            (long, shown(31), shown(47)),
+            (512, Some(Shown::Block(31)), Some(Shown::Block(47)))
+        );
+        assert_eq!((shown(48), shown(32 + long)), (Some(Shown::InUse), Some(Shown::Block(48))));
+        assert_eq!(shown(32 + long + 16), Some(Shown::InUse));
+        let data = 32 + 2 * long;
+        assert_eq!((shown(data - 1), shown(data)), (Some(Shown::InUse), Some(Shown::Block(64))));
+        assert_eq!((shown(data + 1_935), shown(data + 1_936)), (Some(Shown::Block(1_999)), None));
+        // A length of 16 bits for the table says that it has 16.
+        sector[22..24].copy_from_slice(&512u16.to_le_bytes());
+        assert_eq!(geometry(&sector, 0, 80_000), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A block device that shows one checked file system and nothing else: nothing is read or written
 //! outside, nothing goes round in circles, and what is written is counted.
 
-use super::boot::{Geometry, Lead, lead, mend_info, partition, partition_table};
+use super::boot::{Geometry, Lead, Shown, lead, mend_info, partition, partition_table};
 use super::{Block, BlockCount, BlockDevice, BlockIdx, Trouble};
 use crate::card::medium::{CardError, SECTOR_BYTES};
 use core::cell::Cell;
@@ -104,17 +104,23 @@ impl<D: BlockDevice> Fence<D> {
         &self.device
     }
 
-    /// The block of the card, and that of the file system.
-    fn place(&self, index: u32) -> Result<(BlockIdx, u32), FenceError<D::Error>> {
-        let inside = index.checked_sub(1).filter(|&inside| inside < self.geometry.blocks);
-        let inside = inside.ok_or(FenceError::Outside)?;
-        // The partition was found to end within the card.
-        Ok((BlockIdx(self.geometry.start + inside), inside))
+    /// Where a block of the file system as it is shown is.
+    fn place(&self, index: u32) -> Result<Shown, FenceError<D::Error>> {
+        let inside = index.checked_sub(1).and_then(|inside| self.geometry.shown(inside));
+        inside.ok_or(FenceError::Outside)
+    }
+
+    /// The block of the card. The file system was found to end within it.
+    fn on_card(&self, inside: u32) -> BlockIdx {
+        BlockIdx(self.geometry.start + inside)
     }
 
     /// Makes a block as it was read one that may be trusted.
     fn mend(&self, inside: u32, sector: &mut [u8; SECTOR_BYTES]) {
         let Geometry { fat_at, fat_blocks, fats, clusters, entry_bytes, .. } = self.geometry;
+        if inside == 0 {
+            self.geometry.show(sector);
+        }
         if Some(inside) == self.geometry.info_at {
             mend_info(sector, clusters);
         }
@@ -126,12 +132,19 @@ impl<D: BlockDevice> Fence<D> {
         let begin = u64::from(in_table) * SECTOR_BYTES as u64;
         if end < begin + SECTOR_BYTES as u64 {
             let from = end.saturating_sub(begin) as usize;
-            for entry in sector[from..].chunks_exact_mut(entry_bytes as usize) {
-                entry.fill(0xFF);
-                if entry_bytes == 4 {
-                    entry[3] = 0x0F;
-                }
-            }
+            in_use(&mut sector[from..], entry_bytes as usize);
+        }
+    }
+}
+
+/// Entries of a table that say of clusters that they are in use.
+fn in_use(entries: &mut [u8], entry_bytes: usize) {
+    for entry in entries.chunks_exact_mut(entry_bytes) {
+        entry.fill(0xFF);
+        if let [.., last] = entry
+            && entry_bytes == 4
+        {
+            *last = 0x0F;
         }
     }
 }
@@ -170,15 +183,21 @@ impl<D: BlockDevice> BlockDevice for Fence<D> {
     fn read(&self, blocks: &mut [Block], start: BlockIdx) -> Result<(), Self::Error> {
         for (index, block) in (start.0..).zip(blocks) {
             if index == 0 {
-                block.contents = partition_table(self.geometry.blocks);
+                block.contents = partition_table(self.geometry.blocks_shown());
                 continue;
             }
             let left = self.reads_left.get().checked_sub(1);
             let left = left.ok_or_else(|| self.note(FenceError::Endless))?;
             self.reads_left.set(left);
-            let (place, inside) = self.place(index).map_err(|error| self.note(error))?;
+            let inside = match self.place(index).map_err(|error| self.note(error))? {
+                Shown::Block(inside) => inside,
+                Shown::InUse => {
+                    in_use(&mut block.contents, self.geometry.entry_bytes as usize);
+                    continue;
+                }
+            };
             let block = core::slice::from_mut(block);
-            let read = self.device.read(block, place);
+            let read = self.device.read(block, self.on_card(inside));
             read.map_err(|error| self.note(FenceError::Device(error)))?;
             if let [block] = block {
                 self.mend(inside, &mut block.contents);
@@ -189,15 +208,17 @@ impl<D: BlockDevice> BlockDevice for Fence<D> {
 
     fn write(&self, blocks: &[Block], start: BlockIdx) -> Result<(), Self::Error> {
         for (index, block) in (start.0..).zip(blocks) {
-            let (place, _) = self.place(index).map_err(|error| self.note(error))?;
+            let Shown::Block(inside) = self.place(index).map_err(|error| self.note(error))? else {
+                return Err(self.note(FenceError::Outside));
+            };
             self.writes.set(self.writes.get() + 1);
-            let written = self.device.write(core::slice::from_ref(block), place);
+            let written = self.device.write(core::slice::from_ref(block), self.on_card(inside));
             written.map_err(|error| self.note(FenceError::Device(error)))?;
         }
         Ok(())
     }
 
     fn num_blocks(&self) -> Result<BlockCount, Self::Error> {
-        Ok(BlockCount(self.geometry.blocks + 1))
+        Ok(BlockCount(self.geometry.blocks_shown() + 1))
     }
 }

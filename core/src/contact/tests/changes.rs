@@ -204,7 +204,7 @@ fn uids_of_apple_address_books_cost_little_and_are_their_own() {
 
 /// RFC 8141: the letters before the last part of a name mean the same in either case; RFC 9562: so do the digits.
 #[test]
-fn a_uuid_behind_urn_is_the_same_in_any_letters() {
+fn a_uuid_is_the_same_in_any_letters() {
     let plain = Uid::from_text("0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1");
     for text in [
         "urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
@@ -212,6 +212,10 @@ fn a_uuid_behind_urn_is_the_same_in_any_letters() {
         "URN:UUID:0B0C7C1E-37AB-4A35-9A57-0F2E5CE1A9D1",
         "urn:UUID:0B0C7C1E-37ab-4A35-9A57-0F2E5CE1A9D1",
         "Urn:Uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9D1",
+        "0B0C7C1E-37AB-4A35-9A57-0F2E5CE1A9D1",
+        "0b0c7c1e-37ab-4a35-9a57-0f2e5ce1A9D1",
+        " 0b0c7c1e-37ab-4a35-9a57-0f2e5ce1A9D1 ",
+        "\turn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
     ] {
         assert_eq!(Uid::from_text(text), plain, "{text}");
         let mut memory = [0; 256];
@@ -239,9 +243,28 @@ fn a_uuid_behind_urn_is_the_same_in_any_letters() {
         "URN:UUID:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1x",
         "URN:UUID:urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
         "URN:UUI\u{445}:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1",
-        "0b0c7c1e-37ab-4a35-9a57-0f2e5ce1A9D1",
+        "0b0c7c1e 37ab-4a35-9a57-0f2e5ce1A9D1",
     ] {
         assert_ne!(Uid::from_text(text), plain, "{text}");
+    }
+}
+
+#[test]
+fn a_uid_is_the_same_with_blanks_around_it_and_of_blanks_alone_is_none() {
+    assert_eq!(Uid::from_text(" 17 "), Uid::from_text("17"));
+    assert_ne!(Uid::from_text("1 7"), Uid::from_text("17"));
+    let uid = |uid: &str, name: &str| {
+        let mut memory = [0; 256];
+        let mut card = Draft::new(&mut memory);
+        card.push(&Content::text(Kind::UID, uid)).unwrap();
+        card.push(&Content::text(Kind::FN, name)).unwrap();
+        let card = card.finish();
+        (card.has_uid(), card.uid())
+    };
+    assert_eq!(uid("17", "Anna"), uid("17 ", "Bert"));
+    for blank in ["", " ", " \t"] {
+        assert!(!uid(blank, "Anna").0);
+        assert_ne!(uid(blank, "Anna"), uid(blank, "Bert"));
     }
 }
 

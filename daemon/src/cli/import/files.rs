@@ -3,7 +3,7 @@
 use super::super::args::Import;
 use super::super::text::{count, grouped, message, place, visible};
 use super::super::{Context, Exit, Failure};
-use super::rejected::Rejected;
+use super::rejected::{Rejected, Saved};
 use super::{Listener, Rejection, Tally, folder, stream};
 use crate::client::Client;
 use encoding_rs::Encoding;
@@ -162,12 +162,16 @@ fn file(
     if printed > PRINTED_MAX {
         context.out.note(&format!("... and {} more", grouped(printed - PRINTED_MAX)));
     }
-    if let Some(saved) = &saved {
-        context.out.note(&format!(
-            "rejected cards are saved in {}; mend them there and import that file",
-            place(saved)
-        ));
+    if let Some(Saved { path, is_source }) = &saved {
+        let path = place(path);
+        context.out.note(&match is_source {
+            true => format!(
+                "no card of {path} was taken, so they are not saved anywhere else; mend them there and import it again"
+            ),
+            false => format!("rejected cards are saved in {path}; mend them there and import that file"),
+        });
     }
+    let saved = saved.filter(|saved| !saved.is_source).map(|saved| saved.path);
     let tally = done?;
     remarks(context, &name, &tally);
     summary(context, &name, &tally, saved.as_deref(), started)?;

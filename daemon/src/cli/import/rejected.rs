@@ -7,6 +7,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+/// Where rejected cards are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The file.
+    pub path: PathBuf,
+    /// It is the one that was imported: nothing else is in it, and nothing was written.
+    pub is_source: bool,
+}
+
 /// Opened with the first card that goes in.
 pub struct Rejected {
     named: Option<PathBuf>,
@@ -57,7 +66,7 @@ impl Rejected {
     }
 
     /// Where the cards are, if there were any.
-    pub fn finish(self) -> Result<Option<PathBuf>, Failure> {
+    pub fn finish(self) -> Result<Option<Saved>, Failure> {
         let Some((path, mut out)) = self.out else { return Ok(None) };
         // The cards of the next file begin on a line of their own.
         if self.named.is_some() && !self.is_line_ended {
@@ -73,16 +82,16 @@ impl Rejected {
             && is_same(&source, &path).unwrap_or(false)
         {
             let _ = fs::remove_file(&path);
-            return Ok(Some(source));
+            return Ok(Some(Saved { path: source, is_source: true }));
         }
         // The same import again rejects the same cards: one file of them is enough.
         if let Some(same) = self.named.is_none().then(|| earlier(&path)).flatten()
             && is_same(&same, &path).unwrap_or(false)
         {
             let _ = fs::remove_file(&path);
-            return Ok(Some(same));
+            return Ok(Some(Saved { path: same, is_source: false }));
         }
-        Ok(Some(path))
+        Ok(Some(Saved { path, is_source: false }))
     }
 
     /// What was written so far was no card: no file of it is left, unless somebody named it.
@@ -181,7 +190,9 @@ mod tests {
     fn save(source: &Path, text: &str) -> PathBuf {
         let mut rejected = Rejected::new(None, Some(source));
         rejected.write(text.as_bytes()).unwrap();
-        rejected.finish().unwrap().unwrap()
+        let saved = rejected.finish().unwrap().unwrap();
+        assert_eq!(saved.is_source, saved.path == source);
+        saved.path
     }
 
     #[test]

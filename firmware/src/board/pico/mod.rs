@@ -2,6 +2,7 @@
 //!
 //! Card: CS to GP17, SCK to GP18, MOSI to GP19, MISO to GP16, 3V3 and GND.
 
+mod above;
 mod card;
 mod flash;
 mod time;
@@ -13,14 +14,13 @@ use crate::card_slot::CardSlot;
 use crate::last_words::{self, LastWords};
 use crate::log::shown;
 use crate::{say, stack};
-use card::CardBus;
+use card::Wires;
 use contactbox_core::card::fat::sdcard::spi::SdCard;
 use contactbox_core::store::diary::Cause;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use defmt_rtt as _;
-use embassy_futures::join::join;
 use embassy_rp::clocks::RoscRng;
 use embassy_rp::watchdog::{ResetReason, Watchdog};
 use flash::Flash;
@@ -33,7 +33,7 @@ const DIARY_PAGES: usize = 16;
 /// Bytes of the flash before them that are the box's.
 const BOX_BYTES: u32 = (flash::BYTES - DIARY_PAGES * PAGE_BYTES) as u32;
 
-type Device = App<Flash, CardSlot<SdCard<CardBus, Pause>>, Cable, Clock>;
+type Device = App<Flash, CardSlot<SdCard<Wires, Pause>>, Cable, Clock>;
 
 /// Runs the device.
 pub fn run() -> ! {
@@ -49,24 +49,27 @@ pub fn run() -> ! {
     };
     time::watch(watchdog);
     let (usb, link) = usb::open(chip.USB);
+    let usb: Pin<&mut dyn Future<Output = ()>> = pin!(usb);
+    // SAFETY: this function never returns, so what is on its stack stays there; and this end of the cable has nothing of
+    // what drives the port but the gate.
+    unsafe { above::start(core::mem::transmute::<Pin<&mut _>, Pin<&'static mut _>>(usb)) };
     let card = card::open(chip.SPI0, chip.PIN_18, chip.PIN_19, chip.PIN_16, chip.PIN_17);
     let app = start(Flash::new(chip.FLASH), card, link, cause);
     say!("the box has {} contacts", app.book().counts().active);
-    work(pin!(usb), app, words)
+    work(app, words)
 }
 
 /// Apart from what comes before, as [`start`] is from this.
 #[inline(never)]
-fn work(usb: Pin<&mut impl Future>, app: &mut Device, words: Option<LastWords>) -> ! {
-    wait_for(pin!(join(usb, super::work::work(app, words))));
-    halt()
+fn work(app: &mut Device, words: Option<LastWords>) -> ! {
+    wait_for(pin!(super::work::work(app, words)))
 }
 
 /// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
 #[inline(never)]
 fn start(
     flash: Flash,
-    card: CardSlot<SdCard<CardBus, Pause>>,
+    card: CardSlot<SdCard<Wires, Pause>>,
     link: Cable,
     cause: Cause,
 ) -> &'static mut Device {

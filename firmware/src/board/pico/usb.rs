@@ -1,15 +1,23 @@
 //! The cable: a serial port over USB.
+//!
+//! What drives it goes on above the program: a host gives up a device that does not answer within seconds, and opening a box or
+//! going through a card takes longer than that.
 
+use crate::gate::{Gate, PACKET_BYTES, Packet, Unplugged, attend};
+use contactbox_core::service::cable::{BUSY_FRAME_BYTES, busy_frame};
+use core::convert::Infallible;
 use core::future::Future;
+use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
 use embassy_rp::peripherals::USB;
 use embassy_rp::usb::{Driver, InterruptHandler};
 use embassy_rp::{Peri, bind_interrupts};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::{Duration, Timer};
-use embassy_usb::class::cdc_acm::{CdcAcmClass, State};
+use embassy_usb::class::cdc_acm::{CdcAcmClass, Receiver, Sender, State};
 use embassy_usb::driver::EndpointError;
 use embassy_usb::{Builder, Config};
-use embedded_io_async::{Error, ErrorKind, ErrorType, Read, Write};
+use embedded_io_async::{ErrorType, Read, Write};
 use static_cell::{ConstStaticCell, StaticCell};
 
 bind_interrupts!(struct Interrupts {
@@ -19,12 +27,14 @@ bind_interrupts!(struct Interrupts {
 /// For projects of no company: pid.codes, its number for trials.
 const VENDOR: u16 = 0x1209;
 const PRODUCT: u16 = 0x0001;
-/// Bytes of a packet at full speed.
-const PACKET_BYTES: usize = 64;
 /// Who does not fetch a packet for this long has gone away without saying so.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Opens the port: what drives it, and its end of the cable.
+type Port = Driver<'static, USB>;
+
+static GATE: Gate<CriticalSectionRawMutex> = Gate::new();
+
+/// Opens the port: what drives it, and this end of the cable.
 pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()>, Cable) {
     static CONFIG_DESCRIPTOR: ConstStaticCell<[u8; 128]> = ConstStaticCell::new([0; 128]);
     static BOS_DESCRIPTOR: ConstStaticCell<[u8; 16]> = ConstStaticCell::new([0; 16]);
@@ -43,45 +53,82 @@ pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()>, Cable)
         CONTROL.take(),
     );
     let port = CdcAcmClass::new(&mut builder, STATE.init(State::new()), PACKET_BYTES as u16);
-    let mut device = builder.build();
+    let (out, port) = port.split();
+    let (mut device, mut port) = (builder.build(), Incoming { port });
+    let out = Outgoing { port: out, was_full: false };
     let drive = async move {
-        device.run().await;
+        let mut frame = [0; BUSY_FRAME_BYTES];
+        let busy = busy_frame(&mut frame);
+        let pause = |millis: u32| Timer::after(Duration::from_millis(millis.into()));
+        join(device.run(), attend(&GATE, &mut port, out, busy, pause)).await;
     };
-    (drive, Cable { port, rest: [0; PACKET_BYTES], from: 0, to: 0 })
+    (drive, Cable { packet: Packet::EMPTY, from: 0 })
+}
+
+/// What the host sends.
+struct Incoming {
+    port: Receiver<'static, Port>,
+}
+
+impl ErrorType for Incoming {
+    type Error = Infallible;
+}
+
+impl Read for Incoming {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        loop {
+            self.port.wait_connection().await;
+            match self.port.read_packet(buffer).await {
+                Ok(len) => return Ok(len),
+                // A packet that does not fit there cannot be: the buffer holds the largest.
+                Err(EndpointError::Disabled | EndpointError::BufferOverflow) => {}
+            }
+        }
+    }
+}
+
+/// What the host fetches.
+struct Outgoing {
+    port: Sender<'static, Port>,
+    /// The last packet was as long as a packet can be.
+    was_full: bool,
+}
+
+impl Outgoing {
+    async fn packet(&mut self, packet: &[u8]) -> Result<(), Unplugged> {
+        match select(self.port.write_packet(packet), Timer::after(PATIENCE)).await {
+            Either::First(Ok(())) => Ok(()),
+            Either::First(Err(_)) | Either::Second(()) => Err(Unplugged),
+        }
+    }
+}
+
+impl ErrorType for Outgoing {
+    type Error = Unplugged;
+}
+
+impl Write for Outgoing {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
+        let len = bytes.len().min(PACKET_BYTES);
+        self.packet(bytes.get(..len).unwrap_or(&[])).await?;
+        self.was_full = len == PACKET_BYTES;
+        Ok(len)
+    }
+
+    async fn flush(&mut self) -> Result<(), Unplugged> {
+        if core::mem::take(&mut self.was_full) {
+            // A full packet at the end of a transfer wants an empty one behind it.
+            self.packet(&[]).await?;
+        }
+        Ok(())
+    }
 }
 
 /// This end of the cable.
 pub struct Cable {
-    port: CdcAcmClass<'static, Driver<'static, USB>>,
-    /// Of the last packet, what nobody had room for.
-    rest: [u8; PACKET_BYTES],
+    /// The last packet, of which nobody had room for what is from here on.
+    packet: Packet,
     from: usize,
-    to: usize,
-}
-
-/// Nobody is at the other end.
-#[derive(Debug)]
-pub struct Unplugged;
-
-impl core::fmt::Display for Unplugged {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("nobody is at the other end of the cable")
-    }
-}
-
-impl core::error::Error for Unplugged {}
-
-impl Error for Unplugged {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::NotConnected
-    }
-}
-
-impl From<EndpointError> for Unplugged {
-    fn from(_: EndpointError) -> Self {
-        // A packet that does not fit its buffer there cannot be: the buffer holds the largest.
-        Self
-    }
 }
 
 impl ErrorType for Cable {
@@ -93,11 +140,12 @@ impl Read for Cable {
         if buffer.is_empty() {
             return Ok(0);
         }
-        while self.from >= self.to {
-            // An empty packet ends a transfer, and is no end of the cable.
-            (self.from, self.to) = (0, self.port.read_packet(&mut self.rest).await?);
+        if self.from >= self.packet.bytes().len() {
+            // In this order: given up while it waits, it has lost nothing.
+            self.packet = GATE.next().await;
+            self.from = 0;
         }
-        let held = self.rest.get(self.from..self.to).unwrap_or(&[]);
+        let held = self.packet.bytes().get(self.from..).unwrap_or(&[]);
         let len = held.len().min(buffer.len());
         for (place, byte) in buffer.iter_mut().zip(held) {
             *place = *byte;
@@ -109,23 +157,11 @@ impl Read for Cable {
 
 impl Write for Cable {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
-        let len = bytes.len().min(PACKET_BYTES);
-        let packet = bytes.get(..len).unwrap_or(&[]);
-        match select(self.port.write_packet(packet), Timer::after(PATIENCE)).await {
-            Either::First(sent) => sent?,
-            Either::Second(()) => return Err(Unplugged),
-        }
-        if len == PACKET_BYTES && bytes.len() == PACKET_BYTES {
-            // A full packet at the end of a transfer wants an empty one behind it.
-            match select(self.port.write_packet(&[]), Timer::after(PATIENCE)).await {
-                Either::First(sent) => sent?,
-                Either::Second(()) => return Err(Unplugged),
-            }
-        }
-        Ok(len)
+        GATE.send(bytes).await
     }
 
     async fn flush(&mut self) -> Result<(), Unplugged> {
+        GATE.end();
         Ok(())
     }
 }
