@@ -28,7 +28,7 @@ pub(crate) use book::FOREIGN_MILLIS_MAX;
 pub use book::{
     Book, BookConfig, Counts, Finding, FlashTooLarge, FormatError, Found, GetError, Note,
     OpenError, Outcome, Peer, Put, PutError, Root, Scribe, Shelf, Signatures, StartError, Stats,
-    Unsigned, VerifyReport,
+    Unsigned, Verification, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

@@ -11,6 +11,8 @@ mod pieces;
 mod root;
 mod seat;
 mod signatures;
+mod unread;
+mod verify;
 mod write;
 
 pub use audit::{Finding, Stats, VerifyReport};
@@ -21,6 +23,7 @@ pub(crate) use meet::FOREIGN_MILLIS_MAX;
 pub use meet::Peer;
 pub use root::Root;
 pub use signatures::{Note, Scribe, Signatures, Unsigned};
+pub use verify::Verification;
 pub use write::{Outcome, Put};
 
 use super::cells::Cells;
@@ -68,6 +71,7 @@ pub struct Book<F: NorFlash, M: Memory> {
     config: BookConfig,
     /// Computed when it is first asked for.
     root: Option<Root>,
+    unread: heapless::Vec<u32, { unread::MET_MAX }>,
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
@@ -153,8 +157,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             .map_err(|(pages, buffer_bytes)| Unfit::Memory { pages, buffer_bytes })?;
         let signatures = is_signed.then(|| Signatures::new(&config, grams));
         let ledger = Ledger::new(Index::new(slots, table, config.id), signatures);
-        let (sweep, root) = (Sweep::default(), None);
-        Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
+        let (sweep, root, unread) = (Sweep::default(), None, heapless::Vec::new());
+        Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root, unread })
     }
 
     async fn format_here(&mut self) -> Result<(), FormatError<F::Error>> {
