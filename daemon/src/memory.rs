@@ -1,4 +1,4 @@
-//! Memory of the book that grows with it.
+//! Memory of the book that grows with it, and memory that is given back. The only file that names the system's heap.
 
 use contactbox_core::contact::Item;
 use contactbox_core::limits::{AUTHORS_MAX, BOXES_MAX};
@@ -58,6 +58,16 @@ impl Memory for Heap {
 
     fn numbers() -> Self::Numbers {
         Growing::new(Number::EMPTY, 0)
+    }
+}
+
+/// Gives what is free to the system. After a large import, export or backup most of the heap is, and by itself it stays with the
+/// program: a free piece below one in use is kept for the next, which may never be as large.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes a number, touches nothing but memory that is free, and may be called at any time by any thread.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

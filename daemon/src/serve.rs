@@ -33,6 +33,9 @@ const LAST_SEAT_TIME: Duration = Duration::from_secs(3);
 /// How long replies under way may take when the daemon stops.
 const FAREWELL_TIME: Duration = Duration::from_secs(5);
 
+/// How long memory that was in use stays ready for the same again.
+const RELIEF_TIME: Duration = Duration::from_secs(2);
+
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -92,7 +95,7 @@ pub async fn serve(
     let standing = desk.standing().clone();
     let mut keeper = Keeper::start(desk).map_err(ServeError::System)?;
     let asker = keeper.asker();
-    // Copies of the box are made beside it, where there is as much room as it may need itself.
+    // What is read for a card while the box changes is kept beside it, where memory is too small for it.
     let beside = config.image.parent().unwrap_or(&config.data);
     let devices = Devices::new(&asker, beside);
     let errands = Errands::new(&asker, beside, &devices);
@@ -107,6 +110,7 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(false);
     let mut sessions = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
+    let relief = tokio::spawn(relieve(shared.clone()));
     loop {
         let stream = tokio::select! {
             stream = listener.accept() => stream,
@@ -150,7 +154,8 @@ pub async fn serve(
         let (shared, stopping) = (shared.clone(), stopping.clone());
         sessions.spawn(async move {
             let is_in_last_seat = seat.is_last();
-            let talk = session::run(stream, Guest { peer, is_in_last_seat }, shared, stopping);
+            let talk =
+                session::run(stream, Guest { peer, is_in_last_seat }, shared.clone(), stopping);
             let ended = match is_in_last_seat {
                 true => timeout(LAST_SEAT_TIME, talk).await.unwrap_or(Ok(())),
                 false => talk.await,
@@ -159,10 +164,12 @@ pub async fn serve(
                 tracing::debug!(%error, "a connection ended");
             }
             drop(seat);
+            shared.relief.notify_one();
         });
     }
 
     tracing::info!("stopping");
+    relief.abort();
     notify_stopping();
     let remains = listener.close();
     stop.send_replace(true);
@@ -177,6 +184,15 @@ pub async fn serve(
     drop(remains);
     drop(desk);
     Ok(())
+}
+
+/// Gives memory back to the system some time after much of it was in use, on a thread where nobody waits for it.
+async fn relieve(shared: Arc<Shared>) {
+    loop {
+        shared.relief.notified().await;
+        sleep(RELIEF_TIME).await;
+        tokio::task::spawn_blocking(crate::memory::give_back).await.ok();
+    }
 }
 
 /// Where backups are made by themselves.

@@ -4,6 +4,8 @@ mod app;
 mod bad_input;
 #[cfg(unix)]
 mod behaviour;
+#[cfg(unix)]
+mod beside;
 mod bit_rot;
 mod card_cuts;
 mod card_fat;
@@ -47,3 +49,4 @@ mod vcard_calcard;
 mod vcard_corpus;
 mod vcard_photos;
 mod vcard_wild;
+mod verify_steps;

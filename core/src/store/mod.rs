@@ -28,7 +28,7 @@ pub use book::{
     Aside, AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding,
     FlashTooLarge, FormatError, Found, GetError, Intake, NEWCOMERS_MAX, Note, Number, OpenError,
     Outcome, Peer, Put, PutError, Quota, Root, Scribe, Shelf, Signatures, StartError, Stats,
-    Unsigned, VerifyReport,
+    Unsigned, Verification, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

@@ -1,5 +1,6 @@
 //! The names a card must have and does not: made up for writing, marked so that they are not read back.
 
+use super::spelling::OneLine;
 use crate::contact::{Content, Kind};
 use core::fmt::{self, Write};
 
@@ -66,6 +67,7 @@ pub(super) enum Derived<'a> {
 impl Derived<'_> {
     /// The value.
     pub(super) fn write(&self, out: &mut impl Write) -> fmt::Result {
+        let out = &mut OneLine(out);
         match self {
             Self::Formatted(name) => name.write(out),
             Self::Components(Some(name)) => write!(out, ";{name};;;"),

@@ -23,6 +23,7 @@ mod property;
 mod quoted;
 mod reader;
 mod room;
+mod spelling;
 mod text;
 mod writer;
 

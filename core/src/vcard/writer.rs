@@ -8,6 +8,7 @@ use super::fold::Fold;
 use super::form::{Form, is_anniversary, is_binary};
 use super::params::{DERIVED, OMIT_YEAR};
 use super::property::coordinates;
+use super::spelling::{OneLine, before_param, write_name};
 use crate::contact::{BlobRef, Content, Kind, Types, Uid, UuidText, Value, split_params};
 use core::fmt::{self, Write};
 
@@ -115,7 +116,12 @@ pub fn write_card<'a, B: Blobs>(
     let mut writer = Writer::new(out, version);
     writer.begin()?;
     let find = |kind: Kind| contents.clone().find(|content| content.kind == kind);
-    if let (Some(uid), None) = (uid, find(Kind::UID)) {
+    let is_blank = |content: &Content<'_>| {
+        let text = content.value.as_text();
+        content.kind == Kind::UID && text.is_some_and(|text| text.trim_ascii().is_empty())
+    };
+    let has_uid = contents.clone().any(|content| content.kind == Kind::UID && !is_blank(&content));
+    if let (Some(uid), false) = (uid, has_uid) {
         let uuid = UuidText { urn: true, ..UuidText::plain(uid.0) };
         writer.content(&Content { value: Value::Uuid(uuid), ..Content::text(Kind::UID, "") })?;
     }
@@ -205,7 +211,9 @@ impl<W: Write> Writer<W> {
             return self.out.write_str(":");
         }
         let said = content.param("MEDIATYPE").map(|said| said.trim_matches('"'));
-        let said = said.filter(|said| !said.contains([',', '"', '\\']));
+        let said = said.filter(|said| {
+            !said.contains(|c: char| c.is_control() || matches!(c, ',' | '"' | '\\'))
+        });
         let image = media_type_of(content.types).filter(|_| content.param("MEDIATYPE").is_none());
         let types = image.map_or(content.types, |(image, _)| content.types.without(image));
         let media_type = said.or(image.map(|(_, name)| name)).unwrap_or(NO_MEDIA_TYPE);
@@ -337,11 +345,7 @@ impl<W: Write> Writer<W> {
         first: &str,
         left_out: Option<&str>,
     ) -> fmt::Result {
-        if !content.group.is_empty() {
-            self.plain(content.group)?;
-            self.out.write_str(".")?;
-        }
-        self.plain(content.name())?;
+        write_name(content.group, content.name(), &mut self.out)?;
         if !first.is_empty() {
             write!(self.out, ";{first}")?;
         }
@@ -366,8 +370,8 @@ impl<W: Write> Writer<W> {
             let is_left_out = left_out.is_some_and(|name| {
                 param.split_once('=').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name))
             });
-            if !is_left_out {
-                self.out.write_str(";")?;
+            if let (false, Some(before)) = (is_left_out, before_param(param)) {
+                write!(self.out, ";{before}")?;
                 self.plain(param)?;
             }
         }
@@ -376,6 +380,6 @@ impl<W: Write> Writer<W> {
 
     /// Writes what may not hold a line end.
     fn plain(&mut self, text: &str) -> fmt::Result {
-        text.split(['\r', '\n']).try_for_each(|piece| self.out.write_str(piece))
+        OneLine(&mut self.out).write_str(text)
     }
 }

@@ -4,7 +4,7 @@ use super::shadow::Shadow;
 use super::trouble::Trouble;
 use super::visit::{AnyCard, Extent, keep, take_in, write_for_phones};
 use crate::device::Devices;
-use crate::keeper::Asker;
+use crate::keeper::{Asker, UNREADABLE};
 use crate::rpc::{Errand, ErrandKind, Fault, Kind};
 use contactbox_core::card::{PhoneFile, Whose};
 use contactbox_core::store::Consent;
@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone)]
 pub struct Errands {
     asker: Asker,
-    /// Where copies of the box are made.
+    /// Where pages of the box go that memory is too small for.
     data: PathBuf,
     devices: Devices,
 }
 
 impl Errands {
-    /// For the box of `asker`; copies of it are made in `data`.
+    /// For the box of `asker`; `data` is where pages of it go that memory is too small for.
     pub fn new(asker: &Asker, data: &Path, devices: &Devices) -> Self {
         Self { asker: asker.clone(), data: data.to_path_buf(), devices: devices.clone() }
     }
@@ -35,6 +35,8 @@ impl Errands {
             let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 Err(Fault::new(Kind::Internal, "a fault of the program; the box is as it was"))
             });
+            // The book that was read for it is gone by now.
+            crate::memory::give_back();
             reply(result.map(|told| told.to_string().into_bytes()));
         };
         if let Err(error) = std::thread::Builder::new().name("errand".to_owned()).spawn(work) {
@@ -66,6 +68,13 @@ impl Errands {
         let kept = keep(&mut shadow, &mut card, Extent::All)?;
         let phones = write_for_phones(&mut shadow, &mut card)?;
         let mut told = kept.to_json();
+        if kept.snapshot.is_some_and(|snapshot| snapshot.unreadable > 0) {
+            let (count, uids) = shadow.unreadable();
+            let rows =
+                uids.iter().map(|uid| json!({ "uid": uid.to_string(), "reason": UNREADABLE }));
+            told["left_out"] = json!(rows.collect::<Vec<Value>>());
+            told["left_out_count"] = json!(count);
+        }
         told["phones"] = phone_json(&phones);
         told["root"] = json!(shadow.root().map(|root| root.to_string()));
         Ok(told)

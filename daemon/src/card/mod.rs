@@ -1,7 +1,7 @@
 //! Cards as the daemon sees them: mounted folders, raw images, and the backups beside the box.
 //!
 //! - `folder`: a folder as a card
-//! - `mirror`: a copy of the box that is kept in step; `shadow`: a book over it
+//! - `mirror`: the box as it was at one moment; `shadow`: a book over it
 //! - `trouble`: what goes wrong
 
 mod errand;
@@ -20,7 +20,6 @@ pub use errand::Errands;
 pub use folder::FolderCard;
 pub use image::ImageCard;
 pub use left::left_behind;
-pub use mirror::{Copier, Leftover};
 pub use places::{Places, Plan, Standing};
 pub use shadow::{Given, Shadow};
 pub use trouble::Trouble;

@@ -85,7 +85,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Begins to look after these places; `data` is where copies of the box are made.
+    /// Begins to look after these places; `data` is where pages of the box go that memory is too small for.
     pub fn start(
         plans: Vec<Plan>,
         asker: &Asker,
@@ -100,7 +100,6 @@ impl Places {
                 data: data.to_path_buf(),
                 standing: standing.clone(),
                 halted,
-                shadow: None,
                 pause: Duration::ZERO,
                 failed: None,
                 failing_since: None,
@@ -141,7 +140,6 @@ struct Place {
     data: PathBuf,
     standing: Standing,
     halted: mpsc::Receiver<()>,
-    shadow: Option<Shadow>,
     /// Between one visit and the next.
     pause: Duration,
     /// When it failed last, and how long it is left alone since.
@@ -246,6 +244,7 @@ impl Place {
                 }
                 Err(trouble) => self.fail(&trouble),
             }
+            crate::memory::give_back();
             self.pause = begun.elapsed() * PAUSE_FACTOR;
         }
         let is_quiet = present.unread.is_some_and(|when| when.elapsed() > QUIET_TIME);
@@ -264,7 +263,7 @@ impl Place {
         is_visited: bool,
     ) -> Result<Kept, Trouble> {
         let mut card = FolderCard::open(folder, true)?;
-        let mut shadow = self.take_shadow()?;
+        let mut shadow = self.shadow()?;
         let mut extent = Extent::Changes;
         if is_visited {
             let (after, given) =
@@ -287,29 +286,24 @@ impl Place {
         let kept = keep(&mut shadow, &mut card, extent)?;
         present.kept = kept.time;
         present.left = Sight::now(folder);
-        self.shadow = Some(shadow);
         Ok(kept)
     }
 
     fn write_for_phones(&mut self, folder: &Path, present: &mut Present) -> Result<(), Trouble> {
         let mut card = FolderCard::open(folder, true)?;
-        let mut shadow = self.take_shadow()?;
+        let mut shadow = self.shadow()?;
         write_for_phones(&mut shadow, &mut card)?;
         present.left = Sight::now(folder);
-        self.shadow = Some(shadow);
         Ok(())
     }
 
-    /// A copy of the box as it is now.
-    fn take_shadow(&mut self) -> Result<Shadow, Trouble> {
-        Ok(match self.shadow.take() {
-            Some(shadow) => shadow.refresh()?,
-            None => Shadow::new(&self.asker, &self.data)?,
-        })
+    /// The box as it is now.
+    fn shadow(&self) -> Result<Shadow, Trouble> {
+        Ok(Shadow::new(&self.asker, &self.data)?)
     }
 
     fn forget(&mut self) {
-        (self.shadow, self.failed, self.failing_since) = (None, None, None);
+        (self.failed, self.failing_since) = (None, None);
         self.kept = 0;
         self.told.clear();
         self.say(json!({ "state": "no card" }));
@@ -347,8 +341,6 @@ impl Place {
     fn fail(&mut self, trouble: &Trouble) {
         let time = self.failed.map_or(RETRY_TIME, |(_, time)| (time * 2).min(RETRY_TIME_MAX));
         self.failed = Some((Instant::now(), time));
-        // What is in it may be half in step.
-        self.shadow = None;
         let message = trouble.to_string();
         let since = *self.failing_since.get_or_insert_with(Desk::now);
         let mut told =
@@ -378,7 +370,10 @@ impl Place {
             let is_resting = self.failed.is_some_and(|(when, time)| when.elapsed() < time);
             if !is_resting {
                 match self.back_up(folder, is_halted, &mut kept_time, &mut left) {
-                    Ok(next) => wait = next,
+                    Ok(next) => {
+                        wait = next;
+                        crate::memory::give_back();
+                    }
                     Err(trouble) => {
                         self.fail(&trouble);
                         wait = POLL_TIME;
@@ -444,7 +439,7 @@ impl Place {
             crate::rpc::Fault::new(crate::rpc::Kind::Disk, message)
         })?;
         let mut card = FolderCard::open(folder, true)?;
-        let (mut shadow, mut extent) = (self.take_shadow()?, Extent::Changes);
+        let (mut shadow, mut extent) = (self.shadow()?, Extent::Changes);
         if kept != *left {
             let (after, given) = take_in(shadow, &mut card, Whose::Own, Consent::Ask, *left)?;
             (shadow, extent) = (after, given.extent());

@@ -1,4 +1,4 @@
-//! A book over a copy of the box: it is read for backups, and meets cards before the box does.
+//! A book over the box as it was at one moment: it is read for backups, and meets cards before the box does.
 
 use super::mirror::Mirror;
 use super::trouble::Trouble;
@@ -20,6 +20,9 @@ const GRAM_SLICES: u32 = 32;
 /// Records handed to the keeper at once, in number and bytes: some milliseconds of its time.
 const BATCH_RECORDS: usize = 128;
 const BATCH_BYTES: usize = 256 * 1024;
+
+/// Contacts that can not be read of which the identities are told.
+const UNREADABLE_MAX: usize = 100;
 
 /// How often a copy is made longer when a card has more than it takes.
 const GROWTHS_MAX: u32 = 6;
@@ -51,7 +54,7 @@ pub struct Given {
 }
 
 impl Shadow {
-    /// A copy of the box as it is now, in a file without a name in `folder`.
+    /// A copy of the box as it is now; `folder` is where pages go that memory is too small for.
     pub fn new(asker: &Asker, folder: &Path) -> Result<Self, Fault> {
         Self::open(Mirror::new(asker, folder)?, asker, Vec::new())
     }
@@ -97,6 +100,19 @@ impl Shadow {
     /// The book and a buffer for it.
     pub fn parts(&mut self) -> (&mut Book<Mirror, Heap>, &mut [u8]) {
         (&mut self.book, &mut self.room)
+    }
+
+    /// Contacts that can not be read: how many, and the identities of the first of them that are known.
+    pub fn unreadable(&mut self) -> (u32, Vec<Uid>) {
+        let (mut count, mut uids) = (0, Vec::new());
+        for slot in 0..self.book.slots() {
+            if block_on(self.book.state(slot, &mut self.room)).is_err() {
+                count += 1;
+                let uid = block_on(self.book.uid_at(slot)).ok().flatten();
+                uids.extend(uid.filter(|_| uids.len() < UNREADABLE_MAX));
+            }
+        }
+        (count, uids)
     }
 
     /// The root; computed here, where nobody waits for it, and told to the box.
@@ -161,7 +177,7 @@ impl Shadow {
     }
 
     fn grow(&mut self, pages: u32) -> Result<(), Fault> {
-        self.book.flash().grow(pages)?;
+        self.book.flash().grow(pages);
         block_on(self.book.extend()).map_err(|error| {
             Fault::new(Kind::Disk, format!("a copy of the box can not be made longer: {error}"))
         })

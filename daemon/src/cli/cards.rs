@@ -30,7 +30,12 @@ fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         context.out.say(&left(&answer))?;
         about_phones(context, &answer["phones"]);
     }
-    Ok(if answer["unreadable"].as_u64().unwrap_or(0) > 0 { Exit::Partly } else { Exit::Ok })
+    Ok(if is_whole(&answer) { Exit::Ok } else { Exit::Partly })
+}
+
+/// Whether all of the box is in what was left on the card.
+fn is_whole(kept: &Value) -> bool {
+    kept["unreadable"].as_u64().unwrap_or(0) == 0
 }
 
 fn sync(context: &mut Context, path: &Path, accept_removals: bool) -> Result<Exit, Failure> {
@@ -47,7 +52,8 @@ fn sync(context: &mut Context, path: &Path, accept_removals: bool) -> Result<Exi
         context.out.say(&left(&answer["kept"]))?;
         about_phones(context, &answer["phones"]);
     }
-    remarked(context, &answer)
+    let exit = remarked(context, &answer)?;
+    Ok(if is_whole(&answer["kept"]) { exit } else { Exit::Partly })
 }
 
 /// Contacts out of the trash, or a box out of a card: whichever the words are.

@@ -57,9 +57,11 @@ pub fn trash(context: &mut Context, args: Trash) -> Result<Exit, Failure> {
         return empty(context, &mut client, &query, args.yes);
     }
     let mut pages = Pages::new(&query, Shelf::Trash);
-    match find::print(context, &mut client, &mut pages, u64::MAX)? {
+    let found = find::print(context, &mut client, &mut pages, u64::MAX)?;
+    let exit = find::left_out(context, pages.left_out);
+    match found {
         0 => Err(Failure::new(Exit::NothingFound, find::nothing(&query, Shelf::Trash))),
-        _ => Ok(Exit::Ok),
+        _ => Ok(exit),
     }
 }
 

@@ -17,7 +17,8 @@ pub enum Exit {
     Usage = 2,
     /// Nobody fits.
     NothingFound = 3,
-    /// Done in part: some cards of an import were rejected, or some of its files not read.
+    /// Done in part: some cards of an import were rejected, or some of its files not read; or a list, an export or a backup had to
+    /// leave out contacts or photos that can not be read.
     Partly = 4,
     /// Several contacts fit where one is meant.
     Ambiguous = 5,
@@ -29,10 +30,11 @@ pub enum Exit {
 
 /// The codes as the help shows them.
 pub const HELP: &str = "Exit codes:
-  0  done                              4  done in part: some cards or files were not taken
-  1  failed (verify: damage found)     5  several contacts fit where one is meant
-  2  wrong command line                6  no daemon answers and none could be started
-  3  nothing found                     7  somebody else changed the contact in between
+  0  done                              4  done in part: some cards or files were not taken,
+  1  failed (verify: damage found)        or some contacts can not be read and were left out
+  2  wrong command line                5  several contacts fit where one is meant
+  3  nothing found                     6  no daemon answers and none could be started
+                                       7  somebody else changed the contact in between
 With --json an error other than 2 and 3 is also a line on standard output: {\"error\": TEXT, \"exit\": CODE}";
 
 impl From<Exit> for ExitCode {

@@ -1,6 +1,7 @@
 //! `export`: contacts as vCard, to standard output or a file that is replaced when all is there.
 
 use super::args::Export;
+use super::find::left_out;
 use super::text::{count, place, visible};
 use super::{Context, Exit, Failure};
 use crate::client::Client;
@@ -16,15 +17,24 @@ pub(super) fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> 
     }
     let mut client = context.client()?;
     let target = args.output.filter(|path| path.as_os_str() != "-");
-    let cards = match &target {
+    let done = match &target {
         Some(path) => to_file(&mut client, params, path)?,
         None => {
             let out = &mut context.out;
-            let cards = pages(&mut client, params, |text| out.raw(text))?;
+            let done = pages(&mut client, params, |text| out.raw(text))?;
             out.flush()?;
-            cards
+            done
         }
     };
+    let mut exit = left_out(context, done.left_out);
+    if done.without_photos > 0 {
+        exit = Exit::Partly;
+        context.out.note(&format!(
+            "{} exported without photos that are damaged, or too large together; `contactbox verify` tells which are damaged",
+            count(done.without_photos, "contact")
+        ));
+    }
+    let cards = done.cards;
     if cards == 0 {
         let message = match query.is_empty() {
             true => "there are no contacts to export".to_string(),
@@ -33,30 +43,47 @@ pub(super) fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> 
         return Err(Failure::new(Exit::NothingFound, message));
     }
     match target {
-        Some(path) if context.out.json => {
-            context.out.json(&json!({ "cards": cards, "output": path.display().to_string() }))?
-        }
+        Some(path) if context.out.json => context.out.json(&json!({
+            "cards": cards,
+            "left_out": done.left_out,
+            "without_photos": done.without_photos,
+            "output": path.display().to_string(),
+        }))?,
         Some(path) => {
             context.out.say(&format!("{} exported to {}", count(cards, "contact"), place(&path)))?
         }
         None => {}
     }
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
-/// Fetches page after page and says how many cards there were.
+/// What came of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Cards that are in it.
+    pub cards: u64,
+    /// Contacts that can not be read, and are not.
+    pub left_out: u64,
+    /// Those of the cards that lack a photo or document.
+    pub without_photos: u64,
+}
+
+/// Fetches page after page and says what there was.
 pub fn pages(
     client: &mut Client,
     mut params: Value,
     mut take: impl FnMut(&str) -> Result<(), Failure>,
-) -> Result<u64, Failure> {
-    let mut cards = 0;
+) -> Result<Exported, Failure> {
+    let mut done = Exported::default();
     loop {
         let mut answer = client.call("card.export", params.clone())?;
-        cards += answer["cards"].as_u64().unwrap_or(0);
+        done.cards += answer["cards"].as_u64().unwrap_or(0);
+        done.left_out += answer["left_out_count"].as_u64().unwrap_or(0);
+        done.without_photos +=
+            answer["without_photos"].as_array().map_or(0, |all| all.len() as u64);
         take(answer["vcard"].as_str().unwrap_or(""))?;
         match answer["cursor"].take() {
-            Value::Null => return Ok(cards),
+            Value::Null => return Ok(done),
             cursor => params["cursor"] = cursor,
         }
     }
@@ -64,7 +91,7 @@ pub fn pages(
 
 /// Into a file beside, which takes the place of `path` once it is whole and on the disk: an export that
 /// fails half way leaves the last one.
-pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, Failure> {
+pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<Exported, Failure> {
     let failed = |error: std::io::Error| Failure::file(path, "cannot be written", &error);
     let is_special = std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());
     if is_special {
@@ -92,12 +119,12 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<u64, F
         .suffix(".part")
         .tempfile_in(folder)
         .map_err(failed)?;
-    let cards = pages(client, params, |text| file.write_all(text.as_bytes()).map_err(failed))?;
-    if cards > 0 {
+    let done = pages(client, params, |text| file.write_all(text.as_bytes()).map_err(failed))?;
+    if done.cards > 0 {
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
     }
-    Ok(cards)
+    Ok(done)
 }
 
 #[cfg(test)]
@@ -128,7 +155,7 @@ mod tests {
         let mut client = Client::connect(fake.socket()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("all.vcf");
-        assert_eq!(to_file(&mut client, json!({ "version": "4.0" }), &path).unwrap(), 2);
+        assert_eq!(to_file(&mut client, json!({ "version": "4.0" }), &path).unwrap().cards, 2);
         assert!(to_file(&mut client, json!({ "version": "3.0" }), &path).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "onetwo");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

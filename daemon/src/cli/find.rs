@@ -21,16 +21,30 @@ pub fn run(context: &mut Context, args: Find) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let mut pages = Pages::new(&query, args.shelf);
     let found = print(context, &mut client, &mut pages, limit)?;
+    let has_more = found > 0 && pages.has_more(&mut client)?;
+    let exit = left_out(context, pages.left_out);
     if found == 0 {
         return Err(Failure::new(Exit::NothingFound, nothing(&query, args.shelf)));
     }
-    if pages.has_more(&mut client)? {
+    if has_more {
         context.out.note(&format!(
             "the first {}; --limit COUNT or --all shows more",
             count(found, "contact")
         ));
     }
-    Ok(Exit::Ok)
+    Ok(exit)
+}
+
+/// Says how many contacts are in no list because they can not be read.
+pub fn left_out(context: &mut Context, contacts: u64) -> Exit {
+    if contacts == 0 {
+        return Exit::Ok;
+    }
+    context.out.note(&format!(
+        "left out: {} that can not be read; `contactbox verify` tells more",
+        count(contacts, "contact")
+    ));
+    Exit::Partly
 }
 
 pub fn nothing(query: &str, shelf: Shelf) -> String {
@@ -106,6 +120,8 @@ pub struct Pages {
     page: std::vec::IntoIter<Value>,
     cursor: Option<Value>,
     begun: bool,
+    /// Contacts that are in no list because they can not be read.
+    pub left_out: u64,
 }
 
 impl Pages {
@@ -116,6 +132,7 @@ impl Pages {
             page: Vec::new().into_iter(),
             cursor: None,
             begun: false,
+            left_out: 0,
         }
     }
 
@@ -136,6 +153,7 @@ impl Pages {
             }
             let mut answer = client.call("contact.find", params)?;
             self.begun = true;
+            self.left_out = self.left_out.max(answer["left_out_count"].as_u64().unwrap_or(0));
             self.cursor = Some(answer["cursor"].take()).filter(|cursor| !cursor.is_null());
             if let Value::Array(hits) = answer["hits"].take() {
                 self.page = hits.into_iter();

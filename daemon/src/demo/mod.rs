@@ -95,7 +95,7 @@ fn play(folder: &Path) -> Result<(), Failure> {
     step.done("verify", "everything reads back as it was written")?;
 
     let path = folder.join("export.vcf");
-    let exported = export::to_file(&mut client, json!({ "version": "4.0" }), &path)?;
+    let exported = export::to_file(&mut client, json!({ "version": "4.0" }), &path)?.cards;
     expect("cards exported", exported, PEOPLE_CARDS + cards)?;
     let text =
         std::fs::read(&path).map_err(|error| Failure::file(&path, "cannot be read", &error))?;

@@ -41,7 +41,7 @@ type Slot = Arc<Mutex<Option<Port>>>;
 #[derive(Clone)]
 pub struct Devices {
     asker: Asker,
-    /// Where copies of the box are made.
+    /// Where pages of the box go that memory is too small for.
     data: PathBuf,
     slots: Arc<Mutex<HashMap<PathBuf, Slot>>>,
 }

@@ -17,6 +17,7 @@ mod header;
 mod lock;
 mod place;
 mod salvage;
+mod view;
 
 pub use backing::BackingFile;
 pub(crate) use disk::make_private_folder;
@@ -27,12 +28,13 @@ pub(crate) use header::is_image;
 pub use header::{HEADER_BYTES, Header, HeaderError};
 pub(crate) use lock::is_held;
 pub use place::Displaced;
+pub use view::{PageStore, View, parts};
 
 use lock::lock;
 use place::Piece;
+use view::Witness;
 
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -90,8 +92,8 @@ pub struct Image {
     /// Something was erased since the last sync.
     is_erased: bool,
     syncs: u64,
-    /// For each copy that is kept in step: the pages written to since it last was.
-    touched: BTreeMap<u32, BTreeSet<u32>>,
+    /// What it was at moments that somebody still reads.
+    views: Vec<Witness>,
 }
 
 impl Image {
@@ -256,7 +258,7 @@ impl Image {
             is_programmed: false,
             is_erased: false,
             syncs: 0,
-            touched: BTreeMap::new(),
+            views: Vec::new(),
         }
     }
 
@@ -315,28 +317,12 @@ impl Image {
         self.syncs
     }
 
-    /// The pages written to since the last call for the copy `copy`; from now on they are noted.
-    /// `None` the first time: all of them are to be copied.
-    pub fn track(&mut self, copy: u32) -> Option<BTreeSet<u32>> {
-        self.touched.insert(copy, BTreeSet::new())
-    }
-
-    /// Nobody keeps the copy `copy` any more.
-    pub fn untrack(&mut self, copy: u32) {
-        self.touched.remove(&copy);
-    }
-
-    /// The file, for a copy of it to be made by somebody who only reads.
-    pub fn reader(&self) -> io::Result<Box<dyn BackingFile>> {
-        self.file.reader()
-    }
-
-    fn touch(&mut self, offset: u32, len: usize) {
-        let first = offset / PAGE_BYTES as u32;
-        let last = (u64::from(offset) + (len as u64).saturating_sub(1)) / PAGE_BYTES as u64;
-        for pages in self.touched.values_mut() {
-            pages.extend(first..=last as u32);
-        }
+    /// What it is now, to be read by somebody else while this goes on; `folder` is where pages are kept that memory is too small for.
+    pub fn view(&mut self, folder: &Path) -> io::Result<View> {
+        let (view, witness) = View::new(self.file.reader()?, self.header.pages, folder);
+        self.views.retain(Witness::is_read);
+        self.views.push(witness);
+        Ok(view)
     }
 
     /// Puts on the disk all that was programmed and erased. An error as well when the file would not be
@@ -524,7 +510,9 @@ impl NorFlash for Image {
         if self.is_programmed {
             self.sync()?;
         }
-        self.touch(from as u32, len as usize);
+        for view in &self.views {
+            parts(from, len as usize).for_each(|(page, _)| view.before_erase(&*self.file, page));
+        }
         self.kept.retain(|piece| !piece.is_within(at, len));
         self.last = self.last.take().filter(|piece| !piece.is_within(at, len));
         let erased = disk::zero(&*self.file, at, len);
@@ -540,7 +528,7 @@ impl NorFlash for Image {
             // So would this: it is as long as before with a hole in it.
             self.stay()?;
         }
-        self.touch(offset, bytes.len());
+        self.views.iter().for_each(|view| view.before_write(offset.into(), bytes.len()));
         self.buffer.clear();
         self.buffer.extend(bytes.iter().map(|byte| !byte));
         let written = disk::write_all_at(&*self.file, &self.buffer, at);

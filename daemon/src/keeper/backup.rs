@@ -2,14 +2,14 @@
 
 use super::desk::Desk;
 use super::fault;
-use crate::card::{Copier, Leftover};
 use crate::device::Talk;
-use crate::image::Access;
+use crate::image::{Access, View};
 use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
 use contactbox_core::service::{Failure, Reply, Request, answer};
 use contactbox_core::store::book::{Aside, Consent, Intake, Outcome, Put, PutError, Quota, Root};
 use embassy_futures::block_on;
+use std::path::Path;
 
 /// Records of another box, or of a copy of this one that has met others, on their way into the box.
 #[derive(Default)]
@@ -95,13 +95,8 @@ impl Desk {
         }
     }
 
-    /// Length of the image.
-    pub fn image_bytes(&mut self) -> u64 {
-        self.book.stats().journal.flash_bytes
-    }
-
-    /// Brings a copy of the image in step, or says which pages of it that would take too long here.
-    pub fn copy_to(&mut self, copier: &Copier) -> Result<Leftover, Fault> {
+    /// The image as it is now, all of it acknowledged; `folder` is where pages are kept that memory is too small for.
+    pub fn view(&mut self, folder: &Path) -> Result<View, Fault> {
         // A file without its name is whole, and a backup then all that will be left of it.
         let is_whole = match self.access() {
             Access::ReadWrite | Access::ReadOnly => true,
@@ -118,12 +113,7 @@ impl Desk {
         // something else with the same stamp.
         self.sync()?;
         let disk = |error: std::io::Error| Fault::new(Kind::Disk, error.to_string());
-        copier.copy_from(self.book.flash()).map_err(disk)
-    }
-
-    /// Nobody keeps this copy any more.
-    pub fn forget_copy(&mut self, number: u32) {
-        self.book.flash().untrack(number);
+        self.book.flash().view(folder).map_err(disk)
     }
 
     /// A name of its own for what the box writes from now on: it is an older copy of itself.

@@ -1,6 +1,7 @@
 //! The book and what is needed to work with it: opening, growing, syncing, and who does which request.
 
 use super::counter::Counter;
+use super::left_out::LeftOut;
 use super::{Done, change, export, fault, import, opening, read};
 use crate::card::{Standing, left_behind};
 use crate::config::Config;
@@ -102,6 +103,8 @@ pub struct Desk {
     /// Tells cursors of this run from those of another.
     pub(super) run: u32,
     pub(super) standing: Standing,
+    /// Contacts that could not be read.
+    pub(super) left_out: LeftOut,
     is_watched: bool,
     /// The log says that there are more authors than the box can tell apart.
     is_nobody_told: bool,
@@ -145,6 +148,7 @@ impl Desk {
             open_time: start.elapsed(),
             run: u32::from_le_bytes(run),
             standing: Standing::default(),
+            left_out: LeftOut::default(),
             is_watched: false,
             is_nobody_told: false,
             notices: Vec::new(),
@@ -153,6 +157,7 @@ impl Desk {
             notice: None,
         };
         desk.notice = desk.look_behind();
+        desk.look_for_unread();
         desk.tell_opened();
         Ok(desk)
     }
@@ -221,11 +226,9 @@ impl Desk {
             Call::Find(find) => (read::find(self, &find), false),
             Call::Get(get) => (read::get(self, &get), false),
             Call::Hello(_) => (read::hello(self).map(json), false),
-            Call::History(history) => (read::history(self, &history).map(json), false),
             Call::BlobGet(get) => (read::blob(self, &get).map(json), false),
             Call::Info => (read::info(self).map(json), false),
             Call::Stats => (read::stats(self).map(json), false),
-            Call::Verify => (read::verify(self).map(json), false),
             Call::Export(asked) => (export::page(self, &asked).map(json), false),
             Call::Put(put) => (change::put(self, *put, author).map(json), true),
             Call::Patch(patch) => (change::patch(self, *patch, author).map(json), true),
@@ -239,24 +242,31 @@ impl Desk {
                 (change::shelve(self, &target, author, change::Move::Purge).map(json), true)
             }
             Call::Import(asked) => (import::batch(self, *asked, author).map(json), true),
-            // The session sees to these.
-            Call::Errand(_) | Call::Author(_) | Call::Stop | Call::WatchStart | Call::WatchStop => {
-                (Ok(b"{}".to_vec()), false)
-            }
+            // The session and the keeper see to these.
+            Call::Verify
+            | Call::History(_)
+            | Call::Errand(_)
+            | Call::Author(_)
+            | Call::Stop
+            | Call::WatchStart
+            | Call::WatchStop => (Ok(b"{}".to_vec()), false),
         };
-        let result = result.and_then(|body| {
-            // Room for what stands around the result.
-            let bytes_max = self.config.limits.frame_bytes - 1024;
-            if body.len() > bytes_max {
-                return Err(Fault::new(
-                    Kind::TooLarge,
-                    "the answer is longer than a frame; ask for less at once",
-                )
-                .with("bytes_max", bytes_max));
-            }
-            Ok(body)
-        });
+        let result = result.and_then(|body| self.within_frame(body));
         Done { result, is_change }
+    }
+
+    /// An answer, if a frame takes it.
+    pub(super) fn within_frame(&self, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        // Room for what stands around the result.
+        let bytes_max = self.config.limits.frame_bytes - 1024;
+        if body.len() > bytes_max {
+            return Err(Fault::new(
+                Kind::TooLarge,
+                "the answer is longer than a frame; ask for less at once",
+            )
+            .with("bytes_max", bytes_max));
+        }
+        Ok(body)
     }
 
     /// How long opening the box took.

@@ -28,6 +28,8 @@ struct Sheet {
     version: Version,
     /// Contacts whose photos are too large for a frame, all together.
     without_photos: Vec<String>,
+    /// Slots of contacts that can not be read.
+    unread: Vec<u32>,
 }
 
 /// Whether the page takes more.
@@ -51,12 +53,22 @@ pub(super) fn page(desk: &mut Desk, asked: &Export) -> Result<Json, Fault> {
             Asked::V4 => Version::V4,
         },
         without_photos: Vec::new(),
+        unread: Vec::new(),
     };
     let cursor = match &asked.query {
         Some(query) => found(desk, asked, &Query::parse(query), &mut sheet)?,
         None => all(desk, asked, &mut sheet)?,
     };
+    desk.left_out.note(&sheet.unread);
+    if asked.query.is_some() && cursor.is_none() {
+        // Whether they would have been found nobody knows: they are told with the last page.
+        sheet.unread = desk.left_out(read::shelf(asked.shelf));
+    }
     let mut told = json!({ "vcard": sheet.text, "cards": sheet.cards });
+    if !sheet.unread.is_empty() {
+        told["left_out"] = json!(desk.tell_left_out(&sheet.unread)?);
+        told["left_out_count"] = json!(sheet.unread.len());
+    }
     if let Some(cursor) = cursor {
         told["cursor"] = json!(cursor);
     }
@@ -107,7 +119,7 @@ fn found(
 }
 
 impl Sheet {
-    /// Adds the contact in a slot. One that can not be read is left out: `box.verify` tells of it.
+    /// Adds the contact in a slot. One that can not be read is left out, and told.
     fn add(
         &mut self,
         book: &mut Book<Image, Heap>,
@@ -117,7 +129,10 @@ impl Sheet {
         let contact = match block_on(book.get_slot(slot, record)) {
             Ok(Some(found)) => found.contact,
             Ok(None) => return Ok(Room::Left),
-            Err(error) if error.is_damage() => return Ok(Room::Left),
+            Err(error) if error.is_damage() => {
+                self.unread.push(slot);
+                return Ok(Room::Left);
+            }
             Err(error) => return Err(fault::of_get(error)),
         };
         let before = self.text.len();

@@ -8,16 +8,22 @@ mod cursor;
 mod desk;
 mod export;
 mod fault;
+mod history;
 mod import;
+mod left_out;
 mod opening;
 mod read;
+mod round;
+mod verify;
 
 pub use asker::Asker;
 pub use backup::{Batch, Missing, Spoken, Taken};
 pub use desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, OpenBoxError, parts};
+pub use left_out::REASON as UNREADABLE;
 
 use crate::rpc::{self, Call, Fault, Id, Kind, Weight};
 use asker::Table;
+use round::{Rounds, Waiting};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -50,6 +56,8 @@ pub struct Job {
     pub permits: Vec<OwnedSemaphorePermit>,
     /// Where the answer goes.
     pub reply: Box<dyn FnOnce(Answer) + Send>,
+    /// Whether the client has left, so that what takes long need not go on for it.
+    pub is_gone: Box<dyn Fn() -> bool + Send>,
 }
 
 /// A reply, and the allowance that is free again once it is written.
@@ -134,7 +142,8 @@ impl Keeper {
         let (end, ended) = oneshot::channel();
         let told = asker.clone();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            Room { jobs, long: VecDeque::new(), asker: told, table: table.clone() }.keep();
+            let (long, rounds) = (VecDeque::new(), Rounds::default());
+            Room { jobs, long, rounds, asker: told, table: table.clone() }.keep();
             let desk = table.desk().take();
             end.send(()).ok();
             desk
@@ -166,6 +175,8 @@ struct Room {
     /// What takes long, put off until nobody waits for a short answer. The session lets each
     /// connection have one, with nothing beside it, so their order is kept.
     long: VecDeque<Job>,
+    /// What takes longer still, done in slices.
+    rounds: Rounds,
     asker: Asker,
     table: Arc<Table>,
 }
@@ -177,7 +188,8 @@ impl Room {
         let mut is_rested = false;
         loop {
             // Tidying goes on step by step for as long as nobody asks for anything.
-            let is_waiting = is_tidy && self.long.is_empty();
+            let is_busy = !self.long.is_empty() || !self.rounds.is_empty();
+            let is_waiting = is_tidy && !is_busy;
             let first = if is_rested && is_waiting {
                 self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
@@ -195,7 +207,7 @@ impl Room {
                     is_stopping = self.batch(desk, Piece::Task(task), false);
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_stopping = true,
-                Err(RecvTimeoutError::Timeout) if !self.long.is_empty() => {}
+                Err(RecvTimeoutError::Timeout) if is_busy => {}
                 Err(RecvTimeoutError::Timeout) if !is_tidy => {
                     is_tidy = desk.tend();
                     continue;
@@ -213,9 +225,11 @@ impl Room {
                 }
             }
             if is_stopping {
+                self.rounds.end();
                 desk.rest();
                 return;
             }
+            self.rounds.slice(desk);
             is_tidy = !desk.is_written();
             is_rested = is_tidy && is_rested;
         }
@@ -241,7 +255,17 @@ impl Room {
                 {
                     self.long.push_back(job);
                 }
-                Piece::Job(Job { id, call, author, permits, reply }) => {
+                Piece::Job(Job { id, call, permits, reply, is_gone, .. })
+                    if round::is_round(&call) =>
+                {
+                    answered += 1;
+                    // Without an answer it would be without an effect.
+                    if let Some(id) = id {
+                        let waiting = Waiting { id, permits, reply, is_gone };
+                        self.rounds.begin(desk, &call, waiting);
+                    }
+                }
+                Piece::Job(Job { id, call, author, permits, reply, .. }) => {
                     answered += 1;
                     desk.watch(self.asker.is_watched());
                     let done = execute(desk, call, &author);

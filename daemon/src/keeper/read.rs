@@ -1,39 +1,28 @@
-//! Requests that change nothing: finding, showing, history, figures.
+//! Requests that change nothing and take no time: finding, showing, figures.
 
 use super::counter::HITS_MAX;
 use super::desk::Desk;
 use super::{cursor, fault};
 use crate::image::Access;
 use crate::jcard;
-use crate::rpc::{self, BlobGet, Fault, Find, Get, History, Kind, PROTOCOL};
+use crate::rpc::{self, BlobGet, Fault, Find, Get, Kind, PROTOCOL};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{BlobRef, Contact, Content, Origin, Uid};
+use contactbox_core::contact::{BlobRef, Origin, Uid};
 use contactbox_core::service::label::{TEXT_CHARS_MAX, Texts};
-use contactbox_core::service::protocol::{Cursor, Flaw, HitRow};
+use contactbox_core::service::protocol::{Cursor, HitRow};
 use contactbox_core::service::{self, Failure, Reply, Request};
 use contactbox_core::store::book::Shelf;
 use embassy_futures::block_on;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, HashMap};
 
 /// Hits of a page, unless told.
 const HITS: u32 = 20;
 
-/// Versions of a history, unless told and at most.
-const VERSIONS: u32 = 20;
-const VERSIONS_MAX: u32 = 200;
-
-/// Records of a history that are kept while it is gathered, in bytes.
-const HISTORY_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// Bytes of a piece of a blob, unless told and at most.
 const PIECE_BYTES: u32 = 1024 * 1024;
 const PIECE_BYTES_MAX: u32 = 8 * 1024 * 1024;
-
-/// Findings of a verification that are told one by one.
-const FINDINGS_MAX: usize = 1000;
 
 pub(super) fn shelf(shelf: rpc::Shelf) -> Shelf {
     match shelf {
@@ -93,7 +82,17 @@ pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {
     };
     let Reply::Hits { hits, after } = ask(desk, &request)? else { return Err(other_answer()) };
     let cursor = after.and_then(|cursor| cursor.rank()).map(|rank| cursor::of_rank(&rank));
-    body(&HitPage { hits: hits.iter().map(Row::of).collect(), cursor })
+    let mut told = body(&HitPage { hits: hits.iter().map(Row::of).collect(), cursor })?;
+    let slots = desk.left_out(shelf(asked.shelf));
+    if !slots.is_empty() {
+        // The hits lie in memory that looking for these uses; so their members go behind those of the page.
+        let left_out = desk.tell_left_out(&slots)?;
+        let rest = json!({ "left_out": left_out, "left_out_count": slots.len() }).to_string();
+        told.pop();
+        told.push(b',');
+        told.extend(rest.bytes().skip(1));
+    }
+    Ok(told)
 }
 
 /// The JSON of an answer.
@@ -155,7 +154,7 @@ pub(super) fn name_of(desk: &mut Desk, uid: Uid) -> String {
 }
 
 /// What made a version, as the protocol calls it.
-fn origin(origin: Origin) -> &'static str {
+pub(super) fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Edit => "edit",
         Origin::Import => "import",
@@ -232,91 +231,6 @@ pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Vec<u8>, Fault> {
         card,
     });
     failed.map_or(shown, Err)
-}
-
-/// A version while the history is gathered; nothing for one that is kept apart.
-type Version = Option<Vec<u8>>;
-
-pub(super) fn history(desk: &mut Desk, asked: &History) -> Result<Json, Fault> {
-    let uid = desk.resolve(&asked.uid)?;
-    let limit = asked.limit.unwrap_or(VERSIONS).clamp(1, VERSIONS_MAX) as usize;
-    let mut versions: BTreeMap<u64, Version> = BTreeMap::new();
-    let mut bytes = 0;
-    let Desk { book, record, .. } = desk;
-    block_on(book.history(uid, |time, contact| {
-        let version = contact.map(|contact| contact.bytes().to_vec());
-        bytes += version.as_ref().map_or(0, Vec::len);
-        versions.insert(time, version);
-        // One more than asked for: the oldest shown is compared with it.
-        while versions.len() > limit + 1 || (bytes > HISTORY_BYTES_MAX && versions.len() > 1) {
-            let oldest = versions.pop_first().and_then(|(_, version)| version);
-            bytes -= oldest.map_or(0, |version| version.len());
-        }
-    }))
-    .map_err(fault::of_get)?;
-    if let Some(mut newest) = versions.last_entry()
-        && newest.get().is_none()
-        && let Ok(Some(found)) = block_on(book.get(uid, record))
-    {
-        newest.insert(Some(found.contact.bytes().to_vec()));
-    }
-    if versions.is_empty() {
-        return Err(no_such_contact(uid));
-    }
-    let mut rows = Vec::new();
-    let mut before: Option<&[u8]> = None;
-    let is_cut = versions.len() > limit;
-    for (place, (&time, version)) in versions.iter().enumerate() {
-        let mut row = json!({ "version": time, "time": time });
-        match version.as_deref() {
-            Some(bytes) => {
-                if let Ok(contact) = Contact::parse(bytes) {
-                    row["author"] = json!(book.author_name(contact.changed().author));
-                    row["origin"] = json!(origin(contact.origin()));
-                    let old = before.and_then(|bytes| Contact::parse(bytes).ok());
-                    let (added, removed) = difference(old.as_ref(), &contact);
-                    row["added"] = json!(added);
-                    row["removed"] = json!(removed);
-                }
-                before = Some(bytes);
-            }
-            None => row["kept_apart"] = json!(true),
-        }
-        if !(is_cut && place == 0) {
-            rows.push(row);
-        }
-    }
-    rows.reverse();
-    Ok(json!({ "uid": uid.to_string(), "versions": rows }))
-}
-
-/// What a version says that the one before did not, and the other way round.
-fn difference(old: Option<&Contact<'_>>, new: &Contact<'_>) -> (Vec<Json>, Vec<Json>) {
-    let said = |contact: &Contact<'_>| -> Vec<Json> {
-        let contents = contact.properties().map(|property| property.content);
-        contents
-            .filter(|content| !content.kind.is_internal())
-            .map(|content: Content<'_>| jcard::write_property(&content, |_| None))
-            .collect()
-    };
-    let Some(old) = old else { return (said(new), Vec::new()) };
-    let (old, new) = (said(old), said(new));
-    let mut counts: HashMap<String, i64> = HashMap::new();
-    for property in &old {
-        *counts.entry(property.to_string()).or_default() += 1;
-    }
-    let added = new.into_iter().filter(|property| {
-        let count = counts.entry(property.to_string()).or_default();
-        *count -= 1;
-        *count < 0
-    });
-    let added: Vec<Json> = added.collect();
-    let removed = old.into_iter().filter(|property| {
-        let count = counts.entry(property.to_string()).or_default();
-        *count -= 1;
-        *count >= 0
-    });
-    (added, removed.collect())
 }
 
 pub(super) fn blob(desk: &mut Desk, asked: &BlobGet) -> Result<Json, Fault> {
@@ -402,44 +316,4 @@ pub(super) fn stats(desk: &mut Desk) -> Result<Json, Fault> {
         "syncs": desk.book.flash().syncs(),
         "open_microseconds": desk.open_microseconds(),
     }))
-}
-
-pub(super) fn verify(desk: &mut Desk) -> Result<Json, Fault> {
-    let bytes = desk.book.stats().journal.flash_bytes;
-    let Reply::Verify { report, findings } = ask(desk, &Request::Verify)? else {
-        return Err(other_answer());
-    };
-    let findings: Vec<String> =
-        findings.iter().take(FINDINGS_MAX).map(|flaw| told(&flaw)).collect();
-    Ok(json!({
-        "sound": report.is_sound,
-        "contacts": report.contacts,
-        "blobs": report.blobs,
-        "pages": report.pages,
-        "entries": report.entries,
-        "bytes": bytes,
-        "corrected": report.corrected,
-        "missing": report.missing,
-        "headers_struck": report.headers_struck,
-        "pages_struck": report.pages_struck,
-        "losses": report.losses,
-        "damaged": report.findings,
-        "findings": findings,
-    }))
-}
-
-fn told(flaw: &Flaw) -> String {
-    match flaw {
-        Flaw::Unreadable { slot } => {
-            format!("the contact in slot {slot} can not be read; import its card again")
-        }
-        Flaw::Stale(uid) => format!(
-            "a newer version of {uid} was lost to damage; look at it and put right what is old"
-        ),
-        Flaw::Blob(uid, blob) => format!(
-            "a photo or document of {uid} ({} bytes, {}) is damaged; add it again",
-            blob.len,
-            jcard::hex(&blob.hash)
-        ),
-    }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// What a connection's requests at work may weigh together.
 const WINDOW: u32 = 64;
@@ -31,6 +31,12 @@ const BYTES_PER_SECOND: usize = 256 * 1024;
 /// A client must read something of this size within the time a reply may wait.
 const PIECE_BYTES: usize = 64 * 1024;
 
+/// How often it is looked whether a client that sends no more is still there for what it waits for.
+const LOOK_TIME: Duration = Duration::from_millis(500);
+
+/// Lines of more bytes than this, in or out, are worth looking for memory to give back.
+const LARGE_BYTES: usize = 256 * 1024;
+
 /// What all sessions share.
 pub struct Shared {
     /// What peers may use.
@@ -41,6 +47,8 @@ pub struct Shared {
     pub stop: Notify,
     /// What is done with cards and devices.
     pub errands: Errands,
+    /// Told when a client had or gave much at once, or has left: memory may be given back soon.
+    pub relief: Notify,
     owners: Share,
     guests: Share,
 }
@@ -76,7 +84,8 @@ impl Shared {
         } else {
             (Share::of(2, half), Share::of(2, half))
         };
-        Self { limits, asker, errands, stop: Notify::new(), owners, guests }
+        let (stop, relief) = (Notify::new(), Notify::new());
+        Self { limits, asker, errands, stop, relief, owners, guests }
     }
 
     fn share(&self, peer: &Peer) -> &Share {
@@ -121,11 +130,15 @@ where
     let (sender, replies) = mpsc::unbounded_channel();
     let memory = shared.share(&guest.peer).memory.clone();
     let frames = Frames::new(read_half, &shared.limits, memory);
-    let mut writer = std::pin::pin!(write_replies(write_half, replies, shared.limits));
+    let left = Notify::new();
+    let mut writer = std::pin::pin!(write_replies(write_half, replies, &shared, &left));
     let reader = read_requests(frames, guest, &shared, sender, stopping);
     tokio::select! {
-        // The reader is done; what it has asked for is still answered.
-        () = reader => writer.await,
+        // The reader is done; what it has asked for is still answered, if it only ended its side.
+        () = reader => {
+            left.notify_one();
+            writer.await
+        }
         ended = &mut writer => ended,
     }
 }
@@ -164,6 +177,9 @@ async fn read_requests<R: AsyncRead + Unpin>(
             return send(id, Err(too_many(shared.limits.connections)));
         }
         let Frame { bytes, memory } = frame;
+        if bytes.len() > LARGE_BYTES {
+            shared.relief.notify_one();
+        }
         drop(bytes);
         let weight = call.as_ref().map_or(Weight::Read, Call::weight);
         let Some(mut permits) = allowance(&window, shared.share(&peer), weight).await else {
@@ -215,7 +231,10 @@ async fn read_requests<R: AsyncRead + Unpin>(
                     let reply = Box::new(move |answer| {
                         replies.send(Outgoing::Reply(answer)).ok();
                     });
-                    let job = Job { id, call, author: author.clone(), permits, reply };
+                    let replies = sender.clone();
+                    let is_gone = Box::new(move || replies.is_closed());
+                    let author = author.clone();
+                    let job = Job { id, call, author, permits, reply, is_gone };
                     match shared.asker.ask(job).await {
                         Ok(()) => continue,
                         Err(job) => {
@@ -298,8 +317,11 @@ fn frame_fault(error: &FrameError, limits: &Limits) -> Fault {
 async fn write_replies<W: AsyncWrite + Unpin>(
     mut stream: W,
     mut replies: mpsc::UnboundedReceiver<Outgoing>,
-    limits: Limits,
+    shared: &Shared,
+    left: &Notify,
 ) -> io::Result<()> {
+    let limits = shared.limits;
+    let mut is_left = false;
     let mut changes: Option<broadcast::Receiver<Arc<[u8]>>> = None;
     loop {
         let change = async {
@@ -308,14 +330,32 @@ async fn write_replies<W: AsyncWrite + Unpin>(
                 None => std::future::pending().await,
             }
         };
+        let look = async {
+            match is_left {
+                true => sleep(LOOK_TIME).await,
+                false => left.notified().await,
+            }
+        };
         tokio::select! {
             biased;
             outgoing = replies.recv() => match outgoing {
                 None => return stream.shutdown().await,
                 Some(Outgoing::Watch(watched)) => changes = watched,
                 // The allowance goes back when the answer is dropped: after it was written.
-                Some(Outgoing::Reply(answer)) => write(&mut stream, &answer.line, &limits).await?,
+                Some(Outgoing::Reply(answer)) => {
+                    write(&mut stream, &answer.line, &limits).await?;
+                    if answer.line.len() > LARGE_BYTES {
+                        shared.relief.notify_one();
+                    }
+                }
             },
+            () = look => {
+                // A client that has ended its side may still read, or be gone altogether: then no byte, too, is one too many.
+                if is_left {
+                    let _none = stream.write(&[]).await?;
+                }
+                is_left = true;
+            }
             change = change => match change {
                 Ok(line) => write(&mut stream, &line, &limits).await?,
                 Err(broadcast::error::RecvError::Lagged(missed)) => {

@@ -67,6 +67,7 @@ fn noise(input: &mut Input<'_>, bytes: &mut [u8], with_headers: bool) {
     if with_headers {
         for (number, page) in (1..).zip(bytes.chunks_exact_mut(PAGE)) {
             let header = PageHeader { order: number, erases: 1, salt: 7 };
+            let base = (number - 1) * PAGE as u32;
             page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode(base));
         }
     }

@@ -1,11 +1,9 @@
-//! Looking back and looking after: older versions, verification, figures.
+//! Looking back and looking after: older versions, figures, and what a verification tells.
 
-use super::{Book, Counts, GetError, Memory, blobs, read};
+use super::{Book, Counts, GetError, Memory};
 use crate::contact::{BlobRef, Contact, Millis, Uid};
-use crate::store::cells::Cells;
 use crate::store::entries::{CONTACT, SPILL, Spill};
-use crate::store::index;
-use crate::store::journal::{self, ScanReport};
+use crate::store::journal::{self, Entry, ScanReport};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Something that verification found wrong.
@@ -102,70 +100,40 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         mut visit: impl FnMut(Millis, Option<&Contact<'_>>),
     ) -> Result<(), GetError<F::Error>> {
-        self.journal
-            .scan(&mut self.ledger, |entry| match entry.kind {
-                CONTACT => {
-                    if let Ok(contact) = Contact::parse(entry.payload)
-                        && contact.uid() == uid
-                    {
-                        visit(contact.changed().time, Some(&contact));
-                    }
-                }
-                SPILL => {
-                    if let Some(spill) = Spill::parse(entry.payload)
-                        && spill.uid() == uid
-                    {
-                        visit(spill.version, None);
-                    }
-                }
-                _ => {}
-            })
-            .await?;
+        let mut page = 0;
+        while self.history_page(uid, page, &mut visit).await? {
+            page += 1;
+        }
         Ok(())
     }
 
-    /// Reads everything: every page, every contact, every blob to its hash. Writes nothing.
-    pub async fn verify(
+    /// Does for one page of the log what [`Book::history`] does for all; false when there is no such page. The box may change between
+    /// two pages: a version that moves to a page done already is not met, the present one among them.
+    pub async fn history_page(
         &mut self,
-        mut visit: impl FnMut(&Finding),
-    ) -> Result<VerifyReport, GetError<F::Error>> {
-        let scan = self.journal.scan(&mut self.ledger, |_| {}).await?;
-        let mut report = VerifyReport { scan, losses: self.losses(), ..VerifyReport::default() };
-        let mut find = |report: &mut VerifyReport, finding: Finding| {
-            report.findings += 1;
-            visit(&finding);
+        uid: Uid,
+        page: u32,
+        mut visit: impl FnMut(Millis, Option<&Contact<'_>>),
+    ) -> Result<bool, GetError<F::Error>> {
+        let mut visitor = |entry: &Entry<'_>| match entry.kind {
+            CONTACT => {
+                if let Ok(contact) = Contact::parse(entry.payload)
+                    && contact.uid() == uid
+                {
+                    visit(contact.changed().time, Some(&contact));
+                }
+            }
+            SPILL => {
+                if let Some(spill) = Spill::parse(entry.payload)
+                    && spill.uid() == uid
+                {
+                    visit(spill.version, None);
+                }
+            }
+            _ => {}
         };
-        for number in 0..self.ledger.index.len() {
-            let slot = self.ledger.index.slot(number);
-            if !slot.is_contact() {
-                continue;
-            }
-            let Self { journal, ledger, old, extra, .. } = self;
-            let contact = match read(journal, ledger, number, old.cells_mut()).await {
-                Ok(contact) => contact,
-                Err(error) if error.is_damage() => {
-                    find(&mut report, Finding::Unreadable { slot: number });
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            report.contacts += 1;
-            if ledger.is_stale(contact.uid()) {
-                find(&mut report, Finding::Stale(contact.uid()));
-            }
-            if !slot.has(index::HAS_BLOBS) {
-                continue;
-            }
-            for blob in contact.blobs() {
-                match blobs::check(journal, ledger, blob, extra.cells_mut()).await {
-                    Ok(()) => report.blobs += 1,
-                    Err(error) if error.is_damage() => {
-                        find(&mut report, Finding::BlobDamaged(contact.uid(), blob));
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(report)
+        let Self { journal, ledger, .. } = self;
+        journal.scan_page(page, ledger, &mut ScanReport::default(), &mut visitor).await?;
+        Ok(page < journal.pages())
     }
 }

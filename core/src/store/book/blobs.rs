@@ -241,7 +241,7 @@ fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
     }
 }
 
-async fn read_chunk<'b, F: NorFlash, M: Memory>(
+pub(super) async fn read_chunk<'b, F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
     ledger: &Ledger<M>,
     blob: BlobRef,

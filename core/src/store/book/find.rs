@@ -1,12 +1,14 @@
 //! Finding contacts: the book as a source of candidates for the search.
 
 use super::ledger::Ledger;
+use super::unread::MET_MAX;
 use super::{Book, GetError, Memory, Signatures, read};
 use crate::contact::Contact;
 use crate::search::{self, Hit, Page, Slices, Source};
 use crate::store::index::{self, Packed};
 use crate::store::journal::Journal;
 use embedded_storage_async::nor_flash::NorFlash;
+use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Which contacts are looked through.
@@ -34,7 +36,8 @@ impl Shelf {
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Fills `hits` with the best answers of a page and returns how many there are; fewer than fit
-    /// means there are no more. A contact that cannot be read for damage is left out.
+    /// means there are no more. A contact that cannot be read for damage is left out, and noted for
+    /// [`Book::take_unread`].
     ///
     /// `memory` takes one contact at a time.
     pub async fn find(
@@ -46,8 +49,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<usize, GetError<F::Error>> {
         // They are there in every box that has been opened.
         let Some(signatures) = &self.ledger.signatures else { return Ok(0) };
-        let (journal, ledger) = (&mut self.journal, &self.ledger);
-        let mut source = BookSource { journal, ledger, signatures, shelf };
+        let (journal, ledger, unread) = (&mut self.journal, &self.ledger, &mut self.unread);
+        let mut source = BookSource { journal, ledger, signatures, shelf, unread };
         search::find(&mut source, page, hits, memory).await
     }
 
@@ -63,6 +66,7 @@ struct BookSource<'s, F: NorFlash, M: Memory> {
     ledger: &'s Ledger<M>,
     signatures: &'s Signatures<M::Words>,
     shelf: Shelf,
+    unread: &'s mut Vec<u32, MET_MAX>,
 }
 
 impl<F: NorFlash, M: Memory> Source for BookSource<'_, F, M> {
@@ -96,7 +100,13 @@ impl<F: NorFlash, M: Memory> Source for BookSource<'_, F, M> {
     ) -> Result<Option<Contact<'b>>, Self::Error> {
         match read(self.journal, self.ledger, slot, memory).await {
             Ok(contact) => Ok(Some(contact)),
-            Err(error) if error.is_damage() => Ok(None),
+            Err(error) if error.is_damage() => {
+                if !self.unread.contains(&slot) {
+                    // With more than fit, others are told first.
+                    self.unread.push(slot).ok();
+                }
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

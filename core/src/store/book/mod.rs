@@ -16,6 +16,8 @@ mod pieces;
 mod root;
 mod seat;
 mod signatures;
+mod unread;
+mod verify;
 mod write;
 
 pub use aside::{Aside, Intake};
@@ -29,6 +31,7 @@ pub use ledger::Counts;
 pub use peer::{NEWCOMERS_MAX, Number, Peer, Quota};
 pub use root::Root;
 pub use signatures::{Note, Scribe, Signatures, Unsigned};
+pub use verify::Verification;
 pub use write::{Outcome, Put};
 
 use super::cells::Cells;
@@ -78,6 +81,7 @@ pub struct Book<F: NorFlash, M: Memory> {
     config: BookConfig,
     /// Computed when it is first asked for.
     root: Option<Root>,
+    unread: heapless::Vec<u32, { unread::MET_MAX }>,
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
@@ -165,8 +169,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let signatures = is_signed.then(|| Signatures::new(&config, grams));
         let index = Index::new(slots, table, config.id);
         let ledger = Ledger::new(index, signatures, Authors::new(authors), Boxes::new(boxes));
-        let (sweep, root) = (Sweep::default(), None);
-        Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root })
+        let (sweep, root, unread) = (Sweep::default(), None, heapless::Vec::new());
+        Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root, unread })
     }
 
     async fn format_here(&mut self) -> Result<(), FormatError<F::Error>> {

@@ -34,27 +34,52 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     ) -> Result<ScanReport, ReadError<F::Error>> {
         let mut report = ScanReport::default();
         for page in 0..self.page_count {
-            let state = self.state(page);
-            if state.role() == STRUCK {
-                report.pages_struck += 1;
-                self.each_loss(page, |loss| tenant.lost(loss)).await.map_err(ReadError::Flash)?;
-            }
-            if state.role() != USED {
-                continue;
-            }
-            report.pages += 1;
-            self.load(page).await.map_err(ReadError::Flash)?;
-            let holes = self.scan_page(page, &mut report, &mut visitor);
-            if holes {
-                let told = self.each_loss(page, |loss| tenant.lost(loss)).await;
-                report.missing += told.map_err(ReadError::Flash)?;
-            }
+            self.scan_page(page, tenant, &mut report, &mut visitor).await?;
         }
         Ok(report)
     }
 
+    /// Pages there are: [`Self::scan_page`] takes the numbers below this.
+    pub fn pages(&self) -> u32 {
+        self.page_count
+    }
+
+    /// Bytes of a page.
+    pub fn page_bytes(&self) -> u32 {
+        Self::PAGE as u32
+    }
+
+    /// Does for one page what [`Self::scan`] does for all. Between two pages the journal may be used for anything else: what moves
+    /// meanwhile is not met twice by that, and may be not met at all. What is missing in a page that is reclaimed is told then.
+    pub async fn scan_page<T: Tenant + ?Sized>(
+        &mut self,
+        page: u32,
+        tenant: &mut T,
+        report: &mut ScanReport,
+        visitor: &mut impl FnMut(&Entry<'_>),
+    ) -> Result<(), ReadError<F::Error>> {
+        if page >= self.page_count {
+            return Ok(());
+        }
+        let state = self.state(page);
+        if state.role() == STRUCK {
+            report.pages_struck += 1;
+            self.each_loss(page, |loss| tenant.lost(loss)).await.map_err(ReadError::Flash)?;
+        }
+        if state.role() != USED {
+            return Ok(());
+        }
+        report.pages += 1;
+        self.load(page).await.map_err(ReadError::Flash)?;
+        if self.walk_page(page, report, visitor) {
+            let told = self.each_loss(page, |loss| tenant.lost(loss)).await;
+            report.missing += told.map_err(ReadError::Flash)?;
+        }
+        Ok(())
+    }
+
     /// Goes through the page in the buffer; whether something is missing in it.
-    fn scan_page(
+    fn walk_page(
         &mut self,
         page: u32,
         report: &mut ScanReport,

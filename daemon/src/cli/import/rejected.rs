@@ -1,8 +1,10 @@
-//! The file that rejected cards are saved to, so that they can be mended and imported again.
+//! The file that rejected cards are saved to, so that they can be mended and imported again. It is its owner's alone: whoever could
+//! not read the file the cards come from is not to read them here.
 
 use super::super::Exit;
 use super::super::text::place;
 use super::Failure;
+use crate::image::disk::private;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -104,9 +106,7 @@ impl Rejected {
     fn open(&self) -> Result<(PathBuf, File), Failure> {
         if let Some(path) = &self.named {
             // Behind the cards of the file before, where several are imported.
-            let file = OpenOptions::new()
-                .append(true)
-                .create(true)
+            let file = private(OpenOptions::new().append(true).create(true))
                 .open(path)
                 .map_err(|error| Failure::file(path, "cannot be written", &error))?;
             return Ok((path.clone(), file));
@@ -126,7 +126,7 @@ impl Rejected {
             for number in 1..1000 {
                 let path = folder.join(numbered(&stem, number));
                 // What is there already may have been worked on.
-                match File::create_new(&path) {
+                match private(OpenOptions::new().write(true).create_new(true)).open(&path) {
                     Ok(file) => return Ok((path, file)),
                     Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                     Err(error) => {
@@ -203,6 +203,21 @@ mod tests {
         assert_eq!(save(&source, "all of it"), source);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_ne!(save(&source, "some of it"), source);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn b12_it_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let beside = save(&folder.path().join("people.vcf"), "one");
+        let path = folder.path().join("named.vcf");
+        let mut named = Rejected::new(Some(&path), None);
+        named.write(b"one").unwrap();
+        let named = named.finish().unwrap().unwrap();
+        for path in [beside, named] {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]

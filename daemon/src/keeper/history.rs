@@ -1,0 +1,145 @@
+//! `contact.history`: the versions of a contact that the log still holds, gathered a slice at a time.
+
+use super::Desk;
+use super::round::{Outcome, STEP_BYTES, Step};
+use super::{fault, read};
+use crate::image::PAGE_BYTES;
+use crate::jcard;
+use crate::rpc::{self, Fault};
+use contactbox_core::contact::{Contact, Content, Uid};
+use embassy_futures::block_on;
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, HashMap};
+
+/// Versions of a history, unless told and at most.
+const VERSIONS: u32 = 20;
+const VERSIONS_MAX: u32 = 200;
+
+/// Records of a history that are kept while it is gathered, in bytes.
+const HISTORY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A version; nothing for one that is kept apart.
+type Version = Option<Vec<u8>>;
+
+/// A history while it is gathered.
+pub(super) struct History {
+    uid: Uid,
+    limit: usize,
+    /// The next page of the log.
+    page: u32,
+    versions: BTreeMap<u64, Version>,
+    /// Of their records.
+    bytes: usize,
+}
+
+impl Step for History {
+    fn step(&mut self, desk: &mut Desk) -> Option<Outcome> {
+        for _ in 0..STEP_BYTES as usize / PAGE_BYTES {
+            let Self { uid, limit, versions, bytes, .. } = self;
+            let visit = |time, contact: Option<&Contact<'_>>| {
+                let version = contact.map(|contact| contact.bytes().to_vec());
+                keep(versions, bytes, *limit, time, version);
+            };
+            match block_on(desk.book.history_page(*uid, self.page, visit)) {
+                Ok(true) => self.page += 1,
+                Ok(false) => return Some(self.end(desk)),
+                Err(error) => return Some(Err(fault::of_get(error))),
+            }
+        }
+        None
+    }
+}
+
+fn keep(
+    versions: &mut BTreeMap<u64, Version>,
+    bytes: &mut usize,
+    limit: usize,
+    time: u64,
+    version: Version,
+) {
+    *bytes += version.as_ref().map_or(0, Vec::len);
+    if let Some(same) = versions.insert(time, version).flatten() {
+        // It has moved to where the round came by again.
+        *bytes -= same.len();
+    }
+    // One more than asked for: the oldest shown is compared with it.
+    while versions.len() > limit + 1 || (*bytes > HISTORY_BYTES_MAX && versions.len() > 1) {
+        let oldest = versions.pop_first().and_then(|(_, version)| version);
+        *bytes -= oldest.map_or(0, |version| version.len());
+    }
+}
+
+impl History {
+    pub(super) fn begin(desk: &mut Desk, asked: &rpc::History) -> Result<Self, Fault> {
+        let uid = desk.resolve(&asked.uid)?;
+        let limit = asked.limit.unwrap_or(VERSIONS).clamp(1, VERSIONS_MAX) as usize;
+        Ok(Self { uid, limit, page: 0, versions: BTreeMap::new(), bytes: 0 })
+    }
+
+    fn end(&mut self, desk: &mut Desk) -> Outcome {
+        let Self { uid, limit, versions, bytes, .. } = self;
+        let Desk { book, record, .. } = desk;
+        // The present version may have been kept apart, have moved, or be younger than the round.
+        if let Ok(Some(found)) = block_on(book.get(*uid, record)) {
+            let time = found.contact.changed().time;
+            keep(versions, bytes, *limit, time, Some(found.contact.bytes().to_vec()));
+        }
+        if versions.is_empty() {
+            return Err(read::no_such_contact(*uid));
+        }
+        let mut rows = Vec::new();
+        let mut before: Option<&[u8]> = None;
+        let is_cut = versions.len() > *limit;
+        for (place, (&time, version)) in versions.iter().enumerate() {
+            let mut row = json!({ "version": time, "time": time });
+            match version.as_deref() {
+                Some(bytes) => {
+                    if let Ok(contact) = Contact::parse(bytes) {
+                        row["author"] = json!(book.author_name(contact.changed().author));
+                        row["origin"] = json!(read::origin(contact.origin()));
+                        let old = before.and_then(|bytes| Contact::parse(bytes).ok());
+                        let (added, removed) = difference(old.as_ref(), &contact);
+                        row["added"] = json!(added);
+                        row["removed"] = json!(removed);
+                    }
+                    before = Some(bytes);
+                }
+                None => row["kept_apart"] = json!(true),
+            }
+            if !(is_cut && place == 0) {
+                rows.push(row);
+            }
+        }
+        rows.reverse();
+        Ok(json!({ "uid": uid.to_string(), "versions": rows }).to_string().into_bytes())
+    }
+}
+
+/// What a version says that the one before did not, and the other way round.
+fn difference(old: Option<&Contact<'_>>, new: &Contact<'_>) -> (Vec<Json>, Vec<Json>) {
+    let said = |contact: &Contact<'_>| -> Vec<Json> {
+        let contents = contact.properties().map(|property| property.content);
+        contents
+            .filter(|content| !content.kind.is_internal())
+            .map(|content: Content<'_>| jcard::write_property(&content, |_| None))
+            .collect()
+    };
+    let Some(old) = old else { return (said(new), Vec::new()) };
+    let (old, new) = (said(old), said(new));
+    let mut counts: HashMap<String, i64> = HashMap::new();
+    for property in &old {
+        *counts.entry(property.to_string()).or_default() += 1;
+    }
+    let added = new.into_iter().filter(|property| {
+        let count = counts.entry(property.to_string()).or_default();
+        *count -= 1;
+        *count < 0
+    });
+    let added: Vec<Json> = added.collect();
+    let removed = old.into_iter().filter(|property| {
+        let count = counts.entry(property.to_string()).or_default();
+        *count -= 1;
+        *count >= 0
+    });
+    (added, removed.collect())
+}

@@ -1,0 +1,79 @@
+//! `box.verify`: everything read again, a slice at a time.
+
+use super::Desk;
+use super::fault;
+use super::round::{Outcome, STEP_BYTES, Step};
+use crate::jcard;
+use contactbox_core::store::{Finding, Verification};
+use embassy_futures::block_on;
+use serde_json::json;
+
+/// Findings that are told one by one.
+const FINDINGS_MAX: usize = 1000;
+
+/// A verification under way, and what it has to tell.
+#[derive(Default)]
+pub(super) struct Verify {
+    verification: Verification,
+    findings: Vec<String>,
+}
+
+impl Step for Verify {
+    fn step(&mut self, desk: &mut Desk) -> Option<Outcome> {
+        let Self { verification, findings } = self;
+        let mut unreadable = Vec::new();
+        let visit = |finding: &Finding| {
+            if let Finding::Unreadable { slot } = finding {
+                unreadable.push(*slot);
+            }
+            if findings.len() < FINDINGS_MAX {
+                findings.push(told(finding));
+            }
+        };
+        let is_done = match block_on(desk.book.verify_step(verification, STEP_BYTES, visit)) {
+            Ok(is_done) => is_done,
+            Err(error) => return Some(Err(fault::of_get(error))),
+        };
+        desk.left_out.note(&unreadable);
+        is_done.then(|| Ok(self.report(desk)))
+    }
+}
+
+impl Verify {
+    fn report(&self, desk: &Desk) -> Vec<u8> {
+        let report = self.verification.report();
+        let scan = &report.scan;
+        let told = json!({
+            "sound": report.is_sound(),
+            "contacts": report.contacts,
+            "blobs": report.blobs,
+            "pages": scan.pages,
+            "entries": scan.entries,
+            "bytes": desk.book.stats().journal.flash_bytes,
+            "corrected": scan.corrected,
+            "missing": scan.missing,
+            "headers_struck": scan.headers_struck,
+            "pages_struck": scan.pages_struck,
+            "losses": report.losses,
+            "damaged": report.findings,
+            "findings": self.findings,
+        });
+        told.to_string().into_bytes()
+    }
+}
+
+fn told(finding: &Finding) -> String {
+    match finding {
+        Finding::Unreadable { slot } => {
+            format!("the contact in slot {slot} can not be read; import its card again")
+        }
+        Finding::Stale(uid) => format!(
+            "a newer version of {uid} was lost to damage; look at it and put right what is old"
+        ),
+        Finding::BlobDamaged(uid, blob) => format!(
+            "a photo or document of {uid} ({} bytes, {}) is damaged; add it again",
+            blob.len,
+            jcard::hex(&blob.hash)
+        ),
+    }
+}
