@@ -23,6 +23,7 @@ mod device_cli;
 mod fuzz;
 #[cfg(unix)]
 mod group_commit;
+mod host_disk;
 #[cfg(unix)]
 mod hostile;
 mod house;
