@@ -28,6 +28,7 @@ mod doors;
 mod fuzz;
 #[cfg(unix)]
 mod group_commit;
+mod host_disk;
 #[cfg(unix)]
 mod hostile;
 mod house;

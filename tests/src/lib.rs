@@ -16,6 +16,7 @@ pub mod disk;
 pub mod emulator;
 pub mod fuzz;
 pub mod meet;
+pub mod pagecache;
 pub mod people;
 pub mod random;
 pub mod report;

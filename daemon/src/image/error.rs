@@ -2,6 +2,7 @@
 
 use super::{Displaced, HeaderError};
 use embedded_storage_async::nor_flash::{NorFlashError, NorFlashErrorKind};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -86,12 +87,14 @@ pub enum OpenImageError {
 }
 
 /// Why the image refused an operation.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ImageError {
     /// The system says no.
-    #[error("the box's file can not be {doing}: {error}")]
+    #[error(
+        "the box's file can not be {doing}: {error}; see to the disk that it is on, then `contactbox stop` and start again"
+    )]
     Io {
-        /// "read", "written" or "synced".
+        /// "read", "written", "synced", "erased" or "extended".
         doing: &'static str,
         /// What the system says.
         error: io::Error,
@@ -125,9 +128,24 @@ pub enum ImageError {
     },
     /// An earlier write failed.
     #[error(
-        "the disk refused an earlier write, so the box takes no more changes until the daemon is started again"
+        "the disk refused an earlier write, so the box takes no more changes until the daemon is started again: see to the disk, then `contactbox stop` and start again"
     )]
     Broken,
+    /// What an earlier daemon wrote could not be put on the disk when the file was opened.
+    #[error(
+        "the disk did not take what had been written to the box's file before ({why}), so the box is read-only and may show what the disk does not hold: see to the disk, then `contactbox stop` and start again"
+    )]
+    Unsettled {
+        /// What the system says.
+        why: String,
+    },
+}
+
+/// In words: a book tells what its flash says as it is debugged, since chips have no other way.
+impl fmt::Debug for ImageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl NorFlashError for ImageError {

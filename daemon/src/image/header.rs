@@ -1,20 +1,7 @@
 //! The first block of an image file: what the file is, two copies of it, the newer one counts.
 //!
-//! | offset | bytes | what |
-//! |---|---|---|
-//! | 0 | 16 | `contactbox image` |
-//! | 16 | 2 | format, 1 |
-//! | 18 | 2 | bytes of this block, 4096 |
-//! | 20 | 4 | bytes of a page |
-//! | 24 | 4 | bytes of a word |
-//! | 28 | 4 | pages |
-//! | 32 | 4 | generation: which copy is the newer |
-//! | 36 | 4 | zero |
-//! | 40 | 8 | the box's identity |
-//! | 48 | 4 | CRC-32C of the 48 bytes before |
-//!
-//! Numbers are little-endian. Copy A starts at 0 (even generations), copy B at 2048 (odd ones), each
-//! within one sector, so that a cut leaves the other whole. The chip starts at 4096, its bytes complemented.
+//! FORMAT.md has the bytes, in its chapter on the image file. Each copy stands within one sector, and only the older
+//! one is ever written to, so that a cut leaves the other whole.
 
 use super::{BackingFile, disk};
 use crc::{CRC_32_ISCSI, Crc, Table};

@@ -8,7 +8,8 @@
 //! for all that was programmed before it. That what is programmed after an erase needs the erase is the journal's affair: it
 //! has a page on the disk before it writes the first entry there.
 //! When the disk refuses a write, nobody can tell what it holds: the image then takes no more writes
-//! until it is opened again.
+//! until it is opened again. Opening it puts on the disk what an earlier daemon left in the system's memory,
+//! and reads the disk, not that memory: nothing is built on what is only there.
 
 mod backing;
 pub(crate) mod disk;
@@ -62,6 +63,8 @@ pub enum Access {
     Broken,
     /// The file was taken away, or changed by somebody else.
     Displaced(Displaced),
+    /// When the file was opened, the disk did not take what was in the system's memory of it.
+    Unsettled,
 }
 
 impl Access {
@@ -91,6 +94,11 @@ pub struct Image {
     is_programmed: bool,
     /// Something was erased since the last sync.
     is_erased: bool,
+    /// No sync has succeeded since it was opened. What was read then was on the disk as far as systems can be
+    /// made to read that; the first thing that is acknowledged waits for the disk all the same.
+    is_unproven: bool,
+    /// Why the disk did not take what was in memory of the file when it was opened.
+    refusal: Option<String>,
     syncs: u64,
     /// What it was at moments that somebody still reads.
     views: Vec<Witness>,
@@ -143,6 +151,16 @@ impl Image {
         is_salvage: bool,
     ) -> Result<Self, OpenImageError> {
         let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
+        // A daemon that was killed, or was refused by the disk, has left in the system's memory what is not
+        // on the disk; after a refusal it even passes there for what is. So first all of it goes to the
+        // disk, then the memory is given up, and only then is anything read.
+        let settled = file.sync_data();
+        file.forget();
+        let (access, refusal) = match (access, settled) {
+            (Access::ReadWrite, Err(error)) => (Access::Unsettled, Some(error.to_string())),
+            // Nothing is acknowledged there.
+            (access, _) => (access, None),
+        };
         let wrong = |error| OpenImageError::Header { path: path.to_path_buf(), error };
         let mut block = [0; HEADER_BYTES];
         let bytes = disk::read_up_to(&*file, &mut block, 0).map_err(io)?;
@@ -187,6 +205,8 @@ impl Image {
         let kept = place::newest(&*file, header.pages).unwrap_or_default();
         let mut image = Self::new(file, path, header, access);
         image.kept = kept;
+        image.refusal = refusal;
+        image.is_unproven = access == Access::ReadWrite;
         Ok(image)
     }
 
@@ -257,6 +277,8 @@ impl Image {
             last: None,
             is_programmed: false,
             is_erased: false,
+            is_unproven: false,
+            refusal: None,
             syncs: 0,
             views: Vec::new(),
         }
@@ -312,7 +334,7 @@ impl Image {
         self.is_programmed || self.is_erased
     }
 
-    /// How often the disk was waited for.
+    /// How often everything was put on the disk: what was written before this number rose is there.
     pub fn syncs(&self) -> u64 {
         self.syncs
     }
@@ -328,15 +350,16 @@ impl Image {
     /// Puts on the disk all that was programmed and erased. An error as well when the file would not be
     /// found there again: what is in it must not be acknowledged.
     pub fn sync(&mut self) -> Result<(), ImageError> {
-        if !self.is_dirty() {
+        if !self.is_dirty() && !self.is_unproven {
             return Ok(());
         }
         self.writable()?;
-        self.syncs += 1;
         let synced = self.file.sync_data();
         self.settle("synced", synced)?;
+        self.syncs += 1;
         self.is_programmed = false;
         self.is_erased = false;
+        self.is_unproven = false;
         self.stay()?;
         if let Some(last) = self.last.take() {
             self.kept = vec![last];
@@ -403,7 +426,8 @@ impl Image {
         }
         let header =
             Header { pages, generation: self.header.generation.wrapping_add(1), ..self.header };
-        // The room is on the disk before the header speaks of it.
+        // The room is on the disk before the header speaks of it, and the header before anything in the room
+        // does: a cut leaves an image that has grown or one that has not.
         let written = self
             .file
             .sync_all()
@@ -411,7 +435,7 @@ impl Image {
         self.settle("written", written).map_err(GrowError::Image)?;
         self.is_programmed = true;
         self.header = header;
-        Ok(())
+        self.sync().map_err(GrowError::Image)
     }
 
     /// Whether writes are taken, as an error when not.
@@ -421,6 +445,9 @@ impl Image {
             Access::ReadOnly => Err(ImageError::ReadOnly),
             Access::Broken => Err(ImageError::Broken),
             Access::Displaced(how) => Err(self.displaced(how)),
+            Access::Unsettled => {
+                Err(ImageError::Unsettled { why: self.refusal.clone().unwrap_or_default() })
+            }
         }
     }
 

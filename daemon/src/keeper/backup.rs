@@ -100,7 +100,7 @@ impl Desk {
         // A file without its name is whole, and a backup then all that will be left of it.
         let is_whole = match self.access() {
             Access::ReadWrite | Access::ReadOnly => true,
-            Access::Broken => false,
+            Access::Broken | Access::Unsettled => false,
             Access::Displaced(how) => how.is_whole(),
         };
         if !is_whole {

@@ -10,13 +10,14 @@ use crate::memory::{Growing, Heap};
 use crate::rpc::{Call, Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, Failure, Request};
+use contactbox_core::store::journal;
 use contactbox_core::store::{
     AuthorCell, Barrier, Book, BookConfig, BoxCell, FormatError, OpenError, OpenReport, Packed,
     PageState, Parts, Put, PutError, Wide,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Largest record of one contact, large values apart, in bytes.
@@ -75,6 +76,9 @@ pub enum OpenBoxError {
     /// Making the new box.
     #[error("{0}")]
     Format(FormatError<ImageError>),
+    /// Reading the file.
+    #[error("the box can not be opened: {0}")]
+    File(ImageError),
     /// What is in the file.
     #[error("{}: {error}", path.display())]
     Open {
@@ -83,6 +87,15 @@ pub enum OpenBoxError {
         /// What is wrong.
         error: OpenError<ImageError>,
     },
+}
+
+impl OpenBoxError {
+    fn of(path: &Path, error: OpenError<ImageError>) -> Self {
+        match error {
+            OpenError::Journal(journal::OpenError::Flash(error)) => Self::File(error),
+            error => Self::Open { path: path.to_path_buf(), error },
+        }
+    }
 }
 
 /// The book, its memory, and what changed since the last sync.
@@ -119,7 +132,15 @@ impl Desk {
     /// Opens the box, or makes one.
     pub fn open(config: &Config) -> Result<Self, OpenBoxError> {
         let start = Instant::now();
-        let image = Image::open(&config.image, config.salvage)?;
+        Self::since(start, Image::open(&config.image, config.salvage)?, config)
+    }
+
+    /// Opens the box in an image, or makes one where that is new.
+    pub fn on(image: Image, config: &Config) -> Result<Self, OpenBoxError> {
+        Self::since(Instant::now(), image, config)
+    }
+
+    fn since(start: Instant, image: Image, config: &Config) -> Result<Self, OpenBoxError> {
         let path = image.path().to_path_buf();
         let book_config =
             BookConfig { id: image.box_id(), gram_slices: GRAM_SLICES, gram_probes: GRAM_PROBES };
@@ -129,8 +150,7 @@ impl Desk {
             book.flash().publish().map_err(OpenBoxError::Write)?;
             (book, OpenReport::default())
         } else {
-            opening::open(image, book_config)
-                .map_err(|error| OpenBoxError::Open { path: path.clone(), error })?
+            opening::open(image, book_config).map_err(|error| OpenBoxError::of(&path, error))?
         };
         // A disk keeps what was written to it in any order until it is synced.
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
@@ -174,8 +194,14 @@ impl Desk {
         if !self.opened.is_sound() {
             tracing::warn!(report = ?self.opened, "the box has damage; `contactbox verify` tells more");
         }
-        if self.access() == Access::ReadOnly {
-            tracing::warn!("the file can only be read: no changes are taken");
+        match self.access() {
+            Access::ReadOnly => tracing::warn!("the file can only be read: no changes are taken"),
+            Access::Unsettled => {
+                if let Err(error) = self.book.flash().writable() {
+                    tracing::error!("{error}");
+                }
+            }
+            _ => {}
         }
         if let Some(notice) = &self.notice {
             tracing::warn!("{notice}");
@@ -200,7 +226,7 @@ impl Desk {
 
     /// What a user must know before anything else, as long as it is so.
     pub(super) fn notice_now(&mut self) -> Option<String> {
-        if let Access::Displaced(_) = self.book.flash().look() {
+        if let Access::Displaced(_) | Access::Unsettled = self.book.flash().look() {
             return self.writable().err().map(|fault| fault.to_string());
         }
         self.notice.clone().filter(|_| self.states() == 0)
@@ -305,6 +331,15 @@ impl Desk {
         }
     }
 
+    /// The disk has refused what was asked for, on the way there.
+    fn refused(&mut self, error: &impl std::fmt::Display) -> Fault {
+        let message = format!(
+            "{}. Whether the change is on the disk nobody can tell: look at it when the daemon has been started again",
+            self.with_cure(error)
+        );
+        Fault::new(Kind::Disk, message)
+    }
+
     /// Answers a request that changes one contact, for whoever makes the change.
     pub(super) fn change(&mut self, request: &Request<'_>, author: &str) -> Result<Put, Fault> {
         let by = self.author(author)?;
@@ -359,7 +394,7 @@ impl Desk {
     pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> Fault {
         // A failed write has closed the image; that is what the client should hear.
         if self.access().is_over() {
-            return Fault::new(Kind::Disk, self.with_cure(&error));
+            return self.refused(&fault::in_words(&error));
         }
         let fault = fault::of_put(error);
         match self.disk_full {
@@ -420,7 +455,7 @@ impl Desk {
     /// Puts everything said so far on the disk.
     pub(super) fn sync(&mut self) -> Result<(), Fault> {
         let synced = self.book.flash().sync();
-        synced.map_err(|error| Fault::new(Kind::Disk, self.with_cure(&error)))
+        synced.map_err(|error| self.refused(&error))
     }
 
     /// What changed since the last call, for watchers.

@@ -5,6 +5,25 @@ use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::WriteError;
 use contactbox_core::service;
 use contactbox_core::store::book::{GetError, PutError};
+use contactbox_core::store::journal::{AppendError, ReadError};
+
+/// What the file says when it is the file that failed: a book knows it as its flash.
+fn of_file(error: &GetError<ImageError>) -> Option<&ImageError> {
+    match error {
+        GetError::Journal(ReadError::Flash(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Why something was not changed, in words for a person.
+pub(super) fn in_words(error: &PutError<ImageError>) -> String {
+    let file = match error {
+        PutError::Journal(AppendError::Flash(error)) => Some(error),
+        PutError::Get(error) => of_file(error),
+        _ => None,
+    };
+    file.map_or_else(|| error.to_string(), ImageError::to_string)
+}
 
 /// Why something could not be read.
 pub(super) fn of_get(error: GetError<ImageError>) -> Fault {
@@ -17,13 +36,16 @@ pub(super) fn of_get(error: GetError<ImageError>) -> Fault {
         _ if error.is_damage() => {
             Fault::new(Kind::Damaged, format!("{error}; box.verify tells the extent of the damage"))
         }
-        _ => Fault::new(Kind::Disk, error.to_string()),
+        _ => {
+            let message = of_file(&error).map_or_else(|| error.to_string(), ImageError::to_string);
+            Fault::new(Kind::Disk, message)
+        }
     }
 }
 
 /// Why something was not changed.
 pub(super) fn of_put(error: PutError<ImageError>) -> Fault {
-    let message = error.to_string();
+    let message = in_words(&error);
     match error {
         PutError::Write(WriteError::TooLarge { bytes_max }) => {
             Fault::new(Kind::TooLarge, message).with("bytes_max", bytes_max)

@@ -257,6 +257,7 @@ pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
         Access::ReadWrite => "read-write".to_owned(),
         Access::ReadOnly => "read-only".to_owned(),
         Access::Broken => "closed after a failed write".to_owned(),
+        Access::Unsettled => "read-only: the disk refused what was written before".to_owned(),
         Access::Displaced(how) => format!("closed: the file was {}", how.word()),
     };
     // What is damaged has no digest: then there is no root to tell.

@@ -1,0 +1,163 @@
+//! Calls of the system that fail, each kind in each way at each call: honest errors, nothing acknowledged lost, and a restart helps.
+
+use super::file::{Call, How, Model, Plan};
+use super::office::{Card, Office, Op, Wrong};
+use contactbox_tests::pagecache::Cut;
+use contactbox_tests::random::Random;
+use contactbox_tests::report;
+
+const EINTR: i32 = 4;
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+const EDQUOT: i32 = 122;
+
+/// The disk has no such calls, or lies about none: these are all that are made.
+const CALLS: [Call; 4] = [Call::Write, Call::Len, Call::Room, Call::Sync];
+
+/// Calls of one kind that are tried in the usual run, spread over all of them.
+const CALLS_MAX: usize = 60;
+
+/// What is asked, a batch for a sync: photos, growth, small changes, a page's worth of rubbish.
+fn script() -> Vec<Vec<Op>> {
+    let mut random = Random::new(0xFA_017);
+    (0..26)
+        .map(|batch| {
+            (0..1 + random.below(4))
+                .map(|place| {
+                    let number = batch * 10 + place as u32;
+                    let who = random.below(9) as u16;
+                    let (photo, note) = match random.below(8) {
+                        0 => (20_000 + random.below(60_000), 0),
+                        1 => (0, 33_000),
+                        _ => (0, random.below(9_000)),
+                    };
+                    match random.below(10) {
+                        0 => Op::Remove(who),
+                        1 => Op::Purge(who),
+                        2 => Op::Import(100 + number as u16, Card { number, photo, note }),
+                        _ => Op::Put(who, Card { number, photo, note }),
+                    }
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// Asks for everything, and again for what was refused at the end; returns what was refused.
+fn work(office: &mut Office, script: &[Vec<Op>]) -> Vec<(usize, String)> {
+    let mut refused = Vec::new();
+    for (number, batch) in script.iter().enumerate() {
+        if let Err(story) = office.batch(batch) {
+            refused.push((number, story));
+        }
+        // A tidy disk has pages to erase.
+        if number % 5 == 4 {
+            office.idle(2).ok();
+        }
+    }
+    refused
+}
+
+/// What a message must not have in it: the inside of a program.
+fn check_words(story: &str) -> Result<(), String> {
+    let is_raw = ["Os {", "kind:", "Io {", "Flash("].iter().any(|raw| story.contains(raw));
+    if is_raw { Err(format!("no words for a person: {story}")) } else { Ok(()) }
+}
+
+fn attempt(plan: Plan, script: &[Vec<Op>], random: &mut Random) -> Result<usize, String> {
+    let told = |step: &'static str| {
+        move |(wrong, story): (Wrong, String)| format!("{step}: {wrong:?}: {story}")
+    };
+    let mut office = Office::new(Office::blank());
+    office.file.state().plan = Some(plan);
+    office.file.state().calls = [0; 4];
+    let refused = work(&mut office, script);
+    refused.iter().try_for_each(|(_, story)| check_words(story))?;
+    let everything = usize::MAX - 1;
+    let (oracle, now, file) = (office.oracle.clone(), office.now(), office.file.clone());
+    drop(office);
+
+    // The power fails at once.
+    file.state().plan = None;
+    let cut = *random.pick(&[Cut::Nothing, Cut::Blocks, Cut::All]);
+    let left = file.state().cache.after(cut, random);
+    let mut after = Office::open(Model::new(left), oracle.clone(), now).map_err(told("cut"))?;
+    after.compare(everything).map_err(told("cut"))?;
+    after.verify().map_err(told("cut"))?;
+    drop(after);
+
+    // A disk that goes on refusing gives a box that is read, and changes nothing.
+    if plan.is_lasting && plan.call == Call::Sync {
+        file.state().plan = Some(Plan { first: 0, ..plan });
+        let mut sick = Office::open(file.clone(), oracle.clone(), now).map_err(told("sick"))?;
+        let story = sick.batch(&[Op::Put(0, Card::default())]).err();
+        let story = story.ok_or("a disk that takes nothing was believed")?;
+        check_words(&story)?;
+        if !story.contains("read-only") {
+            return Err(format!("it is not said that the box is read-only: {story}"));
+        }
+        file.state().plan = None;
+    }
+
+    // The daemon is started again, and asked again for what it had refused.
+    let mut office = Office::open(file.clone(), oracle, now).map_err(told("restart"))?;
+    office.compare(everything).map_err(told("restart"))?;
+    office.verify().map_err(told("restart"))?;
+    for (number, _) in &refused {
+        office.batch(&script[*number]).map_err(|story| format!("asked again: {story}"))?;
+    }
+    let (oracle, now) = (office.oracle.clone(), office.now());
+    drop(office);
+    let left = file.state().cache.after(Cut::Nothing, random);
+    let mut office = Office::open(Model::new(left), oracle, now).map_err(told("asked again"))?;
+    office.compare(everything).map_err(told("asked again"))?;
+    office.verify().map_err(told("asked again"))?;
+    Ok(refused.len())
+}
+
+#[test]
+fn b4_no_call_that_fails_costs_anything_acknowledged() {
+    let script = script();
+    let mut office = Office::new(Office::blank());
+    office.file.state().calls = [0; 4];
+    assert_eq!(work(&mut office, &script), []);
+    let calls = office.file.state().calls;
+    drop(office);
+    let mut random = Random::new(0xB4);
+    let (mut attempts, mut refused, mut wrong) = (0, 0, Vec::new());
+    for call in CALLS {
+        let made = calls[call as usize];
+        assert!(made > 2, "{call:?} is called {made} times");
+        let step = if report::campaign() { 1 } else { made.div_ceil(CALLS_MAX) };
+        for first in (0..made).step_by(step) {
+            let mut hows = vec![
+                (How::Error(EIO), false),
+                (How::Error(*random.pick(&[EIO, ENOSPC, EDQUOT])), true),
+                (How::Error(*random.pick(&[ENOSPC, EDQUOT, EINTR])), false),
+            ];
+            if call != Call::Sync && call != Call::Len {
+                hows.push((How::Half(*random.pick(&[EIO, ENOSPC, EDQUOT])), random.below(2) == 0));
+            }
+            if call == Call::Write {
+                hows.push((How::Short, random.below(2) == 0));
+            }
+            for (how, is_lasting) in hows {
+                let plan = Plan { call, first, is_lasting, how };
+                attempts += 1;
+                match attempt(plan, &script, &mut random) {
+                    Ok(count) => refused += count,
+                    Err(story) => wrong.push(format!("{plan:?}: {story}")),
+                }
+            }
+        }
+    }
+    report::line(
+        "host_disk",
+        &format!(
+            "{attempts} runs with a call that fails, {refused} batches refused and asked for again: {} went wrong",
+            wrong.len()
+        ),
+    );
+    wrong.truncate(8);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

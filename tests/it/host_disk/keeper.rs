@@ -1,0 +1,143 @@
+//! The daemon's keeper over a modelled disk that refuses, or that a kill leaves behind: what it answers then is true.
+
+use super::file::{Call, How, Model, Plan};
+use super::office::Office;
+use contactbox_daemon::config::{Config, Settings};
+use contactbox_daemon::image::{Access, Image};
+use contactbox_daemon::keeper::{Desk, Job, Keeper};
+use contactbox_daemon::rpc::Request;
+use contactbox_tests::daemon::Place;
+use contactbox_tests::pagecache::Cut;
+use contactbox_tests::random::Random;
+use embassy_futures::block_on;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::mpsc;
+
+const CARDS: usize = 60;
+const EIO: i32 = 5;
+
+/// A daemon without a socket, on a modelled disk.
+struct Daemon {
+    keeper: Keeper,
+    _place: Place,
+}
+
+impl Daemon {
+    fn start(file: &Model) -> Self {
+        let place = Place::new();
+        let settings = Settings { data: Some(place.data()), ..Settings::default() };
+        let config = Config::load(settings).expect("good settings");
+        let path = Path::new("modelled.box");
+        let image = Image::over(Box::new(file.clone()), path, Access::ReadWrite, false)
+            .expect("the image opens");
+        let desk = Desk::on(image, &config).expect("the box opens");
+        Self { keeper: Keeper::start(desk).expect("a thread"), _place: place }
+    }
+
+    fn call(&self, method: &str, params: &Value) -> Value {
+        let line = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let request = Request::parse(line.to_string().as_bytes());
+        let call = request.call.unwrap_or_else(|fault| panic!("{method}: {fault}"));
+        let (sender, receiver) = mpsc::channel();
+        let job = Job {
+            id: request.id,
+            call,
+            author: "ada".into(),
+            permits: Vec::new(),
+            reply: Box::new(move |answer| {
+                sender.send(answer.line).ok();
+            }),
+        };
+        assert!(block_on(self.keeper.asker().ask(job)).is_ok(), "the keeper listens");
+        let line = receiver.recv().expect("it answers");
+        serde_json::from_slice(&line).expect("JSON")
+    }
+
+    fn import(&self) -> Value {
+        let cards: String = (0..CARDS)
+            .map(|card| {
+                format!("BEGIN:VCARD\nVERSION:3.0\nUID:{card}\nFN:Person {card}\nEND:VCARD\n")
+            })
+            .collect();
+        self.call("card.import", &json!({ "vcard": cards }))
+    }
+
+    fn stop(self) {
+        self.keeper.stop();
+    }
+}
+
+/// All cards, after the power failed: what was in memory only is gone.
+fn check_after_a_cut(file: &Model, random: &mut Random) {
+    let left = Model::new(file.state().cache.after(Cut::Nothing, random));
+    let daemon = Daemon::start(&left);
+    let info = daemon.call("box.info", &json!({}));
+    assert_eq!(info["result"]["contacts"], CARDS, "{info}");
+    let verified = daemon.call("box.verify", &json!({}));
+    assert_eq!(verified["result"]["sound"], true, "{verified}");
+    daemon.stop();
+}
+
+#[test]
+fn b4_a_daemon_started_again_after_an_error_answers_for_the_disk() {
+    let mut random = Random::new(4);
+    for round in 0..6 {
+        let file = Model::new(Office::blank());
+        let daemon = Daemon::start(&file);
+        // The first goes through in some of the rounds.
+        let first = file.state().calls[Call::Sync as usize] + round % 3;
+        file.state().plan =
+            Some(Plan { call: Call::Sync, first, is_lasting: true, how: How::Error(EIO) });
+        let mut refused = daemon.import();
+        while refused["error"].is_null() {
+            let card = json!({ "vcard": "BEGIN:VCARD\nVERSION:3.0\nUID:0\nFN:Zero\nEND:VCARD\n" });
+            refused = daemon.call("contact.put", &card);
+        }
+        assert_eq!(refused["error"]["data"]["kind"], "Disk", "{refused}");
+        let message = refused["error"]["message"].as_str().expect("a message");
+        for part in ["can not be synced: Input/output error", "see to the disk", "nobody can tell"]
+        {
+            assert!(message.contains(part), "{message}");
+        }
+        let later = daemon.import();
+        assert_eq!(later["error"]["data"]["kind"], "ReadOnly", "{later}");
+        daemon.stop();
+
+        // As long as it does, there is a box to read.
+        let daemon = Daemon::start(&file);
+        let info = daemon.call("box.info", &json!({}));
+        assert!(info["result"]["access"].as_str().is_some_and(|told| told.contains("read-only")));
+        let refused = daemon.import();
+        assert_eq!(refused["error"]["data"]["kind"], "ReadOnly", "{refused}");
+        assert!(refused["error"]["message"].to_string().contains("Input/output"), "{refused}");
+        daemon.stop();
+
+        file.state().plan = None;
+        let daemon = Daemon::start(&file);
+        let told = daemon.import();
+        let count = |name: &str| told["result"][name].as_u64().unwrap_or(0);
+        assert_eq!(count("added") + count("updated") + count("unchanged"), CARDS as u64, "{told}");
+        check_after_a_cut(&file, &mut random);
+        daemon.stop();
+    }
+}
+
+#[test]
+fn b4_unchanged_after_a_kill_is_on_the_disk() {
+    let mut random = Random::new(5);
+    let file = Model::new(Office::blank());
+    let daemon = Daemon::start(&file);
+    // What the kill interrupts is the sync: everything is in memory, and nothing on the disk.
+    let before = file.state().cache.clone();
+    assert_eq!(daemon.import()["result"]["added"], CARDS);
+    daemon.stop();
+    let killed = file.state().cache.since(&before);
+    let file = Model::new(killed);
+    assert!(file.state().cache.is_dirty());
+    let daemon = Daemon::start(&file);
+    let told = daemon.import();
+    assert_eq!(told["result"]["unchanged"], CARDS, "{told}");
+    check_after_a_cut(&file, &mut random);
+    daemon.stop();
+}

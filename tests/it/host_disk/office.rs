@@ -1,0 +1,384 @@
+//! A box on a modelled disk, what was asked of it and acknowledged, and an oracle that knows nothing of journals.
+
+use super::file::Model;
+use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid, Value};
+use contactbox_core::store::{Book, BookConfig, PutError};
+use contactbox_daemon::image::{Access, Image, PAGE_BYTES};
+use contactbox_daemon::keeper::parts;
+use contactbox_daemon::memory::Heap;
+use contactbox_tests::pagecache::PageCache;
+use contactbox_tests::random::Random;
+use embassy_futures::block_on;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// When the changes of these tests begin.
+const BEGIN: u64 = 1_763_769_600_000;
+
+const CONFIG: BookConfig = BookConfig { id: 0x5EED_0B0C, gram_slices: 32, gram_probes: 1 };
+
+/// A card that a contact is to say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Card {
+    /// Which of the many of this contact.
+    pub number: u32,
+    /// Bytes of its photo; none with 0.
+    pub photo: usize,
+    /// Bytes of its note.
+    pub note: usize,
+}
+
+/// One thing that is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Op {
+    /// The contact says this.
+    Put(u16, Card),
+    /// This comes from a file.
+    Import(u16, Card),
+    /// Into the trash.
+    Remove(u16),
+    /// Out of it.
+    Restore(u16),
+    /// Away for good.
+    Purge(u16),
+}
+
+impl Op {
+    fn who(self) -> u16 {
+        match self {
+            Self::Put(who, _)
+            | Self::Import(who, _)
+            | Self::Remove(who)
+            | Self::Restore(who)
+            | Self::Purge(who) => who,
+        }
+    }
+}
+
+/// What can be seen of a contact, as a number; whether it is in the trash.
+type Shown = Option<(u64, bool)>;
+
+/// A state that was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Version {
+    /// Events of the log before anything of it could be in the file.
+    from: usize,
+    /// Events of the log when it was acknowledged.
+    acked: usize,
+    shown: Shown,
+}
+
+/// For each contact, the states it was asked to have.
+#[derive(Clone, Default)]
+pub struct Oracle(Vec<Vec<Version>>);
+
+/// Not acknowledged.
+const NEVER: usize = usize::MAX;
+
+impl Oracle {
+    fn last(&self, who: u16) -> Shown {
+        self.0.get(usize::from(who)).and_then(|versions| versions.last()?.shown)
+    }
+
+    fn add(&mut self, who: u16, from: usize, shown: Shown) {
+        let place = usize::from(who);
+        if self.0.len() <= place {
+            self.0.resize(place + 1, Vec::new());
+        }
+        self.0[place].push(Version { from, acked: NEVER, shown });
+    }
+
+    /// All that was asked for before is acknowledged with so many events in the log.
+    fn acknowledge(&mut self, since: usize, events: usize) {
+        for version in self.0.iter_mut().flatten() {
+            if version.acked == NEVER && version.from >= since {
+                version.acked = events;
+            }
+        }
+    }
+
+    /// Whether a contact may look so when the log was cut behind so many events.
+    fn allows(&self, who: usize, events: usize, shown: Shown) -> bool {
+        let versions = &self.0[who];
+        let acked = versions.iter().rposition(|version| version.acked <= events);
+        let base = acked.map_or(None, |place| versions[place].shown);
+        let later = versions[acked.map_or(0, |place| place + 1)..].iter();
+        shown == base
+            || later.filter(|version| version.from <= events).any(|version| version.shown == shown)
+    }
+
+    /// What has been found is all there is: a new beginning.
+    fn settle(found: &[Shown]) -> Self {
+        Self(found.iter().map(|&shown| vec![Version { from: 0, acked: 0, shown }]).collect())
+    }
+}
+
+fn lines(who: u16, card: Card) -> Vec<(Kind, String)> {
+    let mut random = Random::new(u64::from(who) << 32 | u64::from(card.number));
+    let mut lines = vec![(Kind::FN, format!("Person {who} of card {}", card.number))];
+    lines.push((Kind::TEL, format!("+49 171 {}", 1_000_000 + random.below(9_000_000))));
+    lines.push((Kind::EMAIL, format!("p{who}.{}@example.com", random.below(1000))));
+    if card.note > 0 {
+        let mut note = String::with_capacity(card.note + 8);
+        while note.len() < card.note {
+            note.push_str(&format!("{:07x} ", random.bits() as u32 >> 4));
+        }
+        lines.push((Kind::NOTE, note.trim_end().to_owned()));
+    }
+    lines
+}
+
+fn photo(who: u16, card: Card) -> Vec<u8> {
+    Random::new(u64::from(who) << 40 | u64::from(card.number)).bytes(card.photo)
+}
+
+fn number_of(mut lines: Vec<(Kind, String)>, photo: Option<&[u8]>) -> u64 {
+    lines.sort();
+    let mut hasher = DefaultHasher::new();
+    (lines, photo).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn uid_text(who: u16) -> String {
+    format!("person-{who}@example.com")
+}
+
+/// What went wrong behind a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// Something acknowledged is not there, or something is that nobody asked for.
+    Lost,
+    /// Nothing is missing, and yet damage is told.
+    Alarm,
+    /// The box refuses.
+    Refused,
+}
+
+/// Which wrong, and its story.
+pub type Verdict<T> = Result<T, (Wrong, String)>;
+
+/// A box that is open.
+pub struct Office {
+    book: Book<Image, Heap>,
+    /// The disk.
+    pub file: Model,
+    draft: Vec<u8>,
+    now: u64,
+    /// What it was asked.
+    pub oracle: Oracle,
+}
+
+impl Office {
+    /// A new box on a disk.
+    pub fn blank() -> PageCache {
+        static BLANK: OnceLock<PageCache> = OnceLock::new();
+        BLANK.get_or_init(Self::make).clone()
+    }
+
+    fn make() -> PageCache {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let path = folder.path().join("a.box");
+        let image = Image::open(&path, false).expect("a new image");
+        let mut book = block_on(Book::format(image, CONFIG, parts()))
+            .unwrap_or_else(|error| panic!("a new box: {error}"));
+        book.flash().publish().expect("a disk with room");
+        drop(book);
+        let bytes = std::fs::read(&path).expect("our file");
+        PageCache::of(&bytes)
+    }
+
+    /// A box that is new.
+    pub fn new(blank: PageCache) -> Self {
+        Self::open(Model::new(blank), Oracle::default(), 0)
+            .unwrap_or_else(|(_, story)| panic!("a new box opens: {story}"))
+    }
+
+    /// Opens the box on a disk; nothing may be wrong with it.
+    pub fn open(file: Model, oracle: Oracle, now: u64) -> Verdict<Self> {
+        let refused = |error: &dyn std::fmt::Display| (Wrong::Refused, error.to_string());
+        let path = Path::new("modelled.box");
+        let image = Image::over(Box::new(file.clone()), path, Access::ReadWrite, false)
+            .map_err(|error| refused(&error))?;
+        let (book, report) =
+            block_on(Book::open(image, CONFIG, parts())).map_err(|error| refused(&error))?;
+        if !report.is_sound() {
+            return Err((Wrong::Alarm, format!("{report:?}")));
+        }
+        Ok(Self { book, file, draft: vec![0; 1024 * 1024], now, oracle })
+    }
+
+    /// Events of the disk so far.
+    pub fn events(&self) -> usize {
+        self.file.state().log.len()
+    }
+
+    /// The clock of the next change.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Asks for several things that share a sync, and takes the acknowledgement of them.
+    pub fn batch(&mut self, ops: &[Op]) -> Result<(), String> {
+        let from = self.events();
+        for &op in ops {
+            self.begin(op, from)?;
+        }
+        self.book.flash().sync().map_err(|error| error.to_string())?;
+        let events = self.events();
+        self.oracle.acknowledge(from, events);
+        Ok(())
+    }
+
+    /// Asks for several things, and nothing is acknowledged.
+    pub fn unsynced(&mut self, ops: &[Op]) -> Result<(), String> {
+        let from = self.events();
+        ops.iter().try_for_each(|&op| self.begin(op, from))
+    }
+
+    fn begin(&mut self, op: Op, from: usize) -> Result<(), String> {
+        self.make_room(op);
+        self.now += 1;
+        let Self { book, draft, now, .. } = self;
+        let (who, now, by) = (op.who(), BEGIN + *now, AuthorIndex::default());
+        let text = uid_text(who);
+        let uid = Uid::from_text(&text);
+        let was = self.oracle.last(who);
+        let (done, shown) = match op {
+            Op::Put(_, card) | Op::Import(_, card) => {
+                let (lines, photo) = (lines(who, card), photo(who, card));
+                let mut draft = Draft::new(draft);
+                let mut push =
+                    |content: &Content<'_>| draft.push(content).expect("the draft has room");
+                push(&Content::text(Kind::UID, &text));
+                for (kind, value) in &lines {
+                    push(&Content::text(*kind, value));
+                }
+                if card.photo > 0 {
+                    let value = Value::Bytes(&photo);
+                    push(&Content { value, ..Content::text(Kind::PHOTO, "") });
+                }
+                let photo = (card.photo > 0).then_some(&photo[..]);
+                let shown = Some((number_of(lines, photo), false));
+                let card = draft.finish();
+                let is_put = matches!(op, Op::Put(..));
+                let done = match is_put {
+                    true => block_on(book.put(uid, &card, None, by, now)),
+                    false => block_on(book.import(&card, by, now)),
+                };
+                (done, shown)
+            }
+            Op::Remove(_) => {
+                let shown = was.map(|(number, _)| (number, true));
+                (block_on(book.remove(uid, by, now)), shown)
+            }
+            Op::Restore(_) => {
+                let shown = was.map(|(number, _)| (number, false));
+                (block_on(book.restore(uid, by, now)), shown)
+            }
+            Op::Purge(_) => (block_on(book.purge(uid, by, now)), None),
+        };
+        match done {
+            Ok(_) => {}
+            Err(PutError::NoSuchContact(_)) if was.is_none() => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        self.oracle.add(who, from, shown);
+        Ok(())
+    }
+
+    /// As the daemon does it: the image first, then the book.
+    fn make_room(&mut self, op: Op) {
+        let bytes = match op {
+            Op::Put(_, card) | Op::Import(_, card) => 2 * (card.photo + card.note + 500),
+            _ => 0,
+        };
+        let (live, capacity) = self.book.fill();
+        if (live + bytes as u64) * 100 <= capacity * 55 {
+            return;
+        }
+        let more = bytes.div_ceil(PAGE_BYTES) as u32 + 4;
+        let pages = self.book.flash().pages() + more;
+        // A disk that refuses has closed the image, and the next change says so.
+        if self.book.flash().grow(pages).is_ok() {
+            block_on(self.book.extend()).ok();
+        }
+    }
+
+    /// What the daemon does when nobody asks.
+    pub fn idle(&mut self, steps: usize) -> Result<(), String> {
+        for _ in 0..steps {
+            block_on(self.book.tend()).map_err(|error| error.to_string())?;
+        }
+        block_on(self.book.rest()).map_err(|error| error.to_string())?;
+        self.book.flash().sync().map_err(|error| error.to_string())
+    }
+
+    /// The process is killed and started again.
+    pub fn restart(self) -> Verdict<Self> {
+        let Self { book, file, oracle, now, .. } = self;
+        drop(book);
+        Self::open(file, oracle, now)
+    }
+
+    fn look(&mut self, who: u16) -> Verdict<Shown> {
+        let lost = |error: &dyn std::fmt::Display| (Wrong::Lost, format!("{who}: {error}"));
+        let uid = Uid::from_text(&uid_text(who));
+        let Self { book, draft, .. } = self;
+        let found = block_on(book.get(uid, draft)).map_err(|error| lost(&error))?;
+        let Some(found) = found else { return Ok(None) };
+        if found.is_stale {
+            return Err((Wrong::Alarm, format!("{who} is said to be stale")));
+        }
+        let (mut lines, mut photo, is_trashed) = (Vec::new(), None, found.contact.is_trashed());
+        for property in found.contact.properties() {
+            let content = property.content;
+            if content.kind.is_internal() || content.kind == Kind::UID {
+                continue;
+            }
+            match content.value {
+                Value::Text(text) => lines.push((content.kind, text.to_owned())),
+                Value::Uuid(uuid) => lines.push((content.kind, uuid.to_string())),
+                Value::Bytes(bytes) => photo = Some(bytes.to_vec()),
+                Value::Blob(blob) => {
+                    let mut bytes = vec![0; blob.len as usize];
+                    let read = block_on(book.read_blob(blob, 0, &mut bytes));
+                    bytes.truncate(read.map_err(|error| lost(&error))?);
+                    photo = Some(bytes);
+                }
+            }
+        }
+        Ok(Some((number_of(lines, photo.as_deref()), is_trashed)))
+    }
+
+    /// Compares everything with what was acknowledged when the log had so many events; what is found is then
+    /// what the oracle knows.
+    pub fn compare(&mut self, events: usize) -> Verdict<()> {
+        let mut found = Vec::new();
+        for who in 0..self.oracle.0.len() {
+            let shown = self.look(who as u16)?;
+            if !self.oracle.allows(who, events, shown) {
+                let versions = &self.oracle.0[who];
+                let told = format!(
+                    "contact {who} is {shown:?} behind {events} events, and was {versions:?}"
+                );
+                return Err((Wrong::Lost, told));
+            }
+            found.push(shown);
+        }
+        self.oracle = Oracle::settle(&found);
+        Ok(())
+    }
+
+    /// Reads everything; nothing may be wrong.
+    pub fn verify(&mut self) -> Verdict<()> {
+        let mut findings = Vec::new();
+        let report = block_on(self.book.verify(|finding| findings.push(*finding)))
+            .map_err(|error| (Wrong::Refused, error.to_string()))?;
+        if report.is_sound() {
+            Ok(())
+        } else {
+            Err((Wrong::Alarm, format!("{report:?} {findings:?}")))
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! A host's disk under the system's memory of a file: what was not synced a power cut keeps as it likes.
+//!
+//! The model of ALICE (Pillai and others, OSDI 2014), for one file: between two syncs each block may go to the disk
+//! at any moment or not at all, in any order, whole or in part. A sync that fails leaves on the disk any
+//! part of what was written, and the system believes all of it to be there, as Linux does since 4.13.
+
+use crate::random::Random;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// What systems keep in memory together.
+pub const BLOCK: usize = 4096;
+
+/// What disks write together.
+pub const SECTOR: usize = 512;
+
+type Block = Arc<[u8; BLOCK]>;
+
+/// One thing that was done to the file.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Bytes were written at a place.
+    Write(u64, Arc<[u8]>),
+    /// A stretch, from a place on and so long, was made zeros.
+    Zero(u64, u64),
+    /// It was given this length.
+    Len(u64),
+}
+
+/// A file's bytes, shared with its copies as long as they are the same.
+#[derive(Clone, Default)]
+struct Bytes {
+    blocks: Vec<Block>,
+    len: u64,
+}
+
+impl Bytes {
+    fn blank() -> Block {
+        Arc::new([0; BLOCK])
+    }
+
+    fn block(&self, index: usize) -> Block {
+        self.blocks.get(index).cloned().unwrap_or_else(Self::blank)
+    }
+
+    fn read(&self, out: &mut [u8], at: u64) -> usize {
+        let len = (self.len.saturating_sub(at)).min(out.len() as u64) as usize;
+        let mut done = 0;
+        while done < len {
+            let place = at as usize + done;
+            let from = place % BLOCK;
+            let piece = (BLOCK - from).min(len - done);
+            out[done..done + piece]
+                .copy_from_slice(&self.blocks[place / BLOCK][from..from + piece]);
+            done += piece;
+        }
+        len
+    }
+
+    fn set_len(&mut self, len: u64) {
+        let blocks = (len as usize).div_ceil(BLOCK);
+        if blocks > self.blocks.len() {
+            let blank = Self::blank();
+            self.blocks.resize(blocks, blank);
+        } else {
+            self.blocks.truncate(blocks);
+        }
+        let from = len as usize % BLOCK;
+        if len < self.len && from > 0 {
+            Arc::make_mut(&mut self.blocks[blocks - 1])[from..].fill(0);
+        }
+        self.len = len;
+    }
+
+    /// Does a change, and tells which blocks it was to.
+    fn apply(&mut self, change: &Change) -> std::ops::Range<usize> {
+        match change {
+            Change::Write(at, bytes) => self.put(*at, bytes.len(), |from, to| {
+                to.copy_from_slice(&bytes[from..from + to.len()]);
+            }),
+            Change::Zero(at, len) => self.put(*at, *len as usize, |_, to| to.fill(0)),
+            Change::Len(len) => {
+                let before = self.blocks.len();
+                self.set_len(*len);
+                before.min(self.blocks.len())..self.blocks.len()
+            }
+        }
+    }
+
+    fn put(
+        &mut self,
+        at: u64,
+        len: usize,
+        mut fill: impl FnMut(usize, &mut [u8]),
+    ) -> std::ops::Range<usize> {
+        let (at, end) = (at as usize, at as usize + len);
+        if end as u64 > self.len {
+            self.set_len(end as u64);
+        }
+        let mut done = at;
+        while done < end {
+            let from = done % BLOCK;
+            let piece = (BLOCK - from).min(end - done);
+            let block = Arc::make_mut(&mut self.blocks[done / BLOCK]);
+            fill(done - at, &mut block[from..from + piece]);
+            done += piece;
+        }
+        at / BLOCK..end.div_ceil(BLOCK)
+    }
+}
+
+/// What is left of the writes since the last sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The process was killed and the power stayed: all of them, and none on the disk yet.
+    Kill,
+    /// All of them.
+    All,
+    /// None.
+    Nothing,
+    /// The first of them, and a part of the next.
+    Prefix,
+    /// Each block as it was at any moment.
+    Blocks,
+    /// Each sector as it was at any moment.
+    Sectors,
+    /// The same, and sectors that are in part as at one moment and in part as at another.
+    Torn,
+    /// Some of the writes are missing.
+    Dropped,
+    /// The same, in another order.
+    Reordered,
+}
+
+/// Every kind of cut.
+pub const CUTS: [Cut; 9] = [
+    Cut::Kill,
+    Cut::All,
+    Cut::Nothing,
+    Cut::Prefix,
+    Cut::Blocks,
+    Cut::Sectors,
+    Cut::Torn,
+    Cut::Dropped,
+    Cut::Reordered,
+];
+
+/// A file on a disk, and in memory.
+#[derive(Clone, Default)]
+pub struct PageCache {
+    disk: Bytes,
+    memory: Bytes,
+    /// For each block that is to be written: what it was at each moment since the last sync.
+    moments: BTreeMap<usize, Vec<Block>>,
+    lens: Vec<u64>,
+    /// What was done since the last sync.
+    pending: Vec<Change>,
+}
+
+impl PageCache {
+    /// A file with these bytes, on the disk.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut disk = Bytes::default();
+        disk.apply(&Change::Write(0, bytes.into()));
+        Self { memory: disk.clone(), disk, ..Self::default() }
+    }
+
+    /// Its length.
+    pub fn bytes(&self) -> u64 {
+        self.memory.len
+    }
+
+    /// Reads what is in memory; returns how much there was.
+    pub fn read(&self, out: &mut [u8], at: u64) -> usize {
+        self.memory.read(out, at)
+    }
+
+    /// All that is in memory.
+    pub fn contents(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.memory.len as usize];
+        self.memory.read(&mut bytes, 0);
+        bytes
+    }
+
+    /// Whether a sync would have something to do.
+    pub fn is_dirty(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Does a change in memory.
+    pub fn apply(&mut self, change: &Change) {
+        let blocks = self.memory.apply(change);
+        for index in blocks {
+            self.moments.entry(index).or_default().push(self.memory.block(index));
+        }
+        self.lens.push(self.memory.len);
+        self.pending.push(change.clone());
+    }
+
+    /// Puts everything on the disk that is known to be only in memory.
+    pub fn sync(&mut self) {
+        self.disk.set_len(self.memory.len);
+        for &index in self.moments.keys() {
+            if let Some(block) = self.disk.blocks.get_mut(index) {
+                *block = self.memory.block(index);
+            }
+        }
+        self.settle();
+    }
+
+    /// Tries to, and fails: some blocks get there, and all of them pass for written.
+    pub fn sync_failing(&mut self, random: &mut Random) {
+        if random.below(2) == 0 {
+            self.disk.set_len(self.memory.len);
+        }
+        for &index in self.moments.keys() {
+            if let Some(block) = self.disk.blocks.get_mut(index)
+                && random.below(2) == 0
+            {
+                *block = self.memory.block(index);
+            }
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.moments.clear();
+        self.lens.clear();
+        self.pending.clear();
+    }
+
+    /// Gives up the memory of all blocks that pass for written.
+    pub fn forget(&mut self) {
+        for index in 0..self.memory.blocks.len() {
+            if !self.moments.contains_key(&index) {
+                self.memory.blocks[index] = self.disk.block(index);
+            }
+        }
+    }
+
+    /// What is there when the power is back.
+    pub fn after(&self, cut: Cut, random: &mut Random) -> Self {
+        let mut disk = self.disk.clone();
+        match cut {
+            Cut::Kill => return self.clone(),
+            Cut::Nothing => {}
+            Cut::All => {
+                let mut all = self.clone();
+                all.sync();
+                return all.forgotten();
+            }
+            Cut::Prefix => {
+                let whole = random.below(self.pending.len() + 1);
+                for change in &self.pending[..whole] {
+                    disk.apply(change);
+                }
+                if let Some(Change::Write(at, bytes)) = self.pending.get(whole) {
+                    let kept = &bytes[..random.below(bytes.len() + 1)];
+                    disk.apply(&Change::Write(*at, kept.into()));
+                }
+            }
+            Cut::Dropped | Cut::Reordered => {
+                let mut kept: Vec<_> =
+                    self.pending.iter().filter(|_| random.below(3) > 0).collect();
+                if cut == Cut::Reordered {
+                    for last in (1..kept.len()).rev() {
+                        kept.swap(last, random.below(last + 1));
+                    }
+                }
+                for change in kept {
+                    disk.apply(change);
+                }
+            }
+            Cut::Blocks | Cut::Sectors | Cut::Torn => self.mix(&mut disk, cut, random),
+        }
+        Self { memory: disk.clone(), disk, ..Self::default() }
+    }
+
+    /// What this would be if nothing had been synced since `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        let mut file = before.clone();
+        let whole: Arc<[u8]> = self.contents().into();
+        file.apply(&Change::Write(0, whole));
+        file
+    }
+
+    fn forgotten(mut self) -> Self {
+        self.memory = self.disk.clone();
+        self
+    }
+
+    /// Each unit is as it was at some moment since the last sync.
+    fn mix(&self, disk: &mut Bytes, cut: Cut, random: &mut Random) {
+        if let Some(len) = self.lens.get(random.below(self.lens.len() + 1)) {
+            disk.set_len(*len);
+        }
+        for (&index, moments) in &self.moments {
+            let before = self.disk.block(index);
+            let any = |random: &mut Random| {
+                moments.get(random.below(moments.len() + 1)).unwrap_or(&before).clone()
+            };
+            let Some(block) = disk.blocks.get_mut(index) else { continue };
+            if cut == Cut::Blocks {
+                *block = any(random);
+                continue;
+            }
+            let mut now = *before;
+            for at in (0..BLOCK).step_by(SECTOR) {
+                let (one, other) = (any(random), any(random));
+                let torn = match cut {
+                    Cut::Torn if random.below(3) == 0 => random.below(SECTOR),
+                    _ => SECTOR,
+                };
+                now[at..at + torn].copy_from_slice(&one[at..at + torn]);
+                now[at + torn..at + SECTOR].copy_from_slice(&other[at + torn..at + SECTOR]);
+            }
+            *block = Arc::new(now);
+        }
+    }
+
+    /// A number that two outcomes of a cut at one place share when they are the same.
+    pub fn print(&self, of: &Self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.memory.len.hash(&mut hasher);
+        self.is_dirty().hash(&mut hasher);
+        for index in of.moments.keys() {
+            (index, &self.memory.block(*index)[..]).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written() -> PageCache {
+        let mut file = PageCache::of(&[1; 3 * BLOCK]);
+        for block in 0..3 {
+            file.apply(&Change::Write(block * BLOCK as u64 + 10, [2; 600].into()));
+        }
+        file.apply(&Change::Write(3 * BLOCK as u64, [3; 100].into()));
+        file
+    }
+
+    #[test]
+    fn what_was_synced_survives_and_the_rest_is_old_or_new() {
+        let mut random = Random::new(1);
+        let mut file = written();
+        let mut seen = std::collections::BTreeSet::new();
+        for round in 0..2000 {
+            let cut = CUTS[round % CUTS.len()];
+            let after = file.after(cut, &mut random).contents();
+            for (at, byte) in after.iter().enumerate() {
+                let is_touched = at >= 3 * BLOCK || (10..610).contains(&(at % BLOCK));
+                assert!(*byte == 1 || is_touched, "{cut:?}: byte {at}");
+            }
+            seen.insert(after);
+        }
+        assert!(seen.len() > 300, "{} outcomes", seen.len());
+        file.sync();
+        let synced = file.contents();
+        for cut in CUTS {
+            assert!(file.after(cut, &mut random).contents() == synced, "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_failed_sync_lost_passes_for_written_until_it_is_forgotten() {
+        let mut random = Random::new(2);
+        let mut file = written();
+        let shown = file.contents();
+        file.sync_failing(&mut random);
+        file.sync();
+        assert!(file.contents() == shown, "the memory still has it");
+        assert!(file.after(Cut::All, &mut random).contents() != shown, "and the disk has not");
+        file.forget();
+        assert!(file.contents() != shown);
+    }
+}
