@@ -49,7 +49,7 @@ pub struct Merged {
     pub remarks: u32,
     /// Contacts that would be removed, and were not, as nobody has said yes to so many.
     pub held: u32,
-    /// The newest snapshot of the box itself is not whole: a new one is due.
+    /// The newest snapshot of the box itself is not whole, or later than the box: a new one is due.
     pub is_own_damaged: bool,
     /// The box itself had written some of it, and did not know: it goes on under a new name.
     pub has_forgotten: bool,
@@ -300,6 +300,11 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 // The flash is an older copy: what is written next must not pass for being made in
                 // the knowledge of what was written since.
                 self.book.renew().await?;
+            }
+            if is_behind && !is_empty {
+                self.book.catch_up(time);
+                // What this copy has written itself is of an earlier time than the snapshot, and not in it.
+                self.merged.is_own_damaged = true;
             }
             let is_wanted =
                 whose != Whose::Others || is_empty || is_behind || self.book.losses() > 0;

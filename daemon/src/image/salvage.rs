@@ -99,13 +99,13 @@ fn start_of(page: u32) -> u64 {
 }
 
 fn judge(page: u32, head: &[u8; HEAD_BYTES]) -> Found {
-    let Some(HeaderFound::Valid(PageHeader { salt, .. }, _)) =
-        head.first_chunk::<PAGE_HEADER_BYTES>().map(PageHeader::decode)
+    // Checksums are over the place of the page, too.
+    let base = page.wrapping_mul(PAGE_BYTES as u32);
+    let header = |head| PageHeader::decode(head, base);
+    let Some(HeaderFound::Valid(PageHeader { salt, .. }, _)) = head.first_chunk().map(header)
     else {
         return Found::Other;
     };
-    // Its checksum is over the place of the page, too.
-    let base = page.wrapping_mul(PAGE_BYTES as u32);
     let start = Frame { salt, order: 0, base }.verified(head, FIRST_ENTRY_AT, HEAD_BYTES);
     Found::Page(salt, start.is_some_and(|start| start.kind() == START))
 }

@@ -87,7 +87,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// Merges a record of a peer's into this box: nothing of either is lost, and what both have seen
-    /// removed stays removed. `Unchanged`, and nothing written, when this box has seen all of it.
+    /// removed stays removed. `Unchanged`, and nothing written, when this box has seen all of it. What
+    /// is kept aside leaves no trace; whoever takes in must not count it as met.
     ///
     /// Its boxes must have been introduced, its blobs be here; [`PutError::NoSuchBlob`] says that
     /// one is missing, or was not what its hash says and has been given up:
@@ -282,6 +283,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// an older copy, or a copy of it is in use elsewhere.
     pub fn take_forgotten(&mut self) -> bool {
         core::mem::take(&mut self.ledger.has_forgotten)
+    }
+
+    /// The box has written up to this time of its own, as its own files tell, and its flash is an older
+    /// copy: what it writes next must be later, or it would pass for known where that was met.
+    pub(crate) fn catch_up(&mut self, time: Millis) {
+        if time <= CLOCK_MILLIS_MAX {
+            self.ledger.time_max = self.ledger.time_max.max(time);
+        }
     }
 
     /// Writes under a name of its own from the next change on.
