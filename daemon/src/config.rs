@@ -1,5 +1,6 @@
 //! Where the box and its socket are and how much a peer may use: flags, then environment, then a TOML file.
 
+use crate::user;
 use contactbox_core::limits::BLOB_BYTES_MAX;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,20 @@ pub struct Settings {
     )]
     pub users: Option<Vec<String>>,
 
+    /// User whose daemon may answer at the socket, beside yourself and root: the owner of a shared box
+    #[arg(long, global = true, value_name = "USER", env = "CONTACTBOX_SERVER_USER", hide = true)]
+    pub server_user: Option<String>,
+
+    /// Whether a folder that others can write is refused for the box and its socket [default: true]
+    #[arg(
+        long,
+        global = true,
+        value_name = "BOOL",
+        env = "CONTACTBOX_STRICT_FOLDERS",
+        hide = true
+    )]
+    pub strict_folders: Option<bool>,
+
     /// Longest request and reply, in bytes
     #[arg(long, global = true, value_name = "BYTES", env = "CONTACTBOX_FRAME_BYTES", hide = true)]
     pub frame_bytes: Option<usize>,
@@ -116,6 +131,8 @@ impl Settings {
             backup: self.backup.or(other.backup),
             backup_minutes: self.backup_minutes.or(other.backup_minutes),
             users: self.users.or(other.users),
+            server_user: self.server_user.or(other.server_user),
+            strict_folders: self.strict_folders.or(other.strict_folders),
             frame_bytes: self.frame_bytes.or(other.frame_bytes),
             memory_bytes: self.memory_bytes.or(other.memory_bytes),
             connections: self.connections.or(other.connections),
@@ -184,6 +201,10 @@ pub struct Config {
     pub backup: Option<(PathBuf, Duration)>,
     /// Users beside the daemon's own who may connect: names or numbers.
     pub users: Vec<String>,
+    /// The number of another user whose daemon may answer at the socket.
+    pub server_user: Option<u32>,
+    /// Whether folders that others can write are refused.
+    pub is_strict: bool,
     /// What peers may use.
     pub limits: Limits,
     /// Whether to open an image that was cut short.
@@ -224,6 +245,14 @@ pub enum ConfigError {
         bytes: usize,
         /// What fits.
         bytes_max: usize,
+    },
+    /// Nobody is called so.
+    #[error(
+        "--server-user is {name}, whom the system's list of users does not have: say the user's number"
+    )]
+    NoSuchUser {
+        /// What was said.
+        name: String,
     },
     /// A number is outside of what works.
     #[error("{name} is {value}, and must be at least {min}")]
@@ -274,7 +303,7 @@ impl Config {
         let socket = match settings.socket {
             Some(socket) => socket,
             // The runtime folder has one box; a box elsewhere has its socket beside it.
-            None => usual_socket(&data, &image, runtime.filter(|_| is_usual)),
+            None => usual_socket(&data, &image, runtime.filter(|one| is_usual && is_own(one))),
         };
         let bytes = socket.as_os_str().len();
         if cfg!(unix) && bytes > SOCKET_PATH_BYTES_MAX {
@@ -284,6 +313,12 @@ impl Config {
                 bytes_max: SOCKET_PATH_BYTES_MAX,
             });
         }
+
+        let no_such_user = |name: &String| ConfigError::NoSuchUser { name: name.clone() };
+        let server_user = settings
+            .server_user
+            .as_ref()
+            .map(|name| user::id(name).ok_or_else(|| no_such_user(name)));
 
         let usual = Limits::default();
         let frame_bytes = settings.frame_bytes.unwrap_or(usual.frame_bytes);
@@ -314,9 +349,26 @@ impl Config {
             devices: settings.device.unwrap_or_default().into_iter().map(absolute).collect(),
             backup,
             users: settings.users.unwrap_or_default(),
+            server_user: server_user.transpose()?,
+            is_strict: settings.strict_folders.unwrap_or(true),
             limits,
             salvage: settings.salvage.unwrap_or(false),
         })
+    }
+}
+
+/// Whether a runtime folder is the user's own: after `su` the surroundings still name the other user's.
+fn is_own(runtime: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let found = runtime.parent().and_then(|folder| std::fs::metadata(folder).ok());
+        found.is_some_and(|found| user::own() == Some(found.uid()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = runtime;
+        true
     }
 }
 

@@ -1,15 +1,21 @@
 //! The daemon: a function of a listener and a shutdown; and what starts it from the settings.
 
+mod seats;
+mod strangers;
+
 use crate::card::{Errands, Places, Plan};
 use crate::config::Config;
 use crate::device::{Devices, Watches};
 use crate::keeper::{Desk, Keeper, OpenBoxError};
+use crate::private::{FolderError, Use, check_folder};
 use crate::rpc::{self, Fault, Id, Kind};
-use crate::session::{self, Shared};
+use crate::session::{self, Guest, Shared};
 use crate::socket::{ListenError, Listener, PeerPolicy, Stream};
+use seats::Seats;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use strangers::Strangers;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -21,6 +27,9 @@ const REFUSAL_TIME: Duration = Duration::from_secs(1);
 /// Clients being turned away at once; more are closed without a word.
 const REFUSALS: usize = 32;
 
+/// How long the owner may sit in the last place: long enough to say stop.
+const LAST_SEAT_TIME: Duration = Duration::from_secs(3);
+
 /// How long replies under way may take when the daemon stops.
 const FAREWELL_TIME: Duration = Duration::from_secs(5);
 
@@ -30,6 +39,9 @@ pub enum ServeError {
     /// The box.
     #[error(transparent)]
     Box(#[from] OpenBoxError),
+    /// Others can write where the box is.
+    #[error("the box's folder can not be used: {0}")]
+    Folder(#[from] FolderError),
     /// The socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -48,13 +60,18 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         .enable_time()
         .build()
         .map_err(ServeError::System)?;
+    if config.is_strict {
+        // The folder of the image, where that is another, has the box and what is made beside it.
+        let image = config.image.parent().unwrap_or(&config.data);
+        check_folder(image, Use::Box, "--image")?;
+    }
     // The box first: its lock says that no other daemon is there, so a socket may be replaced.
     let desk = Desk::open(config)?;
     let policy = PeerPolicy::new(config.users.clone());
     runtime.block_on(async {
         let listener = match Listener::activated().map_err(ServeError::System)? {
             Some(listener) => listener,
-            None => Listener::bind(&config.socket, &policy)?,
+            None => Listener::bind(&config.socket, &policy, config.is_strict)?,
         };
         let shutdown = signal().map_err(ServeError::System)?;
         tracing::info!(image = %config.image.display(), socket = %config.socket.display(), "serving");
@@ -84,7 +101,8 @@ pub async fn serve(
     let places =
         Places::start(plans(config), &asker, beside, &standing).map_err(ServeError::System)?;
     let shared = Arc::new(Shared::new(config.limits, asker, errands));
-    let room = Arc::new(Semaphore::new(config.limits.connections));
+    let seats = Seats::new(config.limits.connections, policy.users());
+    let mut strangers = Strangers::default();
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (stop, stopping) = watch::channel(false);
     let mut sessions = JoinSet::new();
@@ -106,23 +124,15 @@ pub async fn serve(
                 continue;
             }
         };
-        let Ok(place) = room.clone().try_acquire_owned() else {
-            let connections_max = config.limits.connections;
-            let message = format!(
-                "{connections_max} clients are connected, which is the limit; try again later"
-            );
-            let fault = Fault::new(Kind::TooManyConnections, message)
-                .with("connections_max", connections_max);
-            refuse(stream, fault, &refusals);
-            continue;
-        };
         let peer = match policy.admit(&stream) {
             Ok(Ok(peer)) => peer,
-            Ok(Err(user)) => {
-                tracing::warn!(user, "turned away");
-                let fault = Fault::new(Kind::NotAllowed, format!("{user} may not use this box"))
-                    .with("user", user);
-                refuse(stream, fault, &refusals);
+            Ok(Err(id)) => {
+                if let Some(user) = strangers.turn_away(id, Instant::now()) {
+                    let fault =
+                        Fault::new(Kind::NotAllowed, format!("{user} may not use this box"))
+                            .with("user", user);
+                    refuse(stream, fault, &refusals);
+                }
                 continue;
             }
             Err(error) => {
@@ -130,12 +140,25 @@ pub async fn serve(
                 continue;
             }
         };
+        let seat = match seats.take(&peer) {
+            Ok(seat) => seat,
+            Err(connections_max) => {
+                refuse(stream, session::too_many(connections_max), &refusals);
+                continue;
+            }
+        };
         let (shared, stopping) = (shared.clone(), stopping.clone());
         sessions.spawn(async move {
-            if let Err(error) = session::run(stream, peer, shared, stopping).await {
+            let is_in_last_seat = seat.is_last();
+            let talk = session::run(stream, Guest { peer, is_in_last_seat }, shared, stopping);
+            let ended = match is_in_last_seat {
+                true => timeout(LAST_SEAT_TIME, talk).await.unwrap_or(Ok(())),
+                false => talk.await,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended");
             }
-            drop(place);
+            drop(seat);
         });
     }
 
@@ -150,7 +173,7 @@ pub async fn serve(
     watches.stop();
     places.stop();
     let desk = keeper.stop().ok_or(ServeError::Fault)?;
-    // The socket goes while the box is still locked: nobody else can have made a new one.
+    // The socket goes while the box is still locked: then nobody waits for a box that is still open.
     drop(remains);
     drop(desk);
     Ok(())

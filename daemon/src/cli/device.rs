@@ -65,7 +65,7 @@ fn list(context: &mut Context) -> Result<Exit, Failure> {
         Failure::other(format!("the ports of this machine can not be listed: {error}"))
     })?;
     // Those a daemon looks after, if one runs: it is not started for this.
-    let kept = match Client::connect(&context.config.socket) {
+    let kept = match Client::to(&context.config) {
         Ok(mut client) => client.call("box.info", json!({}))?["places"].take(),
         Err(ClientError::Nobody { .. }) => Value::Null,
         Err(error) => return Err(error.into()),

@@ -26,8 +26,9 @@ mod who;
 pub use args::Cli;
 pub use exit::{Exit, Failure};
 
-use crate::client::{Client, ClientError, autostart};
+use crate::client::{Client, ClientError, autostart, autostart::Delay};
 use crate::config::{Config, Settings};
+use crate::user;
 use args::Command;
 use clap::{CommandFactory, Parser};
 use out::Out;
@@ -135,14 +136,26 @@ impl Context {
 
     /// The same without a word.
     fn connect(&mut self) -> Result<Client, Failure> {
-        if self.autostart {
+        // Another user's daemon is that user's to start.
+        if self.autostart && self.config.server_user.is_none() {
             let Self { out, config, serve, .. } = self;
-            return Ok(autostart::connect(config, serve, || out.note("starting the box..."))?);
+            return Ok(autostart::connect(config, serve, |delay| match delay {
+                Delay::Opening => out.note("starting the box..."),
+                Delay::Turn(holder) => {
+                    let holder = holder.map(|id| format!(" (process {id})")).unwrap_or_default();
+                    out.note(&format!(
+                        "waiting for another contactbox{holder} to start the box..."
+                    ));
+                }
+            })?);
         }
-        Client::connect(&self.config.socket).map_err(|error| match error {
-            ClientError::Nobody { .. } => {
-                Failure::new(Exit::NoDaemon, format!("{error}; start one with `contactbox serve`"))
-            }
+        let whose = self.config.server_user.map(|id| format!(", as {}", user::called(id)));
+        let whose = whose.unwrap_or_default();
+        Client::to(&self.config).map_err(|error| match error {
+            ClientError::Nobody { .. } => Failure::new(
+                Exit::NoDaemon,
+                format!("{error}; start one with `contactbox serve`{whose}"),
+            ),
             other => other.into(),
         })
     }
@@ -194,6 +207,7 @@ fn serve_flags(settings: &Settings) -> Vec<OsString> {
         ("--backup-minutes", settings.backup_minutes.map(|number| number.to_string())),
         ("--salvage", settings.salvage.map(|yes| yes.to_string())),
         ("--users", settings.users.as_ref().map(|users| users.join(","))),
+        ("--strict-folders", settings.strict_folders.map(|yes| yes.to_string())),
     ];
     let places = [("--card", &settings.card), ("--device", &settings.device)];
     for (flag, paths) in places {

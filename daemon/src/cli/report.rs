@@ -2,8 +2,9 @@
 
 use super::text::{grouped, size, time, visible};
 use super::{Context, Exit, Failure};
-use crate::client::{Client, ClientError, autostart};
+use crate::client::{Client, ClientError};
 use crate::image::is_held;
+use crate::log;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -54,14 +55,14 @@ pub fn info(context: &mut Context) -> Result<Exit, Failure> {
         }
         let path = |path: &std::path::Path| Value::from(path.display().to_string());
         members.entry("socket").or_insert_with(|| path(&context.config.socket));
-        members.entry("log").or_insert_with(|| path(&autostart::log_file(&context.config)));
+        members.entry("log").or_insert_with(|| path(&log::file(&context.config)));
         members.entry("data").or_insert_with(|| path(&context.config.data));
     }
     report(context, &answer)
 }
 
 pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
-    let mut client = match Client::connect(&context.config.socket) {
+    let mut client = match Client::to(&context.config) {
         // What was asked for is so already.
         Err(ClientError::Nobody { .. }) => {
             context.out.say("no daemon was running")?;
@@ -75,7 +76,7 @@ pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
     }
     let started = Instant::now();
     // It answers no more before it has made its last backup and closed the box.
-    while Client::connect(&context.config.socket).is_ok() || is_held(&context.config.image) {
+    while Client::to(&context.config).is_ok() || is_held(&context.config.image) {
         if started.elapsed() > STOP_TIME_MAX {
             return Err(Failure::other(
                 "the daemon was told to stop and has not ended yet; it is at a long piece of work, such as its last backup",

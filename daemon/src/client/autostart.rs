@@ -2,9 +2,11 @@
 
 use super::{Client, ClientError};
 use crate::config::Config;
-use crate::image::is_held;
+use crate::image::{is_held, make_private_folder};
+use crate::log;
+use crate::private::{self, FolderError, Use, check_folder};
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,19 +16,47 @@ use std::time::{Duration, Instant};
 /// on a slow disk some more.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// What takes longer than this is told of.
+const MOMENT: Duration = Duration::from_millis(700);
+
 /// How long a daemon that answers no more may take to close the box, before another is started all the
 /// same and says that the box is in use.
 const END_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// A log longer than this is begun anew when a daemon is started, in bytes.
-const LOG_BYTES_MAX: u64 = 1024 * 1024;
+/// How long another client may take to start the daemon: as long as it may wait for one, and a little.
+const TURN_TIME_MAX: Duration = Duration::from_secs(75);
 
 /// How much of the log's end an error shows, in bytes.
 const TAIL_BYTES: u64 = 2048;
 
+/// What takes so long that a person wants to know.
+#[derive(Clone, Copy, Debug)]
+pub enum Delay {
+    /// The daemon is opening the box.
+    Opening,
+    /// Another client is at starting it: this process, where the system tells.
+    Turn(Option<u32>),
+}
+
 /// Why no daemon could be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// Others can write the data folder.
+    #[error("the data folder can not be used: {0}")]
+    NotPrivate(#[from] FolderError),
+    /// Another client has begun to start it and does not come to an end.
+    #[error(
+        "{} has been held for {} s by {}, which is to start the daemon; end that process and try again",
+        path.display(),
+        TURN_TIME_MAX.as_secs(),
+        holder.map_or("another process".to_owned(), |holder| format!("process {holder}"))
+    )]
+    Turn {
+        /// The lock.
+        path: PathBuf,
+        /// Who has it, where the system tells.
+        holder: Option<u32>,
+    },
     /// The data folder takes no file.
     #[error("{} cannot be written: {source}; say another folder with --data", path.display())]
     Folder {
@@ -69,20 +99,15 @@ pub enum StartError {
     Client(ClientError),
 }
 
-/// The log of a daemon started in the background.
-pub fn log_file(config: &Config) -> PathBuf {
-    config.data.join("daemon.log")
-}
-
 /// Connects, and starts a daemon first if none listens. `arguments` are those of `contactbox serve`
-/// that lead it to the same box; `waiting` is called once if it takes more than a moment.
+/// that lead it to the same box; `waiting` is called when something takes more than a moment.
 pub fn connect(
     config: &Config,
     arguments: &[OsString],
-    waiting: impl FnOnce(),
+    mut waiting: impl FnMut(Delay),
 ) -> Result<Client, StartError> {
-    match Client::connect(&config.socket) {
-        Err(ClientError::Nobody { .. }) => start(config, arguments, waiting),
+    match Client::to(config) {
+        Err(ClientError::Nobody { .. }) => start(config, arguments, &mut waiting),
         other => other.map_err(StartError::Client),
     }
 }
@@ -90,7 +115,7 @@ pub fn connect(
 fn start(
     config: &Config,
     arguments: &[OsString],
-    waiting: impl FnOnce(),
+    waiting: &mut dyn FnMut(Delay),
 ) -> Result<Client, StartError> {
     let folder = |path: &Path| {
         let (path, image) = (path.to_path_buf(), config.image.clone());
@@ -99,29 +124,83 @@ fn start(
             _ => StartError::Folder { path, source },
         }
     };
-    create_private(&config.data).map_err(folder(&config.data))?;
+    let look = || match config.is_strict {
+        true => check_folder(&config.data, Use::Box, "--data"),
+        false => Ok(()),
+    };
+    look()?;
+    make_private_folder(&config.data).map_err(folder(&config.data))?;
+    // Somebody else may have made it first.
+    look()?;
     // Of many clients that find nobody, one starts the daemon; the others wait here, then find it.
     let turn = config.data.join("start.lock");
-    let turn_file =
-        OpenOptions::new().create(true).append(true).open(&turn).map_err(folder(&turn))?;
-    turn_file.lock().map_err(folder(&turn))?;
-    match Client::connect(&config.socket) {
+    let turn_file = private::open(&turn, OpenOptions::new().create(true).append(true))
+        .map_err(folder(&turn))?;
+    if !take_turn(&turn_file, config, waiting).map_err(folder(&turn))? {
+        return Err(StartError::Turn { holder: holder(&turn_file), path: turn });
+    }
+    match Client::to(config) {
         Err(ClientError::Nobody { .. }) => {}
         other => return other.map_err(StartError::Client),
     }
     let begun = Instant::now();
     while is_held(&config.image) && begun.elapsed() < END_TIME_MAX {
         std::thread::sleep(Duration::from_millis(10));
-        match Client::connect(&config.socket) {
+        match Client::to(config) {
             Err(ClientError::Nobody { .. }) => {}
             other => return other.map_err(StartError::Client),
         }
     }
-    let log = log_file(config);
-    let log_out = open_log(&log).map_err(folder(&log))?;
+    let log = log::file(config);
+    let log_out = log::open(&log).map_err(folder(&log))?;
     let log_start = log_out.metadata().map(|data| data.len()).unwrap_or(0);
     let mut child = spawn(arguments, log_out).map_err(StartError::Spawn)?;
     wait(&mut child, config, &log, log_start, waiting)
+}
+
+/// Waits until nobody else is at starting a daemon; `false` when that takes too long.
+fn take_turn(file: &File, config: &Config, waiting: &mut dyn FnMut(Delay)) -> io::Result<bool> {
+    let begun = Instant::now();
+    let mut is_told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Whoever holds it may have done its work and not go on: then the daemon is there.
+        if begun.elapsed() > MOMENT && !is_told {
+            is_told = true;
+            waiting(Delay::Turn(holder(file)));
+        }
+        if begun.elapsed() > TURN_TIME_MAX || (is_told && Client::to(config).is_ok()) {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The process that has a file locked, where the system tells.
+fn holder(file: &File) -> Option<u32> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let number = format!(":{}", file.metadata().ok()?.ino());
+        let locks = std::fs::read_to_string("/proc/locks").ok()?;
+        // 1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF; who waits for it has an arrow in front.
+        let held = |line: &str| {
+            let mut fields = line.split_whitespace().skip(1);
+            (fields.next() == Some("FLOCK")).then_some(())?;
+            let process = fields.nth(2)?.parse().ok()?;
+            fields.next()?.ends_with(&number).then_some(process)
+        };
+        locks.lines().find_map(held)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = file;
+        None
+    }
 }
 
 fn wait(
@@ -129,13 +208,13 @@ fn wait(
     config: &Config,
     log: &Path,
     log_start: u64,
-    waiting: impl FnOnce(),
+    waiting: &mut dyn FnMut(Delay),
 ) -> Result<Client, StartError> {
     let started = Instant::now();
-    let mut waiting = Some(waiting);
+    let mut is_told = false;
     let mut pause = Duration::from_millis(2);
     loop {
-        match Client::connect(&config.socket) {
+        match Client::to(config) {
             Err(ClientError::Nobody { .. }) => {}
             other => return other.map_err(StartError::Client),
         }
@@ -145,10 +224,9 @@ fn wait(
         if started.elapsed() > START_TIME_MAX {
             return Err(StartError::Slow { log: log.to_path_buf(), tail: tail(log, log_start) });
         }
-        if started.elapsed() > Duration::from_millis(700)
-            && let Some(waiting) = waiting.take()
-        {
-            waiting();
+        if started.elapsed() > MOMENT && !is_told {
+            is_told = true;
+            waiting(Delay::Opening);
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
@@ -170,8 +248,55 @@ fn spawn(arguments: &[OsString], log: File) -> io::Result<Child> {
         const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
         command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
     }
+    keep_to_ourselves();
     command.spawn()
 }
+
+/// What this process was given open beside its three streams is not the daemon's: the lock or the pipe of a
+/// script would stay for as long as the daemon runs.
+#[cfg(unix)]
+fn keep_to_ourselves() {
+    use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+    use std::os::fd::{BorrowedFd, RawFd};
+    // Where they are not listed, the usual ones are gone through.
+    let listed = ["/proc/self/fd", "/dev/fd"].iter().find_map(|folder| {
+        let entries = std::fs::read_dir(folder).ok()?;
+        let number = |entry: io::Result<std::fs::DirEntry>| {
+            entry.ok()?.file_name().to_str()?.parse::<RawFd>().ok()
+        };
+        Some(entries.filter_map(number).collect::<Vec<_>>())
+    });
+    for number in listed.unwrap_or_else(|| (3..1024).collect()).into_iter().filter(|&one| one > 2) {
+        // SAFETY: it is used only for asking for and setting a flag, which fails when it is not open; the
+        // flag does no harm to whoever has it.
+        let held = unsafe { BorrowedFd::borrow_raw(number) };
+        if let Ok(flags) = fcntl_getfd(held) {
+            fcntl_setfd(held, flags | FdFlags::CLOEXEC).ok();
+        }
+    }
+}
+
+/// What this process was given as its three streams is not the daemon's: a program that reads them to
+/// their end would wait for as long as the daemon runs. What the daemon gets is opened for it.
+#[cfg(windows)]
+fn keep_to_ourselves() {
+    use std::os::windows::io::{AsRawHandle, RawHandle};
+    const HANDLE_FLAG_INHERIT: u32 = 1;
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn SetHandleInformation(object: RawHandle, mask: u32, flags: u32) -> i32;
+    }
+    let streams =
+        [io::stdin().as_raw_handle(), io::stdout().as_raw_handle(), io::stderr().as_raw_handle()];
+    for stream in streams.into_iter().filter(|stream| !stream.is_null()) {
+        // SAFETY: the function takes any handle, and fails for one that is none; the flag is about processes
+        // still to be started, and each is given its streams by a copy.
+        unsafe { SetHandleInformation(stream, HANDLE_FLAG_INHERIT, 0) };
+    }
+}
+
+#[cfg(not(any(unix, windows)))]
+fn keep_to_ourselves() {}
 
 /// Leaves the terminal's session, so that closing the terminal does not end the daemon.
 /// What a daemon started in the background does first.
@@ -179,25 +304,6 @@ pub fn detach() {
     // It fails only for the leader of a group, which is nobody's background process.
     #[cfg(unix)]
     let _ = rustix::process::setsid();
-}
-
-fn create_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder)
-}
-
-fn open_log(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
-    if file.metadata()?.len() > LOG_BYTES_MAX {
-        file.set_len(0)?;
-    }
-    Ok(file)
 }
 
 /// What the daemon said last, if that was why it ended.
@@ -211,7 +317,7 @@ fn reason(status: ExitStatus, tail: &str) -> String {
 /// The last lines of the log, of those written since `start`.
 fn tail(path: &Path, start: u64) -> String {
     let read = || -> io::Result<String> {
-        let mut file = File::open(path)?;
+        let mut file = private::open(path, OpenOptions::new().read(true))?;
         let end = file.metadata()?.len();
         file.seek(SeekFrom::Start(start.max(end.saturating_sub(TAIL_BYTES))))?;
         let mut bytes = Vec::new();

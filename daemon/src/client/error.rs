@@ -15,6 +15,33 @@ pub enum ClientError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another user's daemon, or a trap, listens there. Nothing was sent to it.
+    #[error(
+        "what answers at {} is run by {user}, and nothing was sent to it; if that is the owner of a box you share, say --server-user {id}; if not, say another socket with --socket",
+        socket.display()
+    )]
+    Stranger {
+        /// Where.
+        socket: PathBuf,
+        /// Who.
+        user: String,
+        /// Who, by number.
+        id: u32,
+    },
+    /// The system does not tell who listens there. Nothing was sent.
+    #[error("the system does not tell who answers at {}, and nothing was sent: {source}; is it in another container?", socket.display())]
+    Untold {
+        /// Where.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// One may not even ask there.
+    #[error("you may not use the socket {}; its owner can let you in with --users, and you can say another socket with --socket", socket.display())]
+    Closed {
+        /// Where.
+        socket: PathBuf,
+    },
     /// Something listens there and says nothing.
     #[error("what listens at {} has not answered for {seconds} s; if it is a contactbox that hangs, end that process and try again", socket.display())]
     Silent {

@@ -7,7 +7,10 @@ pub(crate) mod fake;
 
 pub use error::{ClientError, Refusal};
 
-use interprocess::local_socket::{GenericFilePath, Stream, prelude::*};
+use crate::config::Config;
+use crate::socket::{Distrust, Trust, connect};
+use crate::user;
+use interprocess::local_socket::{Stream, prelude::*};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -48,19 +51,41 @@ pub enum Incoming {
 }
 
 impl Client {
-    /// Connects to the daemon at this socket (a path; on Windows a pipe's name) and says hello.
+    /// Connects to one's own daemon, or root's, at this socket (a path; on Windows a pipe's name) and says
+    /// hello.
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let nobody = |source| ClientError::Nobody { socket: socket.to_path_buf(), source };
-        let name = socket.to_fs_name::<GenericFilePath>().map_err(nobody)?;
-        let stream = Stream::connect(name).map_err(nobody)?;
+        Self::connect_trusting(socket, Trust::new(None))
+    }
+
+    /// The same with the socket, and whose daemon may answer at it, out of the settings.
+    pub fn to(config: &Config) -> Result<Self, ClientError> {
+        Self::connect_trusting(&config.socket, Trust::new(config.server_user))
+    }
+
+    fn connect_trusting(socket: &Path, trust: Trust) -> Result<Self, ClientError> {
+        let path = || socket.to_path_buf();
+        let nobody = |source| ClientError::Nobody { socket: path(), source };
+        let silent = || ClientError::Silent { socket: path(), seconds: HELLO_TIMEOUT.as_secs() };
+        let stream = connect(socket, HELLO_TIMEOUT).map_err(|error| match error.kind() {
+            std::io::ErrorKind::TimedOut => silent(),
+            // On Windows that is said of a pipe that is going.
+            std::io::ErrorKind::PermissionDenied if cfg!(unix) => {
+                ClientError::Closed { socket: path() }
+            }
+            _ => nobody(error),
+        })?;
+        // Before anything is sent: whoever can make a socket there would be given what is meant for the box.
+        trust.judge(&stream).map_err(|distrust| match distrust {
+            Distrust::Stranger(id) => {
+                ClientError::Stranger { socket: path(), user: user::called(id), id }
+            }
+            Distrust::Untold(source) => ClientError::Untold { socket: path(), source },
+        })?;
         let mut client = Self { stream: BufReader::new(stream), last_id: 0, hello: Value::Null };
         client.set_timeout(Some(HELLO_TIMEOUT))?;
         client.hello = client.call("box.hello", json!({ "protocol": PROTOCOL })).map_err(
             |error| match error {
-                ClientError::Io { source, .. } if is_timeout(&source) => ClientError::Silent {
-                    socket: socket.to_path_buf(),
-                    seconds: HELLO_TIMEOUT.as_secs(),
-                },
+                ClientError::Io { source, .. } if is_timeout(&source) => silent(),
                 // A process that is being killed still accepts, and says nothing.
                 ClientError::Gone { .. } => nobody(std::io::ErrorKind::ConnectionReset.into()),
                 other => other,

@@ -3,6 +3,7 @@
 use crate::cli::Failure;
 use crate::client::{Client, ClientError};
 use crate::config::{Config, Settings};
+use crate::log;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -31,11 +32,7 @@ impl Daemon {
             config: Some(settings_file.clone()),
             ..Settings::default()
         })?;
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join("daemon.log"))
-            .map_err(failed)?;
+        let log = log::open(&log::file(&config)).map_err(failed)?;
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.arg("serve").arg("--data").arg(folder).arg("--config").arg(settings_file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -51,14 +48,13 @@ impl Daemon {
     pub fn client(&mut self) -> Result<Client, Failure> {
         let started = Instant::now();
         loop {
-            match Client::connect(&self.config.socket) {
+            match Client::to(&self.config) {
                 // A socket that a killed daemon left refuses; a new one may not answer yet.
                 Err(ClientError::Nobody { .. }) if started.elapsed() < TIME_MAX => {}
                 other => return Ok(other?),
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                let log = std::fs::read_to_string(self.config.data.join("daemon.log"))
-                    .unwrap_or_default();
+                let log = std::fs::read_to_string(log::file(&self.config)).unwrap_or_default();
                 return Err(Failure::other(format!(
                     "the daemon ended at once ({status})\n{}",
                     log.trim_end()

@@ -6,8 +6,15 @@ use std::path::Path;
 
 /// Whether a daemon has the image at `path` open.
 pub(crate) fn is_held(path: &Path) -> bool {
+    let mut options = std::fs::OpenOptions::new();
+    // A pipe under its name is not waited for.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits() as i32,
+    );
     // One that is not there, or has no locks, is held by nobody that could be waited for.
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = options.read(true).open(path) else { return false };
     matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
 }
 

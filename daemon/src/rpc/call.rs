@@ -357,6 +357,11 @@ impl Call {
         }
     }
 
+    /// Whether it is for the owner also when there is no other place: to look what is wrong, and to stop.
+    pub fn is_of_last_seat(&self) -> bool {
+        matches!(self, Self::Hello(_) | Self::Info | Self::Stop)
+    }
+
     /// How much of the connection's allowance it takes.
     pub fn weight(&self) -> Weight {
         match self {

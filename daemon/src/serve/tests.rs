@@ -30,7 +30,7 @@ impl Daemon {
             let desk = Desk::open(&mine)?;
             runtime.block_on(async {
                 let policy = PeerPolicy::new(vec![]);
-                let listener = Listener::bind(&mine.socket, &policy)?;
+                let listener = Listener::bind(&mine.socket, &policy, mine.is_strict)?;
                 ready.send(()).ok();
                 let shutdown = async { stopped.await.unwrap_or(()) };
                 serve(listener, desk, policy, &mine, shutdown).await
@@ -129,11 +129,11 @@ fn the_socket_of_a_killed_daemon_is_replaced_and_other_files_are_not() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _in_it = runtime.enter();
-    let error = Listener::bind(&socket, &policy).err().expect("taken");
+    let error = Listener::bind(&socket, &policy, true).err().expect("taken");
     assert!(matches!(error, ListenError::InUse { .. }), "{error}");
     let file = folder.path().join("file");
     std::fs::write(&file, "text").expect("a file");
-    let error = Listener::bind(&file, &policy).err().expect("no socket");
+    let error = Listener::bind(&file, &policy, true).err().expect("no socket");
     assert!(matches!(error, ListenError::NotASocket { .. }), "{error}");
     let error = Desk::open(&daemon.config).err().expect("locked");
     assert!(error.to_string().contains("another contactbox daemon"), "{error}");
@@ -235,9 +235,10 @@ fn who_is_let_in_may_not_stop_it() {
     runtime.expect("a runtime").block_on(async {
         for is_owner in [false, true] {
             let (near, far) = tokio::io::duplex(64 * 1024);
-            let peer = crate::socket::Peer { user: "eva".to_owned(), is_owner };
+            let peer = crate::socket::Peer { id: None, user: "eva".to_owned(), is_owner };
+            let guest = Guest { peer, is_in_last_seat: false };
             let (_stop, stopping) = watch::channel(false);
-            let session = tokio::spawn(session::run(far, peer, shared.clone(), stopping));
+            let session = tokio::spawn(session::run(far, guest, shared.clone(), stopping));
             let (read, mut write) = tokio::io::split(near);
             let ask = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"box.stop\"}\n";
             write.write_all(ask.as_bytes()).await.expect("it is read");

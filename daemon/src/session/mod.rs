@@ -70,10 +70,25 @@ enum Outgoing {
     Watch(Option<broadcast::Receiver<Arc<[u8]>>>),
 }
 
+/// Who is talked to.
+pub struct Guest {
+    /// The user.
+    pub peer: Peer,
+    /// Whether it is the owner in the last place there is, who may say stop and ask how the box is doing.
+    pub is_in_last_seat: bool,
+}
+
+/// What a client is told that finds no place.
+pub fn too_many(connections_max: usize) -> Fault {
+    let message =
+        format!("{connections_max} clients are connected, which is the limit; try again later");
+    Fault::new(Kind::TooManyConnections, message).with("connections_max", connections_max)
+}
+
 /// Talks to one client until it leaves, misbehaves, or `stopping` says so.
 pub async fn run<S>(
     stream: S,
-    peer: Peer,
+    guest: Guest,
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
 ) -> io::Result<()>
@@ -84,7 +99,7 @@ where
     let (sender, replies) = mpsc::unbounded_channel();
     let frames = Frames::new(read_half, &shared.limits, shared.memory.clone());
     let mut writer = std::pin::pin!(write_replies(write_half, replies, shared.limits));
-    let reader = read_requests(frames, peer, &shared, sender, stopping);
+    let reader = read_requests(frames, guest, &shared, sender, stopping);
     tokio::select! {
         // The reader is done; what it has asked for is still answered.
         () = reader => writer.await,
@@ -94,7 +109,7 @@ where
 
 async fn read_requests<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
-    peer: Peer,
+    Guest { peer, is_in_last_seat }: Guest,
     shared: &Shared,
     sender: mpsc::UnboundedSender<Outgoing>,
     mut stopping: watch::Receiver<bool>,
@@ -122,6 +137,9 @@ async fn read_requests<R: AsyncRead + Unpin>(
             continue;
         }
         let Request { id, call } = Request::parse(&frame.bytes);
+        if is_in_last_seat && call.as_ref().is_ok_and(|call| !call.is_of_last_seat()) {
+            return send(id, Err(too_many(shared.limits.connections)));
+        }
         let Frame { bytes, memory } = frame;
         drop(bytes);
         let weight = call.as_ref().map_or(Weight::Read, Call::weight);

@@ -1,32 +1,62 @@
 //! Who is at the other end, and whether they may come in.
 
-use super::Stream;
+use super::{Stream, reach};
+use crate::user;
+use std::collections::BTreeSet;
 use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Somebody at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
+    /// The user's number; `None` where the system tells none.
+    pub id: Option<u32>,
     /// The user, by name where the system tells it: what changes are signed with.
     pub user: String,
-    /// Whether it is the daemon's own user.
+    /// Whether it is the daemon's own user, or root, who may do everything anyway.
     pub is_owner: bool,
 }
 
-/// Who may come in: the daemon's own user, and those listed.
-#[derive(Clone, Debug)]
+/// Who may come in: the daemon's own user, root, and those listed.
+#[derive(Debug)]
 pub struct PeerPolicy {
     users: Vec<String>,
     own: Option<u32>,
+    listed: Mutex<Listed>,
 }
+
+/// The listed users' numbers.
+#[derive(Debug)]
+struct Listed {
+    ids: BTreeSet<u32>,
+    /// Names that the system does not know yet.
+    unknown: Vec<String>,
+    looked: Instant,
+}
+
+/// How often it is looked whether the system knows a listed user by now: the list of users is a file,
+/// and anybody can make the daemon look.
+const LOOK_TIME: Duration = Duration::from_secs(1);
 
 impl PeerPolicy {
     /// The daemon's own user, and `users` by name or number.
     pub fn new(users: Vec<String>) -> Self {
-        #[cfg(unix)]
-        let own = Some(rustix::process::geteuid().as_raw());
-        #[cfg(not(unix))]
-        let own = None;
-        Self { users, own }
+        let unknown = users.clone();
+        let mut listed = Listed { ids: BTreeSet::new(), unknown, looked: Instant::now() };
+        listed.look();
+        for name in &listed.unknown {
+            tracing::warn!(
+                name,
+                "a user who may connect is not in the system's list of users; name them by number if the list is elsewhere"
+            );
+        }
+        if user::own().is_none() && !users.is_empty() {
+            tracing::warn!(
+                "who may open the pipe is the system's to say; --users is without effect"
+            );
+        }
+        Self { users, own: user::own(), listed: Mutex::new(listed) }
     }
 
     /// Whether nobody else is listed.
@@ -34,59 +64,75 @@ impl PeerPolicy {
         self.users.is_empty()
     }
 
-    /// Who is at the other end. `Ok(Err(user))` for somebody who may not come in.
-    pub fn admit(&self, stream: &Stream) -> io::Result<Result<Peer, String>> {
-        Ok(self.judge(user_id(stream)?))
+    /// How many others are listed.
+    pub fn users(&self) -> usize {
+        self.users.len()
     }
 
-    fn judge(&self, id: Option<u32>) -> Result<Peer, String> {
+    /// Who is at the other end. `Ok(Err(id))` for somebody who may not come in; that costs little.
+    pub fn admit(&self, stream: &Stream) -> io::Result<Result<Peer, u32>> {
+        Ok(self.judge(reach::peer(stream)?))
+    }
+
+    fn judge(&self, id: Option<u32>) -> Result<Peer, u32> {
         let Some(id) = id else {
-            // A pipe on Windows tells no user here; who may open it is the system's to say.
+            // A pipe on Windows tells no user here. By the system's own rule only who made it, and who
+            // administers the machine, may open it for writing.
             let user = std::env::var("USERNAME").unwrap_or_else(|_| "unknown".to_owned());
-            return Ok(Peer { user, is_owner: self.is_owner_only() });
+            return Ok(Peer { id: None, user, is_owner: true });
         };
-        let user = user_name(id).unwrap_or_else(|| format!("user {id}"));
-        let is_listed = || self.users.iter().any(|one| *one == user || *one == id.to_string());
-        let is_owner = self.own == Some(id);
-        if is_owner || is_listed() { Ok(Peer { user, is_owner }) } else { Err(user) }
+        let is_owner = self.own == Some(id) || id == user::ROOT;
+        if is_owner || self.is_listed(id) {
+            Ok(Peer { id: Some(id), user: user::called(id), is_owner })
+        } else {
+            Err(id)
+        }
+    }
+
+    fn is_listed(&self, id: u32) -> bool {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !listed.unknown.is_empty() && listed.looked.elapsed() > LOOK_TIME {
+            listed.look();
+        }
+        listed.ids.contains(&id)
     }
 }
 
-#[cfg(unix)]
-fn user_id(stream: &Stream) -> io::Result<Option<u32>> {
-    use interprocess::local_socket::traits::StreamCommon;
-    match stream.peer_creds()?.euid() {
-        Some(id) => Ok(Some(id)),
-        None => Err(io::Error::other("the system does not tell who connects")),
+impl Listed {
+    fn look(&mut self) {
+        let Self { ids, unknown, looked } = self;
+        unknown.retain(|name| user::id(name).map(|id| ids.insert(id)).is_none());
+        *looked = Instant::now();
     }
-}
-
-#[cfg(not(unix))]
-fn user_id(_: &Stream) -> io::Result<Option<u32>> {
-    Ok(None)
-}
-
-/// The name of a user, out of the system's list of local users.
-fn user_name(id: u32) -> Option<String> {
-    let list = std::fs::read_to_string("/etc/passwd").ok()?;
-    list.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn policy(users: &[&str]) -> PeerPolicy {
+        let users = users.iter().map(|&user| user.to_owned()).collect();
+        PeerPolicy { own: Some(7001), ..PeerPolicy::new(users) }
+    }
+
     #[test]
     fn strangers_stay_outside() {
-        let own = PeerPolicy { users: vec![], own: Some(7001) };
-        assert_eq!(own.judge(Some(7001)), Ok(Peer { user: "user 7001".into(), is_owner: true }));
-        assert_eq!(own.judge(Some(7002)), Err("user 7002".into()));
-        let listed = PeerPolicy { users: vec!["7002".into()], own: Some(7001) };
+        let own = policy(&[]);
+        let user = "user 7001".to_owned();
+        assert_eq!(own.judge(Some(7001)), Ok(Peer { id: Some(7001), user, is_owner: true }));
+        assert_eq!(own.judge(Some(7002)), Err(7002));
+        let listed = policy(&["7002", "nobody the system knows"]);
         assert!(listed.judge(Some(7002)).is_ok_and(|peer| !peer.is_owner));
         assert!(listed.judge(Some(7003)).is_err());
+    }
+
+    #[test]
+    fn root_and_who_the_system_does_not_name_may_do_all() {
+        for users in [&[][..], &["7002"]] {
+            let policy = policy(users);
+            assert!(policy.judge(Some(user::ROOT)).is_ok_and(|peer| peer.is_owner));
+            // On Windows: with users listed nobody could stop the daemon.
+            assert!(policy.judge(None).is_ok_and(|peer| peer.is_owner));
+        }
     }
 }

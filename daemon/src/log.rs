@@ -1,0 +1,235 @@
+//! What the daemon tells of itself: so many lines at a time, and in a file of so much, whoever makes it talk.
+
+use crate::config::Config;
+use crate::private;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// A log longer than this is put aside, in the place of the one that was put aside before, in bytes.
+const BYTES_MAX: u64 = 1024 * 1024;
+
+/// Lines that may come at once.
+const LINES_AT_ONCE: u32 = 200;
+
+/// A further line may come each so often.
+const LINE_TIME: Duration = Duration::from_millis(100);
+
+/// The log of a daemon started in the background.
+pub fn file(config: &Config) -> PathBuf {
+    config.data.join("daemon.log")
+}
+
+/// Opens the log, and begins a new one when it has become long. No file is ever cut: one that has a second
+/// name is somebody's own, or a copy that somebody keeps.
+pub fn open(path: &Path) -> io::Result<File> {
+    let append = || private::open(path, OpenOptions::new().create(true).append(true));
+    let file = append()?;
+    if file.metadata()?.len() <= BYTES_MAX && !private::has_other_names(&file)? {
+        return Ok(file);
+    }
+    put_aside(path)?;
+    append()
+}
+
+/// A name is given to the file, whatever has that name: nothing is followed and nothing is cut.
+fn put_aside(path: &Path) -> io::Result<()> {
+    std::fs::rename(path, path.with_extension("log.1"))
+}
+
+/// Where the daemon's lines go.
+pub struct Log {
+    state: Mutex<State>,
+    /// Whoever looks for a fault wants all of them.
+    is_all: bool,
+}
+
+struct State {
+    out: Out,
+    allowance: Allowance,
+}
+
+enum Out {
+    /// A terminal, or a service manager.
+    Stderr,
+    /// A file of our own, with this name and so many bytes.
+    File { file: File, path: PathBuf, bytes: u64 },
+}
+
+impl Log {
+    /// For lines down to `level`; into the file at `path` when this daemon has been started with it as its
+    /// standard error, else to that.
+    pub fn new(path: Option<PathBuf>, level: Level) -> Self {
+        let opened = path.and_then(|path| {
+            let file = open(&path).ok()?;
+            let bytes = file.metadata().ok()?.len();
+            Some(Out::File { file, path, bytes })
+        });
+        let out = opened.unwrap_or(Out::Stderr);
+        let state = Mutex::new(State { out, allowance: Allowance::new(Instant::now()) });
+        Self { state, is_all: level > Level::INFO }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Lines<'a>;
+
+    fn make_writer(&'a self) -> Lines<'a> {
+        Lines { log: self, is_pressing: self.is_all }
+    }
+
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Lines<'a> {
+        // Errors are of the box, not of who knocks.
+        Lines { log: self, is_pressing: self.is_all || *meta.level() == Level::ERROR }
+    }
+}
+
+/// Writes one line, or leaves it out.
+pub struct Lines<'a> {
+    log: &'a Log,
+    is_pressing: bool,
+}
+
+impl Write for Lines<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut state = self.log.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { out, allowance } = &mut *state;
+        if let Some(left_out) = allowance.take(Instant::now(), self.is_pressing) {
+            if left_out > 0 {
+                let told = format!("({left_out} lines are left out here: too many at once)\n");
+                out.write(told.as_bytes())?;
+            }
+            out.write(line)?;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Out {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let Self::File { file, path, bytes } = self else {
+            return io::stderr().write_all(line);
+        };
+        if *bytes > BYTES_MAX {
+            // When no new one can be made, the old one goes on for as long again.
+            *bytes = 0;
+            if put_aside(path).is_ok()
+                && let Ok(new) = open(path)
+            {
+                // What the program says when it ends by a fault goes there too.
+                #[cfg(unix)]
+                rustix::stdio::dup2_stderr(&new).ok();
+                *file = new;
+            }
+        }
+        *bytes += line.len() as u64;
+        file.write_all(line)
+    }
+}
+
+/// So many lines at once, and then one each so often.
+struct Allowance {
+    lines: u32,
+    since: Instant,
+    left_out: u64,
+}
+
+impl Allowance {
+    fn new(now: Instant) -> Self {
+        Self { lines: LINES_AT_ONCE, since: now, left_out: 0 }
+    }
+
+    /// Whether a line may come, as the number of those that were left out before it.
+    fn take(&mut self, now: Instant, is_pressing: bool) -> Option<u64> {
+        let earned = now.saturating_duration_since(self.since).as_millis() / LINE_TIME.as_millis();
+        if earned > 0 {
+            let earned = u32::try_from(earned).unwrap_or(u32::MAX);
+            self.lines = self.lines.saturating_add(earned).min(LINES_AT_ONCE);
+            self.since = now;
+        }
+        if self.lines == 0 && !is_pressing {
+            self.left_out += 1;
+            return None;
+        }
+        self.lines = self.lines.saturating_sub(1);
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temp folder")
+    }
+
+    #[test]
+    fn b10_lines_are_so_many_in_a_time() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
+        let told = (0..50_000_u32)
+            .filter(|one| {
+                let now = start + Duration::from_micros(u64::from(*one) * 100);
+                allowance.take(now, false).is_some()
+            })
+            .count();
+        assert_eq!(told, 200 + 49, "in five seconds");
+        let left_out = allowance.take(start + Duration::from_secs(6), false);
+        assert_eq!(left_out, Some(50_000 - 249));
+        assert!(allowance.take(start + Duration::from_secs(6), true).is_some_and(|n| n == 0));
+    }
+
+    #[test]
+    fn b10_the_log_keeps_its_size() {
+        let folder = folder();
+        let path = folder.path().join("daemon.log");
+        let log = Log::new(Some(path.clone()), Level::TRACE);
+        let line = [b"x".repeat(999), b"\n".to_vec()].concat();
+        for _ in 0..5000 {
+            log.make_writer().write_all(&line).expect("it is written");
+        }
+        let bytes = |path: &Path| std::fs::metadata(path).expect("it is there").len();
+        let aside = path.with_extension("log.1");
+        let most = BYTES_MAX + line.len() as u64;
+        assert!(bytes(&path) <= most && bytes(&aside) <= most && bytes(&aside) > BYTES_MAX);
+        let names = std::fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(names, 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn b9_no_file_of_another_is_cut() {
+        use std::os::unix::fs::symlink;
+        let folder = folder();
+        let path = folder.path().join("daemon.log");
+        let theirs = folder.path().join("authorized_keys");
+        let long = "k".repeat(BYTES_MAX as usize + 5);
+        std::fs::write(&theirs, &long).expect("a file");
+        let is_whole = || std::fs::read_to_string(&theirs).is_ok_and(|text| text == long);
+
+        symlink(&theirs, &path).expect("a link");
+        open(&path).expect_err("a link is not followed");
+        std::fs::remove_file(&path).expect("a link");
+        std::fs::hard_link(&theirs, &path).expect("a second name");
+        open(&path).expect("a new one").write_all(b"a line\n").expect("it is written");
+        assert!(is_whole());
+        assert_eq!(std::fs::read_to_string(&path).expect("a log"), "a line\n");
+
+        // A link in the place of the one that is put aside goes; what it leads to stays.
+        let aside = path.with_extension("log.1");
+        std::fs::remove_file(&aside).expect("it was put aside");
+        symlink(&theirs, &aside).expect("a link");
+        std::fs::write(&path, &long).expect("a long log");
+        open(&path).expect("a new one");
+        assert!(is_whole() && !aside.is_symlink());
+    }
+}
