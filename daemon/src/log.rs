@@ -150,9 +150,11 @@ impl Allowance {
     /// Whether a line may come, as the number of those that were left out before it.
     fn take(&mut self, now: Instant, is_pressing: bool) -> Option<u64> {
         let earned = now.saturating_duration_since(self.since).as_millis() / LINE_TIME.as_millis();
-        if earned > 0 {
-            let earned = u32::try_from(earned).unwrap_or(u32::MAX);
-            self.lines = self.lines.saturating_add(earned).min(LINES_AT_ONCE);
+        let earned = u32::try_from(earned).unwrap_or(u32::MAX);
+        self.lines = self.lines.saturating_add(earned);
+        self.since += LINE_TIME * earned;
+        if self.lines > LINES_AT_ONCE {
+            self.lines = LINES_AT_ONCE;
             self.since = now;
         }
         if self.lines == 0 && !is_pressing {

@@ -20,6 +20,8 @@ mod corpus;
 mod device;
 #[cfg(unix)]
 mod device_cli;
+#[cfg(target_os = "linux")]
+mod doors;
 mod fuzz;
 #[cfg(unix)]
 mod group_commit;

@@ -168,13 +168,16 @@ fn take_turn(file: &File, config: &Config, waiting: &mut dyn FnMut(Delay)) -> io
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // Whoever holds it may have done its work and not go on: then the daemon is there.
         if begun.elapsed() > MOMENT && !is_told {
             is_told = true;
             waiting(Delay::Turn(holder(file)));
         }
-        if begun.elapsed() > TURN_TIME_MAX || (is_told && Client::to(config).is_ok()) {
+        if begun.elapsed() > TURN_TIME_MAX {
             return Ok(false);
+        }
+        // Whoever holds it may not go on though the daemon is there.
+        if is_told && !matches!(Client::to(config), Err(ClientError::Nobody { .. })) {
+            return Ok(true);
         }
         std::thread::sleep(Duration::from_millis(10));
     }
