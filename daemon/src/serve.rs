@@ -100,7 +100,7 @@ pub async fn serve(
         Watches::start(&config.devices, &devices, &standing).map_err(ServeError::System)?;
     let places =
         Places::start(plans(config), &asker, beside, &standing).map_err(ServeError::System)?;
-    let shared = Arc::new(Shared::new(config.limits, asker, errands));
+    let shared = Arc::new(Shared::new(config.limits, policy.is_owner_only(), asker, errands));
     let seats = Seats::new(config.limits.connections, policy.users());
     let mut strangers = Strangers::default();
     let refusals = Arc::new(Semaphore::new(REFUSALS));

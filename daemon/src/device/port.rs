@@ -38,6 +38,23 @@ impl Wire {
     }
 }
 
+/// Connects to an emulator's socket, if it is one's own: whoever can make a socket there would be given the box.
+#[cfg(unix)]
+fn emulator(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
+    use crate::socket::{Distrust, Trust, connect};
+    use interprocess::local_socket::Stream;
+    let socket = connect(path, SEND_TIME)?;
+    Trust::new(None).judge(&socket).map_err(|distrust| match distrust {
+        Distrust::Stranger(id) => io::Error::other(format!(
+            "what answers there is run by {}, and nothing was sent to it",
+            crate::user::called(id)
+        )),
+        Distrust::Untold(error) => error,
+    })?;
+    let Stream::UdSocket(socket) = socket;
+    Ok(std::os::fd::OwnedFd::from(socket).into())
+}
+
 impl Port {
     /// Opens the cable at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
@@ -45,7 +62,7 @@ impl Port {
         {
             use std::os::unix::fs::FileTypeExt;
             if std::fs::metadata(path)?.file_type().is_socket() {
-                let socket = std::os::unix::net::UnixStream::connect(path)?;
+                let socket = emulator(path)?;
                 socket.set_write_timeout(Some(SEND_TIME))?;
                 return Ok(Self { wire: Wire::Socket(socket), patience: SEND_TIME, end: None });
             }

@@ -236,7 +236,7 @@ fn who_is_let_in_may_not_stop_it() {
     let keeper = Keeper::start(Desk::open(&config).expect("a new box")).expect("a thread");
     let asker = keeper.asker();
     let errands = Errands::new(&asker, folder.path(), &Devices::new(&asker, folder.path()));
-    let shared = Arc::new(Shared::new(config.limits, asker, errands));
+    let shared = Arc::new(Shared::new(config.limits, true, asker, errands));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         for is_owner in [false, true] {

@@ -35,30 +35,52 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub struct Shared {
     /// What peers may use.
     pub limits: Limits,
-    /// Memory for long lines.
-    pub memory: Memory,
     /// The way to the keeper.
     pub asker: Asker,
     /// Told when a client asks the daemon to stop.
     pub stop: Notify,
     /// What is done with cards and devices.
     pub errands: Errands,
+    owners: Share,
+    guests: Share,
+}
+
+/// What the connections of the owner share, or those of all others: neither waits for the other.
+#[derive(Clone)]
+struct Share {
+    /// Memory for long lines.
+    memory: Memory,
     long: Arc<Semaphore>,
     work: Arc<Semaphore>,
 }
 
-impl Shared {
-    /// For a daemon with these limits.
-    pub fn new(limits: Limits, asker: Asker, errands: Errands) -> Self {
+impl Share {
+    /// One of `parts` equal shares.
+    fn of(parts: usize, memory_bytes: usize) -> Self {
         Self {
-            limits,
-            memory: Memory::new(limits.memory_bytes),
-            asker,
-            errands,
-            stop: Notify::new(),
-            long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
-            work: Arc::new(Semaphore::new(WORK_AT_ONCE)),
+            memory: Memory::new(memory_bytes),
+            long: Arc::new(Semaphore::new(LONG_AT_ONCE / parts)),
+            work: Arc::new(Semaphore::new(WORK_AT_ONCE / parts)),
         }
+    }
+}
+
+impl Shared {
+    /// For a daemon with these limits, for its owner alone or for others as well.
+    pub fn new(limits: Limits, is_owner_only: bool, asker: Asker, errands: Errands) -> Self {
+        // Half of it must take a line of any length.
+        let half = limits.memory_bytes / 2;
+        let (owners, guests) = if is_owner_only || half < limits.frame_bytes {
+            let all = Share::of(1, limits.memory_bytes);
+            (all.clone(), all)
+        } else {
+            (Share::of(2, half), Share::of(2, half))
+        };
+        Self { limits, asker, errands, stop: Notify::new(), owners, guests }
+    }
+
+    fn share(&self, peer: &Peer) -> &Share {
+        if peer.is_owner { &self.owners } else { &self.guests }
     }
 }
 
@@ -97,7 +119,8 @@ where
 {
     let (read_half, write_half) = tokio::io::split(stream);
     let (sender, replies) = mpsc::unbounded_channel();
-    let frames = Frames::new(read_half, &shared.limits, shared.memory.clone());
+    let memory = shared.share(&guest.peer).memory.clone();
+    let frames = Frames::new(read_half, &shared.limits, memory);
     let mut writer = std::pin::pin!(write_replies(write_half, replies, shared.limits));
     let reader = read_requests(frames, guest, &shared, sender, stopping);
     tokio::select! {
@@ -143,7 +166,9 @@ async fn read_requests<R: AsyncRead + Unpin>(
         let Frame { bytes, memory } = frame;
         drop(bytes);
         let weight = call.as_ref().map_or(Weight::Read, Call::weight);
-        let Some(mut permits) = allowance(&window, shared, weight).await else { return };
+        let Some(mut permits) = allowance(&window, shared.share(&peer), weight).await else {
+            return;
+        };
         permits.extend(memory);
         let result = match call {
             Err(fault) => Err(fault),
@@ -212,7 +237,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
 /// Waits until the connection may ask for something of this weight.
 async fn allowance(
     window: &Arc<Semaphore>,
-    shared: &Shared,
+    shared: &Share,
     weight: Weight,
 ) -> Option<Vec<OwnedSemaphorePermit>> {
     let share = match weight {

@@ -2,6 +2,8 @@
 
 mod peer;
 mod reach;
+#[cfg(unix)]
+mod rights;
 
 pub use peer::{Peer, PeerPolicy};
 pub use reach::{Distrust, Trust, connect};
@@ -86,7 +88,7 @@ impl Listener {
             _ => io(error),
         })?;
         #[cfg(unix)]
-        let made = Made { path: path.to_path_buf(), file: open_to(path, mode).map_err(io)? };
+        let made = Made { path: path.to_path_buf(), file: open_to(path, policy).map_err(io)? };
         #[cfg(not(unix))]
         let made = Made { path: path.to_path_buf() };
         Ok(Self { inner, remains: Some(made) })
@@ -151,12 +153,12 @@ fn number(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// Gives the socket just made its mode, which a umask may have narrowed, and its number. A link that has
-/// been put in its place meanwhile is not followed.
+/// Gives the socket just made its rights, and tells its number. A link that has been put in its place
+/// meanwhile is not followed.
 #[cfg(unix)]
-fn open_to(path: &Path, mode: u32) -> io::Result<Option<(u64, u64)>> {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-    let mode = std::fs::Permissions::from_mode(mode);
+fn open_to(path: &Path, policy: &PeerPolicy) -> io::Result<Option<(u64, u64)>> {
+    use std::os::unix::fs::FileTypeExt;
+    let users = policy.listed();
     let is_made = |found: std::fs::Metadata| found.file_type().is_socket();
     let replaced = || io::Error::other("something else has taken its place meanwhile");
     #[cfg(target_os = "linux")]
@@ -170,20 +172,15 @@ fn open_to(path: &Path, mode: u32) -> io::Result<Option<(u64, u64)>> {
         }
         let by_number = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
         if by_number.exists() {
-            std::fs::set_permissions(by_number, mode)?;
+            rights::give(&by_number, users.as_deref())?;
             return Ok(number(path));
         }
     }
     if !is_made(std::fs::symlink_metadata(path)?) {
         return Err(replaced());
     }
-    std::fs::set_permissions(path, mode)?;
+    rights::give(path, users.as_deref())?;
     Ok(number(path))
-}
-
-/// A path as the name of a local socket.
-pub fn name(path: &Path) -> io::Result<Name<'_>> {
-    path.to_fs_name::<GenericFilePath>()
 }
 
 /// How long who listens there already may take to take us in.

@@ -69,6 +69,12 @@ impl PeerPolicy {
         self.users.len()
     }
 
+    /// The numbers of the others that are listed, in their order; `None` when not all are known.
+    pub fn listed(&self) -> Option<Vec<u32>> {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.unknown.is_empty().then(|| listed.ids.iter().copied().collect())
+    }
+
     /// Who is at the other end. `Ok(Err(id))` for somebody who may not come in; that costs little.
     pub fn admit(&self, stream: &Stream) -> io::Result<Result<Peer, u32>> {
         Ok(self.judge(reach::peer(stream)?))

@@ -57,6 +57,7 @@ fn b9_no_link_is_followed_and_nothing_of_others_is_cut() {
     fs::create_dir(place.data()).expect("a folder takes a folder");
     for name in ["daemon.log", "start.lock"] {
         let planted = place.data().join(name);
+        fs::remove_file(&planted).ok();
         symlink(&keys, &planted).expect("a link");
         run(&place, &["find", "a"]).expect(6).says(&[name, "is a link", "remove it"]);
         fs::remove_file(&planted).expect("a link");

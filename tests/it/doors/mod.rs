@@ -128,7 +128,7 @@ fn b8_a_shared_box_is_used_by_who_is_listed() {
     as_eva(&["find", "ada"]).expect(0);
     as_eva(&["stop"]).expect(1).says(&["may not stop it"]);
     let as_max = command_of(MAX, &place, &copy, &["--socket", socket, "find", "ada"]);
-    run(as_max).expect(1).says(&["may not use this box"]);
+    run(as_max).expect(1).says(&["you may not use the socket", "--users"]);
     assert!(daemon.is_alive());
     assert!(daemon.stop().success());
 
