@@ -36,9 +36,9 @@ pub enum FolderError {
     },
     /// Others can write it.
     #[error(
-        "{} can be written by {who} (mode {mode:o}), who could put other files in the place of the box's: take that away with `chmod go-w {}`, or say a folder of your own with {flag}{ANYWAY}",
+        "{} can be written by {who} (mode {mode:o}), who could put other files in the place of the box's: {}say a folder of your own with {flag}{ANYWAY}",
         path.display(),
-        path.display()
+        cure(path, *mode)
     )]
     Writable {
         /// The folder, or one above it.
@@ -61,6 +61,14 @@ pub enum FolderError {
 }
 
 const ANYWAY: &str = ". Where the file system only makes up owners and modes, --strict-folders false uses it all the same";
+
+/// What helps beside another folder. One with the sticky bit is meant for everybody.
+fn cure(path: &Path, mode: u32) -> String {
+    match mode & 0o1000 {
+        0 => format!("take that away with `chmod go-w {}`, or ", path.display()),
+        _ => String::new(),
+    }
+}
 
 /// Looks whether somebody else can write a folder, or one on the way to it. One that is not there is
 /// looked at as far as it is; what is made then is made for its owner alone.

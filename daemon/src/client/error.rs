@@ -37,7 +37,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// One may not even ask there.
-    #[error("you may not use the socket {}; its owner can let you in with --users, and you can say another socket with --socket", socket.display())]
+    #[error("you may not use the socket {}, or not pass a folder before it; its owner can let you in with --users, or say your own with --socket or --data", socket.display())]
     Closed {
         /// Where.
         socket: PathBuf,

@@ -2,7 +2,7 @@
 
 use super::{Stream, reach};
 use crate::user;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,7 +29,8 @@ pub struct PeerPolicy {
 /// The listed users' numbers.
 #[derive(Debug)]
 struct Listed {
-    ids: BTreeSet<u32>,
+    /// With their names: whoever comes and goes all the time is not looked up each time.
+    ids: BTreeMap<u32, String>,
     /// Names that the system does not know yet.
     unknown: Vec<String>,
     looked: Instant,
@@ -43,7 +44,7 @@ impl PeerPolicy {
     /// The daemon's own user, and `users` by name or number.
     pub fn new(users: Vec<String>) -> Self {
         let unknown = users.clone();
-        let mut listed = Listed { ids: BTreeSet::new(), unknown, looked: Instant::now() };
+        let mut listed = Listed { ids: BTreeMap::new(), unknown, looked: Instant::now() };
         listed.look();
         for name in &listed.unknown {
             tracing::warn!(
@@ -72,7 +73,7 @@ impl PeerPolicy {
     /// The numbers of the others that are listed, in their order; `None` when not all are known.
     pub fn listed(&self) -> Option<Vec<u32>> {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.unknown.is_empty().then(|| listed.ids.iter().copied().collect())
+        listed.unknown.is_empty().then(|| listed.ids.keys().copied().collect())
     }
 
     /// Who is at the other end. `Ok(Err(id))` for somebody who may not come in; that costs little.
@@ -87,27 +88,32 @@ impl PeerPolicy {
             let user = std::env::var("USERNAME").unwrap_or_else(|_| "unknown".to_owned());
             return Ok(Peer { id: None, user, is_owner: true });
         };
-        let is_owner = self.own == Some(id) || id == user::ROOT;
-        if is_owner || self.is_listed(id) {
-            Ok(Peer { id: Some(id), user: user::called(id), is_owner })
-        } else {
-            Err(id)
+        if self.own == Some(id) || id == user::ROOT {
+            return Ok(Peer { id: Some(id), user: user::called(id), is_owner: true });
         }
+        let user = self.listed_user(id).ok_or(id)?;
+        Ok(Peer { id: Some(id), user, is_owner: false })
     }
 
-    fn is_listed(&self, id: u32) -> bool {
+    fn listed_user(&self, id: u32) -> Option<String> {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         if !listed.unknown.is_empty() && listed.looked.elapsed() > LOOK_TIME {
             listed.look();
         }
-        listed.ids.contains(&id)
+        listed.ids.get(&id).cloned()
     }
 }
 
 impl Listed {
     fn look(&mut self) {
         let Self { ids, unknown, looked } = self;
-        unknown.retain(|name| user::id(name).map(|id| ids.insert(id)).is_none());
+        unknown.retain(|name| match user::id(name) {
+            Some(id) => {
+                ids.insert(id, user::called(id));
+                false
+            }
+            None => true,
+        });
         *looked = Instant::now();
     }
 }
