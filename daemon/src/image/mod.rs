@@ -19,7 +19,6 @@ mod place;
 mod salvage;
 
 pub use backing::BackingFile;
-#[cfg(unix)]
 pub(crate) use disk::make_private_folder;
 pub use error::{GrowError, ImageError, OpenImageError};
 #[cfg(test)]

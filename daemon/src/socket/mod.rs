@@ -183,7 +183,13 @@ fn open_to(path: &Path, policy: &PeerPolicy) -> io::Result<Option<(u64, u64)>> {
     Ok(number(path))
 }
 
+/// A path as the name of a local socket.
+pub fn name(path: &Path) -> io::Result<Name<'_>> {
+    path.to_fs_name::<GenericFilePath>()
+}
+
 /// How long who listens there already may take to take us in.
+#[cfg(unix)]
 const KNOCK_TIME: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[cfg(unix)]
