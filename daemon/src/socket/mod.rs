@@ -74,11 +74,10 @@ impl Listener {
         let io = |error| ListenError::Io { path: path.to_path_buf(), error };
         make_way(path, is_strict)?;
         let options = ListenerOptions::new().name(name(path).map_err(io)?).reclaim_name(false);
-        // Who is let in is the policy's to say; the mode keeps the others from knocking.
-        #[cfg(unix)]
-        let mode = if policy.is_owner_only() { 0o600 } else { 0o666 };
+        // Nobody else knocks before it has its rights.
         #[cfg(target_os = "linux")]
-        let options = interprocess::os::unix::local_socket::ListenerOptionsExt::mode(options, mode);
+        let options =
+            interprocess::os::unix::local_socket::ListenerOptionsExt::mode(options, 0o600);
         #[cfg(not(unix))]
         let _ = policy;
         let inner = options.create_tokio().map_err(|error| match error.kind() {
