@@ -217,7 +217,7 @@ fn page_head(salt: u64, page: u32) -> Vec<u8> {
     let base = page * PAGE_BYTES as u32;
     let mut head = vec![0xFF; 64];
     let header = PageHeader { order: page + 1, erases: 0, salt };
-    head[..24].copy_from_slice(&header.encode());
+    head[..24].copy_from_slice(&header.encode(base));
     let entry = &mut head[FIRST_ENTRY_AT..FIRST_ENTRY_AT + 16];
     let (at, frame) = (FIRST_ENTRY_AT, Frame { salt, order: page + 1, base });
     frame.seal(at, entry, START, 0, 0);

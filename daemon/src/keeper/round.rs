@@ -151,7 +151,9 @@ mod tests {
             Waiting {
                 id: Id::null(),
                 permits: Vec::new(),
-                reply: Box::new(move |_| drop(told.fetch_add(1, Ordering::SeqCst))),
+                reply: Box::new(move |_| {
+                    told.fetch_add(1, Ordering::SeqCst);
+                }),
                 is_gone: Box::new(move || is_gone.load(Ordering::SeqCst)),
             }
         };

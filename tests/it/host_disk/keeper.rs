@@ -45,6 +45,7 @@ impl Daemon {
             call,
             author: "ada".into(),
             permits: Vec::new(),
+            is_gone: Box::new(|| false),
             reply: Box::new(move |answer| {
                 sender.send(answer.line).ok();
             }),

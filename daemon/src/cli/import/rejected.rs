@@ -215,7 +215,7 @@ mod tests {
         let mut named = Rejected::new(Some(&path), None);
         named.write(b"one").unwrap();
         let named = named.finish().unwrap().unwrap();
-        for path in [beside, named] {
+        for path in [beside, named.path] {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
