@@ -156,13 +156,14 @@ fn every_rejected_card_is_saved_however_many_there_are() {
 fn a_repair_in_a_card_that_is_left_to_another_part_is_counted_once() {
     let place = Place::new();
     let _daemon = place.serve();
-    // Rejected, and repaired: two of the bytes are none that a text may have.
-    let bad = "BEGIN:VCARD\nVERSION:3.0\nNOTE:a\0b\n".repeat(2500);
+    // Each says nothing, so it is rejected, and has a byte that no text may have.
+    let bad = "BEGIN:VCARD\nVERSION:3.0\0\n".repeat(2500);
     let (ran, told) = import(&place, &[&place.file("many.vcf", bad)]);
     ran.expect(4);
-    let cards = told[0]["rejected"].as_u64().expect("a number")
-        + told[0]["added"].as_u64().expect("a number");
-    assert_eq!((cards, &told[0]["warnings"]), (2500, &json!(2500)), "{}", told[0]);
+    assert_eq!(tally(&told[0]), [0, 0, 0, 2500]);
+    let repairs = told[0]["repairs"].as_array().expect("a list");
+    let of_bytes = repairs.iter().find(|repair| repair["kind"] == "NulBytes").expect("it is told");
+    assert_eq!(of_bytes["count"], 2500, "{}", told[0]);
 }
 
 #[test]
