@@ -111,7 +111,7 @@ impl Bytes {
 }
 
 /// What is left of the writes since the last sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cut {
     /// The process was killed and the power stayed: all of them, and none on the disk yet.
     Kill,

@@ -27,7 +27,7 @@ const AGAIN: usize = 3;
 struct Counts {
     points: usize,
     again: usize,
-    wrong: BTreeMap<(Work, Wrong), usize>,
+    wrong: BTreeMap<(Wrong, Work, Cut), usize>,
     stories: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ fn sweep(work: Work, seed: u64, points: usize, counts: &Mutex<Counts>) {
         counts.points += 1;
         counts.again += usize::from(is_again);
         if let Err((wrong, story)) = verdict {
-            *counts.wrong.entry((work, wrong)).or_default() += 1;
+            *counts.wrong.entry((wrong, work, cut)).or_default() += 1;
             if counts.stories.len() < 12 {
                 let of = log.len();
                 counts.stories.push(format!(
@@ -167,7 +167,7 @@ fn b5_b6_a_power_cut_on_a_host_loses_nothing_and_raises_no_alarm() {
     });
     let counts = counts.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let sum = |wrong: Wrong| -> usize {
-        counts.wrong.iter().filter(|((_, kind), _)| *kind == wrong).map(|(_, count)| count).sum()
+        counts.wrong.iter().filter(|((kind, ..), _)| *kind == wrong).map(|(_, count)| count).sum()
     };
     let told = format!(
         "{} power cuts and kills over {} kinds of work, {} of them cut again: {} lost, {} false alarms, {} not opened",

@@ -1,7 +1,7 @@
 //! The daemon's keeper over a modelled disk that refuses, or that a kill leaves behind: what it answers then is true.
 
 use super::file::{Call, How, Model, Plan};
-use super::office::Office;
+use super::office::{NAME, Office};
 use contactbox_daemon::config::{Config, Settings};
 use contactbox_daemon::image::{Access, Image};
 use contactbox_daemon::keeper::{Desk, Job, Keeper};
@@ -28,8 +28,7 @@ impl Daemon {
         let place = Place::new();
         let settings = Settings { data: Some(place.data()), ..Settings::default() };
         let config = Config::load(settings).expect("good settings");
-        let path = Path::new("modelled.box");
-        let image = Image::over(Box::new(file.clone()), path, Access::ReadWrite, false)
+        let image = Image::over(Box::new(file.clone()), Path::new(NAME), Access::ReadWrite, false)
             .expect("the image opens");
         let desk = Desk::on(image, &config).expect("the box opens");
         Self { keeper: Keeper::start(desk).expect("a thread"), _place: place }
@@ -95,11 +94,15 @@ fn b4_a_daemon_started_again_after_an_error_answers_for_the_disk() {
             let card = json!({ "vcard": "BEGIN:VCARD\nVERSION:3.0\nUID:0\nFN:Zero\nEND:VCARD\n" });
             refused = daemon.call("contact.put", &card);
         }
-        assert_eq!(refused["error"]["data"]["kind"], "Disk", "{refused}");
         let message = refused["error"]["message"].as_str().expect("a message");
-        for part in ["can not be synced: Input/output error", "see to the disk", "nobody can tell"]
-        {
-            assert!(message.contains(part), "{message}");
+        assert!(message.contains("see to the disk"), "{message}");
+        // Or the box was tidying up when the disk failed.
+        if refused["error"]["data"]["kind"] == "Disk" {
+            for part in ["can not be synced: Input/output error", "nobody can tell"] {
+                assert!(message.contains(part), "{message}");
+            }
+        } else {
+            assert!(round % 3 > 0, "{refused}");
         }
         let later = daemon.import();
         assert_eq!(later["error"]["data"]["kind"], "ReadOnly", "{later}");

@@ -2,16 +2,23 @@
 
 use super::file::Model;
 use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid, Value};
-use contactbox_core::store::{Book, BookConfig, PutError};
-use contactbox_daemon::image::{Access, Image, PAGE_BYTES};
+use contactbox_core::store::{Barrier, Book, BookConfig, PutError};
+use contactbox_daemon::image::{Access, HEADER_BYTES, Image, PAGE_BYTES};
 use contactbox_daemon::keeper::parts;
 use contactbox_daemon::memory::Heap;
 use contactbox_tests::pagecache::PageCache;
 use contactbox_tests::random::Random;
+use crc::{CRC_32_ISCSI, Crc};
 use embassy_futures::block_on;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
+
+/// Pages of a new box: one more than it must have.
+const PAGES: u32 = 9;
+
+/// The name that the file is said to have.
+pub const NAME: &str = "modelled.box";
 
 /// When the changes of these tests begin.
 const BEGIN: u64 = 1_763_769_600_000;
@@ -42,6 +49,8 @@ pub enum Op {
     Restore(u16),
     /// Away for good.
     Purge(u16),
+    /// The image grows by so many pages, which is nobody's contact.
+    Grow(u16),
 }
 
 impl Op {
@@ -51,7 +60,8 @@ impl Op {
             | Self::Import(who, _)
             | Self::Remove(who)
             | Self::Restore(who)
-            | Self::Purge(who) => who,
+            | Self::Purge(who)
+            | Self::Grow(who) => who,
         }
     }
 }
@@ -176,16 +186,26 @@ impl Office {
         BLANK.get_or_init(Self::make).clone()
     }
 
+    /// By what FORMAT.md says of an image: one of fewer pages than the daemon makes is soon full.
     fn make() -> PageCache {
-        let folder = tempfile::tempdir().expect("a temp folder");
-        let path = folder.path().join("a.box");
-        let image = Image::open(&path, false).expect("a new image");
+        let mut bytes = vec![0; HEADER_BYTES + PAGES as usize * PAGE_BYTES];
+        for (generation, at) in [(0u32, 0), (1, 2048)] {
+            let numbers = [PAGE_BYTES as u32, 4, PAGES, generation, 0];
+            let mut header = [&b"contactbox image"[..], &[1, 0, 0, 16]].concat();
+            header.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+            header.extend(CONFIG.id.to_le_bytes());
+            let checksum = Crc::<u32>::new(&CRC_32_ISCSI).checksum(&header);
+            header.extend(checksum.to_le_bytes());
+            bytes[at..at + header.len()].copy_from_slice(&header);
+        }
+        let file = Model::new(PageCache::of(&bytes));
+        let image = Image::over(Box::new(file.clone()), Path::new(NAME), Access::ReadWrite, false)
+            .expect("a header as it is written down");
         let mut book = block_on(Book::format(image, CONFIG, parts()))
             .unwrap_or_else(|error| panic!("a new box: {error}"));
-        book.flash().publish().expect("a disk with room");
+        book.flash().sync().expect("a sound disk");
         drop(book);
-        let bytes = std::fs::read(&path).expect("our file");
-        PageCache::of(&bytes)
+        file.state().cache.clone()
     }
 
     /// A box that is new.
@@ -197,11 +217,12 @@ impl Office {
     /// Opens the box on a disk; nothing may be wrong with it.
     pub fn open(file: Model, oracle: Oracle, now: u64) -> Verdict<Self> {
         let refused = |error: &dyn std::fmt::Display| (Wrong::Refused, error.to_string());
-        let path = Path::new("modelled.box");
-        let image = Image::over(Box::new(file.clone()), path, Access::ReadWrite, false)
+        let image = Image::over(Box::new(file.clone()), Path::new(NAME), Access::ReadWrite, false)
             .map_err(|error| refused(&error))?;
-        let (book, report) =
+        let (mut book, report) =
             block_on(Book::open(image, CONFIG, parts())).map_err(|error| refused(&error))?;
+        // As the daemon does.
+        book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
         if !report.is_sound() {
             return Err((Wrong::Alarm, format!("{report:?}")));
         }
@@ -237,6 +258,10 @@ impl Office {
     }
 
     fn begin(&mut self, op: Op, from: usize) -> Result<(), String> {
+        if let Op::Grow(pages) = op {
+            self.grow(u32::from(pages));
+            return Ok(());
+        }
         self.make_room(op);
         self.now += 1;
         let Self { book, draft, now, .. } = self;
@@ -277,6 +302,7 @@ impl Office {
                 (block_on(book.restore(uid, by, now)), shown)
             }
             Op::Purge(_) => (block_on(book.purge(uid, by, now)), None),
+            Op::Grow(_) => return Ok(()),
         };
         match done {
             Ok(_) => {}
@@ -297,7 +323,10 @@ impl Office {
         if (live + bytes as u64) * 100 <= capacity * 55 {
             return;
         }
-        let more = bytes.div_ceil(PAGE_BYTES) as u32 + 4;
+        self.grow(bytes.div_ceil(PAGE_BYTES) as u32 + 4);
+    }
+
+    fn grow(&mut self, more: u32) {
         let pages = self.book.flash().pages() + more;
         // A disk that refuses has closed the image, and the next change says so.
         if self.book.flash().grow(pages).is_ok() {

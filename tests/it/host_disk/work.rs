@@ -68,13 +68,13 @@ fn work_on(mut office: Office, work: Work, random: &mut Random) -> Result<Office
     };
     match work {
         Work::Photos => {
-            for _ in 0..10 {
+            for _ in 0..8 {
                 let mut ops = Vec::new();
                 for _ in 0..1 + random.below(3) {
-                    let who = random.below(6) as u16;
+                    let who = random.below(5) as u16;
                     let mut card = small(random, next());
-                    if random.below(3) > 0 {
-                        card.photo = 200 + random.below(90_000);
+                    if random.below(2) > 0 {
+                        card.photo = 200 + random.below(80_000);
                     }
                     ops.push(Op::Put(who, card));
                 }
@@ -82,14 +82,14 @@ fn work_on(mut office: Office, work: Work, random: &mut Random) -> Result<Office
             }
         }
         Work::Texts => {
-            for _ in 0..10 {
+            for _ in 0..8 {
                 let mut ops = Vec::new();
-                for _ in 0..1 + random.below(2) {
+                for _ in 0..1 + random.below(3) {
                     let mut card = small(random, next());
-                    if random.below(3) > 0 {
-                        card.note = 30_000 + random.below(40_000);
+                    if random.below(2) > 0 {
+                        card.note = 31_000 + random.below(36_000);
                     }
-                    ops.push(Op::Put(random.below(6) as u16, card));
+                    ops.push(Op::Put(random.below(5) as u16, card));
                 }
                 office.batch(&ops)?;
             }
@@ -102,23 +102,27 @@ fn work_on(mut office: Office, work: Work, random: &mut Random) -> Result<Office
             }
         }
         Work::Growth => {
-            for _ in 0..24 {
+            for _ in 0..16 {
                 let ops: Vec<_> = (0..1 + random.below(6))
-                    .map(|_| {
-                        let note = 8_000 + random.below(20_000);
-                        let card = Card { note, ..small(random, next()) };
-                        Op::Put(random.below(40) as u16, card)
+                    .map(|_| match random.below(4) {
+                        0 => Op::Grow(1 + random.below(3) as u16),
+                        1 => {
+                            let note = 3_000 + random.below(9_000);
+                            let card = Card { note, ..small(random, next()) };
+                            Op::Put(random.below(16) as u16, card)
+                        }
+                        _ => any(random, 16, next()),
                     })
                     .collect();
                 office.batch(&ops)?;
             }
         }
         Work::Reclaim => {
-            for round in 0..90 {
+            for round in 0..100 {
                 let ops: Vec<_> = (0..1 + random.below(6))
                     .map(|_| {
-                        let note = 2_000 + random.below(8_000);
-                        Op::Put(random.below(20) as u16, Card { note, ..small(random, next()) })
+                        let note = 500 + random.below(9_000);
+                        Op::Put(random.below(12) as u16, Card { note, ..small(random, next()) })
                     })
                     .collect();
                 office.batch(&ops)?;
