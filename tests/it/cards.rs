@@ -476,6 +476,38 @@ fn generations_go_round_in_a_circle() {
     }
 }
 
+/// B7: a card that would empty a box waits for a yes, and says so.
+#[test]
+fn a_card_of_tombstones_waits_for_a_yes() {
+    let (place, daemon) = bare();
+    people(&place);
+    let card = card(&place);
+    run(&place, &["card", "sync"], &card).expect(0);
+    let (other, there) = bare();
+    run(&other, &["card", "sync"], &card).expect(0);
+    let mut client = there.client();
+    loop {
+        let found = client.call("contact.find", json!({ "query": "", "limit": 100 }));
+        let hits = found["hits"].as_array().cloned().unwrap_or_default();
+        if hits.is_empty() {
+            break;
+        }
+        for hit in hits {
+            client.call("contact.purge", json!({ "uid": hit["uid"] }));
+        }
+    }
+    add(&there, "Bruno Kessel");
+    run(&other, &["card", "sync"], &card).expect(0);
+    let synced = run(&place, &["card", "sync"], &card).expect(4);
+    let synced = synced.says(&["would remove 200 of the 201 contacts", "--accept-removals"]);
+    assert_eq!(synced.json()[0]["held"], 200);
+    assert_eq!((finds(&daemon, "ada byrd"), finds(&daemon, "kessel")), (1, 1));
+    run(&place, &["card", "sync", "--accept-removals"], &card).expect(0);
+    assert_eq!((finds(&daemon, "ada byrd"), finds(&daemon, "kessel")), (0, 1));
+    run(&other, &["card", "sync"], &card).expect(0);
+    assert_eq!(root(&place), root(&other));
+}
+
 /// Also where whoever starts the daemon makes what they make for everybody to read.
 #[test]
 fn what_is_left_on_a_card_is_its_owners_alone() {
