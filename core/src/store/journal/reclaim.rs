@@ -163,7 +163,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 }
                 Step::Hole { .. } => {}
                 Step::End { .. } => {
-                    return Ok((met_it && walk.corrected == 0).then_some((walk.count(), hint)));
+                    let is_right = met_it && walk.corrected == 0 && !walk.is_loose;
+                    return Ok(is_right.then_some((walk.count(), hint)));
                 }
             }
         }

@@ -100,10 +100,11 @@ impl PageState {
     pub(super) fn end_at(&mut self, count: u16) {
         self.mark(FOLLOWED);
         if self.has(UNSURE) {
-            // Behind a gap in it stands more: was the gap on the medium, it is damage.
+            // Behind a gap in it stands more. Was the gap on the medium, it is damage: that goes by the count. What lies
+            // behind that has been written anew.
             self.mark(SHORT);
-        }
-        if self.tail < count {
+            self.tail = count;
+        } else if self.tail < count {
             self.tail = count;
             self.mark(SHORT);
             // If there is a checkpoint, it does not vouch for what is missing.
