@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Points of all kinds of work together.
-const POINTS: usize = 20_020;
+/// Points of all kinds of work together, unless CONTACTBOX_POINTS says how many.
+const POINTS: usize = 2_800;
 
 /// The same in the long sweep.
-const POINTS_LONG: usize = 1_000_020;
+const POINTS_LONG: usize = 1_000_000;
 
 /// Points that one run of a work is good for.
-const POINTS_OF_A_RUN: usize = 715;
+const POINTS_OF_A_RUN: usize = 100;
 
 /// Of so many points one is cut again while it goes on working.
 const AGAIN: usize = 3;
@@ -147,8 +147,10 @@ fn judge(
 
 #[test]
 fn b5_b6_a_power_cut_on_a_host_loses_nothing_and_raises_no_alarm() {
-    let points = if report::campaign() { POINTS_LONG } else { POINTS };
-    let runs = points / POINTS_OF_A_RUN;
+    let usual = if report::campaign() { POINTS_LONG } else { POINTS };
+    let asked = std::env::var("CONTACTBOX_POINTS").ok();
+    let runs = asked.map_or(usual, |asked| asked.parse().expect("a number")) / POINTS_OF_A_RUN;
+    let points = runs * POINTS_OF_A_RUN;
     let (next, counts) = (AtomicUsize::new(0), Mutex::new(Counts::default()));
     std::thread::scope(|scope| {
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
