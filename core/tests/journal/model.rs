@@ -172,7 +172,8 @@ fn what_is_not_a_box_is_told_apart() {
     let mut newer = held.journal.into_flash();
     let mut header = newer.contents()[..24].to_vec();
     header[3] = 2;
-    let crc = contactbox_core::store::seal::Seal::new().over(&header[..20]).value();
+    // Of the page at 0.
+    let crc = contactbox_core::store::seal::Seal::new().over(&[0; 4]).over(&header[..20]).value();
     header[20..].copy_from_slice(&crc.to_le_bytes());
     newer.contents_mut()[..24].copy_from_slice(&header);
     assert!(matches!(Held::open(newer), Err(OpenError::Version(2))));

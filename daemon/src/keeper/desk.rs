@@ -333,10 +333,11 @@ impl Desk {
 
     /// The disk has refused what was asked for, on the way there.
     fn refused(&mut self, error: &impl std::fmt::Display) -> Fault {
-        let message = format!(
-            "{}. Whether the change is on the disk nobody can tell: look at it when the daemon has been started again",
-            self.with_cure(error)
-        );
+        let mut message = self.with_cure(error);
+        // What became of a file that is somewhere else is known.
+        if !matches!(self.access(), Access::Displaced(_)) {
+            message += ". Whether the change is on the disk nobody can tell: look at it when the daemon has been started again";
+        }
         Fault::new(Kind::Disk, message)
     }
 

@@ -130,7 +130,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             |state: &PageState| state.role() == STRUCK || state.has(HOLED) || state.has(SHORT);
         let is_free = |state: &&PageState| matches!(state.role(), VIRGIN | DOOMED | EMPTY);
         let free = self.states().iter().filter(is_free).count();
-        let is_explained = survey.report.corrected > 0
+        // Whoever was cut while it made room may have given up what told of an end.
+        let is_explained = !survey.is_at_rest()
+            || survey.report.corrected > 0
             || free < RESERVE_PAGES as usize
             || self.states().iter().any(is_struck);
         for page in 0..self.page_count {
