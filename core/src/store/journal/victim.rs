@@ -49,12 +49,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             let order = state.order.wrapping_sub(u32::from(state.gap));
             let before = (0u32..).zip(self.states()).find(|(page, state)| {
-                let needs = (state.live > 0 || state.has(HOLED))
-                    && !state.has(SEALED)
-                    && !self.is_open(*page);
+                let needs = !state.has(SEALED) && !self.is_open(*page);
                 state.order == order && state.role() == USED && needs
             });
             let Some((page, state)) = before.map(|(page, state)| (page, *state)) else { break };
+            if state.live == 0 && !state.has(HOLED) {
+                // What its tenant has given up, garbage for one, may count again when the box is opened: it goes first, which
+                // costs no more than reading it.
+                victim = Victim { page, from: 0, losses: 0 };
+                continue;
+            }
             let hint = match state.tail {
                 0 => None,
                 _ => self.tail_hint(page).await.map_err(Trouble::Flash)?,
