@@ -2,7 +2,7 @@
 
 use super::errors::Trouble;
 use super::notes::LOSS_BYTES_MAX;
-use super::state::{HOLED, MOVED, PageState, STRUCK, UNENDED, USED};
+use super::state::{HOLED, MOVED, PageState, STRUCK, USED};
 use super::walk::{Step, Walk};
 use super::{Journal, Loss, Tenant};
 use crate::store::cells::Cells;
@@ -33,11 +33,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let mut missing = 0;
         loop {
             match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } if self.state(page).has(UNENDED) => {
-                    let (first, count) = (walk.count(), u16::MAX);
-                    tell(&Loss { page, order: frame.order, first, count, hint: None });
-                    return Ok(missing + 1);
-                }
                 Step::End { .. } => return Ok(missing),
                 Step::Entry(_) => {}
                 Step::Hole { first, count, hint } => {

@@ -3,8 +3,7 @@
 use super::errors::Trouble;
 use super::notes::{Announcement, Doomed};
 use super::state::{
-    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, UNENDED, UNSURE, UNVOUCHED, VIRGIN,
-    other,
+    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, UNSURE, UNVOUCHED, VIRGIN, other,
 };
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
@@ -101,7 +100,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.change(page, |state| {
             (state.order, state.live, state.vouched) = (order, 0, 0);
             (state.gap, state.tail) = (0, 0);
-            state.unmark(HOLED | EVACUATE | SEALED | UNSURE | UNENDED | UNVOUCHED);
+            state.unmark(HOLED | EVACUATE | SEALED | UNSURE | UNVOUCHED);
         });
         let header = PageHeader { order, erases, salt: self.salt }.encode(base);
         self.program_small(page, 0, &header).await

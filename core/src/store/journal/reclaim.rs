@@ -2,7 +2,7 @@
 
 use super::append::next_in_block;
 use super::errors::Trouble;
-use super::state::{DoubtAt, EMPTY, EVACUATE, MOVED, PageState, STRUCK, UNENDED, USED};
+use super::state::{DoubtAt, EMPTY, EVACUATE, MOVED, PageState, STRUCK, USED};
 use super::victim::Choice;
 use super::walk::{Step, Walk};
 use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
@@ -282,7 +282,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         // Where the header of the entry gathered last is, and its number: the next one tells what it is about.
         let mut last: Option<(usize, u16)> = None;
         let mut skipped = false;
-        let is_unended = state.has(UNENDED);
         if state.role() == STRUCK {
             gathered.done = true;
             gathered.holes = 1;
@@ -291,7 +290,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         loop {
             let met = match walk.next(buffer) {
                 Step::End { .. } => {
-                    gathered.holes += u16::from(is_unended);
                     gathered.done = !skipped;
                     if gathered.done {
                         gathered.from = Self::PAGE;

@@ -1,12 +1,12 @@
 //! What each page of a box that is being opened is, by the announcement and by what was read.
 
+use super::Journal;
 use super::notes::Tail;
 use super::state::{
     BLANK, CLAIMED, DOOMED, EMPTY, EVACUATE, FOLLOWED, HOLED, PageState, SEALED, SHORT, STRUCK,
-    UNENDED, UNSURE, UNVOUCHED, USED, VIRGIN,
+    UNSURE, UNVOUCHED, USED, VIRGIN,
 };
 use super::survey::Survey;
-use super::{Journal, RESERVE_PAGES};
 use crate::store::cells::Cells;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -66,7 +66,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     state.unmark(SHORT);
                 }
                 if role != USED {
-                    state.unmark(HOLED | EVACUATE | SEALED | SHORT | UNENDED | UNVOUCHED);
+                    state.unmark(HOLED | EVACUATE | SEALED | SHORT | UNVOUCHED);
                     (state.gap, state.vouched) = (0, 0);
                 }
             });
@@ -126,26 +126,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.change(before, |previous| previous.end_at(state.vouched));
         }
         self.check_ends(survey);
-        let is_struck =
-            |state: &PageState| state.role() == STRUCK || state.has(HOLED) || state.has(SHORT);
-        let is_free = |state: &&PageState| matches!(state.role(), VIRGIN | DOOMED | EMPTY);
-        let free = self.states().iter().filter(is_free).count();
-        // Whoever was cut while it made room may have given up what told of an end.
-        let is_explained = !survey.is_at_rest()
-            || survey.report.corrected > 0
-            || free < RESERVE_PAGES as usize
-            || self.states().iter().any(is_struck);
         for page in 0..self.page_count {
             let is_head = survey.heads.iter().flatten().any(|head| head.page == page);
             self.change(page, |state| {
                 let is_vouched = state.has(FOLLOWED) || state.has(SEALED) || is_head;
                 state.vouched = if state.has(FOLLOWED) { state.tail } else { 0 };
                 if state.role() == USED && state.live > 0 && !is_vouched {
-                    // What said where it ended was struck, or had to go for want of room. Else its end was struck, with the
-                    // checkpoint behind it.
-                    if !is_explained && !state.has(UNSURE) {
-                        state.mark(UNENDED | HOLED);
-                    }
+                    // What vouched for its tail has been struck, or had to go.
                     state.mark(EVACUATE | UNSURE | UNVOUCHED);
                 }
                 state.unmark(FOLLOWED);

@@ -34,10 +34,8 @@ pub(super) const SEALED: u16 = 0x100;
 /// unnoticed.
 pub(super) const UNSURE: u16 = 0x200;
 
-/// Nothing says where it ended, though something must have: its end was struck, and so was what vouched for it.
-pub(super) const UNENDED: u16 = 0x400;
 /// What vouched for its tail had to go, for want of room.
-pub(super) const UNVOUCHED: u16 = 0x800;
+pub(super) const UNVOUCHED: u16 = 0x400;
 
 /// Bits of an erase count: a million, ten times what a page stands.
 const ERASE_BITS: u32 = 20;
@@ -179,7 +177,7 @@ mod tests {
     fn wear_role_and_marks_do_not_touch_each_other() {
         let mut state = PageState::NEW;
         state.set_erases(0x000B_CDEF);
-        state.mark(HOLED | FAILED | SEALED | UNSURE | UNENDED | UNVOUCHED);
+        state.mark(HOLED | FAILED | SEALED | UNSURE | UNVOUCHED);
         state.set_role(STRUCK);
         state.set_role(EMPTY);
         state.unmark(FAILED);
