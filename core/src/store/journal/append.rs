@@ -211,8 +211,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             self.attach_if_dangling(stream, ATTACH_PAGES).await?;
         }
-        // A page that is erased without having been announced looks like one that was struck.
-        if self.ready == 0 && self.free > 0 {
+        self.empty_torn(tenant).await?;
+        // A page that is erased without having been announced looks like one that was struck; and what is missing in one that is
+        // named is not missed.
+        if self.ready == 0 && self.free > 0 || self.names_in_vain() {
             match self.announce().await {
                 Ok(()) | Err(Trouble::NoRoom) => {}
                 Err(trouble) => return Err(trouble.into()),
@@ -230,6 +232,22 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             self.anchor(stream, ANCHOR_PAGES).await?;
             self.checkpoint(other(stream)).await?;
+        }
+        Ok(())
+    }
+
+    /// Empties pages whose erase was cut and in which something counts again.
+    async fn empty_torn<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+    ) -> Result<(), TendError<F::Error>> {
+        let mut patience = self.page_count;
+        while self.names_in_vain() && self.has_torn() && self.free >= 2 && patience > 0 {
+            match self.reclaim_step(tenant, Choice::Usual).await {
+                Ok(true) => patience -= 1,
+                Ok(false) | Err(Trouble::NoRoom) => break,
+                Err(trouble) => return Err(trouble.into()),
+            }
         }
         Ok(())
     }

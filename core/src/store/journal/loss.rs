@@ -2,7 +2,7 @@
 
 use super::errors::Trouble;
 use super::notes::LOSS_BYTES_MAX;
-use super::state::{HOLED, MOVED, PageState, STRUCK, USED};
+use super::state::{HOLED, MOVED, NAMED, PageState, STRUCK, USED};
 use super::walk::{Step, Walk};
 use super::{Journal, Loss, Tenant};
 use crate::store::cells::Cells;
@@ -20,6 +20,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let frame = self.frame(page);
         if self.state(page).role() == STRUCK {
             tell(&Loss { page, order: frame.order, first: 0, count: u16::MAX, hint: None });
+            return Ok(0);
+        }
+        if self.state(page).has(NAMED) {
             return Ok(0);
         }
         let open_hint =

@@ -6,11 +6,13 @@
 //! - `format`: making a chip into a box
 //! - `survey`, `found`, `roles`: while opening, the pass over the pages; an entry met; what each page is
 //! - `pages`: taking, preparing and announcing pages; `program`: one verified program call
+//! - `census`: what all pages together hold, so that a box at rest misses what no other page tells of
 //! - `victim`, `loss`: which page is reclaimed next; what is missing in a page
 //! - `walk`, `notes`: pure reading and writing of pages and of the journal's own entries
 
 mod append;
 mod blank;
+mod census;
 mod errors;
 mod format;
 mod found;

@@ -40,8 +40,16 @@ pub(super) struct Tail {
     pub hint: u16,
 }
 
-/// Longest payload of a checkpoint that names a tail.
-pub(super) const TAIL_BYTES_MAX: usize = 1 + 5 + 5 + 3 + 2;
+/// What a checkpoint says beside what it vouches for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Witness {
+    pub tail: Tail,
+    /// The census of the pages when it was written: see `census`.
+    pub census: Option<u32>,
+}
+
+/// Longest payload of a checkpoint that is a witness.
+pub(super) const WITNESS_BYTES_MAX: usize = 1 + 5 + 5 + 3 + 2 + 4;
 
 /// First entry of a page. The hint in its header is what the last entry of the page before in its stream was about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -206,15 +214,21 @@ impl Announcement {
     }
 }
 
-impl Tail {
-    pub fn encode(&self, out: &mut [u8; TAIL_BYTES_MAX]) -> usize {
+impl Witness {
+    pub fn encode(&self, out: &mut [u8; WITNESS_BYTES_MAX]) -> usize {
         let mut writer = Writer::new(out);
-        writer.tail(self);
+        writer.tail(&self.tail);
+        for byte in self.census.iter().flat_map(|census| census.to_le_bytes()) {
+            writer.byte(byte);
+        }
         writer.len
     }
 
     pub fn decode(payload: &[u8]) -> Option<Self> {
-        Reader(payload).tail()
+        let mut reader = Reader(payload);
+        let tail = reader.tail()?;
+        let census = reader.0.first_chunk().copied().map(u32::from_le_bytes);
+        Some(Witness { tail, census })
     }
 }
 
@@ -340,9 +354,13 @@ mod tests {
         }
         assert_eq!(start.encode(&mut bytes[..len - 1]), None);
         let tail = Tail { stream: 1, page: u32::MAX, order: u32::MAX, count: u16::MAX, hint: 1 };
-        let mut bytes = [0; TAIL_BYTES_MAX];
-        assert_eq!(tail.encode(&mut bytes), TAIL_BYTES_MAX);
-        assert_eq!(Tail::decode(&bytes), Some(tail));
+        for census in [Some(0x8899_AABB), None] {
+            let witness = Witness { tail, census };
+            let mut bytes = [0; WITNESS_BYTES_MAX];
+            let len = witness.encode(&mut bytes);
+            assert_eq!(len, WITNESS_BYTES_MAX - if census.is_some() { 0 } else { 4 });
+            assert_eq!(Witness::decode(&bytes[..len]), Some(witness));
+        }
         let loss = Loss { page: 9, order: 77, first: 3, count: 2, hint: Some(0x1234) };
         let mut bytes = [0; LOSS_BYTES_MAX];
         let len = loss.encode(&mut bytes);

@@ -1,7 +1,8 @@
 //! Opening a box: a single pass over all pages, without writing.
 
 use super::state::{
-    CLAIMED, COPIES, DoubtAt, EVACUATE, HOLED, PageState, SEALED, SHORT, STRUCK, Stream, USED,
+    CLAIMED, COPIES, DoubtAt, EVACUATE, HOLED, PageState, RAGGED, SEALED, SHORT, STRUCK, Stream,
+    USED,
 };
 use super::survey::Survey;
 use super::walk::{Step, Walk};
@@ -70,6 +71,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.assign_roles(&mut survey);
         self.check_tails(&survey);
         self.report_damage(tenant, scratch, &mut survey).await?;
+        self.compare_census(tenant, &mut survey);
         for state in self.pages.cells_mut() {
             state.unmark(COPIES);
         }
@@ -196,7 +198,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 (None, Some(told)) if told.count >= known => (told.count, told.hint),
                 (None, _) => (head.count, head.hint),
             };
-            self.change(head.page, |state| state.vouched = count);
+            self.change(head.page, |state| {
+                state.vouched = count;
+                if doubt.is_some() {
+                    state.mark(RAGGED);
+                }
+            });
             torn_tails += u32::from(head.torn);
             self.streams[index] = Stream {
                 previous_order: head.order,

@@ -3,7 +3,8 @@
 use super::errors::Trouble;
 use super::notes::{Announcement, Doomed};
 use super::state::{
-    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, SEALED, UNSURE, UNVOUCHED, VIRGIN, other,
+    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, NAMED, RAGGED, SEALED, UNSURE, USED, VIRGIN,
+    other,
 };
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
@@ -100,7 +101,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.change(page, |state| {
             (state.order, state.live, state.vouched) = (order, 0, 0);
             (state.gap, state.tail) = (0, 0);
-            state.unmark(HOLED | EVACUATE | SEALED | UNSURE | UNVOUCHED);
+            state.unmark(HOLED | EVACUATE | SEALED | UNSURE | NAMED | RAGGED);
         });
         let header = PageHeader { order, erases, salt: self.salt }.encode(base);
         self.program_small(page, 0, &header).await
@@ -151,7 +152,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             Doomed { page, order, erases: state.erases() }
         };
         for (page, state) in (0u32..).zip(states) {
-            if state.role() == DOOMED
+            if (state.role() == DOOMED || state.has(NAMED) && state.has(EVACUATE))
                 && Some(page) != taken
                 && !announcement.name(doomed(page), bytes)
             {
@@ -177,6 +178,27 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Some(announcement)
     }
 
+    /// Whether the newest announcement names pages that something is in, in a box that has been written to since it was opened.
+    /// Those in which nothing counts any more are what it says they are.
+    pub(super) fn names_in_vain(&mut self) -> bool {
+        for (page, state) in (0u32..).zip(self.pages.cells_mut()) {
+            if state.has(NAMED) && state.role() == USED && state.live == 0 {
+                state.set_role(DOOMED);
+                self.victim = self.victim.filter(|victim| victim.page != page);
+            }
+        }
+        self.recount();
+        self.streams.iter().any(|stream| stream.page.is_some())
+            && self.states().iter().any(|state| state.has(NAMED) && state.role() == USED)
+    }
+
+    /// Whether the erase of one of them was cut.
+    pub(super) fn has_torn(&self) -> bool {
+        let is_torn =
+            |state: &PageState| state.has(NAMED) && state.role() == USED && state.has(EVACUATE);
+        self.states().iter().any(is_torn)
+    }
+
     /// The announcement has been written and verified.
     pub(super) fn announced(&mut self, announcement: &Announcement) {
         self.epoch = self.epoch.max(announcement.epoch);
@@ -186,6 +208,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     state.set_role(DOOMED);
                 }
             });
+        }
+        for (page, state) in (0u32..).zip(self.pages.cells_mut()) {
+            if state.has(NAMED) && announcement.doomed(page).is_none() {
+                state.unmark(NAMED);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One verified program call: a block of entries goes to a write point, into a fresh page when the open one has no room.
 
 use super::errors::Trouble;
-use super::notes::{Announcement, Start, TAIL_BYTES_MAX, Tail};
+use super::notes::{Announcement, Start, Tail, WITNESS_BYTES_MAX, Witness};
 use super::state::{EVACUATE, FAILED, FRESH, MOVED, SEALED, Stream, USED, other};
 use super::{Journal, PageState, RESERVE_PAGES};
 use crate::store::cells::Cells;
@@ -413,8 +413,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     ) -> Result<bool, Trouble<F::Error>> {
         let mut writing = self.streams[stream];
         let Some(page) = writing.page else { return Ok(false) };
-        let mut payload = [0; TAIL_BYTES_MAX];
-        let len = tail.map_or(0, |tail| tail.encode(&mut payload));
+        let mut payload = [0; WITNESS_BYTES_MAX];
+        let witness = tail.map(|tail| Witness { tail, census: self.census_to_keep() });
+        let len = witness.map_or(0, |witness| witness.encode(&mut payload));
         let bytes = CHECKPOINT_GAP_BYTES + entry_bytes(len, Self::WORD);
         if writing.at + bytes > Self::PAGE {
             return Ok(false);
@@ -434,7 +435,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     pub(super) fn wants_anchor_page(&self, stream: usize) -> bool {
         let is_wanted = !self.streams[stream].anchored && self.tail(stream).is_some();
         let other = &self.streams[other(stream)];
-        let bytes = CHECKPOINT_GAP_BYTES + entry_bytes(TAIL_BYTES_MAX, Self::WORD);
+        let bytes = CHECKPOINT_GAP_BYTES + entry_bytes(WITNESS_BYTES_MAX, Self::WORD);
         is_wanted && (other.page.is_none() || other.at + bytes > Self::PAGE)
     }
 
@@ -453,6 +454,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.streams[stream].anchored = true;
         } else if self.ready > 0 && self.free >= free_least {
             self.attach(other(stream)).await?;
+            // Its start entry says it: what is left to say is the census.
+            self.checkpoint_with(other(stream), Some(tail)).await?;
         }
         Ok(())
     }
@@ -470,7 +473,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.sync().await.map_err(Trouble::Flash)?;
         let at = end + CHECKPOINT_GAP_BYTES;
         // An entry, filled up to a word of at most 8 bytes.
-        let mut bytes = [0xFF; ENTRY_HEADER_BYTES + TAIL_BYTES_MAX + 7];
+        let mut bytes = [0xFF; ENTRY_HEADER_BYTES + WITNESS_BYTES_MAX + 7];
         let len = entry_bytes(payload.len(), Self::WORD);
         let seq = (count as u8).wrapping_sub(1);
         let entry = &mut bytes[..ENTRY_HEADER_BYTES + payload.len()];

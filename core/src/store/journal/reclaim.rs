@@ -2,7 +2,7 @@
 
 use super::append::next_in_block;
 use super::errors::Trouble;
-use super::state::{DoubtAt, EMPTY, EVACUATE, MOVED, PageState, STRUCK, USED};
+use super::state::{DOOMED, DoubtAt, EMPTY, EVACUATE, MOVED, NAMED, PageState, STRUCK, USED};
 use super::victim::Choice;
 use super::walk::{Step, Walk};
 use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
@@ -232,7 +232,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.victim = None;
         // What its tenant no longer asks for counts as live no longer, whatever was counted.
         self.debit(page, usize::MAX);
-        self.change(page, |state| state.set_role(EMPTY));
+        self.change(page, |state| state.set_role(if state.has(NAMED) { DOOMED } else { EMPTY }));
         self.recount();
         if self.ready <= 1
             && self.streams.iter().any(|stream| stream.page.is_some())
@@ -266,6 +266,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     ) -> Gathered {
         let frame = self.frame(page);
         let (state, vouched) = (self.state(page), self.vouched(page));
+        let is_named = state.has(NAMED);
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
         let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, vouched);
         let mut gathered = Gathered {
@@ -298,7 +299,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 }
                 Step::Hole { first, count, .. } => {
                     // A start entry is nothing of the tenant's.
-                    gathered.holes += u16::from(first > 0 || count > 1);
+                    gathered.holes += u16::from(!is_named && (first > 0 || count > 1));
                     continue;
                 }
                 Step::Entry(met) => met,

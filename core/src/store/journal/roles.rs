@@ -3,8 +3,8 @@
 use super::Journal;
 use super::notes::Tail;
 use super::state::{
-    BLANK, CLAIMED, DOOMED, EMPTY, EVACUATE, FOLLOWED, HOLED, PageState, SEALED, SHORT, STRUCK,
-    UNSURE, UNVOUCHED, USED, VIRGIN,
+    BLANK, CLAIMED, DOOMED, EMPTY, EVACUATE, FOLLOWED, HOLED, NAMED, PageState, RAGGED, SEALED,
+    SHORT, STRUCK, UNSURE, USED, VIRGIN,
 };
 use super::survey::Survey;
 use crate::store::cells::Cells;
@@ -52,8 +52,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     state.order = state.order.max(doomed.order);
                 });
             }
-            if state.live > 0 && doomed.is_some_and(|doomed| state.order <= doomed.order) {
-                self.change(page, |state| state.mark(UNSURE));
+            if let Some(doomed) =
+                doomed.filter(|doomed| state.live > 0 && state.order <= doomed.order)
+            {
+                self.change(page, |state| {
+                    state.set_erases(state.erases().max(doomed.erases));
+                    state.mark(NAMED);
+                });
             }
             ready += u32::from(matches!(role, DOOMED | VIRGIN));
             // The first program call of a page: cut, or struck since; what is vouched for is no cut.
@@ -66,7 +71,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     state.unmark(SHORT);
                 }
                 if role != USED {
-                    state.unmark(HOLED | EVACUATE | SEALED | SHORT | UNVOUCHED);
+                    state.unmark(HOLED | EVACUATE | SEALED | SHORT);
                     (state.gap, state.vouched) = (0, 0);
                 }
             });
@@ -126,18 +131,24 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.change(before, |previous| previous.end_at(state.vouched));
         }
         self.check_ends(survey);
-        for page in 0..self.page_count {
-            let is_head = survey.heads.iter().flatten().any(|head| head.page == page);
-            self.change(page, |state| {
-                let is_vouched = state.has(FOLLOWED) || state.has(SEALED) || is_head;
-                state.vouched = if state.has(FOLLOWED) { state.tail } else { 0 };
-                if state.role() == USED && state.live > 0 && !is_vouched {
-                    // What vouched for its tail has been struck, or had to go.
-                    state.mark(EVACUATE | UNSURE | UNVOUCHED);
+        for state in self.pages.cells_mut() {
+            let is_told = state.has(FOLLOWED);
+            // What was found is there, and is missed from now on, unless it is in doubt.
+            state.vouched = if is_told || !state.has(UNSURE) { state.tail } else { 0 };
+            state.unmark(FOLLOWED);
+            if is_told && state.has(UNSURE) {
+                state.mark(RAGGED);
+            }
+            if state.has(NAMED) {
+                if state.has(HOLED | SHORT | UNSURE) {
+                    // Its erase was cut.
+                    state.mark(EVACUATE);
+                    state.unmark(HOLED | SHORT);
+                    state.vouched = 0;
                 }
-                state.unmark(FOLLOWED);
-                state.tail = 0;
-            });
+                state.mark(UNSURE);
+            }
+            state.tail = 0;
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reading everything again: for verification, and for those who want superseded entries too.
 
-use super::state::{EVACUATE, HOLED, PageState, STRUCK, USED};
+use super::state::{EVACUATE, HOLED, NAMED, PageState, STRUCK, USED};
 use super::walk::{Step, Walk};
 use super::{Entry, Journal, ReadError, Tenant};
 use crate::store::cells::Cells;
@@ -86,7 +86,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         visitor: &mut impl FnMut(&Entry<'_>),
     ) -> bool {
         let frame = self.frame(page);
-        let vouched = self.vouched(page);
+        let (vouched, is_named) = (self.vouched(page), self.state(page).has(NAMED));
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
         let mut bytes = [0; PAGE_HEADER_BYTES];
         bytes.copy_from_slice(&buffer[..PAGE_HEADER_BYTES]);
@@ -96,6 +96,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 report.corrected += u32::from(corrected);
                 mended |= corrected;
             }
+            _ if is_named => {}
             _ => {
                 report.headers_struck += 1;
                 mended = true;
@@ -123,6 +124,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
         report.corrected += u32::from(walk.corrected);
         mended |= walk.corrected > 0;
+        holes &= !is_named;
         self.change(page, |state| {
             if mended {
                 state.mark(EVACUATE);

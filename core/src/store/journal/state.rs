@@ -26,6 +26,9 @@ pub(super) const FAILED: u16 = 0x20;
 pub(super) const COPIES: u16 = 0x20;
 /// Only while opening: a later page of the stream tells how many entries this one had.
 pub(super) const FOLLOWED: u16 = 0x40;
+/// Later, in the place of the mark above: behind the entries that are known to have been committed others may show, of a program
+/// call that was cut.
+pub(super) const RAGGED: u16 = 0x40;
 /// Only while opening: it had more than were found.
 pub(super) const SHORT: u16 = 0x80;
 /// A checkpoint vouches for the last entry of the page: its tail needs no other witness.
@@ -34,8 +37,9 @@ pub(super) const SEALED: u16 = 0x100;
 /// unnoticed.
 pub(super) const UNSURE: u16 = 0x200;
 
-/// What vouched for its tail had to go, for want of room.
-pub(super) const UNVOUCHED: u16 = 0x400;
+/// The newest announcement names it, but its tenant counts on something in it again since the box was opened. What is missing in it
+/// is of no consequence, as its erase may have been cut. If it was, the page is emptied before it is named no more.
+pub(super) const NAMED: u16 = 0x400;
 
 /// Bits of an erase count: a million, ten times what a page stands.
 const ERASE_BITS: u32 = 20;
@@ -53,7 +57,7 @@ pub struct PageState {
     /// While opening: entries found, or told of by others. Later: where the written part ends, if all behind it is certainly
     /// untouched, else 0.
     pub(super) tail: u16,
-    /// Entries known to have been committed, 0 when unknown. (While opening: those of the page before in the stream.)
+    /// Entries known to have been committed, 0 when unknown. (At first while opening: those of the page before in the stream.)
     pub(super) vouched: u16,
     /// Order minus that of the page before in the stream; 0 none, `u16::MAX` too far to say.
     pub(super) gap: u16,
@@ -109,6 +113,7 @@ impl PageState {
             self.unmark(SEALED);
         } else if self.tail > count {
             // It was in doubt, and what counted of it then has been written anew.
+            self.tail = count;
             self.mark(UNSURE);
         }
     }
@@ -177,7 +182,7 @@ mod tests {
     fn wear_role_and_marks_do_not_touch_each_other() {
         let mut state = PageState::NEW;
         state.set_erases(0x000B_CDEF);
-        state.mark(HOLED | FAILED | SEALED | UNSURE | UNVOUCHED);
+        state.mark(HOLED | FAILED | SEALED | UNSURE | NAMED);
         state.set_role(STRUCK);
         state.set_role(EMPTY);
         state.unmark(FAILED);

@@ -1,7 +1,7 @@
 //! The pass over the pages of a box that is being opened: what each of them holds, and what it says of others.
 
 use super::blank::is_untouched;
-use super::notes::{Announcement, Start, Tail};
+use super::notes::{Announcement, Start, Tail, Witness};
 use super::state::{
     BLANK, CLAIMED, COPIES, EVACUATE, HOLED, MOVED, PageState, SEALED, SHORT, STRUCK, UNSURE, USED,
 };
@@ -23,6 +23,8 @@ pub(super) struct Head {
     pub hint: u16,
     pub doubt: Option<Doubt>,
     pub torn: bool,
+    /// What the last thing in it says, if that is a checkpoint.
+    pub witness: Option<Witness>,
 }
 
 /// Pages that show an older preparation than another page says they have, as many as are kept in mind.
@@ -126,7 +128,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
         self.next_order = self.next_order.max(header.order.saturating_add(1));
         let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, 0);
-        let mut stream = None;
+        let (mut stream, mut witness) = (None, None);
         let torn = loop {
             let met = match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
                 Step::End { torn } => break torn,
@@ -137,6 +139,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 Step::Entry(met) => met,
             };
             let payload = &self.buffer.cells()[met.payload()];
+            witness = None;
             match met.header.kind() {
                 START => {
                     if let Some(start) = Start::decode(payload)
@@ -147,8 +150,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     }
                 }
                 CHECKPOINT => {
-                    if let Some(tail) = Tail::decode(payload) {
-                        self.take_tail(&tail, survey);
+                    witness = Witness::decode(payload);
+                    if let Some(witness) = &witness {
+                        self.take_tail(&witness.tail, survey);
                     }
                 }
                 ANNOUNCE => survey.learn(Announcement::decode(payload)),
@@ -196,9 +200,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if let Some(stream) = stream
             && survey.heads[stream].is_none_or(|head| header.order > head.order)
         {
-            let head =
-                Head { page, order: header.order, count, hint: walk.hint, doubt: walk.doubt, torn };
-            survey.heads[stream] = Some(head);
+            let (order, hint, doubt) = (header.order, walk.hint, walk.doubt);
+            survey.heads[stream] = Some(Head { page, order, count, hint, doubt, torn, witness });
         }
         Ok(())
     }

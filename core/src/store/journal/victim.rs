@@ -1,7 +1,7 @@
 //! Which page is reclaimed next.
 
 use super::errors::Trouble;
-use super::state::{EVACUATE, HOLED, PageState, SEALED, STRUCK, UNVOUCHED, USED};
+use super::state::{EVACUATE, PageState, RAGGED, SEALED, STRUCK, USED};
 use super::{Journal, Tenant};
 use crate::store::cells::Cells;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -53,12 +53,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 state.order == order && state.role() == USED && needs
             });
             let Some((page, state)) = before.map(|(page, state)| (page, *state)) else { break };
-            if state.live == 0 && !state.has(HOLED) {
-                // What its tenant has given up, garbage for one, may count again when the box is opened: it goes first, which
-                // costs no more than reading it.
-                victim = Victim { page, from: 0, losses: 0 };
-                continue;
-            }
             let hint = match state.tail {
                 0 => None,
                 _ => self.tail_hint(page).await.map_err(Trouble::Flash)?,
@@ -78,8 +72,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 _ => true,
             };
             if !has_room {
-                // Nothing vouches for its tail any more: it is next.
-                self.change(page, |state| state.mark(EVACUATE | UNVOUCHED));
+                // Nothing vouches for its tail any more, but the census of the pages, once the box rests; and what that counts has
+                // to stay the same.
+                if state.has(RAGGED) {
+                    self.change(page, |state| state.mark(EVACUATE));
+                }
                 break;
             }
             victim = Victim { page, from: 0, losses: 0 };
@@ -112,10 +109,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let live = u64::from(state.live).min(usable);
             // Older than a turn of all pages is old.
             let age = u64::from(self.next_order.wrapping_sub(state.order).min(self.page_count));
-            let score = if state.has(UNVOUCHED) && self.free >= 2 && live + 16 <= usable {
-                // Should the box be opened before it is gone, it looks as if its end had been struck.
-                u64::MAX
-            } else if choice == Choice::Dead {
+            let score = if choice == Choice::Dead {
                 if live != 0 || state.role() != USED {
                     continue;
                 }

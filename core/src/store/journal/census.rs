@@ -1,0 +1,80 @@
+//! The census of the pages: what all of them together hold, written down when the box comes to rest.
+//!
+//! Where a page ended, the next one of its stream tells; but that one may have gone since. And of a page whose beginning was put
+//! back to what stood there long ago, nothing tells at all. The census does: one number over all pages that may not be erased,
+//! in the checkpoint that is written last.
+
+use super::state::{
+    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, NAMED, PageState, RAGGED, UNSURE, VIRGIN, other,
+};
+use super::survey::Survey;
+use super::{Journal, Loss, Tenant};
+use crate::store::cells::Cells;
+use crate::store::seal::Seal;
+use embedded_storage_async::nor_flash::NorFlash;
+
+impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+    /// The census as it is now, unless something is under way that would have it come out otherwise when the box is next opened.
+    pub(super) fn census_to_keep(&self) -> Option<u32> {
+        let is_changing = |state: &PageState| {
+            !matches!(state.role(), DOOMED | VIRGIN)
+                && (state.has(HOLED | EVACUATE | FAILED)
+                    || state.role() == EMPTY && state.has(UNSURE | RAGGED))
+        };
+        // With nothing announced a page may be erased unannounced, and there is nothing to tell that from damage.
+        let is_settled = self.ready > 0
+            && self.owed.is_empty()
+            && self.streams.iter().all(|stream| stream.doubt.is_none())
+            && !self.states().iter().any(is_changing);
+        is_settled.then(|| self.census())
+    }
+
+    /// The sum of what each page comes to that is neither announced nor without a beginning, whatever its order.
+    fn census(&self) -> u32 {
+        let counts = |(page, state): &(u32, &PageState)| {
+            !matches!(state.role(), DOOMED | VIRGIN)
+                && !state.has(NAMED)
+                && state.order != 0
+                && self.prepared != Some(*page)
+        };
+        let pages = (0u32..).zip(self.states()).filter(counts);
+        pages.fold(0, |sum, (page, state)| {
+            sum.wrapping_add(
+                Seal::new()
+                    .over(&page.to_le_bytes())
+                    .over(&state.order.to_le_bytes())
+                    .over(&self.vouched(page).to_le_bytes())
+                    .value(),
+            )
+        })
+    }
+
+    /// While opening, when nothing else is missing: compares the census with the one that was written down, if nothing has been
+    /// written since.
+    pub(super) fn compare_census<T: Tenant + ?Sized>(
+        &mut self,
+        tenant: &mut T,
+        survey: &mut Survey,
+    ) {
+        let is_damaged = survey.report.missing > 0 || survey.report.pages_struck > 0;
+        if is_damaged || self.unannounced.is_some() {
+            return;
+        }
+        let written = (0..survey.heads.len()).find_map(|stream| {
+            let witness = survey.heads[stream]?.witness?;
+            let (tail, end) = (witness.tail, survey.heads[other(stream)]?);
+            let is_end = usize::from(tail.stream) == other(stream)
+                && (tail.page, tail.order, tail.count) == (end.page, end.order, end.count);
+            witness.census.filter(|_| is_end)
+        });
+        if written.is_none_or(|written| written == self.census()) {
+            return;
+        }
+        // In which page is not known: anything may be older than it was.
+        survey.report.pages_struck += 1;
+        let (order, count) = (self.next_order, u16::MAX);
+        let loss = Loss { page: self.page_count, order, first: 0, count, hint: None };
+        tenant.lost(&loss);
+        self.owe(loss);
+    }
+}
