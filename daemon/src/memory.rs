@@ -61,6 +61,20 @@ impl Memory for Heap {
     }
 }
 
+/// From this size on a piece of memory is the system's own, and goes back to it when it is free.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const APART_BYTES: i32 = 1024 * 1024;
+
+/// Has large pieces come from the system and go back to it, one by one. By itself the heap takes the second of a kind from what it
+/// keeps, and never gives back what is at the end of the heap of a thread.
+pub fn keep_large_apart() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes two numbers, and sets what later allocations go by.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, APART_BYTES);
+    }
+}
+
 /// Gives what is free to the system. After a large import, export or backup most of the heap is, and by itself it stays with the
 /// program: a free piece below one in use is kept for the next, which may never be as large.
 pub fn give_back() {

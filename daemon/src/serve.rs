@@ -92,6 +92,7 @@ pub async fn serve(
     config: &Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    crate::memory::keep_large_apart();
     let standing = desk.standing().clone();
     let mut keeper = Keeper::start(desk).map_err(ServeError::System)?;
     let asker = keeper.asker();

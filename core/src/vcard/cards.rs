@@ -71,6 +71,10 @@ impl Cards {
         }
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Whether a card is open and will not be rejected.
     pub(super) fn is_reading(&self) -> bool {
         self.open.is_some() && self.fault.is_none()

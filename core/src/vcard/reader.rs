@@ -96,10 +96,7 @@ impl<'b, C: Charset> Reader<'b, C> {
     }
 
     fn event(&mut self, event: Event, is_cut: bool, sink: &mut impl Sink) {
-        let warnings = self.lines.take_warnings();
-        if self.cards.is_reading() {
-            warnings.into_iter().flatten().for_each(|warning| sink.warning(warning));
-        }
+        self.warn(sink);
         match event {
             Event::Line => self.line(is_cut, sink),
             Event::TooLong => {
@@ -118,6 +115,19 @@ impl<'b, C: Charset> Reader<'b, C> {
             }
         }
         self.lines.folds_keep_blanks = self.cards.is_version_2();
+        // What was repaired in the line behind the one that began a card waited for that.
+        self.warn(sink);
+    }
+
+    /// Tells what was repaired in the lines of the card that is open.
+    fn warn(&mut self, sink: &mut impl Sink) {
+        if !self.cards.is_open() {
+            return;
+        }
+        let warnings = self.lines.take_warnings();
+        if self.cards.is_reading() {
+            warnings.into_iter().flatten().for_each(|warning| sink.warning(warning));
+        }
     }
 
     /// The logical line handed out.

@@ -277,10 +277,13 @@ impl Cards {
 }
 
 impl Batch<'_, '_> {
-    /// What was repaired before a line is told of.
+    /// What was repaired before a line is told of; that an end was missing there is of the card before.
     fn settle_repairs(&mut self, end: u32) {
         let Self { repairs, cards, line_offset, .. } = self;
-        for (repair, line) in repairs.extract_if(.., |(_, line)| *line < end) {
+        let is_before = |(repair, line): &mut (Repair, u32)| {
+            *line < end || *line == end && *repair == Repair::MissingEnd
+        };
+        for (repair, line) in repairs.extract_if(.., is_before) {
             cards.repairs.count(repair, line.saturating_add(*line_offset));
         }
     }

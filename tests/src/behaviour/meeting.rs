@@ -278,8 +278,13 @@ impl<E: Exchange> Script<'_, E> {
         let record = self.giver.record(uid(1));
         let mut memory = vec![0; LIST_BYTES];
         let records = packed(&mut memory, [Bytes(&record)]);
-        self.ask("take one who is gone", &Request::Take { records });
+        self.ask("take one who is gone, unasked", &Request::Take { records });
         self.ask("get them", &Request::Get { uid: uid(1) });
+        let removals = |count, is_accepted| Request::Removals { count, is_accepted };
+        self.ask("remove three of four", &removals(3, false));
+        self.ask("remove one", &removals(1, false));
+        self.ask("take one who is gone", &Request::Take { records });
+        self.ask("get them no more", &Request::Get { uid: uid(1) });
     }
 
     /// What the box offers and gives is what it was given.

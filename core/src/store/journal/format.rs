@@ -21,6 +21,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             flash,
             barrier: None,
             referred_at: None,
+            announced_at: None,
             pages,
             buffer,
             salt: 0,

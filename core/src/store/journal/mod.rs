@@ -71,6 +71,8 @@ pub struct Journal<F: NorFlash, P, B> {
     barrier: Option<Barrier<F>>,
     /// The sync after which something was written that others will refer to.
     referred_at: Option<u64>,
+    /// The sync after which the newest announcement was written.
+    announced_at: Option<u64>,
     pages: P,
     buffer: B,
     salt: u64,
@@ -193,9 +195,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// To be called before an entry is appended that may refer to others: they are on the medium first, so that after a cut
     /// nothing refers to what is not there.
     pub async fn sync_referents(&mut self) -> Result<(), F::Error> {
-        let Some(at) = self.referred_at.take() else { return Ok(()) };
-        match &self.barrier {
-            Some(barrier) if (barrier.syncs)(&self.flash) <= at => self.sync().await,
+        let at = self.referred_at.take();
+        self.sync_what_was_written(at).await
+    }
+
+    /// Syncs unless that has been done since this sync.
+    async fn sync_what_was_written(&mut self, after: Option<u64>) -> Result<(), F::Error> {
+        match (&self.barrier, after) {
+            (Some(barrier), Some(after)) if (barrier.syncs)(&self.flash) <= after => {
+                self.sync().await
+            }
             _ => Ok(()),
         }
     }

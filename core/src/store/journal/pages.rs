@@ -87,6 +87,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Erases a page and gives it its header; false when it does not hold.
     async fn prepare(&mut self, page: u32) -> Result<bool, F::Error> {
+        // What names it is on the medium first.
+        let announced_at = self.announced_at.take();
+        self.sync_what_was_written(announced_at).await?;
         let base = Self::base(page);
         let erases = self.state(page).erases() + 1;
         self.change(page, |state| state.set_erases(erases));
@@ -202,6 +205,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// The announcement has been written and verified.
     pub(super) fn announced(&mut self, announcement: &Announcement) {
         self.epoch = self.epoch.max(announcement.epoch);
+        self.announced_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
         for doomed in announcement.doomed.iter().take(announcement.doomed_count) {
             self.change(doomed.page, |state| {
                 if state.role() == EMPTY {
