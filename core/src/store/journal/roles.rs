@@ -38,8 +38,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 USED
             } else if doomed.is_some() {
                 DOOMED
-            } else if announcement.is_virgin(page) || blank && is_new {
-                // What is written and has no beginning has been begun: it is erased by its number from now on.
+            } else if announcement.is_virgin(page) || is_new {
+                // What is written and has no beginning has been begun: it is erased by its number from now on. (Also where the
+                // announcement that names it was to be the first in it.)
                 if state.role() == STRUCK { DOOMED } else { VIRGIN }
             } else if blank && !is_announced {
                 EMPTY
