@@ -117,7 +117,7 @@ impl<'a> AuthorEntry<'a> {
 
     /// What the next journal entry remembers of an author.
     pub(super) fn hint(index: AuthorIndex) -> u16 {
-        0xA000 | index.0 % (1 << 12)
+        0xA000 | (index.0 % (1 << 12))
     }
 }
 
@@ -160,7 +160,7 @@ impl BoxEntry {
 
     /// What the next journal entry remembers of a box.
     pub(super) fn hint(index: BoxIndex) -> u16 {
-        0xB000 | index.0 % (1 << 12)
+        0xB000 | (index.0 % (1 << 12))
     }
 }
 

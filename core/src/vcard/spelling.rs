@@ -50,7 +50,7 @@ fn write_part(
 
 /// Whether a name or a group can have a character. A byte order mark is none: what stands before a `BEGIN` would hide it.
 fn is_name_char(c: char) -> bool {
-    !c.is_control() && !matches!(c, ' ' | '"' | '=' | ',' | ':' | ';' | '\u{FEFF}')
+    !c.is_ascii_control() && !matches!(c, ' ' | '"' | '=' | ',' | ':' | ';' | '\u{FEFF}')
 }
 
 /// What stands before a parameter, or `None` when it is not written: those that tell how a line is read would have it read otherwise.

@@ -97,8 +97,9 @@ impl Looker {
         let is_kept = mode & STICKY != 0 && !(is_end && self.purpose == Use::Box);
         let group = found.gid();
         let is_by_group =
-            mode & 0o020 != 0 && !(user::is_alone_in(group, found.uid()) && !has_more_rights(path));
-        if is_kept || (mode & 0o002 == 0 && !is_by_group) {
+            mode & 0o020 != 0 && (!user::is_alone_in(group, found.uid()) || has_more_rights(path));
+        let is_by_all = mode & 0o002 != 0;
+        if is_kept || !(is_by_all || is_by_group) {
             return Ok(());
         }
         // Such file systems show one mode for all that is on them, and have no say in it.

@@ -112,7 +112,7 @@ impl Oracle {
     fn allows(&self, who: usize, events: usize, shown: Shown) -> bool {
         let versions = &self.0[who];
         let acked = versions.iter().rposition(|version| version.acked <= events);
-        let base = acked.map_or(None, |place| versions[place].shown);
+        let base = acked.and_then(|place| versions[place].shown);
         let later = versions[acked.map_or(0, |place| place + 1)..].iter();
         shown == base
             || later.filter(|version| version.from <= events).any(|version| version.shown == shown)
