@@ -34,6 +34,7 @@ struct Entry {
     name: String,
     id: u32,
     /// The user's group, or the group's members.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only the systems that have it have groups"))]
     rest: String,
 }
 

@@ -176,8 +176,10 @@ mod tests {
     use std::rc::Rc;
 
     /// What came, what went, and how often somebody has waited.
+    type Traffic = (Vec<Vec<u8>>, Vec<u8>, u32);
+
     #[derive(Clone, Default)]
-    struct World(Rc<RefCell<(Vec<Vec<u8>>, Vec<u8>, u32)>>);
+    struct World(Rc<RefCell<Traffic>>);
 
     impl embedded_io_async::ErrorType for World {
         type Error = Infallible;
