@@ -9,8 +9,9 @@
 //! was: stamps of other boxes can make a state stay longer, not shorter, and so can a clock that is put back. What the owner has
 //! forgotten is told by the own clock, which only rises.
 
+use super::brake::says;
 use super::ledger::Ledger;
-use super::{Book, GetError, Memory, PutError, blobs, parse};
+use super::{Book, GetError, Memory, PutError, blobs, parse, seat};
 use crate::contact::{Contact, Millis, Uid};
 use crate::store::cells::Cells;
 use crate::store::entries::{
@@ -167,6 +168,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(None);
         }
         parse(buf, record).map(|contact| Some(Kept { contact, time }))
+    }
+
+    /// Whether nothing here tells any more who the contact was: it is gone, or has lost its last name, number and mail.
+    pub async fn is_lost(&mut self, uid: Uid) -> Result<bool, GetError<F::Error>> {
+        let Self { journal, ledger, old, .. } = self;
+        let seat = seat::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
+        let Some(here) = seat else { return Ok(true) };
+        parse(old.cells(), here.record).map(|contact| !says(&contact))
     }
 
     /// Forgets all that is kept. It makes room at once.
