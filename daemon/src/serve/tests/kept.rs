@@ -39,7 +39,7 @@ fn b7_what_a_peer_removed_is_in_the_trash_and_comes_back_for_good() {
     let there_daemon = Daemon::start(there_folder.path(), Settings::default());
     let (mut here, mut there) = (here_daemon.connect(), there_daemon.connect());
 
-    let photo: Vec<u8> = (0..5_000u32).map(|at| (at * at >> 5) as u8).collect();
+    let photo: Vec<u8> = (0..5_000u32).map(|at| ((at * at) >> 5) as u8).collect();
     let photo = format!("data:image/jpeg;base64,{}", BASE64.encode(photo));
     let ada = json!([
         "vcard",
