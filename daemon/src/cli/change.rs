@@ -80,7 +80,14 @@ fn empty(
         uids.push(hit["uid"].take());
     }
     // Forgetting is all or nothing: words are for contacts that are here.
-    let gone = if query.is_empty() { kept::find(client, "", u64::MAX)?.len() as u64 } else { 0 };
+    let mut gone = kept::find(client, query, u64::MAX)?.len() as u64;
+    if !query.is_empty() && gone > 0 {
+        context.out.note(&format!(
+            "{} that another box removed stays in the trash until its time is over; `contactbox trash --empty` without words forgets all of these",
+            count(gone, "contact")
+        ));
+        gone = 0;
+    }
     if uids.is_empty() && gone == 0 {
         // What was asked for is so already.
         context.out.say(&find::nothing(query, Shelf::Trash))?;

@@ -6,7 +6,8 @@
 //! keep the state for fails whole: the contact stays as it is, and comes again with the next meeting.
 //!
 //! How long is measured by the wall clock, from the time of the version that removed it, which is never earlier than the wall clock
-//! was: stamps of other boxes can make a state stay longer, not shorter, and so can a clock that is put back. What the owner has
+//! was: stamps of other boxes can make a state stay longer, not shorter, and so can a clock that is put back. A device whose clock
+//! begins anew at each start so keeps until the owner forgets, or until it has run for that long in one go. What the owner has
 //! forgotten is told by the own clock, which only rises.
 
 use super::brake::says;
