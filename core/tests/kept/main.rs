@@ -115,6 +115,28 @@ fn b7_a_contact_that_loses_its_last_name_and_number_is_kept() {
 }
 
 #[test]
+fn b7_a_removal_in_the_middle_of_a_sweep_keeps_the_photo() {
+    let (mut here, mut there) = two::<Narrow>(48);
+    for number in 100..500 {
+        put(&mut here, number, &[(Kind::FN, "Somebody")], None, NOW).expect("there is room");
+    }
+    purge(&mut there, 1, NOW + 1);
+    let untouched = here.into_flash();
+    for steps in 0..16 {
+        // Nothing is marked as just stored after that.
+        let mut here = open::<Narrow>(untouched.clone());
+        for _ in 0..steps {
+            block_on(here.tend()).expect("the chip works");
+        }
+        hand_over(&mut there, &mut here, NOW + 1).expect("there is room");
+        for _ in 0..2 {
+            tend(&mut here);
+            keeps_ada(&mut here);
+        }
+    }
+}
+
+#[test]
 fn b7_what_the_owner_removes_is_not_kept() {
     let (mut here, _) = two::<Wide>(32);
     purge(&mut here, 1, NOW + 1);
