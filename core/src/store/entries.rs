@@ -1,10 +1,11 @@
-//! What the journal entries of a box hold: contacts, spilled contacts, chunks of blobs, authors.
+//! What the journal entries of a box hold: contacts, spilled contacts, chunks of blobs, authors, kept states.
 //!
 //! Layouts in FORMAT.md, chapter "Entries of a box".
 
-use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Millis, Uid};
+use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Millis, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, BLOB_BYTES_MAX, BOXES_MAX, MILLIS_MAX};
 use crate::search::SORT_NAME_BYTES;
+use crate::store::index;
 use serde::{Deserialize, Serialize};
 
 /// A contact's record, whole.
@@ -19,9 +20,16 @@ pub(super) const AUTHOR: u8 = 4;
 pub(super) const BOX: u8 = 5;
 /// How many contacts others have removed of late.
 pub(super) const REMOVALS: u8 = 6;
+/// The last state of a contact that another box removed.
+pub(super) const KEPT: u8 = 7;
+/// Up to where the owner has forgotten kept states.
+pub(super) const FORGOTTEN: u8 = 8;
 
 /// Bytes of a chunk entry before its data: hash, length, number.
 pub(super) const CHUNK_HEAD_BYTES: usize = 24;
+
+/// Bytes of a kept entry before the entry it keeps: time, kind.
+pub(super) const KEPT_HEAD_BYTES: usize = 9;
 
 /// Most bytes of a spill or author entry.
 pub(super) const SMALL_ENTRY_BYTES_MAX: usize = 96;
@@ -187,6 +195,78 @@ impl RemovalsEntry {
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
         // 5 + 10 + 5 bytes at most.
+        postcard::to_slice(self, out).map_or(&[], |used| used)
+    }
+}
+
+/// The entry of a contact as it was before another box removed it.
+#[derive(Clone, Copy)]
+pub(super) struct KeptEntry<'a> {
+    /// The time of the version that removed it, by the clock of this box.
+    pub(super) time: Millis,
+    /// The payload of a [`SPILL`] rather than of a [`CONTACT`].
+    pub(super) is_spilled: bool,
+    /// That payload.
+    pub(super) payload: &'a [u8],
+}
+
+impl<'a> KeptEntry<'a> {
+    pub(super) fn parse(payload: &'a [u8]) -> Option<Self> {
+        let (time, rest) = payload.split_first_chunk::<8>()?;
+        let (kind, payload) = rest.split_first()?;
+        let time = u64::from_le_bytes(*time);
+        let is_known = matches!(*kind, CONTACT | SPILL) && time <= MILLIS_MAX;
+        is_known.then_some(Self { time, is_spilled: *kind == SPILL, payload })
+    }
+
+    /// The bytes before the payload of an entry of this kind.
+    pub(super) fn head(time: Millis, kind: u8) -> [u8; KEPT_HEAD_BYTES] {
+        let mut head = [kind; KEPT_HEAD_BYTES];
+        head[..8].copy_from_slice(&time.to_le_bytes());
+        head
+    }
+
+    /// What a slot tells of it.
+    pub(super) fn flags(&self) -> Option<u8> {
+        match self.is_spilled {
+            true => Some(index::SPILLED | index::HAS_BLOBS),
+            false => {
+                let contact = Contact::parse(self.payload).ok()?;
+                Some(if contact.has_blobs() { index::HAS_BLOBS } else { 0 })
+            }
+        }
+    }
+
+    /// Whose state it is.
+    pub(super) fn uid(&self) -> Option<Uid> {
+        match self.is_spilled {
+            true => Spill::parse(self.payload).map(|spill| spill.uid()),
+            false => Contact::peek(self.payload).ok().map(|(uid, _)| uid),
+        }
+    }
+}
+
+/// The owner has forgotten all that was kept up to a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ForgottenEntry {
+    /// By the clock of this box; the latest counts.
+    pub(super) until: Millis,
+}
+
+impl ForgottenEntry {
+    /// What the next journal entry remembers of it.
+    pub(super) const HINT: u16 = 0xC001;
+
+    pub(super) fn parse(payload: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes::<Self>(payload) {
+            Ok((entry, [])) => Some(entry),
+            _ => None,
+        }
+        .filter(|entry| entry.until <= MILLIS_MAX)
+    }
+
+    pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
+        // 10 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 }

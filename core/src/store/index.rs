@@ -9,14 +9,14 @@ mod slot;
 mod tests;
 
 pub(in crate::store) use slot::{
-    CHUNK, FRESH, HAS_BLOBS, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
+    CHUNK, FRESH, HAS_BLOBS, KEPT, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
 };
 pub use slot::{Narrow, Packed, Slot, Wide};
 
 use super::cells::Cells;
 use super::journal::Address;
 use super::memory::Memory;
-use crate::contact::{Uid, digest};
+use crate::contact::{Millis, Uid, digest};
 
 /// A link of the index's table: the number of a slot, in as many bits as a box of this size needs.
 pub trait Link: Copy + PartialEq {
@@ -97,6 +97,15 @@ impl<M: Memory> Index<M> {
         self.hash(b"chunk", blob, number)
     }
 
+    /// Hash and key that the state of a contact kept at a time is found by. Together they are taken for
+    /// its identity: a box keeps nothing twice under one time.
+    pub(super) fn kept_hash(&self, uid: Uid, time: Millis) -> (u64, u64) {
+        let mut id = [0; 24];
+        id[..16].copy_from_slice(&uid.0);
+        id[16..].copy_from_slice(&time.to_le_bytes());
+        self.hash(b"kept", &id, 0)
+    }
+
     fn hash(&self, domain: &[u8], id: &[u8], number: u32) -> (u64, u64) {
         let kept = |bits: u32| !u64::MAX.checked_shr(bits).unwrap_or(0);
         let full = digest(domain, &[&self.salt.to_le_bytes(), id, &number.to_le_bytes()]);
@@ -142,7 +151,13 @@ impl<M: Memory> Index<M> {
     pub(super) fn chunk(&self, blob: &[u8; 16], number: u32) -> Option<u32> {
         let (hash, key) = self.chunk_hash(blob, number);
         let mut matches = self.matches(hash);
-        Some(matches.find(|(_, slot)| slot.has(CHUNK) && slot.key == key)?.0)
+        Some(matches.find(|(_, slot)| slot.is_chunk() && slot.key == key)?.0)
+    }
+
+    /// The slot of a kept state, by its hash and key.
+    pub(super) fn kept(&self, (hash, key): (u64, u64)) -> Option<u32> {
+        let mut matches = self.matches(hash);
+        Some(matches.find(|(_, slot)| slot.is_kept() && slot.key == key)?.0)
     }
 
     /// The slot with this hash whose entry is at this address.

@@ -26,9 +26,9 @@ pub use region::RegionError;
 
 pub use book::{
     Aside, AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding,
-    FlashTooLarge, FormatError, Found, GetError, Intake, NEWCOMERS_MAX, Note, Number, OpenError,
-    Outcome, Peer, Put, PutError, Quota, Root, Scribe, Shelf, Signatures, StartError, Stats,
-    Unsigned, Verification, VerifyReport,
+    FlashTooLarge, FormatError, Found, GetError, Intake, KEEP_MILLIS, Kept, NEWCOMERS_MAX, Note,
+    Number, OpenError, Outcome, Peer, Put, PutError, Quota, Root, Scribe, Shelf, Signatures,
+    StartError, Stats, Unsigned, Verification, VerifyReport,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

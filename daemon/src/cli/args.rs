@@ -371,7 +371,7 @@ pub struct Trash {
     /// Words that must all be there
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
-    /// Delete what is listed for good
+    /// Delete what is listed for good; without words, also what other boxes removed
     #[arg(long)]
     pub empty: bool,
     /// Do not ask

@@ -4,7 +4,7 @@ use super::args::{Rm, Shelf, Trash};
 use super::find::{self, Pages};
 use super::text::count;
 use super::who::{self, Found};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, kept};
 use crate::client::Client;
 use serde_json::{Value, json};
 
@@ -58,8 +58,10 @@ pub fn trash(context: &mut Context, args: Trash) -> Result<Exit, Failure> {
     }
     let mut pages = Pages::new(&query, Shelf::Trash);
     let found = find::print(context, &mut client, &mut pages, u64::MAX)?;
+    let gone = kept::find(&mut client, &query, u64::MAX)?;
+    kept::print(context, &gone)?;
     let exit = find::left_out(context, pages.left_out);
-    match found {
+    match found + gone.len() as u64 {
         0 => Err(Failure::new(Exit::NothingFound, find::nothing(&query, Shelf::Trash))),
         _ => Ok(exit),
     }
@@ -77,17 +79,29 @@ fn empty(
     while let Some(mut hit) = pages.next(client, u64::MAX)? {
         uids.push(hit["uid"].take());
     }
-    if uids.is_empty() {
+    // Forgetting is all or nothing: words are for contacts that are here.
+    let mut gone = kept::find(client, query, u64::MAX)?.len() as u64;
+    if !query.is_empty() && gone > 0 {
+        context.out.note(&format!(
+            "{} that another box removed stays in the trash until its time is over; `contactbox trash --empty` without words forgets all of these",
+            count(gone, "contact")
+        ));
+        gone = 0;
+    }
+    if uids.is_empty() && gone == 0 {
         // What was asked for is so already.
         context.out.say(&find::nothing(query, Shelf::Trash))?;
         return Ok(Exit::Ok);
     }
-    let contacts = count(uids.len() as u64, "contact");
+    let contacts = count(uids.len() as u64 + gone, "contact");
     if !yes {
         context.confirm(&format!("Delete {contacts} in the trash for good?"))?;
     }
     for uid in uids {
         client.call("contact.purge", json!({ "uid": uid }))?;
+    }
+    if gone > 0 {
+        client.call("trash.forget", json!({}))?;
     }
     context.out.say(&format!("{contacts} deleted for good"))?;
     Ok(Exit::Ok)

@@ -13,6 +13,7 @@ pub mod export;
 mod find;
 mod history;
 pub mod import;
+mod kept;
 mod lines;
 mod out;
 mod property;

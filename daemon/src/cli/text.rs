@@ -99,7 +99,12 @@ pub fn size(bytes: u64) -> String {
     if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
 }
 
-/// Milliseconds since 1970 as local time, to the minute; in JSON they stay what they are.
+/// Milliseconds since 1970 as a local date.
+pub fn date(millis: &Value) -> String {
+    at(millis, "%Y-%m-%d")
+}
+
+/// The same to the minute; in JSON they stay what they are.
 pub fn time(millis: &Value) -> String {
     at(millis, "%Y-%m-%d %H:%M")
 }

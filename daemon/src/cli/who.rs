@@ -3,7 +3,7 @@
 use super::args::Shelf;
 use super::card::bare_number;
 use super::text::{count, visible};
-use super::{Exit, Failure};
+use super::{Exit, Failure, kept};
 use crate::client::Client;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -129,6 +129,12 @@ fn is_id(word: &str) -> bool {
 
 /// None when no contact has this id: it may be a name or a number then.
 fn by_id(client: &mut Client, id: &str, shelf: Shelf) -> Result<Option<Found>, Failure> {
+    // What another box removed is in the trash only, and is no contact until it is brought back.
+    if shelf == Shelf::Trash
+        && let Some(row) = kept::by_id(client, id)?
+    {
+        return Found::from_hit(&row).map(Some);
+    }
     let contact = match client.call("contact.get", json!({ "uid": id })) {
         Err(error) if error.is_refusal("NoSuchContact") || error.is_refusal("InvalidParams") => {
             return Ok(None);
@@ -163,8 +169,15 @@ fn by_words(client: &mut Client, query: &str, shelf: Shelf) -> Result<Found, Fai
         ));
     }
     let params = json!({ "query": query, "shelf": shelf.name(), "limit": LISTED_MAX + 1 });
-    let answer = client.call("contact.find", params)?;
-    let hits = answer["hits"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut answer = client.call("contact.find", params)?;
+    let mut found = match answer["hits"].take() {
+        Value::Array(hits) => hits,
+        _ => Vec::new(),
+    };
+    if shelf == Shelf::Trash {
+        found.extend(kept::find(client, query, LISTED_MAX as u64 + 1)?);
+    }
+    let hits = found.as_slice();
     let exact: Vec<&Value> = hits.iter().filter(|hit| is_called(hit, query)).collect();
     match (hits, exact.as_slice()) {
         ([], _) => Err(nobody(client, query, shelf)),

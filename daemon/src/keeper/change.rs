@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::import;
-use super::{fault, read};
+use super::{fault, kept, read};
 use crate::jcard::{self, Owned};
 use crate::rpc::{Fault, Kind, Patch, Put, Removal, Target, Unread};
 use contactbox_core::contact::{Content, Contents, Draft, Uid, WriteError};
@@ -76,15 +76,17 @@ fn put_contents(
         None if contents.has_uid() => Some(contents.uid()),
         None => None,
     };
-    write(desk, uid, contents, version, author)
+    write(desk, uid, contents, version, author, "edit")
 }
 
-fn write(
+/// Has a contact say this; `origin` is what watchers are told of it.
+pub(super) fn write(
     desk: &mut Desk,
     uid: Option<Uid>,
     contents: &Contents<'_>,
     version: Option<u64>,
     author: &str,
+    origin: &str,
 ) -> Result<Json, Fault> {
     desk.make_room(2 * contents.clone().map(|content| import::bytes_of(&content)).sum::<usize>());
     if uid.is_none() && version.is_some() {
@@ -93,13 +95,13 @@ fn write(
     let card = Card::Here(contents.clone());
     let put = desk.change(&Request::Put { uid, base: version, card }, author)?;
     if put.outcome != Outcome::Unchanged {
-        desk.notice(&put, "edit", author);
+        desk.notice(&put, origin, author);
     }
     Ok(told(&put))
 }
 
 /// Contents as a draft in memory that is made to fit.
-fn drafted<'m, 'a>(
+pub(super) fn drafted<'m, 'a>(
     memory: &'m mut Vec<u8>,
     contents: impl Iterator<Item = Content<'a>> + Clone,
 ) -> Result<Contents<'m>, Fault> {
@@ -132,8 +134,9 @@ pub(super) fn patch(desk: &mut Desk, asked: Patch, author: &str) -> Result<Json,
         .collect::<Result<_, _>>()?;
     drop(add);
     let mut memory = std::mem::take(&mut desk.draft);
-    let result = patched(desk, uid, &added, &remove, asked.version, &mut memory)
-        .and_then(|(contents, version)| write(desk, Some(uid), &contents, Some(version), author));
+    let result = patched(desk, uid, &added, &remove, asked.version, &mut memory).and_then(
+        |(contents, version)| write(desk, Some(uid), &contents, Some(version), author, "edit"),
+    );
     desk.draft = import::kept(memory);
     result
 }
@@ -220,6 +223,12 @@ pub(super) fn shelve(
     to: Move,
 ) -> Result<Json, Fault> {
     desk.writable()?;
+    // What another box removed is not among the contacts; what it stripped says nothing by which one would look for it.
+    if matches!(to, Move::Restore)
+        && let Some(told) = kept::restore(desk, target, author)?
+    {
+        return Ok(told);
+    }
     let uid = desk.resolve(&target.uid)?;
     let request = match to {
         Move::Remove => Request::Remove { uid },

@@ -49,6 +49,20 @@ pub(super) fn slot(cursor: &str, run: u32) -> Result<u32, Fault> {
     Ok(u32::from_le_bytes(slot))
 }
 
+/// What was kept is told by when, and whose it was.
+pub(super) fn of_kept(time: u64, uid: Uid) -> String {
+    let mut bytes = time.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&uid.0);
+    BASE64.encode(bytes)
+}
+
+pub(super) fn kept(cursor: &str) -> Result<(u64, Uid), Fault> {
+    let bytes = BASE64.decode(cursor).map_err(|_| foreign())?;
+    let (time, uid) = bytes.split_first_chunk::<8>().ok_or_else(foreign)?;
+    let uid = uid.try_into().map_err(|_| foreign())?;
+    Ok((u64::from_le_bytes(*time), Uid(uid)))
+}
+
 fn foreign() -> Fault {
     Fault::params("this cursor is not of this request; begin with the first page")
 }
@@ -62,9 +76,11 @@ mod tests {
         let of = Rank { class: Class::Named, name: [7; SORT_NAME_BYTES], uid: Uid([9; 16]) };
         assert!(rank(&of_rank(&of)).is_ok_and(|back| back == of));
         assert_eq!(slot(&of_slot(5, 77), 5).ok(), Some(77));
+        assert_eq!(kept(&of_kept(5, of.uid)).ok(), Some((5, of.uid)));
         assert!(slot(&of_slot(5, 77), 6).is_err());
         for cursor in ["", "x", "????", &of_slot(5, 77)] {
             assert!(rank(cursor).is_err());
+            assert!(kept(cursor).is_err());
         }
         assert!(slot(&of_rank(&of), 5).is_err());
     }

@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::left_out::LeftOut;
-use super::{Done, change, export, fault, import, opening, read};
+use super::{Done, change, export, fault, import, kept, opening, read};
 use crate::card::{Standing, left_behind};
 use crate::config::Config;
 use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BYTES};
@@ -267,6 +267,8 @@ impl Desk {
             Call::Purge(target) => {
                 (change::shelve(self, &target, author, change::Move::Purge).map(json), true)
             }
+            Call::Kept(asked) => (kept::list(self, &asked).map(json), false),
+            Call::Forget => (kept::forget(self).map(json), true),
             Call::Import(asked) => (import::batch(self, *asked, author).map(json), true),
             // The session and the keeper see to these.
             Call::Verify
@@ -470,6 +472,7 @@ impl Desk {
             return true;
         }
         self.make_room(0);
+        self.book.tell_time(Self::now());
         let is_done = block_on(self.book.tend()).unwrap_or_else(|error| {
             tracing::warn!(%error, "tidying failed");
             true

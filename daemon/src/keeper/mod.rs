@@ -10,6 +10,7 @@ mod export;
 mod fault;
 mod history;
 mod import;
+mod kept;
 mod left_out;
 mod opening;
 mod read;

@@ -25,6 +25,10 @@ pub enum Call {
     Restore(Target),
     /// `contact.purge`
     Purge(Target),
+    /// `trash.kept`
+    Kept(KeptList),
+    /// `trash.forget`
+    Forget,
     /// `contact.history`
     History(History),
     /// `card.import`
@@ -169,6 +173,21 @@ pub struct Removal {
 pub struct Target {
     /// Identity or prefix.
     pub uid: String,
+}
+
+/// Parameters of `trash.kept`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptList {
+    /// Terms that must all be there.
+    #[serde(default)]
+    pub query: String,
+    /// Most states of this page.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// Where the page before ended.
+    #[serde(default)]
+    pub cursor: Option<String>,
 }
 
 /// Parameters of `contact.history`.
@@ -338,6 +357,8 @@ impl Call {
             "contact.remove" => of(method, params).map(Self::Remove),
             "contact.restore" => of(method, params).map(Self::Restore),
             "contact.purge" => of(method, params).map(Self::Purge),
+            "trash.kept" => of(method, params).map(Self::Kept),
+            "trash.forget" => none(Self::Forget),
             "contact.history" => of(method, params).map(Self::History),
             "card.import" => of(method, params).map(|import| Self::Import(Box::new(import))),
             "card.export" => of(method, params).map(|export| Self::Export(Box::new(export))),
@@ -381,9 +402,12 @@ impl Call {
     /// How much of the connection's allowance it takes.
     pub fn weight(&self) -> Weight {
         match self {
-            Self::Put(_) | Self::Patch(_) | Self::Remove(_) | Self::Restore(_) | Self::Purge(_) => {
-                Weight::Change
-            }
+            Self::Put(_)
+            | Self::Patch(_)
+            | Self::Remove(_)
+            | Self::Restore(_)
+            | Self::Purge(_)
+            | Self::Forget => Weight::Change,
             Self::Get(get) if get.blobs => Weight::Long,
             Self::Import(_) | Self::Verify | Self::Errand(_) => Weight::Work,
             Self::History(_) | Self::Export(_) | Self::BlobGet(_) => Weight::Long,

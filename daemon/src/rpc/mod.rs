@@ -7,8 +7,8 @@ mod fault;
 mod unread;
 
 pub use call::{
-    Author, BlobGet, Call, Errand, ErrandKind, Export, Find, Get, Hello, History, Import, Page,
-    Patch, Put, Removal, Shelf, Target, Weight,
+    Author, BlobGet, Call, Errand, ErrandKind, Export, Find, Get, Hello, History, Import, KeptList,
+    Page, Patch, Put, Removal, Shelf, Target, Weight,
 };
 pub use fault::{Fault, Kind};
 pub use unread::Unread;

@@ -1,6 +1,7 @@
 //! A daemon with clients at its socket, good ones and hostile ones.
 mod backups;
 mod contacts;
+mod kept;
 
 use super::*;
 use crate::config::Settings;

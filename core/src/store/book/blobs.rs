@@ -100,9 +100,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     pub(super) async fn sweep_step(&mut self) -> Result<bool, GetError<F::Error>> {
         let len = self.ledger.index.len();
         match self.sweep {
+            Sweep::Done if self.ledger.keeping.is_due() => self.sweep = Sweep::Due,
             Sweep::Done => {}
             Sweep::Due => {
                 let has_chunks = self.ledger.index.slots().any(|slot| slot.has(index::CHUNK));
+                self.ledger.keeping.look_again();
                 self.sweep = if has_chunks { Sweep::Marking(0) } else { Sweep::Done };
                 for number in 0..len {
                     self.ledger.index.change(number, |slot| slot.flags &= !index::MARKED);
@@ -119,7 +121,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 let to = len.min(from + SWEEP_SLOTS * 16);
                 for number in from..to {
                     let slot = self.ledger.index.slot(number);
-                    if !slot.has(index::CHUNK) {
+                    if !slot.is_chunk() {
                         continue;
                     }
                     if slot.has(index::MARKED) || slot.has(index::FRESH) {
@@ -147,6 +149,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     async fn mark_slot(&mut self, number: u32) -> Result<(), GetError<F::Error>> {
         let slot = self.ledger.index.slot(number);
+        if slot.is_kept() {
+            return self.mark_kept(number).await;
+        }
         if !slot.is_contact() || !slot.has(index::HAS_BLOBS | index::SPILLED) {
             return Ok(());
         }
@@ -228,7 +233,7 @@ where
     Spill::parse(entry.payload).map(|spill| spill.blob()).ok_or(GetError::NoSuchBlob)
 }
 
-fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
+pub(super) fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
     let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
     // A blob of more chunks than there are slots is not here, whatever its length claims.
     if count > ledger.index.len() {

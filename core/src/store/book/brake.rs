@@ -89,11 +89,20 @@ impl Removed {
 /// Whether one who looks for a contact no longer finds it, or cannot tell who it is, after what another box said.
 pub(super) fn removes(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     let is_there = |contact: &Contact<'_>| !contact.is_tombstone() && !contact.is_trashed();
-    let says = |contact: &Contact<'_>| {
-        let says = [Kind::FN, Kind::N, Kind::TEL, Kind::EMAIL];
-        contact.properties().any(|property| says.contains(&property.content.kind))
-    };
     is_there(before) && (!is_there(after) || (says(before) && !says(after)))
+}
+
+/// Whether what another box said leaves nothing here that tells who the contact was, so that its state before is to be
+/// kept. What is only moved to the trash still has all it said; what goes for good from there counts, as nearly all that goes
+/// has been there before.
+pub(super) fn loses(before: &Contact<'_>, after: &Contact<'_>) -> bool {
+    !before.is_tombstone() && (after.is_tombstone() || (says(before) && !says(after)))
+}
+
+/// Whether it tells who it is, or how to reach them.
+pub(super) fn says(contact: &Contact<'_>) -> bool {
+    let says = [Kind::FN, Kind::N, Kind::TEL, Kind::EMAIL];
+    contact.properties().any(|property| says.contains(&property.content.kind))
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {

@@ -5,12 +5,13 @@ use super::Memory;
 use super::authors::Authors;
 use super::boxes::Boxes;
 use super::brake::Removed;
+use super::kept::Keeping;
 use super::signatures::Signatures;
 use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
 use crate::limits::LOSSES_MAX;
 use crate::store::entries::{
-    AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, REMOVALS, RemovalsEntry, SPILL,
-    Spill,
+    AUTHOR, AuthorEntry, BOX, BoxEntry, CHUNK, CONTACT, Chunk, FORGOTTEN, ForgottenEntry, KEPT,
+    KeptEntry, REMOVALS, RemovalsEntry, SPILL, Spill,
 };
 use crate::store::index::{self, Index, IndexFull, Packed, Slot};
 use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
@@ -38,6 +39,7 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) authors: Authors<M>,
     pub(super) boxes: Boxes<M>,
     pub(super) removed: Removed,
+    pub(super) keeping: Keeping,
     losses: heapless::Vec<Loss, LOSSES_MAX>,
     /// The latest page that something was found missing in, until the box writes under a new name.
     pub(super) lost_order: Option<u32>,
@@ -70,6 +72,7 @@ struct Subject {
 enum What {
     Contact { uid: Uid, version: Millis },
     Chunk { blob: [u8; 16], number: u32 },
+    Kept { uid: Uid, time: Millis },
 }
 
 impl<M: Memory> Ledger<M> {
@@ -86,6 +89,7 @@ impl<M: Memory> Ledger<M> {
             authors,
             boxes,
             removed: Removed::default(),
+            keeping: Keeping::default(),
             losses: heapless::Vec::new(),
             lost_order: None,
             losses_untold: 0,
@@ -149,6 +153,9 @@ impl<M: Memory> Ledger<M> {
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for slot in self.index.slots().filter(|slot| !slot.has(index::VACANT)) {
+            if slot.is_kept() {
+                continue;
+            }
             if slot.has(index::CHUNK) {
                 counts.chunks += 1;
             } else if slot.has(index::TOMBSTONE) {
@@ -240,6 +247,34 @@ impl<M: Memory> Ledger<M> {
         self.place(seat, slot)?.1
     }
 
+    /// Takes in a state kept of a contact. One that there is no slot for is passed over: it is not worth
+    /// a box that cannot be opened.
+    pub(super) fn take_kept(
+        &mut self,
+        (uid, time): (Uid, Millis),
+        at: Address,
+        len: u16,
+        flags: u8,
+    ) -> Option<u32> {
+        self.time_max = self.time_max.max(time);
+        let (hash, key) = self.index.kept_hash(uid, time);
+        let flags = index::KEPT | flags & (index::HAS_BLOBS | index::SPILLED);
+        let number =
+            self.index.insert(Slot { hash, version: Some(0), key, at, len, flags }).ok()?;
+        if !self.reserve_signatures(number + 1) {
+            self.index.vacate(number);
+            return None;
+        }
+        self.keeping.note(time);
+        Some(number)
+    }
+
+    /// Gives up a slot of a kept state, for what a box cannot be opened without.
+    fn evict_kept(&mut self) -> bool {
+        let kept = (0..self.index.len()).find(|&number| self.index.slot(number).is_kept());
+        kept.map(|number| self.index.vacate(number)).is_some()
+    }
+
     fn place(&mut self, seat: Option<u32>, slot: Slot) -> Option<(u32, Option<(Address, u16)>)> {
         match seat {
             Some(number) => {
@@ -247,7 +282,10 @@ impl<M: Memory> Ledger<M> {
                 self.index.change(number, |known| *known = slot);
                 Some((number, Some((old.at, old.len))))
             }
-            None => match self.index.insert(slot) {
+            None => match self.index.insert(slot).or_else(|full| match self.evict_kept() {
+                true => self.index.insert(slot),
+                false => Err(full),
+            }) {
                 Ok(number) if self.reserve_signatures(number + 1) => Some((number, None)),
                 _ => {
                     self.is_overfull = true;
@@ -273,6 +311,12 @@ impl<M: Memory> Ledger<M> {
                 let what = What::Chunk { blob: chunk.blob.hash, number: chunk.number };
                 let hash = self.index.chunk_hash(&chunk.blob.hash, chunk.number).0;
                 Some(Subject { hash, what, hint: Chunk::hint(&chunk.blob) })
+            }
+            KEPT => {
+                let kept = KeptEntry::parse(entry.payload)?;
+                let (uid, time) = (kept.uid()?, kept.time);
+                let hash = self.index.kept_hash(uid, time).0;
+                Some(Subject { hash, what: What::Kept { uid, time }, hint: uid.hint() })
             }
             _ => None,
         }
@@ -346,6 +390,11 @@ impl<M: Memory> Ledger<M> {
             }
             SPILL => self.take_spill(seat, &Spill::parse(entry.payload)?, entry.at, len),
             CHUNK => self.take_chunk(&Chunk::parse(entry.payload)?, entry.at, len, 0),
+            KEPT => {
+                let kept = KeptEntry::parse(entry.payload)?;
+                self.take_kept((kept.uid()?, kept.time), entry.at, len, kept.flags()?);
+                None
+            }
             _ => return None,
         };
         Some(replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len.into())))
@@ -389,7 +438,20 @@ impl<M: Memory> Tenant for Ledger<M> {
         {
             return self.removed.take(&removals, entry.at, entry.payload.len() as u32);
         }
+        if entry.kind == FORGOTTEN
+            && let Some(forgotten) = ForgottenEntry::parse(entry.payload)
+        {
+            self.time_max = self.time_max.max(forgotten.until);
+            return self.keeping.take(&forgotten, entry.at, entry.payload.len() as u32);
+        }
         match self.subject(entry).map(|subject| (subject.hash, subject.what)) {
+            Some((_, What::Kept { uid, time })) if !self.keeping.is_over(time) => {
+                match self.index.kept(self.index.kept_hash(uid, time)) {
+                    Some(known) => Standing::Equals(self.index.slot(known).at),
+                    None => self.take(entry, None),
+                }
+            }
+            Some((_, What::Kept { .. })) => Standing::Dead,
             Some((hash, What::Contact { version, .. })) => self.contend(entry, hash, version, None),
             Some((_, What::Chunk { blob, number })) => match self.index.chunk(&blob, number) {
                 Some(known) => Standing::Equals(self.index.slot(known).at),
@@ -427,6 +489,9 @@ impl<M: Memory> Tenant for Ledger<M> {
             REMOVALS => {
                 RemovalsEntry::parse(entry.payload).is_none() || self.removed.is_at(entry.at)
             }
+            FORGOTTEN => {
+                ForgottenEntry::parse(entry.payload).is_none() || self.keeping.is_at(entry.at)
+            }
             _ => match self.subject(entry) {
                 Some(subject) => self.index.placed(subject.hash, entry.at).is_some(),
                 // What is not understood is kept.
@@ -450,6 +515,10 @@ impl<M: Memory> Tenant for Ledger<M> {
         }
         if entry.kind == REMOVALS {
             self.removed.moved(entry.at, to);
+            return;
+        }
+        if entry.kind == FORGOTTEN {
+            self.keeping.moved(entry.at, to);
             return;
         }
         if let Some(subject) = self.subject(entry)
@@ -481,6 +550,7 @@ impl<M: Memory> Tenant for Ledger<M> {
             BOX => BoxEntry::parse(entry.payload)
                 .map_or(0, |known| BoxEntry::hint(BoxIndex(known.index))),
             REMOVALS => RemovalsEntry::HINT,
+            FORGOTTEN => ForgottenEntry::HINT,
             _ => self.subject(entry).map_or(0, |subject| subject.hint),
         }
     }

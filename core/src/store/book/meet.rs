@@ -1,7 +1,7 @@
 //! Boxes that meet: whom this box knows, and taking in what another one holds.
 
 use super::boxes::derived;
-use super::brake::removes;
+use super::brake::{loses, removes};
 use super::seat::{self, Seat};
 use super::{
     Aside, Book, GetError, Intake, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read,
@@ -94,7 +94,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// one is missing, or was not what its hash says and has been given up:
     /// [`Book::blob_missing`] tells which. Every blob that is new to the contact is read and
     /// compared with its hash. [`PutError::Removal`]: it would remove the contact, which waits until
-    /// it is admitted; see [`Book::admit_removals`].
+    /// it is admitted; see [`Book::admit_removals`]. What it removes for good is kept for a while, see
+    /// [`super::KEEP_MILLIS`]; if there is no room for that, nothing is changed.
     pub async fn take(
         &mut self,
         peer: &mut Peer<M>,
@@ -115,6 +116,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         record: &[u8],
         now: Millis,
     ) -> Result<Intake, PutError<F::Error>> {
+        self.tell_time(now);
         let theirs = Contact::parse(record).map_err(GetError::Record)?;
         let uid = theirs.uid();
         let latest = contact::latest_time(&theirs);
@@ -152,7 +154,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let mut known = 0;
         let told = theirs.seen().filter(|row| peer.origin(row.0) == writer);
         let told = told.map(|row| row.1).max();
-        let (mut was, mut tells_more) = (None, true);
+        let (mut was, mut tells_more, mut keeps) = (None, true, false);
         let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
         let len = match slot {
             None => contact::adopt(&theirs, boxes, authors, change, self.new.cells_mut())?.len(),
@@ -183,6 +185,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         if removes(&ours, &after) && !peer.may_remove() {
                             return Err(PutError::Removal(uid));
                         }
+                        keeps = loses(&ours, &after);
                         let id = |index| ledger.boxes.id(config.id, index);
                         was = root.map(|_| contact::state_digest(&ours, id));
                         merged.len()
@@ -200,7 +203,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         };
         let was_there =
             slot.is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
-        self.commit(slot, len, was, tells_more).await?;
+        let kept = slot.filter(|_| keeps);
+        self.commit(slot, len, was, tells_more, kept).await?;
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };

@@ -70,7 +70,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// gives each blob once; spilled records are among them.
     pub async fn blob_at(&mut self, slot: u32) -> Result<Option<BlobRef>, GetError<F::Error>> {
         let slot = self.ledger.index.slot(slot);
-        if !slot.has(index::CHUNK) {
+        if !slot.is_chunk() {
             return Ok(None);
         }
         let entry = self.journal.read(slot.at, slot.len.into(), self.extra.cells_mut()).await?;

@@ -5,7 +5,7 @@
 
 use super::blobs::{self, is_large};
 use super::clock::Past;
-use super::{Book, GetError, Memory, PutError, parse, seat};
+use super::{Book, GetError, Memory, PutError, kept, parse, seat};
 use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
     WriteError, digest,
@@ -276,6 +276,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         by: AuthorIndex,
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
+        self.tell_time(now);
         let Self { journal, ledger, old, .. } = self;
         let seat = seat::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
         let was = seat.as_ref().map(|here| self.ledger.index.slot(here.number));
@@ -376,7 +377,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let digest = old.filter(|_| self.root.is_some()).map(|old| {
             contact::state_digest(old, |index| self.ledger.boxes.id(self.config.id, index))
         });
-        self.commit(number, len, digest, true).await?;
+        self.commit(number, len, digest, true, None).await?;
         if was.is_some_and(|slot| slot.has(index::HAS_BLOBS | index::SPILLED)) {
             self.sweep.wish();
         }
@@ -388,13 +389,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// slot that the contact has, or a new one.
     ///
     /// `was` is the digest of the state before, for the root; `heals` says that nothing newer that
-    /// was lost of this contact matters any more.
+    /// was lost of this contact matters any more. `kept` is the slot whose entry, as it is now, is to be kept: with the
+    /// record, or before it.
     pub(super) async fn commit(
         &mut self,
         seat: Option<u32>,
         len: usize,
         was: Option<[u8; 16]>,
         heals: bool,
+        kept: Option<u32>,
     ) -> Result<(), PutError<F::Error>> {
         let inline_bytes_max = self.inline_bytes_max();
         let record = &self.new.cells()[..len];
@@ -429,8 +432,20 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         };
         let synced = self.journal.sync_referents().await;
         synced.map_err(|error| PutError::Journal(AppendError::Flash(error)))?;
-        let at =
-            self.journal.append_needing(&mut self.ledger, need, kind, hint, &[payload]).await?;
+        let (at, kept) = match kept {
+            None => {
+                let Self { journal, ledger, .. } = self;
+                (journal.append_needing(ledger, need, kind, hint, &[payload]).await?, None)
+            }
+            Some(number) => {
+                let removed = (contact.uid(), contact.changed().time);
+                let Self { journal, ledger, extra, .. } = self;
+                let item = (kind, hint, payload);
+                kept::append(journal, ledger, extra.cells_mut(), number, removed, need, item)
+                    .await
+                    .map(|(at, number)| (at, Some(number)))?
+            }
+        };
         let payload_len = payload.len() as u16;
         let replaced = self.ledger.take_contact(seat, &contact, at, payload_len, is_spilled);
         if let Some((at, len)) = replaced {
@@ -446,6 +461,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             self.ledger.heal(hint);
         }
         blobs::mark_all(&mut self.ledger, &contact, chunk_bytes);
+        if let Some(number) = kept {
+            self.mark_new_kept(number).await;
+        }
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ pub struct Slot {
 
 /// The slot stands for nothing and can be taken.
 pub(in crate::store) const VACANT: u8 = 1 << 0;
-/// The slot is a chunk of a blob.
+/// The slot is no contact but a chunk of a blob; with [`TRASHED`], the kept state of a contact.
 pub(in crate::store) const CHUNK: u8 = 1 << 1;
 /// The contact is in the trash.
 pub(in crate::store) const TRASHED: u8 = 1 << 2;
@@ -35,6 +35,9 @@ pub(in crate::store) const HAS_BLOBS: u8 = 1 << 4;
 pub(in crate::store) const SPILLED: u8 = 1 << 5;
 /// The chunk was found referred to by the sweep under way.
 pub(in crate::store) const MARKED: u8 = 1 << 6;
+/// The slot is a state kept of a contact that another box removed. These flags are only to be looked at together: see
+/// [`Slot::is_kept`].
+pub(in crate::store) const KEPT: u8 = CHUNK | TRASHED;
 /// The chunk was stored after the last sweep began: what refers to it may still be on its way.
 pub(in crate::store) const FRESH: u8 = 1 << 7;
 
@@ -46,6 +49,18 @@ impl Slot {
     #[inline]
     pub(in crate::store) fn has(&self, flags: u8) -> bool {
         self.flags & flags != 0
+    }
+
+    /// Whether it is a chunk of a blob.
+    #[inline]
+    pub(in crate::store) fn is_chunk(&self) -> bool {
+        self.flags & KEPT == CHUNK
+    }
+
+    /// Whether it is a state kept of a contact that another box removed.
+    #[inline]
+    pub(in crate::store) fn is_kept(&self) -> bool {
+        self.flags & KEPT == KEPT
     }
 
     /// Whether it is a contact that somebody may want to see.

@@ -89,6 +89,8 @@ fn b2_a_card_of_a_box_that_is_ahead_stops_no_backup() {
     let mut own = block_on(OwnFiles::find(&mut medium, theirs.id())).expect("an empty card");
     let mut room = vec![0; 1 << 20];
     block_on(backup(&mut theirs, &mut medium, &mut own, &mut room)).expect("a backup is made");
+    // The card is the daemon's turn now.
+    drop(medium);
     let daemon = Daemon::start_with(config(&folder.path().join("ours")));
     let mut client = daemon.connect();
     let version = put(&mut client, "Ada");

@@ -1,0 +1,269 @@
+//! Kept states: the last state of a contact that another box removed stays here for a while.
+//!
+//! It lies outside root and merge, and no box that is met is told of it. Each has an entry in the journal, written in
+//! one group with the record that removes the contact, and a slot of the index. So it is moved, told apart from its own copy and counted
+//! as chunks are, and what it refers to is marked in the sweep as what a contact refers to. A removal that there is no room to
+//! keep the state for fails whole: the contact stays as it is, and comes again with the next meeting.
+//!
+//! How long is measured by the wall clock, from the time of the version that removed it, which is never earlier than the wall clock
+//! was: stamps of other boxes can make a state stay longer, not shorter, and so can a clock that is put back. A device whose clock
+//! begins anew at each start so keeps until the owner forgets, or until it has run for that long in one go. What the owner has
+//! forgotten is told by the own clock, which only rises.
+
+use super::brake::says;
+use super::ledger::Ledger;
+use super::{Book, GetError, Memory, PutError, blobs, parse, seat};
+use crate::contact::{Contact, Millis, Uid};
+use crate::store::cells::Cells;
+use crate::store::entries::{
+    FORGOTTEN, ForgottenEntry, KEPT, KEPT_HEAD_BYTES, KeptEntry, SMALL_ENTRY_BYTES_MAX, Spill,
+};
+use crate::store::index;
+use crate::store::journal::{Address, AppendError, Journal, Need, Standing};
+use crate::store::page::ENTRY_HEADER_BYTES;
+use core::ops::Range;
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// How long the last state of what another box removed is kept: 30 days.
+pub const KEEP_MILLIS: Millis = 30 * 24 * 60 * 60 * 1000;
+
+/// The head of a kept entry takes the place of the header of the entry that is kept.
+const _: () = assert!(KEPT_HEAD_BYTES <= ENTRY_HEADER_BYTES);
+
+/// The last state of a contact that another box removed.
+pub struct Kept<'b> {
+    /// The contact as it was.
+    pub contact: Contact<'b>,
+    /// When it was removed here. It is kept for [`KEEP_MILLIS`] from then on.
+    pub time: Millis,
+}
+
+/// What the box knows of all kept states together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keeping {
+    forgotten: ForgottenEntry,
+    at: Option<(Address, u32)>,
+    /// The wall clock, as it was told last; 0 until then, and nothing is over.
+    now: Millis,
+    /// When the first of them is over, as far as that is known.
+    due: Millis,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { forgotten: ForgottenEntry::default(), at: None, now: 0, due: Millis::MAX }
+    }
+}
+
+impl Keeping {
+    /// Whether what was kept at `time` need not be kept any more.
+    pub(super) fn is_over(&self, time: Millis) -> bool {
+        time <= self.forgotten.until || self.now.saturating_sub(time) >= KEEP_MILLIS
+    }
+
+    /// Whether something is over that has not been given up.
+    pub(super) fn is_due(&self) -> bool {
+        self.now >= self.due
+    }
+
+    /// All kept states are about to be looked at.
+    pub(super) fn look_again(&mut self) {
+        self.due = Millis::MAX;
+    }
+
+    /// There is one that was kept at `time`.
+    pub(super) fn note(&mut self, time: Millis) {
+        self.due = self.due.min(time.saturating_add(KEEP_MILLIS));
+    }
+
+    /// Takes in an entry; the later counts.
+    pub(super) fn take(&mut self, entry: &ForgottenEntry, at: Address, len: u32) -> Standing {
+        match self.at {
+            Some(_) if entry.until < self.forgotten.until => Standing::Dead,
+            Some((known, _)) if entry.until == self.forgotten.until => Standing::Equals(known),
+            known => {
+                (self.forgotten, self.at) = (*entry, Some((at, len)));
+                known.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len))
+            }
+        }
+    }
+
+    pub(super) fn is_at(&self, at: Address) -> bool {
+        self.at.is_some_and(|known| known.0 == at)
+    }
+
+    pub(super) fn moved(&mut self, from: Address, to: Address) {
+        if let Some((at, _)) = &mut self.at
+            && *at == from
+        {
+            *at = to;
+        }
+    }
+}
+
+/// Appends `item` (kind, hint, payload) in one group with the entry of the slot `number`, which it replaces and which is kept under the
+/// identity and time of what `item` says. Returns where `item` is, and the slot of what is kept.
+///
+/// Two entries that are too long for one group are written one after the other, what is kept first and on the medium before the
+/// other: should that fail, it is kept for nothing.
+pub(super) async fn append<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &mut Ledger<M>,
+    buf: &mut [u8],
+    number: u32,
+    removed: (Uid, Millis),
+    need: Need,
+    item: (u8, u16, &[u8]),
+) -> Result<(Address, u32), PutError<F::Error>> {
+    ledger.reserve(1)?;
+    let slot = ledger.index.slot(number);
+    let entry = journal.read(slot.at, slot.len.into(), buf).await.map_err(GetError::from)?;
+    let (head, len) = (KeptEntry::head(removed.1, entry.kind), entry.payload.len());
+    const HEAD_AT: usize = ENTRY_HEADER_BYTES - KEPT_HEAD_BYTES;
+    buf[HEAD_AT..ENTRY_HEADER_BYTES].copy_from_slice(&head);
+    let kept = (KEPT, removed.0.hint(), buf.get(HEAD_AT..ENTRY_HEADER_BYTES + len).unwrap_or(&[]));
+    let mut at = [Address(0); 2];
+    match journal.append_group_needing(ledger, need, &[kept, item], &mut at).await {
+        Err(AppendError::TooLarge { .. }) => {
+            at[0] = journal.append_needing(ledger, need, kept.0, kept.1, &[kept.2]).await?;
+            // No later entry may come by this time again.
+            ledger.time_max = ledger.time_max.max(removed.1);
+            journal.note_referent();
+            let synced = journal.sync_referents().await;
+            synced.map_err(|error| PutError::Journal(AppendError::Flash(error)))?;
+            match journal.append_needing(ledger, need, item.0, item.1, &[item.2]).await {
+                Ok(second) => at[1] = second,
+                Err(error) => {
+                    journal.retire(at[0], kept.2.len() as u32);
+                    return Err(error.into());
+                }
+            }
+        }
+        appended => appended?,
+    }
+    // A page's entry says its length in 16 bits.
+    let number = ledger.take_kept(removed, at[0], kept.2.len() as u16, slot.flags);
+    Ok((at[1], number.unwrap_or(u32::MAX)))
+}
+
+impl<F: NorFlash, M: Memory> Book<F, M> {
+    /// Tells the time of the wall clock, by which kept states come to their end. Every change and every state that is taken in tells
+    /// it too.
+    pub fn tell_time(&mut self, now: Millis) {
+        self.ledger.keeping.now = now;
+    }
+
+    /// The kept state in a slot, if there is one that still is to be kept. Slots are numbered below
+    /// [`Book::slots`]; of one contact there may be several.
+    pub async fn kept_at<'b>(
+        &mut self,
+        number: u32,
+        buf: &'b mut [u8],
+    ) -> Result<Option<Kept<'b>>, GetError<F::Error>> {
+        if !self.ledger.index.slot(number).is_kept() {
+            return Ok(None);
+        }
+        let Self { journal, ledger, .. } = self;
+        let (time, _, record) = read(journal, ledger, number, buf).await?;
+        if ledger.keeping.is_over(time) {
+            return Ok(None);
+        }
+        parse(buf, record).map(|contact| Some(Kept { contact, time }))
+    }
+
+    /// Whether nothing here tells any more who the contact was: it is gone, or has lost its last name, number and mail.
+    pub async fn is_lost(&mut self, uid: Uid) -> Result<bool, GetError<F::Error>> {
+        let Self { journal, ledger, old, .. } = self;
+        let seat = seat::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
+        let Some(here) = seat else { return Ok(true) };
+        parse(old.cells(), here.record).map(|contact| !says(&contact))
+    }
+
+    /// Forgets all that is kept. It makes room at once.
+    pub async fn forget_kept(&mut self) -> Result<(), PutError<F::Error>> {
+        let is_any = self.ledger.index.slots().any(|slot| slot.is_kept());
+        if !is_any {
+            return Ok(());
+        }
+        let entry = ForgottenEntry { until: self.ledger.time_max };
+        let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
+        let payload = entry.encode(&mut memory);
+        let Self { journal, ledger, .. } = self;
+        let hint = ForgottenEntry::HINT;
+        let at =
+            journal.append_needing(ledger, Need::Deletion, FORGOTTEN, hint, &[payload]).await?;
+        match ledger.keeping.take(&entry, at, payload.len() as u32) {
+            Standing::Replaces(at, len) => journal.retire(at, len),
+            // Nothing was written since it was said before.
+            Standing::Equals(_) => journal.retire(at, payload.len() as u32),
+            _ => {}
+        }
+        for number in 0..self.slots() {
+            if self.ledger.index.slot(number).is_kept() {
+                self.give_up_kept(number);
+            }
+        }
+        self.sweep.wish();
+        Ok(())
+    }
+
+    fn give_up_kept(&mut self, number: u32) {
+        let slot = self.ledger.index.slot(number);
+        self.ledger.index.vacate(number);
+        self.journal.retire(slot.at, slot.len.into());
+    }
+
+    /// Marks what a kept state refers to, or gives it up if it is over. One that cannot be read stays as it is.
+    pub(super) async fn mark_kept(&mut self, number: u32) -> Result<(), GetError<F::Error>> {
+        let chunk_bytes = blobs::chunk_bytes(&self.journal);
+        let Self { journal, ledger, extra, .. } = self;
+        let buf = extra.cells_mut();
+        let (time, spill, record) = match read(journal, ledger, number, buf).await {
+            Ok(read) => read,
+            Err(error) if error.is_damage() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if ledger.keeping.is_over(time) {
+            self.give_up_kept(number);
+            return Ok(());
+        }
+        ledger.keeping.note(time);
+        if let Some(spill) = spill {
+            blobs::mark(ledger, spill.blob(), chunk_bytes);
+        }
+        if let Ok(contact) = parse::<F::Error>(buf, record) {
+            blobs::mark_all(ledger, &contact, chunk_bytes);
+        }
+        Ok(())
+    }
+
+    /// The same for one that has just been written. Should it fail, a sweep under way begins anew.
+    pub(super) async fn mark_new_kept(&mut self, number: u32) {
+        let is_sweeping = !matches!(self.sweep, blobs::Sweep::Done | blobs::Sweep::Due);
+        if is_sweeping && self.mark_kept(number).await.is_err() {
+            self.sweep = blobs::Sweep::Due;
+        }
+    }
+}
+
+/// Reads the record that is kept in a slot into `buf`: when it was kept, what its entry says if it is kept apart, and where in `buf` it stands.
+async fn read<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &Ledger<M>,
+    number: u32,
+    buf: &mut [u8],
+) -> Result<(Millis, Option<Spill>, Range<usize>), GetError<F::Error>> {
+    let damaged = GetError::Damaged { slot: number };
+    let slot = ledger.index.slot(number);
+    let entry = journal.read(slot.at, slot.len.into(), buf).await?;
+    let kept = (entry.kind == KEPT).then(|| KeptEntry::parse(entry.payload)).flatten();
+    let Some(kept) = kept else { return Err(damaged) };
+    if !slot.has(index::SPILLED) {
+        let from = ENTRY_HEADER_BYTES + KEPT_HEAD_BYTES;
+        return Ok((kept.time, None, from..from + kept.payload.len()));
+    }
+    let (time, spill) = (kept.time, Spill::parse(kept.payload));
+    let Some(spill) = spill else { return Err(damaged) };
+    let len = blobs::read_all(journal, ledger, spill.blob(), buf).await?;
+    Ok((time, Some(spill), 0..len))
+}

@@ -1,0 +1,168 @@
+//! What other boxes have removed and this one keeps for a while: listing it, bringing it back, forgetting it.
+
+use super::change::{drafted, write};
+use super::counter::HITS_MAX;
+use super::desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES};
+use super::{cursor, fault, import, read};
+use crate::jcard;
+use crate::rpc::{self, Fault, KeptList, Target};
+use contactbox_core::contact::{Contact, Content, Kind, Uid};
+use contactbox_core::search::Query;
+use contactbox_core::service::label::{TEXT_CHARS_MAX, Texts};
+use contactbox_core::store::{KEEP_MILLIS, Kept};
+use embassy_futures::block_on;
+use serde_json::{Value as Json, json};
+use std::collections::HashMap;
+
+/// States of a page, unless told.
+const STATES: u32 = 20;
+
+/// Where a state is kept, and since when.
+#[derive(Clone, Copy)]
+struct Place {
+    uid: Uid,
+    time: u64,
+    slot: u32,
+}
+
+/// The newest kept state of each contact that is not here any more, the latest removal first.
+fn places(desk: &mut Desk) -> Result<Vec<Place>, Fault> {
+    let Desk { book, record, .. } = desk;
+    book.tell_time(Desk::now());
+    let mut newest: HashMap<[u8; 16], Place> = HashMap::new();
+    for slot in 0..book.slots() {
+        let (uid, time) = match block_on(book.kept_at(slot, record)) {
+            Ok(Some(Kept { contact, time })) => (contact.uid(), time),
+            Ok(None) => continue,
+            Err(error) if error.is_damage() => continue,
+            Err(error) => return Err(fault::of_get(error)),
+        };
+        let place = newest.entry(uid.0).or_insert(Place { uid, time, slot });
+        if place.time < time {
+            *place = Place { uid, time, slot };
+        }
+    }
+    let mut places = Vec::new();
+    for place in newest.into_values() {
+        match block_on(book.is_lost(place.uid)) {
+            Ok(true) => places.push(place),
+            Ok(false) => {}
+            // Something is here, and `verify` tells of it.
+            Err(error) if error.is_damage() => {}
+            Err(error) => return Err(fault::of_get(error)),
+        }
+    }
+    places.sort_by_key(|place| (std::cmp::Reverse(place.time), place.uid.0));
+    Ok(places)
+}
+
+/// `trash.kept`
+pub(super) fn list(desk: &mut Desk, asked: &KeptList) -> Result<Json, Fault> {
+    let after = asked.cursor.as_deref().map(cursor::kept).transpose()?;
+    let limit = asked.limit.unwrap_or(STATES).clamp(1, HITS_MAX as u32) as usize;
+    let query = Query::parse(&asked.query);
+    let mut rows: Vec<Json> = Vec::new();
+    let mut last = None;
+    for place in places(desk)? {
+        let here = (std::cmp::Reverse(place.time), place.uid.0);
+        if after.is_some_and(|(time, uid)| here <= (std::cmp::Reverse(time), uid.0)) {
+            continue;
+        }
+        let Desk { book, record, counter, .. } = &mut *desk;
+        let Ok(Some(Kept { contact, time })) = block_on(book.kept_at(place.slot, record)) else {
+            continue;
+        };
+        if !query.is_empty() && query.judge(&contact).is_none() {
+            continue;
+        }
+        if rows.len() == limit {
+            return Ok(json!({ "kept": rows, "cursor": last }));
+        }
+        rows.push(row(&contact, time, &mut counter.list));
+        last = Some(cursor::of_kept(time, place.uid));
+    }
+    Ok(json!({ "kept": rows }))
+}
+
+fn row(contact: &Contact<'_>, time: u64, memory: &mut [u8]) -> Json {
+    let mut texts = Texts::new(memory, TEXT_CHARS_MAX);
+    let mut row = json!({
+        "uid": contact.uid().to_string(),
+        "version": contact.changed().time,
+        "name": texts.name(contact).unwrap_or_default(),
+        "removed": time,
+        "until": time.saturating_add(KEEP_MILLIS),
+    });
+    for (name, kind) in [("org", Kind::ORG), ("tel", Kind::TEL), ("email", Kind::EMAIL)] {
+        if let Some(text) = texts.first(contact, kind).flatten() {
+            row[name] = json!(text);
+        }
+    }
+    row
+}
+
+/// `trash.forget`
+pub(super) fn forget(desk: &mut Desk) -> Result<Json, Fault> {
+    desk.writable()?;
+    let forgotten = places(desk)?.len();
+    block_on(desk.book.forget_kept()).map_err(|error| desk.put_fault(error))?;
+    Ok(json!({ "forgotten": forgotten }))
+}
+
+/// Brings back what is kept of the contact that a client means; `None` when nothing is.
+pub(super) fn restore(
+    desk: &mut Desk,
+    target: &Target,
+    author: &str,
+) -> Result<Option<Json>, Fault> {
+    let digits: String = target.uid.chars().filter(|&c| c != '-').collect();
+    let digits = digits.to_ascii_lowercase();
+    let places = places(desk)?;
+    let mut fitting = places.iter().filter(|place| jcard::hex(&place.uid.0).starts_with(&digits));
+    let (Some(&place), None) = (fitting.next(), fitting.next()) else { return Ok(None) };
+    if digits.len() < 32 {
+        match desk.resolve(&target.uid) {
+            Ok(uid) if uid == place.uid => {}
+            Err(fault) if fault.kind() == rpc::Kind::NoSuchContact => {}
+            Ok(uid) => {
+                let text = &target.uid;
+                let message = format!("several contacts begin with {text}; give more digits");
+                let fault = Fault::new(rpc::Kind::Ambiguous, message).with("uid", text.as_str());
+                return Err(fault.with("matches", [uid, place.uid].map(|uid| uid.to_string())));
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    let mut memory = std::mem::take(&mut desk.draft);
+    let result = bring_back(desk, place, author, &mut memory);
+    desk.draft = import::kept(memory);
+    result.map(Some)
+}
+
+/// Writes what is kept as the owner's own word, which so counts for more than the removal wherever both are met. What has
+/// been said of the contact since stays.
+fn bring_back(
+    desk: &mut Desk,
+    place: Place,
+    author: &str,
+    memory: &mut Vec<u8>,
+) -> Result<Json, Fault> {
+    let mut present = vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES];
+    let Desk { book, record, .. } = &mut *desk;
+    let found = block_on(book.get(place.uid, &mut present)).map_err(fault::of_get)?;
+    let kept = block_on(book.kept_at(place.slot, record)).map_err(fault::of_get)?;
+    let kept = kept.ok_or_else(|| read::no_such_contact(place.uid))?.contact;
+    let mut said = said_by(&kept);
+    if let Some(found) = &found {
+        let more = said_by(&found.contact).into_iter();
+        let more: Vec<Content<'_>> = more.filter(|content| !said.contains(content)).collect();
+        said.extend(more);
+    }
+    let contents = drafted(memory, said.iter().copied())?;
+    write(desk, Some(place.uid), &contents, None, author, "restore")
+}
+
+fn said_by<'c>(contact: &Contact<'c>) -> Vec<Content<'c>> {
+    let contents = contact.properties().map(|property| property.content);
+    contents.filter(|content| !content.kind.is_internal()).collect()
+}
