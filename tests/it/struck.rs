@@ -256,3 +256,27 @@ fn b1_whatever_is_lost_of_a_page_is_told() {
     );
     assert!(told > cases / 6, "too few of them strike what counts");
 }
+
+/// What no log sees without help from outside: all of it as it was before.
+#[cfg(unix)]
+#[test]
+fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
+    let place = contactbox_tests::daemon::Place::new();
+    let serve = || place.serve_with(&["--backup", "off"]);
+    let said = "older than what this box has acknowledged";
+    let daemon = serve();
+    place.run(["add", "Ada"]).expect(0);
+    assert!(daemon.stop().success());
+    let before = std::fs::read(place.image()).expect("the image");
+    let daemon = serve();
+    assert!(!place.run(["info"]).expect(0).stderr.contains(said));
+    place.run(["add", "Grace"]).expect(0);
+    assert!(daemon.stop().success());
+    std::fs::write(place.image(), before).expect("room for a file");
+    let daemon = serve();
+    place.run(["verify"]).expect(0).says(&[said]);
+    // What is written from here on is later than all that was.
+    place.run(["add", "Hedy"]).expect(0);
+    assert!(!place.run(["info"]).expect(0).stderr.contains(said));
+    assert!(daemon.stop().success());
+}

@@ -2,6 +2,7 @@
 
 use super::counter::Counter;
 use super::left_out::LeftOut;
+use super::mark::Mark;
 use super::{Done, change, export, fault, import, kept, opening, read};
 use crate::card::{Standing, left_behind};
 use crate::config::Config;
@@ -126,6 +127,7 @@ pub struct Desk {
     is_closed: bool,
     /// What a user must know who sees an empty box and expects another.
     notice: Option<String>,
+    mark: Mark,
 }
 
 impl Desk {
@@ -156,6 +158,7 @@ impl Desk {
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
         let mut run = [0; 4];
         getrandom::fill(&mut run).ok();
+        let mark = Mark::beside(&path);
         let mut desk = Self {
             book,
             record: vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES],
@@ -175,6 +178,7 @@ impl Desk {
             disk_full: None,
             is_closed: false,
             notice: None,
+            mark,
         };
         desk.notice = desk.look_behind();
         desk.look_for_unread();
@@ -203,7 +207,7 @@ impl Desk {
             }
             _ => {}
         }
-        if let Some(notice) = &self.notice {
+        for notice in self.notice.iter().cloned().chain(self.put_back()) {
             tracing::warn!("{notice}");
         }
     }
@@ -224,12 +228,22 @@ impl Desk {
         })
     }
 
+    /// What the mark beside the image knows better than the image.
+    fn put_back(&self) -> Option<String> {
+        let (path, time) = (self.path.display(), self.book.time_max());
+        self.mark.ahead_of(self.book.id(), time).map(|_| {
+            format!(
+                "the image {path} is older than what this box has acknowledged: somebody or something has put it back. If its backup is in place it takes back what is missing from there; else `contactbox card sync FOLDER` does, from a card"
+            )
+        })
+    }
+
     /// What a user must know before anything else, as long as it is so.
     pub(super) fn notice_now(&mut self) -> Option<String> {
         if let Access::Displaced(_) | Access::Unsettled = self.book.flash().look() {
             return self.writable().err().map(|fault| fault.to_string());
         }
-        self.notice.clone().filter(|_| self.states() == 0)
+        self.put_back().or_else(|| self.notice.clone().filter(|_| self.states() == 0))
     }
 
     /// How cards, backups and devices are doing, for `box.info`.
@@ -491,7 +505,9 @@ impl Desk {
         if let Err(error) = block_on(self.book.rest()) {
             tracing::warn!(%error, "the last word could not be written");
         }
-        self.sync().ok();
+        if self.sync().is_ok() && self.writable().is_ok() {
+            self.mark.keep(self.book.id(), self.book.time_max());
+        }
     }
 
     /// Takes no more changes.

@@ -12,6 +12,7 @@ mod history;
 mod import;
 mod kept;
 mod left_out;
+mod mark;
 mod opening;
 mod read;
 mod round;

@@ -1,0 +1,101 @@
+//! The mark beside the image: how far the box had come when it last rested.
+//!
+//! A log does not see that its whole end was put back to an earlier state, by a disk or by somebody who copied an old image
+//! over the new one. A file of its own does, as long as it was not put back as well.
+
+use crate::private;
+use contactbox_core::contact::Millis;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// What is added to the name of the image.
+const ENDING: &str = ".mark";
+/// The first line.
+const HEAD: &str = "contactbox mark 1";
+/// Longer than any mark.
+const BYTES_MAX: u64 = 128;
+
+/// The mark, as it was found or written last.
+pub(super) struct Mark {
+    path: PathBuf,
+    /// Which box it speaks of, and the latest time that this had written.
+    known: Option<(u64, Millis)>,
+}
+
+impl Mark {
+    /// Reads the mark beside an image, if there is one. What cannot be read says nothing.
+    pub(super) fn beside(image: &Path) -> Self {
+        let mut path = image.as_os_str().to_owned();
+        path.push(ENDING);
+        let path = PathBuf::from(path);
+        let known = read(&path).ok().and_then(|text| parse(&text));
+        Self { path, known }
+    }
+
+    /// The time the box had come to, when that is later than the time it shows now.
+    pub(super) fn ahead_of(&self, id: u64, time: Millis) -> Option<Millis> {
+        self.known.and_then(|(known, reached)| (known == id && reached > time).then_some(reached))
+    }
+
+    /// Writes the mark, unless it says so already, or says that the box had come further.
+    pub(super) fn keep(&mut self, id: u64, time: Millis) {
+        if self.known.is_some_and(|(known, reached)| known == id && reached >= time) {
+            return;
+        }
+        match self.write(id, time) {
+            Ok(()) => self.known = Some((id, time)),
+            // The box does not need it.
+            Err(error) => tracing::debug!(%error, path = %self.path.display(), "no mark"),
+        }
+    }
+
+    fn write(&self, id: u64, time: Millis) -> io::Result<()> {
+        let mut new = self.path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let mut file =
+            private::open(&new, OpenOptions::new().write(true).create(true).truncate(true))?;
+        file.write_all(format!("{HEAD}\nbox {id:016x}\ntime {time}\n").as_bytes())?;
+        file.sync_data()?;
+        fs::rename(&new, &self.path)
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    private::open(path, OpenOptions::new().read(true))?
+        .take(BYTES_MAX)
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn parse(text: &str) -> Option<(u64, Millis)> {
+    let mut lines = text.lines();
+    if lines.next()? != HEAD {
+        return None;
+    }
+    let id = u64::from_str_radix(lines.next()?.strip_prefix("box ")?, 16).ok()?;
+    let time = lines.next()?.strip_prefix("time ")?.parse().ok()?;
+    Some((id, time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b1_a_mark_knows_how_far_a_box_had_come() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let image = folder.path().join("contacts.box");
+        let mut mark = Mark::beside(&image);
+        assert_eq!(mark.ahead_of(7, 0), None);
+        mark.keep(7, 1000);
+        mark.keep(7, 900);
+        let mark = Mark::beside(&image);
+        assert_eq!(mark.ahead_of(7, 999), Some(1000));
+        assert_eq!((mark.ahead_of(7, 1000), mark.ahead_of(8, 0)), (None, None));
+        fs::write(folder.path().join("contacts.box.mark"), "nonsense").expect("room for a file");
+        assert_eq!(Mark::beside(&image).ahead_of(7, 0), None);
+    }
+}
