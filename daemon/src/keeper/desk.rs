@@ -127,22 +127,29 @@ pub struct Desk {
     is_closed: bool,
     /// What a user must know who sees an empty box and expects another.
     notice: Option<String>,
-    mark: Mark,
+    mark: Option<Mark>,
 }
 
 impl Desk {
     /// Opens the box, or makes one.
     pub fn open(config: &Config) -> Result<Self, OpenBoxError> {
         let start = Instant::now();
-        Self::since(start, Image::open(&config.image, config.salvage)?, config)
+        let image = Image::open(&config.image, config.salvage)?;
+        let mark = Mark::beside(image.path());
+        Self::since(start, image, Some(mark), config)
     }
 
-    /// Opens the box in an image, or makes one where that is new.
+    /// Opens the box in an image that need not be a file, or makes one where that is new. No mark is kept of it.
     pub fn on(image: Image, config: &Config) -> Result<Self, OpenBoxError> {
-        Self::since(Instant::now(), image, config)
+        Self::since(Instant::now(), image, None, config)
     }
 
-    fn since(start: Instant, image: Image, config: &Config) -> Result<Self, OpenBoxError> {
+    fn since(
+        start: Instant,
+        image: Image,
+        mark: Option<Mark>,
+        config: &Config,
+    ) -> Result<Self, OpenBoxError> {
         let path = image.path().to_path_buf();
         let book_config =
             BookConfig { id: image.box_id(), gram_slices: GRAM_SLICES, gram_probes: GRAM_PROBES };
@@ -158,7 +165,6 @@ impl Desk {
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
         let mut run = [0; 4];
         getrandom::fill(&mut run).ok();
-        let mark = Mark::beside(&path);
         let mut desk = Self {
             book,
             record: vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES],
@@ -207,9 +213,8 @@ impl Desk {
             }
             _ => {}
         }
-        for notice in self.notice.iter().cloned().chain(self.put_back()) {
-            tracing::warn!("{notice}");
-        }
+        let notices = self.notice.iter().cloned().chain(self.put_back());
+        notices.for_each(|notice| tracing::warn!("{notice}"));
     }
 
     /// An empty box where another one has left its backup: somebody may have deleted that.
@@ -230,12 +235,7 @@ impl Desk {
 
     /// What the mark beside the image knows better than the image.
     fn put_back(&self) -> Option<String> {
-        let (path, time) = (self.path.display(), self.book.time_max());
-        self.mark.ahead_of(self.book.id(), time).map(|_| {
-            format!(
-                "the image {path} is older than what this box has acknowledged: somebody or something has put it back. If its backup is in place it takes back what is missing from there; else `contactbox card sync FOLDER` does, from a card"
-            )
-        })
+        self.mark.as_ref()?.notice(&self.path, self.book.id(), self.book.time_max())
     }
 
     /// What a user must know before anything else, as long as it is so.
@@ -505,8 +505,9 @@ impl Desk {
         if let Err(error) = block_on(self.book.rest()) {
             tracing::warn!(%error, "the last word could not be written");
         }
-        if self.sync().is_ok() && self.writable().is_ok() {
-            self.mark.keep(self.book.id(), self.book.time_max());
+        let is_kept = self.sync().is_ok() && self.writable().is_ok();
+        if is_kept && let Some(mark) = &mut self.mark {
+            mark.keep(self.book.id(), self.book.time_max());
         }
     }
 

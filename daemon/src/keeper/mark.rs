@@ -33,14 +33,24 @@ impl Mark {
         Self { path, known }
     }
 
-    /// The time the box had come to, when that is later than the time it shows now.
-    pub(super) fn ahead_of(&self, id: u64, time: Millis) -> Option<Millis> {
-        self.known.and_then(|(known, reached)| (known == id && reached > time).then_some(reached))
+    /// The time it says the box had come to.
+    fn reached(&self, id: u64) -> Option<Millis> {
+        self.known.and_then(|(known, reached)| (known == id).then_some(reached))
+    }
+
+    /// What the user of an image must know that shows an earlier time than the box had come to.
+    pub(super) fn notice(&self, image: &Path, id: u64, time: Millis) -> Option<String> {
+        let image = image.display();
+        self.reached(id).filter(|reached| *reached > time).map(|_| {
+            format!(
+                "the image {image} is older than what this box has acknowledged: somebody or something has put it back. If its backup is in place it takes back what is missing from there; else `contactbox card sync FOLDER` does, from a card"
+            )
+        })
     }
 
     /// Writes the mark, unless it says so already, or says that the box had come further.
     pub(super) fn keep(&mut self, id: u64, time: Millis) {
-        if self.known.is_some_and(|(known, reached)| known == id && reached >= time) {
+        if self.reached(id).is_some_and(|reached| reached >= time) {
             return;
         }
         match self.write(id, time) {
@@ -89,13 +99,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let image = folder.path().join("contacts.box");
         let mut mark = Mark::beside(&image);
-        assert_eq!(mark.ahead_of(7, 0), None);
+        assert_eq!((mark.reached(7), mark.notice(&image, 7, 0)), (None, None));
         mark.keep(7, 1000);
         mark.keep(7, 900);
         let mark = Mark::beside(&image);
-        assert_eq!(mark.ahead_of(7, 999), Some(1000));
-        assert_eq!((mark.ahead_of(7, 1000), mark.ahead_of(8, 0)), (None, None));
+        assert_eq!(mark.reached(7), Some(1000));
+        assert!(mark.notice(&image, 7, 999).is_some());
+        assert_eq!((mark.notice(&image, 7, 1000), mark.notice(&image, 8, 0)), (None, None));
         fs::write(folder.path().join("contacts.box.mark"), "nonsense").expect("room for a file");
-        assert_eq!(Mark::beside(&image).ahead_of(7, 0), None);
+        assert_eq!(Mark::beside(&image).reached(7), None);
     }
 }
