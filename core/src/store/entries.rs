@@ -49,11 +49,8 @@ pub(super) struct Spill {
 
 impl Spill {
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
-        match postcard::take_from_bytes(payload) {
-            Ok((spill, [])) => Some(spill),
-            _ => None,
-        }
-        .filter(|spill: &Self| spill.version <= MILLIS_MAX && spill.len <= BLOB_BYTES_MAX)
+        whole::<Self>(payload)
+            .filter(|spill| spill.version <= MILLIS_MAX && spill.len <= BLOB_BYTES_MAX)
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
@@ -102,6 +99,14 @@ impl<'a> Chunk<'a> {
     }
 }
 
+/// What a payload says, if it is of this kind from its first byte to its last.
+fn whole<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Option<T> {
+    match postcard::take_from_bytes(payload) {
+        Ok((entry, [])) => Some(entry),
+        _ => None,
+    }
+}
+
 /// An author and the index that records know them by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AuthorEntry<'a> {
@@ -111,11 +116,9 @@ pub(super) struct AuthorEntry<'a> {
 
 impl<'a> AuthorEntry<'a> {
     pub(super) fn parse(payload: &'a [u8]) -> Option<Self> {
-        match postcard::take_from_bytes::<Self>(payload) {
-            Ok((entry, [])) if entry.name.len() <= AUTHOR_NAME_BYTES_MAX => Some(entry),
-            _ => None,
-        }
-        .filter(|entry| (1..AUTHORS_MAX).contains(&entry.index.into()))
+        whole::<Self>(payload)
+            .filter(|entry| entry.name.len() <= AUTHOR_NAME_BYTES_MAX)
+            .filter(|entry| (1..AUTHORS_MAX).contains(&entry.index.into()))
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
@@ -153,12 +156,9 @@ impl BoxEntry {
     }
 
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
-        match postcard::take_from_bytes::<Self>(payload) {
-            Ok((entry, [])) => Some(entry),
-            _ => None,
-        }
-        .filter(|entry| (1..BOXES_MAX).contains(&entry.index.into()) && entry.met <= MILLIS_MAX)
-        .filter(|entry| entry.key_bytes == 0)
+        whole::<Self>(payload)
+            .filter(|entry| (1..BOXES_MAX).contains(&entry.index.into()) && entry.met <= MILLIS_MAX)
+            .filter(|entry| entry.key_bytes == 0)
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
@@ -187,10 +187,7 @@ impl RemovalsEntry {
     pub(super) const HINT: u16 = 0xC000;
 
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
-        match postcard::take_from_bytes::<Self>(payload) {
-            Ok((entry, [])) => Some(entry),
-            _ => None,
-        }
+        whole(payload)
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
@@ -258,11 +255,7 @@ impl ForgottenEntry {
     pub(super) const HINT: u16 = 0xC001;
 
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
-        match postcard::take_from_bytes::<Self>(payload) {
-            Ok((entry, [])) => Some(entry),
-            _ => None,
-        }
-        .filter(|entry| entry.until <= MILLIS_MAX)
+        whole::<Self>(payload).filter(|entry| entry.until <= MILLIS_MAX)
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {

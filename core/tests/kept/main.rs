@@ -1,5 +1,7 @@
 //! What another box removes is kept here for a while.
 
+#[path = "../memory/mod.rs"]
+mod memory;
 mod support;
 
 use contactbox_core::contact::Kind;

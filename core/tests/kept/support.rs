@@ -1,15 +1,11 @@
 //! Boxes on simulated chips, with wide and with narrow slots, and handing one's states to another.
 
-use contactbox_core::contact::{
-    BlobRef, BoxIndex, Content, Contents, Draft, Item, Kind, Uid, Value,
-};
+use contactbox_core::contact::{BlobRef, BoxIndex, Content, Contents, Draft, Kind, Uid, Value};
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{
-    AuthorCell, Book, BookConfig, BoxCell, Cells, Intake, Kept, Memory, Number, Packed, PageState,
-    Parts, Peer, PutError, Quota,
+    Book, BookConfig, Intake, Kept, Packed, Parts, Peer, PutError, Quota,
 };
 use embassy_futures::block_on;
-use std::marker::PhantomData;
 
 pub const PAGE_BYTES: usize = 4096;
 pub const RECORD_BYTES: usize = 24 * 1024;
@@ -19,71 +15,11 @@ pub type Chip = Nor<1, 4, PAGE_BYTES>;
 pub type Box<S> = Book<Chip, Heap<S>>;
 type Put<T> = Result<T, PutError<<Chip as embedded_storage_async::nor_flash::ErrorType>::Error>>;
 
-pub struct Growing<T>(Vec<T>, T, usize);
-
-impl<T: Copy> Growing<T> {
-    fn new(value: T, len: usize) -> Self {
-        Self(vec![value; len], value, usize::MAX)
-    }
-}
-
-impl<T: Copy> Cells<T> for Growing<T> {
-    fn cells(&self) -> &[T] {
-        &self.0
-    }
-
-    fn cells_mut(&mut self) -> &mut [T] {
-        &mut self.0
-    }
-
-    fn grow(&mut self, len: usize) -> bool {
-        let fits = len <= self.2;
-        if fits && len > self.0.len() {
-            self.0.resize(len.next_power_of_two().min(self.2), self.1);
-        }
-        fits
-    }
-}
-
 /// Memory with slots of this kind.
-pub struct Heap<S>(PhantomData<S>);
-
-impl<S: Packed> Memory for Heap<S> {
-    type Slot = S;
-    type Link = u16;
-    type Pages = Growing<PageState>;
-    type Slots = Growing<S>;
-    type Links = Growing<u16>;
-    type Words = Growing<u32>;
-    type Bytes = Growing<u8>;
-    type Items = Growing<Item>;
-    type Boxes = Growing<BoxCell>;
-    type Authors = Growing<AuthorCell>;
-    type Numbers = Growing<Number>;
-
-    const BOXES: usize = 64;
-    const AUTHORS: usize = 64;
-
-    fn numbers() -> Self::Numbers {
-        Growing::new(Number::EMPTY, 0)
-    }
-}
+pub type Heap<S> = crate::memory::Heap<S, u16>;
 
 fn parts<S: Packed>(pages: usize, slots_max: usize) -> Parts<Heap<S>> {
-    let buffer = || Growing::new(0, RECORD_BYTES + 256);
-    Parts {
-        pages: Growing::new(PageState::NEW, pages),
-        slots: Growing(vec![S::EMPTY; slots_max.min(64)], S::EMPTY, slots_max),
-        table: Growing::new(0, 0),
-        grams: Growing::new(0, 0),
-        page: Growing::new(0, 2 * PAGE_BYTES),
-        old: buffer(),
-        new: buffer(),
-        extra: buffer(),
-        items: Growing::new(Item::EMPTY, 4096),
-        boxes: Growing::new(BoxCell::EMPTY, 0),
-        authors: Growing::new(AuthorCell::EMPTY, 0),
-    }
+    crate::memory::parts(pages, PAGE_BYTES, RECORD_BYTES, slots_max)
 }
 
 fn config(id: u64) -> BookConfig {

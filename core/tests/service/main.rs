@@ -5,4 +5,6 @@ mod cable;
 mod frames;
 mod hostile;
 mod meeting;
+#[path = "../memory/mod.rs"]
+mod memory;
 mod support;

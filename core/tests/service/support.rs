@@ -1,80 +1,25 @@
 //! Boxes on simulated chips, and a cable in memory that can fail.
 
-use contactbox_core::contact::{Content, Contents, Draft, Item, Kind, Millis};
+use contactbox_core::contact::{Content, Contents, Draft, Kind, Millis};
 use contactbox_core::search::Hit;
 use contactbox_core::service::cable::{Caller, Link, Local, complain, respond};
 use contactbox_core::service::frame::Frames;
 use contactbox_core::service::{Limits, Room, Session};
 use contactbox_core::sim::Nor;
-use contactbox_core::store::{
-    AuthorCell, Book, BookConfig, BoxCell, Cells, Memory, Number, Packed, PageState, Parts, Wide,
-};
+use contactbox_core::store::{Book, BookConfig, Parts, Wide};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
 use std::collections::VecDeque;
 
 pub type Chip = Nor<1, 4, 4096>;
 
-pub struct Growing<T>(Vec<T>, T);
-
-impl<T: Copy> Cells<T> for Growing<T> {
-    fn cells(&self) -> &[T] {
-        &self.0
-    }
-
-    fn cells_mut(&mut self) -> &mut [T] {
-        &mut self.0
-    }
-
-    fn grow(&mut self, len: usize) -> bool {
-        if len > self.0.len() {
-            self.0.resize(len.next_power_of_two(), self.1);
-        }
-        true
-    }
-}
-
-pub struct Heap;
-
-impl Memory for Heap {
-    type Slot = Wide;
-    type Link = u32;
-    type Pages = Growing<PageState>;
-    type Slots = Growing<Wide>;
-    type Links = Growing<u32>;
-    type Words = Growing<u32>;
-    type Bytes = Growing<u8>;
-    type Items = Growing<Item>;
-    type Boxes = Growing<BoxCell>;
-    type Authors = Growing<AuthorCell>;
-    type Numbers = Growing<Number>;
-
-    const BOXES: usize = 64;
-    const AUTHORS: usize = 64;
-
-    fn numbers() -> Self::Numbers {
-        Growing(Vec::new(), Number::EMPTY)
-    }
-}
+pub type Heap = crate::memory::Heap<Wide, u32>;
 
 pub const CONTACT_BYTES: usize = 16 * 1024;
 pub const FRAME_BYTES: usize = 4096;
 
 fn parts(pages: usize, page_bytes: usize) -> Parts<Heap> {
-    let buffer = || Growing(vec![0; CONTACT_BYTES.max(page_bytes) + 256], 0);
-    Parts {
-        pages: Growing(vec![PageState::NEW; pages], PageState::NEW),
-        slots: Growing(Vec::new(), Wide::EMPTY),
-        table: Growing(Vec::new(), 0),
-        grams: Growing(Vec::new(), 0),
-        page: Growing(vec![0; 2 * page_bytes], 0),
-        old: buffer(),
-        new: buffer(),
-        extra: buffer(),
-        items: Growing(vec![Item::EMPTY; 4096], Item::EMPTY),
-        boxes: Growing(Vec::new(), BoxCell::EMPTY),
-        authors: Growing(Vec::new(), AuthorCell::EMPTY),
-    }
+    crate::memory::parts(pages, page_bytes, CONTACT_BYTES.max(page_bytes), usize::MAX)
 }
 
 pub fn config(id: u64) -> BookConfig {

@@ -6,6 +6,7 @@ use super::text::{date, visible};
 use super::who::short;
 use super::{Context, Failure};
 use crate::client::Client;
+use crate::jcard::digits;
 use serde_json::{Value, json};
 
 /// Most states a request may ask for.
@@ -42,11 +43,10 @@ pub fn find(client: &mut Client, query: &str, limit: u64) -> Result<Vec<Value>, 
 
 /// The one whose identity begins with these digits.
 pub fn by_id(client: &mut Client, id: &str) -> Result<Option<Value>, Failure> {
-    let plain = |id: &str| id.replace('-', "").to_ascii_lowercase();
-    let digits = plain(id);
+    let begins = digits(id);
     let rows = find(client, "", u64::MAX)?;
     let is_it =
-        |row: &Value| row["uid"].as_str().is_some_and(|uid| plain(uid).starts_with(&digits));
+        |row: &Value| row["uid"].as_str().is_some_and(|uid| digits(uid).starts_with(&begins));
     let mut fitting = rows.into_iter().filter(is_it);
     Ok(fitting.next().filter(|_| fitting.next().is_none()))
 }

@@ -250,6 +250,11 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The digits of an identity, or its first ones, as [`hex`] writes them, however they were typed.
+pub fn digits(text: &str) -> String {
+    text.replace('-', "").to_ascii_lowercase()
+}
+
 /// 16 bytes out of 32 hex digits.
 pub fn hash_of_hex(text: &str) -> Option<[u8; 16]> {
     let mut hash = [0; 16];

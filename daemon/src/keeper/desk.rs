@@ -530,8 +530,7 @@ impl Desk {
                 text.chars().take(60).collect::<String>()
             ))
         };
-        let digits: String = text.chars().filter(|&c| c != '-').collect();
-        let digits = digits.to_ascii_lowercase();
+        let digits = crate::jcard::digits(text);
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
             || !(4..=32).contains(&digits.len())
         {

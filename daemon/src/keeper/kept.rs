@@ -115,8 +115,7 @@ pub(super) fn restore(
     target: &Target,
     author: &str,
 ) -> Result<Option<Json>, Fault> {
-    let digits: String = target.uid.chars().filter(|&c| c != '-').collect();
-    let digits = digits.to_ascii_lowercase();
+    let digits = jcard::digits(&target.uid);
     let places = places(desk)?;
     let mut fitting = places.iter().filter(|place| jcard::hex(&place.uid.0).starts_with(&digits));
     let (Some(&place), None) = (fitting.next(), fitting.next()) else { return Ok(None) };

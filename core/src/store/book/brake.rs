@@ -1,9 +1,10 @@
 //! The brake: how many contacts others may remove here before somebody says yes.
 
+use super::latest::Latest;
 use super::{Book, Memory, Peer, PutError};
 use crate::contact::{Contact, Kind, Millis};
 use crate::store::entries::{REMOVALS, RemovalsEntry, SMALL_ENTRY_BYTES_MAX};
-use crate::store::journal::{Address, Need, Standing};
+use crate::store::journal::{Need, Standing};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// When removals wait for a yes.
@@ -44,11 +45,7 @@ pub enum Consent {
 }
 
 /// What others have removed of late.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Removed {
-    entry: RemovalsEntry,
-    at: Option<(Address, u32)>,
-}
+pub(super) type Removed = Latest<RemovalsEntry>;
 
 impl Removed {
     /// How many in the time that counts together, up to `now`, and when that time began.
@@ -59,30 +56,6 @@ impl Removed {
         }
         // A clock that was put back, or that begins anew at each start, gives nobody more than once in its time.
         (removed, since.min(now))
-    }
-
-    /// Takes in an entry; the later counts.
-    pub(super) fn take(&mut self, entry: &RemovalsEntry, at: Address, len: u32) -> Standing {
-        match self.at {
-            Some(_) if entry.version < self.entry.version => Standing::Dead,
-            Some((known, _)) if entry.version == self.entry.version => Standing::Equals(known),
-            known => {
-                *self = Self { entry: *entry, at: Some((at, len)) };
-                known.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len))
-            }
-        }
-    }
-
-    pub(super) fn is_at(&self, at: Address) -> bool {
-        self.at.is_some_and(|known| known.0 == at)
-    }
-
-    pub(super) fn moved(&mut self, from: Address, to: Address) {
-        if let Some((at, _)) = &mut self.at
-            && *at == from
-        {
-            *at = to;
-        }
     }
 }
 

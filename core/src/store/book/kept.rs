@@ -11,6 +11,7 @@
 //! forgotten is told by the own clock, which only rises.
 
 use super::brake::says;
+use super::latest::Latest;
 use super::ledger::Ledger;
 use super::{Book, GetError, Memory, PutError, blobs, parse, seat};
 use crate::contact::{Contact, Millis, Uid};
@@ -41,8 +42,8 @@ pub struct Kept<'b> {
 /// What the box knows of all kept states together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keeping {
-    forgotten: ForgottenEntry,
-    at: Option<(Address, u32)>,
+    /// Up to where the owner has forgotten.
+    pub(super) forgotten: Latest<ForgottenEntry>,
     /// The wall clock, as it was told last; 0 until then, and nothing is over.
     now: Millis,
     /// When the first of them is over, as far as that is known.
@@ -51,14 +52,14 @@ pub(super) struct Keeping {
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { forgotten: ForgottenEntry::default(), at: None, now: 0, due: Millis::MAX }
+        Self { forgotten: Latest::default(), now: 0, due: Millis::MAX }
     }
 }
 
 impl Keeping {
     /// Whether what was kept at `time` need not be kept any more.
     pub(super) fn is_over(&self, time: Millis) -> bool {
-        time <= self.forgotten.until || self.now.saturating_sub(time) >= KEEP_MILLIS
+        time <= self.forgotten.entry.until || self.now.saturating_sub(time) >= KEEP_MILLIS
     }
 
     /// Whether something is over that has not been given up.
@@ -74,30 +75,6 @@ impl Keeping {
     /// There is one that was kept at `time`.
     pub(super) fn note(&mut self, time: Millis) {
         self.due = self.due.min(time.saturating_add(KEEP_MILLIS));
-    }
-
-    /// Takes in an entry; the later counts.
-    pub(super) fn take(&mut self, entry: &ForgottenEntry, at: Address, len: u32) -> Standing {
-        match self.at {
-            Some(_) if entry.until < self.forgotten.until => Standing::Dead,
-            Some((known, _)) if entry.until == self.forgotten.until => Standing::Equals(known),
-            known => {
-                (self.forgotten, self.at) = (*entry, Some((at, len)));
-                known.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len))
-            }
-        }
-    }
-
-    pub(super) fn is_at(&self, at: Address) -> bool {
-        self.at.is_some_and(|known| known.0 == at)
-    }
-
-    pub(super) fn moved(&mut self, from: Address, to: Address) {
-        if let Some((at, _)) = &mut self.at
-            && *at == from
-        {
-            *at = to;
-        }
     }
 }
 
@@ -192,7 +169,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let hint = ForgottenEntry::HINT;
         let at =
             journal.append_needing(ledger, Need::Deletion, FORGOTTEN, hint, &[payload]).await?;
-        match ledger.keeping.take(&entry, at, payload.len() as u32) {
+        match ledger.keeping.forgotten.take(&entry, at, payload.len() as u32) {
             Standing::Replaces(at, len) => journal.retire(at, len),
             // Nothing was written since it was said before.
             Standing::Equals(_) => journal.retire(at, payload.len() as u32),

@@ -442,7 +442,7 @@ impl<M: Memory> Tenant for Ledger<M> {
             && let Some(forgotten) = ForgottenEntry::parse(entry.payload)
         {
             self.time_max = self.time_max.max(forgotten.until);
-            return self.keeping.take(&forgotten, entry.at, entry.payload.len() as u32);
+            return self.keeping.forgotten.take(&forgotten, entry.at, entry.payload.len() as u32);
         }
         match self.subject(entry).map(|subject| (subject.hash, subject.what)) {
             Some((_, What::Kept { uid, time })) if !self.keeping.is_over(time) => {
@@ -490,7 +490,8 @@ impl<M: Memory> Tenant for Ledger<M> {
                 RemovalsEntry::parse(entry.payload).is_none() || self.removed.is_at(entry.at)
             }
             FORGOTTEN => {
-                ForgottenEntry::parse(entry.payload).is_none() || self.keeping.is_at(entry.at)
+                ForgottenEntry::parse(entry.payload).is_none()
+                    || self.keeping.forgotten.is_at(entry.at)
             }
             _ => match self.subject(entry) {
                 Some(subject) => self.index.placed(subject.hash, entry.at).is_some(),
@@ -518,7 +519,7 @@ impl<M: Memory> Tenant for Ledger<M> {
             return;
         }
         if entry.kind == FORGOTTEN {
-            self.keeping.moved(entry.at, to);
+            self.keeping.forgotten.moved(entry.at, to);
             return;
         }
         if let Some(subject) = self.subject(entry)

@@ -10,6 +10,7 @@ mod clock;
 mod error;
 mod find;
 mod kept;
+mod latest;
 mod ledger;
 mod meet;
 mod peer;

@@ -201,17 +201,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.settle_owed().await?;
         for stream in [FRESH, MOVED] {
             self.settle_doubt(tenant, stream).await?;
-            let mut patience = self.page_count;
-            while self.dangles(stream) && self.free < ATTACH_PAGES && patience > 0 {
-                match self.reclaim_step(tenant, Choice::Urgent).await {
-                    Ok(true) => patience -= 1,
-                    Ok(false) | Err(Trouble::NoRoom) => break,
-                    Err(trouble) => return Err(trouble.into()),
-                }
-            }
+            self.reclaim_while(tenant, Choice::Urgent, |journal| {
+                journal.dangles(stream) && journal.free < ATTACH_PAGES
+            })
+            .await?;
             self.attach_if_dangling(stream, ATTACH_PAGES).await?;
         }
-        self.empty_torn(tenant).await?;
+        self.take_at_its_word();
+        self.reclaim_while(tenant, Choice::Usual, |journal| {
+            journal.names_in_vain() && journal.has_torn() && journal.free >= 2
+        })
+        .await?;
         // A page that is erased without having been announced looks like one that was struck; and what is missing in one that is
         // named is not missed.
         if self.ready == 0 && self.free > 0 || self.names_in_vain() {
@@ -222,29 +222,29 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
         // Each end is told of in the other's page too: whatever is lost of one page, the other one knows of it.
         for stream in [MOVED, FRESH] {
-            let mut patience = self.page_count;
-            while self.wants_anchor_page(stream) && self.free < ANCHOR_PAGES && patience > 0 {
-                match self.reclaim_step(tenant, Choice::Urgent).await {
-                    Ok(true) => patience -= 1,
-                    Ok(false) | Err(Trouble::NoRoom) => break,
-                    Err(trouble) => return Err(trouble.into()),
-                }
-            }
+            self.reclaim_while(tenant, Choice::Urgent, |journal| {
+                journal.wants_anchor_page(stream) && journal.free < ANCHOR_PAGES
+            })
+            .await?;
             self.anchor(stream, ANCHOR_PAGES).await?;
             self.checkpoint(other(stream)).await?;
         }
         Ok(())
     }
 
-    /// Empties pages whose erase was cut and in which something counts again.
-    async fn empty_torn<T: Tenant + ?Sized>(
+    /// Reclaims as long as that is wanted and there is something to gain, in no more steps than there are pages.
+    async fn reclaim_while<T: Tenant + ?Sized>(
         &mut self,
         tenant: &mut T,
+        choice: Choice,
+        is_wanted: impl Fn(&Self) -> bool,
     ) -> Result<(), TendError<F::Error>> {
-        let mut patience = self.page_count;
-        while self.names_in_vain() && self.has_torn() && self.free >= 2 && patience > 0 {
-            match self.reclaim_step(tenant, Choice::Usual).await {
-                Ok(true) => patience -= 1,
+        for _ in 0..self.page_count {
+            if !is_wanted(self) {
+                break;
+            }
+            match self.reclaim_step(tenant, choice).await {
+                Ok(true) => {}
                 Ok(false) | Err(Trouble::NoRoom) => break,
                 Err(trouble) => return Err(trouble.into()),
             }

@@ -181,9 +181,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Some(announcement)
     }
 
-    /// Whether the newest announcement names pages that something is in, in a box that has been written to since it was opened.
-    /// Those in which nothing counts any more are what it says they are.
-    pub(super) fn names_in_vain(&mut self) -> bool {
+    /// Pages that the newest announcement names, and in which nothing counts any more, are what it says they are.
+    pub(super) fn take_at_its_word(&mut self) {
         for (page, state) in (0u32..).zip(self.pages.cells_mut()) {
             if state.has(NAMED) && state.role() == USED && state.live == 0 {
                 state.set_role(DOOMED);
@@ -191,6 +190,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
         }
         self.recount();
+    }
+
+    /// Whether the newest announcement names pages that something is in, in a box that has been written to since it was opened.
+    pub(super) fn names_in_vain(&self) -> bool {
         self.streams.iter().any(|stream| stream.page.is_some())
             && self.states().iter().any(|state| state.has(NAMED) && state.role() == USED)
     }
