@@ -37,6 +37,9 @@ pub const FOREIGN_MILLIS_MAX: u64 = 1 << 56;
 /// to: the year 10889. Beyond it own times go on by one a change.
 pub const CLOCK_MILLIS_MAX: u64 = 1 << 48;
 
+/// Wall clocks that show less were never set: 1 January 2020, in milliseconds of Unix time.
+pub const CLOCK_SET_MILLIS: u64 = 1_577_836_800_000;
+
 /// More changes than a box makes in its life: a thousand a second for 34 years.
 pub const LIFE_CHANGES: u64 = 1 << 40;
 

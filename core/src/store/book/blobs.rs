@@ -1,11 +1,11 @@
 //! Blobs: photos, documents and large records in chunks, shared when equal, swept when nothing
 //! refers to them.
 
-use super::{Book, GetError, Memory, PutError, ledger::Ledger, read};
+use super::{Book, GetError, Memory, PutError, kept, ledger::Ledger, parse, read};
 use crate::contact::{BlobHasher, BlobRef, Contact, Value};
 use crate::limits::BLOB_BYTES_MAX;
 use crate::store::cells::Cells;
-use crate::store::entries::{CHUNK, CHUNK_HEAD_BYTES, Chunk, Spill};
+use crate::store::entries::{CHUNK, CHUNK_HEAD_BYTES, Chunk, KEPT, KeptEntry, Spill};
 use crate::store::index;
 use crate::store::journal::{Journal, Need, PageState};
 use crate::store::page::ENTRY_HEADER_BYTES;
@@ -31,6 +31,13 @@ pub(super) enum Sweep {
     Sweeping(u32),
 }
 
+/// What has been done already so that an operation finds room. A sweep can give up what the operation itself left when it
+/// failed before, again and again.
+#[derive(Default)]
+pub(super) struct Helps {
+    is_swept: bool,
+}
+
 impl Sweep {
     pub(super) fn due() -> Self {
         Self::Due
@@ -49,11 +56,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ///
     /// Until a contact refers to it, the blob outlives one sweep, and no more.
     pub async fn put_blob(&mut self, content: &[u8]) -> Result<BlobRef, PutError<F::Error>> {
-        match store(&mut self.journal, &mut self.ledger, Need::Data, content).await {
-            Err(PutError::Full { .. }) if self.sweep_all().await? => {
-                store(&mut self.journal, &mut self.ledger, Need::Data, content).await
+        let mut helps = Helps::default();
+        loop {
+            match store(&mut self.journal, &mut self.ledger, Need::Data, content).await {
+                Err(error) if self.helps_against(&error, &mut helps).await? => {}
+                stored => return stored,
             }
-            result => result,
         }
     }
 
@@ -139,34 +147,70 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.sweep == Sweep::Done)
     }
 
-    /// Sweeps to the end, for want of room; whether anything was given up.
-    pub(super) async fn sweep_all(&mut self) -> Result<bool, GetError<F::Error>> {
-        let before = self.journal.stats().live_bytes;
-        self.sweep = Sweep::Due;
-        while !self.sweep_step().await? {}
-        Ok(self.journal.stats().live_bytes < before)
+    /// Whether what an operation failed of has been helped, by giving up what nobody needs: then it is worth another try.
+    pub(super) async fn helps_against(
+        &mut self,
+        error: &PutError<F::Error>,
+        helps: &mut Helps,
+    ) -> Result<bool, PutError<F::Error>> {
+        if !matches!(error, PutError::Full { .. } | PutError::IndexFull { .. }) {
+            return Ok(false);
+        }
+        let is_swept = core::mem::replace(&mut helps.is_swept, true);
+        Ok(!is_swept && self.sweep_all().await? || self.forget_timeless().await?)
     }
 
-    async fn mark_slot(&mut self, number: u32) -> Result<(), GetError<F::Error>> {
+    /// Sweeps to the end, for want of room; whether anything was given up.
+    async fn sweep_all(&mut self) -> Result<bool, GetError<F::Error>> {
+        let before = self.journal.fill().0;
+        self.sweep = Sweep::Due;
+        while !self.sweep_step().await? {}
+        Ok(self.journal.fill().0 < before)
+    }
+
+    /// Marks what a contact or a kept state refers to.
+    pub(super) async fn mark_slot(&mut self, number: u32) -> Result<(), GetError<F::Error>> {
+        let chunk_bytes = chunk_bytes(&self.journal);
         let slot = self.ledger.index.slot(number);
-        if slot.is_kept() {
-            return self.mark_kept(number).await;
-        }
-        if !slot.is_contact() || !slot.has(index::HAS_BLOBS | index::SPILLED) {
+        if slot.is_kept() && self.ends_kept(number).await? {
             return Ok(());
         }
-        let chunk_bytes = chunk_bytes(&self.journal);
         let Self { journal, ledger, extra, .. } = self;
-        if slot.has(index::SPILLED) {
-            let blob = spilled_blob(journal, &slot, extra.cells_mut()).await?;
-            mark(ledger, blob, chunk_bytes);
+        let tell = |ledger: &mut Ledger<M>, blob| mark(ledger, blob, chunk_bytes);
+        match each_blob(journal, ledger, number, extra.cells_mut(), tell).await {
+            Err(error) if slot.is_kept() && error.is_damage() => Ok(()),
+            marked => marked,
         }
-        let contact = read(journal, ledger, number, extra.cells_mut()).await?;
-        for blob in contact.blobs() {
-            mark(ledger, blob, chunk_bytes);
-        }
-        Ok(())
     }
+}
+
+/// Goes through the blobs that a slot refers to, that of its own record first; what is no contact and no kept state refers to none.
+pub(super) async fn each_blob<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &mut Ledger<M>,
+    number: u32,
+    buf: &mut [u8],
+    mut tell: impl FnMut(&mut Ledger<M>, BlobRef),
+) -> Result<(), GetError<F::Error>> {
+    let slot = ledger.index.slot(number);
+    let is_state = slot.is_contact() || slot.is_kept();
+    if !is_state || !slot.has(index::HAS_BLOBS | index::SPILLED) {
+        return Ok(());
+    }
+    if slot.has(index::SPILLED) {
+        let blob = spilled_blob(journal, &slot, buf).await?;
+        tell(ledger, blob);
+    }
+    let contact = if slot.is_kept() {
+        let (_, record) = kept::read(journal, ledger, number, buf).await?;
+        parse(buf, record)?
+    } else {
+        read(journal, ledger, number, buf).await?
+    };
+    for blob in contact.blobs() {
+        tell(ledger, blob);
+    }
+    Ok(())
 }
 
 /// Writes the chunks of a blob that are not there yet.
@@ -230,10 +274,15 @@ where
     B: Cells<u8>,
 {
     let entry = journal.read(slot.at, slot.len.into(), buf).await?;
-    Spill::parse(entry.payload).map(|spill| spill.blob()).ok_or(GetError::NoSuchBlob)
+    let payload = match entry.kind {
+        KEPT => KeptEntry::parse(entry.payload).map(|kept| kept.payload),
+        _ => Some(entry.payload),
+    };
+    let spill = payload.and_then(Spill::parse);
+    spill.map(|spill| spill.blob()).ok_or(GetError::NoSuchBlob)
 }
 
-pub(super) fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
+fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
     let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
     // A blob of more chunks than there are slots is not here, whatever its length claims.
     if count > ledger.index.len() {

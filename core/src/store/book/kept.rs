@@ -7,20 +7,21 @@
 //!
 //! How long is measured by the wall clock, from the time of the version that removed it, which is never earlier than the wall clock
 //! was: stamps of other boxes can make a state stay longer, not shorter, and so can a clock that is put back. A device whose clock
-//! begins anew at each start so keeps until the owner forgets, or until it has run for that long in one go. What the owner has
-//! forgotten is told by the own clock, which only rises.
+//! begins anew at each start so keeps until the owner forgets, or until it has run for that long in one go, or until it has no room
+//! left for anything else. What the owner has forgotten is told by the own clock, which only rises.
 
 use super::brake::says;
 use super::latest::Latest;
 use super::ledger::Ledger;
 use super::{Book, GetError, Memory, PutError, blobs, parse, seat};
-use crate::contact::{Contact, Millis, Uid};
+use crate::contact::{Contact, Millis, Origin, Uid};
+use crate::limits::CLOCK_SET_MILLIS;
 use crate::store::cells::Cells;
 use crate::store::entries::{
     FORGOTTEN, ForgottenEntry, KEPT, KEPT_HEAD_BYTES, KeptEntry, SMALL_ENTRY_BYTES_MAX, Spill,
 };
 use crate::store::index;
-use crate::store::journal::{Address, AppendError, Journal, Need, Standing};
+use crate::store::journal::{Address, AppendError, Journal, Need, ReadError, Standing};
 use crate::store::page::ENTRY_HEADER_BYTES;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -141,27 +142,35 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(None);
         }
         let Self { journal, ledger, .. } = self;
-        let (time, _, record) = read(journal, ledger, number, buf).await?;
+        let (time, record) = read(journal, ledger, number, buf).await?;
         if ledger.keeping.is_over(time) {
             return Ok(None);
         }
         parse(buf, record).map(|contact| Some(Kept { contact, time }))
     }
 
-    /// Whether nothing here tells any more who the contact was: it is gone, or has lost its last name, number and mail.
+    /// Whether nothing here tells any more who the contact was, and that was another box's doing: it is gone, or has lost its last
+    /// name, number and mail. What the owner has purged here is not lost.
     pub async fn is_lost(&mut self, uid: Uid) -> Result<bool, GetError<F::Error>> {
         let Self { journal, ledger, old, .. } = self;
         let seat = seat::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
         let Some(here) = seat else { return Ok(true) };
-        parse(old.cells(), here.record).map(|contact| !says(&contact))
+        let contact = parse(old.cells(), here.record)?;
+        Ok(!says(&contact) && contact.origin() != Origin::Purge)
     }
 
     /// Forgets all that is kept. It makes room at once.
     pub async fn forget_kept(&mut self) -> Result<(), PutError<F::Error>> {
-        let is_any = self.ledger.index.slots().any(|slot| slot.is_kept());
-        if !is_any {
+        if !self.keeps_any() {
             return Ok(());
         }
+        // First, so that a full box has room to say so. Should that fail, they are there again when the box is next opened.
+        for number in 0..self.slots() {
+            if self.ledger.index.slot(number).is_kept() {
+                self.give_up_kept(number);
+            }
+        }
+        self.sweep.wish();
         let entry = ForgottenEntry { until: self.ledger.time_max };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
@@ -175,13 +184,24 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             Standing::Equals(_) => journal.retire(at, payload.len() as u32),
             _ => {}
         }
-        for number in 0..self.slots() {
-            if self.ledger.index.slot(number).is_kept() {
-                self.give_up_kept(number);
-            }
-        }
-        self.sweep.wish();
         Ok(())
+    }
+
+    /// For want of room, where no wall clock tells when what is kept is over: it stays as long as nothing else needs its room.
+    /// Whether there was any.
+    pub(super) async fn forget_timeless(&mut self) -> Result<bool, PutError<F::Error>> {
+        if self.ledger.keeping.now >= CLOCK_SET_MILLIS || !self.keeps_any() {
+            return Ok(false);
+        }
+        self.forget_kept().await?;
+        // What only they referred to goes too.
+        self.sweep = blobs::Sweep::Due;
+        while !self.sweep_step().await? {}
+        Ok(true)
+    }
+
+    fn keeps_any(&self) -> bool {
+        self.ledger.index.slots().any(|slot| slot.is_kept())
     }
 
     fn give_up_kept(&mut self, number: u32) {
@@ -190,46 +210,40 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.journal.retire(slot.at, slot.len.into());
     }
 
-    /// Marks what a kept state refers to, or gives it up if it is over. One that cannot be read stays as it is.
-    pub(super) async fn mark_kept(&mut self, number: u32) -> Result<(), GetError<F::Error>> {
-        let chunk_bytes = blobs::chunk_bytes(&self.journal);
+    /// Gives a kept state up if it is over; whether it was. One that cannot be read stays as it is.
+    pub(super) async fn ends_kept(&mut self, number: u32) -> Result<bool, GetError<F::Error>> {
         let Self { journal, ledger, extra, .. } = self;
-        let buf = extra.cells_mut();
-        let (time, spill, record) = match read(journal, ledger, number, buf).await {
-            Ok(read) => read,
-            Err(error) if error.is_damage() => return Ok(()),
-            Err(error) => return Err(error),
+        let slot = ledger.index.slot(number);
+        let time = match journal.read(slot.at, slot.len.into(), extra.cells_mut()).await {
+            Ok(entry) => KeptEntry::parse(entry.payload).map(|kept| kept.time),
+            Err(ReadError::Damaged) => None,
+            Err(error) => return Err(error.into()),
         };
-        if ledger.keeping.is_over(time) {
-            self.give_up_kept(number);
-            return Ok(());
+        let Some(time) = time else { return Ok(false) };
+        let is_over = ledger.keeping.is_over(time);
+        match is_over {
+            true => self.give_up_kept(number),
+            false => ledger.keeping.note(time),
         }
-        ledger.keeping.note(time);
-        if let Some(spill) = spill {
-            blobs::mark(ledger, spill.blob(), chunk_bytes);
-        }
-        if let Ok(contact) = parse::<F::Error>(buf, record) {
-            blobs::mark_all(ledger, &contact, chunk_bytes);
-        }
-        Ok(())
+        Ok(is_over)
     }
 
-    /// The same for one that has just been written. Should it fail, a sweep under way begins anew.
+    /// Marks what a state refers to that has just been kept. Should it fail, a sweep under way begins anew.
     pub(super) async fn mark_new_kept(&mut self, number: u32) {
         let is_sweeping = !matches!(self.sweep, blobs::Sweep::Done | blobs::Sweep::Due);
-        if is_sweeping && self.mark_kept(number).await.is_err() {
+        if is_sweeping && self.mark_slot(number).await.is_err() {
             self.sweep = blobs::Sweep::Due;
         }
     }
 }
 
-/// Reads the record that is kept in a slot into `buf`: when it was kept, what its entry says if it is kept apart, and where in `buf` it stands.
-async fn read<F: NorFlash, M: Memory>(
+/// Reads the record that is kept in a slot into `buf`: when it was kept, and where in `buf` it stands.
+pub(super) async fn read<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
     ledger: &Ledger<M>,
     number: u32,
     buf: &mut [u8],
-) -> Result<(Millis, Option<Spill>, Range<usize>), GetError<F::Error>> {
+) -> Result<(Millis, Range<usize>), GetError<F::Error>> {
     let damaged = GetError::Damaged { slot: number };
     let slot = ledger.index.slot(number);
     let entry = journal.read(slot.at, slot.len.into(), buf).await?;
@@ -237,10 +251,10 @@ async fn read<F: NorFlash, M: Memory>(
     let Some(kept) = kept else { return Err(damaged) };
     if !slot.has(index::SPILLED) {
         let from = ENTRY_HEADER_BYTES + KEPT_HEAD_BYTES;
-        return Ok((kept.time, None, from..from + kept.payload.len()));
+        return Ok((kept.time, from..from + kept.payload.len()));
     }
     let (time, spill) = (kept.time, Spill::parse(kept.payload));
     let Some(spill) = spill else { return Err(damaged) };
     let len = blobs::read_all(journal, ledger, spill.blob(), buf).await?;
-    Ok((time, Some(spill), 0..len))
+    Ok((time, 0..len))
 }

@@ -50,6 +50,10 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
     pub(super) is_overfull: bool,
+    /// Chunks found at open did not fit the index, and may be garbage: see `refit`.
+    pub(super) has_passed_over: bool,
+    /// Slots before this hold no chunk that could make way.
+    evicted_before: u32,
     /// Entries that this version does not understand; kept as they are.
     pub(super) foreign: u32,
 }
@@ -96,6 +100,8 @@ impl<M: Memory> Ledger<M> {
             has_forgotten: false,
             time_max: 0,
             is_overfull: false,
+            has_passed_over: false,
+            evicted_before: 0,
             foreign: 0,
         }
     }
@@ -241,14 +247,24 @@ impl<M: Memory> Ledger<M> {
         len: u16,
         marks: u8,
     ) -> Option<(Address, u16)> {
+        self.place_chunk(chunk, at, len, marks)?.1
+    }
+
+    /// The same; `None` when there is no slot for it.
+    pub(super) fn place_chunk(
+        &mut self,
+        chunk: &Chunk<'_>,
+        at: Address,
+        len: u16,
+        marks: u8,
+    ) -> Option<(u32, Option<(Address, u16)>)> {
         let seat = self.index.chunk(&chunk.blob.hash, chunk.number);
         let (hash, key) = self.index.chunk_hash(&chunk.blob.hash, chunk.number);
         let slot = Slot { hash, version: Some(0), key, at, len, flags: index::CHUNK | marks };
-        self.place(seat, slot)?.1
+        self.place(seat, slot)
     }
 
-    /// Takes in a state kept of a contact. One that there is no slot for is passed over: it is not worth
-    /// a box that cannot be opened.
+    /// Takes in a state that was just kept of a contact, for which a slot was reserved.
     pub(super) fn take_kept(
         &mut self,
         (uid, time): (Uid, Millis),
@@ -256,43 +272,72 @@ impl<M: Memory> Ledger<M> {
         len: u16,
         flags: u8,
     ) -> Option<u32> {
+        Some(self.place_kept((uid, time), at, len, flags)?.0)
+    }
+
+    fn place_kept(
+        &mut self,
+        (uid, time): (Uid, Millis),
+        at: Address,
+        len: u16,
+        flags: u8,
+    ) -> Option<(u32, Option<(Address, u16)>)> {
         self.time_max = self.time_max.max(time);
         let (hash, key) = self.index.kept_hash(uid, time);
         let flags = index::KEPT | flags & (index::HAS_BLOBS | index::SPILLED);
-        let number =
-            self.index.insert(Slot { hash, version: Some(0), key, at, len, flags }).ok()?;
-        if !self.reserve_signatures(number + 1) {
-            self.index.vacate(number);
-            return None;
-        }
+        let placed = self.place(None, Slot { hash, version: Some(0), key, at, len, flags })?;
         self.keeping.note(time);
-        Some(number)
+        Some(placed)
     }
 
-    /// Gives up a slot of a kept state, for what a box cannot be opened without.
-    fn evict_kept(&mut self) -> bool {
-        let kept = (0..self.index.len()).find(|&number| self.index.slot(number).is_kept());
-        kept.map(|number| self.index.vacate(number)).is_some()
-    }
-
+    /// Puts a slot where another is, or into a new one; also tells what it replaces. What there is no slot for makes others give
+    /// way: a contact chunks and kept states, a kept state chunks. They come back if they are needed and there is
+    /// room: see `refit`.
     fn place(&mut self, seat: Option<u32>, slot: Slot) -> Option<(u32, Option<(Address, u16)>)> {
-        match seat {
-            Some(number) => {
-                let old = self.index.slot(number);
-                self.index.change(number, |known| *known = slot);
-                Some((number, Some((old.at, old.len))))
-            }
-            None => match self.index.insert(slot).or_else(|full| match self.evict_kept() {
-                true => self.index.insert(slot),
-                false => Err(full),
-            }) {
-                Ok(number) if self.reserve_signatures(number + 1) => Some((number, None)),
-                _ => {
-                    self.is_overfull = true;
-                    None
-                }
-            },
+        if let Some(number) = seat {
+            let old = self.index.slot(number);
+            self.index.change(number, |known| *known = slot);
+            return Some((number, Some((old.at, old.len))));
         }
+        let mut evicted = None;
+        let placed = self.index.insert(slot).or_else(|full| {
+            evicted = self.evict(&slot);
+            if evicted.is_some() { self.index.insert(slot) } else { Err(full) }
+        });
+        match placed {
+            Ok(number) if self.reserve_signatures(number + 1) => Some((number, evicted)),
+            placed => {
+                if let Ok(number) = placed {
+                    self.index.vacate(number);
+                }
+                self.has_passed_over |= slot.is_chunk();
+                self.is_overfull |= !slot.has(index::CHUNK);
+                None
+            }
+        }
+    }
+
+    /// Gives up a slot for what a box cannot do without, or rather not; where its entry is, and how long.
+    fn evict(&mut self, wanted: &Slot) -> Option<(Address, u16)> {
+        let len = self.index.len();
+        let chunk = || (self.evicted_before..len).find(|&at| self.index.slot(at).is_chunk());
+        let kept = || (0..len).find(|&at| self.index.slot(at).is_kept());
+        let chunk = if wanted.is_chunk() { None } else { chunk() };
+        let number = match chunk {
+            Some(number) => number,
+            // A chunk is marked when something refers to it.
+            None if !wanted.has(index::CHUNK) || wanted.is_chunk() && wanted.has(index::MARKED) => {
+                kept()?
+            }
+            None => return None,
+        };
+        if chunk.is_some() {
+            self.evicted_before = number;
+            self.has_passed_over = true;
+        }
+        let slot = self.index.slot(number);
+        self.index.vacate(number);
+        Some((slot.at, slot.len))
     }
 
     /// What an entry is about; `None` for authors and for what this version does not know.
@@ -389,11 +434,19 @@ impl<M: Memory> Ledger<M> {
                 self.take_contact(seat, &contact, entry.at, len, false)
             }
             SPILL => self.take_spill(seat, &Spill::parse(entry.payload)?, entry.at, len),
-            CHUNK => self.take_chunk(&Chunk::parse(entry.payload)?, entry.at, len, 0),
+            CHUNK => match self.place_chunk(&Chunk::parse(entry.payload)?, entry.at, len, 0) {
+                Some((_, replaced)) => replaced,
+                // It may be garbage: see `refit`.
+                None => return Some(Standing::Dead),
+            },
             KEPT => {
                 let kept = KeptEntry::parse(entry.payload)?;
-                self.take_kept((kept.uid()?, kept.time), entry.at, len, kept.flags()?);
-                None
+                let (whose, flags) = ((kept.uid()?, kept.time), kept.flags()?);
+                match self.place_kept(whose, entry.at, len, flags) {
+                    Some((_, replaced)) => replaced,
+                    // It is not worth a box that cannot be opened.
+                    None => return Some(Standing::Dead),
+                }
             }
             _ => return None,
         };

@@ -1,5 +1,6 @@
 //! Boxes that meet: whom this box knows, and taking in what another one holds.
 
+use super::blobs::Helps;
 use super::boxes::derived;
 use super::brake::{loses, removes};
 use super::seat::{self, Seat};
@@ -102,11 +103,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         record: &[u8],
         now: Millis,
     ) -> Result<Intake, PutError<F::Error>> {
-        match self.take_once(peer, record, now).await {
-            Err(PutError::Full { .. }) if self.sweep_all().await? => {
-                self.take_once(peer, record, now).await
+        let mut helps = Helps::default();
+        loop {
+            match self.take_once(peer, record, now).await {
+                Err(error) if self.helps_against(&error, &mut helps).await? => {}
+                result => return result,
             }
-            result => result,
         }
     }
 
@@ -154,7 +156,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let mut known = 0;
         let told = theirs.seen().filter(|row| peer.origin(row.0) == writer);
         let told = told.map(|row| row.1).max();
-        let (mut was, mut tells_more, mut keeps) = (None, true, false);
+        let (mut was, mut tells_more, mut keeps, mut is_removal) = (None, true, false, false);
         let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
         let len = match slot {
             None => contact::adopt(&theirs, boxes, authors, change, self.new.cells_mut())?.len(),
@@ -182,7 +184,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                             return Ok(Intake::Taken(Put { uid, version, outcome }));
                         };
                         let after = Contact::parse(merged).map_err(GetError::Record)?;
-                        if removes(&ours, &after) && !peer.may_remove() {
+                        is_removal = removes(&ours, &after);
+                        if is_removal && !peer.may_remove() {
                             return Err(PutError::Removal(uid));
                         }
                         keeps = loses(&ours, &after);
@@ -205,6 +208,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             slot.is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
         let kept = slot.filter(|_| keeps);
         self.commit(slot, len, was, tells_more, kept).await?;
+        if is_removal {
+            peer.note_removal();
+        }
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };

@@ -15,6 +15,7 @@ mod ledger;
 mod meet;
 mod peer;
 mod pieces;
+mod refit;
 mod root;
 mod seat;
 mod signatures;
@@ -191,10 +192,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let mut tenant = Dictated { ledger, scribe };
         // Nothing else needs this buffer yet.
         let report = journal.open_here(old.cells_mut(), &mut tenant).await?;
-        if ledger.is_overfull {
-            return Err(OpenError::IndexFull { slots: ledger.index.len() });
+        if ledger.has_passed_over && !ledger.is_overfull {
+            self.refit().await?;
         }
-        self.config.id = journal.salt();
+        if self.ledger.is_overfull {
+            return Err(OpenError::IndexFull { slots: self.ledger.index.len() });
+        }
+        self.config.id = self.journal.salt();
         self.sweep = Sweep::due();
         Ok(report)
     }

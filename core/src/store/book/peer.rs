@@ -141,15 +141,17 @@ impl<M: Memory> Peer<M> {
         }
     }
 
-    /// Takes one removal from those that it may do; false when it has to wait.
-    pub(super) fn may_remove(&mut self) -> bool {
-        match &mut self.removals {
-            Removals::All => {}
-            Removals::Some(0) => return false,
-            Removals::Some(left) => *left -= 1,
+    /// Whether it may remove a contact; else that has to wait.
+    pub(super) fn may_remove(&self) -> bool {
+        !matches!(self.removals, Removals::Some(0))
+    }
+
+    /// Takes one from those that it may remove.
+    pub(super) fn note_removal(&mut self) {
+        if let Removals::Some(left) = &mut self.removals {
+            *left = left.saturating_sub(1);
         }
         self.removed = self.removed.saturating_add(1);
-        true
     }
 
     pub(super) fn knows(&self, contact: &Contact<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! Blobs piece by piece, as they come from another box, a card or a cable.
 
-use super::blobs::{chunk_bytes, is_here, sure_chunk};
+use super::blobs::{Helps, chunk_bytes, is_here, sure_chunk};
 use super::{Book, GetError, Memory, PutError};
 use crate::contact::BlobRef;
 use crate::limits::BLOB_BYTES_MAX;
@@ -50,6 +50,21 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             self.ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             return Ok(());
         }
+        let mut helps = Helps::default();
+        loop {
+            match self.store_piece(blob, number, piece).await {
+                Err(error) if self.helps_against(&error, &mut helps).await? => {}
+                stored => return stored,
+            }
+        }
+    }
+
+    async fn store_piece(
+        &mut self,
+        blob: BlobRef,
+        number: u32,
+        piece: &[u8],
+    ) -> Result<(), PutError<F::Error>> {
         self.ledger.reserve(1)?;
         let (head, hint) = (Chunk::head(&blob, number), Chunk::hint(&blob));
         let parts: [&[u8]; 2] = [&head, piece];

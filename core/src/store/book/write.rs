@@ -3,7 +3,7 @@
 //! Every change is one journal entry. Blobs are stored before the entry that refers to them, so
 //! that a cut leaves an orphan, which the sweep collects, and never a dangling reference.
 
-use super::blobs::{self, is_large};
+use super::blobs::{self, Helps, is_large};
 use super::clock::Past;
 use super::{Book, GetError, Memory, PutError, kept, parse, seat};
 use crate::contact::{
@@ -229,11 +229,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         by: AuthorIndex,
         now: Millis,
     ) -> Result<Put, PutError<F::Error>> {
-        match self.change_once(uid, deed, by, now).await {
-            Err(PutError::Full { .. }) if self.sweep_all().await? => {
-                self.change_once(uid, deed, by, now).await
+        let mut helps = Helps::default();
+        loop {
+            match self.change_once(uid, deed, by, now).await {
+                Err(error) if self.helps_against(&error, &mut helps).await? => {}
+                result => return result,
             }
-            result => result,
         }
     }
 
@@ -407,6 +408,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Err(PutError::NoSuchBlob);
         }
         let need = match contact.origin() {
+            // What is kept takes as much as it did before.
+            _ if kept.is_some() => Need::Data,
             Origin::Trash | Origin::Purge => Need::Deletion,
             _ if contact.is_tombstone() => Need::Deletion,
             _ => Need::Data,
@@ -430,6 +433,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         } else {
             (CONTACT, record)
         };
+        if seat.is_none() {
+            // What it refers to may have taken the slot that there was.
+            self.ledger.reserve(1)?;
+        }
         let synced = self.journal.sync_referents().await;
         synced.map_err(|error| PutError::Journal(AppendError::Flash(error)))?;
         let (at, kept) = match kept {

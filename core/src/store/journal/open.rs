@@ -1,8 +1,8 @@
 //! Opening a box: a single pass over all pages, without writing.
 
 use super::state::{
-    CLAIMED, COPIES, DoubtAt, EVACUATE, HOLED, PageState, RAGGED, SEALED, SHORT, STRUCK, Stream,
-    USED,
+    CLAIMED, COPIES, DoubtAt, EVACUATE, HOLED, NAMED, PageState, RAGGED, SEALED, SHORT, STRUCK,
+    Stream, USED,
 };
 use super::survey::Survey;
 use super::walk::{Step, Walk};
@@ -181,6 +181,34 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 _ => {}
             }
         }
+    }
+
+    /// Tells the tenant once more of the entries of all pages, but of none whose erase the newest announcement allows: it may say of
+    /// one that it was passed over at open that it counts. To be called before anything is written. Of what counts already the tenant
+    /// must not say so again.
+    pub async fn retake<T: Tenant + ?Sized>(
+        &mut self,
+        scratch: &mut [u8],
+        tenant: &mut T,
+    ) -> Result<(), OpenError<F::Error>> {
+        for page in 0..self.page_count {
+            let state = self.state(page);
+            if state.role() != USED || state.has(NAMED) {
+                continue;
+            }
+            self.load(page).await.map_err(OpenError::Flash)?;
+            let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, self.vouched(page));
+            loop {
+                match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                    Step::End { .. } => break,
+                    Step::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
+                        self.found(tenant, scratch, page, &met).await?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Notes where each stream ended. Nothing more goes into those pages: a program call may have been cut there without leaving a

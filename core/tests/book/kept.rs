@@ -1,14 +1,10 @@
 //! What another box removes is kept here for a while.
 
-#[path = "../memory/mod.rs"]
-mod memory;
-mod support;
-
+use crate::support::*;
 use contactbox_core::contact::Kind;
 use contactbox_core::sim::Tear;
 use contactbox_core::store::{KEEP_MILLIS, Narrow, Packed, Wide};
 use embassy_futures::block_on;
-use support::*;
 
 const ADA: [(Kind, &str); 2] = [(Kind::FN, "Ada"), (Kind::TEL, "+44 20 7946 0000")];
 const DAY: u64 = 24 * 60 * 60 * 1000;

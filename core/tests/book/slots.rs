@@ -1,0 +1,233 @@
+//! A box with memory for few slots.
+
+use crate::support::*;
+use contactbox_core::contact::{Kind, Value};
+use contactbox_core::store::{Narrow, Packed, PutError, Wide};
+use embassy_futures::block_on;
+
+const PAGES: usize = 64;
+
+fn name(number: u32) -> String {
+    format!("Person {number}")
+}
+
+/// Adds contacts with neither photo nor much else until there is no slot for one more; how many.
+fn fill_up<S: Packed>(book: &mut Box<S>, from: u32) -> u32 {
+    for number in from.. {
+        match put(book, number, &[(Kind::FN, &name(number))], None, NOW) {
+            Ok(()) => {}
+            Err(PutError::IndexFull { .. }) => return number - from,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    unreachable!()
+}
+
+/// The contact is there as it was written, with its photo if it had one.
+fn has<S: Packed>(book: &mut Box<S>, number: u32, with_photo: bool) {
+    let mut memory = vec![0; RECORD_BYTES];
+    let found = block_on(book.get(uid(number), &mut memory)).expect("readable").expect("there");
+    let mut names = found.contact.properties().filter(|known| known.content.kind == Kind::FN);
+    let said = names.next().and_then(|known| known.content.value.as_text().map(str::to_owned));
+    assert_eq!(said, Some(name(number)));
+    let blobs: Vec<_> = found
+        .contact
+        .properties()
+        .filter_map(|known| match known.content.value {
+            Value::Blob(blob) => Some(blob),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(blobs.len(), usize::from(with_photo));
+    for blob in blobs {
+        let mut bytes = vec![0; blob.len as usize];
+        assert_eq!(block_on(book.read_blob(blob, 0, &mut bytes)).expect("there"), bytes.len());
+        assert!(bytes == photo(number), "the photo of {number}");
+    }
+}
+
+fn verify<S: Packed>(book: &mut Box<S>) {
+    let report = block_on(book.verify(|finding| panic!("{finding:?}"))).expect("the chip works");
+    assert_eq!((report.findings, report.losses), (0, 0));
+}
+
+/// Photos come and go, contacts take their slots, and the box is opened again while the photos still stand in their pages.
+fn slots_of_swept_chunks<S: Packed>(slots: usize, photos: u32, keeps: u32) {
+    let mut book = format_with::<S>(1, PAGES, slots);
+    for number in 0..photos {
+        put(&mut book, number, &[(Kind::FN, &name(number))], Some(&photo(number)), NOW)
+            .expect("there is room");
+    }
+    // From now on none of the photos is new.
+    book = open_with::<S>(book.into_flash(), slots);
+    // Every third of them goes, or loses its photo.
+    for number in keeps..photos {
+        match number % 3 {
+            0 => purge(&mut book, number, NOW + 1),
+            _ => put(&mut book, number, &[(Kind::FN, &name(number))], None, NOW + 1)
+                .expect("there is room"),
+        }
+    }
+    tend(&mut book);
+    let added = fill_up(&mut book, 1000);
+    assert!(added > 0);
+    for round in 0..3 {
+        book = open_with::<S>(book.into_flash(), slots);
+        for number in 0..photos {
+            match number % 3 {
+                0 if number >= keeps => assert!(!is_there(&mut book, number)),
+                _ => has(&mut book, number, number < keeps),
+            }
+        }
+        for number in 1000..1000 + added {
+            has(&mut book, number, false);
+        }
+        verify(&mut book);
+        // What was given up in RAM is given up in the pages too, and what is needed is not.
+        churn_in_place(&mut book, 1000, 40 * (round + 1));
+        verify(&mut book);
+    }
+}
+
+/// Changes of a contact that is there, so that pages are reclaimed.
+fn churn_in_place<S: Packed>(book: &mut Box<S>, number: u32, rounds: u32) {
+    let note = "something to fill pages with ".repeat(40);
+    for round in 0..rounds {
+        let texts = [(Kind::FN, &*name(number)), (Kind::NOTE, &note)];
+        put(book, number, &texts[..1 + (round % 2) as usize], None, NOW + 2).expect("room");
+        block_on(book.tend()).expect("the chip works");
+    }
+    put(book, number, &[(Kind::FN, &name(number))], None, NOW + 3).expect("there is room");
+}
+
+#[test]
+fn what_was_swept_keeps_no_box_from_being_opened() {
+    for slots in [64, 70, 81] {
+        for keeps in [0, 1, 4] {
+            slots_of_swept_chunks::<Narrow>(slots, 9, keeps);
+            slots_of_swept_chunks::<Wide>(slots, 9, keeps);
+        }
+    }
+}
+
+/// A large contact lies in chunks itself, and needs a slot beside theirs.
+#[test]
+fn a_contact_is_acknowledged_only_when_it_has_its_slot() {
+    let long = "a long story ".repeat(800);
+    let texts = [(Kind::FN, "Large"), (Kind::NOTE, long.as_str())];
+    let mut refused = 0;
+    for slots in 8..40 {
+        let mut book = format_with::<Narrow>(1, PAGES, slots);
+        let mut added = Vec::new();
+        for number in 0.. {
+            let picture = (number % 3 == 1).then(|| photo(number));
+            match put(&mut book, number, &texts, picture.as_deref(), NOW) {
+                Ok(()) => added.push(number),
+                Err(PutError::IndexFull { .. }) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        refused += 1;
+        let mut book = open_with::<Narrow>(book.into_flash(), slots);
+        for number in added {
+            assert!(is_there(&mut book, number), "{number} of a box of {slots} slots");
+        }
+        verify(&mut book);
+    }
+    assert_eq!(refused, 32);
+}
+
+/// What was kept of contacts that others removed comes back with its photo, as long as there is room.
+#[test]
+fn b7_what_is_kept_is_found_again_among_swept_chunks() {
+    let (slots, mut there) = (40, format::<Narrow>(2, PAGES));
+    let mut here = format_with::<Narrow>(1, PAGES, slots);
+    for number in 0..3 {
+        put(&mut there, number, &[(Kind::FN, &name(number))], Some(&photo(number)), NOW)
+            .expect("there is room");
+    }
+    hand_over(&mut there, &mut here, NOW).expect("there is room");
+    let mut here = open_with::<Narrow>(here.into_flash(), slots);
+    for number in [0, 2] {
+        purge(&mut here, number, NOW + 1);
+    }
+    purge(&mut there, 1, NOW + 1);
+    hand_over(&mut there, &mut here, NOW + 1).expect("there is room");
+    tend(&mut here);
+    assert_eq!(kept(&mut here).len(), 1);
+    fill_up(&mut here, 1000);
+    for _ in 0..2 {
+        here = open_with::<Narrow>(here.into_flash(), slots);
+        let all = kept(&mut here);
+        assert_eq!(all.len(), 1);
+        assert!(all[0].3.as_ref() == Some(&photo(1)));
+        verify(&mut here);
+    }
+}
+
+/// A device whose clock was never set keeps what others remove as long as nothing else needs the room, and no longer.
+#[test]
+fn b7_without_a_clock_what_is_kept_makes_way_for_what_the_owner_writes() {
+    const SINCE_START: u64 = 60_000;
+    for (slots, pages) in [(30, PAGES), (usize::MAX, 16)] {
+        let mut there = format::<Narrow>(2, pages);
+        let mut here = format_with::<Narrow>(1, pages, slots);
+        put(&mut there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
+        put(&mut there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
+        hand_over(&mut there, &mut here, SINCE_START).expect("there is room");
+        purge(&mut there, 1, NOW + 1);
+        hand_over(&mut there, &mut here, SINCE_START).expect("there is room");
+        assert_eq!(kept(&mut here).len(), 1);
+        let note = "n".repeat(500);
+        let mut added = 0;
+        let error = loop {
+            let texts = [(Kind::FN, &*name(100 + added)), (Kind::NOTE, &note)];
+            match put(&mut here, 100 + added, &texts, None, SINCE_START) {
+                Ok(()) => added += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, PutError::Full { .. } | PutError::IndexFull { .. }), "{error}");
+        assert_eq!(kept(&mut here), []);
+        assert!(added > 20, "{added}");
+        let mut here = open_with::<Narrow>(here.into_flash(), slots);
+        for number in 0..added {
+            assert!(is_there(&mut here, 100 + number));
+        }
+        verify(&mut here);
+    }
+}
+
+#[test]
+fn b7_with_a_clock_what_is_kept_stays_for_its_time() {
+    let mut there = format::<Narrow>(2, 16);
+    let mut here = format_with::<Narrow>(1, 16, 30);
+    put(&mut there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
+    put(&mut there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
+    hand_over(&mut there, &mut here, NOW).expect("there is room");
+    purge(&mut there, 1, NOW + 1);
+    hand_over(&mut there, &mut here, NOW + 1).expect("there is room");
+    fill_up(&mut here, 1000);
+    assert_eq!(kept(&mut here).len(), 1);
+    // The owner can always make room, also in a full box.
+    block_on(here.forget_kept()).expect("there is room");
+    put(&mut here, 77, &[(Kind::FN, "New")], None, NOW + 3).expect("there is room");
+}
+
+/// A removal that fails for want of room counts as none.
+#[test]
+fn a_removal_that_failed_takes_nothing_from_what_a_peer_may_do() {
+    let (slots, mut there) = (9, format::<Wide>(2, 32));
+    let mut here = format_with::<Wide>(1, 32, slots);
+    for number in 0..slots as u32 {
+        put(&mut there, number, &[(Kind::FN, &name(number))], None, NOW).expect("room");
+    }
+    hand_over(&mut there, &mut here, NOW).expect("there is room");
+    purge(&mut there, 3, NOW + 1);
+    let mut memory = vec![0; RECORD_BYTES];
+    let gone = block_on(there.state_of(uid(3), &mut memory)).expect("readable").expect("there");
+    let mut peer = peer(&there, &mut here).expect("there is room");
+    let taken = block_on(here.take(&mut peer, gone.bytes(), NOW + 1));
+    assert!(matches!(taken, Err(PutError::IndexFull { .. })));
+    assert_eq!(peer.removed(), 0);
+}
