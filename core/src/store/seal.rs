@@ -1,38 +1,76 @@
 //! The checksum under everything stored or sent: CRC-32C, and finding the one bit that flipped.
 
-use crc::{CRC_32_ISCSI, Crc};
-
-#[cfg(target_pointer_width = "64")]
-type Tables = crc::Table<16>;
-// One table of 1 KiB: on a device flash is dear and entries are short.
-#[cfg(not(target_pointer_width = "64"))]
-type Tables = crc::Table<1>;
-
-static CRC: Crc<u32, Tables> = Crc::<u32, Tables>::new(&CRC_32_ISCSI);
-
 /// The polynomial of CRC-32C, reflected.
 const POLYNOMIAL: u32 = 0x82F6_3B78;
 
+/// On a device: one table of 1 KiB, as flash is dear and entries are short.
+#[cfg(target_os = "none")]
+mod sum {
+    use crc::{CRC_32_ISCSI, Crc, Digest, Table};
+
+    type Tables = Table<1>;
+
+    static CRC: Crc<u32, Tables> = Crc::<u32, Tables>::new(&CRC_32_ISCSI);
+
+    #[derive(Clone)]
+    pub(super) struct Sum(Digest<'static, u32, Tables>);
+
+    impl Sum {
+        pub(super) fn new() -> Self {
+            Self(CRC.digest())
+        }
+
+        pub(super) fn over(mut self, bytes: &[u8]) -> Self {
+            self.0.update(bytes);
+            self
+        }
+
+        pub(super) fn value(self) -> u32 {
+            self.0.finalize()
+        }
+    }
+}
+
+/// On a host: the processor has an instruction for it, which takes a tenth of the time. Where it has not, tables serve.
+#[cfg(not(target_os = "none"))]
+mod sum {
+    #[derive(Clone)]
+    pub(super) struct Sum(u32);
+
+    impl Sum {
+        pub(super) fn new() -> Self {
+            Self(0)
+        }
+
+        pub(super) fn over(self, bytes: &[u8]) -> Self {
+            Self(crc32c::crc32c_append(self.0, bytes))
+        }
+
+        pub(super) fn value(self) -> u32 {
+            self.0
+        }
+    }
+}
+
 /// A CRC-32C taken over several pieces as over one.
 #[derive(Clone)]
-pub struct Seal(crc::Digest<'static, u32, Tables>);
+pub struct Seal(sum::Sum);
 
 impl Seal {
     /// Over nothing so far.
     pub fn new() -> Self {
-        Seal(CRC.digest())
+        Seal(sum::Sum::new())
     }
 
     /// Takes in the next piece.
     #[must_use]
-    pub fn over(mut self, bytes: &[u8]) -> Self {
-        self.0.update(bytes);
-        self
+    pub fn over(self, bytes: &[u8]) -> Self {
+        Seal(self.0.over(bytes))
     }
 
     /// The checksum of all pieces.
     pub fn value(self) -> u32 {
-        self.0.finalize()
+        self.0.value()
     }
 }
 
@@ -83,6 +121,20 @@ mod tests {
     fn pieces_are_as_one() {
         assert_eq!(Seal::new().over(b"123456789").value(), 0xE306_9283);
         assert_eq!(Seal::new().over(b"1234").over(b"").over(b"56789").value(), 0xE306_9283);
+    }
+
+    #[test]
+    fn host_and_device_agree() {
+        let tables = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISCSI);
+        let data: [u8; 1000] = core::array::from_fn(|index| (index * index * 31 >> 4) as u8);
+        for from in 0..9 {
+            for to in from..data.len() {
+                let piece = &data[from..to];
+                let (first, second) = piece.split_at(piece.len() / 3);
+                let value = Seal::new().over(first).over(second).value();
+                assert_eq!(value, tables.checksum(piece), "{from}..{to}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::left_out::LeftOut;
-use super::mark::Mark;
+use super::mark::{self, Mark};
 use super::{Done, change, export, fault, import, kept, opening, read};
 use crate::card::{Standing, left_behind};
 use crate::config::Config;
@@ -128,6 +128,8 @@ pub struct Desk {
     /// What a user must know who sees an empty box and expects another.
     notice: Option<String>,
     mark: Option<Mark>,
+    /// What a user must know of an image that was put back to an earlier state.
+    put_back: Option<String>,
 }
 
 impl Desk {
@@ -163,6 +165,9 @@ impl Desk {
         };
         // A disk keeps what was written to it in any order until it is synced.
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
+        let reached = mark.as_ref().and_then(|mark| mark.beyond(book.id(), book.time_max()));
+        reached.iter().for_each(|&reached| book.put_back(reached));
+        let put_back = reached.map(|_| mark::notice(&path));
         let mut run = [0; 4];
         getrandom::fill(&mut run).ok();
         let mut desk = Self {
@@ -185,6 +190,7 @@ impl Desk {
             is_closed: false,
             notice: None,
             mark,
+            put_back,
         };
         desk.notice = desk.look_behind();
         desk.look_for_unread();
@@ -213,7 +219,7 @@ impl Desk {
             }
             _ => {}
         }
-        let notices = self.notice.iter().cloned().chain(self.put_back());
+        let notices = self.notice.iter().chain(&self.put_back);
         notices.for_each(|notice| tracing::warn!("{notice}"));
     }
 
@@ -233,17 +239,12 @@ impl Desk {
         })
     }
 
-    /// What the mark beside the image knows better than the image.
-    fn put_back(&self) -> Option<String> {
-        self.mark.as_ref()?.notice(&self.path, self.book.id(), self.book.time_max())
-    }
-
     /// What a user must know before anything else, as long as it is so.
     pub(super) fn notice_now(&mut self) -> Option<String> {
         if let Access::Displaced(_) | Access::Unsettled = self.book.flash().look() {
             return self.writable().err().map(|fault| fault.to_string());
         }
-        self.put_back().or_else(|| self.notice.clone().filter(|_| self.states() == 0))
+        self.put_back.clone().or_else(|| self.notice.clone().filter(|_| self.states() == 0))
     }
 
     /// How cards, backups and devices are doing, for `box.info`.

@@ -5,6 +5,7 @@
 
 use crate::private;
 use contactbox_core::contact::Millis;
+use crc::{CRC_32_ISCSI, Crc, Table};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ const ENDING: &str = ".mark";
 const HEAD: &str = "contactbox mark 1";
 /// Longer than any mark.
 const BYTES_MAX: u64 = 128;
+
+/// Of a time that a flipped bit has moved ahead the box's clock would never come back.
+static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 
 /// The mark, as it was found or written last.
 pub(super) struct Mark {
@@ -38,14 +42,9 @@ impl Mark {
         self.known.and_then(|(known, reached)| (known == id).then_some(reached))
     }
 
-    /// What the user of an image must know that shows an earlier time than the box had come to.
-    pub(super) fn notice(&self, image: &Path, id: u64, time: Millis) -> Option<String> {
-        let image = image.display();
-        self.reached(id).filter(|reached| *reached > time).map(|_| {
-            format!(
-                "the image {image} is older than what this box has acknowledged: somebody or something has put it back. If its backup is in place it takes back what is missing from there; else `contactbox card sync FOLDER` does, from a card"
-            )
-        })
+    /// The time it says the box had come to, when that is later than the image shows.
+    pub(super) fn beyond(&self, id: u64, time: Millis) -> Option<Millis> {
+        self.reached(id).filter(|reached| *reached > time)
     }
 
     /// Writes the mark, unless it says so already, or says that the box had come further.
@@ -66,10 +65,20 @@ impl Mark {
         let new = PathBuf::from(new);
         let mut file =
             private::open(&new, OpenOptions::new().write(true).create(true).truncate(true))?;
-        file.write_all(format!("{HEAD}\nbox {id:016x}\ntime {time}\n").as_bytes())?;
+        let said = format!("{HEAD}\nbox {id:016x}\ntime {time}\n");
+        let sum = CRC.checksum(said.as_bytes());
+        file.write_all(format!("{said}sum {sum:08x}\n").as_bytes())?;
         file.sync_data()?;
         fs::rename(&new, &self.path)
     }
+}
+
+/// What the user must know of an image that shows an earlier time than the box had come to.
+pub(super) fn notice(image: &Path) -> String {
+    let image = image.display();
+    format!(
+        "the image {image} is older than what this box has acknowledged: somebody or something has put it back. If its backup is in place it takes back what is missing from there; else `contactbox card sync FOLDER` does, from a card"
+    )
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -81,7 +90,11 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 fn parse(text: &str) -> Option<(u64, Millis)> {
-    let mut lines = text.lines();
+    let (said, sum) = text.split_once("sum ")?;
+    if u32::from_str_radix(sum.trim_end(), 16).ok()? != CRC.checksum(said.as_bytes()) {
+        return None;
+    }
+    let mut lines = said.lines();
     if lines.next()? != HEAD {
         return None;
     }
@@ -99,14 +112,27 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let image = folder.path().join("contacts.box");
         let mut mark = Mark::beside(&image);
-        assert_eq!((mark.reached(7), mark.notice(&image, 7, 0)), (None, None));
+        assert_eq!((mark.reached(7), mark.beyond(7, 0)), (None, None));
         mark.keep(7, 1000);
         mark.keep(7, 900);
         let mark = Mark::beside(&image);
         assert_eq!(mark.reached(7), Some(1000));
-        assert!(mark.notice(&image, 7, 999).is_some());
-        assert_eq!((mark.notice(&image, 7, 1000), mark.notice(&image, 8, 0)), (None, None));
-        fs::write(folder.path().join("contacts.box.mark"), "nonsense").expect("room for a file");
+        assert_eq!(mark.beyond(7, 999), Some(1000));
+        assert_eq!((mark.beyond(7, 1000), mark.beyond(8, 0)), (None, None));
+        let path = folder.path().join("contacts.box.mark");
+        let right = fs::read(&path).expect("it was written");
+        for (at, bit) in (0..right.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut flipped = right.clone();
+            flipped[at] ^= 1 << bit;
+            fs::write(&path, flipped).expect("room for a file");
+            let reached = Mark::beside(&image).reached(7);
+            assert!(matches!(reached, None | Some(1000)), "bit {bit} of byte {at}: {reached:?}");
+        }
+        for cut in 0..right.len() - 1 {
+            fs::write(&path, &right[..cut]).expect("room for a file");
+            assert_eq!(Mark::beside(&image).reached(7), None, "{cut} bytes");
+        }
+        fs::write(&path, "nonsense").expect("room for a file");
         assert_eq!(Mark::beside(&image).reached(7), None);
     }
 }

@@ -295,6 +295,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         core::mem::take(&mut self.ledger.has_forgotten)
     }
 
+    /// The flash is an earlier state of this box, which had written up to `reached` of its own times. What it writes next is later,
+    /// and under a name of its own: see [`Book::renew`].
+    pub fn put_back(&mut self, reached: Millis) {
+        self.catch_up(reached);
+        self.ledger.lost_order = Some(u32::MAX);
+    }
+
     /// The box has written up to this time of its own, as its own files tell, and its flash is an older
     /// copy: what it writes next must be later, or it would pass for known where that was met.
     pub(crate) fn catch_up(&mut self, time: Millis) {
@@ -310,12 +317,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// knowledge of it, and would remove it there. The book sees to this by itself when it finds
     /// damage; whoever knows that the flash is an old copy has to ask for it.
     pub async fn renew(&mut self) -> Result<(), PutError<F::Error>> {
-        let order = self.journal.order_open();
         self.ledger.has_forgotten = false;
-        if self.ledger.boxes.is_writer_new() {
-            self.ledger.lost_order = None;
-            return Ok(());
+        match self.ledger.boxes.is_writer_new() {
+            true => Ok(()),
+            false => self.take_name().await,
         }
+    }
+
+    async fn take_name(&mut self) -> Result<(), PutError<F::Error>> {
+        let order = self.journal.order_open();
         let Some(index) = self.ledger.boxes.free(true) else { return Ok(()) };
         let id = derived(self.config.id, b"again", self.ledger.time_max ^ u64::from(order) << 40);
         let entry = BoxEntry { met: order.into(), is_self: true, ..BoxEntry::new(index, id) };
@@ -330,7 +340,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if self.ledger.boxes.writer_since().is_some_and(|order| order > u64::from(lost)) {
             return Ok(());
         }
-        self.renew().await
+        // Also when nothing is known that was written under the present name: that may be what was lost.
+        self.take_name().await
     }
 
     /// The index of a box, written down when it is new.

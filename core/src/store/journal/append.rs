@@ -138,16 +138,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         bytes: usize,
     ) -> Result<(), Trouble<F::Error>> {
         self.settle_doubt(tenant, FRESH).await?;
-        match self.settle_owed().await {
-            Ok(()) | Err(Trouble::NoRoom) => {}
-            Err(trouble) => return Err(trouble),
-        }
+        tolerate(self.settle_owed().await)?;
         if self.fits(FRESH, bytes) {
-            return match self.step_by_the_way(tenant).await {
-                // No room to reclaim with is no reason to refuse what fits.
-                Ok(()) | Err(Trouble::NoRoom) => Ok(()),
-                Err(trouble) => Err(trouble),
-            };
+            // No room to reclaim with is no reason to refuse what fits.
+            return tolerate(self.step_by_the_way(tenant).await);
         }
         let needed = match need {
             Need::Data => RESERVE_PAGES + 1,
@@ -165,7 +159,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             most = most.max(self.free);
         }
         if self.ready == 0 {
-            self.announce().await?;
+            tolerate(self.announce().await)?;
         }
         Ok(())
     }
@@ -198,7 +192,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         &mut self,
         tenant: &mut T,
     ) -> Result<(), TendError<F::Error>> {
-        self.settle_owed().await?;
+        tolerate(self.settle_owed().await)?;
         for stream in [FRESH, MOVED] {
             self.settle_doubt(tenant, stream).await?;
             self.reclaim_while(tenant, Choice::Urgent, |journal| {
@@ -212,13 +206,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             journal.names_in_vain() && journal.has_torn() && journal.free >= 2
         })
         .await?;
-        // A page that is erased without having been announced looks like one that was struck; and what is missing in one that is
-        // named is not missed.
-        if self.ready == 0 && self.free > 0 || self.names_in_vain() {
-            match self.announce().await {
-                Ok(()) | Err(Trouble::NoRoom) => {}
-                Err(trouble) => return Err(trouble.into()),
-            }
+        // A page that is erased without having been announced looks like one that was struck; what is missing in one that is
+        // named is not missed; and what a loose one will be taken for nobody knows. The last free page is not spent on it.
+        let has_written = self.streams.iter().any(|stream| stream.page.is_some());
+        let is_loose = has_written && self.states().iter().any(PageState::is_loose);
+        let is_due = self.names_in_vain() || is_loose;
+        if self.ready == 0 && self.free > 0 || is_due && (self.can_announce() || self.free >= 2) {
+            tolerate(self.announce().await)?;
         }
         // Each end is told of in the other's page too: whatever is lost of one page, the other one knows of it.
         for stream in [MOVED, FRESH] {
@@ -227,7 +221,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             })
             .await?;
             self.anchor(stream, ANCHOR_PAGES).await?;
-            self.checkpoint(other(stream)).await?;
+            self.checkpoint_at_rest(other(stream)).await?;
         }
         Ok(())
     }
@@ -281,6 +275,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 })
             }
         }
+    }
+}
+
+/// Want of room is no reason to stop.
+fn tolerate<E>(result: Result<(), Trouble<E>>) -> Result<(), Trouble<E>> {
+    match result {
+        Err(Trouble::NoRoom) => Ok(()),
+        result => result,
     }
 }
 

@@ -4,9 +4,7 @@
 //! back to what stood there long ago, nothing tells at all. The census does: one number over all pages that may not be erased,
 //! in the checkpoint that is written last.
 
-use super::state::{
-    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, NAMED, PageState, RAGGED, UNSURE, VIRGIN, other,
-};
+use super::state::{DOOMED, EVACUATE, FAILED, HOLED, NAMED, PageState, VIRGIN};
 use super::survey::Survey;
 use super::{Journal, Loss, Tenant};
 use crate::store::cells::Cells;
@@ -18,11 +16,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     pub(super) fn census_to_keep(&self) -> Option<u32> {
         let is_changing = |state: &PageState| {
             !matches!(state.role(), DOOMED | VIRGIN)
-                && (state.has(HOLED | EVACUATE | FAILED)
-                    || state.role() == EMPTY && state.has(UNSURE | RAGGED))
+                && (state.has(HOLED | EVACUATE | FAILED) || state.is_loose())
         };
         // With nothing announced a page may be erased unannounced, and there is nothing to tell that from damage.
         let is_settled = self.ready > 0
+            && !self.is_astray
             && self.owed.is_empty()
             && self.streams.iter().all(|stream| stream.doubt.is_none())
             && !self.states().iter().any(is_changing);
@@ -60,19 +58,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if is_damaged || self.unannounced.is_some() {
             return;
         }
-        let written = (0..survey.heads.len()).find_map(|stream| {
-            let witness = survey.heads[stream]?.witness?;
-            let (tail, end) = (witness.tail, survey.heads[other(stream)]?);
-            let is_end = usize::from(tail.stream) == other(stream)
-                && (tail.page, tail.order, tail.count) == (end.page, end.order, end.count);
-            witness.census.filter(|_| is_end)
-        });
-        if written.is_none_or(|written| written == self.census()) {
+        if survey.census().is_none_or(|written| written == self.census()) {
             return;
         }
         // In which page is not known: anything may be older than it was.
         survey.report.pages_struck += 1;
-        let (order, count) = (self.next_order, u16::MAX);
+        let (order, count) = (self.next_order.saturating_sub(1), u16::MAX);
         let loss = Loss { page: self.page_count, order, first: 0, count, hint: None };
         tenant.lost(&loss);
         self.owe(loss);

@@ -31,6 +31,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             streams: [Stream::default(); 2],
             prepared: None,
             unannounced: None,
+            is_astray: false,
             owed: heapless::Vec::new(),
             victim: None,
             sweeping: false,

@@ -84,6 +84,8 @@ pub struct Journal<F: NorFlash, P, B> {
     prepared: Option<u32>,
     /// The page that was last taken without having been announced, by this run or the one before.
     unannounced: Option<u32>,
+    /// The first program call of a page has failed in this run, or was given up: whatever it reads as now, it may read otherwise later.
+    is_astray: bool,
     /// Losses that no page shows any more, to be written down with the next that is written.
     owed: heapless::Vec<Loss, { survey::AGED_MAX }>,
     victim: Option<victim::Victim>,

@@ -3,8 +3,8 @@
 use super::errors::Trouble;
 use super::notes::{Announcement, Doomed};
 use super::state::{
-    DOOMED, EMPTY, EVACUATE, FAILED, HOLED, MOVED, NAMED, RAGGED, SEALED, UNSURE, USED, VIRGIN,
-    other,
+    DOOMED, EMPTY, EVACUATE, FAILED, FRESH, HOLED, MOVED, NAMED, RAGGED, SEALED, UNSURE, USED,
+    VIRGIN, other,
 };
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
@@ -29,8 +29,20 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// A page that has just been erased and given its header.
     pub(super) async fn ready_page(&mut self, stream: usize) -> Result<u32, Trouble<F::Error>> {
+        self.ready_page_while(stream, |_| true).await
+    }
+
+    /// The same, as long as that is wanted.
+    async fn ready_page_while(
+        &mut self,
+        stream: usize,
+        is_wanted: impl Fn(&Self) -> bool,
+    ) -> Result<u32, Trouble<F::Error>> {
         let mut trouble = None;
         for _ in 0..TRIES {
+            if !is_wanted(self) {
+                break;
+            }
             if let Some(page) = self.prepared.take()
                 && self.state(page).is_free()
             {
@@ -54,9 +66,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if self.prepared.is_some() || self.ready == 0 {
             return Ok(false);
         }
-        let page = self.ready_page(super::state::FRESH).await?;
-        self.prepared = Some(page);
-        Ok(true)
+        // Nothing is erased unannounced as long as nobody needs it.
+        self.prepared = match self.ready_page_while(FRESH, |journal| journal.ready > 0).await {
+            Ok(page) => Some(page),
+            Err(Trouble::NoRoom | Trouble::Worn) => None,
+            Err(trouble) => return Err(trouble),
+        };
+        Ok(self.prepared.is_some())
     }
 
     /// The free page to take: the least worn for new entries; the most worn for moved ones, which tend to stay.
@@ -129,8 +145,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         (is_due && may).then(|| self.full_announcement(Some(taken), bytes)).flatten()
     }
 
-    /// All pages that may be erased: those announced before, then those emptied since, the least worn first. `taken` is not
-    /// among them.
+    /// All pages that may be erased: those announced before, then those emptied since, the loose ones first and of these the least
+    /// worn. `taken` is not among them.
     pub(super) fn full_announcement(
         &self,
         taken: Option<u32>,
@@ -169,11 +185,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 .filter(|(page, state)| {
                     state.role() == EMPTY && !state.has(FAILED) && Some(*page) != taken
                 })
-                .map(|(page, state)| (state.erases(), page))
+                .map(|(page, state)| (!state.is_loose(), state.erases(), page))
                 .filter(|next| last.is_none_or(|last| *next > last))
                 .min();
             let Some(next) = next else { break };
-            if !announcement.name(doomed(next.1), bytes) {
+            if !announcement.name(doomed(next.2), bytes) {
                 break;
             }
             last = Some(next);
@@ -183,13 +199,20 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Pages that the newest announcement names, and in which nothing counts any more, are what it says they are.
     pub(super) fn take_at_its_word(&mut self) {
-        for (page, state) in (0u32..).zip(self.pages.cells_mut()) {
+        for page in 0..self.page_count {
+            let state = self.state(page);
             if state.has(NAMED) && state.role() == USED && state.live == 0 {
-                state.set_role(DOOMED);
+                self.change(page, |state| state.set_role(DOOMED));
                 self.victim = self.victim.filter(|victim| victim.page != page);
+                self.note_announced();
             }
         }
         self.recount();
+    }
+
+    /// What was written until now is on the medium before a page is erased that nothing is left in.
+    pub(super) fn note_announced(&mut self) {
+        self.announced_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
     }
 
     /// Whether the newest announcement names pages that something is in, in a box that has been written to since it was opened.
@@ -208,7 +231,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// The announcement has been written and verified.
     pub(super) fn announced(&mut self, announcement: &Announcement) {
         self.epoch = self.epoch.max(announcement.epoch);
-        self.announced_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
+        self.note_announced();
         for doomed in announcement.doomed.iter().take(announcement.doomed_count) {
             self.change(doomed.page, |state| {
                 if state.role() == EMPTY {
@@ -219,6 +242,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         for (page, state) in (0u32..).zip(self.pages.cells_mut()) {
             if state.has(NAMED) && announcement.doomed(page).is_none() {
                 state.unmark(NAMED);
+                if state.has(RAGGED) {
+                    // What told where it ends may have gone meanwhile, and it counts again in the census.
+                    state.mark(EVACUATE);
+                }
             }
         }
     }

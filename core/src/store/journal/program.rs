@@ -104,8 +104,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let sealed = self.seal_block(page, &writing, start_bytes, len);
             let from = writing.at;
             let range = Self::START_ROOM - start_bytes..Self::START_ROOM + len;
+            let was_astray = self.is_astray;
+            self.is_astray |= start_bytes > 0;
             match self.program(page, from, range).await {
-                Ok(true) => {}
+                Ok(true) => self.is_astray = was_astray,
                 problem => {
                     trouble = Some(problem.map_or_else(Trouble::Flash, |_| Trouble::Worn));
                     self.tally.failures += 1;
@@ -404,6 +406,21 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
     }
 
+    /// The same when the box comes to rest: it says as well, if there is room, where the other write point ends, and the census.
+    pub(super) async fn checkpoint_at_rest(
+        &mut self,
+        stream: usize,
+    ) -> Result<(), Trouble<F::Error>> {
+        if self.streams[stream].vouched {
+            return Ok(());
+        }
+        let tail = self.tail(other(stream));
+        if tail.is_none() || !self.checkpoint_with(stream, tail).await? {
+            self.checkpoint(stream).await?;
+        }
+        Ok(())
+    }
+
     /// The same whether or not something vouches for it, and says where the other write point ends; false when there is no
     /// room for that.
     async fn checkpoint_with(
@@ -504,13 +521,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if self.free > self.ready {
             let _ = self.checkpoint(other(stream)).await;
         }
-        let room = match self.takes_announcement(stream) {
+        let left = match self.takes_announcement(stream) {
             true => room.min(self.room(stream) - ENTRY_HEADER_BYTES - Self::WORD),
             false => room,
         };
-        let Some(announcement) = self.full_announcement(None, room) else { return Ok(()) };
-        let Some(len) = announcement.encode(&mut payload) else { return Ok(()) };
-        let Some(block) = self.lay(0, ANNOUNCE, 0, &[&payload[..len]]) else { return Ok(()) };
+        let mut announcement = self.full_announcement(None, left);
+        if announcement.is_none() && self.free >= 2 {
+            // It goes into a fresh page then.
+            announcement = self.full_announcement(None, room);
+        }
+        let announcement = announcement.ok_or(Trouble::NoRoom)?;
+        let len = announcement.encode(&mut payload).ok_or(Trouble::NoRoom)?;
+        let block = self.lay(0, ANNOUNCE, 0, &[&payload[..len]]).ok_or(Trouble::NoRoom)?;
         self.commit(stream, block).await?;
         self.announced(&announcement);
         self.recount();

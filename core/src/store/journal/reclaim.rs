@@ -232,13 +232,25 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.victim = None;
         // What its tenant no longer asks for counts as live no longer, whatever was counted.
         self.debit(page, usize::MAX);
-        self.change(page, |state| state.set_role(if state.has(NAMED) { DOOMED } else { EMPTY }));
+        if self.state(page).has(NAMED) {
+            // From now on it may be erased, and what it was given up for may be nowhere else.
+            self.change(page, |state| state.set_role(DOOMED));
+            self.note_announced();
+            for stream in 0..self.streams.len() {
+                self.checkpoint(stream).await?;
+            }
+        } else {
+            self.change(page, |state| state.set_role(EMPTY));
+        }
         self.recount();
         if self.ready <= 1
             && self.streams.iter().any(|stream| stream.page.is_some())
             && self.can_announce()
         {
-            self.announce().await?;
+            match self.announce().await {
+                Ok(()) | Err(Trouble::NoRoom) => {}
+                Err(trouble) => return Err(trouble),
+            }
         }
         Ok(true)
     }

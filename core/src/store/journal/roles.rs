@@ -156,11 +156,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     /// Compares where each stream ends with what the other one says.
     fn check_ends(&mut self, survey: &Survey) {
         for (head, tail) in survey.heads.iter().zip(&survey.tails) {
-            let (Some(head), Some(tail)) = (head, tail) else { continue };
-            if head.order != tail.order {
+            let Some(tail) = tail else { continue };
+            let page = match head {
+                Some(head) if head.order == tail.order => head.page,
+                Some(head) if head.order > tail.order => continue,
+                // Its first program call cannot be read: then nothing in it said to which stream it belongs.
+                _ => tail.page,
+            };
+            let state = self.state(page);
+            if state.order != tail.order || state.role() != USED {
                 continue;
             }
-            self.change(head.page, |state| {
+            self.change(page, |state| {
                 if state.has(UNSURE) {
                     state.mark(SHORT);
                 }

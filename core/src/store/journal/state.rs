@@ -118,6 +118,11 @@ impl PageState {
         }
     }
 
+    /// Nothing live, not announced, and when opened it may be taken for something else than it is now.
+    pub(super) fn is_loose(&self) -> bool {
+        self.role() == EMPTY && self.has(HOLED | EVACUATE | UNSURE | RAGGED)
+    }
+
     /// Announced and fit to be taken.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.role(), VIRGIN | DOOMED) && !self.has(FAILED)

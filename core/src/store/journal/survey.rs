@@ -4,6 +4,7 @@ use super::blank::is_untouched;
 use super::notes::{Announcement, Start, Tail, Witness};
 use super::state::{
     BLANK, CLAIMED, COPIES, EVACUATE, HOLED, MOVED, PageState, SEALED, SHORT, STRUCK, UNSURE, USED,
+    other,
 };
 use super::walk::{Doubt, Step, Walk};
 use super::{Journal, Loss, OpenError, OpenReport, Tenant};
@@ -73,17 +74,31 @@ impl Survey {
 }
 
 impl Survey {
-    /// Whether the box came to rest and nothing has been written since, as far as can be seen: a checkpoint is the last in each
-    /// stream, and each is told of by the other.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.heads.iter().zip(&self.tails).all(|(head, tail)| match (head, tail) {
-            (Some(head), Some(tail)) if head.order == tail.order => {
-                head.doubt.is_none() && tail.count >= head.count
-            }
-            (Some(head), Some(tail)) if head.order < tail.order => true,
-            (Some(head), _) => head.doubt.is_none() && head.count <= 1,
-            (None, _) => true,
+    /// The census that was written down, if nothing has been written since: it is in the last checkpoint of one stream, which says
+    /// that the other one ended where it ends.
+    pub(super) fn census(&self) -> Option<u32> {
+        (0..self.heads.len()).find_map(|stream| {
+            let witness = self.heads[stream]?.witness?;
+            let (tail, end) = (witness.tail, self.heads[other(stream)]?);
+            let is_end = usize::from(tail.stream) == other(stream)
+                && (tail.page, tail.order, tail.count) == (end.page, end.order, end.count);
+            witness.census.filter(|_| is_end)
         })
+    }
+
+    /// Whether the box came to rest and nothing has been written since, as far as can be seen: a checkpoint is the last in each
+    /// stream, and each is told of by the other; or there is a census, which there is only of a box that has announced.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let has_census = self.census().is_some();
+        has_census
+            || self.heads.iter().zip(&self.tails).all(|(head, tail)| match (head, tail) {
+                (Some(head), Some(tail)) if head.order == tail.order => {
+                    head.doubt.is_none() && tail.count >= head.count
+                }
+                (Some(head), Some(tail)) if head.order < tail.order => true,
+                (Some(head), _) => head.doubt.is_none() && head.count <= 1,
+                (None, _) => true,
+            })
     }
 }
 
@@ -280,7 +295,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             HeaderFound::Version(version) => survey.version = Some(version),
             _ => {}
         }
-        survey.foreign |= !is_untouched(page as usize, buffer);
+        // Of a box that is known nobody asks that.
+        survey.foreign |= survey.salt.is_none() && !is_untouched(page as usize, buffer);
         if buffer.iter().all(|byte| *byte == 0xFF) {
             return Identity::Blank;
         }
