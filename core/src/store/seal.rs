@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn host_and_device_agree() {
         let tables = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISCSI);
-        let data: [u8; 1000] = core::array::from_fn(|index| (index * index * 31 >> 4) as u8);
+        let data: [u8; 1000] = core::array::from_fn(|index| ((index * index * 31) >> 4) as u8);
         for from in 0..9 {
             for to in from..data.len() {
                 let piece = &data[from..to];

@@ -1,8 +1,8 @@
 //! A box with memory for few slots.
 
 use crate::support::*;
-use contactbox_core::contact::{Kind, Value};
-use contactbox_core::store::{Narrow, Packed, PutError, Wide};
+use contactbox_core::contact::{BlobRef, Kind, Value};
+use contactbox_core::store::{KEEP_MILLIS, Narrow, Packed, PutError, Wide};
 use embassy_futures::block_on;
 
 const PAGES: usize = 64;
@@ -230,4 +230,107 @@ fn a_removal_that_failed_takes_nothing_from_what_a_peer_may_do() {
     let taken = block_on(here.take(&mut peer, gone.bytes(), NOW + 1));
     assert!(matches!(taken, Err(PutError::IndexFull { .. })));
     assert_eq!(peer.removed(), 0);
+}
+
+/// What is over keeps nothing out that was written since, though no clock tells so when the box is opened.
+#[test]
+fn b7_what_is_over_makes_way_when_the_box_is_opened() {
+    for slots in 9..26 {
+        let mut there = format::<Narrow>(2, PAGES);
+        let mut here = format_with::<Narrow>(1, PAGES, slots);
+        put(&mut there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
+        put(&mut there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
+        hand_over(&mut there, &mut here, NOW).expect("there is room");
+        purge(&mut there, 1, NOW + 1);
+        if hand_over(&mut there, &mut here, NOW + 1).is_err() {
+            continue;
+        }
+        let mut here = open_with::<Narrow>(here.into_flash(), slots);
+        here.tell_time(NOW + 2 + KEEP_MILLIS);
+        tend(&mut here);
+        assert_eq!(kept(&mut here), []);
+        let later = NOW + 3 + KEEP_MILLIS;
+        let texts = name(7);
+        let has_photo = put(&mut here, 7, &[(Kind::FN, &texts)], Some(&photo(7)), later).is_ok();
+        let mut added = 0;
+        while put(&mut here, 1000 + added, &[(Kind::FN, &name(1000 + added))], None, later).is_ok()
+        {
+            added += 1;
+        }
+        for _ in 0..2 {
+            here = open_with::<Narrow>(here.into_flash(), slots);
+            if has_photo {
+                has(&mut here, 7, true);
+            }
+            for number in 1000..1000 + added {
+                has(&mut here, number, false);
+            }
+            verify(&mut here);
+        }
+    }
+}
+
+/// Pieces of a photo that does not fit come to an end.
+#[test]
+fn a_photo_that_does_not_fit_is_refused_however_often_a_sweep_helps() {
+    for (slots, pages) in [(20, PAGES), (usize::MAX, 16)] {
+        let mut book = format_with::<Narrow>(1, pages, slots);
+        for number in 0..3 {
+            put(&mut book, number, &[(Kind::FN, &name(number))], Some(&photo(number)), NOW)
+                .expect("there is room");
+        }
+        let mut book = open_with::<Narrow>(book.into_flash(), slots);
+        purge(&mut book, 0, NOW + 1);
+        purge(&mut book, 1, NOW + 1);
+        let large: Vec<u8> = (0..60_000u32).map(|at| ((at * at) >> 5) as u8).collect();
+        let blob = BlobRef::of(&large);
+        let piece_bytes = book.blob_piece_bytes();
+        let mut pieces = 0;
+        let error = loop {
+            let offset = book.blob_missing(blob).expect("it does not fit") as usize;
+            let piece = &large[offset..large.len().min(offset + piece_bytes)];
+            if let Err(error) = block_on(book.put_blob_piece(blob, offset as u32, piece)) {
+                break error;
+            }
+            pieces += 1;
+            assert!(pieces <= large.len().div_ceil(piece_bytes), "the same pieces again");
+        };
+        assert!(matches!(error, PutError::Full { .. } | PutError::IndexFull { .. }), "{error}");
+    }
+}
+
+/// A box whose flash is an earlier state writes under another name, also when it was opened again before its first change.
+#[test]
+fn b1_what_a_box_says_that_was_put_back_removes_nothing() {
+    for takes_first in [false, true] {
+        let mut here = format::<Wide>(1, 32);
+        let (mut there, mut third) = (format::<Wide>(2, 32), format::<Wide>(3, 32));
+        put(&mut here, 1, &[(Kind::FN, "Ada"), (Kind::TEL, "1")], None, NOW).expect("room");
+        let before = here.flash().clone();
+        let texts = [(Kind::FN, "Ada"), (Kind::TEL, "1"), (Kind::EMAIL, "ada@example.org")];
+        put(&mut here, 1, &texts, None, NOW + 1).expect("room");
+        hand_over(&mut here, &mut there, NOW + 1).expect("room");
+        let reached = here.time_max();
+
+        let mut here = open::<Wide>(before);
+        here.put_back(reached);
+        if takes_first {
+            put(&mut third, 3, &[(Kind::FN, "Grace")], None, NOW).expect("room");
+            hand_over(&mut third, &mut here, NOW + 2).expect("room");
+            assert!(here.time_max() > reached);
+            here = open::<Wide>(here.into_flash());
+        }
+        let texts = [(Kind::FN, "Ada"), (Kind::TEL, "1"), (Kind::NOTE, "Engines")];
+        put(&mut here, 1, &texts, None, NOW + 3).expect("room");
+        hand_over(&mut here, &mut there, NOW + 4).expect("room");
+        hand_over(&mut there, &mut here, NOW + 5).expect("room");
+        for book in [&mut here, &mut there] {
+            let mut memory = vec![0; RECORD_BYTES];
+            let found = block_on(book.get(uid(1), &mut memory)).expect("readable").expect("there");
+            for kind in [Kind::TEL, Kind::EMAIL, Kind::NOTE] {
+                let mut all = found.contact.properties();
+                assert!(all.any(|known| known.content.kind == kind), "{takes_first}: {kind:?}");
+            }
+        }
+    }
 }

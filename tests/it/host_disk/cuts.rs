@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Points of all kinds of work together, unless CONTACTBOX_POINTS says how many.
-const POINTS: usize = 2_800;
+const POINTS: usize = 20_000;
 
 /// The same in the long sweep.
 const POINTS_LONG: usize = 1_000_000;

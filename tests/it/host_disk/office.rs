@@ -17,6 +17,9 @@ use std::sync::OnceLock;
 /// Pages of a new box: one more than it must have.
 const PAGES: u32 = 9;
 
+/// Room for the largest card of these tests, and for the record it becomes.
+const DRAFT_BYTES: usize = 256 * 1024;
+
 /// The name that the file is said to have.
 pub const NAME: &str = "modelled.box";
 
@@ -226,7 +229,7 @@ impl Office {
         if !report.is_sound() {
             return Err((Wrong::Alarm, format!("{report:?}")));
         }
-        Ok(Self { book, file, draft: vec![0; 1024 * 1024], now, oracle })
+        Ok(Self { book, file, draft: vec![0; DRAFT_BYTES], now, oracle })
     }
 
     /// Events of the disk so far.

@@ -1,11 +1,12 @@
 //! Blobs: photos, documents and large records in chunks, shared when equal, swept when nothing
 //! refers to them.
 
+use super::pieces::store_piece;
 use super::{Book, GetError, Memory, PutError, kept, ledger::Ledger, parse, read};
 use crate::contact::{BlobHasher, BlobRef, Contact, Value};
 use crate::limits::BLOB_BYTES_MAX;
 use crate::store::cells::Cells;
-use crate::store::entries::{CHUNK, CHUNK_HEAD_BYTES, Chunk, KEPT, KeptEntry, Spill};
+use crate::store::entries::{CHUNK_HEAD_BYTES, Chunk, KEPT, KeptEntry, Spill};
 use crate::store::index;
 use crate::store::journal::{Journal, Need, PageState};
 use crate::store::page::ENTRY_HEADER_BYTES;
@@ -157,14 +158,37 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(false);
         }
         let is_swept = core::mem::replace(&mut helps.is_swept, true);
-        Ok(!is_swept && self.sweep_all().await? || self.forget_timeless().await?)
+        let has_given_up = match is_swept {
+            true => Ok(false),
+            false => self.sweep_all().await,
+        };
+        match has_given_up {
+            Ok(true) => Ok(true),
+            // A contact that cannot be read may refer to anything: nothing is given up.
+            Err(error) if !error.is_damage() => Err(error.into()),
+            _ => self.forget_timeless().await,
+        }
+    }
+
+    /// Sweeps as long as there is something to do.
+    pub(super) async fn sweep_on(&mut self) -> Result<(), GetError<F::Error>> {
+        loop {
+            match self.sweep_step().await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    self.sweep = Sweep::Done;
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// Sweeps to the end, for want of room; whether anything was given up.
     async fn sweep_all(&mut self) -> Result<bool, GetError<F::Error>> {
         let before = self.journal.fill().0;
         self.sweep = Sweep::Due;
-        while !self.sweep_step().await? {}
+        self.sweep_on().await?;
         Ok(self.journal.fill().0 < before)
     }
 
@@ -232,16 +256,7 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
             ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
             continue;
         }
-        let head = Chunk::head(&blob, number);
-        let hint = Chunk::hint(&blob);
-        let at = journal.append_needing(ledger, need, CHUNK, hint, &[&head, data]).await?;
-        journal.note_referent();
-        // A chunk fits an entry, whose length is said in 16 bits.
-        let len = (CHUNK_HEAD_BYTES + data.len()) as u16;
-        let chunk = Chunk { blob, number, data };
-        if let Some((at, len)) = ledger.take_chunk(&chunk, at, len, index::FRESH | index::MARKED) {
-            journal.retire(at, len.into());
-        }
+        store_piece(journal, ledger, need, blob, number, data).await?;
     }
     Ok(blob)
 }

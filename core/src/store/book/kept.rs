@@ -164,7 +164,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if !self.keeps_any() {
             return Ok(());
         }
-        // First, so that a full box has room to say so. Should that fail, they are there again when the box is next opened.
+        self.renew_if_due().await?;
+        // First, so that a full box has room to say so. Should that fail, those are there again when the box is next opened whose
+        // pages have not been taken meanwhile.
         for number in 0..self.slots() {
             if self.ledger.index.slot(number).is_kept() {
                 self.give_up_kept(number);
@@ -196,8 +198,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.forget_kept().await?;
         // What only they referred to goes too.
         self.sweep = blobs::Sweep::Due;
-        while !self.sweep_step().await? {}
-        Ok(true)
+        match self.sweep_on().await {
+            Err(error) if !error.is_damage() => Err(error.into()),
+            _ => Ok(true),
+        }
     }
 
     fn keeps_any(&self) -> bool {

@@ -50,8 +50,10 @@ pub(super) struct Ledger<M: Memory> {
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
     pub(super) is_overfull: bool,
-    /// Chunks found at open did not fit the index, and may be garbage: see `refit`.
+    /// Chunks or kept states found at open did not fit the index, and may be garbage: see `refit`.
     pub(super) has_passed_over: bool,
+    /// Kept states were among them.
+    pub(super) has_lost_kept: bool,
     /// Slots before this hold no chunk that could make way.
     evicted_before: u32,
     /// Entries that this version does not understand; kept as they are.
@@ -101,6 +103,7 @@ impl<M: Memory> Ledger<M> {
             time_max: 0,
             is_overfull: false,
             has_passed_over: false,
+            has_lost_kept: false,
             evicted_before: 0,
             foreign: 0,
         }
@@ -290,8 +293,8 @@ impl<M: Memory> Ledger<M> {
         Some(placed)
     }
 
-    /// Puts a slot where another is, or into a new one; also tells what it replaces. What there is no slot for makes others give
-    /// way: a contact chunks and kept states, a kept state chunks. They come back if they are needed and there is
+    /// Puts a slot where another is, or into a new one; also tells what it replaces. While a box is opened, what there is no slot for
+    /// makes others give way: a contact chunks and kept states, a kept state chunks. They come back if they are needed and there is
     /// room: see `refit`.
     fn place(&mut self, seat: Option<u32>, slot: Slot) -> Option<(u32, Option<(Address, u16)>)> {
         if let Some(number) = seat {
@@ -310,32 +313,36 @@ impl<M: Memory> Ledger<M> {
                 if let Ok(number) = placed {
                     self.index.vacate(number);
                 }
-                self.has_passed_over |= slot.is_chunk();
+                self.note_passed_over(&slot);
                 self.is_overfull |= !slot.has(index::CHUNK);
                 None
             }
         }
     }
 
+    fn note_passed_over(&mut self, slot: &Slot) {
+        self.has_passed_over |= slot.has(index::CHUNK);
+        self.has_lost_kept |= slot.is_kept();
+    }
+
     /// Gives up a slot for what a box cannot do without, or rather not; where its entry is, and how long.
     fn evict(&mut self, wanted: &Slot) -> Option<(Address, u16)> {
-        let len = self.index.len();
-        let chunk = || (self.evicted_before..len).find(|&at| self.index.slot(at).is_chunk());
-        let kept = || (0..len).find(|&at| self.index.slot(at).is_kept());
-        let chunk = if wanted.is_chunk() { None } else { chunk() };
-        let number = match chunk {
-            Some(number) => number,
-            // A chunk is marked when something refers to it.
-            None if !wanted.has(index::CHUNK) || wanted.is_chunk() && wanted.has(index::MARKED) => {
-                kept()?
-            }
-            None => return None,
+        let slots = self.evicted_before..self.index.len();
+        let chunk = match wanted.is_chunk() {
+            true => None,
+            false => slots.clone().find(|&at| self.index.slot(at).is_chunk()),
         };
-        if chunk.is_some() {
+        if let Some(number) = chunk {
             self.evicted_before = number;
-            self.has_passed_over = true;
         }
+        // A chunk is marked when a contact refers to it.
+        let is_needed = !wanted.has(index::CHUNK) || wanted.is_chunk() && wanted.has(index::MARKED);
+        let number = match chunk {
+            None if is_needed => (0..slots.end).find(|&at| self.index.slot(at).is_kept()),
+            chunk => chunk,
+        }?;
         let slot = self.index.slot(number);
+        self.note_passed_over(&slot);
         self.index.vacate(number);
         Some((slot.at, slot.len))
     }
@@ -416,16 +423,22 @@ impl<M: Memory> Ledger<M> {
         }
     }
 
+    /// Takes in a chunk or a kept state, which is not known; a chunk that a contact refers to if it must be.
+    pub(super) fn take_piece(&mut self, entry: &Entry<'_>, is_needed: bool) -> Standing {
+        let marks = if is_needed { index::MARKED } else { 0 };
+        self.try_take(entry, None, marks).unwrap_or(Standing::Dead)
+    }
+
     /// Takes in what an entry says, in the slot it is known by or a new one.
     fn take(&mut self, entry: &Entry<'_>, seat: Option<u32>) -> Standing {
-        self.try_take(entry, seat).unwrap_or_else(|| {
+        self.try_take(entry, seat, 0).unwrap_or_else(|| {
             self.foreign += 1;
             Standing::Live
         })
     }
 
     /// The same, when this version understands it.
-    fn try_take(&mut self, entry: &Entry<'_>, seat: Option<u32>) -> Option<Standing> {
+    fn try_take(&mut self, entry: &Entry<'_>, seat: Option<u32>, marks: u8) -> Option<Standing> {
         // An entry says its length in 16 bits.
         let len = entry.payload.len() as u16;
         let replaced = match entry.kind {
@@ -434,7 +447,7 @@ impl<M: Memory> Ledger<M> {
                 self.take_contact(seat, &contact, entry.at, len, false)
             }
             SPILL => self.take_spill(seat, &Spill::parse(entry.payload)?, entry.at, len),
-            CHUNK => match self.place_chunk(&Chunk::parse(entry.payload)?, entry.at, len, 0) {
+            CHUNK => match self.place_chunk(&Chunk::parse(entry.payload)?, entry.at, len, marks) {
                 Some((_, replaced)) => replaced,
                 // It may be garbage: see `refit`.
                 None => return Some(Standing::Dead),

@@ -119,6 +119,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         now: Millis,
     ) -> Result<Intake, PutError<F::Error>> {
         self.tell_time(now);
+        self.renew_if_due().await?;
         let theirs = Contact::parse(record).map_err(GetError::Record)?;
         let uid = theirs.uid();
         let latest = contact::latest_time(&theirs);

@@ -1,13 +1,14 @@
 //! Blobs piece by piece, as they come from another box, a card or a cable.
 
-use super::blobs::{Helps, chunk_bytes, is_here, sure_chunk};
+use super::blobs::{Helps, chunk_bytes, is_here, read_chunk, sure_chunk};
+use super::ledger::Ledger;
 use super::{Book, GetError, Memory, PutError};
 use crate::contact::BlobRef;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::store::cells::Cells;
 use crate::store::entries::{CHUNK, CHUNK_HEAD_BYTES, Chunk};
 use crate::store::index;
-use crate::store::journal::Need;
+use crate::store::journal::{Journal, Need};
 use embedded_storage_async::nor_flash::NorFlash;
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
@@ -52,31 +53,38 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         let mut helps = Helps::default();
         loop {
-            match self.store_piece(blob, number, piece).await {
-                Err(error) if self.helps_against(&error, &mut helps).await? => {}
+            let Self { journal, ledger, .. } = self;
+            match store_piece(journal, ledger, Need::Data, blob, number, piece).await {
+                Err(error) => {
+                    // What is here of it already is not what is given up.
+                    self.refresh(blob);
+                    if !self.helps_against(&error, &mut helps).await? {
+                        return Err(error);
+                    }
+                }
                 stored => return stored,
             }
         }
     }
 
-    async fn store_piece(
-        &mut self,
-        blob: BlobRef,
-        number: u32,
-        piece: &[u8],
-    ) -> Result<(), PutError<F::Error>> {
-        self.ledger.reserve(1)?;
-        let (head, hint) = (Chunk::head(&blob, number), Chunk::hint(&blob));
-        let parts: [&[u8]; 2] = [&head, piece];
-        let at =
-            self.journal.append_needing(&mut self.ledger, Need::Data, CHUNK, hint, &parts).await?;
-        self.journal.note_referent();
-        let chunk = Chunk { blob, number, data: piece };
-        // A chunk fits an entry, whose length is said in 16 bits.
-        let len = (CHUNK_HEAD_BYTES + piece.len()) as u16;
-        let marks = index::FRESH | index::MARKED;
-        if let Some((at, len)) = self.ledger.take_chunk(&chunk, at, len, marks) {
-            self.journal.retire(at, len.into());
+    /// All that is here of a blob outlives one more sweep.
+    fn refresh(&mut self, blob: BlobRef) {
+        let count = (blob.len as usize).div_ceil(chunk_bytes(&self.journal)) as u32;
+        for number in 0..count {
+            if let Some(slot) = self.ledger.index.chunk(&blob.hash, number) {
+                self.ledger.index.change(slot, |slot| slot.flags |= index::FRESH);
+            }
+        }
+    }
+
+    /// Writes those pieces of a blob anew that are here only because garbage has not been erased yet.
+    pub(super) async fn make_sure(&mut self, blob: BlobRef) -> Result<(), PutError<F::Error>> {
+        let piece_bytes = self.blob_piece_bytes() as u32;
+        while let Some(offset) = self.blob_missing(blob) {
+            let Self { journal, ledger, new, .. } = self;
+            let number = offset / piece_bytes;
+            let piece = read_chunk(journal, ledger, blob, number, new.cells_mut()).await?.data;
+            store_piece(journal, ledger, Need::Data, blob, number, piece).await?;
         }
         Ok(())
     }
@@ -105,4 +113,27 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             }
         }
     }
+}
+
+/// Writes a piece of a blob; until a contact refers to it, it outlives one sweep.
+pub(super) async fn store_piece<F: NorFlash, M: Memory>(
+    journal: &mut Journal<F, M::Pages, M::Bytes>,
+    ledger: &mut Ledger<M>,
+    need: Need,
+    blob: BlobRef,
+    number: u32,
+    piece: &[u8],
+) -> Result<(), PutError<F::Error>> {
+    ledger.reserve(1)?;
+    let (head, hint) = (Chunk::head(&blob, number), Chunk::hint(&blob));
+    let at = journal.append_needing(ledger, need, CHUNK, hint, &[&head, piece]).await?;
+    journal.note_referent();
+    let chunk = Chunk { blob, number, data: piece };
+    // A chunk fits an entry, whose length is said in 16 bits.
+    let len = (CHUNK_HEAD_BYTES + piece.len()) as u16;
+    let marks = index::FRESH | index::MARKED;
+    if let Some((at, len)) = ledger.take_chunk(&chunk, at, len, marks) {
+        journal.retire(at, len.into());
+    }
+    Ok(())
 }

@@ -9,33 +9,46 @@ use super::ledger::Ledger;
 use super::{Book, GetError, Memory, OpenError, blobs};
 use crate::contact::BlobRef;
 use crate::store::cells::Cells;
-use crate::store::entries::{CHUNK, Chunk};
-use crate::store::index;
+use crate::store::entries::{CHUNK, Chunk, KEPT, KeptEntry};
 use crate::store::journal::{self, Address, Entry, Loss, Standing, Tenant};
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Bytes of a blob's hash.
-const HASH_BYTES: usize = 16;
+/// Hash and length of a blob that is looked for.
+const WANT_BYTES: usize = 16 + 4;
+
+type Want = [u8; WANT_BYTES];
+
+fn want(blob: &BlobRef) -> Want {
+    let mut want = [0; WANT_BYTES];
+    want[..16].copy_from_slice(&blob.hash);
+    want[16..].copy_from_slice(&blob.len.to_le_bytes());
+    want
+}
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
-    /// Gives up chunks that nothing refers to, and looks for those that something does refer to and that were passed over.
+    /// Gives up chunks that nothing refers to, and looks for those that something does refer to and that were passed over: those of
+    /// contacts first, for which kept states make way; then kept states and theirs, as long as there is room.
     pub(super) async fn refit(&mut self) -> Result<(), OpenError<F::Error>> {
-        self.ledger.has_passed_over = false;
-        self.sweep_readable().await.map_err(|error| self.unfit(error))?;
+        let mut lacks_kept = false;
         loop {
-            // A large contact's own chunks first: they tell what else it refers to.
-            let (mut from, mut taken) = (0, 0);
-            while from < self.slots() {
-                let wanted;
-                (from, wanted) = self.wanted(from).await.map_err(|error| self.unfit(error))?;
-                if wanted > 0 {
-                    taken += self.retake(wanted).await?;
-                }
+            self.sweep_readable().await.map_err(|error| self.unfit(error))?;
+            self.look_for(false).await?;
+            let has_lost = core::mem::take(&mut self.ledger.has_lost_kept);
+            lacks_kept |= has_lost;
+            if !self.ledger.is_overfull {
+                break;
             }
-            if taken == 0 || self.ledger.is_overfull {
+            if !has_lost {
                 return Ok(());
             }
+            // What only the kept states that made way referred to is garbage by now.
+            self.ledger.is_overfull = false;
         }
+        self.ledger.has_passed_over = false;
+        if lacks_kept {
+            self.retake(0, Wanted::Kept).await?;
+        }
+        self.look_for(true).await
     }
 
     /// Sweeps; a contact that is damaged, or of which a chunk has been passed over, refers to nothing for now.
@@ -47,26 +60,53 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             }
         }
         self.sweep = blobs::Sweep::Sweeping(0);
-        while !self.sweep_step().await? {}
-        Ok(())
+        self.sweep_on().await
     }
 
-    /// Collects blobs of which a chunk is not known, in the buffer for new records, as hashes one after the other: as many as fit, going
+    /// Looks for what contacts, or kept states, refer to and is not known.
+    async fn look_for(&mut self, is_kept: bool) -> Result<(), OpenError<F::Error>> {
+        let wanted = if is_kept { Wanted::OfKept } else { Wanted::OfContacts };
+        loop {
+            // A large contact's own chunks first: they tell what else it refers to.
+            let (mut from, mut taken) = (0, 0);
+            while from < self.slots() {
+                let count;
+                (from, count) =
+                    self.wants(from, is_kept).await.map_err(|error| self.unfit(error))?;
+                if count > 0 {
+                    taken += self.retake(count, wanted).await?;
+                }
+            }
+            if taken == 0 || self.ledger.is_overfull {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Collects blobs of which a chunk is not known, in the buffer for new records, one after the other: as many as fit, going
     /// through the slots from this one on. Returns where to go on, and how many there are.
-    async fn wanted(&mut self, from: u32) -> Result<(u32, usize), GetError<F::Error>> {
+    async fn wants(
+        &mut self,
+        from: u32,
+        is_kept: bool,
+    ) -> Result<(u32, usize), GetError<F::Error>> {
         let chunk_bytes = blobs::chunk_bytes(&self.journal);
         let Self { journal, ledger, new, extra, .. } = self;
-        let (hashes, _) = new.cells_mut().as_chunks_mut::<HASH_BYTES>();
+        let (wants, _) = new.cells_mut().as_chunks_mut::<WANT_BYTES>();
         let (mut number, mut count, mut fits) = (from, 0, true);
         while number < ledger.index.len() && fits {
+            if ledger.index.slot(number).is_kept() != is_kept {
+                number += 1;
+                continue;
+            }
             let note = |ledger: &mut Ledger<M>, blob: BlobRef| {
-                let (known, free) = hashes.split_at_mut(count);
-                if blobs::is_here(ledger, blob, chunk_bytes) || known.contains(&blob.hash) {
+                let (known, free) = wants.split_at_mut(count);
+                if blobs::is_here(ledger, blob, chunk_bytes) || known.contains(&want(&blob)) {
                     return;
                 }
                 fits = !free.is_empty();
                 if let Some(free) = free.first_mut() {
-                    *free = blob.hash;
+                    *free = want(&blob);
                     count += 1;
                 }
             };
@@ -80,11 +120,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok((number, count))
     }
 
-    /// Takes chunks of the first so many blobs that are wanted from the pages; how many there were.
-    async fn retake(&mut self, wanted: usize) -> Result<u32, OpenError<F::Error>> {
+    /// Takes what is wanted from the pages: of the first so many blobs that were collected. Returns how many entries there were.
+    async fn retake(&mut self, count: usize, wanted: Wanted) -> Result<u32, OpenError<F::Error>> {
         let Self { journal, ledger, old, new, .. } = self;
-        let (hashes, _) = new.cells().as_chunks::<HASH_BYTES>();
-        let mut wanting = Wanting { ledger, wanted: &hashes[..wanted], taken: 0 };
+        let (wants, _) = new.cells().as_chunks::<WANT_BYTES>();
+        let mut wanting = Wanting { ledger, wanted, wants: &wants[..count], taken: 0 };
         journal.retake(old.cells_mut(), &mut wanting).await?;
         Ok(wanting.taken)
     }
@@ -100,42 +140,69 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 }
 
-/// A ledger that takes in chunks of certain blobs, and nothing else.
+/// What is looked for in the pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Chunks that contacts refer to. A box cannot be opened without a slot for each.
+    OfContacts,
+    /// Kept states.
+    Kept,
+    /// Chunks that they refer to.
+    OfKept,
+}
+
+/// A ledger that takes in what is wanted, and nothing else.
 struct Wanting<'l, M: Memory> {
     ledger: &'l mut Ledger<M>,
-    wanted: &'l [[u8; HASH_BYTES]],
+    wanted: Wanted,
+    wants: &'l [Want],
     taken: u32,
+}
+
+impl<M: Memory> Wanting<'_, M> {
+    /// The slot that the entry has, if it is of what is wanted.
+    fn known(&self, entry: &Entry<'_>) -> Option<Option<u32>> {
+        let index = &self.ledger.index;
+        match entry.kind {
+            CHUNK if self.wanted != Wanted::Kept => {
+                let chunk = Chunk::parse(entry.payload)?;
+                let is_wanted = self.wants.contains(&want(&chunk.blob));
+                is_wanted.then(|| index.chunk(&chunk.blob.hash, chunk.number))
+            }
+            KEPT if self.wanted == Wanted::Kept => {
+                let kept = KeptEntry::parse(entry.payload)?;
+                let is_over = self.ledger.keeping.is_over(kept.time);
+                let whose = index.kept_hash(kept.uid()?, kept.time);
+                (!is_over).then(|| index.kept(whose))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl<M: Memory> Tenant for Wanting<'_, M> {
     fn found(&mut self, entry: &Entry<'_>) -> Standing {
-        let chunk = (entry.kind == CHUNK).then(|| Chunk::parse(entry.payload)).flatten();
-        let is_wanted = |chunk: &Chunk<'_>| {
-            let hash = &chunk.blob.hash;
-            self.wanted.contains(hash) && self.ledger.index.chunk(hash, chunk.number).is_none()
-        };
-        let Some(chunk) = chunk.filter(is_wanted) else { return Standing::Dead };
-        // An entry says its length in 16 bits.
-        let len = entry.payload.len() as u16;
-        match self.ledger.place_chunk(&chunk, entry.at, len, index::MARKED) {
-            Some((number, replaced)) => {
-                self.ledger.index.change(number, |slot| slot.flags &= !index::MARKED);
-                self.taken += 1;
-                replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len.into()))
-            }
-            None => {
-                self.ledger.is_overfull = true;
-                Standing::Dead
-            }
+        let Some(known) = self.known(entry) else { return Standing::Dead };
+        if let Some(known) = known {
+            return Standing::Equals(self.ledger.index.slot(known).at);
         }
-    }
-
-    fn is_live(&self, entry: &Entry<'_>) -> bool {
-        self.ledger.is_live(entry)
+        let is_needed = self.wanted == Wanted::OfContacts;
+        if !is_needed && self.ledger.reserve(1).is_err() {
+            return Standing::Dead;
+        }
+        let standing = self.ledger.take_piece(entry, is_needed);
+        self.ledger.is_overfull |= is_needed && standing == Standing::Dead;
+        self.taken += u32::from(standing != Standing::Dead);
+        standing
     }
 
     fn moved(&mut self, entry: &Entry<'_>, to: Address) {
         self.ledger.moved(entry, to);
+    }
+
+    // Nothing else is asked of it while pages are only read.
+    fn is_live(&self, entry: &Entry<'_>) -> bool {
+        self.ledger.is_live(entry)
     }
 
     fn lost(&mut self, loss: &Loss) {
@@ -144,9 +211,5 @@ impl<M: Memory> Tenant for Wanting<'_, M> {
 
     fn is_healed(&self, loss: &Loss) -> bool {
         self.ledger.is_healed(loss)
-    }
-
-    fn hint(&self, entry: &Entry<'_>) -> u16 {
-        self.ledger.hint(entry)
     }
 }

@@ -266,6 +266,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 }
                 checked => checked?,
             }
+            self.make_sure(blob).await?;
         }
         Ok(())
     }

@@ -209,7 +209,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         // A page that is erased without having been announced looks like one that was struck; what is missing in one that is
         // named is not missed; and what a loose one will be taken for nobody knows. The last free page is not spent on it.
         let has_written = self.streams.iter().any(|stream| stream.page.is_some());
-        let is_loose = has_written && self.states().iter().any(PageState::is_loose);
+        let is_loose =
+            has_written && self.can_name() && self.states().iter().any(PageState::is_loose);
         let is_due = self.names_in_vain() || is_loose;
         if self.ready == 0 && self.free > 0 || is_due && (self.can_announce() || self.free >= 2) {
             tolerate(self.announce().await)?;
@@ -264,7 +265,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
         self.page_count = pages;
         self.recount();
-        match self.announce().await {
+        match tolerate(self.announce().await) {
             Ok(()) => Ok(()),
             Err(trouble) => {
                 self.page_count = before;
@@ -279,7 +280,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 }
 
 /// Want of room is no reason to stop.
-fn tolerate<E>(result: Result<(), Trouble<E>>) -> Result<(), Trouble<E>> {
+pub(super) fn tolerate<E>(result: Result<(), Trouble<E>>) -> Result<(), Trouble<E>> {
     match result {
         Err(Trouble::NoRoom) => Ok(()),
         result => result,

@@ -166,16 +166,27 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         survey: &mut Survey,
     ) -> Result<(), OpenError<F::Error>> {
         self.load(page).await.map_err(OpenError::Flash)?;
-        let frame = self.frame(page);
-        let mut plain = Walk::new(frame, Self::WORD, Self::PAGE, 0);
+        let mut plain = Walk::new(self.frame(page), Self::WORD, Self::PAGE, 0);
         while !matches!(plain.next(&mut self.buffer.cells_mut()[..Self::PAGE]), Step::End { .. }) {}
-        let known = plain.count();
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
+        survey.report.entries += self.tell_from(page, plain.count(), tenant, scratch).await?;
+        Ok(())
+    }
+
+    /// Tells the tenant of the entries of the page in the buffer from this number on; how many there are.
+    async fn tell_from<T: Tenant + ?Sized>(
+        &mut self,
+        page: u32,
+        first: u16,
+        tenant: &mut T,
+        scratch: &mut [u8],
+    ) -> Result<u32, OpenError<F::Error>> {
+        let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, self.vouched(page));
+        let mut told = 0;
         loop {
             match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } => return Ok(()),
-                Step::Entry(met) if met.number >= known && met.header.kind() <= CALLER_KIND_MAX => {
-                    survey.report.entries += 1;
+                Step::End { .. } => return Ok(told),
+                Step::Entry(met) if met.number >= first && met.header.kind() <= CALLER_KIND_MAX => {
+                    told += 1;
                     self.found(tenant, scratch, page, &met).await?;
                 }
                 _ => {}
@@ -185,7 +196,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Tells the tenant once more of the entries of all pages, but of none whose erase the newest announcement allows: it may say of
     /// one that it was passed over at open that it counts. To be called before anything is written. Of what counts already the tenant
-    /// must not say so again.
+    /// must not say so again, but that it equals that.
     pub async fn retake<T: Tenant + ?Sized>(
         &mut self,
         scratch: &mut [u8],
@@ -197,16 +208,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 continue;
             }
             self.load(page).await.map_err(OpenError::Flash)?;
-            let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, self.vouched(page));
-            loop {
-                match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                    Step::End { .. } => break,
-                    Step::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
-                        self.found(tenant, scratch, page, &met).await?;
-                    }
-                    _ => {}
-                }
-            }
+            self.tell_from(page, 0, tenant, scratch).await?;
         }
         Ok(())
     }

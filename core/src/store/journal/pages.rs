@@ -1,7 +1,7 @@
 //! Which pages are free, which of them is taken next, and saying so before they are erased.
 
 use super::errors::Trouble;
-use super::notes::{Announcement, Doomed};
+use super::notes::{Announcement, DOOMED_MAX, Doomed};
 use super::state::{
     DOOMED, EMPTY, EVACUATE, FAILED, FRESH, HOLED, MOVED, NAMED, RAGGED, SEALED, UNSURE, USED,
     VIRGIN, other,
@@ -195,6 +195,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             last = Some(next);
         }
         Some(announcement)
+    }
+
+    /// Whether an announcement can name one page more.
+    pub(super) fn can_name(&self) -> bool {
+        let is_named = |state: &&PageState| state.role() == DOOMED || state.has(NAMED);
+        self.states().iter().filter(is_named).count() < DOOMED_MAX
     }
 
     /// Pages that the newest announcement names, and in which nothing counts any more, are what it says they are.

@@ -1,6 +1,6 @@
 //! Making pages free: the entries of a victim that are live move to the second write point, a bounded number at a time.
 
-use super::append::next_in_block;
+use super::append::{next_in_block, tolerate};
 use super::errors::Trouble;
 use super::state::{DOOMED, DoubtAt, EMPTY, EVACUATE, MOVED, NAMED, PageState, STRUCK, USED};
 use super::victim::Choice;
@@ -247,10 +247,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             && self.streams.iter().any(|stream| stream.page.is_some())
             && self.can_announce()
         {
-            match self.announce().await {
-                Ok(()) | Err(Trouble::NoRoom) => {}
-                Err(trouble) => return Err(trouble),
-            }
+            tolerate(self.announce().await)?;
         }
         Ok(true)
     }

@@ -120,7 +120,7 @@ impl PageState {
 
     /// Nothing live, not announced, and when opened it may be taken for something else than it is now.
     pub(super) fn is_loose(&self) -> bool {
-        self.role() == EMPTY && self.has(HOLED | EVACUATE | UNSURE | RAGGED)
+        self.role() == EMPTY && self.has(HOLED | EVACUATE | UNSURE | RAGGED) && !self.has(FAILED)
     }
 
     /// Announced and fit to be taken.

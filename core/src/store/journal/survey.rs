@@ -74,14 +74,14 @@ impl Survey {
 }
 
 impl Survey {
-    /// The census that was written down, if nothing has been written since: it is in the last checkpoint of one stream, which says
-    /// that the other one ended where it ends.
+    /// The census that was written down, if nothing has been written since: it is in the last checkpoint of one stream, and of the
+    /// other nothing is found behind where that says it ended.
     pub(super) fn census(&self) -> Option<u32> {
         (0..self.heads.len()).find_map(|stream| {
             let witness = self.heads[stream]?.witness?;
-            let (tail, end) = (witness.tail, self.heads[other(stream)]?);
+            let (tail, end) = (witness.tail, self.heads[other(stream)]);
             let is_end = usize::from(tail.stream) == other(stream)
-                && (tail.page, tail.order, tail.count) == (end.page, end.order, end.count);
+                && end.is_none_or(|end| (end.order, end.count) <= (tail.order, tail.count));
             witness.census.filter(|_| is_end)
         })
     }
