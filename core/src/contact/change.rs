@@ -1,4 +1,7 @@
 //! Changes of one contact by this box: edit, import, trash, restore, purge.
+//!
+//! None of them is inlined, nor is the merge: whoever calls several would have the code of each once more, and their stacks
+//! together, of which a device has neither to spare.
 
 use super::merge::{Scratch, Side};
 use super::property::Content;
@@ -88,6 +91,7 @@ impl Change {
 
 /// The contact with exactly the contents of `card`, besides the box's own marks. Contents that were
 /// there keep their stamps. A contact in the trash comes out of it. `None` when nothing would change.
+#[inline(never)]
 pub fn edit<'b>(
     old: Option<&Contact<'_>>,
     uid: Uid,
@@ -115,6 +119,7 @@ pub fn edit<'b>(
 /// The contact with the contents of an imported card added: nothing the contact has is removed but
 /// the file's own marks. `None` when this very card was imported before, whatever was edited since,
 /// or when it says nothing new.
+#[inline(never)]
 pub fn absorb<'b>(
     old: Option<&Contact<'_>>,
     uid: Uid,
@@ -158,6 +163,7 @@ pub fn absorb<'b>(
 }
 
 /// The contact in the trash. `None` when it is there already.
+#[inline(never)]
 pub fn trash<'b>(
     old: &Contact<'_>,
     change: Change,
@@ -174,6 +180,7 @@ pub fn trash<'b>(
 }
 
 /// The contact out of the trash. `None` when it is not in it.
+#[inline(never)]
 pub fn restore<'b>(
     old: &Contact<'_>,
     change: Change,

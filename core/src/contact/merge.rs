@@ -246,6 +246,7 @@ fn sort<K: Ord>(items: &mut [Item], len: usize, key: impl Fn(&[Item], usize) -> 
 /// Both states together, as one state; `None` when that is what `a` is already.
 ///
 /// `change` tells when and by whom this box took it in; it is not part of the state.
+#[inline(never)]
 pub fn merge<'b>(
     a: &Contact<'_>,
     b: &Contact<'_>,

@@ -16,6 +16,7 @@ mod meet;
 mod peer;
 mod pieces;
 mod refit;
+mod room;
 mod root;
 mod seat;
 mod signatures;
@@ -41,7 +42,7 @@ pub use write::{Outcome, Put};
 use super::cells::Cells;
 use super::entries::{SPILL, Spill};
 use super::index::{self, Index, Packed};
-use super::journal::{self, Barrier, Journal, OpenReport};
+use super::journal::{self, Barrier, Journal, OpenReport, Tenant};
 use super::memory::{Memory, Parts};
 use super::page::ENTRY_HEADER_BYTES;
 use crate::contact::{AuthorIndex, Contact, Millis, Uid};
@@ -190,8 +191,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<OpenReport, OpenError<F::Error>> {
         let Self { journal, ledger, old, .. } = self;
         let mut tenant = Dictated { ledger, scribe };
-        // Nothing else needs this buffer yet.
-        let report = journal.open_here(old.cells_mut(), &mut tenant).await?;
+        // Nothing else needs this buffer yet. As any tenant's, for the code to be there once: see `refit`.
+        let report = journal.open_here::<dyn Tenant>(old.cells_mut(), &mut tenant).await?;
         if ledger.has_passed_over && !ledger.is_overfull {
             self.refit().await?;
         }

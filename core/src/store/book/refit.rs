@@ -125,7 +125,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let Self { journal, ledger, old, new, .. } = self;
         let (wants, _) = new.cells().as_chunks::<WANT_BYTES>();
         let mut wanting = Wanting { ledger, wanted, wants: &wants[..count], taken: 0 };
-        journal.retake(old.cells_mut(), &mut wanting).await?;
+        journal.retake::<dyn Tenant>(old.cells_mut(), &mut wanting).await?;
         Ok(wanting.taken)
     }
 

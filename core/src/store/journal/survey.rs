@@ -56,6 +56,8 @@ pub(super) struct Survey {
     pub tails: [Option<Tail>; 2],
     /// Pages before this have been looked at.
     pub done: u32,
+    /// The order of the newest page that something is written in.
+    pub newest: u32,
     /// Page and order of pages that show an older preparation than this one.
     pub aged: heapless::Vec<(u32, u32), AGED_MAX>,
     /// Whether there is anything that formatting for the first time would not have left.
@@ -74,14 +76,16 @@ impl Survey {
 }
 
 impl Survey {
-    /// The census that was written down, if nothing has been written since: it is in the last checkpoint of one stream, and of the
-    /// other nothing is found behind where that says it ended.
+    /// The census that was written down, if nothing has been written since: it is in the last checkpoint of one stream, of the
+    /// other nothing is found behind where that says it ended, and no page is newer that anything is in.
     pub(super) fn census(&self) -> Option<u32> {
         (0..self.heads.len()).find_map(|stream| {
-            let witness = self.heads[stream]?.witness?;
+            let head = self.heads[stream]?;
+            let witness = head.witness?;
             let (tail, end) = (witness.tail, self.heads[other(stream)]);
             let is_end = usize::from(tail.stream) == other(stream)
-                && end.is_none_or(|end| (end.order, end.count) <= (tail.order, tail.count));
+                && end.is_none_or(|end| (end.order, end.count) <= (tail.order, tail.count))
+                && self.newest <= head.order.max(tail.order);
             witness.census.filter(|_| is_end)
         })
     }
@@ -192,6 +196,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.change(page, |state| state.set_role(CLAIMED));
         }
         survey.report.corrected += u32::from(walk.corrected);
+        if count > 0 || torn {
+            survey.newest = survey.newest.max(header.order);
+        }
         self.change(page, |state| {
             state.tail = count;
             if walk.doubt.is_none() {
