@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
 
 /// A box whose only backups are those the test asks for.
-fn bare() -> (Place, Daemon) {
+pub fn bare() -> (Place, Daemon) {
     served(&[])
 }
 
@@ -34,13 +34,13 @@ fn card(place: &Place) -> PathBuf {
     folder
 }
 
-fn run(place: &Place, words: &[&str], path: &Path) -> Ran {
+pub fn run(place: &Place, words: &[&str], path: &Path) -> Ran {
     let path = path.to_str().expect("a path of letters");
     place.run([words, &[path, "--json"]].concat())
 }
 
 /// The root of a box, by way of a sync with an empty card, which changes nothing in it.
-fn root(place: &Place) -> String {
+pub fn root(place: &Place) -> String {
     let folder = tempfile::tempdir().expect("a temp folder");
     let synced = run(place, &["card", "sync"], folder.path()).expect(0).json();
     synced[0]["root"].as_str().expect("a root").to_owned()

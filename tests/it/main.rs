@@ -9,6 +9,8 @@ mod beside;
 mod bit_rot;
 mod card_cuts;
 mod card_fat;
+#[cfg(unix)]
+mod card_indices;
 mod card_nothing;
 mod card_phone;
 mod card_ram;

@@ -322,7 +322,7 @@ async fn weigh<F: NorFlash, M: Memory, C: Card>(
     let mut blobs: Vec<BlobRef, APPENDED_BLOBS_MAX> = Vec::new();
     // Tables that grew, at most.
     let mut bytes = 0u32;
-    if !newest.tables.are_of(rows(book).map(|(kind, index, _)| (kind, index))) {
+    if !newest.tables.are_of(rows(book)) {
         return Ok(None);
     }
     for (kind, index, row) in rows(book) {
@@ -371,7 +371,7 @@ async fn write_tables<F: NorFlash, M: Memory, C: Card>(
     for (kind, index, row) in rows(book) {
         if !tables.has(kind, index) {
             writer.entry(kind, &row).await?;
-            tables.note(kind, index);
+            tables.note(kind, index, &row);
         }
     }
     Ok(())

@@ -337,7 +337,10 @@ pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
 }
 
 /// A row of a table, as it is written.
-pub(super) type Row = heapless::Vec<u8, { INDEX_BYTES_MAX + AUTHOR_NAME_BYTES_MAX }>;
+pub(super) type Row = heapless::Vec<u8, ROW_BYTES_MAX>;
+
+/// Longest row.
+pub(super) const ROW_BYTES_MAX: usize = INDEX_BYTES_MAX + AUTHOR_NAME_BYTES_MAX;
 
 /// The row of a box.
 pub(super) fn box_row_of(index: BoxIndex, id: u64) -> Row {

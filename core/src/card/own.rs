@@ -1,7 +1,7 @@
 //! A box's own files on a card: which they are, and where the next entry goes.
 
 use super::layout::{
-    AUTHOR, BLOB, BOX, Header, HeaderFault, INDEX_BYTES_MAX, LETTERS, MARK, MARK_BYTES, Mark,
+    AUTHOR, BLOB, BOX, Header, HeaderFault, LETTERS, MARK, MARK_BYTES, Mark, ROW_BYTES_MAX, Row,
     entry_bytes, row_index, sector_after, slack, snapshot_name,
 };
 use super::medium::{Card, CardError, Name, SECTOR_BYTES};
@@ -9,6 +9,7 @@ use super::reader::{Entries, Payload, Sectors};
 use super::writer::Position;
 use crate::contact::Millis;
 use crate::store::Root;
+use crate::store::seal::Seal;
 use heapless::Vec;
 
 /// Names that are tried when other boxes, or newer versions, have the first ones.
@@ -56,6 +57,8 @@ struct Told {
     last: u16,
     /// Rows there are.
     rows: u16,
+    /// The sum of their checksums, whatever their order.
+    sum: u32,
 }
 
 impl Tables {
@@ -68,19 +71,22 @@ impl Tables {
         index <= table.last
     }
 
-    pub(super) fn note(&mut self, kind: u8, index: u16) {
+    pub(super) fn note(&mut self, kind: u8, index: u16, row: &[u8]) {
         let table = self.table(kind);
         table.last = table.last.max(index);
         table.rows = table.rows.saturating_add(1);
+        table.sum = table.sum.wrapping_add(Seal::new().over(row).value());
     }
 
-    /// Whether what the file tells is what the box, whose rows these are, knows up to there: a row that was lost
-    /// to damage and is read again is no longer to be appended.
-    pub(super) fn are_of(&self, rows: impl Iterator<Item = (u8, u16)>) -> bool {
-        let mut known = Self { boxes: Told { rows: 0, ..self.boxes }, ..*self };
-        known.authors.rows = 0;
-        for (kind, index) in rows.filter(|&(kind, index)| self.has(kind, index)) {
-            known.note(kind, index);
+    /// Whether what the file tells is what the box, whose rows these are, knows up to there. If not, nothing can be appended: a row
+    /// that was lost to damage and is read again is missing there; and in a box that is an earlier state of itself, an index may
+    /// stand for somebody else by now.
+    pub(super) fn are_of(&self, rows: impl Iterator<Item = (u8, u16, Row)>) -> bool {
+        let (mut known, none) = (*self, Told::default());
+        known.boxes = Told { last: self.boxes.last, ..none };
+        known.authors = Told { last: self.authors.last, ..none };
+        for (kind, index, row) in rows.filter(|row| self.has(row.0, row.1)) {
+            known.note(kind, index, &row);
         }
         known == *self
     }
@@ -190,20 +196,20 @@ async fn walk<C: Card>(
     which: usize,
     header: Header,
 ) -> Result<Option<Newest>, CardError<C::Error>> {
-    let mut room = [0; MARK_BYTES];
+    let mut room = [0; if ROW_BYTES_MAX > MARK_BYTES { ROW_BYTES_MAX } else { MARK_BYTES }];
     let mut tables = Tables::default();
     let mut entries = Entries::of_body(Sectors::new(card, name), &header);
     while let Some(found) = entries.next().await?
         && matches!(found.kind, BOX | AUTHOR)
     {
-        let mut row = [0; INDEX_BYTES_MAX];
-        let len = INDEX_BYTES_MAX.min(found.len as usize);
+        let mut row = [0; ROW_BYTES_MAX];
+        let len = ROW_BYTES_MAX.min(found.len as usize);
         let is_there = entries.file.fill(found.at, &mut row[..len]).await?;
         if is_there
             && entries.is_right(&found).await?
             && let Some((index, _)) = row_index(&row[..len])
         {
-            tables.note(found.kind, index);
+            tables.note(found.kind, index, &row[..len]);
         }
     }
     let Some((mark, end)) = last_mark(Sectors::new(card, name), &header).await? else {
@@ -220,7 +226,7 @@ async fn walk<C: Card>(
             Payload::Damaged => break,
         };
         match (found.kind, row_index(payload)) {
-            (BOX | AUTHOR, Some((index, _))) => tables.note(found.kind, index),
+            (BOX | AUTHOR, Some((index, _))) => tables.note(found.kind, index, payload),
             (BLOB, _) => {
                 if let Some(hash) = payload.first_chunk() {
                     // With more than fit a new snapshot is due, and nothing is looked for here.

@@ -216,8 +216,9 @@ pub fn take_in<C: Card>(
     if given.merged.has_forgotten {
         shadow = shadow.renew()?;
     }
-    let is_same = given.added + given.updated == 0 && given.merged.boxes == 0;
-    Ok((if is_same { shadow } else { shadow.refresh()? }, given))
+    // Also when nothing was new: the copy may have noted whom an index stands for, which the box has not. What is left on a card
+    // must be the box's own.
+    Ok((shadow.refresh()?, given))
 }
 
 impl Given {

@@ -129,7 +129,7 @@ pub struct Desk {
     notice: Option<String>,
     mark: Option<Mark>,
     /// What a user must know of an image that was put back to an earlier state.
-    put_back: Option<String>,
+    pub(super) put_back: Option<String>,
 }
 
 impl Desk {

@@ -287,6 +287,7 @@ pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
     told["open_microseconds"] = json!(desk.open_microseconds());
     told["places"] = desk.standing.to_json();
     told["damaged"] = json!(!desk.opened.is_sound());
+    told["put_back"] = json!(desk.put_back.is_some());
     Ok(told)
 }
 
