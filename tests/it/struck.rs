@@ -142,7 +142,7 @@ impl<const W: usize, const E: usize> Rested<W, E> {
             }
             Strike::Beginning => to[..len.min(100)].fill(0),
             Strike::TwoBytes => {
-                for byte in [5, 40] {
+                for byte in [5, len.min(41) - 1] {
                     to[byte] ^= 1 + random.below(255) as u8;
                 }
             }
@@ -150,7 +150,8 @@ impl<const W: usize, const E: usize> Rested<W, E> {
         (chip.contents() != was).then_some(chip)
     }
 
-    /// Opens a struck box and compares; whether anything is wrong in it. What is wrong and not told is an error.
+    /// Opens a struck box and compares; whether anything is wrong in it. What is wrong and not told is an error, also when the box
+    /// has tidied up and come to rest.
     fn judge<M: Roomy>(&self, chip: Chip<W, E>) -> Result<bool, String> {
         let (mut book, opened) = world::open_in::<W, E, M>(chip)?;
         let mut wrong = Vec::new();
@@ -172,8 +173,19 @@ impl<const W: usize, const E: usize> Rested<W, E> {
             return Err(format!("{wrong:?} are wrong, and opening says nothing; {opened:?}"));
         }
         let verified = block_on(book.verify(|_| {})).map_err(|error| error.to_string())?;
+        if verified.is_sound() {
+            return Err(format!("{wrong:?} are wrong, and verify calls it sound; {opened:?}"));
+        }
+        for _ in 0..1_000 {
+            if block_on(book.tend()).map_err(|error| error.to_string())? {
+                break;
+            }
+        }
+        world::apply(&mut book, Op::Rest, 0)?;
+        let (mut book, again) = world::open_in::<W, E, M>(book.into_flash())?;
+        let verified = block_on(book.verify(|_| {})).map_err(|error| error.to_string())?;
         match verified.is_sound() {
-            true => Err(format!("{wrong:?} are wrong, and verify calls it sound; {opened:?}")),
+            true => Err(format!("{wrong:?} are wrong, and at rest nothing says so; {again:?}")),
             false => Ok(true),
         }
     }
@@ -202,7 +214,9 @@ fn sweep<const W: usize, const E: usize, M: Roomy>(kind: Kind, seeds: u64, tally
             let sectors = (0..E.min(SWEPT)).step_by(SECTOR).map(|at| (at, SECTOR));
             let elsewhere = (0..4).map(|_| (random.below(E / SECTOR) * SECTOR, SECTOR));
             let whole = [(0, E), (0, 64), (0, E.min(4096))];
-            let places: Vec<_> = sectors.chain(elsewhere).chain(whole).collect();
+            // The header and the start entry, with what is in one group with it left as it was.
+            let beginning = [(0, 33), (0, 41), (0, 48), (0, 53)];
+            let places: Vec<_> = sectors.chain(elsewhere).chain(whole).chain(beginning).collect();
             for (at, len) in places {
                 for strike in STRIKES {
                     let Some(chip) = rested.struck(strike, base + at, len, &mut random) else {
@@ -256,7 +270,8 @@ fn b1_whatever_is_lost_of_a_page_is_told() {
         untold.len(),
         untold[..untold.len().min(12)].join("\n")
     );
-    assert!(told > cases / 6, "too few of them strike what counts");
+    // Most strikes at the first bytes of a page cost nothing: what is in one group with its start entry can still be read.
+    assert!(told > cases / 8, "too few of them strike what counts");
 }
 
 /// What no log sees without help from outside: all of it as it was before.

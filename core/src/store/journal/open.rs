@@ -157,7 +157,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Tells the tenant of what did not count before, when nothing was known to vouch for the group it is in.
+    /// Tells the tenant of what did not count before, when nothing was known to vouch for the group it is in: at the end of the page, or
+    /// at its beginning, when the start entry of its first group cannot be read.
     async fn take_in_vouched<T: Tenant + ?Sized>(
         &mut self,
         page: u32,
@@ -166,30 +167,27 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         survey: &mut Survey,
     ) -> Result<(), OpenError<F::Error>> {
         self.load(page).await.map_err(OpenError::Flash)?;
-        let mut plain = Walk::new(self.frame(page), Self::WORD, Self::PAGE, 0);
-        while !matches!(plain.next(&mut self.buffer.cells_mut()[..Self::PAGE]), Step::End { .. }) {}
-        survey.report.entries += self.tell_from(page, plain.count(), tenant, scratch).await?;
-        Ok(())
-    }
-
-    /// Tells the tenant of the entries of the page in the buffer from this number on; how many there are.
-    async fn tell_from<T: Tenant + ?Sized>(
-        &mut self,
-        page: u32,
-        first: u16,
-        tenant: &mut T,
-        scratch: &mut [u8],
-    ) -> Result<u32, OpenError<F::Error>> {
-        let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, self.vouched(page));
-        let mut told = 0;
+        let frame = self.frame(page);
+        let mut plain = Walk::new(frame, Self::WORD, Self::PAGE, 0);
+        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
+        // Where the next entry is that counted before.
+        let mut counted = Some(0);
         loop {
-            match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } => return Ok(told),
-                Step::Entry(met) if met.number >= first && met.header.kind() <= CALLER_KIND_MAX => {
-                    told += 1;
-                    self.found(tenant, scratch, page, &met).await?;
-                }
-                _ => {}
+            let met = match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                Step::End { .. } => return Ok(()),
+                Step::Hole { .. } => continue,
+                Step::Entry(met) => met,
+            };
+            while counted.is_some_and(|counted| counted < met.at) {
+                counted = match plain.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                    Step::End { .. } => None,
+                    Step::Hole { .. } => counted,
+                    Step::Entry(met) => Some(met.at),
+                };
+            }
+            if counted != Some(met.at) && met.header.kind() <= CALLER_KIND_MAX {
+                survey.report.entries += 1;
+                self.found(tenant, scratch, page, &met).await?;
             }
         }
     }
@@ -208,7 +206,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 continue;
             }
             self.load(page).await.map_err(OpenError::Flash)?;
-            self.tell_from(page, 0, tenant, scratch).await?;
+            let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, self.vouched(page));
+            loop {
+                match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
+                    Step::End { .. } => break,
+                    Step::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
+                        self.found(tenant, scratch, page, &met).await?;
+                    }
+                    _ => {}
+                }
+            }
         }
         Ok(())
     }
