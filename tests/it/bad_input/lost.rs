@@ -61,6 +61,8 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
         let mut bytes = whole.clone();
         bytes[..strike.len()].copy_from_slice(&strike);
         fs::write(place.image(), &bytes).expect("room for a file");
+        // It knows of the rounds before.
+        fs::remove_file(place.image().with_extension("box.mark")).ok();
         place.serve_in_vain(&[]).expect(1).says(&["header is damaged", "--salvage true", "backup"]);
         assert!(fs::read(place.image()).expect("it is there") == bytes, "it is as it was");
         let daemon = serve(&["--salvage", "true"]);
