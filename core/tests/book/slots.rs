@@ -165,6 +165,14 @@ fn b7_what_is_kept_is_found_again_among_swept_chunks() {
     }
 }
 
+/// Two contacts come from the other box, one of them with a photo, which the other box then purges.
+fn meet_and_purge(there: &mut Box<Narrow>, here: &mut Box<Narrow>, now: u64) {
+    put(there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
+    put(there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
+    hand_over(there, here, now).expect("there is room");
+    purge(there, 1, NOW + 1);
+}
+
 /// A device whose clock was never set keeps what others remove as long as nothing else needs the room, and no longer.
 #[test]
 fn b7_without_a_clock_what_is_kept_makes_way_for_what_the_owner_writes() {
@@ -172,10 +180,7 @@ fn b7_without_a_clock_what_is_kept_makes_way_for_what_the_owner_writes() {
     for (slots, pages) in [(30, PAGES), (usize::MAX, 16)] {
         let mut there = format::<Narrow>(2, pages);
         let mut here = format_with::<Narrow>(1, pages, slots);
-        put(&mut there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
-        put(&mut there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
-        hand_over(&mut there, &mut here, SINCE_START).expect("there is room");
-        purge(&mut there, 1, NOW + 1);
+        meet_and_purge(&mut there, &mut here, SINCE_START);
         hand_over(&mut there, &mut here, SINCE_START).expect("there is room");
         assert_eq!(kept(&mut here).len(), 1);
         let note = "n".repeat(500);
@@ -202,10 +207,7 @@ fn b7_without_a_clock_what_is_kept_makes_way_for_what_the_owner_writes() {
 fn b7_with_a_clock_what_is_kept_stays_for_its_time() {
     let mut there = format::<Narrow>(2, 16);
     let mut here = format_with::<Narrow>(1, 16, 30);
-    put(&mut there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
-    put(&mut there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
-    hand_over(&mut there, &mut here, NOW).expect("there is room");
-    purge(&mut there, 1, NOW + 1);
+    meet_and_purge(&mut there, &mut here, NOW);
     hand_over(&mut there, &mut here, NOW + 1).expect("there is room");
     fill_up(&mut here, 1000);
     assert_eq!(kept(&mut here).len(), 1);
@@ -238,10 +240,7 @@ fn b7_what_is_over_makes_way_when_the_box_is_opened() {
     for slots in 9..26 {
         let mut there = format::<Narrow>(2, PAGES);
         let mut here = format_with::<Narrow>(1, PAGES, slots);
-        put(&mut there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
-        put(&mut there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
-        hand_over(&mut there, &mut here, NOW).expect("there is room");
-        purge(&mut there, 1, NOW + 1);
+        meet_and_purge(&mut there, &mut here, NOW);
         if hand_over(&mut there, &mut here, NOW + 1).is_err() {
             continue;
         }

@@ -252,10 +252,6 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
     let chunk_bytes = chunk_bytes(journal);
     ledger.reserve(content.len().div_ceil(chunk_bytes) as u32)?;
     for (number, data) in (0u32..).zip(content.chunks(chunk_bytes)) {
-        if let Some(slot) = sure_chunk(journal, ledger, &blob, number) {
-            ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
-            continue;
-        }
         store_piece(journal, ledger, need, blob, number, data).await?;
     }
     Ok(blob)

@@ -47,10 +47,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Err(PutError::BadPiece { piece_bytes });
         }
         let number = offset / piece_bytes;
-        if let Some(slot) = sure_chunk(&self.journal, &self.ledger, &blob, number) {
-            self.ledger.index.change(slot, |slot| slot.flags |= index::FRESH | index::MARKED);
-            return Ok(());
-        }
         let mut helps = Helps::default();
         loop {
             let Self { journal, ledger, .. } = self;
@@ -115,7 +111,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 }
 
-/// Writes a piece of a blob; until a contact refers to it, it outlives one sweep.
+/// Writes a piece of a blob, unless it is there; until a contact refers to it, it outlives one sweep.
 pub(super) async fn store_piece<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
     ledger: &mut Ledger<M>,
@@ -124,6 +120,11 @@ pub(super) async fn store_piece<F: NorFlash, M: Memory>(
     number: u32,
     piece: &[u8],
 ) -> Result<(), PutError<F::Error>> {
+    let marks = index::FRESH | index::MARKED;
+    if let Some(slot) = sure_chunk(journal, ledger, &blob, number) {
+        ledger.index.change(slot, |slot| slot.flags |= marks);
+        return Ok(());
+    }
     ledger.reserve(1)?;
     let (head, hint) = (Chunk::head(&blob, number), Chunk::hint(&blob));
     let at = journal.append_needing(ledger, need, CHUNK, hint, &[&head, piece]).await?;
@@ -131,7 +132,6 @@ pub(super) async fn store_piece<F: NorFlash, M: Memory>(
     let chunk = Chunk { blob, number, data: piece };
     // A chunk fits an entry, whose length is said in 16 bits.
     let len = (CHUNK_HEAD_BYTES + piece.len()) as u16;
-    let marks = index::FRESH | index::MARKED;
     if let Some((at, len)) = ledger.take_chunk(&chunk, at, len, marks) {
         journal.retire(at, len.into());
     }
