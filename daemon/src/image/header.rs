@@ -4,7 +4,7 @@
 //! one is ever written to, so that a cut leaves the other whole.
 
 use super::{BackingFile, disk};
-use crc::{CRC_32_ISCSI, Crc, Table};
+use contactbox_core::store::seal::Seal;
 use std::fs::File;
 use std::path::Path;
 
@@ -23,8 +23,6 @@ pub(crate) fn is_image(path: &Path) -> bool {
 const FORMAT: u16 = 1;
 const BYTES: usize = 52;
 const COPY_B: usize = 2048;
-
-static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 
 /// What the first block says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +98,7 @@ impl Header {
         bytes[28..32].copy_from_slice(&self.pages.to_le_bytes());
         bytes[32..36].copy_from_slice(&self.generation.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.box_id.to_le_bytes());
-        let crc = CRC.checksum(&bytes[..48]);
+        let crc = Seal::new().over(&bytes[..48]).value();
         bytes[48..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
@@ -121,7 +119,7 @@ impl Header {
         let u32_at = |at: usize| {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
-        if u32_at(48) != CRC.checksum(&bytes[..48]) {
+        if u32_at(48) != Seal::new().over(&bytes[..48]).value() {
             return Err(HeaderError::Damaged);
         }
         let format = u16::from_le_bytes([bytes[16], bytes[17]]);

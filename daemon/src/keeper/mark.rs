@@ -5,7 +5,7 @@
 
 use crate::private;
 use contactbox_core::contact::Millis;
-use crc::{CRC_32_ISCSI, Crc, Table};
+use contactbox_core::store::seal::Seal;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,6 @@ const ENDING: &str = ".mark";
 const HEAD: &str = "contactbox mark 1";
 /// Longer than any mark.
 const BYTES_MAX: u64 = 128;
-
-/// Of a time that a flipped bit has moved ahead the box's clock would never come back.
-static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 
 /// The mark, as it was found or written last.
 pub(super) struct Mark {
@@ -66,7 +63,7 @@ impl Mark {
         let mut file =
             private::open(&new, OpenOptions::new().write(true).create(true).truncate(true))?;
         let said = format!("{HEAD}\nbox {id:016x}\ntime {time}\n");
-        let sum = CRC.checksum(said.as_bytes());
+        let sum = sum_of(&said);
         file.write_all(format!("{said}sum {sum:08x}\n").as_bytes())?;
         file.sync_data()?;
         fs::rename(&new, &self.path)
@@ -81,6 +78,11 @@ pub(super) fn notice(image: &Path) -> String {
     )
 }
 
+/// From a time that a flipped bit has moved ahead the box's clock would never come back.
+fn sum_of(said: &str) -> u32 {
+    Seal::new().over(said.as_bytes()).value()
+}
+
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     private::open(path, OpenOptions::new().read(true))?
@@ -91,7 +93,7 @@ fn read(path: &Path) -> io::Result<String> {
 
 fn parse(text: &str) -> Option<(u64, Millis)> {
     let (said, sum) = text.split_once("sum ")?;
-    if u32::from_str_radix(sum.trim_end(), 16).ok()? != CRC.checksum(said.as_bytes()) {
+    if u32::from_str_radix(sum.trim_end(), 16).ok()? != sum_of(said) {
         return None;
     }
     let mut lines = said.lines();
