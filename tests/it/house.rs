@@ -215,6 +215,17 @@ fn one_file_names_the_serial_port() {
     none("cables are a matter of daemon/src/device/port.rs", strays);
 }
 
+/// The tests build the daemon with core's simulator in: so they would not see it.
+#[test]
+fn what_ships_does_without_the_simulator() {
+    let strays = lines_where(|source, line| {
+        let ships =
+            ["daemon/src/", "firmware/src/"].iter().any(|room| source.path.starts_with(room));
+        source.is_rust() && ships && has_word(line, "sim")
+    });
+    none("the simulator is for tests", strays);
+}
+
 #[test]
 fn core_is_safe_and_without_alloc() {
     let word = concat!("un", "safe");

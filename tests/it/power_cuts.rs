@@ -244,14 +244,14 @@ fn second_cuts<M: Roomy>(name: &str, first_stride: u64, second_stride: u64) -> u
 #[test]
 fn a_second_cut_during_recovery() {
     // In a usual run a sample of at least 20,000; in a campaign all of them.
-    let (first, second) = if report::campaign() { (1, 1) } else { (13, 13) };
+    let (first, second) = if report::campaign() { (1, 1) } else { (29, 13) };
     let cases = second_cuts::<HostMemory>("power cuts", first, second);
     assert!(cases >= 20_000, "only {cases} cases");
 }
 
 #[test]
 fn a_second_cut_with_a_devices_memory() {
-    let (first, second) = if report::campaign() { (1, 1) } else { (101, 9) };
+    let (first, second) = if report::campaign() { (1, 1) } else { (199, 9) };
     let cases = second_cuts::<DeviceMemory>("power cuts, narrow slots", first, second)
         + second_cuts::<CrowdedMemory>("power cuts, shared hashes", first, second);
     assert!(cases >= 8_000, "only {cases} cases");

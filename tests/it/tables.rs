@@ -228,6 +228,49 @@ fn reopened(book: Owned) -> Owned {
         .0
 }
 
+/// Leaves nothing of a contact that tells who it was.
+fn strip(book: &mut Owned, name: &str, now: u64) {
+    let mut memory = [0; 64];
+    let mut draft = Draft::new(&mut memory);
+    draft.push(&Content::text(Kind::NOTE, "gone")).expect("room for a note");
+    let put = block_on(book.put(uid(name), &draft.finish(), None, AuthorIndex(0), now));
+    put.unwrap_or_else(|error| panic!("{name}: {error}"));
+}
+
+/// The brake measures by what the box had, whether what is removed is still shown, with nothing left in it, or not.
+#[test]
+fn what_is_removed_counts_once() {
+    let [mut book, mut other] = two(100);
+    let mut removed = 0;
+    for round in 0..4u64 {
+        for number in removed..removed + 7 {
+            let name = format!("contact {number}");
+            match number % 2 {
+                0 => purge(&mut other, &name, NOW + round * HOUR),
+                _ => strip(&mut other, &name, NOW + round * HOUR),
+            }
+        }
+        // 7 and 14 of 100 go; of the 21 that it would be then, none of the last 7 does.
+        let mut card = RamCard::new();
+        back_up(&mut other, &mut card).expect("a card with room");
+        let now = NOW + round * HOUR + HOUR / 2;
+        let (_, remarks) =
+            merge_with(&mut book, &mut card, Whose::Others, Consent::Ask, now).expect("it reads");
+        let told = remarks.iter().find_map(|remark| match remark {
+            Remark::Removals { count, removed, contacts, .. } => {
+                Some((*count, *removed, *contacts))
+            }
+            _ => None,
+        });
+        removed += 7;
+        match removed {
+            ..=20 => assert_eq!(told, None, "round {round}"),
+            21 => assert_eq!(told, Some((7, 14, 100))),
+            _ => assert_eq!(told, Some((14, 14, 100))),
+        }
+    }
+}
+
 /// A box of 20 contacts under a card of tombstones.
 #[test]
 fn a_box_of_20_contacts_under_a_card_of_tombstones() {
@@ -250,11 +293,7 @@ fn a_box_of_20_contacts_under_a_card_of_tombstones() {
                 removed.unwrap_or_else(|error| panic!("{name}: {error}"));
                 continue;
             }
-            let mut memory = [0; 64];
-            let mut draft = Draft::new(&mut memory);
-            draft.push(&Content::text(Kind::NOTE, "gone")).expect("room for a note");
-            let put = block_on(other.put(uid(&name), &draft.finish(), None, AuthorIndex(0), NOW));
-            put.unwrap_or_else(|error| panic!("{name}: {error}"));
+            strip(&mut other, &name, NOW);
         }
         let held = meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR);
         assert_eq!((held as usize, active(&book) as usize), (count, count));

@@ -127,6 +127,19 @@ impl CardImage {
         &self.path
     }
 
+    /// Puts these bytes onto it in the place of all there is. What is zeros takes no room.
+    pub fn put_back(&self, bytes: &[u8]) {
+        const PIECE: usize = 64 * 1024;
+        let mut file = File::create(&self.path).expect("the card is a file");
+        for (number, piece) in bytes.chunks(PIECE).enumerate() {
+            if piece.iter().any(|byte| *byte != 0) {
+                file.seek(SeekFrom::Start((number * PIECE) as u64)).expect("a file");
+                file.write_all(piece).expect("there is room for a card");
+            }
+        }
+        file.set_len(bytes.len() as u64).expect("a file");
+    }
+
     /// All of it.
     pub fn bytes(&self) -> Vec<u8> {
         fs::read(&self.path).expect("the card is a file")

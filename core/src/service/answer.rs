@@ -203,6 +203,7 @@ fn flaw(finding: &Finding) -> Flaw {
     match *finding {
         Finding::Unreadable { slot } => Flaw::Unreadable { slot },
         Finding::Stale(uid) => Flaw::Stale(uid),
+        Finding::AnyStale => Flaw::AnyStale,
         Finding::BlobDamaged(uid, blob) => Flaw::Blob(uid, blob),
     }
 }

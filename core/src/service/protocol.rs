@@ -527,6 +527,8 @@ pub enum Flaw {
     Stale(Uid),
     /// A photo or document of this contact is not whole.
     Blob(Uid, BlobRef),
+    /// A newer version of any contact may have been lost, or one that is not here.
+    AnyStale,
 }
 
 /// A contact that was found, as a line of a list; texts without escapes, cut to

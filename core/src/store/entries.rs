@@ -180,6 +180,8 @@ pub(super) struct RemovalsEntry {
     /// By the clock of this box.
     pub(super) since: Millis,
     pub(super) removed: u32,
+    /// Contacts there were then.
+    pub(super) contacts: u32,
 }
 
 impl RemovalsEntry {
@@ -191,7 +193,7 @@ impl RemovalsEntry {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 5 + 10 + 5 bytes at most.
+        // 5 + 10 + 5 + 5 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 }

@@ -27,7 +27,8 @@ pub fn verify(context: &mut Context) -> Result<Exit, Failure> {
         let verdict = if is_sound {
             "everything reads back as it was written"
         } else {
-            "there is damage: what the numbers count is lost or may be older than it was; import it again where you have it"
+            "there is damage: what the numbers count is lost or may be older than it was; sync the cards and devices that may have it, or import it again. \
+             When nobody has it any more: `contactbox card backup FOLDER`, stop the daemon, move the image away, and `contactbox restore FOLDER` begins a new box with what is left"
         };
         context.out.say(&format!("{verdict} ({:.1} s)", started.elapsed().as_secs_f64()))?;
     }

@@ -97,6 +97,8 @@ pub struct Image {
     /// No sync has succeeded since it was opened. What was read then was on the disk as far as systems can be
     /// made to read that; the first thing that is acknowledged waits for the disk all the same.
     is_unproven: bool,
+    /// The first page of which something was cut off, and is blank now.
+    gone_from: Option<u32>,
     /// Why the disk did not take what was in memory of the file when it was opened.
     refusal: Option<String>,
     syncs: u64,
@@ -183,6 +185,7 @@ impl Image {
         };
         let bytes = file.bytes().map_err(io)?;
         let bytes_expected = end_of(header.pages);
+        let mut gone_from = None;
         if bytes < bytes_expected {
             if !is_salvage {
                 return Err(OpenImageError::CutShort {
@@ -200,11 +203,13 @@ impl Image {
                 "the box's file was cut short: contacts may be missing, or older than they were"
             );
             disk::reserve(&*file, bytes, bytes_expected).map_err(io)?;
+            gone_from = page_at(bytes);
         }
         // What can not be read is the journal's to tell of.
         let kept = place::newest(&*file, header.pages).unwrap_or_default();
         let mut image = Self::new(file, path, header, access);
         image.kept = kept;
+        image.gone_from = gone_from;
         image.refusal = refusal;
         image.is_unproven = access == Access::ReadWrite;
         Ok(image)
@@ -278,6 +283,7 @@ impl Image {
             is_programmed: false,
             is_erased: false,
             is_unproven: false,
+            gone_from: None,
             refusal: None,
             syncs: 0,
             views: Vec::new(),
@@ -322,6 +328,11 @@ impl Image {
     /// Whether writes are taken.
     pub fn access(&self) -> Access {
         self.access
+    }
+
+    /// The first page of which something was cut off the file before it was opened; from there on it is blank.
+    pub fn gone_from(&self) -> Option<u32> {
+        self.gone_from
     }
 
     /// Takes no more writes: what is in memory may not be what belongs on the disk.
@@ -491,6 +502,11 @@ impl Drop for Image {
 /// Length of a file with so many pages.
 fn end_of(pages: u32) -> u64 {
     HEADER_BYTES as u64 + u64::from(pages) * PAGE_BYTES as u64
+}
+
+/// The page that this byte of a file is in.
+fn page_at(byte: u64) -> Option<u32> {
+    u32::try_from(byte.saturating_sub(HEADER_BYTES as u64) / PAGE_BYTES as u64).ok()
 }
 
 fn complement(bytes: &mut [u8]) {

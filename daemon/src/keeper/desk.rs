@@ -3,10 +3,11 @@
 use super::counter::Counter;
 use super::left_out::LeftOut;
 use super::mark::{self, Mark};
+use super::room::FullDisk;
 use super::{Done, change, export, fault, import, kept, opening, read};
 use crate::card::{Standing, left_behind};
 use crate::config::Config;
-use crate::image::{Access, GrowError, Image, ImageError, OpenImageError, PAGE_BYTES};
+use crate::image::{Access, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
 use crate::rpc::{Call, Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
@@ -27,43 +28,12 @@ pub const CONTACT_BYTES_MAX: usize = 1024 * 1024;
 /// What an entry adds to a record in a buffer.
 pub const ENTRY_BYTES: usize = 256;
 
-/// Properties of one contact that can be compared with as many others: 5,000 phone numbers on a card are
-/// met in the wild, these are thrice that.
-pub(super) const ITEMS: usize = 32 * 1024;
+/// Properties of one card on its way in: more than fit a record. 5,000 phone numbers are met in the wild.
+pub(super) const PROPERTIES_MAX: usize = 128 * 1024;
 
 /// Bits of a contact's search signature: 160 bytes, for which a search of 100,000 contacts reads few.
 const GRAM_SLICES: u32 = 1280;
 const GRAM_PROBES: u32 = 5;
-
-/// The image grows when more than so many percent of it are in use: then reclaiming stays cheap and
-/// history long.
-const FILL_PERCENT_MAX: u64 = 55;
-
-/// Up to this size an image grows by half, beyond by a quarter.
-const LARGE_PAGES: u32 = 1024;
-
-/// How long to leave a full disk alone that does not tell of room: a quota is not in what a disk tells.
-const DISK_FULL_TIME: Duration = Duration::from_secs(5);
-
-/// A disk that had no room.
-struct FullDisk {
-    when: Instant,
-    /// What was asked for.
-    bytes: u64,
-    /// The room that it told of then.
-    room: Option<u64>,
-}
-
-impl FullDisk {
-    /// Whether it may have room by now.
-    fn may_have_room(&self, room: Option<u64>) -> bool {
-        let has_more = match (self.room, room) {
-            (Some(before), Some(now)) => now > before && now >= PAGE_BYTES as u64,
-            _ => false,
-        };
-        has_more || self.when.elapsed() >= DISK_FULL_TIME
-    }
-}
 
 /// Why the box can not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +93,7 @@ pub struct Desk {
     /// The log says that there are more authors than the box can tell apart.
     is_nobody_told: bool,
     notices: Vec<Value>,
-    disk_full: Option<FullDisk>,
+    pub(super) disk_full: Option<FullDisk>,
     is_closed: bool,
     /// What a user must know who sees an empty box and expects another.
     notice: Option<String>,
@@ -167,6 +137,14 @@ impl Desk {
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
         let reached = mark.as_ref().and_then(|mark| mark.beyond(book.id(), book.time_max()));
         reached.iter().for_each(|&reached| book.put_back(reached));
+        if let Some(page) = book.flash().gone_from() {
+            let noted = block_on(book.lost_from(page));
+            let synced = book.flash().sync();
+            // Where that fails it is told as long as this process lives.
+            if noted.is_err() || synced.is_err() {
+                tracing::warn!("that the box's file was cut short could not be written down in it");
+            }
+        }
         let put_back = reached.map(|_| mark::notice(&path));
         let mut run = [0; 4];
         getrandom::fill(&mut run).ok();
@@ -423,48 +401,6 @@ impl Desk {
         }
     }
 
-    /// Sees to it that `bytes` more fit without crowding. A disk that is full is no error here: the book has
-    /// its own bounds and answers with its numbers.
-    pub(super) fn make_room(&mut self, bytes: usize) {
-        let (live_bytes, capacity_bytes) = self.book.fill();
-        let wanted = live_bytes + bytes as u64;
-        if wanted * 100 <= capacity_bytes * FILL_PERCENT_MAX || self.writable().is_err() {
-            return;
-        }
-        if let Some(full) = &self.disk_full
-            && !full.may_have_room(self.book.flash().room())
-        {
-            return;
-        }
-        let pages = self.book.flash().pages();
-        let step = if pages < LARGE_PAGES { pages / 2 } else { pages / 4 };
-        let needed = wanted * 100 / FILL_PERCENT_MAX / PAGE_BYTES as u64 + 4;
-        let needed = u32::try_from(needed).unwrap_or(u32::MAX);
-        let mut more = step.max(needed.saturating_sub(pages));
-        // The last room on a disk is taken in ever smaller pieces.
-        let error = loop {
-            match self.book.flash().grow(pages.saturating_add(more)) {
-                Ok(()) => {
-                    self.disk_full = None;
-                    if let Err(error) = block_on(self.book.extend()) {
-                        tracing::warn!(%error, "the box could not take in its new pages");
-                    }
-                    tracing::debug!(pages = pages + more, "the box has grown");
-                    return;
-                }
-                Err(GrowError::DiskFull { .. }) if more > 1 => more /= 2,
-                Err(error) => break error,
-            }
-        };
-        let bytes = match error {
-            GrowError::DiskFull { bytes } => bytes,
-            _ => 0,
-        };
-        tracing::warn!(%error, "the box can not grow");
-        let room = self.book.flash().room();
-        self.disk_full = Some(FullDisk { when: Instant::now(), bytes, room });
-    }
-
     /// Whether everything said so far is on the disk.
     pub(super) fn is_written(&mut self) -> bool {
         !self.book.flash().is_dirty()
@@ -473,7 +409,11 @@ impl Desk {
     /// Puts everything said so far on the disk.
     pub(super) fn sync(&mut self) -> Result<(), Fault> {
         let synced = self.book.flash().sync();
-        synced.map_err(|error| self.refused(&error))
+        synced.map_err(|error| self.refused(&error))?;
+        if let Some(mark) = &mut self.mark {
+            mark.keep_up(self.book.id(), self.book.time_max());
+        }
+        Ok(())
     }
 
     /// What changed since the last call, for watchers.
@@ -568,33 +508,8 @@ pub fn parts() -> Parts<Heap> {
         old: buffer(),
         new: buffer(),
         extra: buffer(),
-        items: Growing::new(Item::EMPTY, ITEMS),
+        items: Growing::new(Item::EMPTY, 0),
         boxes: Growing::new(BoxCell::EMPTY, 0),
         authors: Growing::new(AuthorCell::EMPTY, 0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_is_asked_again_as_soon_as_it_tells_of_room() {
-        let full = |ago: Duration, room| FullDisk {
-            when: Instant::now().checked_sub(ago).expect("the machine runs for longer"),
-            bytes: 1 << 20,
-            room,
-        };
-        let (just_now, long_ago) = (Duration::from_millis(1), DISK_FULL_TIME);
-        assert!(!full(just_now, Some(4096)).may_have_room(Some(4096)));
-        // Less than a page is room for nothing.
-        assert!(!full(just_now, Some(4096)).may_have_room(Some(8192)));
-        assert!(full(just_now, Some(4096)).may_have_room(Some(PAGE_BYTES as u64)));
-        // A quota was full while the disk was not.
-        assert!(!full(just_now, Some(1 << 30)).may_have_room(Some(1 << 30)));
-        assert!(full(just_now, Some(1 << 30)).may_have_room(Some((1 << 30) + 1)));
-        assert!(!full(just_now, None).may_have_room(None));
-        assert!(full(long_ago, Some(4096)).may_have_room(Some(4096)));
-        assert!(full(long_ago, None).may_have_room(None));
     }
 }

@@ -1,6 +1,6 @@
 //! Cards in: a batch of them, each in or out as a whole; or the one card of a `contact.put`.
 
-use super::desk::{Desk, ITEMS};
+use super::desk::{Desk, PROPERTIES_MAX};
 use crate::charset::Charsets;
 use crate::rpc::{Fault, Import, Kind};
 use base64::Engine;
@@ -328,8 +328,8 @@ impl Sink for Batch<'_, '_> {
     fn content(&mut self, content: &Content<'_>) {
         self.properties += 1;
         if self.unfit.is_none() {
-            self.unfit = match self.properties > ITEMS {
-                true => Some(WriteError::TooManyProperties { items_max: ITEMS }),
+            self.unfit = match self.properties > PROPERTIES_MAX {
+                true => Some(WriteError::TooManyProperties { items_max: PROPERTIES_MAX }),
                 false => self.draft.push(content).err(),
             };
         }

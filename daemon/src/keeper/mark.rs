@@ -1,4 +1,4 @@
-//! The mark beside the image: how far the box had come when it last rested.
+//! The mark beside the image: how far the box had come when it last rested, or a few seconds ago while it is at work.
 //!
 //! A log does not see that its whole end was put back to an earlier state, by a disk or by somebody who copied an old image
 //! over the new one. A file of its own does, as long as it was not put back as well.
@@ -9,11 +9,15 @@ use contactbox_core::store::seal::Seal;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What is added to the name of the image.
 const ENDING: &str = ".mark";
 /// The first line.
 const HEAD: &str = "contactbox mark 1";
+/// While changes come all the time the mark is so old at most: what was acknowledged since is told by nothing when an earlier
+/// image is put in place. Writing it costs about as much as a change does.
+const AGE_MAX: Duration = Duration::from_secs(5);
 /// Longer than any mark.
 const BYTES_MAX: u64 = 128;
 
@@ -22,6 +26,8 @@ pub(super) struct Mark {
     path: PathBuf,
     /// Which box it speaks of, and the latest time that this had written.
     known: Option<(u64, Millis)>,
+    /// When this process last tried to write it.
+    tried: Option<Instant>,
 }
 
 impl Mark {
@@ -31,7 +37,7 @@ impl Mark {
         path.push(ENDING);
         let path = PathBuf::from(path);
         let known = read(&path).ok().and_then(|text| parse(&text));
-        Self { path, known }
+        Self { path, known, tried: None }
     }
 
     /// The time it says the box had come to.
@@ -44,11 +50,19 @@ impl Mark {
         self.reached(id).filter(|reached| *reached > time)
     }
 
+    /// Writes the mark while the box is at work, unless that was done a moment ago.
+    pub(super) fn keep_up(&mut self, id: u64, time: Millis) {
+        if self.tried.is_none_or(|tried| tried.elapsed() >= AGE_MAX) {
+            self.keep(id, time);
+        }
+    }
+
     /// Writes the mark, unless it says so already, or says that the box had come further.
     pub(super) fn keep(&mut self, id: u64, time: Millis) {
         if self.reached(id).is_some_and(|reached| reached >= time) {
             return;
         }
+        self.tried = Some(Instant::now());
         match self.write(id, time) {
             Ok(()) => self.known = Some((id, time)),
             // The box does not need it.
@@ -117,8 +131,12 @@ mod tests {
         assert_eq!((mark.reached(7), mark.beyond(7, 0)), (None, None));
         mark.keep(7, 1000);
         mark.keep(7, 900);
-        let mark = Mark::beside(&image);
+        // At work it is not written for each change, but for the first after a while.
+        mark.keep_up(7, 1001);
+        let mut mark = Mark::beside(&image);
         assert_eq!(mark.reached(7), Some(1000));
+        mark.keep_up(7, 1000);
+        assert!(mark.tried.is_none(), "it says so already");
         assert_eq!(mark.beyond(7, 999), Some(1000));
         assert_eq!((mark.beyond(7, 1000), mark.beyond(8, 0)), (None, None));
         let path = folder.path().join("contacts.box.mark");

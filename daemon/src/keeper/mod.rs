@@ -15,6 +15,7 @@ mod left_out;
 mod mark;
 mod opening;
 mod read;
+mod room;
 mod round;
 mod verify;
 

@@ -286,7 +286,7 @@ pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
     told["config_read"] = json!(desk.config.is_file_read);
     told["open_microseconds"] = json!(desk.open_microseconds());
     told["places"] = desk.standing.to_json();
-    told["damaged"] = json!(!desk.opened.is_sound());
+    told["damaged"] = json!(!desk.opened.is_sound() || desk.book.losses() > 0);
     told["put_back"] = json!(desk.put_back.is_some());
     Ok(told)
 }

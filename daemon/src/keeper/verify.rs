@@ -72,6 +72,7 @@ fn told(finding: &Finding) -> String {
         Finding::Stale(uid) => format!(
             "a newer version of {uid} was lost to damage; look at it and put right what is old"
         ),
+        Finding::AnyStale => "something was lost to damage, and nothing is known of what: any contact may be older than it was, or missing".to_owned(),
         Finding::BlobDamaged(uid, blob) => format!(
             "a photo or document of {uid} ({} bytes, {}) is damaged; add it again",
             blob.len,

@@ -232,7 +232,26 @@ fn an_image_cut_short_is_refused_and_what_is_left_can_be_read() {
     let left = contacts(&mut client);
     assert!(left.iter().all(|(uid, lines)| before.get(uid) == Some(lines)), "nothing is made up");
     assert!(daemon.log().contains("cut short"), "{}", daemon.log());
+    let told = client.call("box.verify", json!({}));
+    assert_eq!((told["sound"].as_bool(), told["losses"].as_u64() > Some(0)), (Some(false), true));
     client.call("contact.put", json!({ "card": ["vcard", [["fn", {}, "text", "New"]]] }));
+    assert!(daemon.stop().success());
+    // The file is as long as it was again, and nothing in it is damaged. Something is missing all the same.
+    let daemon = place.serve_with(&["--backup", "off"]);
+    let verdict = place.run(["verify"]).expect(1).stdout;
+    assert!(verdict.contains("there is damage") && verdict.contains("new box"));
+    // The way out, when nobody has what is missing: all that is left in a new box.
+    let left = contacts(&mut daemon.client());
+    let backup = place.path().join("kept");
+    let backup = backup.to_str().expect("a plain path");
+    fs::create_dir(backup).expect("room for a folder");
+    place.run(["card", "backup", backup]).expect(0);
+    assert!(daemon.stop().success());
+    fs::rename(place.image(), place.path().join("old.box")).expect("another name");
+    let daemon = place.serve_with(&["--backup", "off"]);
+    place.run(["restore", backup]).expect(0);
+    place.run(["verify"]).expect(0);
+    assert!(contacts(&mut daemon.client()) == left, "all that was left is there");
     assert!(daemon.stop().success());
     report::line(
         "bad input",

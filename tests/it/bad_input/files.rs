@@ -38,7 +38,7 @@ fn a_card_that_says_nothing_costs_one_card() {
 
 #[test]
 fn a_card_with_more_properties_than_fit_costs_one_card() {
-    let many: String = (0..33_000).map(|number| format!("TEL:{number}\r\n")).collect();
+    let many: String = (0..132_000).map(|number| format!("TEL:{number}\r\n")).collect();
     let card = format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:C\r\n{many}END:VCARD\r\n");
     rejected(card.as_bytes(), 6, "more properties than");
 }
@@ -177,6 +177,26 @@ fn very_long_names_and_very_many_numbers_come_back() {
     }
     place.run(["show", "many"]).expect(0);
     place.run(["find", "many"]).expect(0);
+}
+
+#[test]
+fn what_was_taken_in_can_be_met_again_however_much_it_is() {
+    let place = Place::new();
+    let daemon = place.serve();
+    for count in [20_000, 60_000] {
+        let tel: String = (0..count).map(|number| format!("TEL:+4420{number:07}\r\n")).collect();
+        let name = format!("Many {count}");
+        let card = format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{name}\r\n{tel}END:VCARD\r\n");
+        let (ran, told) = import(&place, &[&place.file("many.vcf", card)]);
+        ran.expect(0);
+        assert_eq!(tally(&told[0]), [1, 0, 0, 0]);
+        let exported = place.path().join(format!("{count}.vcf"));
+        place.run(["export", &name, "-o", exported.to_str().expect("a plain path")]).expect(0);
+        let (ran, told) = import(&place, &[&exported]);
+        ran.expect(0);
+        assert_eq!(tally(&told[0]), [0, 0, 1, 0], "{count} numbers");
+    }
+    drop(daemon);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Looking back and looking after: older versions, figures, and what a verification tells.
 
-use super::{Book, Counts, GetError, Memory};
+use super::{Book, Counts, GetError, Memory, PutError};
 use crate::contact::{BlobRef, Contact, Millis, Uid};
 use crate::store::entries::{CONTACT, SPILL, Spill};
 use crate::store::journal::{self, Entry, ScanReport};
@@ -16,6 +16,9 @@ pub enum Finding {
     },
     /// A newer version of this contact may have been lost.
     Stale(Uid),
+    /// A newer version of any contact may have been lost, or one that is not here: of what was lost nothing is known. Told once,
+    /// for all of them.
+    AnyStale,
     /// A photo or document of this contact is not whole.
     BlobDamaged(Uid, BlobRef),
 }
@@ -87,10 +90,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.losses()
     }
 
-    /// Takes note of every loss: what is left is taken for all there is. Their memory goes with the
-    /// pages they were in.
-    pub fn accept_losses(&mut self) {
-        self.ledger.accept_losses();
+    /// A part of the medium is gone, from this page on, and blank in its place. Nobody knows what was in it.
+    pub async fn lost_from(&mut self, page: u32) -> Result<(), PutError<F::Error>> {
+        self.journal.lost_from(&mut self.ledger, page);
+        // With the new name it is written down.
+        self.renew_if_due().await
     }
 
     /// The versions of a contact that the log still holds, the present one among them, each once

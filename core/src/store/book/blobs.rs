@@ -3,7 +3,7 @@
 
 use super::pieces::store_piece;
 use super::{Book, GetError, Memory, PutError, kept, ledger::Ledger, parse, read};
-use crate::contact::{BlobHasher, BlobRef, Contact, Value};
+use crate::contact::{BlobHasher, BlobRef, Contact, Value, WriteError};
 use crate::limits::BLOB_BYTES_MAX;
 use crate::store::cells::Cells;
 use crate::store::entries::{CHUNK_HEAD_BYTES, Chunk, KEPT, KeptEntry, Spill};
@@ -14,6 +14,9 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 /// Slots that one step of the sweep looks at; a step of marking may read as many records.
 const SWEEP_SLOTS: u32 = 64;
+/// Where memory grows, room for comparing this many properties comes first, and so many times as much each time that is too little.
+const ITEMS_MIN: usize = 256;
+const ITEMS_STEP: usize = 4;
 
 /// The search for chunks that nothing refers to.
 ///
@@ -148,12 +151,17 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.sweep == Sweep::Done)
     }
 
-    /// Whether what an operation failed of has been helped, by giving up what nobody needs: then it is worth another try.
+    /// Whether what an operation failed of has been helped, by giving up what nobody needs or with more memory: then it is worth
+    /// another try.
     pub(super) async fn helps_against(
         &mut self,
         error: &PutError<F::Error>,
         helps: &mut Helps,
     ) -> Result<bool, PutError<F::Error>> {
+        if let PutError::Write(WriteError::TooManyProperties { items_max }) = error {
+            // A record bounds what is asked for.
+            return Ok(self.items.grow((items_max * ITEMS_STEP).max(ITEMS_MIN)));
+        }
         if !matches!(error, PutError::Full { .. } | PutError::IndexFull { .. }) {
             return Ok(false);
         }

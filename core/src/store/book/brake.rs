@@ -48,14 +48,17 @@ pub enum Consent {
 pub(super) type Removed = Latest<RemovalsEntry>;
 
 impl Removed {
-    /// How many in the time that counts together, up to `now`, and when that time began.
-    fn lately(&self, now: Millis) -> (u32, Millis) {
-        let RemovalsEntry { since, removed, .. } = self.entry;
-        if removed == 0 || now.saturating_sub(since) >= BRAKE.millis {
-            return (0, now);
+    /// What counts together with what is removed at `now`, in a box that shows `active` contacts now. It is measured by what
+    /// the box had when that time began, or has now if that is more: of what was removed some is still shown, with nothing left
+    /// in it, and what is added in between buys nobody more.
+    fn lately(&self, now: Millis, active: u32) -> RemovalsEntry {
+        let entry = self.entry;
+        if entry.removed == 0 || now.saturating_sub(entry.since) >= BRAKE.millis {
+            return RemovalsEntry { since: now, removed: 0, contacts: active, ..entry };
         }
         // A clock that was put back, or that begins anew at each start, gives nobody more than once in its time.
-        (removed, since.min(now))
+        let (since, contacts) = (entry.since.min(now), entry.contacts.max(active));
+        RemovalsEntry { since, contacts, ..entry }
     }
 }
 
@@ -94,30 +97,42 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             peer.accept_removals();
             return Ok(());
         }
-        let (removed, _) = self.ledger.removed.lately(now);
-        let contacts = self.counts().active.saturating_add(removed);
+        let active = self.counts().active;
+        let RemovalsEntry { removed, contacts, .. } = self.ledger.removed.lately(now, active);
         if BRAKE.holds(count.saturating_add(removed), contacts) {
             return Err(PutError::Removals { count, removed, contacts });
         }
         // Before they are done: what a cut leaves undone has counted all the same.
-        self.note_removals(count, now).await?;
+        self.note_removals(count, active, now).await?;
         peer.admit(count);
         Ok(())
     }
 
-    /// Takes note that others have removed so many contacts.
-    pub async fn note_removals(
+    /// Takes note of what a peer has removed that [`Book::admit_removals`] has not: a yes that somebody gave elsewhere let it.
+    pub async fn note_removed(
+        &mut self,
+        peer: &Peer<M>,
+        now: Millis,
+    ) -> Result<(), PutError<F::Error>> {
+        self.note_removals(peer.removed(), peer.contacts(), now).await
+    }
+
+    /// Takes note that others remove so many of so many contacts.
+    async fn note_removals(
         &mut self,
         count: u32,
+        contacts: u32,
         now: Millis,
     ) -> Result<(), PutError<F::Error>> {
         if count == 0 {
             return Ok(());
         }
-        let (removed, since) = self.ledger.removed.lately(now);
-        let removed = removed.saturating_add(count);
-        let version = self.ledger.removed.entry.version.saturating_add(1);
-        let entry = RemovalsEntry { version, since, removed };
+        let lately = self.ledger.removed.lately(now, contacts);
+        let entry = RemovalsEntry {
+            version: lately.version.saturating_add(1),
+            removed: lately.removed.saturating_add(count),
+            ..lately
+        };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
         let at = self

@@ -139,8 +139,12 @@ impl<M: Memory> Ledger<M> {
 
     /// Whether a newer version of this contact may have been lost to damage.
     pub(super) fn is_stale(&self, uid: Uid) -> bool {
-        self.losses_untold > 0
-            || self.losses.iter().any(|loss| known_hint(loss).is_none_or(|hint| hint == uid.hint()))
+        self.is_any_stale() || self.losses.iter().any(|loss| known_hint(loss) == Some(uid.hint()))
+    }
+
+    /// Whether something was lost of which nothing is known: it may have been a newer version of any contact.
+    pub(super) fn is_any_stale(&self) -> bool {
+        self.losses_untold > 0 || self.losses.iter().any(|loss| known_hint(loss).is_none())
     }
 
     /// A contact was written anew: what was lost of it no longer matters.
@@ -151,12 +155,6 @@ impl<M: Memory> Ledger<M> {
     /// Losses that nothing has healed.
     pub(super) fn losses(&self) -> u32 {
         self.losses.len() as u32 + self.losses_untold
-    }
-
-    /// Somebody has taken note of every loss; what is left is all there is.
-    pub(super) fn accept_losses(&mut self) {
-        self.losses.clear();
-        self.losses_untold = 0;
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -90,6 +90,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 Stage::Pages(page) => {
                     let Self { journal, ledger, .. } = self;
                     if *page >= journal.pages() {
+                        if ledger.is_any_stale() {
+                            report.findings += 1;
+                            visit(&Finding::AnyStale);
+                        }
                         *stage = Stage::Contacts(Place::default());
                         continue;
                     }
@@ -141,7 +145,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         };
         let (uid, version) = (contact.uid(), contact.changed().time);
         let mut spent = RECORD_BYTES.saturating_add(contact.bytes().len() as u32);
-        if place.version == 0 && ledger.is_stale(uid) {
+        if place.version == 0 && !ledger.is_any_stale() && ledger.is_stale(uid) {
             find(report, Finding::Stale(uid));
         }
         if place.version != version {

@@ -89,6 +89,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.owed.push(loss).ok();
     }
 
+    /// A part of the medium is gone, from this page on, and blank in its place: what was in it is lost, and no page shows it.
+    pub fn lost_from<T: Tenant + ?Sized>(&mut self, tenant: &mut T, page: u32) {
+        let order = self.next_order.saturating_sub(1);
+        let loss = Loss { page, order, first: 0, count: u16::MAX, hint: None };
+        tenant.lost(&loss);
+        self.owe(loss);
+    }
+
     /// Writes down the losses that no page shows.
     pub(super) async fn settle_owed(&mut self) -> Result<(), Trouble<F::Error>> {
         while let Some(loss) = self.owed.first().copied() {
