@@ -300,6 +300,30 @@ fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
     assert!(daemon.stop().success());
 }
 
+/// What it lacks comes back from its own backup, before anything else happens, and then nothing is wrong any more.
+#[cfg(unix)]
+#[test]
+fn b1_an_image_that_was_put_back_takes_back_what_its_backup_has() {
+    let place = contactbox_tests::daemon::Place::new();
+    let daemon = place.serve();
+    place.run(["add", "Ada"]).expect(0);
+    assert!(daemon.stop().success());
+    let before = std::fs::read(place.image()).expect("the image");
+    let daemon = place.serve();
+    place.run(["add", "Grace"]).expect(0);
+    assert!(daemon.stop().success());
+    std::fs::write(place.image(), before).expect("room for a file");
+    let daemon = place.serve();
+    contactbox_tests::daemon::until("the backup is taken in", || {
+        place.run(["find", "Grace"]).stdout.contains("Grace")
+    });
+    contactbox_tests::daemon::until("the box is sound again", || {
+        place.run(["verify", "--json"]).stdout.contains("\"sound\":true")
+    });
+    assert!(!place.run(["info"]).expect(0).stderr.contains("older than what"));
+    assert!(daemon.stop().success());
+}
+
 /// What a box that was put back says does not pass, where its later state is, for said in the knowledge of that.
 #[cfg(unix)]
 #[test]

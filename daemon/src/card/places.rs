@@ -393,7 +393,8 @@ impl Place {
     }
 
     /// Backs up when it is due; gives how long to wait for that, nothing when all is kept. `left` is the time up to which this
-    /// run has left everything there: what was there before may hold what the box has forgotten, when its file is an older copy.
+    /// run has left everything there: what was there before may hold what the box has forgotten, when its file is an older copy
+    /// or damaged.
     fn back_up(
         &mut self,
         folder: &Path,
@@ -401,9 +402,9 @@ impl Place {
         kept_time: &mut Option<u64>,
         left: &mut u64,
     ) -> Result<Duration, Trouble> {
-        let (id, time, states) = self.asker.have(|desk| {
+        let (id, time, states, lacks) = self.asker.have(|desk| {
             let (id, time) = desk.identity();
-            Ok((id, time, desk.states()))
+            Ok((id, time, desk.states(), desk.lacks()))
         })?;
         let kept = match *kept_time {
             Some(kept) => kept,
@@ -414,7 +415,8 @@ impl Place {
             None => 0,
         };
         (*kept_time, self.kept) = (Some(kept), kept);
-        let is_behind = kept > time && kept != *left;
+        let is_unread = kept > 0 && *left == 0;
+        let is_behind = (kept > time && kept != *left) || (lacks && is_unread);
         if (kept >= time && !is_behind) || (kept == 0 && states == 0) {
             self.schedule.nothing_lacks();
             if kept > 0 {
@@ -451,8 +453,14 @@ impl Place {
                 tracing::warn!(
                     added,
                     updated,
-                    "the box was an older copy: taken back from its backup"
+                    "the box lacked something: taken back from its backup"
                 );
+            }
+            if given.remarks.is_empty() {
+                self.asker.have(move |desk| {
+                    desk.taken_back(kept);
+                    Ok(())
+                })?;
             }
         }
         let kept = keep(&mut shadow, &mut card, extent)?;

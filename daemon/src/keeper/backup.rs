@@ -80,6 +80,19 @@ impl Desk {
         (self.book.id(), self.book.time_max())
     }
 
+    /// Whether its own backup may have something that the box has not: its image was put back, or damage took something.
+    pub fn lacks(&self) -> bool {
+        self.put_back.is_some() || self.book.losses() > 0
+    }
+
+    /// All that it had said up to `time` is here again.
+    pub fn taken_back(&mut self, time: u64) {
+        if self.put_back.as_ref().is_some_and(|put_back| put_back.reached <= time) {
+            tracing::info!("all that the box had acknowledged is there again");
+            self.put_back = None;
+        }
+    }
+
     /// Contacts, trash and tombstones.
     pub fn states(&self) -> u32 {
         let counts = self.book.counts();

@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::left_out::LeftOut;
-use super::mark::{self, Mark};
+use super::mark::{Mark, PutBack};
 use super::room::FullDisk;
 use super::{Done, change, export, fault, import, kept, opening, read};
 use crate::card::{Standing, left_behind};
@@ -99,7 +99,7 @@ pub struct Desk {
     notice: Option<String>,
     mark: Option<Mark>,
     /// What a user must know of an image that was put back to an earlier state.
-    pub(super) put_back: Option<String>,
+    pub(super) put_back: Option<PutBack>,
 }
 
 impl Desk {
@@ -145,7 +145,7 @@ impl Desk {
                 tracing::warn!("that the box's file was cut short could not be written down in it");
             }
         }
-        let put_back = reached.map(|_| mark::notice(&path));
+        let put_back = reached.map(|reached| PutBack::of(&path, reached));
         let mut run = [0; 4];
         getrandom::fill(&mut run).ok();
         let mut desk = Self {
@@ -197,7 +197,8 @@ impl Desk {
             }
             _ => {}
         }
-        let notices = self.notice.iter().chain(&self.put_back);
+        let put_back = self.put_back.as_ref().map(|put_back| &put_back.notice);
+        let notices = self.notice.iter().chain(put_back);
         notices.for_each(|notice| tracing::warn!("{notice}"));
     }
 
@@ -222,7 +223,8 @@ impl Desk {
         if let Access::Displaced(_) | Access::Unsettled = self.book.flash().look() {
             return self.writable().err().map(|fault| fault.to_string());
         }
-        self.put_back.clone().or_else(|| self.notice.clone().filter(|_| self.states() == 0))
+        let put_back = self.put_back.as_ref().map(|put_back| put_back.notice.clone());
+        put_back.or_else(|| self.notice.clone().filter(|_| self.states() == 0))
     }
 
     /// How cards, backups and devices are doing, for `box.info`.

@@ -84,12 +84,22 @@ impl Mark {
     }
 }
 
-/// What the user must know of an image that shows an earlier time than the box had come to.
-pub(super) fn notice(image: &Path) -> String {
-    let image = image.display();
-    format!(
-        "the image {image} is older than what this box has acknowledged: somebody or something has put it back. If its backup is in place it takes back what is missing from there; else `contactbox card sync FOLDER` does, from a card"
-    )
+/// An image that shows an earlier time than the box had come to.
+pub(super) struct PutBack {
+    /// The time it had come to.
+    pub(super) reached: Millis,
+    /// What the user must know.
+    pub(super) notice: String,
+}
+
+impl PutBack {
+    pub(super) fn of(image: &Path, reached: Millis) -> Self {
+        let image = image.display();
+        let notice = format!(
+            "the image {image} is older than what this box has acknowledged: it was put back, or cut short. What its backup has comes back by itself, if that is in place; what a card has, with `contactbox card sync FOLDER`"
+        );
+        Self { reached, notice }
+    }
 }
 
 /// From a time that a flipped bit has moved ahead the box's clock would never come back.
