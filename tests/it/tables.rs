@@ -230,9 +230,13 @@ fn reopened(book: Owned) -> Owned {
 
 /// Leaves nothing of a contact that tells who it was.
 fn strip(book: &mut Owned, name: &str, now: u64) {
+    strip_to(book, name, Kind::NOTE, "gone", now);
+}
+
+fn strip_to(book: &mut Owned, name: &str, kind: Kind, text: &str, now: u64) {
     let mut memory = [0; 64];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::NOTE, "gone")).expect("room for a note");
+    draft.push(&Content::text(kind, text)).expect("room for a note");
     let put = block_on(book.put(uid(name), &draft.finish(), None, AuthorIndex(0), now));
     put.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
@@ -269,6 +273,73 @@ fn what_is_removed_counts_once() {
             _ => assert_eq!(told, Some((14, 14, 100))),
         }
     }
+}
+
+/// A name without a letter, a number without a digit: nobody is found by that.
+#[test]
+fn what_is_left_empty_is_removed() {
+    let blank = [" ", "\\n", "\u{3000}\u{200B}", ";;;;", "- ()"];
+    for (kind, text) in [(Kind::FN, blank[0]), (Kind::FN, blank[1]), (Kind::FN, blank[2])]
+        .into_iter()
+        .chain([(Kind::N, blank[3]), (Kind::TEL, blank[4])])
+    {
+        let [mut book, mut other] = two(30);
+        for number in 0..30 {
+            strip_to(&mut other, &format!("contact {number}"), kind, text, NOW);
+        }
+        let held = meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR);
+        assert_eq!(held, 30, "{kind:?} {text:?}");
+    }
+}
+
+/// What a box brings makes room for nothing that it removes, then or on the same day.
+#[test]
+fn what_is_brought_does_not_loosen_the_brake() {
+    let [mut book, mut other] = two(60);
+    for number in 0..700 {
+        put(&mut other, &format!("new {number}"), NOW + number);
+    }
+    for number in 0..31 {
+        purge(&mut other, &format!("contact {number}"), NOW + 1_000 + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR), 31);
+    let [mut book, mut other] = two(60);
+    for number in 0..10 {
+        purge(&mut other, &format!("contact {number}"), NOW + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR), 0);
+    for number in 0..700 {
+        put(&mut other, &format!("new {number}"), NOW + 1_000 + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + 2 * HOUR), 0);
+    for number in 10..25 {
+        purge(&mut other, &format!("contact {number}"), NOW + 2_000 + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + 3 * HOUR), 15);
+}
+
+/// A clock that is put back, and forward again, begins no new day; a yes does.
+#[test]
+fn a_clock_put_back_gives_nobody_more() {
+    let [mut book, mut other] = two(400);
+    let mut next = 0;
+    let mut remove = |other: &mut Owned, count: u64| {
+        for number in next..next + count {
+            purge(other, &format!("contact {number}"), NOW + number);
+        }
+        next += count;
+    };
+    remove(&mut other, 10);
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR), 0);
+    remove(&mut other, 10);
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW - 400 * 24 * HOUR), 0);
+    remove(&mut other, 1);
+    for now in [NOW + HOUR, NOW - 400 * 24 * HOUR] {
+        assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, now), 1);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Given, NOW - 400 * 24 * HOUR), 0);
+    remove(&mut other, 5);
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW - 399 * 24 * HOUR), 0);
 }
 
 /// A box of 20 contacts under a card of tombstones.

@@ -28,6 +28,7 @@ pub(super) struct Mark {
     known: Option<(u64, Millis)>,
     /// When this process last tried to write it.
     tried: Option<Instant>,
+    has_failed: bool,
 }
 
 impl Mark {
@@ -37,7 +38,7 @@ impl Mark {
         path.push(ENDING);
         let path = PathBuf::from(path);
         let known = read(&path).ok().and_then(|text| parse(&text));
-        Self { path, known, tried: None }
+        Self { path, known, tried: None, has_failed: false }
     }
 
     /// The time it says the box had come to.
@@ -65,8 +66,12 @@ impl Mark {
         self.tried = Some(Instant::now());
         match self.write(id, time) {
             Ok(()) => self.known = Some((id, time)),
-            // The box does not need it.
-            Err(error) => tracing::debug!(%error, path = %self.path.display(), "no mark"),
+            // The box does not need it, but an earlier image in its place will not be noticed.
+            Err(error) if !self.has_failed => {
+                self.has_failed = true;
+                tracing::warn!(%error, path = %self.path.display(), "how far the box has come can not be noted beside it");
+            }
+            Err(_) => {}
         }
     }
 
@@ -74,6 +79,14 @@ impl Mark {
         let mut new = self.path.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);
+        // What else stands there, a folder or a pipe, would stop it for good. A folder with something in it stays.
+        for path in [&new, &self.path] {
+            match fs::symlink_metadata(path).map(|found| found.file_type()) {
+                Ok(kind) if kind.is_dir() => fs::remove_dir(path)?,
+                Ok(kind) if !kind.is_file() => fs::remove_file(path)?,
+                _ => {}
+            }
+        }
         let mut file =
             private::open(&new, OpenOptions::new().write(true).create(true).truncate(true))?;
         let said = format!("{HEAD}\nbox {id:016x}\ntime {time}\n");
@@ -157,6 +170,13 @@ mod tests {
             fs::write(&path, flipped).expect("room for a file");
             let reached = Mark::beside(&image).reached(7);
             assert!(matches!(reached, None | Some(1000)), "bit {bit} of byte {at}: {reached:?}");
+        }
+        // What stands in its way goes.
+        for name in ["contacts.box.mark", "contacts.box.mark.new"] {
+            fs::remove_file(&path).ok();
+            fs::create_dir(folder.path().join(name)).expect("room for a folder");
+            Mark::beside(&image).keep(7, 1000);
+            assert_eq!(Mark::beside(&image).reached(7), Some(1000), "{name}");
         }
         for cut in 0..right.len() - 1 {
             fs::write(&path, &right[..cut]).expect("room for a file");
