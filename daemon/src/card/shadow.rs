@@ -139,7 +139,7 @@ impl Shadow {
         consent: Consent,
     ) -> Result<Given, Trouble> {
         let bytes = block_on(snapshot_bytes(card))?;
-        let (since, contacts) = (self.book.time_max(), self.book.counts().active);
+        let since = self.book.time_max();
         let mut pages = u32::try_from(bytes / crate::image::PAGE_BYTES as u64)
             .unwrap_or(u32::MAX)
             .saturating_add(16);
@@ -172,8 +172,7 @@ impl Shadow {
                 }
             }
         }
-        let batch = Batch { from: self.book.id(), consent, contacts, ..Batch::default() };
-        self.deliver(since, batch, &mut given)?;
+        self.deliver(since, consent, &mut given)?;
         Ok(given)
     }
 
@@ -185,7 +184,8 @@ impl Shadow {
     }
 
     /// Hands the box what came into its copy after `since`.
-    fn deliver(&mut self, since: u64, mut batch: Batch, given: &mut Given) -> Result<(), Fault> {
+    fn deliver(&mut self, since: u64, consent: Consent, given: &mut Given) -> Result<(), Fault> {
+        let mut batch = Batch { from: self.book.id(), consent, ..Batch::default() };
         for slot in 0..self.book.slots() {
             if !self.book.is_state(slot) || self.book.was_there_at(slot, since) {
                 continue;

@@ -4,10 +4,13 @@ use super::desk::Desk;
 use super::fault;
 use crate::device::Talk;
 use crate::image::{Access, View};
+use crate::memory::Heap;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
 use contactbox_core::service::{Failure, Reply, Request, answer};
-use contactbox_core::store::book::{Aside, Consent, Intake, Outcome, Put, PutError, Quota, Root};
+use contactbox_core::store::book::{
+    Aside, Consent, Intake, Outcome, Peer, Put, PutError, Quota, Root,
+};
 use embassy_futures::block_on;
 use std::path::Path;
 
@@ -24,8 +27,6 @@ pub struct Batch {
     pub records: Vec<Vec<u8>>,
     /// Whether somebody has said yes to what they remove.
     pub consent: Consent,
-    /// Contacts the box had before the meeting that they are of.
-    pub contacts: u32,
 }
 
 impl Batch {
@@ -183,7 +184,7 @@ impl Desk {
                         let piece_bytes = self.book.blob_piece_bytes() as u32;
                         let len = blob.len.saturating_sub(offset).min(piece_bytes);
                         taken.missing = Some(Missing { blob, offset, len });
-                        self.count_removals(batch, peer.removed(), now)?;
+                        self.count_removals(batch, &peer, now)?;
                         return Ok(taken);
                     }
                     // It was here, was not what its hash says, and has been given up.
@@ -200,17 +201,16 @@ impl Desk {
             }
             taken.done += 1;
         }
-        self.count_removals(batch, peer.removed(), now)?;
+        self.count_removals(batch, &peer, now)?;
         Ok(taken)
     }
 
     /// Removals to which nobody has said yes count together for a day.
-    fn count_removals(&mut self, batch: &Batch, count: u32, now: u64) -> Result<(), Fault> {
-        let noted = match batch.consent {
-            Consent::Given => block_on(self.book.note_consent(now)),
-            Consent::Ask => block_on(self.book.note_removals(count, batch.contacts, now)),
-        };
-        noted.map_err(|error| self.put_fault(error))
+    fn count_removals(&mut self, batch: &Batch, peer: &Peer<Heap>, now: u64) -> Result<(), Fault> {
+        if batch.consent == Consent::Given {
+            return Ok(());
+        }
+        block_on(self.book.note_removed(peer, now)).map_err(|error| self.put_fault(error))
     }
 
     /// Keeps a piece of a blob; returns where the next one that is not here begins.

@@ -48,15 +48,17 @@ pub enum Consent {
 pub(super) type Removed = Latest<RemovalsEntry>;
 
 impl Removed {
-    /// What counts together with what is removed at `now`, in a box that had `contacts` before. It is measured by what the box
-    /// had when that time began: what is added in between buys nobody more. A clock that was put back, or that begins anew at
-    /// each start, ends no such time, until somebody says yes to something.
-    fn lately(&self, now: Millis, contacts: u32) -> RemovalsEntry {
+    /// What counts together with what is removed at `now`, in a box that shows `active` contacts now. It is measured by what
+    /// the box had when that time began, or has now if that is more: of what was removed some is still shown, with nothing left
+    /// in it, and what is added in between buys nobody more.
+    fn lately(&self, now: Millis, active: u32) -> RemovalsEntry {
         let entry = self.entry;
-        match entry.removed == 0 || now.saturating_sub(entry.since) >= BRAKE.millis {
-            true => RemovalsEntry { since: now, removed: 0, contacts, ..entry },
-            false => entry,
+        if entry.removed == 0 || now.saturating_sub(entry.since) >= BRAKE.millis {
+            return RemovalsEntry { since: now, removed: 0, contacts: active, ..entry };
         }
+        // A clock that was put back, or that begins anew at each start, gives nobody more than once in its time.
+        let (since, contacts) = (entry.since.min(now), entry.contacts.max(active));
+        RemovalsEntry { since, contacts, ..entry }
     }
 }
 
@@ -110,31 +112,30 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<(), PutError<F::Error>> {
         if consent == Consent::Given {
             peer.accept_removals();
-            return self.note_consent(now).await;
+            return Ok(());
         }
-        // What it has just brought is no part of the box that it may remove something of.
-        let before = self.counts().active.saturating_sub(peer.added());
-        let RemovalsEntry { removed, contacts, .. } = self.ledger.removed.lately(now, before);
+        let active = self.counts().active;
+        let RemovalsEntry { removed, contacts, .. } = self.ledger.removed.lately(now, active);
         if BRAKE.holds(count.saturating_add(removed), contacts) {
             return Err(PutError::Removals { count, removed, contacts });
         }
         // Before they are done: what a cut leaves undone has counted all the same.
-        self.note_removals(count, before, now).await?;
+        self.note_removals(count, active, now).await?;
         peer.admit(count);
         Ok(())
     }
 
-    /// Takes note that somebody has said yes: what counted together under a clock that was ahead of the present one is over.
-    pub async fn note_consent(&mut self, now: Millis) -> Result<(), PutError<F::Error>> {
-        let entry = self.ledger.removed.entry;
-        match entry.since > now {
-            true => self.write_removals(RemovalsEntry { since: now, removed: 0, ..entry }).await,
-            false => Ok(()),
-        }
+    /// Takes note of what a peer has removed that [`Book::admit_removals`] has not: a yes that somebody gave elsewhere let it.
+    pub async fn note_removed(
+        &mut self,
+        peer: &Peer<M>,
+        now: Millis,
+    ) -> Result<(), PutError<F::Error>> {
+        self.note_removals(peer.removed(), peer.contacts(), now).await
     }
 
-    /// Takes note that others remove so many contacts of so many that there were before they came.
-    pub async fn note_removals(
+    /// Takes note that others remove so many of so many contacts.
+    async fn note_removals(
         &mut self,
         count: u32,
         contacts: u32,
@@ -144,12 +145,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(());
         }
         let lately = self.ledger.removed.lately(now, contacts);
-        let removed = lately.removed.saturating_add(count);
-        self.write_removals(RemovalsEntry { removed, ..lately }).await
-    }
-
-    async fn write_removals(&mut self, entry: RemovalsEntry) -> Result<(), PutError<F::Error>> {
-        let entry = RemovalsEntry { version: entry.version.saturating_add(1), ..entry };
+        let entry = RemovalsEntry {
+            version: lately.version.saturating_add(1),
+            removed: lately.removed.saturating_add(count),
+            ..lately
+        };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
         let at = self

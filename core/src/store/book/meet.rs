@@ -208,15 +208,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let was_there =
             slot.is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
         let kept = slot.filter(|_| keeps);
+        // Only the first that a peer removes needs it.
+        let contacts = if is_removal && peer.removed() == 0 { self.counts().active } else { 0 };
         self.commit(slot, len, was, tells_more, kept).await?;
         if is_removal {
-            peer.note_removal();
+            peer.note_removal(contacts);
         }
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
-        if !was_there {
-            peer.note_addition();
-        }
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
         Ok(Intake::Taken(Put { uid, version: time, outcome }))
     }

@@ -91,8 +91,8 @@ pub struct Peer<M: Memory> {
     passed_by: u16,
     removals: Removals,
     removed: u32,
-    /// Contacts that it has brought.
-    added: u32,
+    /// Contacts there were before it removed any.
+    contacts: u32,
 }
 
 /// Whether a peer's records may remove contacts.
@@ -113,7 +113,7 @@ impl<M: Memory> Peer<M> {
             passed_by: 0,
             removals: Removals::Some(0),
             removed: 0,
-            added: 0,
+            contacts: 0,
         }
     }
 
@@ -149,18 +149,16 @@ impl<M: Memory> Peer<M> {
         !matches!(self.removals, Removals::Some(0))
     }
 
-    /// Contacts that it has brought.
-    pub(super) fn added(&self) -> u32 {
-        self.added
+    /// Contacts there were before it removed any.
+    pub(super) fn contacts(&self) -> u32 {
+        self.contacts
     }
 
-    /// It has brought a contact that was not here.
-    pub(super) fn note_addition(&mut self) {
-        self.added = self.added.saturating_add(1);
-    }
-
-    /// Takes one from those that it may remove.
-    pub(super) fn note_removal(&mut self) {
+    /// Takes one from those that it may remove, of so many contacts.
+    pub(super) fn note_removal(&mut self, contacts: u32) {
+        if self.removed == 0 {
+            self.contacts = contacts;
+        }
         if let Removals::Some(left) = &mut self.removals {
             *left = left.saturating_sub(1);
         }
