@@ -292,11 +292,19 @@ fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
     std::fs::write(place.image(), before).expect("room for a file");
     let daemon = serve();
     place.run(["verify"]).expect(1).says(&[said]);
-    // What is written from here on is later than all that was. It is told as long as whoever put it back can still mend it.
+    // What is written from here on is later than all that was. It is told all the same, as long as something is missing.
     place.run(["add", "Hedy"]).expect(0).says(&[said]);
     assert!(daemon.stop().success());
     let daemon = serve();
+    place.run(["verify"]).expect(1).says(&[said, "contacts.box.mark"]);
+    place.run(["add", "Rosalind"]).expect(0).says(&[said]);
+    assert!(daemon.stop().success());
+    // Nobody has it: the way that the notice names.
+    let mark = place.image().with_extension("box.mark");
+    std::fs::remove_file(&mark).expect("it is there");
+    let daemon = serve();
     assert!(!place.run(["info"]).expect(0).stderr.contains(said));
+    place.run(["verify"]).expect(0);
     assert!(daemon.stop().success());
 }
 

@@ -292,6 +292,75 @@ fn what_is_left_empty_is_removed() {
     }
 }
 
+/// What a box brings makes room for nothing that it removes, then or on the same day.
+#[test]
+fn what_is_brought_does_not_loosen_the_brake() {
+    let [mut book, mut other] = two(60);
+    for number in 0..700 {
+        put(&mut other, &format!("new {number}"), NOW + number);
+    }
+    for number in 0..31 {
+        purge(&mut other, &format!("contact {number}"), NOW + 1_000 + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR), 31);
+    let [mut book, mut other] = two(60);
+    for number in 0..10 {
+        purge(&mut other, &format!("contact {number}"), NOW + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR), 0);
+    for number in 0..700 {
+        put(&mut other, &format!("new {number}"), NOW + 1_000 + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + 2 * HOUR), 0);
+    for number in 10..25 {
+        purge(&mut other, &format!("contact {number}"), NOW + 2_000 + number);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + 3 * HOUR), 15);
+}
+
+/// What comes and goes before it was ever here is no removal, in a box that holds nothing yet neither.
+#[test]
+fn what_was_never_here_is_not_removed() {
+    let mut books = [new(1), new(2)];
+    let [book, other] = &mut books;
+    let mut card = RamCard::new();
+    put(other, "comes and goes", NOW);
+    put(other, "stays", NOW);
+    back_up(other, &mut card).expect("a card with room");
+    purge(other, "comes and goes", NOW + 1);
+    back_up(other, &mut card).expect("a card with room");
+    let (merged, remarks) =
+        merge_with(book, &mut card, Whose::Others, Consent::Ask, NOW + 2).expect("it reads");
+    assert_eq!((merged.held, active(book)), (0, 1), "{remarks:?}");
+    // At the next meeting it has been here.
+    purge(other, "stays", NOW + 3);
+    assert_eq!(meet_by_card(book, other, Consent::Ask, NOW + 4), 1);
+}
+
+/// A clock that is put back, and forward again, begins no new day; a yes does.
+#[test]
+fn a_clock_put_back_gives_nobody_more() {
+    let [mut book, mut other] = two(400);
+    let mut next = 0;
+    let mut remove = |other: &mut Owned, count: u64| {
+        for number in next..next + count {
+            purge(other, &format!("contact {number}"), NOW + number);
+        }
+        next += count;
+    };
+    remove(&mut other, 10);
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + HOUR), 0);
+    remove(&mut other, 10);
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW - 400 * 24 * HOUR), 0);
+    remove(&mut other, 1);
+    for now in [NOW + HOUR, NOW - 400 * 24 * HOUR] {
+        assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, now), 1);
+    }
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Given, NOW - 400 * 24 * HOUR), 0);
+    remove(&mut other, 5);
+    assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW - 399 * 24 * HOUR), 0);
+}
+
 /// A box of 20 contacts under a card of tombstones.
 #[test]
 fn a_box_of_20_contacts_under_a_card_of_tombstones() {

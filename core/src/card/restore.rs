@@ -35,6 +35,7 @@ pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
     }
     let mut taker =
         Taker { book, consent, now, room, visit, merged: Merged::default(), quota: Quota::NEW };
+    taker.book.begin_meeting();
     let mut last = None;
     while let Some(name) = card.next_file(last.as_ref()).await? {
         last = Some(name);
@@ -225,7 +226,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             peer => peer?,
         };
         if self.consent == Consent::Given {
-            peer.accept_removals();
+            self.book.admit_removals(&mut peer, 0, Consent::Given, self.now).await?;
         }
         let finder = |(name, header)| BlobFinder::new(name, header);
         let mut source = Source {

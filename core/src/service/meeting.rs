@@ -29,6 +29,9 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             if id == book.id() {
                 return Err(Fault::Refused.into());
             }
+            if session.peer.is_none() {
+                book.begin_meeting();
+            }
             // What a cable has brought counts for as long as it is in: beginning anew gains nothing.
             let peer = book.meet(id, session.quota()).await?;
             session.peer = Some((id, peer));

@@ -9,7 +9,7 @@ mod slot;
 mod tests;
 
 pub(in crate::store) use slot::{
-    CHUNK, FRESH, HAS_BLOBS, KEPT, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
+    BROUGHT, CHUNK, FRESH, HAS_BLOBS, KEPT, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
 };
 pub use slot::{Narrow, Packed, Slot, Wide};
 

@@ -456,12 +456,6 @@ impl Place {
                     "the box lacked something: taken back from its backup"
                 );
             }
-            if given.remarks.is_empty() {
-                self.asker.have(move |desk| {
-                    desk.taken_back(kept);
-                    Ok(())
-                })?;
-            }
         }
         let kept = keep(&mut shadow, &mut card, extent)?;
         (*kept_time, *left) = (Some(kept.time), kept.time);

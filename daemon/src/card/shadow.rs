@@ -73,6 +73,14 @@ impl Shadow {
         self.refresh()
     }
 
+    /// Tells the box that all it had said up to this time of its own is there again.
+    pub fn tell_back(&self, time: u64) -> Result<(), Fault> {
+        self.asker.have(move |desk| {
+            desk.taken_back(time);
+            Ok(())
+        })
+    }
+
     fn open(mirror: Mirror, asker: &Asker, mut room: Vec<u8>) -> Result<Self, Fault> {
         let root = mirror.root();
         let config = BookConfig { id: 0, gram_slices: GRAM_SLICES, gram_probes: 1 };
@@ -139,7 +147,7 @@ impl Shadow {
         consent: Consent,
     ) -> Result<Given, Trouble> {
         let bytes = block_on(snapshot_bytes(card))?;
-        let since = self.book.time_max();
+        let (since, contacts) = (self.book.time_max(), self.book.counts().active);
         let mut pages = u32::try_from(bytes / crate::image::PAGE_BYTES as u64)
             .unwrap_or(u32::MAX)
             .saturating_add(16);
@@ -172,7 +180,8 @@ impl Shadow {
                 }
             }
         }
-        self.deliver(since, consent, &mut given)?;
+        let batch = Batch { from: self.book.id(), consent, contacts, ..Batch::default() };
+        self.deliver(since, batch, &mut given)?;
         Ok(given)
     }
 
@@ -184,8 +193,7 @@ impl Shadow {
     }
 
     /// Hands the box what came into its copy after `since`.
-    fn deliver(&mut self, since: u64, consent: Consent, given: &mut Given) -> Result<(), Fault> {
-        let mut batch = Batch { from: self.book.id(), consent, ..Batch::default() };
+    fn deliver(&mut self, since: u64, mut batch: Batch, given: &mut Given) -> Result<(), Fault> {
         for slot in 0..self.book.slots() {
             if !self.book.is_state(slot) || self.book.was_there_at(slot, since) {
                 continue;

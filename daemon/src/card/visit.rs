@@ -213,6 +213,9 @@ pub fn take_in<C: Card>(
     }
     shadow.root();
     let given = shadow.merge(card, whose, consent)?;
+    if whose != Whose::Others && given.remarks.is_empty() {
+        shadow.tell_back(own.time())?;
+    }
     if given.merged.has_forgotten {
         shadow = shadow.renew()?;
     }

@@ -35,6 +35,8 @@ pub struct Header {
     pub pages: u32,
     /// Grows by one with each change of the header.
     pub generation: u32,
+    /// The first page of which something was cut off, as long as the journal has not taken note of it.
+    pub gone_from: Option<u32>,
     /// Identity of the box.
     pub box_id: u64,
 }
@@ -97,6 +99,8 @@ impl Header {
         bytes[24..28].copy_from_slice(&self.word_bytes.to_le_bytes());
         bytes[28..32].copy_from_slice(&self.pages.to_le_bytes());
         bytes[32..36].copy_from_slice(&self.generation.to_le_bytes());
+        let gone = self.gone_from.map_or(0, |page| page.saturating_add(1));
+        bytes[36..40].copy_from_slice(&gone.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.box_id.to_le_bytes());
         let crc = Seal::new().over(&bytes[..48]).value();
         bytes[48..].copy_from_slice(&crc.to_le_bytes());
@@ -109,6 +113,11 @@ impl Header {
         let older = Self { generation: self.generation.wrapping_sub(1), ..*self };
         disk::write_all_at(file, &older.encode(), older.offset())?;
         disk::write_all_at(file, &self.encode(), self.offset())
+    }
+
+    /// This header with another note of what was cut off: two generations later, so that neither copy says what it did.
+    pub(super) fn noting(&self, gone_from: Option<u32>) -> Self {
+        Self { gone_from, generation: self.generation.wrapping_add(2), ..*self }
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
@@ -131,6 +140,7 @@ impl Header {
             word_bytes: u32_at(24),
             pages: u32_at(28),
             generation: u32_at(32),
+            gone_from: u32_at(36).checked_sub(1),
             box_id: u64::from(u32_at(40)) | u64::from(u32_at(44)) << 32,
         })
     }
@@ -173,6 +183,7 @@ mod tests {
         word_bytes: 4,
         pages: 16,
         generation: 2,
+        gone_from: None,
         box_id: 0x0123_4567_89AB_CDEF,
     };
 
@@ -203,6 +214,10 @@ mod tests {
         assert_eq!(Header::newest(&both), Ok(HEADER));
         both[30] ^= 1;
         assert_eq!(Header::newest(&both), Err(HeaderError::Damaged));
+        for gone_from in [None, Some(0), Some(7)] {
+            let noted = HEADER.noting(gone_from);
+            assert_eq!(Header::newest(&block(&[HEADER, noted])), Ok(noted));
+        }
         let last = Header { generation: u32::MAX, ..HEADER };
         let wrapped = Header { generation: 0, pages: 64, ..HEADER };
         assert_eq!(Header::newest(&block(&[last, wrapped])), Ok(wrapped));

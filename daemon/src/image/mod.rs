@@ -97,8 +97,6 @@ pub struct Image {
     /// No sync has succeeded since it was opened. What was read then was on the disk as far as systems can be
     /// made to read that; the first thing that is acknowledged waits for the disk all the same.
     is_unproven: bool,
-    /// The first page of which something was cut off, and is blank now.
-    gone_from: Option<u32>,
     /// Why the disk did not take what was in memory of the file when it was opened.
     refusal: Option<String>,
     syncs: u64,
@@ -168,7 +166,7 @@ impl Image {
         let bytes = disk::read_up_to(&*file, &mut block, 0).map_err(io)?;
         let found = Header::newest(&block[..bytes])
             .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header));
-        let header = match found {
+        let mut header = match found {
             Ok(header) => header,
             Err(error @ (HeaderError::Foreign | HeaderError::Damaged)) => {
                 let header = salvage::header_of(&*file).map_err(io)?.ok_or_else(|| wrong(error))?;
@@ -185,7 +183,6 @@ impl Image {
         };
         let bytes = file.bytes().map_err(io)?;
         let bytes_expected = end_of(header.pages);
-        let mut gone_from = None;
         if bytes < bytes_expected {
             if !is_salvage {
                 return Err(OpenImageError::CutShort {
@@ -202,14 +199,15 @@ impl Image {
                 bytes_expected,
                 "the box's file was cut short: contacts may be missing, or older than they were"
             );
+            // Before the file shows it no more: it is told until the journal has taken note of it.
+            header = header.noting(header.gone_from.min(page_at(bytes)).or(page_at(bytes)));
+            salvage::write(&*file, &header).map_err(io)?;
             disk::reserve(&*file, bytes, bytes_expected).map_err(io)?;
-            gone_from = page_at(bytes);
         }
         // What can not be read is the journal's to tell of.
         let kept = place::newest(&*file, header.pages).unwrap_or_default();
         let mut image = Self::new(file, path, header, access);
         image.kept = kept;
-        image.gone_from = gone_from;
         image.refusal = refusal;
         image.is_unproven = access == Access::ReadWrite;
         Ok(image)
@@ -245,6 +243,7 @@ impl Image {
             word_bytes: WORD_BYTES as u32,
             pages: PAGES_MIN,
             generation: 1,
+            gone_from: None,
             box_id: u64::from_le_bytes(id),
         };
         let filled = file.set_len(0).and_then(|()| disk::reserve(&file, 0, end_of(PAGES_MIN)));
@@ -283,7 +282,6 @@ impl Image {
             is_programmed: false,
             is_erased: false,
             is_unproven: false,
-            gone_from: None,
             refusal: None,
             syncs: 0,
             views: Vec::new(),
@@ -330,9 +328,21 @@ impl Image {
         self.access
     }
 
-    /// The first page of which something was cut off the file before it was opened; from there on it is blank.
+    /// The first page of which something was cut off the file; from there on it was blank. It is said at each open until
+    /// [`Image::note_gone`].
     pub fn gone_from(&self) -> Option<u32> {
-        self.gone_from
+        self.header.gone_from
+    }
+
+    /// The journal has taken note of what was cut off: puts that on the disk, and says it no more.
+    pub fn note_gone(&mut self) -> Result<(), ImageError> {
+        self.sync()?;
+        let header = self.header.noting(None);
+        let written = header.write_twice(&*self.file);
+        self.settle("written", written)?;
+        self.header = header;
+        self.is_programmed = true;
+        self.sync()
     }
 
     /// Takes no more writes: what is in memory may not be what belongs on the disk.

@@ -24,7 +24,8 @@ enum Found {
 /// The header that a file must have had, if most of what is in it are pages of one box where an image has them.
 ///
 /// Pages and words of an image have one length. How many pages there are is told by the last one that is the box's:
-/// what is behind it may be anything, and if it was a page of which nothing is left, the pages that vouch for it tell.
+/// what is behind it may be anything, and if it was a page of which nothing is left, the pages that vouch for it tell. Where no
+/// whole page is behind the last, nobody knows where the box ended, and its end counts as cut off.
 pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
     let mut found: Vec<(u32, Found)> = Vec::new();
     each_page(file, |page, head| found.push((page, judge(page, head))))?;
@@ -47,11 +48,13 @@ pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
         return Ok(None);
     }
     let pages = found.get(last).map_or(0, |(page, _)| page + 1);
+    let gone_from = (file.bytes()? < start_of(pages + 1)).then_some(pages);
     Ok(Some(Header {
         page_bytes: PAGE_BYTES as u32,
         word_bytes: WORD_BYTES as u32,
         pages: pages.max(PAGES_MIN),
         generation: 1,
+        gone_from,
         box_id,
     }))
 }

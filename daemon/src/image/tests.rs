@@ -149,6 +149,27 @@ fn foreign_and_short_files_are_refused_and_left_alone() {
     let mut image = Image::open(&path, true).expect("what is left");
     let end = image.capacity() as u32;
     assert_eq!(read(&mut image, end - 4, 4), [0xFF; 4]);
+
+    // A process that is killed before the journal has taken note of it has told nobody: the next one does, whichever copy of
+    // the header is left, also when more is cut off.
+    let cut_at = |bytes: u64| Some(((bytes - HEADER_BYTES as u64) / PAGE_BYTES as u64) as u32);
+    assert_eq!(image.gone_from(), cut_at(500_000));
+    drop(image);
+    let long = std::fs::read(&path).expect("it is as long as it was");
+    for copy in [0, HEADER_BYTES / 2] {
+        let mut struck = long.clone();
+        struck[copy..copy + 64].fill(0);
+        std::fs::write(&path, struck).expect("a disk with room");
+        let image = Image::open(&path, false).expect("one copy does");
+        assert_eq!(image.gone_from(), cut_at(500_000), "copy at {copy}");
+    }
+    for bytes in [600_000, 200_000] {
+        file.set_len(bytes).expect("a shorter file");
+        let image = Image::open(&path, true).expect("what is left");
+        assert_eq!(image.gone_from(), cut_at(bytes.min(500_000)));
+    }
+    Image::open(&path, false).expect("the image").note_gone().expect("a disk");
+    assert_eq!(Image::open(&path, false).expect("the image").gone_from(), None);
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub struct Batch {
     pub records: Vec<Vec<u8>>,
     /// Whether somebody has said yes to what they remove.
     pub consent: Consent,
+    /// Contacts the box had before the meeting that they are of.
+    pub contacts: u32,
 }
 
 impl Batch {
@@ -90,6 +92,10 @@ impl Desk {
         if self.put_back.as_ref().is_some_and(|put_back| put_back.reached <= time) {
             tracing::info!("all that the box had acknowledged is there again");
             self.put_back = None;
+            let id = self.book.id();
+            if let Some(mark) = &mut self.mark {
+                mark.note_lack(id, None);
+            }
         }
     }
 
@@ -148,6 +154,10 @@ impl Desk {
             .map_err(|error| self.put_fault(error))?;
         // The copy that met the card has asked the brake.
         peer.accept_removals();
+        if batch.consent == Consent::Given {
+            block_on(self.book.admit_removals(&mut peer, 0, batch.consent, now))
+                .map_err(|error| self.put_fault(error))?;
+        }
         for &(index, id) in &batch.boxes {
             block_on(self.book.introduce_box(&mut peer, index, id))
                 .map_err(|error| self.put_fault(error))?;
@@ -210,7 +220,8 @@ impl Desk {
         if batch.consent == Consent::Given {
             return Ok(());
         }
-        block_on(self.book.note_removed(peer, now)).map_err(|error| self.put_fault(error))
+        block_on(self.book.note_removals(peer.removed(), batch.contacts, now))
+            .map_err(|error| self.put_fault(error))
     }
 
     /// Keeps a piece of a blob; returns where the next one that is not here begins.

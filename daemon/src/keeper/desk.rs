@@ -97,7 +97,7 @@ pub struct Desk {
     is_closed: bool,
     /// What a user must know who sees an empty box and expects another.
     notice: Option<String>,
-    mark: Option<Mark>,
+    pub(super) mark: Option<Mark>,
     /// What a user must know of an image that was put back to an earlier state.
     pub(super) put_back: Option<PutBack>,
 }
@@ -135,13 +135,18 @@ impl Desk {
         };
         // A disk keeps what was written to it in any order until it is synced.
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
-        let reached = mark.as_ref().and_then(|mark| mark.beyond(book.id(), book.time_max()));
-        reached.iter().for_each(|&reached| book.put_back(reached));
+        let (mut mark, id) = (mark, book.id());
+        let beyond = mark.as_ref().and_then(|mark| mark.beyond(id, book.time_max()));
+        beyond.iter().for_each(|&reached| book.put_back(reached));
+        // Also when it has written something since, in another process.
+        let reached = beyond.max(mark.as_ref().and_then(|mark| mark.lacks(id)));
+        if let (Some(mark), true) = (&mut mark, reached.is_some()) {
+            mark.note_lack(id, reached);
+        }
         if let Some(page) = book.flash().gone_from() {
-            let noted = block_on(book.lost_from(page));
-            let synced = book.flash().sync();
-            // Where that fails it is told as long as this process lives.
-            if noted.is_err() || synced.is_err() {
+            let noted = block_on(book.lost_from(page)).unwrap_or(false);
+            // Where that fails the header of the image tells it again at the next start.
+            if !noted || book.flash().note_gone().is_err() {
                 tracing::warn!("that the box's file was cut short could not be written down in it");
             }
         }

@@ -21,11 +21,21 @@ const AGE_MAX: Duration = Duration::from_secs(5);
 /// Longer than any mark.
 const BYTES_MAX: u64 = 128;
 
+/// What a mark says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    /// The box.
+    id: u64,
+    /// The latest time that it had written.
+    time: Millis,
+    /// An image of it was put in place that shows an earlier time than this, and what it lacks has not come back.
+    lacks: Option<Millis>,
+}
+
 /// The mark, as it was found or written last.
 pub(super) struct Mark {
     path: PathBuf,
-    /// Which box it speaks of, and the latest time that this had written.
-    known: Option<(u64, Millis)>,
+    known: Option<Said>,
     /// When this process last tried to write it.
     tried: Option<Instant>,
     has_failed: bool,
@@ -41,14 +51,25 @@ impl Mark {
         Self { path, known, tried: None, has_failed: false }
     }
 
-    /// The time it says the box had come to.
-    fn reached(&self, id: u64) -> Option<Millis> {
-        self.known.and_then(|(known, reached)| (known == id).then_some(reached))
+    fn of(&self, id: u64) -> Option<Said> {
+        self.known.filter(|said| said.id == id)
     }
 
     /// The time it says the box had come to, when that is later than the image shows.
     pub(super) fn beyond(&self, id: u64, time: Millis) -> Option<Millis> {
-        self.reached(id).filter(|reached| *reached > time)
+        self.of(id).map(|said| said.time).filter(|reached| *reached > time)
+    }
+
+    /// Up to which time the box had come once, of which it lacks something ever since an earlier image of it was put in place.
+    pub(super) fn lacks(&self, id: u64) -> Option<Millis> {
+        self.of(id).and_then(|said| said.lacks)
+    }
+
+    /// Says from now on, or no more, that the box lacks something.
+    pub(super) fn note_lack(&mut self, id: u64, lacks: Option<Millis>) {
+        if let Some(said) = self.of(id).filter(|said| said.lacks != lacks) {
+            self.say(Said { lacks, ..said });
+        }
     }
 
     /// Writes the mark while the box is at work, unless that was done a moment ago.
@@ -60,12 +81,16 @@ impl Mark {
 
     /// Writes the mark, unless it says so already, or says that the box had come further.
     pub(super) fn keep(&mut self, id: u64, time: Millis) {
-        if self.reached(id).is_some_and(|reached| reached >= time) {
-            return;
+        let known = self.of(id);
+        if known.is_none_or(|said| said.time < time) {
+            self.say(Said { id, time, lacks: known.and_then(|said| said.lacks) });
         }
+    }
+
+    fn say(&mut self, said: Said) {
         self.tried = Some(Instant::now());
-        match self.write(id, time) {
-            Ok(()) => self.known = Some((id, time)),
+        match self.write(said) {
+            Ok(()) => self.known = Some(said),
             // The box does not need it, but an earlier image in its place will not be noticed.
             Err(error) if !self.has_failed => {
                 self.has_failed = true;
@@ -75,7 +100,7 @@ impl Mark {
         }
     }
 
-    fn write(&self, id: u64, time: Millis) -> io::Result<()> {
+    fn write(&self, said: Said) -> io::Result<()> {
         let mut new = self.path.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);
@@ -89,7 +114,11 @@ impl Mark {
         }
         let mut file =
             private::open(&new, OpenOptions::new().write(true).create(true).truncate(true))?;
-        let said = format!("{HEAD}\nbox {id:016x}\ntime {time}\n");
+        let Said { id, time, lacks } = said;
+        let mut said = format!("{HEAD}\nbox {id:016x}\ntime {time}\n");
+        if let Some(lacks) = lacks {
+            said += &format!("lacks {lacks}\n");
+        }
         let sum = sum_of(&said);
         file.write_all(format!("{said}sum {sum:08x}\n").as_bytes())?;
         file.sync_data()?;
@@ -109,7 +138,7 @@ impl PutBack {
     pub(super) fn of(image: &Path, reached: Millis) -> Self {
         let image = image.display();
         let notice = format!(
-            "the image {image} is older than what this box has acknowledged: it was put back, or cut short. What its backup has comes back by itself, if that is in place; what a card has, with `contactbox card sync FOLDER`"
+            "the image {image} is older than what this box has acknowledged: it was put back, or cut short. What its backup has comes back by itself, if that is in place; what a card has, with `contactbox card sync FOLDER`. If nothing has it, stop the daemon and delete {image}{ENDING}: then this is said no more"
         );
         Self { reached, notice }
     }
@@ -128,7 +157,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn parse(text: &str) -> Option<(u64, Millis)> {
+fn parse(text: &str) -> Option<Said> {
     let (said, sum) = text.split_once("sum ")?;
     if u32::from_str_radix(sum.trim_end(), 16).ok()? != sum_of(said) {
         return None;
@@ -139,25 +168,33 @@ fn parse(text: &str) -> Option<(u64, Millis)> {
     }
     let id = u64::from_str_radix(lines.next()?.strip_prefix("box ")?, 16).ok()?;
     let time = lines.next()?.strip_prefix("time ")?.parse().ok()?;
-    Some((id, time))
+    let lacks = match lines.next() {
+        Some(line) => Some(line.strip_prefix("lacks ")?.parse().ok()?),
+        None => None,
+    };
+    Some(Said { id, time, lacks })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn reached(image: &Path) -> Option<Millis> {
+        Mark::beside(image).of(7).map(|said| said.time)
+    }
+
     #[test]
     fn b1_a_mark_knows_how_far_a_box_had_come() {
         let folder = tempfile::tempdir().expect("a folder");
         let image = folder.path().join("contacts.box");
         let mut mark = Mark::beside(&image);
-        assert_eq!((mark.reached(7), mark.beyond(7, 0)), (None, None));
+        assert_eq!((mark.of(7), mark.beyond(7, 0)), (None, None));
         mark.keep(7, 1000);
         mark.keep(7, 900);
         // At work it is not written for each change, but for the first after a while.
         mark.keep_up(7, 1001);
+        assert_eq!(reached(&image), Some(1000));
         let mut mark = Mark::beside(&image);
-        assert_eq!(mark.reached(7), Some(1000));
         mark.keep_up(7, 1000);
         assert!(mark.tried.is_none(), "it says so already");
         assert_eq!(mark.beyond(7, 999), Some(1000));
@@ -168,7 +205,7 @@ mod tests {
             let mut flipped = right.clone();
             flipped[at] ^= 1 << bit;
             fs::write(&path, flipped).expect("room for a file");
-            let reached = Mark::beside(&image).reached(7);
+            let reached = reached(&image);
             assert!(matches!(reached, None | Some(1000)), "bit {bit} of byte {at}: {reached:?}");
         }
         // What stands in its way goes.
@@ -176,13 +213,33 @@ mod tests {
             fs::remove_file(&path).ok();
             fs::create_dir(folder.path().join(name)).expect("room for a folder");
             Mark::beside(&image).keep(7, 1000);
-            assert_eq!(Mark::beside(&image).reached(7), Some(1000), "{name}");
+            assert_eq!(reached(&image), Some(1000), "{name}");
         }
         for cut in 0..right.len() - 1 {
             fs::write(&path, &right[..cut]).expect("room for a file");
-            assert_eq!(Mark::beside(&image).reached(7), None, "{cut} bytes");
+            assert_eq!(reached(&image), None, "{cut} bytes");
         }
         fs::write(&path, "nonsense").expect("room for a file");
-        assert_eq!(Mark::beside(&image).reached(7), None);
+        assert_eq!(reached(&image), None);
+    }
+
+    /// That something is missing is said until it is there again, whatever is written meanwhile.
+    #[test]
+    fn b1_a_mark_remembers_what_is_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let image = folder.path().join("contacts.box");
+        let mut mark = Mark::beside(&image);
+        mark.note_lack(7, Some(1000));
+        assert_eq!(mark.lacks(7), None, "it knows of no such box");
+        mark.keep(7, 1000);
+        mark.note_lack(7, Some(1000));
+        mark.keep(7, 2000);
+        let mut mark = Mark::beside(&image);
+        assert_eq!(
+            (mark.lacks(7), mark.lacks(8), mark.beyond(7, 1999)),
+            (Some(1000), None, Some(2000))
+        );
+        mark.note_lack(7, None);
+        assert_eq!((Mark::beside(&image).lacks(7), reached(&image)), (None, Some(2000)));
     }
 }

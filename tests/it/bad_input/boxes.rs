@@ -1,6 +1,6 @@
 //! The box's file and folder in trouble: full and read-only disks, a second daemon, stale sockets, damage.
 use super::{contacts, good, import, names, sum};
-use contactbox_tests::daemon::{Daemon, Place};
+use contactbox_tests::daemon::{Client, Daemon, Place};
 use contactbox_tests::people::people;
 use contactbox_tests::random::Random;
 use contactbox_tests::report;
@@ -234,12 +234,22 @@ fn an_image_cut_short_is_refused_and_what_is_left_can_be_read() {
     assert!(daemon.log().contains("cut short"), "{}", daemon.log());
     let told = client.call("box.verify", json!({}));
     assert_eq!((told["sound"].as_bool(), told["losses"].as_u64() > Some(0)), (Some(false), true));
-    client.call("contact.put", json!({ "card": ["vcard", [["fn", {}, "text", "New"]]] }));
+    let put = json!({ "card": ["vcard", [["fn", {}, "text", "New"]]] });
+    let new = client.call("contact.put", put)["uid"].clone();
+    // Of each contact there may have been a newer version, but not of one that was written since.
+    let old = left.keys().next().expect("a third of them").clone();
+    let is_stale = |client: &mut Client, uid: serde_json::Value| {
+        client.call("contact.get", json!({ "uid": uid }))["stale"].as_bool()
+    };
+    assert_eq!(is_stale(&mut client, old.clone().into()), Some(true));
+    assert_ne!(is_stale(&mut client, new.clone()), Some(true));
     assert!(daemon.stop().success());
     // The file is as long as it was again, and nothing in it is damaged. Something is missing all the same.
     let daemon = place.serve_with(&["--backup", "off"]);
     let verdict = place.run(["verify"]).expect(1).stdout;
     assert!(verdict.contains("there is damage") && verdict.contains("new box"));
+    assert_eq!(is_stale(&mut daemon.client(), old.into()), Some(true));
+    assert_ne!(is_stale(&mut daemon.client(), new), Some(true));
     // The way out, when nobody has what is missing: all that is left in a new box.
     let left = contacts(&mut daemon.client());
     let backup = place.path().join("kept");

@@ -76,6 +76,21 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
         // From then on it is an image like any other.
         assert_eq!(contacts(&mut serve(&[]).client()).len(), before.len() + 1);
     }
+    // Cut off behind the last page in use as well, or within the next: whether there was more, nobody knows, and that is told.
+    const PAGE: usize = 65_536;
+    let used = whole[4096..].chunks(PAGE).rposition(|page| page.iter().any(|&byte| byte != 0));
+    let end = 4096 + (used.expect("a box") + 1) * PAGE;
+    for end in [end, end - 5000, end + 5000] {
+        let mut bytes = whole[..end].to_vec();
+        bytes[..4096].fill(0);
+        fs::write(place.image(), &bytes).expect("room for a file");
+        fs::remove_file(place.image().with_extension("box.mark")).ok();
+        let daemon = serve(&["--salvage", "true"]);
+        assert!(daemon.stop().success());
+        let daemon = serve(&[]);
+        assert_eq!(daemon.client().call("box.verify", json!({}))["sound"], false, "{end}");
+        assert!(daemon.stop().success());
+    }
     // What has no page of a box in it is nobody's, whatever is asked for.
     for bytes in [vec![0; 300_000], random.bytes(300_000), b"BEGIN:VCARD".to_vec()] {
         fs::write(place.image(), &bytes).expect("room for a file");

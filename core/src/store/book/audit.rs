@@ -90,11 +90,17 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.losses()
     }
 
-    /// A part of the medium is gone, from this page on, and blank in its place. Nobody knows what was in it.
-    pub async fn lost_from(&mut self, page: u32) -> Result<(), PutError<F::Error>> {
-        self.journal.lost_from(&mut self.ledger, page);
-        // With the new name it is written down.
-        self.renew_if_due().await
+    /// A part of the medium is gone, from this page on, and blank in its place. Nobody knows what was in it. True when that is
+    /// written down: then the book tells it from now on.
+    pub async fn lost_from(&mut self, page: u32) -> Result<bool, PutError<F::Error>> {
+        let is_owed = self.journal.lost_from(&mut self.ledger, page);
+        // With the new name it is written down, if there is one to take.
+        self.renew_if_due().await?;
+        if self.journal.owes() {
+            // Where the flash fails it stays owed.
+            self.journal.rest(&mut self.ledger).await.ok();
+        }
+        Ok(is_owed && !self.journal.owes())
     }
 
     /// The versions of a contact that the log still holds, the present one among them, each once

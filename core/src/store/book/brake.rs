@@ -4,6 +4,7 @@ use super::latest::Latest;
 use super::{Book, Memory, Peer, PutError};
 use crate::contact::{Contact, Kind, Millis};
 use crate::store::entries::{REMOVALS, RemovalsEntry, SMALL_ENTRY_BYTES_MAX};
+use crate::store::index::{self, Slot};
 use crate::store::journal::{Need, Standing};
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -48,17 +49,15 @@ pub enum Consent {
 pub(super) type Removed = Latest<RemovalsEntry>;
 
 impl Removed {
-    /// What counts together with what is removed at `now`, in a box that shows `active` contacts now. It is measured by what
-    /// the box had when that time began, or has now if that is more: of what was removed some is still shown, with nothing left
-    /// in it, and what is added in between buys nobody more.
-    fn lately(&self, now: Millis, active: u32) -> RemovalsEntry {
+    /// What counts together with what is removed at `now`, in a box that had `contacts` before. It is measured by what the box
+    /// had when that time began: what is added in between buys nobody more. A clock that was put back, or that begins anew at
+    /// each start, ends no such time; a yes does.
+    fn lately(&self, now: Millis, contacts: u32) -> RemovalsEntry {
         let entry = self.entry;
-        if entry.removed == 0 || now.saturating_sub(entry.since) >= BRAKE.millis {
-            return RemovalsEntry { since: now, removed: 0, contacts: active, ..entry };
+        match entry.removed == 0 || now.saturating_sub(entry.since) >= BRAKE.millis {
+            true => RemovalsEntry { since: now, removed: 0, contacts, ..entry },
+            false => entry,
         }
-        // A clock that was put back, or that begins anew at each start, gives nobody more than once in its time.
-        let (since, contacts) = (entry.since.min(now), entry.contacts.max(active));
-        RemovalsEntry { since, contacts, ..entry }
     }
 }
 
@@ -101,8 +100,8 @@ fn has_something_to_read(text: &str) -> bool {
 impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Lets a peer remove `count` contacts, which it was held back from; takes note of them.
     ///
-    /// [`PutError::Removals`]: they wait for a yes, and nothing is changed. One who has said yes to
-    /// them is not asked, and what they have said yes to does not count.
+    /// [`PutError::Removals`]: they wait for a yes, and nothing is changed. One who has said yes is not asked, whatever it
+    /// removes from then on; that does not count, and neither does what was removed before.
     pub async fn admit_removals(
         &mut self,
         peer: &mut Peer<M>,
@@ -112,30 +111,52 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<(), PutError<F::Error>> {
         if consent == Consent::Given {
             peer.accept_removals();
-            return Ok(());
+            return match self.ledger.removed.entry {
+                RemovalsEntry { removed: 0, .. } => Ok(()),
+                entry => self.write_removals(RemovalsEntry { removed: 0, ..entry }).await,
+            };
         }
-        let active = self.counts().active;
-        let RemovalsEntry { removed, contacts, .. } = self.ledger.removed.lately(now, active);
+        let before = self.contacts_before();
+        let RemovalsEntry { removed, contacts, .. } = self.ledger.removed.lately(now, before);
         if BRAKE.holds(count.saturating_add(removed), contacts) {
             return Err(PutError::Removals { count, removed, contacts });
         }
         // Before they are done: what a cut leaves undone has counted all the same.
-        self.note_removals(count, active, now).await?;
+        self.note_removals(count, before, now).await?;
         peer.admit(count);
         Ok(())
     }
 
-    /// Takes note of what a peer has removed that [`Book::admit_removals`] has not: a yes that somebody gave elsewhere let it.
-    pub async fn note_removed(
-        &mut self,
-        peer: &Peer<M>,
-        now: Millis,
-    ) -> Result<(), PutError<F::Error>> {
-        self.note_removals(peer.removed(), peer.contacts(), now).await
+    /// From here on, what others bring was not here before: that they take it back removes nothing, and it makes no room for
+    /// what else they remove. To be called when a card is put in, or somebody comes by cable.
+    pub fn begin_meeting(&mut self) {
+        if core::mem::take(&mut self.ledger.has_brought) {
+            for number in 0..self.ledger.index.len() {
+                self.ledger.index.change(number, |slot| {
+                    // Of a chunk, the bit means another thing.
+                    if !slot.has(index::CHUNK) {
+                        slot.flags &= !index::BROUGHT;
+                    }
+                });
+            }
+        }
     }
 
-    /// Takes note that others remove so many of so many contacts.
-    async fn note_removals(
+    /// Contacts there were when the meeting began, as far as they have not become others' removals.
+    fn contacts_before(&self) -> u32 {
+        let active = self.counts().active;
+        if !self.ledger.has_brought {
+            return active;
+        }
+        let shown = |slot: &Slot| slot.is_contact() && !slot.has(index::TRASHED);
+        let brought =
+            self.ledger.index.slots().filter(|slot| shown(slot) && slot.has(index::BROUGHT));
+        active.saturating_sub(brought.count() as u32)
+    }
+
+    /// Takes note that others remove so many of the contacts that there were before they came; see [`Book::admit_removals`],
+    /// which does it by itself.
+    pub async fn note_removals(
         &mut self,
         count: u32,
         contacts: u32,
@@ -145,11 +166,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(());
         }
         let lately = self.ledger.removed.lately(now, contacts);
-        let entry = RemovalsEntry {
-            version: lately.version.saturating_add(1),
-            removed: lately.removed.saturating_add(count),
-            ..lately
-        };
+        let removed = lately.removed.saturating_add(count);
+        self.write_removals(RemovalsEntry { removed, ..lately }).await
+    }
+
+    async fn write_removals(&mut self, entry: RemovalsEntry) -> Result<(), PutError<F::Error>> {
+        let entry = RemovalsEntry { version: entry.version.saturating_add(1), ..entry };
         let mut memory = [0; SMALL_ENTRY_BYTES_MAX];
         let payload = entry.encode(&mut memory);
         let at = self

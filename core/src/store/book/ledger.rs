@@ -44,8 +44,12 @@ pub(super) struct Ledger<M: Memory> {
     /// The latest page that something was found missing in, until the box writes under a new name.
     pub(super) lost_order: Option<u32>,
     losses_untold: u32,
+    /// The latest page of those.
+    untold_order: u32,
     /// Something was taken in that this box itself has written, and had forgotten.
     pub(super) has_forgotten: bool,
+    /// Contacts have [`index::BROUGHT`].
+    pub(super) has_brought: bool,
     /// The latest time of a version: the box's own clock.
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
@@ -99,7 +103,9 @@ impl<M: Memory> Ledger<M> {
             losses: heapless::Vec::new(),
             lost_order: None,
             losses_untold: 0,
+            untold_order: 0,
             has_forgotten: false,
+            has_brought: false,
             time_max: 0,
             is_overfull: false,
             has_passed_over: false,
@@ -137,9 +143,17 @@ impl<M: Memory> Ledger<M> {
         self.signatures.as_mut().is_none_or(|signatures| signatures.reserve(slots))
     }
 
-    /// Whether a newer version of this contact may have been lost to damage.
-    pub(super) fn is_stale(&self, uid: Uid) -> bool {
-        self.is_any_stale() || self.losses.iter().any(|loss| known_hint(loss) == Some(uid.hint()))
+    /// Whether a newer version of this contact may have been lost to damage. Not if this box has written it under a name that it
+    /// took when that was lost already.
+    pub(super) fn is_stale(&self, contact: &Contact<'_>) -> bool {
+        let writer = self.boxes.writer();
+        let is_written = || contact.seen().any(|(origin, time)| origin == writer && time > 0);
+        let since = self.boxes.writer_since().filter(|_| is_written());
+        let is_behind = |order: u32| since.is_none_or(|since| since <= u64::from(order));
+        let hint = contact.uid().hint();
+        let is_its = |loss: &Loss| known_hint(loss).is_none_or(|known| known == hint);
+        self.losses.iter().any(|loss| is_its(loss) && is_behind(loss.order))
+            || (self.losses_untold > 0 && is_behind(self.untold_order))
     }
 
     /// Whether something was lost of which nothing is known: it may have been a newer version of any contact.
@@ -150,6 +164,15 @@ impl<M: Memory> Ledger<M> {
     /// A contact was written anew: what was lost of it no longer matters.
     pub(super) fn heal(&mut self, hint: u16) {
         self.losses.retain(|loss| known_hint(loss) != Some(hint));
+    }
+
+    /// The contact whose newest entry is there was brought by others.
+    pub(super) fn note_brought(&mut self, uid: Uid, at: Address) {
+        let number = self.contacts(uid).find(|&number| self.index.slot(number).at == at);
+        if let Some(number) = number {
+            self.has_brought = true;
+            self.index.change(number, |slot| slot.flags |= index::BROUGHT);
+        }
     }
 
     /// Losses that nothing has healed.
@@ -496,6 +519,7 @@ impl<M: Memory> Tenant for Ledger<M> {
         self.lost_order = self.lost_order.max(Some(loss.order));
         if self.losses.push(*loss).is_err() {
             self.losses_untold += 1;
+            self.untold_order = self.untold_order.max(loss.order);
         }
     }
 

@@ -185,7 +185,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                             return Ok(Intake::Taken(Put { uid, version, outcome }));
                         };
                         let after = Contact::parse(merged).map_err(GetError::Record)?;
-                        is_removal = removes(&ours, &after);
+                        is_removal = removes(&ours, &after)
+                            && !ledger.index.slot(number).has(index::BROUGHT);
                         if is_removal && !peer.may_remove() {
                             return Err(PutError::Removal(uid));
                         }
@@ -205,14 +206,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 }
             }
         };
-        let was_there =
-            slot.is_some_and(|number| !self.ledger.index.slot(number).has(index::TOMBSTONE));
+        let before = slot.map(|number| self.ledger.index.slot(number));
+        let was_there = before.is_some_and(|slot| !slot.has(index::TOMBSTONE));
         let kept = slot.filter(|_| keeps);
-        // Only the first that a peer removes needs it.
-        let contacts = if is_removal && peer.removed() == 0 { self.counts().active } else { 0 };
-        self.commit(slot, len, was, tells_more, kept).await?;
+        let at = self.commit(slot, len, was, tells_more, kept).await?;
         if is_removal {
-            peer.note_removal(contacts);
+            peer.note_removal();
+        }
+        if !was_there || before.is_some_and(|slot| slot.has(index::BROUGHT)) {
+            self.ledger.note_brought(uid, at);
         }
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();

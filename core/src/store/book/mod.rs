@@ -248,7 +248,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let seat = seat::find(&mut self.journal, &self.ledger, uid, false, buf).await?;
         let Some(here) = seat.readable()? else { return Ok(None) };
         let contact = parse(buf, here.record)?;
-        Ok(Some(Found { contact, is_stale: self.ledger.is_stale(uid) }))
+        Ok(Some(Found { contact, is_stale: self.ledger.is_stale(&contact) }))
     }
 
     /// The contact in a slot; `None` when the slot holds none that can be seen.
@@ -304,7 +304,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         buf: &'b mut [u8],
     ) -> Result<Found<'b>, GetError<F::Error>> {
         let contact = read(&mut self.journal, &self.ledger, number, buf).await?;
-        Ok(Found { contact, is_stale: self.ledger.is_stale(contact.uid()) })
+        Ok(Found { contact, is_stale: self.ledger.is_stale(&contact) })
     }
 
     /// Largest record that is kept in one entry, in bytes. Two of these fit a page, so that a

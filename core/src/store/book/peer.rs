@@ -91,8 +91,6 @@ pub struct Peer<M: Memory> {
     passed_by: u16,
     removals: Removals,
     removed: u32,
-    /// Contacts there were before it removed any.
-    contacts: u32,
 }
 
 /// Whether a peer's records may remove contacts.
@@ -113,7 +111,6 @@ impl<M: Memory> Peer<M> {
             passed_by: 0,
             removals: Removals::Some(0),
             removed: 0,
-            contacts: 0,
         }
     }
 
@@ -149,16 +146,8 @@ impl<M: Memory> Peer<M> {
         !matches!(self.removals, Removals::Some(0))
     }
 
-    /// Contacts there were before it removed any.
-    pub(super) fn contacts(&self) -> u32 {
-        self.contacts
-    }
-
-    /// Takes one from those that it may remove, of so many contacts.
-    pub(super) fn note_removal(&mut self, contacts: u32) {
-        if self.removed == 0 {
-            self.contacts = contacts;
-        }
+    /// Takes one from those that it may remove.
+    pub(super) fn note_removal(&mut self) {
         if let Removals::Some(left) = &mut self.removals {
             *left = left.saturating_sub(1);
         }

@@ -145,7 +145,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         };
         let (uid, version) = (contact.uid(), contact.changed().time);
         let mut spent = RECORD_BYTES.saturating_add(contact.bytes().len() as u32);
-        if place.version == 0 && !ledger.is_any_stale() && ledger.is_stale(uid) {
+        if place.version == 0 && !ledger.is_any_stale() && ledger.is_stale(&contact) {
             find(report, Finding::Stale(uid));
         }
         if place.version != version {

@@ -15,7 +15,7 @@ use crate::search;
 use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
 use crate::store::index;
-use crate::store::journal::{AppendError, ExtendError, Need, TendError};
+use crate::store::journal::{Address, AppendError, ExtendError, Need, TendError};
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use serde::{Deserialize, Serialize};
@@ -400,7 +400,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         was: Option<[u8; 16]>,
         heals: bool,
         kept: Option<u32>,
-    ) -> Result<(), PutError<F::Error>> {
+    ) -> Result<Address, PutError<F::Error>> {
         let inline_bytes_max = self.inline_bytes_max();
         let record = &self.new.cells()[..len];
         let contact = Contact::parse(record).map_err(GetError::Record)?;
@@ -472,6 +472,6 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if let Some(number) = kept {
             self.mark_new_kept(number).await;
         }
-        Ok(())
+        Ok(at)
     }
 }

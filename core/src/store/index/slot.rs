@@ -40,6 +40,8 @@ pub(in crate::store) const MARKED: u8 = 1 << 6;
 pub(in crate::store) const KEPT: u8 = CHUNK | TRASHED;
 /// The chunk was stored after the last sweep began: what refers to it may still be on its way.
 pub(in crate::store) const FRESH: u8 = 1 << 7;
+/// The contact was not here when the meeting began that has brought it. Of a contact, the bit that [`FRESH`] is of a chunk.
+pub(in crate::store) const BROUGHT: u8 = FRESH;
 
 impl Slot {
     /// A slot that stands for nothing.

@@ -90,11 +90,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// A part of the medium is gone, from this page on, and blank in its place: what was in it is lost, and no page shows it.
-    pub fn lost_from<T: Tenant + ?Sized>(&mut self, tenant: &mut T, page: u32) {
-        let order = self.next_order.saturating_sub(1);
+    /// False when there is no room to owe one more.
+    pub fn lost_from<T: Tenant + ?Sized>(&mut self, tenant: &mut T, page: u32) -> bool {
+        // What is written from here on is in this page or a later one.
+        let order = self.order_open().saturating_sub(1);
         let loss = Loss { page, order, first: 0, count: u16::MAX, hint: None };
         tenant.lost(&loss);
-        self.owe(loss);
+        self.owed.push(loss).is_ok()
+    }
+
+    /// Whether there are losses that no page shows, and that are not written down yet.
+    pub fn owes(&self) -> bool {
+        !self.owed.is_empty()
     }
 
     /// Writes down the losses that no page shows.
