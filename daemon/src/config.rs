@@ -113,7 +113,7 @@ pub struct Settings {
     pub write_seconds: Option<u64>,
 
     /// Open an image that was cut short, with what is left of it
-    #[arg(long, global = true, env = "CONTACTBOX_SALVAGE", hide = true)]
+    #[arg(long, global = true, value_name = "BOOL", env = "CONTACTBOX_SALVAGE", hide = true)]
     pub salvage: Option<bool>,
 }
 

@@ -186,6 +186,45 @@ fn strike(place: &Place, text: &str) {
     std::fs::write(place.image(), image).expect("room for a file");
 }
 
+/// What is lost of a contact is told until somebody writes that contact anew, and then no more: also not after a restart, which
+/// finds the damage again.
+#[test]
+fn a_loss_that_was_mended_stays_mended() {
+    let (place, daemon) = served();
+    for name in ["Ada", "Bea", "Cleo"] {
+        place.run(["add", name]).expect(0);
+    }
+    place.run(["edit", "Bea", "--note", "the newest of her states"]).expect(0);
+    for name in ["Dora", "Emil"] {
+        place.run(["add", name]).expect(0);
+    }
+    assert!(daemon.stop().success());
+    strike(&place, "newest of her");
+    let is_older = |name: &str, exit: i32| {
+        let ran = place.run(["find", name]).expect(exit);
+        ran.stdout.contains("older version")
+    };
+    for _ in 0..2 {
+        let daemon = place.serve_with(&["--backup", "off"]);
+        place.run(["verify"]).expect(1);
+        assert!(is_older("Bea", 4) && !is_older("Ada", 4));
+        // What is said of others mends nothing.
+        place.run(["edit", "Ada", "--note", "another"]).expect(0);
+        place.run(["verify"]).expect(1);
+        assert!(daemon.stop().success());
+    }
+    let daemon = place.serve_with(&["--backup", "off"]);
+    place.run(["edit", "Bea", "--note", "written anew"]).expect(0);
+    place.run(["verify"]).expect(0);
+    assert!(daemon.stop().success());
+    for _ in 0..2 {
+        let daemon = place.serve_with(&["--backup", "off"]);
+        place.run(["verify"]).expect(0);
+        assert!(!is_older("Bea", 0) && !is_older("Ada", 0));
+        assert!(daemon.stop().success());
+    }
+}
+
 #[test]
 fn what_can_not_be_read_is_told_by_all_that_leave_it_out() {
     let (place, daemon) = served();

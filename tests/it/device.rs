@@ -186,8 +186,10 @@ fn what_the_device_acknowledged_survives_fifty_power_cuts() {
     );
     let untouched = stack::least_untouched();
     report::line("device", &format!("{untouched} bytes of the device's stack were never used"));
-    // A moment that is always missed would prove nothing.
-    assert!(backups_broken > 0 && syncs_broken * 5 > syncs);
+    // A moment that is always missed would prove nothing. How often it is hit depends on how fast the machine lets the
+    // emulator run; over a thousand cuts that evens out.
+    let often = if report::campaign() { backups / 5 } else { 0 };
+    assert!(backups_broken > often && syncs_broken * 5 > syncs);
 }
 
 impl World {

@@ -7,7 +7,7 @@ use contactbox_core::sim::RamCard;
 use contactbox_core::store::{
     BRAKE, Book, BookConfig, Consent, Memory, NEWCOMERS_MAX, Outcome, Quota, Root, Wide,
 };
-use contactbox_tests::cards::{back_up, merge, merge_with};
+use contactbox_tests::cards::{back_up, find, keep, merge, merge_with};
 use contactbox_tests::meet::hand_over;
 use contactbox_tests::world::memory::{HostMemory, parts};
 use contactbox_tests::world::{Box, CONFIG, Chip};
@@ -335,6 +335,38 @@ fn what_was_never_here_is_not_removed() {
     // At the next meeting it has been here.
     purge(other, "stays", NOW + 3);
     assert_eq!(meet_by_card(book, other, Consent::Ask, NOW + 4), 1);
+}
+
+/// What is said of one contact in a file counts once: stripped, into the trash, out of it for good.
+#[test]
+fn a_contact_that_goes_in_steps_counts_once() {
+    let steps = |gone: u64, consent| {
+        let [mut book, mut other] = two(40);
+        let mut card = RamCard::new();
+        back_up(&mut other, &mut card).expect("a card with room");
+        for step in 0..3u64 {
+            for number in 0..gone {
+                let name = format!("contact {number}");
+                let now = NOW + step * 1_000 + number;
+                match step {
+                    0 => strip(&mut other, &name, now),
+                    1 => {
+                        let removed = block_on(other.remove(uid(&name), AuthorIndex(0), now));
+                        removed.unwrap_or_else(|error| panic!("{name}: {error}"));
+                    }
+                    _ => purge(&mut other, &name, now),
+                }
+            }
+            let mut own = find(&other, &mut card).expect("it has been here");
+            keep(&mut other, &mut card, &mut own).expect("a card with room");
+        }
+        let (merged, _) =
+            merge_with(&mut book, &mut card, Whose::Others, consent, NOW + HOUR).expect("it reads");
+        (u64::from(merged.held), u64::from(active(&book)))
+    };
+    assert_eq!(steps(19, Consent::Ask), (0, 21));
+    assert_eq!(steps(21, Consent::Ask), (21, 40));
+    assert_eq!(steps(21, Consent::Given), (0, 19));
 }
 
 /// A clock that is put back, and forward again, begins no new day; a yes does.

@@ -77,9 +77,7 @@ struct Source<M: Memory> {
     damaged: u32,
     /// The earliest time of the other box of a contact that was not taken for another reason.
     left: Option<Millis>,
-    /// Contacts that would be removed, and are not yet.
-    held: u32,
-    /// The earliest time of the other box of these.
+    /// The earliest time of the other box of a contact that would be removed, and is not yet.
     held_since: Millis,
     /// It is gone through again, for what was held the first time.
     is_again: bool,
@@ -236,7 +234,6 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             peer,
             damaged: 0,
             left: None,
-            held: 0,
             held_since: Millis::MAX,
             is_again: false,
         };
@@ -245,8 +242,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             self.merged.is_own_damaged |= id == self.book.id();
             self.remark(Remark::Damaged { file: name, entries: source.damaged });
         }
-        if source.held > 0 {
-            let (count, consent) = (source.held, self.consent);
+        if source.peer.held() > 0 {
+            let (count, consent) = (source.peer.held(), self.consent);
             match self.book.admit_removals(&mut source.peer, count, consent, self.now).await {
                 Ok(()) => {
                     source.is_again = true;
@@ -445,7 +442,6 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                     }
                 }
                 Err(PutError::Removal(_)) => {
-                    source.held += 1;
                     source.held_since = source.held_since.min(time);
                     return Ok(());
                 }

@@ -29,10 +29,10 @@ impl Uid {
         u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([w, x, y, z]).rotate_left(13)
     }
 
-    /// 16 bits: what a neighbouring journal entry remembers of this contact.
+    /// 15 bits: what a neighbouring journal entry remembers of this contact. What it remembers of others has the bit before these.
     pub fn hint(&self) -> u16 {
         let hash = self.hash32().wrapping_mul(0x9E37_79B1);
-        (hash >> 16) as u16
+        (hash >> 17) as u16
     }
 }
 

@@ -75,6 +75,9 @@ pub(super) struct Chunk<'a> {
     pub(super) data: &'a [u8],
 }
 
+/// The lowest hint of a chunk.
+const HINT_OF_CHUNK: u16 = 0xE000;
+
 impl<'a> Chunk<'a> {
     pub(super) fn parse(payload: &'a [u8]) -> Option<Self> {
         let (hash, rest) = payload.split_first_chunk::<16>()?;
@@ -95,7 +98,12 @@ impl<'a> Chunk<'a> {
 
     /// What the next journal entry remembers of a chunk.
     pub(super) fn hint(blob: &BlobRef) -> u16 {
-        Uid(blob.hash).hint()
+        HINT_OF_CHUNK | (Uid(blob.hash).hint() % (1 << 13))
+    }
+
+    /// Whether a hint is that of a chunk.
+    pub(super) fn is_hint(hint: u16) -> bool {
+        hint >= HINT_OF_CHUNK
     }
 }
 
@@ -139,9 +147,11 @@ pub(super) struct BoxEntry {
     pub(super) id: u64,
     /// Counts the entries about this index; the one with the largest counts.
     pub(super) version: u32,
-    /// All that the other box held at this time by its own clock is here; 0: nothing is known.
+    /// All that the other box held at this time by its own clock is here; 0: nothing is known. Of a name of this very box, when it
+    /// was taken.
     pub(super) met: Millis,
-    /// Up to where its snapshot was taken in: the checksum of the last mark that was read there, 0 of none.
+    /// Up to where its snapshot was taken in: the checksum of the last mark that was read there, 0 of none. Of a name of this very
+    /// box, the order of the oldest page that what it has written since can be in.
     pub(super) link: u32,
     /// It is a name of this very box, taken after it had lost something of what it wrote before.
     pub(super) is_self: bool,

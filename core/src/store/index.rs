@@ -9,7 +9,7 @@ mod slot;
 mod tests;
 
 pub(in crate::store) use slot::{
-    BROUGHT, CHUNK, FRESH, HAS_BLOBS, KEPT, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
+    BROUGHT, CHUNK, COUNTED, FRESH, HAS_BLOBS, KEPT, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
 };
 pub use slot::{Narrow, Packed, Slot, Wide};
 
@@ -130,6 +130,17 @@ impl<M: Memory> Index<M> {
         match self.slots.cells().get(number as usize) {
             Some(slot) if number < self.len => slot.unpack(),
             _ => Slot::EMPTY,
+        }
+    }
+
+    /// Takes these flags off all contacts; of a chunk, the same bits mean other things.
+    pub(super) fn unmark_contacts(&mut self, flags: u8) {
+        for number in 0..self.len {
+            self.change(number, |slot| {
+                if !slot.has(CHUNK) {
+                    slot.flags &= !flags;
+                }
+            });
         }
     }
 

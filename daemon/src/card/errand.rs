@@ -75,9 +75,15 @@ impl Errands {
             told["left_out"] = json!(rows.collect::<Vec<Value>>());
             told["left_out_count"] = json!(count);
         }
+        told["lacks"] = json!(self.lacks()?);
         told["phones"] = phone_json(&phones);
         told["root"] = json!(shadow.root().map(|root| root.to_string()));
         Ok(told)
+    }
+
+    /// Whether contacts may be missing in the box, or older than they were.
+    fn lacks(&self) -> Result<bool, Fault> {
+        self.asker.have(|desk| Ok(desk.lacks()))
     }
 
     fn sync(&self, path: &Path, consent: Consent) -> Result<Value, Trouble> {
@@ -87,6 +93,7 @@ impl Errands {
         let mut told = given.to_json();
         let kept = keep(&mut shadow, &mut card, given.extent())?;
         told["kept"] = kept.to_json();
+        told["lacks"] = json!(self.lacks()?);
         if kept.is_news() {
             told["phones"] = phone_json(&write_for_phones(&mut shadow, &mut card)?);
         }

@@ -163,7 +163,7 @@ pub struct Find {
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
     /// Most contacts to print
-    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
     /// Print all that fit
     #[arg(short, long, conflicts_with = "limit")]
@@ -386,7 +386,7 @@ pub struct History {
     #[command(flatten)]
     pub who: Who,
     /// Most versions to print
-    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
 }
 
@@ -434,8 +434,24 @@ pub struct Demo {
     pub keep: bool,
 }
 
+/// Settings that are of no use but to the daemon, which are hidden elsewhere.
+fn daemon_settings() -> String {
+    let command = Settings::augment_args(clap::Command::new("serve"));
+    let mut text = "Of the daemon:".to_owned();
+    for setting in command.get_arguments().filter(|setting| setting.is_hide_set()) {
+        let name = setting.get_long().unwrap_or_default();
+        let value =
+            setting.get_value_names().and_then(|names| names.first()).map_or("", |name| name);
+        let help = setting.get_help().map(ToString::to_string).unwrap_or_default();
+        let variable = setting.get_env().unwrap_or_default().to_string_lossy();
+        text += &format!("\n      --{name} <{value}>\n          {help} [env: {variable}=]");
+    }
+    text
+}
+
 /// `serve`.
 #[derive(Args)]
+#[command(after_help = daemon_settings())]
 pub struct Serve {
     /// Leave the terminal: how other commands start it
     #[arg(long, hide = true)]
@@ -450,5 +466,17 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_the_daemon_names_every_setting() {
+        let mut command = Cli::command();
+        command.build();
+        let serve = command.find_subcommand_mut("serve").expect("it is there");
+        let help = serve.render_long_help().to_string();
+        let settings = Settings::augment_args(clap::Command::new("serve"));
+        for setting in settings.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(help.contains(&format!("--{setting} <")), "{setting}: {help}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `card` and `restore`: backups on cards, and what comes back from them.
 
 use super::args::{Card, CardMeeting, CardPath, Restore, Shelf};
+use super::find::Lacks;
 use super::text::{count, grouped, place, visible};
 use super::{Context, Exit, Failure, cardlist, change, who};
 use crate::client::ClientError;
@@ -30,12 +31,18 @@ fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         context.out.say(&left(&answer))?;
         about_phones(context, &answer["phones"]);
     }
-    Ok(if is_whole(&answer) { Exit::Ok } else { Exit::Partly })
+    Ok(whole(context, &answer, &answer, Exit::Ok))
 }
 
-/// Whether all of the box is in what was left on the card.
-fn is_whole(kept: &Value) -> bool {
-    kept["unreadable"].as_u64().unwrap_or(0) == 0
+/// How a command ends that has left the box on a card: `exit`, if all of it is there.
+fn whole(context: &mut Context, answer: &Value, kept: &Value, exit: Exit) -> Exit {
+    let unreadable = kept["unreadable"].as_u64().unwrap_or(0);
+    let is_lossy = answer["lacks"] == true;
+    // How many can not be read was said.
+    match (Lacks { left_out: 0, is_lossy }.tell(context), unreadable) {
+        (Exit::Ok, 0) => exit,
+        _ => Exit::Partly,
+    }
 }
 
 fn sync(context: &mut Context, path: &Path, accept_removals: bool) -> Result<Exit, Failure> {
@@ -53,7 +60,7 @@ fn sync(context: &mut Context, path: &Path, accept_removals: bool) -> Result<Exi
         about_phones(context, &answer["phones"]);
     }
     let exit = remarked(context, &answer)?;
-    Ok(if is_whole(&answer["kept"]) { exit } else { Exit::Partly })
+    Ok(whole(context, &answer, &answer["kept"], exit))
 }
 
 /// Contacts out of the trash, or a box out of a card: whichever the words are.

@@ -60,7 +60,7 @@ pub fn trash(context: &mut Context, args: Trash) -> Result<Exit, Failure> {
     let found = find::print(context, &mut client, &mut pages, u64::MAX)?;
     let gone = kept::find(&mut client, &query, u64::MAX)?;
     kept::print(context, &gone)?;
-    let exit = find::left_out(context, pages.left_out);
+    let exit = pages.lacks.tell(context);
     match found + gone.len() as u64 {
         0 => Err(Failure::new(Exit::NothingFound, find::nothing(&query, Shelf::Trash))),
         _ => Ok(exit),

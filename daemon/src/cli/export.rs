@@ -1,7 +1,7 @@
 //! `export`: contacts as vCard, to standard output or a file that is replaced when all is there.
 
 use super::args::Export;
-use super::find::left_out;
+use super::find::Lacks;
 use super::text::{count, place, visible};
 use super::{Context, Exit, Failure};
 use crate::client::Client;
@@ -26,7 +26,7 @@ pub(super) fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> 
             done
         }
     };
-    let mut exit = left_out(context, done.left_out);
+    let mut exit = done.lacks.tell(context);
     if done.without_photos > 0 {
         exit = Exit::Partly;
         context.out.note(&format!(
@@ -45,7 +45,8 @@ pub(super) fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> 
     match target {
         Some(path) if context.out.json => context.out.json(&json!({
             "cards": cards,
-            "left_out": done.left_out,
+            "left_out": done.lacks.left_out,
+            "lacks": done.lacks.is_lossy,
             "without_photos": done.without_photos,
             "output": path.display().to_string(),
         }))?,
@@ -62,8 +63,8 @@ pub(super) fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> 
 pub struct Exported {
     /// Cards that are in it.
     pub cards: u64,
-    /// Contacts that can not be read, and are not.
-    pub left_out: u64,
+    /// What is not.
+    pub lacks: Lacks,
     /// Those of the cards that lack a photo or document.
     pub without_photos: u64,
 }
@@ -78,7 +79,9 @@ pub fn pages(
     loop {
         let mut answer = client.call("card.export", params.clone())?;
         done.cards += answer["cards"].as_u64().unwrap_or(0);
-        done.left_out += answer["left_out_count"].as_u64().unwrap_or(0);
+        // Each page tells of its own.
+        done.lacks.left_out += answer["left_out_count"].as_u64().unwrap_or(0);
+        done.lacks.is_lossy |= answer["lacks"] == true;
         done.without_photos +=
             answer["without_photos"].as_array().map_or(0, |all| all.len() as u64);
         take(answer["vcard"].as_str().unwrap_or(""))?;

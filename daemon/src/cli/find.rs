@@ -22,7 +22,7 @@ pub fn run(context: &mut Context, args: Find) -> Result<Exit, Failure> {
     let mut pages = Pages::new(&query, args.shelf);
     let found = print(context, &mut client, &mut pages, limit)?;
     let has_more = found > 0 && pages.has_more(&mut client)?;
-    let exit = left_out(context, pages.left_out);
+    let exit = pages.lacks.tell(context);
     if found == 0 {
         return Err(Failure::new(Exit::NothingFound, nothing(&query, args.shelf)));
     }
@@ -35,16 +35,37 @@ pub fn run(context: &mut Context, args: Find) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Says how many contacts are in no list because they can not be read.
-pub fn left_out(context: &mut Context, contacts: u64) -> Exit {
-    if contacts == 0 {
-        return Exit::Ok;
+/// What a list, an export or a backup lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// Contacts that are not in it because they can not be read.
+    pub left_out: u64,
+    /// Whether the box itself has lost something.
+    pub is_lossy: bool,
+}
+
+impl Lacks {
+    /// What an answer says of all there is.
+    pub fn note(&mut self, answer: &Value) {
+        self.left_out = self.left_out.max(answer["left_out_count"].as_u64().unwrap_or(0));
+        self.is_lossy |= answer["lacks"] == true;
     }
-    context.out.note(&format!(
-        "left out: {} that can not be read; `contactbox verify` tells more",
-        count(contacts, "contact")
-    ));
-    Exit::Partly
+
+    /// Says it, if there is something to say, and how the command ends.
+    pub(super) fn tell(self, context: &mut Context) -> Exit {
+        if self.left_out > 0 {
+            context.out.note(&format!(
+                "left out: {} that can not be read; `contactbox verify` tells more",
+                count(self.left_out, "contact")
+            ));
+        }
+        if self.is_lossy {
+            context.out.note(
+                "this box has lost something: contacts may be missing, or older than they were; `contactbox verify` tells more",
+            );
+        }
+        if self == Self::default() { Exit::Ok } else { Exit::Partly }
+    }
 }
 
 pub fn nothing(query: &str, shelf: Shelf) -> String {
@@ -120,8 +141,8 @@ pub struct Pages {
     page: std::vec::IntoIter<Value>,
     cursor: Option<Value>,
     begun: bool,
-    /// Contacts that are in no list because they can not be read.
-    pub left_out: u64,
+    /// What is in no list.
+    pub lacks: Lacks,
 }
 
 impl Pages {
@@ -132,7 +153,7 @@ impl Pages {
             page: Vec::new().into_iter(),
             cursor: None,
             begun: false,
-            left_out: 0,
+            lacks: Lacks::default(),
         }
     }
 
@@ -153,7 +174,7 @@ impl Pages {
             }
             let mut answer = client.call("contact.find", params)?;
             self.begun = true;
-            self.left_out = self.left_out.max(answer["left_out_count"].as_u64().unwrap_or(0));
+            self.lacks.note(&answer);
             self.cursor = Some(answer["cursor"].take()).filter(|cursor| !cursor.is_null());
             if let Value::Array(hits) = answer["hits"].take() {
                 self.page = hits.into_iter();

@@ -24,8 +24,12 @@ pub fn verify(context: &mut Context) -> Result<Exit, Failure> {
             context.out.line(&visible(finding.as_str().unwrap_or("?")))?;
         }
         facts(context, &answer)?;
+        let number = |name: &str| answer[name].as_u64().unwrap_or(0);
+        let is_right = number("damaged") + number("losses") + number("missing") == 0;
         let verdict = if is_sound {
             "everything reads back as it was written"
+        } else if answer["put_back"] == true && is_right {
+            "everything reads back as it was written, but the image is an earlier state of the box: what was acknowledged since is missing"
         } else {
             "there is damage: what the numbers count is lost or may be older than it was; sync the cards and devices that may have it, or import it again. \
              When nobody has it any more: `contactbox card backup FOLDER`, stop the daemon, move the image away, and `contactbox restore FOLDER` begins a new box with what is left"

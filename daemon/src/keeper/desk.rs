@@ -143,6 +143,9 @@ impl Desk {
         if let (Some(mark), true) = (&mut mark, reached.is_some()) {
             mark.note_lack(id, reached);
         }
+        block_on(book.settle_losses()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "what damage took can not be looked for");
+        });
         if let Some(page) = book.flash().gone_from() {
             let noted = block_on(book.lost_from(page)).unwrap_or(false);
             // Where that fails the header of the image tells it again at the next start.

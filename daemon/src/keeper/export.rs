@@ -69,6 +69,9 @@ pub(super) fn page(desk: &mut Desk, asked: &Export) -> Result<Json, Fault> {
         told["left_out"] = json!(desk.tell_left_out(&sheet.unread)?);
         told["left_out_count"] = json!(sheet.unread.len());
     }
+    if desk.lacks() {
+        told["lacks"] = json!(true);
+    }
     if let Some(cursor) = cursor {
         told["cursor"] = json!(cursor);
     }

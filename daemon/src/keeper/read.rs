@@ -84,13 +84,19 @@ pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {
     let cursor = after.and_then(|cursor| cursor.rank()).map(|rank| cursor::of_rank(&rank));
     let mut told = body(&HitPage { hits: hits.iter().map(Row::of).collect(), cursor })?;
     let slots = desk.left_out(shelf(asked.shelf));
+    let mut rest = json!({});
     if !slots.is_empty() {
         // The hits lie in memory that looking for these uses; so their members go behind those of the page.
-        let left_out = desk.tell_left_out(&slots)?;
-        let rest = json!({ "left_out": left_out, "left_out_count": slots.len() }).to_string();
+        rest["left_out"] = json!(desk.tell_left_out(&slots)?);
+        rest["left_out_count"] = json!(slots.len());
+    }
+    if desk.lacks() {
+        rest["lacks"] = json!(true);
+    }
+    if rest != json!({}) {
         told.pop();
         told.push(b',');
-        told.extend(rest.bytes().skip(1));
+        told.extend(rest.to_string().bytes().skip(1));
     }
     Ok(told)
 }

@@ -1,7 +1,8 @@
 //! Looking back and looking after: older versions, figures, and what a verification tells.
 
-use super::{Book, Counts, GetError, Memory, PutError};
+use super::{Book, Counts, GetError, Memory, PutError, read};
 use crate::contact::{BlobRef, Contact, Millis, Uid};
+use crate::store::cells::Cells;
 use crate::store::entries::{CONTACT, SPILL, Spill};
 use crate::store::journal::{self, Entry, ScanReport};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -88,6 +89,27 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Losses through damage that nothing has healed.
     pub fn losses(&self) -> u32 {
         self.ledger.losses()
+    }
+
+    /// Looks which losses were healed before the box was opened, as what was lost of a contact is told at each open while its page is
+    /// there. Reads what was written since the box has its present name, or everything where the index keeps no times.
+    pub async fn settle_losses(&mut self) -> Result<(), GetError<F::Error>> {
+        let Some(since) = self.ledger.written_since() else { return Ok(()) };
+        for number in 0..self.slots() {
+            if !self.ledger.has_known_losses() {
+                break;
+            }
+            if !self.is_state(number) || self.was_there_at(number, since) {
+                continue;
+            }
+            let Self { journal, ledger, old, .. } = self;
+            match read(journal, ledger, number, old.cells_mut()).await {
+                Ok(contact) => ledger.heal_by(&contact),
+                Err(error) if error.is_damage() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// A part of the medium is gone, from this page on, and blank in its place. Nobody knows what was in it. True when that is

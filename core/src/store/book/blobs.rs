@@ -119,7 +119,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 self.ledger.keeping.look_again();
                 self.sweep = if has_chunks { Sweep::Marking(0) } else { Sweep::Done };
                 for number in 0..len {
-                    self.ledger.index.change(number, |slot| slot.flags &= !index::MARKED);
+                    // Of a contact, the bit means another thing.
+                    self.ledger.index.change(number, |slot| {
+                        if slot.has(index::CHUNK) {
+                            slot.flags &= !index::MARKED;
+                        }
+                    });
                 }
             }
             Sweep::Marking(from) => {

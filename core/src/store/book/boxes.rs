@@ -82,9 +82,10 @@ impl<M: Memory> Boxes<M> {
         BoxIndex(self.writer)
     }
 
-    /// When the name under which this box writes was taken; `None` for its first.
-    pub(super) fn writer_since(&self) -> Option<Millis> {
-        self.get(self.writer).map(|known| known.met)
+    /// When the name under which this box writes was taken, by its clock, and the order of the oldest page that what it has written
+    /// since can be in; `None` for its first name.
+    pub(super) fn writer_since(&self) -> Option<(Millis, u32)> {
+        self.get(self.writer).map(|known| (known.met, known.link))
     }
 
     /// Whether nothing has been written yet under the last name that this box has taken.

@@ -124,28 +124,22 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         // Before they are done: what a cut leaves undone has counted all the same.
         self.note_removals(count, before, now).await?;
         peer.admit(count);
+        self.ledger.index.unmark_contacts(index::COUNTED);
         Ok(())
     }
 
     /// From here on, what others bring was not here before: that they take it back removes nothing, and it makes no room for
     /// what else they remove. To be called when a card is put in, or somebody comes by cable.
     pub fn begin_meeting(&mut self) {
-        if core::mem::take(&mut self.ledger.has_brought) {
-            for number in 0..self.ledger.index.len() {
-                self.ledger.index.change(number, |slot| {
-                    // Of a chunk, the bit means another thing.
-                    if !slot.has(index::CHUNK) {
-                        slot.flags &= !index::BROUGHT;
-                    }
-                });
-            }
+        if core::mem::take(&mut self.ledger.has_met) {
+            self.ledger.index.unmark_contacts(index::BROUGHT | index::COUNTED);
         }
     }
 
     /// Contacts there were when the meeting began, as far as they have not become others' removals.
     fn contacts_before(&self) -> u32 {
         let active = self.counts().active;
-        if !self.ledger.has_brought {
+        if !self.ledger.has_met {
             return active;
         }
         let shown = |slot: &Slot| slot.is_contact() && !slot.has(index::TRASHED);

@@ -48,8 +48,8 @@ pub(super) struct Ledger<M: Memory> {
     untold_order: u32,
     /// Something was taken in that this box itself has written, and had forgotten.
     pub(super) has_forgotten: bool,
-    /// Contacts have [`index::BROUGHT`].
-    pub(super) has_brought: bool,
+    /// Contacts have [`index::BROUGHT`] or [`index::COUNTED`].
+    pub(super) has_met: bool,
     /// The latest time of a version: the box's own clock.
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
@@ -105,7 +105,7 @@ impl<M: Memory> Ledger<M> {
             losses_untold: 0,
             untold_order: 0,
             has_forgotten: false,
-            has_brought: false,
+            has_met: false,
             time_max: 0,
             is_overfull: false,
             has_passed_over: false,
@@ -143,17 +143,23 @@ impl<M: Memory> Ledger<M> {
         self.signatures.as_mut().is_none_or(|signatures| signatures.reserve(slots))
     }
 
-    /// Whether a newer version of this contact may have been lost to damage. Not if this box has written it under a name that it
-    /// took when that was lost already.
+    /// Whether a newer version of this contact may have been lost to damage.
     pub(super) fn is_stale(&self, contact: &Contact<'_>) -> bool {
-        let writer = self.boxes.writer();
-        let is_written = || contact.seen().any(|(origin, time)| origin == writer && time > 0);
-        let since = self.boxes.writer_since().filter(|_| is_written());
-        let is_behind = |order: u32| since.is_none_or(|since| since <= u64::from(order));
-        let hint = contact.uid().hint();
-        let is_its = |loss: &Loss| known_hint(loss).is_none_or(|known| known == hint);
-        self.losses.iter().any(|loss| is_its(loss) && is_behind(loss.order))
-            || (self.losses_untold > 0 && is_behind(self.untold_order))
+        self.losses.iter().any(|loss| self.costs(loss, contact))
+            || (self.losses_untold > 0 && !self.is_later(contact, self.untold_order))
+    }
+
+    /// Whether a newer version of this contact may be what was lost there.
+    fn costs(&self, loss: &Loss, contact: &Contact<'_>) -> bool {
+        known_hint(loss).is_none_or(|hint| hint == contact.uid().hint())
+            && !self.is_later(contact, loss.order)
+    }
+
+    /// Whether this state of a contact was written when what was lost of a page of this order was lost already: under a name that
+    /// the box took then.
+    fn is_later(&self, contact: &Contact<'_>, order: u32) -> bool {
+        let since = self.boxes.writer_since();
+        since.is_some_and(|(time, first)| first > order && contact.changed().time > time)
     }
 
     /// Whether something was lost of which nothing is known: it may have been a newer version of any contact.
@@ -166,13 +172,36 @@ impl<M: Memory> Ledger<M> {
         self.losses.retain(|loss| known_hint(loss) != Some(hint));
     }
 
-    /// The contact whose newest entry is there was brought by others.
-    pub(super) fn note_brought(&mut self, uid: Uid, at: Address) {
+    /// Whether there are losses of which it is known what they cost.
+    pub(super) fn has_known_losses(&self) -> bool {
+        self.losses.iter().any(|loss| known_hint(loss).is_some())
+    }
+
+    /// Since when, by its clock, the box has written under its present name.
+    pub(super) fn written_since(&self) -> Option<Millis> {
+        self.boxes.writer_since().map(|(time, _)| time)
+    }
+
+    /// Heals what was lost of a contact before this state of it was written.
+    pub(super) fn heal_by(&mut self, contact: &Contact<'_>) {
+        let hint = contact.uid().hint();
+        let mut losses = core::mem::take(&mut self.losses);
+        losses.retain(|loss| known_hint(loss) != Some(hint) || self.costs(loss, contact));
+        self.losses = losses;
+    }
+
+    /// Marks the contact whose newest entry is there with what became of it in this meeting.
+    pub(super) fn note_met(&mut self, uid: Uid, at: Address, marks: u8) {
         let number = self.contacts(uid).find(|&number| self.index.slot(number).at == at);
-        if let Some(number) = number {
-            self.has_brought = true;
-            self.index.change(number, |slot| slot.flags |= index::BROUGHT);
+        if let Some(number) = number.filter(|_| marks != 0) {
+            self.mark_met(number, marks);
         }
+    }
+
+    /// Marks a contact with what became of it in this meeting.
+    pub(super) fn mark_met(&mut self, number: u32, marks: u8) {
+        self.has_met = true;
+        self.index.change(number, |slot| slot.flags |= marks);
     }
 
     /// Losses that nothing has healed.
@@ -517,6 +546,10 @@ impl<M: Memory> Tenant for Ledger<M> {
             return;
         }
         self.lost_order = self.lost_order.max(Some(loss.order));
+        // What lacks a chunk can not be read, and is told of by that. A chunk that nothing lacks is no loss.
+        if known_hint(loss).is_some_and(Chunk::is_hint) {
+            return;
+        }
         if self.losses.push(*loss).is_err() {
             self.losses_untold += 1;
             self.untold_order = self.untold_order.max(loss.order);

@@ -185,9 +185,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                             return Ok(Intake::Taken(Put { uid, version, outcome }));
                         };
                         let after = Contact::parse(merged).map_err(GetError::Record)?;
-                        is_removal = removes(&ours, &after)
-                            && !ledger.index.slot(number).has(index::BROUGHT);
-                        if is_removal && !peer.may_remove() {
+                        let known = ledger.index.slot(number);
+                        is_removal = removes(&ours, &after) && !known.has(index::BROUGHT);
+                        let is_counted = known.has(index::COUNTED);
+                        if is_removal && !peer.may_remove(is_counted) {
+                            if peer.hold(is_counted) {
+                                ledger.mark_met(number, index::COUNTED);
+                            }
                             return Err(PutError::Removal(uid));
                         }
                         keeps = loses(&ours, &after);
@@ -210,12 +214,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let was_there = before.is_some_and(|slot| !slot.has(index::TOMBSTONE));
         let kept = slot.filter(|_| keeps);
         let at = self.commit(slot, len, was, tells_more, kept).await?;
-        if is_removal {
+        let mut marks = before.map_or(0, |slot| slot.flags & (index::BROUGHT | index::COUNTED));
+        if is_removal && marks & index::COUNTED == 0 {
             peer.note_removal();
+            marks |= index::COUNTED;
         }
-        if !was_there || before.is_some_and(|slot| slot.has(index::BROUGHT)) {
-            self.ledger.note_brought(uid, at);
+        if !was_there {
+            marks |= index::BROUGHT;
         }
+        self.ledger.note_met(uid, at, marks);
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
@@ -270,7 +277,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if self.losses() > 0 {
             return 0;
         }
-        self.ledger.boxes.find(id).map_or(0, |entry| entry.link)
+        self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.link)
     }
 
     /// All that the box `id` held at `time`, by its own clock, is here; as its snapshot says up to the mark with
@@ -333,7 +340,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let order = self.journal.order_open();
         let Some(index) = self.ledger.boxes.free(true) else { return Ok(()) };
         let id = derived(self.config.id, b"again", self.ledger.time_max ^ u64::from(order) << 40);
-        let entry = BoxEntry { met: order.into(), is_self: true, ..BoxEntry::new(index, id) };
+        let met = self.ledger.time_max;
+        let entry = BoxEntry { met, link: order, is_self: true, ..BoxEntry::new(index, id) };
         self.write_box(entry).await?;
         self.ledger.lost_order = None;
         Ok(())
@@ -342,7 +350,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Takes a new name if something was lost since the present one was taken.
     pub(super) async fn renew_if_due(&mut self) -> Result<(), PutError<F::Error>> {
         let Some(lost) = self.ledger.lost_order else { return Ok(()) };
-        if self.ledger.boxes.writer_since().is_some_and(|order| order > u64::from(lost)) {
+        if self.ledger.boxes.writer_since().is_some_and(|(_, order)| order > lost) {
             return Ok(());
         }
         // Also when nothing is known that was written under the present name: that may be what was lost.

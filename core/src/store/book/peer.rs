@@ -91,11 +91,14 @@ pub struct Peer<M: Memory> {
     passed_by: u16,
     removals: Removals,
     removed: u32,
+    held: u32,
 }
 
 /// Whether a peer's records may remove contacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Removals {
+    /// None: it has to be asked how many they are.
+    None,
     /// So many more of them.
     Some(u32),
     /// All.
@@ -109,8 +112,9 @@ impl<M: Memory> Peer<M> {
             authors: Numbers::new(),
             quota,
             passed_by: 0,
-            removals: Removals::Some(0),
+            removals: Removals::None,
             removed: 0,
+            held: 0,
         }
     }
 
@@ -134,16 +138,36 @@ impl<M: Memory> Peer<M> {
         self.removed
     }
 
+    /// Contacts that it was kept from removing since it began, or since removals of it were admitted.
+    pub fn held(&self) -> u32 {
+        self.held
+    }
+
     /// It may remove so many more.
     pub(super) fn admit(&mut self, count: u32) {
-        if let Removals::Some(left) = &mut self.removals {
-            *left = left.saturating_add(count);
+        self.held = 0;
+        self.removals = match self.removals {
+            Removals::None => Removals::Some(count),
+            Removals::Some(left) => Removals::Some(left.saturating_add(count)),
+            Removals::All => Removals::All,
+        };
+    }
+
+    /// Whether it may remove a contact, one that it has removed before, or another; else that has to wait.
+    pub(super) fn may_remove(&self, is_counted: bool) -> bool {
+        match self.removals {
+            Removals::None => false,
+            Removals::Some(left) => is_counted || left > 0,
+            Removals::All => true,
         }
     }
 
-    /// Whether it may remove a contact; else that has to wait.
-    pub(super) fn may_remove(&self) -> bool {
-        !matches!(self.removals, Removals::Some(0))
+    /// It is kept from removing a contact. True when that is to be known again: it counts once, however often it is said.
+    pub(super) fn hold(&mut self, is_counted: bool) -> bool {
+        // What is marked once removals were admitted may be removed.
+        let is_first = self.removals == Removals::None;
+        self.held = self.held.saturating_add(u32::from(!(is_first && is_counted)));
+        is_first
     }
 
     /// Takes one from those that it may remove.
