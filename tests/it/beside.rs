@@ -1,4 +1,5 @@
 //! Work that goes through the whole box, and clients beside it: a verification, a backup; and what neither can read.
+use super::mended::strike;
 use contactbox_tests::daemon::{Client, Daemon, Place, Ran};
 use contactbox_tests::random::Random;
 use serde_json::{Value, json};
@@ -171,58 +172,6 @@ fn b13_a_backup_makes_no_second_image_and_holds_what_was_acknowledged() {
         assert!(Some(&seen) >= before.get(uid), "{uid} is older than what was acknowledged");
     }
     assert_eq!(there.call("box.verify", json!({}))["sound"], true);
-}
-
-/// Strikes the image of a box that is at rest where a text stands in it.
-fn strike(place: &Place, text: &str) {
-    let mut image = std::fs::read(place.image()).expect("the image");
-    let complement: Vec<u8> = text.bytes().map(|byte| !byte).collect();
-    let places = image.windows(complement.len()).enumerate();
-    let at: Vec<usize> = places.filter(|(_, part)| *part == complement).map(|(at, _)| at).collect();
-    assert!(!at.is_empty(), "{text} is in the image");
-    for at in at {
-        image[at..at + complement.len()].fill(0x55);
-    }
-    std::fs::write(place.image(), image).expect("room for a file");
-}
-
-/// What is lost of a contact is told until somebody writes that contact anew, and then no more: also not after a restart, which
-/// finds the damage again.
-#[test]
-fn a_loss_that_was_mended_stays_mended() {
-    let (place, daemon) = served();
-    for name in ["Ada", "Bea", "Cleo"] {
-        place.run(["add", name]).expect(0);
-    }
-    place.run(["edit", "Bea", "--note", "the newest of her states"]).expect(0);
-    for name in ["Dora", "Emil"] {
-        place.run(["add", name]).expect(0);
-    }
-    assert!(daemon.stop().success());
-    strike(&place, "newest of her");
-    let is_older = |name: &str, exit: i32| {
-        let ran = place.run(["find", name]).expect(exit);
-        ran.stdout.contains("older version")
-    };
-    for _ in 0..2 {
-        let daemon = place.serve_with(&["--backup", "off"]);
-        place.run(["verify"]).expect(1);
-        assert!(is_older("Bea", 4) && !is_older("Ada", 4));
-        // What is said of others mends nothing.
-        place.run(["edit", "Ada", "--note", "another"]).expect(0);
-        place.run(["verify"]).expect(1);
-        assert!(daemon.stop().success());
-    }
-    let daemon = place.serve_with(&["--backup", "off"]);
-    place.run(["edit", "Bea", "--note", "written anew"]).expect(0);
-    place.run(["verify"]).expect(0);
-    assert!(daemon.stop().success());
-    for _ in 0..2 {
-        let daemon = place.serve_with(&["--backup", "off"]);
-        place.run(["verify"]).expect(0);
-        assert!(!is_older("Bea", 0) && !is_older("Ada", 0));
-        assert!(daemon.stop().success());
-    }
 }
 
 #[test]

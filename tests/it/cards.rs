@@ -339,7 +339,7 @@ fn a_card_that_can_not_be_written_is_read() {
     let synced = run(&second, &["card", "sync"], &card);
     set_writable(&card, true);
     if synced.code() != 0 {
-        synced.expect(1).says(&["write-protected"]);
+        synced.expect(1).says(&["may not be read or written"]);
     }
     assert_eq!(finds(&b, "lovelock"), 1, "what was there is taken in all the same");
     assert!(!before.is_empty());

@@ -37,6 +37,7 @@ mod house;
 #[cfg(unix)]
 mod killed;
 mod meet;
+mod mended;
 mod open_bounds;
 mod packings;
 mod power_cuts;

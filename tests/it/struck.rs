@@ -332,6 +332,47 @@ fn b1_an_image_that_was_put_back_takes_back_what_its_backup_has() {
     assert!(daemon.stop().success());
 }
 
+/// What it has left on a card or in its backup since it was put back knows nothing of what is missing: meeting that again, at
+/// once or after a restart, ends nothing.
+#[cfg(unix)]
+#[test]
+fn b1_a_box_that_was_put_back_is_not_whole_by_its_own_later_word() {
+    let place = contactbox_tests::daemon::Place::new();
+    let card = tempfile::tempdir().expect("a folder");
+    let folder = card.path().to_str().expect("a path of text");
+    let daemon = place.serve_with(&["--backup", "off"]);
+    place.run(["add", "Early Bird"]).expect(0);
+    assert!(daemon.stop().success());
+    let before = std::fs::read(place.image()).expect("the image");
+    let daemon = place.serve_with(&["--backup", "off"]);
+    place.run(["add", "Lost One"]).expect(0);
+    assert!(daemon.stop().success());
+    std::fs::write(place.image(), before).expect("room for a file");
+    // Also before anything was changed.
+    let daemon = place.serve_with(&["--backup", "off"]);
+    place.run(["card", "backup", folder]).expect(4);
+    for _ in 0..3 {
+        place.run(["card", "sync", folder]).expect(4);
+    }
+    place.run(["add", "Later"]).expect(0);
+    for _ in 0..2 {
+        place.run(["card", "sync", folder]).expect(4);
+    }
+    place.run(["verify"]).expect(1);
+    assert!(daemon.stop().success());
+    // With its backup, which it writes when it ends.
+    for _ in 0..3 {
+        let daemon = place.serve();
+        place.run(["verify"]).expect(1);
+        place.run(["find", "early"]).expect(4);
+        place.run(["add", "More"]).expect(0);
+        assert!(daemon.stop().success());
+    }
+    let daemon = place.serve();
+    place.run(["verify"]).expect(1);
+    assert!(daemon.stop().success());
+}
+
 /// What a box that was put back says does not pass, where its later state is, for said in the knowledge of that.
 #[cfg(unix)]
 #[test]

@@ -226,6 +226,13 @@ impl Ran {
         self
     }
 
+    /// Fails unless it printed this.
+    #[track_caller]
+    pub fn shows(self, part: &str) -> Self {
+        assert!(self.stdout.contains(part), "{part:?} is not in: {self:?}");
+        self
+    }
+
     /// The lines it printed as JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<Value> {

@@ -159,6 +159,7 @@ pub async fn backup<F: NorFlash, M: Memory, C: Card>(
             _ => &mut header.active,
         };
         *count += 1;
+        unreadable += contact.blobs().filter(|&blob| !book.can_read_blob(blob)).count() as u32;
         header.root = header.root.with(book.state_digest(&contact));
         writer.entry(RECORD, contact.bytes()).await?;
     }

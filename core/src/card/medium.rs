@@ -69,6 +69,8 @@ pub enum CardError<E> {
     ExFat,
     /// The card cannot be written: a switch on it, or its file system, forbids it.
     WriteProtected,
+    /// The user that this program runs as may not read or write it.
+    Forbidden,
     /// There is no room left.
     Full,
     /// The card was taken out.
@@ -83,7 +85,8 @@ impl<E: fmt::Debug> fmt::Display for CardError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoFileSystem => f.write_str(
-                "the card has no FAT file system; format it as FAT32 on a PC or a camera",
+                "there is no FAT file system on it; if it is a card, format it as FAT32 on a PC or a camera; \
+                 a file of contacts is imported instead",
             ),
             Self::ExFat => f.write_str(
                 "the card is formatted as exFAT, as cards over 32 GB are when bought; \
@@ -91,6 +94,9 @@ impl<E: fmt::Debug> fmt::Display for CardError<E> {
             ),
             Self::WriteProtected => f.write_str(
                 "the card is write-protected; slide the switch at its side away from LOCK",
+            ),
+            Self::Forbidden => f.write_str(
+                "the card may not be read or written by the user this program runs as; mount it for that user, or change who owns it",
             ),
             Self::Full => {
                 f.write_str("the card is full; delete something from it, or use another card")

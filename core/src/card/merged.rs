@@ -1,7 +1,7 @@
 //! What comes of taking in a card: whose snapshots, what was taken, what was left, and why it ended early.
 
 use super::medium::{CardError, Name};
-use crate::contact::Uid;
+use crate::contact::{Millis, Uid};
 use crate::store::{Aside, PutError};
 use core::fmt;
 
@@ -19,6 +19,16 @@ pub enum Whose {
     Own,
     /// All.
     All,
+}
+
+/// A snapshot of the box itself of which nothing is missing, neither in it nor here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnWhole {
+    /// All that the box held at this time of its own.
+    pub time: Millis,
+    /// When the latest of the names of its own that it tells of was taken; 0 of none. What a box writes after its flash was put back
+    /// to an earlier state has a later time than what is missing, and tells of the name that it took then.
+    pub named: Millis,
 }
 
 /// What came of a card.
@@ -40,6 +50,8 @@ pub struct Merged {
     pub remarks: u32,
     /// Contacts that would be removed, and were not, as nobody has said yes to so many.
     pub held: u32,
+    /// What the box itself had left there, if all of that is here now.
+    pub own: Option<OwnWhole>,
     /// The newest snapshot of the box itself is not whole, or later than the box: a new one is due.
     pub is_own_damaged: bool,
     /// The box itself had written some of it, and did not know: it goes on under a new name.
@@ -70,7 +82,8 @@ pub enum Remark {
     },
     /// This contact is larger than the memory of this box allows.
     TooLarge(Uid),
-    /// This contact has a photo or document that is not whole on the card.
+    /// This contact has a photo or document that is not whole on the card. One that is new here is taken in without it; what it changes of
+    /// one that is here waits for it.
     NoBlob(Uid),
     /// This contact was written by boxes the file does not tell of, or says what cannot be.
     Foreign(Uid),

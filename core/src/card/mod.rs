@@ -34,7 +34,7 @@ pub use backup::{Appended, Backup, BackupError, Changes, append, backup};
 pub use layout::{Header, HeaderFault, VERSION};
 pub use list::{Listed, Listing, list};
 pub use medium::{Card, CardError, Name, SECTOR_BYTES};
-pub use merged::{MergeError, Merged, Remark, Whose};
+pub use merged::{MergeError, Merged, OwnWhole, Remark, Whose};
 pub use own::OwnFiles;
 pub use phone::{PhoneFile, write_phone_file};
 pub use restore::merge_all;

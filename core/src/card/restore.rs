@@ -6,7 +6,7 @@ use super::layout::{
     row_index, snapshot_letter, with_letter,
 };
 use super::medium::{Card, Name};
-use super::merged::{MergeError, Merged, Remark, Whose};
+use super::merged::{MergeError, Merged, OwnWhole, Remark, Whose};
 use super::own::{is_blank, last_mark, newest_mark};
 use super::reader::{Entries, Found, Payload, Sectors};
 use crate::contact::{AuthorIndex, BlobRef, Contact, Millis};
@@ -79,6 +79,8 @@ struct Source<M: Memory> {
     left: Option<Millis>,
     /// The earliest time of the other box of a contact that would be removed, and is not yet.
     held_since: Millis,
+    /// When the latest of this box's own names was taken that it tells of.
+    named: Millis,
     /// It is gone through again, for what was held the first time.
     is_again: bool,
 }
@@ -177,7 +179,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 self.merged.is_own_damaged = true;
             }
             let is_wanted =
-                whose != Whose::Others || is_empty || is_behind || self.book.losses() > 0;
+                whose != Whose::Others || is_empty || is_behind || self.book.wants_back();
             return Ok(is_wanted.then_some(0));
         }
         if whose == Whose::Own {
@@ -186,7 +188,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         if whose == Whose::All {
             return Ok(Some(0));
         }
-        let is_same = self.book.losses() == 0
+        let is_same = !self.book.wants_back()
             && last
                 .and_then(|last| last.mark.root)
                 .is_some_and(|root| self.book.root_known() == Some(root));
@@ -235,6 +237,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             damaged: 0,
             left: None,
             held_since: Millis::MAX,
+            named: 0,
             is_again: false,
         };
         let mut last = self.entries(card, name, header, &mut source).await?;
@@ -260,6 +263,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
         if id != self.book.id() {
             self.quota = source.peer.quota();
+        } else if source.damaged == 0 && source.left.is_none() && header.is_complete {
+            let named = source.named;
+            self.merged.own = last.map(|(time, _)| OwnWhole { time, named });
         }
         if let Some((time, link)) = last
             && source.damaged == 0
@@ -357,6 +363,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         match found.kind {
             BOX => match box_row(payload) {
                 Some((index, id)) => {
+                    source.named = source.named.max(self.book.name_since(id).unwrap_or(0));
                     self.book.introduce_box(&mut source.peer, index, id).await?;
                 }
                 None => source.damaged += 1,
@@ -389,7 +396,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     ) -> Result<(), MergeError<F::Error, C::Error>> {
         let mut wanted: Option<BlobRef> = None;
         let mut attempt = 0;
+        let mut lacks = false;
         loop {
+            source.peer.let_lack(lacks);
             let record = match entries.payload(found, self.room).await? {
                 Payload::Whole(record) => record,
                 Payload::TooLarge(beginning) => {
@@ -437,8 +446,12 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                         None => false,
                     };
                     if !is_here {
+                        if lacks {
+                            return Ok(());
+                        }
+                        // All else that the contact says is not lost with it, if that is no change for the worse.
+                        lacks = true;
                         self.leave(source, time, Remark::NoBlob(uid));
-                        return Ok(());
                     }
                 }
                 Err(PutError::Removal(_)) => {

@@ -10,6 +10,8 @@ macro_rules! kinds {
             $(#[doc = concat!("`", $name, "`")] pub const $ident: Self = Self($code);)*
 
             /// The name as written, for every kind with a code.
+            // Its table is large: once is enough.
+            #[inline(never)]
             fn lookup(code: u8) -> Option<&'static str> {
                 match code {
                     $($code => Some($name),)*

@@ -270,6 +270,9 @@ pub async fn find<S: Source>(
     hits: &mut [Hit],
     memory: &mut [u8],
 ) -> Result<usize, S::Error> {
+    if page.query.fits_nobody() {
+        return Ok(0);
+    }
     let plan = Plan::new(source, page);
     let mut top = Top { hits, len: 0, worst: u128::MAX };
     let mut batch = Vec::<Turn, BATCH>::new();

@@ -164,6 +164,9 @@ impl Query {
     }
 
     fn judge_named(&self, contact: &Contact<'_>) -> Option<(Class, Option<Name>)> {
+        if self.fits_nobody() {
+            return None;
+        }
         if self.is_empty() {
             return Some((Class::Begins, None));
         }

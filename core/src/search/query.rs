@@ -36,6 +36,8 @@ pub struct Query {
     numbers: Vec<Digits, QUERY_TERMS_MAX>,
     /// All terms as a name would be sorted.
     name: Name,
+    /// Nothing but blanks was typed.
+    is_blank: bool,
 }
 
 impl Query {
@@ -43,8 +45,13 @@ impl Query {
     /// [`QUERY_BYTES_MAX`] bytes or [`QUERY_TERMS_MAX`] terms is ignored.
     pub fn parse(text: &str) -> Self {
         let text = text.get(..text.floor_char_boundary(QUERY_BYTES_MAX)).unwrap_or(text);
-        let mut query =
-            Self { folded: Vec::new(), terms: Vec::new(), numbers: Vec::new(), name: Name::new() };
+        let mut query = Self {
+            folded: Vec::new(),
+            terms: Vec::new(),
+            numbers: Vec::new(),
+            name: Name::new(),
+            is_blank: text.trim().is_empty(),
+        };
         let mut number: Option<(usize, usize)> = None;
         let mut rest = text;
         loop {
@@ -109,7 +116,12 @@ impl Query {
 
     /// Whether it asks for nothing in particular: every contact matches.
     pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        self.terms.is_empty() && self.is_blank
+    }
+
+    /// Whether something was typed of which no word is left to look for: no contact matches.
+    pub fn fits_nobody(&self) -> bool {
+        self.terms.is_empty() && !self.is_blank
     }
 
     pub(super) fn terms(&self) -> &[Term] {

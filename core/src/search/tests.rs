@@ -187,7 +187,10 @@ fn a_person_is_found_by_any_of_it() {
         ("annab", Some(Class::Elsewhere)),
         ("android", None),
         ("ada zzz", None),
-        ("!!!", Some(Class::Begins)),
+        // Nothing in it can be found: that is nobody, and not everybody.
+        ("!!!", None),
+        ("😀", None),
+        ("  ", Some(Class::Begins)),
         ("a\\da", None),
     ] {
         assert_eq!(class(query, &ada), expected, "{query}");
@@ -505,6 +508,8 @@ fn whatever_is_typed_has_a_meaning() {
         let query = Query::parse(&text);
         query.judge(&contact);
         assert!(query.grams().len() <= QUERY_GRAMS_MAX, "{text:?}");
-        assert_eq!(query.is_empty(), query.words().is_empty(), "{text:?}");
+        let has_words = !query.words().is_empty();
+        assert_eq!(query.is_empty() || query.fits_nobody(), !has_words, "{text:?}");
+        assert_eq!(query.is_empty(), text.trim().is_empty(), "{text:?}");
     }
 }

@@ -182,16 +182,20 @@ impl BoxEntry {
     }
 }
 
-/// How many contacts others have removed since a time.
+/// Spans of time that removals are counted in.
+pub(super) const REMOVAL_SPANS: usize = 4;
+
+/// How many contacts others have removed of late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RemovalsEntry {
     /// Counts these entries; the one with the largest counts.
     pub(super) version: u32,
-    /// By the clock of this box.
+    /// When the first of the spans below began, by the clock of this box.
     pub(super) since: Millis,
-    pub(super) removed: u32,
-    /// Contacts there were then.
-    pub(super) contacts: u32,
+    /// How many were removed in each of the last spans, the present one first.
+    pub(super) removed: [u32; REMOVAL_SPANS],
+    /// Contacts there were when the span began, as far as any were removed in it.
+    pub(super) contacts: [u32; REMOVAL_SPANS],
 }
 
 impl RemovalsEntry {
@@ -203,7 +207,7 @@ impl RemovalsEntry {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 5 + 10 + 5 + 5 bytes at most.
+        // 5 + 10 + 4 * 5 + 4 * 5 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 }

@@ -9,7 +9,7 @@ mod slot;
 mod tests;
 
 pub(in crate::store) use slot::{
-    BROUGHT, CHUNK, COUNTED, FRESH, HAS_BLOBS, KEPT, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
+    BROUGHT, CHUNK, FRESH, HAS_BLOBS, HELD, KEPT, MARKED, SPILLED, TOMBSTONE, TRASHED, VACANT,
 };
 pub use slot::{Narrow, Packed, Slot, Wide};
 

@@ -28,7 +28,7 @@ pub use book::{
     Aside, AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding,
     FlashTooLarge, FormatError, Found, GetError, Intake, KEEP_MILLIS, Kept, NEWCOMERS_MAX, Note,
     Number, OpenError, Outcome, Peer, Put, PutError, Quota, Root, Scribe, Shelf, Signatures,
-    StartError, Stats, Unsigned, Verification, VerifyReport,
+    StartError, Stats, Unsigned, Verification, VerifyReport, says,
 };
 pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};

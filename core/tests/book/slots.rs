@@ -312,7 +312,7 @@ fn b1_what_a_box_says_that_was_put_back_removes_nothing() {
         let reached = here.time_max();
 
         let mut here = open::<Wide>(before);
-        here.put_back(reached);
+        block_on(here.put_back(reached)).expect("there is room");
         if takes_first {
             put(&mut third, 3, &[(Kind::FN, "Grace")], None, NOW).expect("room");
             hand_over(&mut third, &mut here, NOW + 2).expect("room");

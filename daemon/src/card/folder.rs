@@ -72,9 +72,8 @@ impl FolderCard {
     fn error(&mut self, error: io::Error) -> CardError<Fault> {
         self.open.clear();
         match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                CardError::WriteProtected
-            }
+            io::ErrorKind::ReadOnlyFilesystem => CardError::WriteProtected,
+            io::ErrorKind::PermissionDenied => CardError::Forbidden,
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
             | io::ErrorKind::FileTooLarge => CardError::Full,
@@ -90,10 +89,6 @@ impl FolderCard {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound && self.folder.is_dir() => {
                     return Ok(None);
-                }
-                // What cannot be read is no write protection.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(CardError::Device(Fault(error)));
                 }
                 Err(error) => return Err(self.error(error)),
             };

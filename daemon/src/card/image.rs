@@ -83,6 +83,7 @@ fn told(error: CardError<FenceError<io::Error>>) -> CardError<Fault> {
         CardError::NoFileSystem => CardError::NoFileSystem,
         CardError::ExFat => CardError::ExFat,
         CardError::WriteProtected => CardError::WriteProtected,
+        CardError::Forbidden => CardError::Forbidden,
         CardError::Full => CardError::Full,
         CardError::Removed => CardError::Removed,
         CardError::Inconsistent => CardError::Inconsistent,

@@ -165,6 +165,8 @@ struct Present {
     beats: Option<u64>,
     /// When something was written to it for which there is no file for phones yet.
     unread: Option<Instant>,
+    /// Removals on it that wait for a yes.
+    held: u32,
 }
 
 impl Place {
@@ -206,7 +208,7 @@ impl Place {
                 (Some(look), _) => {
                     tracing::info!(card = %folder.display(), "a card is there");
                     self.forget();
-                    Some(Present { look, left: None, kept: 0, beats: None, unread: None })
+                    Some(Present { look, left: None, kept: 0, beats: None, unread: None, held: 0 })
                 }
             };
             let is_halted = self.is_halted(Duration::ZERO);
@@ -240,7 +242,7 @@ impl Place {
                     if kept.is_news() {
                         present.unread = Some(Instant::now());
                     }
-                    self.done(&kept);
+                    self.done(&kept, present.held);
                 }
                 Err(trouble) => self.fail(&trouble),
             }
@@ -269,6 +271,7 @@ impl Place {
             let (after, given) =
                 take_in(shadow, &mut card, Whose::Others, Consent::Ask, present.kept)?;
             extent = given.extent();
+            present.held = given.merged.held;
             shadow = after;
             // Also when nothing can be written to it: it is not taken in again and again.
             present.left = Sight::now(folder);
@@ -314,7 +317,7 @@ impl Place {
         self.asker.announce("watch.card", &told);
     }
 
-    fn done(&mut self, kept: &Kept) {
+    fn done(&mut self, kept: &Kept, held: u32) {
         let folder = self.plan.folder().display().to_string();
         if let Some(backup) = &kept.snapshot {
             let (records, sectors) = (backup.records, backup.sector_writes);
@@ -335,7 +338,12 @@ impl Place {
         }
         (self.failing_since, self.kept) = (None, kept.time);
         self.told.clear();
-        self.say(json!({ "state": "in step", "time": kept.time, "checked": Desk::now() }));
+        let mut told = json!({ "state": "in step", "time": kept.time, "checked": Desk::now() });
+        if held > 0 {
+            told["state"] = json!("removals wait for a yes");
+            told["held"] = json!(held);
+        }
+        self.say(told);
     }
 
     fn fail(&mut self, trouble: &Trouble) {
@@ -404,7 +412,7 @@ impl Place {
     ) -> Result<Duration, Trouble> {
         let (id, time, states, lacks) = self.asker.have(|desk| {
             let (id, time) = desk.identity();
-            Ok((id, time, desk.states(), desk.lacks()))
+            Ok((id, time, desk.states(), desk.wants_back()))
         })?;
         let kept = match *kept_time {
             Some(kept) => kept,
@@ -443,16 +451,19 @@ impl Place {
         let mut card = FolderCard::open(folder, true)?;
         let (mut shadow, mut extent) = (self.shadow()?, Extent::Changes);
         if kept != *left {
-            let (after, given) = take_in(shadow, &mut card, Whose::Own, Consent::Ask, *left)?;
+            // What it says is the box's own word, in a folder of the box's own.
+            let consent = Consent::Given;
+            let (after, given) = take_in(shadow, &mut card, Whose::Own, consent, *left)?;
             (shadow, extent) = (after, given.extent());
             for remark in &given.remarks {
                 tracing::warn!(backup = %folder.display(), "{remark}");
             }
-            if given.added + given.updated > 0 {
-                let (added, updated) = (given.added, given.updated);
+            if given.added + given.updated + given.blobs > 0 {
+                let (added, updated, photos) = (given.added, given.updated, given.blobs);
                 tracing::warn!(
                     added,
                     updated,
+                    photos,
                     "the box lacked something: taken back from its backup"
                 );
             }
@@ -460,7 +471,7 @@ impl Place {
         let kept = keep(&mut shadow, &mut card, extent)?;
         (*kept_time, *left) = (Some(kept.time), kept.time);
         self.schedule.done(Instant::now());
-        self.done(&kept);
+        self.done(&kept, 0);
         Ok(Duration::ZERO)
     }
 }

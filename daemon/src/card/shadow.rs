@@ -6,9 +6,9 @@ use crate::keeper::{Asker, Batch, CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, Missing,
 use crate::memory::Heap;
 use crate::rpc::{Fault, Kind};
 use contactbox_core::card::{
-    Card, Listed, Listing, MergeError, Merged, Remark, Whose, list, merge_all,
+    Card, Listed, Listing, MergeError, Merged, OwnWhole, Remark, Whose, list, merge_all,
 };
-use contactbox_core::contact::{BoxIndex, Uid};
+use contactbox_core::contact::{BlobRef, BoxIndex, Uid};
 use contactbox_core::store::book::{Aside, GetError, PutError, Root};
 use contactbox_core::store::{Book, BookConfig, Consent};
 use embassy_futures::block_on;
@@ -49,8 +49,10 @@ pub struct Given {
     pub added: u32,
     /// Contacts that are other than before.
     pub updated: u32,
+    /// Photos and documents that the box could not read any more, and that are whole again.
+    pub blobs: u32,
     /// Contacts that the box did not take from its copy.
-    refused: u32,
+    pub(super) refused: u32,
 }
 
 impl Shadow {
@@ -73,10 +75,10 @@ impl Shadow {
         self.refresh()
     }
 
-    /// Tells the box that all it had said up to this time of its own is there again.
-    pub fn tell_back(&self, time: u64) -> Result<(), Fault> {
+    /// Tells the box that all a snapshot of its own says is there.
+    pub fn tell_back(&self, own: OwnWhole) -> Result<(), Fault> {
         self.asker.have(move |desk| {
-            desk.taken_back(time);
+            desk.taken_back(own);
             Ok(())
         })
     }
@@ -148,6 +150,10 @@ impl Shadow {
     ) -> Result<Given, Trouble> {
         let bytes = block_on(snapshot_bytes(card))?;
         let (since, contacts) = (self.book.time_max(), self.book.counts().active);
+        if self.asker.have(|desk| Ok(desk.doubts_pieces()))? {
+            self.book.doubt_pieces(true);
+        }
+        let doubts = self.book.doubts_pieces();
         let mut pages = u32::try_from(bytes / crate::image::PAGE_BYTES as u64)
             .unwrap_or(u32::MAX)
             .saturating_add(16);
@@ -182,6 +188,9 @@ impl Shadow {
         }
         let batch = Batch { from: self.book.id(), consent, contacts, ..Batch::default() };
         self.deliver(since, batch, &mut given)?;
+        if doubts {
+            given.blobs = self.mend_blobs()?;
+        }
         Ok(given)
     }
 
@@ -207,6 +216,7 @@ impl Shadow {
             let wanted = contact.seen().map(|row| row.0);
             let wanted: Vec<BoxIndex> = wanted.filter(|index| !known.contains(index)).collect();
             batch.records.push(contact.bytes().to_vec());
+            batch.lacking.extend(contact.blobs().filter(|&blob| !self.book.can_read_blob(blob)));
             batch.boxes.extend(self.book.boxes().filter(|row| wanted.contains(&row.0)));
             if batch.records.len() >= BATCH_RECORDS || batch.bytes() >= BATCH_BYTES {
                 self.hand_over(&mut batch, given)?;
@@ -219,6 +229,36 @@ impl Shadow {
         }
         let met = self.met();
         self.asker.have(move |desk| desk.note_met(&met))
+    }
+
+    /// Gives the box the photos and documents that it can not read any more, as far as its copy has them; returns how many.
+    fn mend_blobs(&mut self) -> Result<u32, Fault> {
+        let (mut mended, mut is_whole) = (0, true);
+        for slot in 0..self.book.slots() {
+            let blobs: Vec<BlobRef> = match block_on(self.book.state(slot, &mut self.room)) {
+                Ok(Some(contact)) => contact.blobs().collect(),
+                Ok(None) => continue,
+                Err(_) => {
+                    is_whole = false;
+                    continue;
+                }
+            };
+            for blob in blobs {
+                let mut wanted = self.asker.have(move |desk| desk.blob_wanted(blob))?;
+                let was_whole = wanted.is_none();
+                while let Some(missing) = wanted {
+                    let Ok(piece) = self.piece(missing) else { break };
+                    wanted = self.asker.have(move |desk| desk.take_piece(missing, &piece))?;
+                }
+                is_whole &= wanted.is_none();
+                mended += u32::from(!was_whole && wanted.is_none());
+            }
+        }
+        self.asker.have(move |desk| {
+            desk.doubt_pieces(!is_whole);
+            Ok(())
+        })?;
+        Ok(mended)
     }
 
     /// Up to when everything of other boxes is here.
@@ -259,6 +299,7 @@ impl Shadow {
             }
         }
         batch.boxes.clear();
+        batch.lacking.clear();
         Ok(())
     }
 
@@ -321,7 +362,9 @@ fn words(remark: &Remark) -> String {
             "{file} has damage in {entries} of its entries; its box writes a whole one when it next has the card"
         ),
         Remark::TooLarge(uid) => format!("{uid} is larger than this box takes"),
-        Remark::NoBlob(uid) => format!("a photo or document of {uid} is not whole on the card"),
+        Remark::NoBlob(uid) => format!(
+            "a photo or document of {uid} is not whole on the card: a contact that is new here comes without it, what it changes of another waits, until a card, box or backup has it"
+        ),
         Remark::Foreign(uid) => format!("{uid} says what cannot be, and was left out"),
         Remark::Removals { file, count, removed, contacts } => {
             let before = match removed {

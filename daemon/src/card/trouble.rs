@@ -37,6 +37,7 @@ impl<E: fmt::Debug> From<CardError<E>> for Trouble {
             CardError::NoFileSystem => "no-file-system",
             CardError::ExFat => "exfat",
             CardError::WriteProtected => "write-protected",
+            CardError::Forbidden => "forbidden",
             CardError::Full => "full",
             CardError::Removed => "removed",
             CardError::Inconsistent => "inconsistent",

@@ -35,6 +35,14 @@ impl AnyCard {
         if told.is_dir() {
             return Ok(Self::Folder(FolderCard::open(path, is_writing)?));
         }
+        // A pipe has no end, and a terminal neither.
+        if !told.is_file() && !is_disk(&told) {
+            let message = format!(
+                "{} is no card: name a folder, or an image of a whole card",
+                path.display()
+            );
+            return Err(Fault::new(Kind::Card, message).with("reason", "no-file-system").into());
+        }
         // Before its lock is waited for: the daemon that has it open may be this one.
         if crate::image::is_image(path) {
             let message = format!(
@@ -45,6 +53,14 @@ impl AnyCard {
         }
         Ok(Self::Image(Box::new(ImageCard::open(path, is_writing)?)))
     }
+}
+
+/// Whether it is a disk, which may have a card in it.
+fn is_disk(data: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileTypeExt::is_block_device(&data.file_type());
+    #[cfg(not(unix))]
+    return !data.is_dir();
 }
 
 impl Card for AnyCard {
@@ -213,8 +229,8 @@ pub fn take_in<C: Card>(
     }
     shadow.root();
     let given = shadow.merge(card, whose, consent)?;
-    if whose != Whose::Others && given.remarks.is_empty() {
-        shadow.tell_back(own.time())?;
+    if let Some(own) = given.merged.own.filter(|_| given.refused == 0) {
+        shadow.tell_back(own)?;
     }
     if given.merged.has_forgotten {
         shadow = shadow.renew()?;
@@ -232,6 +248,7 @@ impl Given {
             "known": self.merged.known,
             "added": self.added,
             "updated": self.updated,
+            "blobs": self.blobs,
             "held": self.merged.held,
             "aside": self.merged.aside,
             "remarks": self.remarks,

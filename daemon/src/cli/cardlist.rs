@@ -1,6 +1,6 @@
 //! `card list` and `card verify`: what is on a card, read without a daemon.
 
-use super::cards::{FORMATS, no_card};
+use super::cards::{FORMATS, no_backup};
 use super::out::Column;
 use super::text::{count, grouped, place, size, time};
 use super::{Context, Exit, Failure};
@@ -48,7 +48,7 @@ fn listings(card: &mut AnyCard, path: &Path) -> Result<Vec<Listing>, Failure> {
 
 fn open(path: &Path) -> Result<AnyCard, Failure> {
     if let Err(error) = std::fs::metadata(path) {
-        return Err(no_card(path, &error));
+        return Err(no_backup(path, &error));
     }
     AnyCard::open(path, false).map_err(|trouble| {
         let mut failure = failure(path, trouble);
@@ -172,7 +172,7 @@ pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     let (mut room, mut boxes, mut latest) = (room(), boxes(), latest());
     // Boxes with a sound snapshot, and without one so far.
     let (mut sound, mut struck): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
-    let mut is_sound = true;
+    let (mut is_sound, mut is_complete) = (true, true);
     for listing in &found {
         let checked =
             block_on(verify(&mut card, &listing.file, &mut room, &mut boxes, &mut latest))
@@ -180,6 +180,7 @@ pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         let told = match &checked {
             Ok(report) => {
                 let boxes = if report.is_sound() { &mut sound } else { &mut struck };
+                is_complete &= report.header.is_complete;
                 boxes.push(report.header.box_id);
                 checked_json(listing, report)
             }
@@ -218,7 +219,11 @@ pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         _ => "there is damage: what is left is taken in by `contactbox card sync` or `restore`",
     };
     context.out.say(verdict)?;
-    Ok(if is_sound { Exit::Ok } else { Exit::Failure })
+    Ok(match (is_sound, is_complete) {
+        (true, true) => Exit::Ok,
+        (true, false) => Exit::Partly,
+        (false, _) => Exit::Failure,
+    })
 }
 
 fn checked_json(listing: &Listing, report: &FileReport) -> Value {
@@ -234,7 +239,11 @@ fn checked_json(listing: &Listing, report: &FileReport) -> Value {
         "generation": report.header.generation,
         "time": report.time,
         "sound": report.is_sound(),
-        "verdict": if report.is_sound() { "sound" } else { "damaged" },
+        "verdict": match (report.is_sound(), report.header.is_complete) {
+            (true, true) => "sound",
+            (true, false) => "sound, and incomplete: some of it could not be read, or was lost, when it was written",
+            (false, _) => "damaged",
+        },
         "records": body.records,
         "contacts": report.tally.map(|tally| tally.active),
         "trashed": report.tally.map(|tally| tally.trashed),

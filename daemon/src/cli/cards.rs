@@ -69,9 +69,16 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
     let path = Path::new(word);
     let is_path = word.contains(std::path::is_separator);
     if !is_path && !path.exists() {
-        return change::restore(context, &args.who);
+        return change::restore(context, &args.who).map_err(|mut failure| {
+            if failure.exit == Exit::NothingFound {
+                failure
+                    .message
+                    .push_str(&format!(", and there is no folder {} here", visible(word)));
+            }
+            failure
+        });
     }
-    let path = there(path)?;
+    let path = std::fs::canonicalize(path).map_err(|error| no_backup(path, &error))?;
     // That there is something to restore is known here.
     let mut client = context.connect()?;
     // A bare word can be the name of somebody in the trash as well as of a folder here.
@@ -112,7 +119,17 @@ fn there(path: &Path) -> Result<PathBuf, Failure> {
     std::fs::canonicalize(path).map_err(|error| no_card(path, &error))
 }
 
-/// What is said of a card that is not there.
+/// What is said of a card that is to be read and is not there.
+pub fn no_backup(path: &Path, error: &io::Error) -> Failure {
+    let cure = match error.kind() {
+        io::ErrorKind::NotFound => "; put the card in and name the folder it is mounted at",
+        io::ErrorKind::PermissionDenied => "; mount it so that you may read it",
+        _ => "",
+    };
+    Failure::other(format!("{} is no card: {error}{cure}", place(path)))
+}
+
+/// What is said of a card that is to be written to and is not there.
 pub fn no_card(path: &Path, error: &io::Error) -> Failure {
     let cure = match error.kind() {
         io::ErrorKind::NotFound => {
@@ -182,8 +199,12 @@ fn taken(answer: &Value) -> String {
         0 => String::new(),
         aside => format!("; {} kept aside", grouped(aside)),
     };
+    let photos = match number("blobs") {
+        0 => String::new(),
+        photos => format!("; {} made whole again", count(photos, "photo or document")),
+    };
     format!(
-        "{} new and {} changed, from {} on the card{aside}",
+        "{} new and {} changed, from {} on the card{aside}{photos}",
         count(number("added"), "contact"),
         grouped(number("updated")),
         match number("boxes") + number("known") {

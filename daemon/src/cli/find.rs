@@ -24,7 +24,9 @@ pub fn run(context: &mut Context, args: Find) -> Result<Exit, Failure> {
     let has_more = found > 0 && pages.has_more(&mut client)?;
     let exit = pages.lacks.tell(context);
     if found == 0 {
-        return Err(Failure::new(Exit::NothingFound, nothing(&query, args.shelf)));
+        // Who is looked for may be among what is missing.
+        let exit = if exit == Exit::Ok { Exit::NothingFound } else { exit };
+        return Err(Failure::new(exit, nothing(&query, args.shelf)));
     }
     if has_more {
         context.out.note(&format!(

@@ -6,6 +6,7 @@ use crate::device::Talk;
 use crate::image::{Access, View};
 use crate::memory::Heap;
 use crate::rpc::{Fault, Kind};
+use contactbox_core::card::OwnWhole;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
 use contactbox_core::service::{Failure, Reply, Request, answer};
 use contactbox_core::store::book::{
@@ -27,6 +28,8 @@ pub struct Batch {
     pub records: Vec<Vec<u8>>,
     /// Whether somebody has said yes to what they remove.
     pub consent: Consent,
+    /// Photos and documents that the records refer to and that can not be had.
+    pub lacking: Vec<BlobRef>,
     /// Contacts the box had before the meeting that they are of.
     pub contacts: u32,
 }
@@ -87,9 +90,17 @@ impl Desk {
         self.put_back.is_some() || self.book.losses() > 0
     }
 
-    /// All that it had said up to `time` is here again.
-    pub fn taken_back(&mut self, time: u64) {
-        if self.put_back.as_ref().is_some_and(|put_back| put_back.reached <= time) {
+    /// Whether what its backup has is to be looked at once more.
+    pub fn wants_back(&self) -> bool {
+        self.lacks() || self.book.doubts_pieces()
+    }
+
+    /// All that a snapshot of its own says is here.
+    pub fn taken_back(&mut self, own: OwnWhole) {
+        // What it has written since it was put back tells of a name that it took then, and knows nothing of what is missing.
+        let is_renamed = |reached| self.book.writes_since().is_some_and(|since| since >= reached);
+        let is_back = |reached| own.time >= reached && own.named < reached && is_renamed(reached);
+        if self.put_back.as_ref().is_some_and(|put_back| is_back(put_back.reached)) {
             tracing::info!("all that the box had acknowledged is there again");
             self.put_back = None;
             let id = self.book.id();
@@ -171,7 +182,20 @@ impl Desk {
                 return Err(Fault::new(Kind::Damaged, "a record that came from a card is none"));
             };
             let uid = contact.uid();
-            match block_on(self.book.take(&mut peer, record, now)) {
+            let mut intake = block_on(self.book.take(&mut peer, record, now));
+            if matches!(intake, Err(PutError::NoSuchBlob)) {
+                let wanted = contact.blobs().filter(|blob| !batch.lacking.contains(blob));
+                if let Some(missing) = wanted.into_iter().find_map(|blob| self.missing(blob)) {
+                    taken.missing = Some(missing);
+                    self.count_removals(batch, &peer, now)?;
+                    return Ok(taken);
+                }
+                // Nobody has it at present: all else that the contact says is not lost with it.
+                peer.let_lack(true);
+                intake = block_on(self.book.take(&mut peer, record, now));
+                peer.let_lack(false);
+            }
+            match intake {
                 Ok(Intake::Aside(uid, why)) => taken.aside.push((uid, why)),
                 Ok(Intake::Taken(put)) => {
                     let count = match put.outcome {
@@ -186,22 +210,9 @@ impl Desk {
                         self.notice(&put, "merge", author.map_or("", |(_, name)| name.as_str()));
                     }
                 }
-                Err(PutError::NoSuchBlob) => {
-                    let missing = contact
-                        .blobs()
-                        .find_map(|blob| Some((blob, self.book.blob_missing(blob)?)));
-                    if let Some((blob, offset)) = missing {
-                        let piece_bytes = self.book.blob_piece_bytes() as u32;
-                        let len = blob.len.saturating_sub(offset).min(piece_bytes);
-                        taken.missing = Some(Missing { blob, offset, len });
-                        self.count_removals(batch, &peer, now)?;
-                        return Ok(taken);
-                    }
-                    // It was here, was not what its hash says, and has been given up.
-                    taken.refused.push((uid, fault::of_put(PutError::NoSuchBlob)));
-                }
                 Err(
                     error @ (PutError::Foreign(_)
+                    | PutError::NoSuchBlob
                     | PutError::TooManyBoxes { .. }
                     | PutError::Write(_)),
                 ) => {
@@ -231,11 +242,34 @@ impl Desk {
         let Missing { blob, offset, .. } = wanted;
         block_on(self.book.put_blob_piece(blob, offset, piece))
             .map_err(|error| self.put_fault(error))?;
+        Ok(self.missing(blob))
+    }
+
+    /// The first piece of a blob that is not here.
+    fn missing(&self, blob: BlobRef) -> Option<Missing> {
+        self.book.blob_missing(blob).map(|offset| self.piece_at(blob, offset))
+    }
+
+    fn piece_at(&self, blob: BlobRef, offset: u32) -> Missing {
         let piece_bytes = self.book.blob_piece_bytes() as u32;
-        Ok(self.book.blob_missing(blob).map(|offset| {
-            let len = blob.len.saturating_sub(offset).min(piece_bytes);
-            Missing { blob, offset, len }
-        }))
+        Missing { blob, offset, len: blob.len.saturating_sub(offset).min(piece_bytes) }
+    }
+
+    /// The first piece of a blob that is wanted, as it is not here or not what it was: all of it is read.
+    pub fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<Missing>, Fault> {
+        let offset =
+            block_on(self.book.blob_wanted(blob)).map_err(|error| self.put_fault(error))?;
+        Ok(offset.map(|offset| self.piece_at(blob, offset)))
+    }
+
+    /// Whether a contact, or a photo or document of one, can not be read as a whole, or may not.
+    pub fn doubts_pieces(&self) -> bool {
+        self.book.doubts_pieces()
+    }
+
+    /// Somebody has looked whether all can be read.
+    pub fn doubt_pieces(&mut self, doubts: bool) {
+        self.book.doubt_pieces(doubts);
     }
 
     /// Up to which of its own times all that another box held is here.

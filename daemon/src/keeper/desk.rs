@@ -137,7 +137,11 @@ impl Desk {
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
         let (mut mark, id) = (mark, book.id());
         let beyond = mark.as_ref().and_then(|mark| mark.beyond(id, book.time_max()));
-        beyond.iter().for_each(|&reached| book.put_back(reached));
+        if let Some(reached) = beyond
+            && let Err(error) = block_on(book.put_back(reached))
+        {
+            tracing::warn!(%error, "the box can not take another name yet");
+        }
         // Also when it has written something since, in another process.
         let reached = beyond.max(mark.as_ref().and_then(|mark| mark.lacks(id)));
         if let (Some(mark), true) = (&mut mark, reached.is_some()) {

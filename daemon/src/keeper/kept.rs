@@ -4,15 +4,19 @@ use super::change::{drafted, write};
 use super::counter::HITS_MAX;
 use super::desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES};
 use super::{cursor, fault, import, read};
+use crate::image::ImageError;
 use crate::jcard;
 use crate::rpc::{self, Fault, KeptList, Target};
 use contactbox_core::contact::{Contact, Content, Kind, Uid};
 use contactbox_core::search::Query;
 use contactbox_core::service::label::{TEXT_CHARS_MAX, Texts};
-use contactbox_core::store::{KEEP_MILLIS, Kept};
+use contactbox_core::store::{GetError, KEEP_MILLIS, Kept, says};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
+
+/// What tells who a contact is.
+const WHO: [Kind; 4] = [Kind::FN, Kind::N, Kind::TEL, Kind::EMAIL];
 
 /// States of a page, unless told.
 const STATES: u32 = 20;
@@ -25,26 +29,29 @@ struct Place {
     slot: u32,
 }
 
-/// The newest kept state of each contact that is not here any more, the latest removal first.
+/// Of each contact that is not here any more, or is somebody else now, the newest kept state that tells who it was, the latest
+/// removal first.
 fn places(desk: &mut Desk) -> Result<Vec<Place>, Fault> {
     let Desk { book, record, .. } = desk;
     book.tell_time(Desk::now());
-    let mut newest: HashMap<[u8; 16], Place> = HashMap::new();
+    let mut best: HashMap<[u8; 16], (bool, Place)> = HashMap::new();
     for slot in 0..book.slots() {
-        let (uid, time) = match block_on(book.kept_at(slot, record)) {
-            Ok(Some(Kept { contact, time })) => (contact.uid(), time),
+        let (uid, time, tells) = match block_on(book.kept_at(slot, record)) {
+            Ok(Some(Kept { contact, time })) => (contact.uid(), time, says(&contact)),
             Ok(None) => continue,
             Err(error) if error.is_damage() => continue,
             Err(error) => return Err(fault::of_get(error)),
         };
-        let place = newest.entry(uid.0).or_insert(Place { uid, time, slot });
-        if place.time < time {
-            *place = Place { uid, time, slot };
+        let place = (tells, Place { uid, time, slot });
+        let known = best.entry(uid.0).or_insert(place);
+        // What was left of it when it was removed for good is not what somebody looks for.
+        if (known.0, known.1.time) < (tells, time) {
+            *known = place;
         }
     }
     let mut places = Vec::new();
-    for place in newest.into_values() {
-        match block_on(book.is_lost(place.uid)) {
+    for (_, place) in best.into_values() {
+        match is_wanted(desk, place) {
             Ok(true) => places.push(place),
             Ok(false) => {}
             // Something is here, and `verify` tells of it.
@@ -54,6 +61,25 @@ fn places(desk: &mut Desk) -> Result<Vec<Place>, Fault> {
     }
     places.sort_by_key(|place| (std::cmp::Reverse(place.time), place.uid.0));
     Ok(places)
+}
+
+/// Whether the contact is not here any more, or has neither a name nor a number nor an address of those it had.
+fn is_wanted(desk: &mut Desk, place: Place) -> Result<bool, GetError<ImageError>> {
+    let Desk { book, record, .. } = desk;
+    if block_on(book.is_lost(place.uid))? {
+        return Ok(true);
+    }
+    let who = |contact: &Contact<'_>| -> Vec<(Kind, String)> {
+        let properties = contact.properties().map(|property| property.content);
+        let who = properties.filter(|content| WHO.contains(&content.kind));
+        who.filter_map(|content| Some((content.kind, content.value.as_text()?.to_owned())))
+            .collect()
+    };
+    let Some(kept) = block_on(book.kept_at(place.slot, record))? else { return Ok(false) };
+    let had = who(&kept.contact);
+    let Some(found) = block_on(book.get(place.uid, record))? else { return Ok(false) };
+    let has = who(&found.contact);
+    Ok(!had.is_empty() && !had.iter().any(|one| has.contains(one)))
 }
 
 /// `trash.kept`

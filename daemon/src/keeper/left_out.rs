@@ -59,6 +59,10 @@ impl Desk {
                 read.as_ref().is_err_and(GetError::is_damage)
             });
         }
+        if !left_out.slots.is_empty() {
+            // What others have of them is wanted.
+            book.doubt_pieces(true);
+        }
         left_out.slots.iter().copied().filter(|&slot| book.is_on(shelf, slot)).collect()
     }
 

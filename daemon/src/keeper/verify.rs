@@ -74,7 +74,7 @@ fn told(finding: &Finding) -> String {
         ),
         Finding::AnyStale => "something was lost to damage, and nothing is known of what: any contact may be older than it was, or missing".to_owned(),
         Finding::BlobDamaged(uid, blob) => format!(
-            "a photo or document of {uid} ({} bytes, {}) is damaged; add it again",
+            "a photo or document of {uid} ({} bytes, {}) is damaged; sync with a card, box or backup that has it, or add it again",
             blob.len,
             jcard::hex(&blob.hash)
         ),

@@ -43,7 +43,7 @@ pub(super) fn fault_of<E>(error: &CardError<E>) -> Option<CardFault> {
     Some(match error {
         CardError::Removed => return None,
         CardError::NoFileSystem | CardError::ExFat => CardFault::Foreign,
-        CardError::WriteProtected => CardFault::Write,
+        CardError::WriteProtected | CardError::Forbidden => CardFault::Write,
         CardError::Full => CardFault::Full,
         CardError::Inconsistent => CardFault::Snapshot,
         CardError::Device(_) => CardFault::Silent,

@@ -35,6 +35,8 @@ pub struct VerifyReport {
     pub blobs: u32,
     /// Things found wrong with contacts and blobs; each was shown to the visitor.
     pub findings: u32,
+    /// Contacts, photos and documents among these that can not be read as a whole.
+    pub unreadable: u32,
     /// Losses that nothing has healed.
     pub losses: u32,
 }
@@ -94,7 +96,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Looks which losses were healed before the box was opened, as what was lost of a contact is told at each open while its page is
     /// there. Reads what was written since the box has its present name, or everything where the index keeps no times.
     pub async fn settle_losses(&mut self) -> Result<(), GetError<F::Error>> {
-        let Some(since) = self.ledger.written_since() else { return Ok(()) };
+        let Some(since) = self.writes_since() else { return Ok(()) };
         for number in 0..self.slots() {
             if !self.ledger.has_known_losses() {
                 break;

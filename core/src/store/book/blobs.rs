@@ -74,6 +74,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.blob_missing(blob).is_none()
     }
 
+    /// Whether all of a blob can be read, be it only because garbage has not been erased yet: see [`Book::has_blob`].
+    pub fn can_read_blob(&self, blob: BlobRef) -> bool {
+        is_here(&self.ledger, blob, chunk_bytes(&self.journal))
+    }
+
     /// The length of a blob known by its hash, as its first piece tells; `None` when that is not here.
     pub async fn blob_len(&mut self, hash: &[u8; 16]) -> Result<Option<u32>, GetError<F::Error>> {
         let Some(number) = self.ledger.index.chunk(hash, 0) else { return Ok(None) };
@@ -96,7 +101,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             let from = offset as usize + done;
             let Self { journal, ledger, extra, .. } = self;
             let number = (from / chunk_bytes) as u32;
-            let chunk = read_chunk(journal, ledger, blob, number, extra.cells_mut()).await?;
+            let chunk = match read_chunk(journal, ledger, blob, number, extra.cells_mut()).await {
+                Err(error) if error.is_damage() => {
+                    self.ledger.doubts_pieces = true;
+                    return Err(error);
+                }
+                chunk => chunk?,
+            };
             let data = chunk.data.get(from % chunk_bytes..).unwrap_or(&[]);
             let wanted = data.len().min(end - from);
             if wanted == 0 {
@@ -213,7 +224,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(());
         }
         let Self { journal, ledger, extra, .. } = self;
-        let tell = |ledger: &mut Ledger<M>, blob| mark(ledger, blob, chunk_bytes);
+        let tell = |ledger: &mut Ledger<M>, blob| {
+            let is_whole = mark(ledger, blob, chunk_bytes);
+            // What is missing of a state that is only kept is not asked for.
+            ledger.doubts_pieces |= !is_whole && !slot.is_kept();
+        };
         match each_blob(journal, ledger, number, extra.cells_mut(), tell).await {
             Err(error) if slot.is_kept() && error.is_damage() => Ok(()),
             marked => marked,
@@ -306,17 +321,21 @@ where
     spill.map(|spill| spill.blob()).ok_or(GetError::NoSuchBlob)
 }
 
-fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) {
+/// Marks the chunks of a blob; false when not all of them are here.
+fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
     let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
     // A blob of more chunks than there are slots is not here, whatever its length claims.
     if count > ledger.index.len() {
-        return;
+        return false;
     }
+    let mut is_whole = true;
     for number in 0..count {
-        if let Some(slot) = ledger.index.chunk(&blob.hash, number) {
-            ledger.index.change(slot, |slot| slot.flags |= index::MARKED);
+        match ledger.index.chunk(&blob.hash, number) {
+            Some(slot) => ledger.index.change(slot, |slot| slot.flags |= index::MARKED),
+            None => is_whole = false,
         }
     }
+    is_whole
 }
 
 pub(super) async fn read_chunk<'b, F: NorFlash, M: Memory>(

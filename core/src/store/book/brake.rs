@@ -2,8 +2,8 @@
 
 use super::latest::Latest;
 use super::{Book, Memory, Peer, PutError};
-use crate::contact::{Contact, Kind, Millis};
-use crate::store::entries::{REMOVALS, RemovalsEntry, SMALL_ENTRY_BYTES_MAX};
+use crate::contact::{Contact, Content, Kind, Millis};
+use crate::store::entries::{REMOVAL_SPANS, REMOVALS, RemovalsEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index::{self, Slot};
 use crate::store::journal::{Need, Standing};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -48,52 +48,96 @@ pub enum Consent {
 /// What others have removed of late.
 pub(super) type Removed = Latest<RemovalsEntry>;
 
+/// How long a span is that removals are counted in. What is summed up are all spans that reach into the last [`BRAKE`] millis, so
+/// that between any two moments that far apart no more goes than it says.
+const SPAN_MILLIS: Millis = BRAKE.millis / (REMOVAL_SPANS as Millis - 1);
+
 impl Removed {
-    /// What counts together with what is removed at `now`, in a box that had `contacts` before. It is measured by what the box
-    /// had when that time began: what is added in between buys nobody more. A clock that was put back, or that begins anew at
-    /// each start, ends no such time; a yes does.
-    fn lately(&self, now: Millis, contacts: u32) -> RemovalsEntry {
-        let entry = self.entry;
-        match entry.removed == 0 || now.saturating_sub(entry.since) >= BRAKE.millis {
-            true => RemovalsEntry { since: now, removed: 0, contacts, ..entry },
-            false => entry,
+    /// What counts together with what is removed at `now`. A clock that was put back, or that begins anew at each start, ends no
+    /// span; a yes does.
+    fn lately(&self, now: Millis) -> RemovalsEntry {
+        let mut entry = self.entry;
+        let passed = now.saturating_sub(entry.since) / SPAN_MILLIS;
+        let shift = usize::try_from(passed).unwrap_or(usize::MAX).min(REMOVAL_SPANS);
+        let moved = |counts: &[u32; REMOVAL_SPANS]| {
+            core::array::from_fn(|span| {
+                span.checked_sub(shift)
+                    .and_then(|before| counts.get(before))
+                    .map_or(0, |count| *count)
+            })
+        };
+        (entry.removed, entry.contacts) = (moved(&entry.removed), moved(&entry.contacts));
+        entry.since = entry.since.saturating_add(passed.saturating_mul(SPAN_MILLIS));
+        entry
+    }
+}
+
+impl RemovalsEntry {
+    /// How many were removed in all these spans, and of how many: those there were before the first of them, so that what is added in
+    /// between buys nobody more. `contacts` are there when none were removed.
+    fn sum(&self, contacts: u32) -> (u32, u32) {
+        let removed = self.removed.iter().fold(0u32, |sum, count| sum.saturating_add(*count));
+        let first = self.removed.iter().zip(&self.contacts).rfind(|(removed, _)| **removed > 0);
+        (removed, first.map_or(contacts, |(_, of)| *of))
+    }
+
+    /// So many more are removed in the present span, of so many.
+    fn add(&mut self, count: u32, of: u32) {
+        let ([removed, ..], [contacts, ..]) = (&mut self.removed, &mut self.contacts);
+        if *removed == 0 {
+            *contacts = of;
         }
+        *removed = removed.saturating_add(count);
     }
 }
 
 /// Whether one who looks for a contact no longer finds it, or cannot tell who it is, after what another box said.
 pub(super) fn removes(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     let is_there = |contact: &Contact<'_>| !contact.is_tombstone() && !contact.is_trashed();
-    is_there(before) && (!is_there(after) || (says(before) && !says(after)))
+    is_there(before) && (!is_there(after) || empties(before, after))
 }
 
 /// Whether what another box said leaves nothing here that tells who the contact was, so that its state before is to be
 /// kept. What is only moved to the trash still has all it said; what goes for good from there counts, as nearly all that goes
 /// has been there before.
 pub(super) fn loses(before: &Contact<'_>, after: &Contact<'_>) -> bool {
-    !before.is_tombstone() && (after.is_tombstone() || (says(before) && !says(after)))
+    !before.is_tombstone() && (after.is_tombstone() || empties(before, after))
+}
+
+/// Whether it tells no more who the contact was, or nothing at all.
+fn empties(before: &Contact<'_>, after: &Contact<'_>) -> bool {
+    let has_properties = |contact: &Contact<'_>| {
+        contact.properties().any(|property| !property.content.kind.is_internal())
+    };
+    (says(before) && !says(after)) || (has_properties(before) && !has_properties(after))
 }
 
 /// Whether it tells who it is, or how to reach them.
-pub(super) fn says(contact: &Contact<'_>) -> bool {
-    let says = [Kind::FN, Kind::N, Kind::TEL, Kind::EMAIL];
+pub fn says(contact: &Contact<'_>) -> bool {
     contact.properties().any(|property| {
-        says.contains(&property.content.kind)
-            && property.content.value.as_text().is_none_or(has_something_to_read)
+        let Content { kind, value, .. } = property.content;
+        let text = value.as_text();
+        match kind {
+            Kind::FN | Kind::N => text.is_none_or(has_something_to_read),
+            Kind::TEL => text.is_none_or(|text| text.chars().any(char::is_numeric)),
+            Kind::EMAIL => text.is_none_or(|text| {
+                let address = text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
+                has_something_to_read(address.map_or(text, |scheme| &text[scheme.len()..]))
+            }),
+            _ => false,
+        }
     })
 }
 
-/// Whether a text, escaped as it is kept, is more than blanks, separators and punctuation.
+/// Whether a text, escaped as it is kept, has a letter or a digit that can be seen.
 fn has_something_to_read(text: &str) -> bool {
     let mut is_escaped = false;
     text.chars().any(|character| {
         let was_escaped = is_escaped;
         is_escaped = character == '\\' && !was_escaped;
-        let is_unseen = matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}');
-        match character.is_ascii() {
-            true => character.is_ascii_alphanumeric() && !was_escaped,
-            false => !character.is_whitespace() && !is_unseen,
-        }
+        // Unicode has the fillers of Hangul among its letters.
+        let is_unseen = matches!(character, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}');
+        character.is_alphanumeric() && !was_escaped && !is_unseen
     })
 }
 
@@ -111,35 +155,36 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<(), PutError<F::Error>> {
         if consent == Consent::Given {
             peer.accept_removals();
-            return match self.ledger.removed.entry {
-                RemovalsEntry { removed: 0, .. } => Ok(()),
-                entry => self.write_removals(RemovalsEntry { removed: 0, ..entry }).await,
+            let entry = self.ledger.removed.entry;
+            return match entry.sum(0) {
+                (0, _) => Ok(()),
+                _ => self.write_removals(RemovalsEntry { removed: [0; _], ..entry }).await,
             };
         }
+        let count = count.max(peer.held());
         let before = self.contacts_before();
-        let RemovalsEntry { removed, contacts, .. } = self.ledger.removed.lately(now, before);
+        let (removed, contacts) = self.ledger.removed.lately(now).sum(before);
         if BRAKE.holds(count.saturating_add(removed), contacts) {
             return Err(PutError::Removals { count, removed, contacts });
         }
         // Before they are done: what a cut leaves undone has counted all the same.
         self.note_removals(count, before, now).await?;
-        peer.admit(count);
-        self.ledger.index.unmark_contacts(index::COUNTED);
+        peer.admit();
         Ok(())
     }
 
     /// From here on, what others bring was not here before: that they take it back removes nothing, and it makes no room for
     /// what else they remove. To be called when a card is put in, or somebody comes by cable.
     pub fn begin_meeting(&mut self) {
-        if core::mem::take(&mut self.ledger.has_met) {
-            self.ledger.index.unmark_contacts(index::BROUGHT | index::COUNTED);
+        if core::mem::take(&mut self.ledger.has_brought) {
+            self.ledger.index.unmark_contacts(index::BROUGHT);
         }
     }
 
     /// Contacts there were when the meeting began, as far as they have not become others' removals.
     fn contacts_before(&self) -> u32 {
         let active = self.counts().active;
-        if !self.ledger.has_met {
+        if !self.ledger.has_brought {
             return active;
         }
         let shown = |slot: &Slot| slot.is_contact() && !slot.has(index::TRASHED);
@@ -159,9 +204,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if count == 0 {
             return Ok(());
         }
-        let lately = self.ledger.removed.lately(now, contacts);
-        let removed = lately.removed.saturating_add(count);
-        self.write_removals(RemovalsEntry { removed, ..lately }).await
+        let mut entry = self.ledger.removed.lately(now);
+        entry.add(count, contacts);
+        self.write_removals(entry).await
     }
 
     async fn write_removals(&mut self, entry: RemovalsEntry) -> Result<(), PutError<F::Error>> {

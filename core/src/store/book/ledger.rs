@@ -48,8 +48,12 @@ pub(super) struct Ledger<M: Memory> {
     untold_order: u32,
     /// Something was taken in that this box itself has written, and had forgotten.
     pub(super) has_forgotten: bool,
-    /// Contacts have [`index::BROUGHT`] or [`index::COUNTED`].
-    pub(super) has_met: bool,
+    /// A contact, or a photo or document of one, can not be read as a whole, or may not: what others have of it is wanted.
+    pub(super) doubts_pieces: bool,
+    /// Contacts have [`index::BROUGHT`].
+    pub(super) has_brought: bool,
+    /// Contacts have [`index::HELD`].
+    has_held: bool,
     /// The latest time of a version: the box's own clock.
     pub(super) time_max: Millis,
     /// An entry found at open did not fit the index.
@@ -105,7 +109,9 @@ impl<M: Memory> Ledger<M> {
             losses_untold: 0,
             untold_order: 0,
             has_forgotten: false,
-            has_met: false,
+            doubts_pieces: false,
+            has_brought: false,
+            has_held: false,
             time_max: 0,
             is_overfull: false,
             has_passed_over: false,
@@ -177,11 +183,6 @@ impl<M: Memory> Ledger<M> {
         self.losses.iter().any(|loss| known_hint(loss).is_some())
     }
 
-    /// Since when, by its clock, the box has written under its present name.
-    pub(super) fn written_since(&self) -> Option<Millis> {
-        self.boxes.writer_since().map(|(time, _)| time)
-    }
-
     /// Heals what was lost of a contact before this state of it was written.
     pub(super) fn heal_by(&mut self, contact: &Contact<'_>) {
         let hint = contact.uid().hint();
@@ -194,14 +195,22 @@ impl<M: Memory> Ledger<M> {
     pub(super) fn note_met(&mut self, uid: Uid, at: Address, marks: u8) {
         let number = self.contacts(uid).find(|&number| self.index.slot(number).at == at);
         if let Some(number) = number.filter(|_| marks != 0) {
-            self.mark_met(number, marks);
+            self.has_brought |= marks & index::BROUGHT != 0;
+            self.index.change(number, |slot| slot.flags |= marks);
         }
     }
 
-    /// Marks a contact with what became of it in this meeting.
-    pub(super) fn mark_met(&mut self, number: u32, marks: u8) {
-        self.has_met = true;
-        self.index.change(number, |slot| slot.flags |= marks);
+    /// Somebody is kept from removing this contact.
+    pub(super) fn hold(&mut self, number: u32) {
+        self.has_held = true;
+        self.index.change(number, |slot| slot.flags |= index::HELD);
+    }
+
+    /// Nobody was kept from removing anything.
+    pub(super) fn release_all(&mut self) {
+        if core::mem::take(&mut self.has_held) {
+            self.index.unmark_contacts(index::HELD);
+        }
     }
 
     /// Losses that nothing has healed.
@@ -548,6 +557,7 @@ impl<M: Memory> Tenant for Ledger<M> {
         self.lost_order = self.lost_order.max(Some(loss.order));
         // What lacks a chunk can not be read, and is told of by that. A chunk that nothing lacks is no loss.
         if known_hint(loss).is_some_and(Chunk::is_hint) {
+            self.doubts_pieces = true;
             return;
         }
         if self.losses.push(*loss).is_err() {

@@ -8,12 +8,21 @@ use super::{
     Aside, Book, GetError, Intake, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read,
 };
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
-use crate::limits::{CLOCK_MILLIS_MAX, FOREIGN_MILLIS_MAX};
+use crate::limits::{BLOB_BYTES_MAX, CLOCK_MILLIS_MAX, FOREIGN_MILLIS_MAX};
 use crate::store::cells::Cells;
 use crate::store::entries::{BOX, BoxEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index;
 use crate::store::journal::Need;
 use embedded_storage_async::nor_flash::NorFlash;
+
+/// Whether what a state refers to must be here for it to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blobs {
+    /// All of it.
+    Whole,
+    /// Some of it can not be had, or was here and can not be read any more.
+    Lacking,
+}
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
     /// The boxes this box knows, and the index each has in its records. The box itself is not among
@@ -37,6 +46,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ///
     /// [`PutError::TooManyBoxes`]: there is no place for it, and nothing of it can be taken in.
     pub async fn meet(&mut self, id: u64, quota: Quota) -> Result<Peer<M>, PutError<F::Error>> {
+        self.ledger.release_all();
         let is_empty = self.ledger.time_max == 0;
         let mut peer = Peer::new(if is_empty { Quota::NONE } else { quota });
         let own = self.box_index(id).await?;
@@ -150,7 +160,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if slot.is_none() {
             self.make_room(uid)?;
         }
-        self.check_blobs(slot, &theirs).await?;
+        self.check_blobs(slot, &theirs, peer.may_lack()).await?;
 
         // Of what this box wrote under the name it now has, nobody else can know more than it does itself.
         let writer = self.ledger.boxes.writer();
@@ -158,6 +168,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let told = theirs.seen().filter(|row| peer.origin(row.0) == writer);
         let told = told.map(|row| row.1).max();
         let (mut was, mut tells_more, mut keeps, mut is_removal) = (None, true, false, false);
+        let mut lack = if peer.may_lack() { Blobs::Lacking } else { Blobs::Whole };
         let (boxes, authors) = (|origin| peer.origin(origin), |author| peer.author(author));
         let len = match slot {
             None => contact::adopt(&theirs, boxes, authors, change, self.new.cells_mut())?.len(),
@@ -174,6 +185,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                     Ok(ours) => {
                         let version = ours.changed().time;
                         known = ours.seen_of(writer);
+                        // What is missing here already is no reason to refuse what else they know.
+                        if !blobs::are_here(ledger, &ours, blobs::chunk_bytes(journal)) {
+                            lack = Blobs::Lacking;
+                        }
                         let is_news = |(origin, time): (BoxIndex, Millis)| {
                             ledger.boxes.is_own(origin) && time > ours.seen_of(origin)
                         };
@@ -187,12 +202,17 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         let after = Contact::parse(merged).map_err(GetError::Record)?;
                         let known = ledger.index.slot(number);
                         is_removal = removes(&ours, &after) && !known.has(index::BROUGHT);
-                        let is_counted = known.has(index::COUNTED);
-                        if is_removal && !peer.may_remove(is_counted) {
-                            if peer.hold(is_counted) {
-                                ledger.mark_met(number, index::COUNTED);
+                        let was_held = known.has(index::HELD);
+                        if is_removal && !peer.may_remove(was_held) {
+                            if peer.hold(was_held) {
+                                ledger.hold(number);
                             }
                             return Err(PutError::Removal(uid));
+                        }
+                        if was_held && !is_removal {
+                            // It has said since that the contact stays.
+                            peer.release();
+                            ledger.index.change(number, |slot| slot.flags &= !index::HELD);
                         }
                         keeps = loses(&ours, &after);
                         let id = |index| ledger.boxes.id(config.id, index);
@@ -213,42 +233,58 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let before = slot.map(|number| self.ledger.index.slot(number));
         let was_there = before.is_some_and(|slot| !slot.has(index::TOMBSTONE));
         let kept = slot.filter(|_| keeps);
-        let at = self.commit(slot, len, was, tells_more, kept).await?;
-        let mut marks = before.map_or(0, |slot| slot.flags & (index::BROUGHT | index::COUNTED));
-        if is_removal && marks & index::COUNTED == 0 {
+        let at = self.commit(slot, len, was, tells_more, kept, lack).await?;
+        if is_removal {
             peer.note_removal();
-            marks |= index::COUNTED;
         }
-        if !was_there {
-            marks |= index::BROUGHT;
-        }
-        self.ledger.note_met(uid, at, marks);
+        let marks = before.map_or(0, |slot| slot.flags & (index::BROUGHT | index::HELD));
+        self.ledger.note_met(uid, at, if was_there { marks } else { marks | index::BROUGHT });
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
         Ok(Intake::Taken(Put { uid, version: time, outcome }))
     }
 
-    /// Compares every blob that a foreign state refers to, and our own does not, with its hash.
+    /// Compares every blob that a foreign state refers to, and our own does not, with its hash; our own as well while there is doubt
+    /// of what is here. What is not here may be lacking if there is no state of our own that would be the poorer for it.
     async fn check_blobs(
         &mut self,
         number: Option<u32>,
         theirs: &Contact<'_>,
+        may_lack: bool,
     ) -> Result<(), PutError<F::Error>> {
         if !theirs.has_blobs() {
             return Ok(());
         }
+        if theirs.blobs().any(|blob| blob.len > BLOB_BYTES_MAX) {
+            return Err(PutError::Foreign(theirs.uid()));
+        }
         for blob in theirs.blobs() {
-            if !self.has_blob(blob) {
-                return Err(PutError::NoSuchBlob);
-            }
-            let Self { journal, ledger, old, extra, .. } = self;
+            let Self { journal, ledger, old, .. } = self;
+            let (mut is_ours, mut is_there) = (false, false);
             if let Some(number) = number {
                 match read(journal, ledger, number, old.cells_mut()).await {
-                    Ok(ours) if ours.blobs().any(|known| known == blob) => continue,
-                    Err(error) if !error.is_damage() => return Err(error.into()),
-                    _ => {}
+                    Ok(ours) => {
+                        is_ours = ours.blobs().any(|known| known == blob);
+                        is_there = !ours.is_tombstone();
+                    }
+                    Err(error) if error.is_damage() => {}
+                    Err(error) => return Err(error.into()),
                 }
+            }
+            if !self.has_blob(blob) {
+                if !may_lack || (is_there && !is_ours) {
+                    return Err(PutError::NoSuchBlob);
+                }
+                if !self.can_read_blob(blob) {
+                    self.ledger.doubts_pieces = true;
+                    continue;
+                }
+                self.make_sure(blob).await?;
+            }
+            let Self { journal, ledger, extra, .. } = self;
+            if is_ours && !ledger.doubts_pieces {
+                continue;
             }
             match blobs::check(journal, ledger, blob, extra.cells_mut()).await {
                 Ok(()) => {}
@@ -265,7 +301,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Up to which of another box's own times all that it held is here; 0 when that is not known,
     /// or when this box has lost something since.
     pub fn met(&self, id: u64) -> Millis {
-        if self.losses() > 0 {
+        if self.wants_back() {
             return 0;
         }
         self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.met)
@@ -274,7 +310,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Up to where the snapshot of another box was taken in: the checksum of the last mark that was read there;
     /// 0 of none, or when this box has lost something since.
     pub fn link(&self, id: u64) -> u32 {
-        if self.losses() > 0 {
+        if self.wants_back() {
             return 0;
         }
         self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.link)
@@ -307,11 +343,23 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         core::mem::take(&mut self.ledger.has_forgotten)
     }
 
-    /// The flash is an earlier state of this box, which had written up to `reached` of its own times. What it writes next is later,
-    /// and under a name of its own: see [`Book::renew`].
-    pub fn put_back(&mut self, reached: Millis) {
+    /// The flash is an earlier state of this box, which had written up to `reached` of its own times. What it writes from here on is
+    /// later, and under a name of its own: see [`Book::renew`].
+    pub async fn put_back(&mut self, reached: Millis) -> Result<(), PutError<F::Error>> {
         self.catch_up(reached);
+        // As long as it has not got one, each change tries to take it.
         self.ledger.lost_order = Some(u32::MAX);
+        self.take_name().await
+    }
+
+    /// When a name of the box's own was taken, by its clock; `None` for its first name, and for what is no name of its own.
+    pub fn name_since(&self, id: u64) -> Option<Millis> {
+        self.ledger.boxes.find(id).filter(|entry| entry.is_self).map(|entry| entry.met)
+    }
+
+    /// When the name was taken under which it writes; `None` for its first.
+    pub fn writes_since(&self) -> Option<Millis> {
+        self.ledger.boxes.writer_since().map(|(time, _)| time)
     }
 
     /// The box has written up to this time of its own, as its own files tell, and its flash is an older

@@ -28,7 +28,7 @@ pub use aside::{Aside, Intake};
 pub use audit::{Finding, Stats, VerifyReport};
 pub use authors::AuthorCell;
 pub use boxes::BoxCell;
-pub use brake::{BRAKE, Brake, Consent};
+pub use brake::{BRAKE, Brake, Consent, says};
 pub use error::{FlashTooLarge, FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
 pub use kept::{KEEP_MILLIS, Kept};

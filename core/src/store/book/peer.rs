@@ -92,6 +92,7 @@ pub struct Peer<M: Memory> {
     removals: Removals,
     removed: u32,
     held: u32,
+    may_lack: bool,
 }
 
 /// Whether a peer's records may remove contacts.
@@ -99,8 +100,8 @@ pub struct Peer<M: Memory> {
 enum Removals {
     /// None: it has to be asked how many they are.
     None,
-    /// So many more of them.
-    Some(u32),
+    /// Those that it was kept from removing.
+    Held,
     /// All.
     All,
 }
@@ -115,6 +116,7 @@ impl<M: Memory> Peer<M> {
             removals: Removals::None,
             removed: 0,
             held: 0,
+            may_lack: false,
         }
     }
 
@@ -128,6 +130,16 @@ impl<M: Memory> Peer<M> {
         self.passed_by
     }
 
+    /// Whether contacts are taken in whose photos and documents can not be had at present, if nothing that is here is the poorer for
+    /// it. They are wanted from then on: see [`super::Book::wants_back`].
+    pub fn let_lack(&mut self, may_lack: bool) {
+        self.may_lack = may_lack;
+    }
+
+    pub(super) fn may_lack(&self) -> bool {
+        self.may_lack
+    }
+
     /// Somebody has said yes to whatever it removes.
     pub fn accept_removals(&mut self) {
         self.removals = Removals::All;
@@ -138,43 +150,43 @@ impl<M: Memory> Peer<M> {
         self.removed
     }
 
-    /// Contacts that it was kept from removing since it began, or since removals of it were admitted.
+    /// Contacts that it was kept from removing and has not given back since.
     pub fn held(&self) -> u32 {
         self.held
     }
 
-    /// It may remove so many more.
-    pub(super) fn admit(&mut self, count: u32) {
+    /// It may remove those that it was kept from removing.
+    pub(super) fn admit(&mut self) {
         self.held = 0;
-        self.removals = match self.removals {
-            Removals::None => Removals::Some(count),
-            Removals::Some(left) => Removals::Some(left.saturating_add(count)),
-            Removals::All => Removals::All,
-        };
+        if self.removals == Removals::None {
+            self.removals = Removals::Held;
+        }
     }
 
-    /// Whether it may remove a contact, one that it has removed before, or another; else that has to wait.
-    pub(super) fn may_remove(&self, is_counted: bool) -> bool {
+    /// Whether it may remove a contact, one that it was kept from removing before, or another; else that has to wait.
+    pub(super) fn may_remove(&self, was_held: bool) -> bool {
         match self.removals {
             Removals::None => false,
-            Removals::Some(left) => is_counted || left > 0,
+            Removals::Held => was_held,
             Removals::All => true,
         }
     }
 
     /// It is kept from removing a contact. True when that is to be known again: it counts once, however often it is said.
-    pub(super) fn hold(&mut self, is_counted: bool) -> bool {
+    pub(super) fn hold(&mut self, was_held: bool) -> bool {
         // What is marked once removals were admitted may be removed.
         let is_first = self.removals == Removals::None;
-        self.held = self.held.saturating_add(u32::from(!(is_first && is_counted)));
+        self.held = self.held.saturating_add(u32::from(!(is_first && was_held)));
         is_first
     }
 
-    /// Takes one from those that it may remove.
+    /// It says of a contact that it was kept from removing what leaves that here.
+    pub(super) fn release(&mut self) {
+        self.held = self.held.saturating_sub(1);
+    }
+
+    /// Takes note that it has removed a contact.
     pub(super) fn note_removal(&mut self) {
-        if let Removals::Some(left) = &mut self.removals {
-            *left = left.saturating_sub(1);
-        }
         self.removed = self.removed.saturating_add(1);
     }
 

@@ -1,6 +1,6 @@
 //! Blobs piece by piece, as they come from another box, a card or a cable.
 
-use super::blobs::{Helps, chunk_bytes, is_here, read_chunk, sure_chunk};
+use super::blobs::{self, Helps, chunk_bytes, is_here, read_chunk, sure_chunk};
 use super::ledger::Ledger;
 use super::{Book, GetError, Memory, PutError};
 use crate::contact::BlobRef;
@@ -61,6 +61,35 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 stored => return stored,
             }
         }
+    }
+
+    /// Where the first piece of a blob begins that is not here; all of it is read, and given up if it is not what its hash says.
+    /// `None` when nothing is missing.
+    pub async fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<u32>, PutError<F::Error>> {
+        if self.has_blob(blob) {
+            let Self { journal, ledger, extra, .. } = self;
+            match blobs::check(journal, ledger, blob, extra.cells_mut()).await {
+                Err(error) if error.is_damage() => self.give_up_blob(blob),
+                checked => return Ok(checked.map(|()| None)?),
+            }
+        }
+        Ok(self.blob_missing(blob))
+    }
+
+    /// Whether a contact, or a photo or document of one, can not be read as a whole, or may not. While that is so, what others have
+    /// is looked at again: see [`Book::take`].
+    pub fn doubts_pieces(&self) -> bool {
+        self.ledger.doubts_pieces
+    }
+
+    /// Somebody has found a piece that can not be read, or has seen that all can.
+    pub fn doubt_pieces(&mut self, doubts: bool) {
+        self.ledger.doubts_pieces = doubts;
+    }
+
+    /// Whether what others have is wanted once more, as this box has lost something.
+    pub fn wants_back(&self) -> bool {
+        self.losses() > 0 || self.ledger.doubts_pieces
     }
 
     /// All that is here of a blob outlives one more sweep.

@@ -108,6 +108,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 }
                 Stage::Contacts(_) => {
                     report.losses = self.losses();
+                    self.ledger.doubts_pieces = report.unreadable > 0;
                     *stage = Stage::Done;
                 }
                 Stage::Done => return Ok(true),
@@ -138,6 +139,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             Ok(contact) => contact,
             Err(error) if error.is_damage() => {
                 find(report, Finding::Unreadable { slot: place.slot });
+                report.unreadable += 1;
                 place.next();
                 return Ok(RECORD_BYTES);
             }
@@ -182,6 +184,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 place.right += 1;
             } else {
                 find(report, Finding::BlobDamaged(uid, blob));
+                report.unreadable += 1;
             }
             (place.done, place.chunks) = (place.done + 1, 0);
         }

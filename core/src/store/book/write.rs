@@ -5,6 +5,7 @@
 
 use super::blobs::{self, Helps, is_large};
 use super::clock::Past;
+use super::meet::Blobs;
 use super::{Book, GetError, Memory, PutError, kept, parse, seat};
 use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
@@ -376,10 +377,16 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(Put { uid, version, outcome: Outcome::Unchanged });
         };
         let len = record.len();
+        // A photo that was damaged is no reason to refuse what is changed beside it. All that is new was looked at.
+        let chunk_bytes = blobs::chunk_bytes(&self.journal);
+        let blobs = match old.is_none_or(|old| blobs::are_here(&self.ledger, old, chunk_bytes)) {
+            true => Blobs::Whole,
+            false => Blobs::Lacking,
+        };
         let digest = old.filter(|_| self.root.is_some()).map(|old| {
             contact::state_digest(old, |index| self.ledger.boxes.id(self.config.id, index))
         });
-        self.commit(number, len, digest, true, None).await?;
+        self.commit(number, len, digest, true, None, blobs).await?;
         if was.is_some_and(|slot| slot.has(index::HAS_BLOBS | index::SPILLED)) {
             self.sweep.wish();
         }
@@ -392,7 +399,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ///
     /// `was` is the digest of the state before, for the root; `heals` says that nothing newer that
     /// was lost of this contact matters any more. `kept` is the slot whose entry, as it is now, is to be kept: with the
-    /// record, or before it.
+    /// record, or before it. `blobs` is whether all it refers to must be here.
     pub(super) async fn commit(
         &mut self,
         seat: Option<u32>,
@@ -400,12 +407,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         was: Option<[u8; 16]>,
         heals: bool,
         kept: Option<u32>,
+        blobs: Blobs,
     ) -> Result<Address, PutError<F::Error>> {
         let inline_bytes_max = self.inline_bytes_max();
         let record = &self.new.cells()[..len];
         let contact = Contact::parse(record).map_err(GetError::Record)?;
         let chunk_bytes = blobs::chunk_bytes(&self.journal);
-        if !blobs::are_here(&self.ledger, &contact, chunk_bytes) {
+        if blobs == Blobs::Whole && !blobs::are_here(&self.ledger, &contact, chunk_bytes) {
             return Err(PutError::NoSuchBlob);
         }
         let need = match contact.origin() {

@@ -42,9 +42,9 @@ pub(in crate::store) const KEPT: u8 = CHUNK | TRASHED;
 pub(in crate::store) const FRESH: u8 = 1 << 7;
 /// The contact was not here when the meeting began that has brought it. Of a contact, the bit that [`FRESH`] is of a chunk.
 pub(in crate::store) const BROUGHT: u8 = FRESH;
-/// In this meeting the contact was counted among those that others would remove, or have removed. Of a contact, the bit that
+/// In this meeting somebody was kept from removing the contact, and has not given it back since. Of a contact, the bit that
 /// [`MARKED`] is of a chunk.
-pub(in crate::store) const COUNTED: u8 = MARKED;
+pub(in crate::store) const HELD: u8 = MARKED;
 
 impl Slot {
     /// A slot that stands for nothing.

@@ -23,6 +23,8 @@ struct Report<'a> {
     name: String,
     bar: ProgressBar,
     rejected: Rejected,
+    /// Why rejected cards can not be saved. The others are taken all the same.
+    unsaved: Option<Failure>,
     printed: u64,
 }
 
@@ -43,7 +45,10 @@ impl Listener for Report<'_> {
                 self.bar.suspend(|| context.out.note(&remark));
             }
         }
-        self.rejected.write(text)
+        if self.unsaved.is_none() {
+            self.unsaved = self.rejected.write(text).err();
+        }
+        Ok(())
     }
 }
 
@@ -148,17 +153,24 @@ fn file(
         name: name.clone(),
         bar,
         rejected: Rejected::new(rejected, source_path),
+        unsaved: None,
         printed: 0,
     };
     let done = stream(client, source, &name, charset, &mut report);
-    let Report { bar, rejected, printed, .. } = report;
+    let Report { bar, rejected, unsaved, printed, .. } = report;
     bar.finish_and_clear();
     if done.is_err() && printed == 0 {
         // Text of a file that holds no card.
         rejected.forget();
         return done;
     }
-    let saved = rejected.finish()?;
+    let saved = match unsaved.map_or_else(|| rejected.finish(), Err) {
+        Ok(saved) => saved,
+        Err(why) => {
+            context.out.note(&format!("rejected cards are not saved: {}", why.message));
+            None
+        }
+    };
     if printed > PRINTED_MAX {
         context.out.note(&format!("... and {} more", grouped(printed - PRINTED_MAX)));
     }
