@@ -193,8 +193,12 @@ impl<M: Memory> Ledger<M> {
 
     /// Marks the contact whose newest entry is there with what became of it in this meeting.
     pub(super) fn note_met(&mut self, uid: Uid, at: Address, marks: u8) {
+        // Most have none, and finding a slot costs a digest.
+        if marks == 0 {
+            return;
+        }
         let number = self.contacts(uid).find(|&number| self.index.slot(number).at == at);
-        if let Some(number) = number.filter(|_| marks != 0) {
+        if let Some(number) = number {
             self.has_brought |= marks & index::BROUGHT != 0;
             self.index.change(number, |slot| slot.flags |= marks);
         }
