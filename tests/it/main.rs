@@ -30,6 +30,7 @@ mod doors;
 mod fuzz;
 #[cfg(unix)]
 mod group_commit;
+mod harness;
 mod host_disk;
 #[cfg(unix)]
 mod hostile;

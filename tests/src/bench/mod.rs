@@ -1,9 +1,9 @@
 //! What the benchmark programs share: the chip, the work, the engines compared, tables.
 //!
 //! [`flash`] and [`crash`] run any [`engine::Engine`] over the same simulated chip; what needs a
-//! crate of its own (other engines, SQLite) is behind the feature `bench`.
+//! crate of its own (other engines, SQLite) is behind the feature `bench`, and no test needs it.
 
-#[cfg(all(feature = "bench", unix))]
+#[cfg(unix)]
 pub mod card;
 pub mod chip;
 pub mod crash;
@@ -11,7 +11,7 @@ pub mod engine;
 #[cfg(feature = "bench")]
 pub mod engines;
 pub mod flash;
-#[cfg(all(feature = "bench", unix))]
+#[cfg(unix)]
 pub mod host;
 pub mod ours;
 pub mod table;

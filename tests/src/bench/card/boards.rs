@@ -36,7 +36,7 @@ pub fn sizes() -> Result<Vec<Size>, String> {
 }
 
 /// A line such as `pico: 9 of 10 bytes of code; 8 of 9 bytes of RAM, 3 of them stack`.
-fn size(line: &str) -> Option<Size> {
+pub fn size(line: &str) -> Option<Size> {
     let (board, told) = line.split_once(": ")?;
     let (code, ram) = told.split_once(" bytes of code; ")?;
     let (ram, stack) = ram.split_once(" bytes of RAM, ")?;
@@ -47,25 +47,4 @@ fn size(line: &str) -> Option<Size> {
     let ((code, code_max), (ram, ram_max)) = (pair(code)?, pair(ram)?);
     let stack = stack.strip_suffix(" of them stack")?.parse().ok()?;
     Some(Size { board: board.into(), code, code_max, ram, ram_max, stack })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn the_lines_of_the_script_are_understood() {
-        let line = "pico: 9 of 10 bytes of code; 8 of 11 bytes of RAM, 3 of them stack";
-        let size = size(line).expect("that is such a line");
-        assert_eq!(size.board, "pico");
-        assert_eq!(
-            [size.code, size.code_max, size.ram, size.ram_max, size.stack],
-            [9, 10, 8, 11, 3]
-        );
-        assert!(super::size("pico: with the target's library").is_none());
-        let script = include_str!("../../../run");
-        assert!(
-            script.contains("%s: %d of %d bytes of code; %d of %d bytes of RAM, %d of them stack")
-        );
-    }
 }

@@ -6,8 +6,6 @@ pub mod contacts;
 pub mod emulated;
 pub mod host;
 pub mod print;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! What of the costs is exact is held.
 
-use super::contacts::counts;
-use super::print::{EDIT_SECTORS_MAX, NEXT_SYNC_BYTES_MAX};
-use super::{CHANGED, host};
-use crate::disk::Disk;
-use crate::emulator::CardImage;
-use crate::report;
+use contactbox_tests::bench::card::contacts::counts;
+use contactbox_tests::bench::card::print::{EDIT_SECTORS_MAX, NEXT_SYNC_BYTES_MAX};
+use contactbox_tests::bench::card::{CHANGED, host};
+use contactbox_tests::disk::Disk;
+use contactbox_tests::emulator::CardImage;
+use contactbox_tests::report;
 
 /// Sectors that a snapshot of 1,000 contacts takes on an empty card: 326 hold it, 163 are room to append
 /// behind it, the rest is the file system's.
