@@ -244,7 +244,7 @@ fn second_cuts<M: Roomy>(name: &str, first_stride: u64, second_stride: u64) -> u
 #[test]
 fn a_second_cut_during_recovery() {
     // In a usual run a sample of at least 20,000; in a campaign all of them.
-    let (first, second) = if report::campaign() { (1, 1) } else { (29, 13) };
+    let (first, second) = if report::campaign() { (1, 1) } else { (30, 13) };
     let cases = second_cuts::<HostMemory>("power cuts", first, second);
     assert!(cases >= 20_000, "only {cases} cases");
 }

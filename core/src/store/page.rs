@@ -281,6 +281,13 @@ impl Frame {
     }
 }
 
+/// Returns whether all of the bytes are erased. Word by word: of a box that is opened every page that is not full is asked.
+pub fn is_erased(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().all(|word| u64::from_ne_bytes(*word) == u64::MAX)
+        && rest.iter().all(|byte| *byte == 0xFF)
+}
+
 /// Bytes an entry takes in flash: header, payload, padding to whole words.
 pub const fn entry_bytes(payload: usize, word: usize) -> usize {
     (ENTRY_HEADER_BYTES + payload).next_multiple_of(word)

@@ -520,7 +520,11 @@ fn page_at(byte: u64) -> Option<u32> {
 }
 
 fn complement(bytes: &mut [u8]) {
-    for byte in bytes {
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for word in words {
+        *word = (!u64::from_ne_bytes(*word)).to_ne_bytes();
+    }
+    for byte in rest {
         *byte = !*byte;
     }
 }

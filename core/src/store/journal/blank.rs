@@ -2,7 +2,7 @@
 
 use super::{Journal, PageState};
 use crate::store::cells::Cells;
-use crate::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader};
+use crate::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader, is_erased};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Bytes at the start of the first page that formatting may have written when it was cut.
@@ -39,7 +39,6 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 /// Whether a page without a header holds nothing but what formatting for the first time may leave when
 /// it is cut short.
 pub(super) fn is_untouched(page: usize, bytes: &[u8]) -> bool {
-    let is_erased = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xFF);
     if page > 0 {
         return is_erased(bytes);
     }

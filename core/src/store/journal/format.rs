@@ -4,6 +4,7 @@ use super::errors::Trouble;
 use super::state::{FRESH, PageState, Stream, VIRGIN};
 use super::{Config, FormatError, Journal, PAGES_MIN, Tally};
 use crate::store::cells::Cells;
+use crate::store::page::is_erased;
 use embedded_storage_async::nor_flash::NorFlash;
 
 impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
@@ -70,7 +71,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         for page in (0..self.page_count).rev() {
             self.change(page, |state| state.set_role(VIRGIN));
             self.load(page).await.map_err(FormatError::Flash)?;
-            if self.buffer.cells()[..Self::PAGE].iter().any(|byte| *byte != 0xFF) {
+            if !is_erased(&self.buffer.cells()[..Self::PAGE]) {
                 let (from, to) = (Self::base(page), Self::base(page) + Self::PAGE as u32);
                 self.flash.erase(from, to).await.map_err(FormatError::Flash)?;
                 self.change(page, |state| state.set_erases(1));

@@ -7,7 +7,7 @@ use super::{Journal, PageState, RESERVE_PAGES};
 use crate::store::cells::Cells;
 use crate::store::page::{
     ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, CHECKPOINT_GAP_BYTES, CONTINUES, ENTRY_HEADER_BYTES,
-    EntryHeader, FIRST_ENTRY_AT, LOST, MORE, START, SYNCED, entry_bytes,
+    EntryHeader, FIRST_ENTRY_AT, LOST, MORE, START, SYNCED, entry_bytes, is_erased,
 };
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -346,7 +346,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         for at in (0..Self::PAGE).step_by(CHUNK) {
             let found = &mut chunk[..CHUNK.min(Self::PAGE - at)];
             self.flash.read(Self::base(page) + at as u32, found).await?;
-            if found.iter().any(|byte| *byte != 0xFF) {
+            if !is_erased(found) {
                 return Ok(false);
             }
         }

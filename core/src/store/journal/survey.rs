@@ -11,7 +11,7 @@ use super::{Journal, Loss, OpenError, OpenReport, Tenant};
 use crate::store::cells::Cells;
 use crate::store::page::{
     ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, Frame, HeaderFound,
-    LOST, PAGE_HEADER_BYTES, PageHeader, START, entry_bytes,
+    LOST, PAGE_HEADER_BYTES, PageHeader, START, entry_bytes, is_erased,
 };
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -304,7 +304,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
         // Of a box that is known nobody asks that.
         survey.foreign |= survey.salt.is_none() && !is_untouched(page as usize, buffer);
-        if buffer.iter().all(|byte| *byte == 0xFF) {
+        if is_erased(buffer) {
             return Identity::Blank;
         }
         let Some(salt) = survey.salt else { return Identity::Unreadable };

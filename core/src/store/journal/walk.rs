@@ -2,7 +2,7 @@
 
 use crate::store::page::{
     CHECKPOINT, CHECKPOINT_GAP_BYTES, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame,
-    START, entry_bytes,
+    START, entry_bytes, is_erased,
 };
 
 /// An entry that counts.
@@ -115,9 +115,7 @@ impl Walk {
                 self.doubt = None;
                 return Step::Hole { first, count, hint: None };
             }
-            let torn = page
-                .get(self.at..self.end)
-                .is_some_and(|rest| rest.iter().any(|byte| *byte != 0xFF));
+            let torn = page.get(self.at..self.end).is_some_and(|rest| !is_erased(rest));
             return Step::End { torn };
         };
         if missing > 0 {
@@ -166,7 +164,7 @@ impl Walk {
         {
             Some(header) => (self.at, header, 0),
             None => {
-                if page.get(self.at..self.end)?.iter().all(|byte| *byte == 0xFF) {
+                if is_erased(page.get(self.at..self.end)?) {
                     return None;
                 }
                 match self.mended_checkpoint(page) {
@@ -185,7 +183,7 @@ impl Walk {
     /// A checkpoint behind its erased gap, in which one bit may be wrong.
     fn mended_checkpoint(&mut self, page: &mut [u8]) -> Option<(usize, EntryHeader, u16)> {
         let at = self.at + CHECKPOINT_GAP_BYTES;
-        if page.get(self.at..at)?.iter().any(|byte| *byte != 0xFF) {
+        if !is_erased(page.get(self.at..at)?) {
             return None;
         }
         let header = self.right_or_mended(page, at, self.next)?;
