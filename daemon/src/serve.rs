@@ -222,6 +222,8 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // Who writes past a limit on the size of files is told so by the write as well, unless the signal has ended it first.
+    drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

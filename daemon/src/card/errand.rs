@@ -106,7 +106,7 @@ impl Errands {
         if states > 0 {
             return Err(Fault::new(
                 Kind::NotEmpty,
-                "this box has contacts already; `contactbox card sync` takes a card in beside what is there",
+                "this box has contacts already, or had some that were removed; `contactbox card sync` takes a card in beside what is there",
             )
             .with("contacts", states)
             .into());

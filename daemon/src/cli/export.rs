@@ -113,8 +113,9 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<Export
         return Err(Failure::other(format!("there is no folder {}", place(folder))));
     }
     // Any other file may be replaced; a box is never what somebody means to lose.
-    if crate::image::is_image(&path) {
-        let message = format!("{} is a box; give the export another name", place(&path));
+    if crate::image::is_image(&path) || crate::keeper::is_mark(&path) {
+        let message =
+            format!("{} is a box, or a part of one; give the export another name", place(&path));
         return Err(Failure::other(message));
     }
     let mut file = tempfile::Builder::new()
@@ -146,6 +147,11 @@ mod tests {
         let failure = to_file(&mut client, json!({ "version": "4.0" }), &path).unwrap_err();
         assert!(failure.message.contains("is a box"), "{failure:?}");
         assert_eq!(std::fs::read(&path).unwrap(), image);
+        // Nor what tells of a box that is put back.
+        let mark = folder.path().join("contacts.box.mark");
+        std::fs::write(&mark, "contactbox mark 1\nbox 00\n").unwrap();
+        let failure = to_file(&mut client, json!({ "version": "4.0" }), &mark).unwrap_err();
+        assert!(failure.message.contains("a part of one"), "{failure:?}");
     }
 
     #[test]

@@ -333,7 +333,7 @@ impl Desk {
             (Access::Displaced(_), Some((folder, _))) => {
                 let folder = folder.display();
                 format!(
-                    "{error}. Its backup is in {folder}: `contactbox restore {folder}` takes that into an empty box"
+                    "{error}. Its backup is in {folder}, unless that was moved as well: `contactbox restore {folder}` takes it into an empty box"
                 )
             }
             _ => error.to_string(),

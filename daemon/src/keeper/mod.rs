@@ -23,6 +23,7 @@ pub use asker::Asker;
 pub use backup::{Batch, Missing, Spoken, Taken};
 pub use desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, OpenBoxError, parts};
 pub use left_out::REASON as UNREADABLE;
+pub use mark::is_mark;
 
 use crate::rpc::{self, Call, Fault, Id, Kind, Weight};
 use asker::Table;

@@ -58,7 +58,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
         let mut shell = Command::new("sh");
         place.settle(&mut shell);
         let program = contactbox_tests::daemon::program();
-        shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" serve", BYTES / 512)]);
+        shell.args(["-c", &format!("ulimit -f {}; exec \"$0\" serve", BYTES / 512)]);
         shell.arg(program);
         place.started(shell).unwrap_or_else(|ran| panic!("{ran:?}"))
     };
@@ -330,4 +330,28 @@ fn flipped_bits_are_corrected_and_struck_pages_reported() {
     drop(daemon);
     fs::write(place.image(), &bytes).expect("room for a file");
     assert_eq!(contacts(&mut place.serve().client()), before, "with the first header gone");
+}
+
+/// The system ends who writes past it, unless it is asked not to.
+#[test]
+fn a_limit_on_the_size_of_files_is_told_and_ends_nobody() {
+    let place = Place::new();
+    let mut shell = Command::new("sh");
+    place.settle(&mut shell);
+    shell.args(["-c", "ulimit -f 4096; exec \"$0\" serve --backup off"]);
+    shell.arg(contactbox_tests::daemon::program());
+    let daemon = place.started(shell).unwrap_or_else(|ran| panic!("{ran:?}"));
+    let mut client = daemon.client();
+    let note = "word ".repeat(2_000);
+    let card = |number: usize| json!({ "card": ["vcard", [["fn", {}, "text", format!("Person {number}")], ["note", {}, "text", note]]] });
+    let taken = (0..2_000)
+        .take_while(|number| {
+            client.try_call("contact.put", card(*number)).expect("an answer").is_ok()
+        })
+        .count();
+    assert!(taken > 50 && taken < 2_000, "{taken} contacts fit");
+    client.refused("contact.put", card(0), "Full");
+    assert_eq!(contacts(&mut client).len(), taken);
+    daemon.kill();
+    assert_eq!(contacts(&mut place.serve().client()).len(), taken);
 }

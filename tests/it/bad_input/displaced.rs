@@ -39,6 +39,22 @@ fn struck(
     (before, client, told)
 }
 
+/// Somebody renames the folder, and the next command begins a box at the old place: nobody is told to put anything over it.
+#[test]
+fn a_box_that_has_the_place_of_a_moved_one_is_not_to_be_written_over() {
+    let place = Place::new();
+    let daemon = filled(&place, 10);
+    let aside = place.path().join("aside.box");
+    let replace = |image: &Path| {
+        fs::rename(image, &aside).and_then(|()| fs::write(image, "another")).expect("it is ours");
+    };
+    let (before, mut client, told) = struck(&place, &daemon, replace, "replaced");
+    is_read(&mut client, &before);
+    let says_where = told.contains(&*aside.to_string_lossy());
+    assert!(says_where || cfg!(not(target_os = "linux")), "{told}");
+    assert!(!told.contains("put the copy at"), "{told}");
+}
+
 /// Reading goes on where the file is still whole.
 fn is_read(client: &mut Client, before: &BTreeMap<String, Vec<String>>) {
     let now = contacts(client);
@@ -92,8 +108,10 @@ fn a_file_moved_away_is_told_and_can_be_put_back() {
     let daemon = filled(&place, 100);
     let aside = place.path().join("aside.box");
     let moved = |image: &Path| fs::rename(image, &aside).expect("the same disk");
-    let (before, mut client, _) = struck(&place, &daemon, moved, "moved away");
+    let (before, mut client, told) = struck(&place, &daemon, moved, "moved away");
     is_read(&mut client, &before);
+    let says_where = told.contains(&*aside.to_string_lossy());
+    assert!(says_where || cfg!(not(target_os = "linux")), "{told}");
     assert!(daemon.stop().success());
     fs::rename(&aside, place.image()).expect("the same disk");
     is_read(&mut place.serve().client(), &before);
