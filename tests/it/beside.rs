@@ -78,7 +78,8 @@ fn answered_beside(daemon: &Daemon, method: &str, params: Value) -> usize {
 fn b11_others_are_answered_beside_a_verification() {
     let (_place, daemon) = served();
     let mut client = daemon.client();
-    photos(&mut client, 6, 4 << 20);
+    // So much that it takes a while, also on a machine that has nothing else to do.
+    photos(&mut client, 16, 4 << 20);
     let uid = client.call("contact.find", json!({ "query": "photo 1" }))["hits"][0]["uid"].clone();
     for (method, params) in [("box.verify", json!({})), ("contact.history", json!({ "uid": uid }))]
     {
