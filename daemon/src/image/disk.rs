@@ -3,7 +3,7 @@
 use super::{BackingFile, Displaced};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads until `bytes` is full or the file ends; returns how many were read.
 pub(crate) fn read_up_to(
@@ -218,6 +218,21 @@ fn name_lost(file: &File, path: &Path) -> Option<Displaced> {
 /// Here no name is taken from an open file.
 #[cfg(not(unix))]
 fn name_lost(_: &File, _: &Path) -> Option<Displaced> {
+    None
+}
+
+/// The name that an open file of this process has now, where the system tells one and it leads to the file.
+#[cfg(unix)]
+pub(super) fn name_now(number: i32) -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let open = format!("/proc/self/fd/{number}");
+    let name = std::fs::read_link(&open).ok()?;
+    let file_of = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    (file_of(open.as_ref())? == file_of(&name)?).then_some(name)
+}
+
+#[cfg(not(unix))]
+pub(super) fn name_now(_: i32) -> Option<PathBuf> {
     None
 }
 

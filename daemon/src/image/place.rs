@@ -7,7 +7,7 @@
 use super::salvage::page_header;
 use super::{BackingFile, HEADER_BYTES, Header, PAGE_BYTES, disk, end_of};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What became of the file while it was open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Displaced {
 
     /// What happened and what helps; `number` is the one under which this process has the file open.
     pub(super) fn told(self, path: &Path, number: Option<i32>) -> String {
-        let there = number.and_then(name_now).filter(|there| there != path);
+        let there = number.and_then(disk::name_now).filter(|there| there != path);
         let path = path.display();
         let happened = match self {
             Self::Unmounted => format!(
@@ -57,47 +57,32 @@ impl Displaced {
                 self.word()
             ),
         };
-        let cure = match (self, number) {
+        let cure = match (self, there, number) {
             // Whatever has its old name now may be another's box: nothing is to be put over it.
-            (Self::Moved | Self::Replaced, _) if there.is_some() => format!(
+            (Self::Moved | Self::Replaced, Some(there), _) => format!(
                 "it is {} now: stop the daemon, and start it again with --image and that name, or put it back if nothing else is at its old place. Nothing acknowledged is lost: it is all in that file",
-                there.unwrap_or_default().display()
+                there.display()
             ),
-            (Self::Moved, _) => format!(
+            (Self::Moved, ..) => format!(
                 "put it back, or name the place where it is with --image; then stop the daemon and start it again. Nothing acknowledged is lost: it is all in that file{}",
                 number.map(|number| format!(", which is /proc/{}/fd/{number} as well", std::process::id())).unwrap_or_default()
             ),
-            (Self::Unmounted, _) => {
+            (Self::Unmounted, ..) => {
                 "mount it there again, then stop the daemon and start it again. Nothing acknowledged is lost: it is all in that file".to_owned()
             }
-            (Self::Deleted | Self::Replaced, Some(number)) => format!(
+            (Self::Deleted | Self::Replaced, _, Some(number)) => format!(
                 "all that was acknowledged is in /proc/{}/fd/{number} for as long as the daemon runs: copy that with cp to a safe place, then stop the daemon and start it again with --image and the copy, or put the copy at {path} if nothing else is there by now",
                 std::process::id()
             ),
-            (Self::Deleted | Self::Replaced, None) => {
+            (Self::Deleted | Self::Replaced, _, None) => {
                 "stop the daemon with `contactbox stop`: it leaves all that was acknowledged in its backup first".to_owned()
             }
-            (Self::CutShort | Self::Overwritten, _) => {
+            (Self::CutShort | Self::Overwritten, ..) => {
                 format!("stop the daemon, put {path} away and restore a backup")
             }
         };
         format!("{happened}; {cure}")
     }
-}
-
-/// The name that an open file of this process has now, where the system tells one and it leads to the file.
-#[cfg(unix)]
-fn name_now(number: i32) -> Option<PathBuf> {
-    use std::os::unix::fs::MetadataExt;
-    let open = format!("/proc/self/fd/{number}");
-    let name = std::fs::read_link(&open).ok()?;
-    let file_of = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-    (file_of(open.as_ref())? == file_of(&name)?).then_some(name)
-}
-
-#[cfg(not(unix))]
-fn name_now(_: i32) -> Option<PathBuf> {
-    None
 }
 
 /// What has become of a file since it was opened as `path`, when its folder was on the disk `disk`, if anything.

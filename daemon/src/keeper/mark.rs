@@ -144,12 +144,12 @@ impl PutBack {
     }
 }
 
-/// From a time that a flipped bit has moved ahead the box's clock would never come back.
 /// Returns whether the file at a path is the mark of a box.
 pub fn is_mark(path: &Path) -> bool {
     read(path).is_ok_and(|text| text.starts_with(HEAD))
 }
 
+/// From a time that a flipped bit has moved ahead the box's clock would never come back.
 fn sum_of(said: &str) -> u32 {
     Seal::new().over(said.as_bytes()).value()
 }

@@ -11,7 +11,7 @@ pub mod engine;
 #[cfg(feature = "bench")]
 pub mod engines;
 pub mod flash;
-#[cfg(unix)]
+#[cfg(all(feature = "bench", unix))]
 pub mod host;
 pub mod ours;
 pub mod table;

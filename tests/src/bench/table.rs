@@ -1,5 +1,6 @@
 //! Aligned tables in plain text: words to the left, numbers to the right.
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 /// Rows under a head; every column is as wide as its widest cell.
 pub struct Table {
@@ -71,4 +72,22 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A duration with three figures and the unit that fits.
+pub fn shown(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let (number, unit) = match seconds {
+        1.0.. => (seconds, "s"),
+        0.001.. => (seconds * 1e3, "ms"),
+        _ => (seconds * 1e6, "us"),
+    };
+    let digits = if number >= 100.0 {
+        0
+    } else if number >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{number:.digits$} {unit}")
 }

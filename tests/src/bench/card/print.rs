@@ -2,8 +2,7 @@
 
 use super::contacts::{SEED, chip_with, counts};
 use super::{CHANGED, Cost, Costs, EDITS, boards, boot, emulated, host};
-use crate::bench::host::measure::shown;
-use crate::bench::table::{Table, grouped};
+use crate::bench::table::{Table, grouped, shown};
 use crate::disk::Disk;
 use crate::emulator::{CardImage, tool};
 use contactbox_firmware::app::memory::{PAGE_BYTES, PAGES, SLOTS};

@@ -38,24 +38,6 @@ impl Times {
     }
 }
 
-/// A duration with three figures and the unit that fits.
-pub fn shown(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    let (number, unit) = match seconds {
-        1.0.. => (seconds, "s"),
-        0.001.. => (seconds * 1e3, "ms"),
-        _ => (seconds * 1e6, "us"),
-    };
-    let digits = if number >= 100.0 {
-        0
-    } else if number >= 10.0 {
-        1
-    } else {
-        2
-    };
-    format!("{number:.digits$} {unit}")
-}
-
 /// How many a second.
 pub fn rate(count: usize, time: Duration) -> String {
     format!(

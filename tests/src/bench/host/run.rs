@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::daemon::{self, Daemon};
-use super::measure::{Times, disk_bytes, mebibytes, memory_of, rate, shown};
+use super::measure::{Times, disk_bytes, mebibytes, memory_of, rate};
 use super::service;
 use super::sqlite::{self, Sqlite};
 use super::texts::{Edit, Row, queries};
-use crate::bench::table::{Table, grouped};
+use crate::bench::table::{Table, grouped, shown};
 use crate::people::{Person, people};
 use crate::random::Random;
 
