@@ -1,6 +1,6 @@
 //! What a search costs: reads and time for each number of keys typed, on made-up people.
 //!
-//! `cargo run --release -p contactbox-core --example find-cost [CONTACTS [SLICES PROBES [KEY_BITS]]]`
+//!     cargo run --release -p contactbox-core --example find-cost [CONTACTS [SLICES PROBES [BITS]]]
 
 use contactbox_core::{contact, search};
 
@@ -10,7 +10,7 @@ mod people;
 use contact::{Contact, Kind};
 use core::convert::Infallible;
 use people::{Random, person, record};
-use search::{Class, Hit, Page, Query, Slices, SortKey, Source, find};
+use search::{Class, ContactSource, Hit, PageRequest, Query, Slices, SortKey, find};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ struct Shelf {
 /// A shelf as a box of one size sees it.
 struct Sized<'s, const KEY_BITS: u32>(&'s mut Shelf);
 
-impl<const KEY_BITS: u32> Source for Sized<'_, KEY_BITS> {
+impl<const KEY_BITS: u32> ContactSource for Sized<'_, KEY_BITS> {
     type Error = Infallible;
     const KEY_BITS: u32 = KEY_BITS;
 
@@ -104,7 +104,7 @@ fn run<const KEY_BITS: u32>(shelf: &mut Shelf, deepest: Class) {
                     shelf.reads = 0;
                     let started = Instant::now();
                     let query = Query::parse(&text);
-                    let page = Page { deepest, ..Page::first(&query) };
+                    let page = PageRequest { deepest, ..PageRequest::first(&query) };
                     let mut source = Sized::<KEY_BITS>(shelf);
                     let Ok(len) = ready(find(&mut source, &page, &mut hits, &mut memory));
                     best = best.min(started.elapsed());

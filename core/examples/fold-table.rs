@@ -1,4 +1,5 @@
-//! Writes the fold table that `search` reads: `cargo run -p contactbox-core --example fold-table > core/src/search/fold.bin`
+//! Writes the fold table that `search` reads:
+//! `cargo run -p contactbox-core --example fold-table > core/src/search/fold.bin`
 //!
 //! Layout, all numbers little-endian: u16 count of ranges, u16 count of targets; then each range as
 //! a u64 (first character in bits 43.., length in 32..43, way in 29..32, number in 0..29); then the
@@ -28,7 +29,8 @@ const UNCHANGED: u16 = 1;
 const POOL: u32 = 0xD800;
 const POOL_END: u32 = 0xF900;
 
-/// What a character becomes, when that is not itself. Hangul syllables are taken apart by arithmetic.
+/// What a character becomes, when that is not itself. Hangul syllables are taken
+/// apart by arithmetic.
 fn change(code: u32) -> Option<String> {
     let c = char::from_u32(code).filter(|c| !c.is_ascii() && !('가'..='힣').contains(c))?;
     let to = folded(c);

@@ -25,16 +25,16 @@ pub const BLOB_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// no larger ones.
 pub const PHONE_BLOB_BYTES_MAX: u32 = 128 * 1024;
 
-/// Latest time a record may carry, in milliseconds since 1970: the year 146 million. With a later one
-/// it is no record.
+/// Latest time a record may carry, in milliseconds since 1970: the year 146 million. With a
+/// later one it is no record.
 pub const MILLIS_MAX: u64 = 1 << 62;
 
-/// Latest time that is taken in from another box: the year 2.2 million. What tells of a later one is
-/// kept aside.
+/// Latest time that is taken in from another box: the year 2.2 million. What tells of a
+/// later one is kept aside.
 pub const FOREIGN_MILLIS_MAX: u64 = 1 << 56;
 
-/// Latest time that a clock is believed to show, and that another box's stamps carry this box's clock
-/// to: the year 10889. Beyond it own times go on by one a change.
+/// Latest time that a clock is believed to show, and that another box's stamps carry this box's
+/// clock to: the year 10889. Beyond it own times go on by one a change.
 pub const CLOCK_MILLIS_MAX: u64 = 1 << 48;
 
 /// Wall clocks that show less were never set: 1 January 2020, in milliseconds of Unix time.

@@ -13,7 +13,8 @@ impl Charset for Charsets {
         let encoding =
             Encoding::for_label(label.trim().as_bytes()).or_else(|| by_nickname(label))?;
         let mut decoder = encoding.new_decoder_without_bom_handling();
-        // Bytes that mean nothing in the charset leave the value to the reader, which keeps them all.
+        // Bytes that mean nothing in the charset leave the value to the reader,
+        // which keeps them all.
         match decoder.decode_to_utf8_without_replacement(bytes, out, true) {
             (DecoderResult::InputEmpty, _, written) => Some(written),
             _ => None,
@@ -39,7 +40,8 @@ fn by_nickname(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label(name.as_bytes())
 }
 
-/// The bytes of a file, in UTF-8 where they were UTF-16; all other charsets are for the reader to see to.
+/// The bytes of a file, in UTF-8 where they were UTF-16; all other charsets are
+/// for the reader to see to.
 pub fn unicode(bytes: &[u8]) -> Cow<'_, [u8]> {
     let encoding = match bytes {
         [0xFF, 0xFE, rest @ ..] => Some((UTF_16LE, rest)),

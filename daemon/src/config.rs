@@ -1,4 +1,5 @@
-//! Where the box and its socket are and how much a peer may use: flags, then environment, then a TOML file.
+//! Where the box and its socket are and how much a peer may use: flags, then
+//! environment, then a TOML file.
 
 use crate::user;
 use contactbox_core::limits::BLOB_BYTES_MAX;
@@ -66,7 +67,8 @@ pub struct Settings {
     )]
     pub users: Option<Vec<String>>,
 
-    /// User whose daemon may answer at the socket, beside yourself and root: the owner of a shared box
+    /// User whose daemon may answer at the socket, beside yourself and root: the
+    /// owner of a shared box
     #[arg(long, global = true, value_name = "USER", env = "CONTACTBOX_SERVER_USER", hide = true)]
     pub server_user: Option<String>,
 
@@ -145,7 +147,7 @@ impl Settings {
 
 /// What one peer, and all of them together, may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct PeerLimits {
     /// Longest line in and out.
     pub frame_bytes: usize,
     /// Bytes of requests being received, all clients together.
@@ -158,7 +160,7 @@ pub struct Limits {
     pub write_time: Duration,
 }
 
-impl Default for Limits {
+impl Default for PeerLimits {
     fn default() -> Self {
         Self {
             frame_bytes: FRAME_BYTES,
@@ -206,7 +208,7 @@ pub struct Config {
     /// Whether folders that others can write are refused.
     pub is_strict: bool,
     /// What peers may use.
-    pub limits: Limits,
+    pub limits: PeerLimits,
     /// Whether to open an image that was cut short.
     pub salvage: bool,
 }
@@ -273,8 +275,8 @@ const BACKUP_MINUTES: u64 = 60;
 const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 impl Config {
-    /// Settles `settings` (flags and environment, as clap gives them) with the settings file and the
-    /// platform's folders.
+    /// Settles `settings` (flags and environment, as clap gives them) with the settings file
+    /// and the platform's folders.
     pub fn load(settings: Settings) -> Result<Self, ConfigError> {
         let folders = directories::ProjectDirs::from("", "", "contactbox");
         let named = settings.config.clone();
@@ -320,9 +322,9 @@ impl Config {
             .as_ref()
             .map(|name| user::id(name).ok_or_else(|| no_such_user(name)));
 
-        let usual = Limits::default();
+        let usual = PeerLimits::default();
         let frame_bytes = settings.frame_bytes.unwrap_or(usual.frame_bytes);
-        let limits = Limits {
+        let limits = PeerLimits {
             frame_bytes,
             memory_bytes: settings.memory_bytes.unwrap_or(usual.memory_bytes.max(frame_bytes)),
             connections: settings.connections.unwrap_or(usual.connections),
@@ -357,7 +359,8 @@ impl Config {
     }
 }
 
-/// Whether a runtime folder is the user's own: after `su` the surroundings still name the other user's.
+/// Whether a runtime folder is the user's own: after `su` the surroundings still
+/// name the other user's.
 fn is_own(runtime: &Path) -> bool {
     #[cfg(unix)]
     {

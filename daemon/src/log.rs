@@ -1,4 +1,5 @@
-//! What the daemon tells of itself: so many lines at a time, and in a file of so much, whoever makes it talk.
+//! What the daemon tells of itself: so many lines at a time, and in a file of so
+//! much, whoever makes it talk.
 
 use crate::config::Config;
 use crate::private;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// A log longer than this is put aside, in the place of the one that was put aside before, in bytes.
+/// A log longer than this is put aside, in the place of the one that was put aside
+/// before, in bytes.
 const BYTES_MAX: u64 = 1024 * 1024;
 
 /// Lines that may come at once.
@@ -24,8 +26,8 @@ pub fn file(config: &Config) -> PathBuf {
     config.data.join("daemon.log")
 }
 
-/// Opens the log, and begins a new one when it has become long. No file is ever cut: one that has a second
-/// name is somebody's own, or a copy that somebody keeps.
+/// Opens the log, and begins a new one when it has become long. No file is ever cut: one that has a
+/// second name is somebody's own, or a copy that somebody keeps.
 pub fn open(path: &Path) -> io::Result<File> {
     let append = || private::open(path, OpenOptions::new().create(true).append(true));
     let file = append()?;
@@ -43,17 +45,17 @@ fn put_aside(path: &Path) -> io::Result<()> {
 
 /// Where the daemon's lines go.
 pub struct Log {
-    state: Mutex<State>,
+    state: Mutex<LogState>,
     /// Whoever looks for a fault wants all of them.
     is_all: bool,
 }
 
-struct State {
-    out: Out,
+struct LogState {
+    out: LogSink,
     allowance: Allowance,
 }
 
-enum Out {
+enum LogSink {
     /// A terminal, or a service manager.
     Stderr,
     /// A file of our own, with this name and so many bytes.
@@ -61,43 +63,43 @@ enum Out {
 }
 
 impl Log {
-    /// For lines down to `level`; into the file at `path` when this daemon has been started with it as its
-    /// standard error, else to that.
+    /// For lines down to `level`; into the file at `path` when this daemon has been started with it
+    /// as its standard error, else to that.
     pub fn new(path: Option<PathBuf>, level: Level) -> Self {
         let opened = path.and_then(|path| {
             let file = open(&path).ok()?;
             let bytes = file.metadata().ok()?.len();
-            Some(Out::File { file, path, bytes })
+            Some(LogSink::File { file, path, bytes })
         });
-        let out = opened.unwrap_or(Out::Stderr);
-        let state = Mutex::new(State { out, allowance: Allowance::new(Instant::now()) });
+        let out = opened.unwrap_or(LogSink::Stderr);
+        let state = Mutex::new(LogState { out, allowance: Allowance::new(Instant::now()) });
         Self { state, is_all: level > Level::INFO }
     }
 }
 
 impl<'a> MakeWriter<'a> for Log {
-    type Writer = Lines<'a>;
+    type Writer = LineWriter<'a>;
 
-    fn make_writer(&'a self) -> Lines<'a> {
-        Lines { log: self, is_pressing: self.is_all }
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter { log: self, is_pressing: self.is_all }
     }
 
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Lines<'a> {
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> LineWriter<'a> {
         // Errors are of the box, not of who knocks.
-        Lines { log: self, is_pressing: self.is_all || *meta.level() == Level::ERROR }
+        LineWriter { log: self, is_pressing: self.is_all || *meta.level() == Level::ERROR }
     }
 }
 
 /// Writes one line, or leaves it out.
-pub struct Lines<'a> {
+pub struct LineWriter<'a> {
     log: &'a Log,
     is_pressing: bool,
 }
 
-impl Write for Lines<'_> {
+impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.log.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { out, allowance } = &mut *state;
+        let LogState { out, allowance } = &mut *state;
         if let Some(left_out) = allowance.take(Instant::now(), self.is_pressing) {
             if left_out > 0 {
                 let told = format!("({left_out} lines are left out here: too many at once)\n");
@@ -113,7 +115,7 @@ impl Write for Lines<'_> {
     }
 }
 
-impl Out {
+impl LogSink {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let Self::File { file, path, bytes } = self else {
             return io::stderr().write_all(line);

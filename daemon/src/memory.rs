@@ -1,8 +1,9 @@
-//! Memory of the book that grows with it, and memory that is given back. The only file that names the system's heap.
+//! Memory of the book that grows with it, and memory that is given back. The only file that
+//! names the system's heap.
 
 use contactbox_core::contact::Item;
 use contactbox_core::limits::{AUTHORS_MAX, BOXES_MAX};
-use contactbox_core::store::{AuthorCell, BoxCell, Cells, Memory, Number, PageState, Wide};
+use contactbox_core::store::{AuthorCell, BoxCell, Memory, Number, PageState, Slab, Wide};
 
 /// A row of cells that grows as far as the machine's memory goes.
 pub struct Growing<T> {
@@ -17,7 +18,7 @@ impl<T: Copy> Growing<T> {
     }
 }
 
-impl<T: Copy> Cells<T> for Growing<T> {
+impl<T: Copy> Slab<T> for Growing<T> {
     fn cells(&self) -> &[T] {
         &self.cells
     }
@@ -65,8 +66,9 @@ impl Memory for Heap {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const APART_BYTES: i32 = 1024 * 1024;
 
-/// Has large pieces come from the system and go back to it, one by one. By itself the heap takes the second of a kind from what it
-/// keeps, and never gives back what is at the end of the heap of a thread.
+/// Has large pieces come from the system and go back to it, one by one. By itself the heap
+/// takes the second of a kind from what it keeps, and never gives back what is at the end
+/// of the heap of a thread.
 pub fn keep_large_apart() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it takes two numbers, and sets what later allocations go by.
@@ -75,11 +77,13 @@ pub fn keep_large_apart() {
     }
 }
 
-/// Gives what is free to the system. After a large import, export or backup most of the heap is, and by itself it stays with the
-/// program: a free piece below one in use is kept for the next, which may never be as large.
+/// Gives what is free to the system. After a large import, export or backup most of the heap is,
+/// and by itself it stays with the program: a free piece below one in use is kept for the next,
+/// which may never be as large.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes a number, touches nothing but memory that is free, and may be called at any time by any thread.
+    // SAFETY: it takes a number, touches nothing but memory that is free, and may be called
+    // at any time by any thread.
     unsafe {
         libc::malloc_trim(0);
     }

@@ -1,8 +1,10 @@
-//! Folders that nobody else may write, looked at before they are used; files in them, opened without following a link.
+//! Folders that nobody else may write, looked at before they are used; files in them, opened
+//! without following a link.
 //!
-//! Whoever can write a folder, or one above it, can put a link or a file of their own in the place of the
-//! box's. As with the folders that `ssh` reads its keys from, each must belong to oneself or to root, and
-//! be writable by nobody else, from one's home downwards; what lies above a home is the system's.
+//! Whoever can write a folder, or one above it, can put a link or a file of their own in the
+//! place of the box's. As with the folders that `ssh` reads its keys from, each must belong to
+//! oneself or to root, and be writable by nobody else, from one's home downwards; what lies
+//! above a home is the system's.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,8 +15,8 @@ use std::path::{Path, PathBuf};
 pub enum Use {
     /// Files of the box: nobody else may make any there.
     Box,
-    /// A socket, which is made anew each time: a folder in which nobody can take away what is another's
-    /// (the sticky bit, as in the system's folder for temporary files) will do.
+    /// A socket, which is made anew each time: a folder in which nobody can take away what is
+    /// another's (the sticky bit, as in the system's folder for temporary files) will do.
     Socket,
 }
 
@@ -70,22 +72,22 @@ fn cure(path: &Path, mode: u32) -> String {
     }
 }
 
-/// Looks whether somebody else can write a folder, or one on the way to it. One that is not there is
-/// looked at as far as it is; what is made then is made for its owner alone.
+/// Looks whether somebody else can write a folder, or one on the way to it. One that is not there
+/// is looked at as far as it is; what is made then is made for its owner alone.
 #[cfg(unix)]
 pub fn check_folder(folder: &Path, purpose: Use, flag: &'static str) -> Result<(), FolderError> {
     walk::check(folder, purpose, flag)
 }
 
-/// Looks whether somebody else can write a folder: here the system keeps that in lists of its own, which
-/// keep a user's folder to its user.
+/// Looks whether somebody else can write a folder: here the system keeps that in lists of its own,
+/// which keep a user's folder to its user.
 #[cfg(not(unix))]
 pub fn check_folder(_: &Path, _: Use, _: &'static str) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Opens or makes a file of one's own in a folder that was looked at. A link is not followed, and what is
-/// no plain file, or has another owner, is not used: it has been put there.
+/// Opens or makes a file of one's own in a folder that was looked at. A link is not followed, and
+/// what is no plain file, or has another owner, is not used: it has been put there.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {

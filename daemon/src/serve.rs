@@ -3,12 +3,12 @@
 mod seats;
 mod strangers;
 
-use crate::card::{Errands, Places, Plan};
+use crate::card::{FolderWatchers, LongRequests, WatchPlan};
 use crate::config::Config;
 use crate::device::{Devices, Watches};
-use crate::keeper::{Desk, Keeper, OpenBoxError};
+use crate::keeper::{Host, OpenBoxError, WriterThread};
 use crate::private::{FolderError, Use, check_folder};
-use crate::rpc::{self, Fault, Id, Kind};
+use crate::rpc::{self, ErrorKind, Id, RpcError};
 use crate::session::{self, Guest, Shared};
 use crate::socket::{ListenError, Listener, PeerPolicy, Stream};
 use seats::Seats;
@@ -69,7 +69,7 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         check_folder(image, Use::Box, "--image")?;
     }
     // The box first: its lock says that no other daemon is there, so a socket may be replaced.
-    let desk = Desk::open(config)?;
+    let host = Host::open(config)?;
     let policy = PeerPolicy::new(config.users.clone());
     runtime.block_on(async {
         let listener = match Listener::activated().map_err(ServeError::System)? {
@@ -79,7 +79,7 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         let shutdown = signal().map_err(ServeError::System)?;
         tracing::info!(image = %config.image.display(), socket = %config.socket.display(), "serving");
         notify_ready();
-        serve(listener, desk, policy, config, shutdown).await
+        serve(listener, host, policy, config, shutdown).await
     })
 }
 
@@ -87,24 +87,26 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
 /// closes the box and removes the socket, in this order.
 pub async fn serve(
     listener: Listener,
-    desk: Desk,
+    host: Host,
     policy: PeerPolicy,
     config: &Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     crate::memory::keep_large_apart();
-    let standing = desk.standing().clone();
-    let mut keeper = Keeper::start(desk).map_err(ServeError::System)?;
-    let asker = keeper.asker();
-    // What is read for a card while the box changes is kept beside it, where memory is too small for it.
+    let standing = host.standing().clone();
+    let mut keeper = WriterThread::start(host).map_err(ServeError::System)?;
+    let handle = keeper.handle();
+    // What is read for a card while the box changes is kept beside it, where
+    // memory is too small for it.
     let beside = config.image.parent().unwrap_or(&config.data);
-    let devices = Devices::new(&asker, beside);
-    let errands = Errands::new(&asker, beside, &devices);
+    let devices = Devices::new(&handle, beside);
+    let long_requests = LongRequests::new(&handle, beside, &devices);
     let watches =
         Watches::start(&config.devices, &devices, &standing).map_err(ServeError::System)?;
-    let places =
-        Places::start(plans(config), &asker, beside, &standing).map_err(ServeError::System)?;
-    let shared = Arc::new(Shared::new(config.limits, policy.is_owner_only(), asker, errands));
+    let places = FolderWatchers::start(plans(config), &handle, beside, &standing)
+        .map_err(ServeError::System)?;
+    let shared =
+        Arc::new(Shared::new(config.limits, policy.is_owner_only(), handle, long_requests));
     let seats = Seats::new(config.limits.connections, policy.users());
     let mut strangers = Strangers::default();
     let refusals = Arc::new(Semaphore::new(REFUSALS));
@@ -133,9 +135,11 @@ pub async fn serve(
             Ok(Ok(peer)) => peer,
             Ok(Err(id)) => {
                 if let Some(user) = strangers.turn_away(id, Instant::now()) {
-                    let fault =
-                        Fault::new(Kind::NotAllowed, format!("{user} may not use this box"))
-                            .with("user", user);
+                    let fault = RpcError::new(
+                        ErrorKind::NotAllowed,
+                        format!("{user} may not use this box"),
+                    )
+                    .with("user", user);
                     refuse(stream, fault, &refusals);
                 }
                 continue;
@@ -180,14 +184,16 @@ pub async fn serve(
     // What is not on a card or in the backup yet goes there while the keeper is still there.
     watches.stop();
     places.stop();
-    let desk = keeper.stop().ok_or(ServeError::Fault)?;
-    // The socket goes while the box is still locked: then nobody waits for a box that is still open.
+    let host = keeper.stop().ok_or(ServeError::Fault)?;
+    // The socket goes while the box is still locked: then nobody waits for a box
+    // that is still open.
     drop(remains);
-    drop(desk);
+    drop(host);
     Ok(())
 }
 
-/// Gives memory back to the system some time after much of it was in use, on a thread where nobody waits for it.
+/// Gives memory back to the system some time after much of it was in use, on a thread
+/// where nobody waits for it.
 async fn relieve(shared: Arc<Shared>) {
     loop {
         shared.relief.notified().await;
@@ -197,14 +203,14 @@ async fn relieve(shared: Arc<Shared>) {
 }
 
 /// Where backups are made by themselves.
-fn plans(config: &Config) -> Vec<Plan> {
-    let cards = config.cards.iter().cloned().map(Plan::Card);
-    let backup = config.backup.clone().map(|(folder, age_max)| Plan::Backup(folder, age_max));
+fn plans(config: &Config) -> Vec<WatchPlan> {
+    let cards = config.cards.iter().cloned().map(WatchPlan::Card);
+    let backup = config.backup.clone().map(|(folder, age_max)| WatchPlan::Backup(folder, age_max));
     cards.chain(backup).collect()
 }
 
 /// Tells a client why it can not come in, and closes.
-fn refuse(mut stream: Stream, fault: Fault, refusals: &Arc<Semaphore>) {
+fn refuse(mut stream: Stream, fault: RpcError, refusals: &Arc<Semaphore>) {
     let Ok(place) = refusals.clone().try_acquire_owned() else { return };
     tokio::spawn(async move {
         let line = rpc::reply(&Id::null(), &Err(fault));
@@ -222,7 +228,8 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // Who writes past a limit on the size of files is told so by the write as well, unless the signal has ended it first.
+    // Who writes past a limit on the size of files is told so by the write as well, unless the
+    // signal has ended it first.
     drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(async move {
         tokio::select! {

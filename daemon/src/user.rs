@@ -30,7 +30,7 @@ pub fn id(named: &str) -> Option<u32> {
 const USERS: &str = "/etc/passwd";
 
 /// A line of the list of users, or of groups: both begin alike.
-struct Entry {
+struct UserLine {
     name: String,
     id: u32,
     /// The user's group, or the group's members.
@@ -38,19 +38,19 @@ struct Entry {
     rest: String,
 }
 
-fn entries(list: &str) -> Vec<Entry> {
+fn entries(list: &str) -> Vec<UserLine> {
     let text = std::fs::read_to_string(list).unwrap_or_default();
     let entry = |line: &str| {
         let mut fields = line.split(':');
         let name = fields.next()?.to_owned();
         let id = fields.nth(1)?.parse().ok()?;
-        Some(Entry { name, id, rest: fields.next().unwrap_or_default().to_owned() })
+        Some(UserLine { name, id, rest: fields.next().unwrap_or_default().to_owned() })
     };
     text.lines().filter_map(entry).collect()
 }
 
-/// Whether nobody but this user is in a group: many systems give each user one of their own, and let
-/// the group write what its user makes.
+/// Whether nobody but this user is in a group: many systems give each user one of their own, and
+/// let the group write what its user makes.
 #[cfg(unix)]
 pub(crate) fn is_alone_in(group: u32, user: u32) -> bool {
     let users = entries(USERS);

@@ -5,13 +5,14 @@ use embedded_hal::spi::{Error, ErrorKind, ErrorType, Operation, SpiBus, SpiDevic
 
 /// The bus, and the wire that selects the card.
 ///
-/// The card is selected from its start on and stays so: the driver makes a transaction of each part of a command, and a
-/// card that is not selected between a command and its answer may forget the command, as the standard lets it.
+/// The card is selected from its start on and stays so: the driver makes a transaction of each part
+/// of a command, and a card that is not selected between a command and its answer may forget the
+/// command, as the standard lets it.
 pub struct CardBus<B, S> {
     bus: B,
     select: S,
-    /// Called with each transaction: going through a card is one turn of the program, and may take longer than a
-    /// watchdog waits.
+    /// Called with each transaction: going through a card is one turn of the program, and may take
+    /// longer than a watchdog waits.
     alive: fn(),
 }
 
@@ -25,7 +26,8 @@ impl Error for Failed {
     }
 }
 
-/// What a card wants before its first command: at least 74 clocks, and not to be selected meanwhile.
+/// What a card wants before its first command: at least 74 clocks, and not to be
+/// selected meanwhile.
 const WAKE: [u8; 10] = [0xff; 10];
 
 impl<B: SpiBus, S: OutputPin> CardBus<B, S> {
@@ -85,7 +87,8 @@ mod tests {
     use std::collections::VecDeque;
     use std::rc::Rc;
 
-    /// A card that forgets a command when it is not selected until it has answered, as the standard lets it.
+    /// A card that forgets a command when it is not selected until it has answered,
+    /// as the standard lets it.
     #[derive(Default)]
     struct Strict {
         is_selected: bool,

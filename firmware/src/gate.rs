@@ -1,7 +1,9 @@
-//! The gate of a cable: what came in waits behind it while the device is at work, and whoever sent it is told so.
+//! The gate of a cable: what came in waits behind it while the device is at work, and
+//! whoever sent it is told so.
 //!
-//! A device opens its box and goes through a card in one turn of its program, which may take a minute. [`attend`] runs
-//! beside the program, where nothing keeps it waiting: in an interrupt. Nothing but the gate is in the hands of both.
+//! A device opens its box and goes through a card in one turn of its program, which may take a
+//! minute. [`attend`] runs beside the program, where nothing keeps it waiting: in an interrupt.
+//! Nothing but the gate is in the hands of both.
 
 use contactbox_core::service::cable::BUSY_MILLIS;
 use core::cell::Cell;
@@ -119,9 +121,9 @@ impl<M: RawMutex> Gate<M> {
     }
 }
 
-/// Goes on for ever with a port: `port` is what comes, `out` what goes, `busy` what is sent as long as a packet waits, and
-/// `pause` waits that many milliseconds. A read of nothing, or one that fails, is passed over: the port waits for the
-/// cable then.
+/// Goes on for ever with a port: `port` is what comes, `out` what goes, `busy` what is sent as long
+/// as a packet waits, and `pause` waits that many milliseconds. A read of nothing, or one that
+/// fails, is passed over: the port waits for the cable then.
 pub async fn attend<M: RawMutex, R: Read, W: Write, P: Future<Output = ()>>(
     gate: &Gate<M>,
     port: &mut R,

@@ -1,4 +1,5 @@
-//! What a panic leaves behind in memory that a reset does not touch, for the next start to write down.
+//! What a panic leaves behind in memory that a reset does not touch, for the next
+//! start to write down.
 
 use core::panic::PanicInfo;
 use core::ptr::addr_of_mut;
@@ -10,7 +11,7 @@ const FILE_BYTES_MAX: usize = 120;
 const MAGIC: u32 = 0x4c61_7374;
 
 #[repr(C)]
-struct Kept {
+struct KeptWords {
     magic: u32,
     line: u32,
     len: u32,
@@ -28,7 +29,7 @@ pub struct LastWords {
 
 unsafe extern "C" {
     // From each board's memory.x: 256 bytes that nothing else uses.
-    static mut _last_words: Kept;
+    static mut _last_words: KeptWords;
 }
 
 impl LastWords {
@@ -43,21 +44,26 @@ pub fn keep(panic: &PanicInfo<'_>) {
     let (file, line) = panic.location().map_or(("", 0), |place| (place.file(), place.line()));
     let start = file.ceil_char_boundary(file.len().saturating_sub(FILE_BYTES_MAX));
     let name = file.get(start..).unwrap_or("").as_bytes();
-    let mut kept =
-        Kept { magic: MAGIC, line, len: name.len() as u32, check: 0, file: [0; FILE_BYTES_MAX] };
+    let mut kept = KeptWords {
+        magic: MAGIC,
+        line,
+        len: name.len() as u32,
+        check: 0,
+        file: [0; FILE_BYTES_MAX],
+    };
     for (to, from) in kept.file.iter_mut().zip(name) {
         *to = *from;
     }
     kept.check = check(&kept);
     // SAFETY: one thread of execution runs on a device, and it is here; the memory is the linker's
-    // gift, aligned to 256 bytes and larger than `Kept`.
+    // gift, aligned to 256 bytes and larger than `KeptWords`.
     unsafe { addr_of_mut!(_last_words).write_volatile(kept) };
 }
 
 /// What the run before this one kept, once.
 pub fn take() -> Option<LastWords> {
     let place = &raw mut _last_words;
-    // SAFETY: as in `keep`; every bit pattern is a `Kept`.
+    // SAFETY: as in `keep`; every bit pattern is a `KeptWords`.
     let kept = unsafe { place.read_volatile() };
     if kept.magic != MAGIC || kept.check != check(&kept) {
         return None;
@@ -68,7 +74,7 @@ pub fn take() -> Option<LastWords> {
     Some(LastWords { file: kept.file, len, line: kept.line })
 }
 
-fn check(kept: &Kept) -> u32 {
+fn check(kept: &KeptWords) -> u32 {
     let mut sum = kept.line ^ kept.len.rotate_left(16);
     for byte in kept.file {
         sum = sum.rotate_left(5).wrapping_mul(0x9e37_79b1) ^ u32::from(byte);

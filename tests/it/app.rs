@@ -1,10 +1,10 @@
 //! The device's app on a host: its box, its diary, its card.
 
-use contactbox_core::contact::{Content, Draft, Kind, Uid};
-use contactbox_core::service::protocol::Card as PutCard;
+use contactbox_core::contact::{Draft, Kind, Property, Uid};
+use contactbox_core::service::protocol::NewContact as PutCard;
 use contactbox_core::service::{Reply, Request};
 use contactbox_core::sim::RamCard;
-use contactbox_core::store::diary::{Cause, Diary, Event as Noted};
+use contactbox_core::store::diary::{Cause, Diary, DiaryEvent as Noted};
 use contactbox_firmware::app::SlotState;
 use contactbox_tests::desk_device::{Bench, ask, blank, layout, no_card, settle, start};
 use embassy_futures::block_on;
@@ -12,7 +12,7 @@ use embassy_futures::block_on;
 fn add(bench: &mut Bench, name: &str) -> Uid {
     let mut memory = [0; 512];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, name)).expect("room for a name");
+    draft.push(&Property::text(Kind::FN, name)).expect("room for a name");
     let card = PutCard::Here(draft.finish());
     ask(bench, &Request::Put { uid: None, base: None, card }, |reply| match reply {
         Reply::Done(put) => put.uid,

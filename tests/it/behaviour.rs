@@ -2,7 +2,7 @@
 
 use contactbox_daemon::config::{Config, Settings};
 use contactbox_daemon::device::Talker;
-use contactbox_daemon::keeper::{Desk, Keeper};
+use contactbox_daemon::keeper::{Host, WriterThread};
 use contactbox_tests::behaviour::{meeting_transcript, transcript, transcripts_of_app};
 use contactbox_tests::daemon::Place;
 
@@ -18,14 +18,15 @@ fn a_daemon_and_a_device_answer_alike() {
     assert!(from_app.iter().any(|line| line == photo), "{from_app:#?}");
 }
 
-/// What boxes ask each other goes to the daemon's keeper, as a device's driver in the daemon asks it.
+/// What boxes ask each other goes to the daemon's keeper, as a device's driver in
+/// the daemon asks it.
 #[test]
 fn a_daemon_and_a_device_meet_another_box_alike() {
     let place = Place::new();
     let settings = Settings { data: Some(place.data()), ..Settings::default() };
     let config = Config::load(settings).expect("good settings");
-    let keeper = Keeper::start(Desk::open(&config).expect("a new box")).expect("a thread");
-    let from_daemon = meeting_transcript(&mut Talker::new(&keeper.asker()));
+    let keeper = WriterThread::start(Host::open(&config).expect("a new box")).expect("a thread");
+    let from_daemon = meeting_transcript(&mut Talker::new(&keeper.handle()));
     keeper.stop();
     let [_, from_app] = transcripts_of_app();
     assert_eq!(from_app, from_daemon);

@@ -1,4 +1,5 @@
-//! Work that goes through the whole box, and clients beside it: a verification, a backup; and what neither can read.
+//! Work that goes through the whole box, and clients beside it: a verification, a backup;
+//! and what neither can read.
 use super::mended::strike;
 use contactbox_tests::daemon::{Client, Daemon, Place, Ran};
 use contactbox_tests::random::Random;
@@ -49,7 +50,8 @@ fn photos(client: &mut Client, count: usize, bytes: usize) {
     }
 }
 
-/// How many requests of another client are answered while one is at work that goes through the whole box.
+/// How many requests of another client are answered while one is at work that goes
+/// through the whole box.
 fn answered_beside(daemon: &Daemon, method: &str, params: Value) -> usize {
     let is_done = AtomicBool::new(false);
     let mut answered = 0;
@@ -116,7 +118,8 @@ fn b13_a_backup_makes_no_second_image_and_holds_what_was_acknowledged() {
     let uids = documents(&mut client, 60, 20_000);
     let (is_done, backups) = (AtomicBool::new(false), 4);
     let mut highest = 0;
-    // The latest version of each that was acknowledged before a backup began, and after it had ended.
+    // The latest version of each that was acknowledged before a backup began, and
+    // after it had ended.
     let mut bounds = Vec::new();
     let acked = std::sync::Mutex::new(BTreeMap::<String, u64>::new());
     thread::scope(|scope| {

@@ -64,7 +64,7 @@ fn mends(mut book: world::Box<4, 512>, oracle: &Oracle) {
         oracle.apply(op);
     }
     for _ in 0..2_000 {
-        if embassy_futures::block_on(book.tend()).expect("idle work goes on") {
+        if embassy_futures::block_on(book.maintain()).expect("idle work goes on") {
             break;
         }
     }

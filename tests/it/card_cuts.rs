@@ -1,6 +1,9 @@
-//! Cards pulled at every sector write: the backup before or the new one is there, whole, and work goes on.
-use contactbox_core::card::{Card, FileReport, Listed, Listing, Whose, list, verify};
-use contactbox_core::sim::{Fuse, RamCard, SectorTear};
+//! Cards pulled at every sector write: the backup before or the new one is there,
+//! whole, and work goes on.
+use contactbox_core::card::{
+    Card, FileReport, Listing, SnapshotOwners, SnapshotState, list, verify,
+};
+use contactbox_core::sim::{PullFuse, RamCard, SectorTear};
 use contactbox_core::store::{Book, BookConfig, Root};
 use contactbox_tests::cards::{back_up, find, keep, merge};
 use contactbox_tests::disk::{Disk, Layout, card};
@@ -33,12 +36,13 @@ fn root(book: &mut Small) -> Root {
     block_on(book.root()).expect("everything can be read")
 }
 
-/// A box in the middle of its life: what it held when it last came to an end with its card, and what
-/// it holds.
+/// A box in the middle of its life: what it held when it last came to an end with its
+/// card, and what it holds.
 #[derive(Clone)]
 struct Scene {
     chip: Chip<4, E>,
-    /// Roots that the card may show: that of the last backup, then those of what was acknowledged since.
+    /// Roots that the card may show: that of the last backup, then those of what
+    /// was acknowledged since.
     roots: Vec<Root>,
     /// The digests of all states that any of these roots is made of.
     states: HashSet<[u8; 16]>,
@@ -88,7 +92,7 @@ fn act<C: Card>(deed: Deed, book: &mut Small, card: &mut C) -> Result<(), String
             assert!(!keep(book, card, &mut own)?, "there is room to append");
         }
         Deed::Meet => {
-            merge(book, card, Whose::Others, 50_000)?;
+            merge(book, card, SnapshotOwners::Others, 50_000)?;
             let mut own = find(book, card)?;
             keep(book, card, &mut own)?;
         }
@@ -124,7 +128,7 @@ fn prepare<C: Card>(deed: Deed, mut card: C) -> (Scene, C) {
     }
     roots.push(root(&mut book));
     known.extend(states(&mut book));
-    block_on(book.rest()).expect("there is room");
+    block_on(book.checkpoint()).expect("there is room");
     (Scene { chip: book.into_flash(), roots, states: known }, card)
 }
 
@@ -134,9 +138,9 @@ fn whole<C: Card>(card: &mut C, id: u64) -> Vec<FileReport> {
     block_on(list(card, |listing| listed.push(*listing))).expect("the card reads");
     let mut reports = Vec::new();
     let mut room = vec![0; 16 * 1024];
-    let mut latest = [contactbox_core::card::Latest::EMPTY; 64];
+    let mut latest = [contactbox_core::card::LatestContact::EMPTY; 64];
     for listing in listed {
-        if let Listed::Snapshot { header, .. } = listing.state
+        if let SnapshotState::Snapshot { header, .. } = listing.state
             && header.box_id == id
         {
             let report =
@@ -163,11 +167,11 @@ fn examine<C: Card>(scene: &Scene, deed: Deed, card: &mut C, what: &str) {
     }
     if deed != Deed::Meet {
         let mut restored = new(7);
-        merge(&mut restored, card, Whose::Others, 60_000).expect("the card reads");
+        merge(&mut restored, card, SnapshotOwners::Others, 60_000).expect("the card reads");
         let now = root(&mut restored);
         let is_empty = restored.counts().active + restored.counts().trashed == 0;
-        // Of changes that were being appended those are taken that are there already: each contact is
-        // as before or as after.
+        // Of changes that were being appended those are taken that are there already: each contact
+        // is as before or as after.
         let is_between = deed == Deed::Append && states(&mut restored).is_subset(&scene.states);
         assert!(
             scene.roots.contains(&now) || is_between || (deed == Deed::First && is_empty),
@@ -176,7 +180,8 @@ fn examine<C: Card>(scene: &Scene, deed: Deed, card: &mut C, what: &str) {
     }
     act(deed, &mut book, card).unwrap_or_else(|error| panic!("{what}: the next time: {error}"));
     let mut third = new(8);
-    let (_, remarks) = merge(&mut third, card, Whose::Others, 60_000).expect("the card reads");
+    let (_, remarks) =
+        merge(&mut third, card, SnapshotOwners::Others, 60_000).expect("the card reads");
     assert_eq!(remarks, [], "{what}");
     assert_eq!(root(&mut third), root(&mut book), "{what}: afterwards the card has everything");
 }
@@ -197,7 +202,7 @@ fn a_card_in_ram_pulled_at_every_write() {
                     let what = format!("{deed:?}, {tear:?} at {cut} of {writes}, {forgets}");
                     let mut card = base.clone();
                     card.seed(cut);
-                    card.set_fuse(Some(Fuse { writes: cut, tear, forgets }));
+                    card.set_fuse(Some(PullFuse { writes: cut, tear, forgets }));
                     act(deed, &mut scene.book(), &mut card).expect_err(&what);
                     card.insert();
                     examine(&scene, deed, &mut card, &what);
@@ -230,8 +235,8 @@ fn a_fat_card_pulled_at_every_write() {
             let writes = trial.into_device().writes() - before;
             // Long ones are sampled in a usual run, their beginnings and ends aside.
             let step = if is_campaign { 1 } else { 1 + writes / 120 };
-            // What is torn to garbage in the middle of the file system costs files on every FAT: what is
-            // asked here is what cards do, whole sectors and such as were half received.
+            // What is torn to garbage in the middle of the file system costs files on every FAT:
+            // what is asked here is what cards do, whole sectors and such as were half received.
             for tear in [SectorTear::Old, SectorTear::New, SectorTear::Torn] {
                 for cut in 0..writes {
                     let is_edge = cut < 24 || cut + 24 > writes;
@@ -241,7 +246,7 @@ fn a_fat_card_pulled_at_every_write() {
                     let what = format!("{layout:?}, {deed:?}, {tear:?} at {cut} of {writes}");
                     let disk = base.clone();
                     disk.seed(cut);
-                    disk.set_fuse(Some(Fuse { writes: cut, tear, forgets: false }));
+                    disk.set_fuse(Some(PullFuse { writes: cut, tear, forgets: false }));
                     let mut fat = card(disk).expect("it is formatted");
                     act(deed, &mut scene.book(), &mut fat).expect_err(&what);
                     let disk = fat.into_device();

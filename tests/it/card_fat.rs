@@ -1,6 +1,6 @@
 //! Snapshots on FAT cards: every layout, every trouble, checked by the tools that others use.
 use contactbox_core::card::fat::FatCard;
-use contactbox_core::card::{Card, Name, SECTOR_BYTES, Whose};
+use contactbox_core::card::{Card, FileName, SECTOR_BYTES, SnapshotOwners};
 use contactbox_core::store::{Book, BookConfig, Root};
 use contactbox_tests::cards::{back_up, find, keep, merge};
 use contactbox_tests::disk::{Disk, Layout, card, told};
@@ -69,7 +69,8 @@ fn every_layout_takes_a_box_there_and_back() {
         assert!(most <= 8, "{layout:?}: a change cost {most} sector writes");
         assert_eq!(metadata, 0, "{layout:?}: appending changed the file system");
         let mut other = new(1);
-        let (_, remarks) = merge(&mut other, &mut fat, Whose::Others, 9_000).expect("it reads");
+        let (_, remarks) =
+            merge(&mut other, &mut fat, SnapshotOwners::Others, 9_000).expect("it reads");
         assert_eq!((remarks.len(), root(&mut other)), (0, root(&mut book)), "{layout:?}");
         back_up(&mut other, &mut fat).expect("the card takes it");
         let disk = fat.into_device();
@@ -80,7 +81,7 @@ fn every_layout_takes_a_box_there_and_back() {
         }
         let mut third = new(2);
         let mut fat = card(disk).expect("it is formatted");
-        merge(&mut third, &mut fat, Whose::Others, 9_000).expect("it reads");
+        merge(&mut third, &mut fat, SnapshotOwners::Others, 9_000).expect("it reads");
         assert_eq!(root(&mut third), root(&mut book), "{layout:?}");
     }
 }
@@ -135,7 +136,7 @@ fn a_full_card_keeps_what_it_has_and_what_is_behind_it() {
         let mut fat = card(disk).expect("it is formatted");
         let backup = back_up(&mut book, &mut fat).expect("the card takes it");
         // Somebody's films.
-        let film = Name::parse("FILM.AVI").expect("a name");
+        let film = FileName::parse("FILM.AVI").expect("a name");
         let mut at = 0;
         let full = loop {
             match block_on(fat.write(&film, at, &vec![0x5A; 64 * SECTOR_BYTES])) {
@@ -190,7 +191,7 @@ fn no_damage_to_a_file_system_harms_a_box_or_stops_it() {
                 faults += 1;
                 continue;
             };
-            faults += u32::from(merge(&mut book, &mut fat, Whose::All, 20_000).is_err());
+            faults += u32::from(merge(&mut book, &mut fat, SnapshotOwners::All, 20_000).is_err());
             faults += u32::from(back_up(&mut source, &mut fat).is_err());
             let after = book.counts();
             assert!(after.active + after.trashed >= before.active, "seed {seed}");
@@ -231,7 +232,7 @@ impl Tables {
 }
 
 /// Whether others get all of each file off the card, with the bytes that we read.
-fn others_read(mut fat: FatCard<Disk>, layout: Layout, files: &[Name]) -> Result<(), String> {
+fn others_read(mut fat: FatCard<Disk>, layout: Layout, files: &[FileName]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder for the image");
     let (image, copy) = (folder.path().join("card.img"), folder.path().join("copy"));
     let mut ours = Vec::new();
@@ -270,7 +271,7 @@ fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
         let own = find(&source, &mut fat).expect("the card reads");
         let newest = own.newest().expect("it is there").generation;
         let mut both = new(3);
-        merge(&mut both, &mut fat, Whose::Others, 9_000).expect("it reads");
+        merge(&mut both, &mut fat, SnapshotOwners::Others, 9_000).expect("it reads");
         let both = root(&mut both);
         let written = fat.into_device();
         let (mut told, mut whole) = (0, 0);
@@ -284,10 +285,11 @@ fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
                 let case = format!("{layout:?}: {from} leads to {to:x}");
                 let mut fat = card(disk).expect("it is formatted");
                 let mut other = new(2);
-                let (merged, remarks) = merge(&mut other, &mut fat, Whose::Others, 9_000)
+                let (merged, remarks) = merge(&mut other, &mut fat, SnapshotOwners::Others, 9_000)
                     .unwrap_or_else(|error| panic!("{case}: {error}"));
                 told += u32::from(!remarks.is_empty());
-                // What was not told of is there; and of each box one of its two snapshots always is.
+                // What was not told of is there; and of each box one of its two
+                // snapshots always is.
                 assert_eq!(merged.boxes, 2, "{case}");
                 whole += u32::from(root(&mut other) == both);
                 if remarks.is_empty() {
@@ -303,7 +305,7 @@ fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
                 }
                 let mut fat = card(fat.into_device()).expect("it is formatted");
                 let mut third = new(4);
-                let (_, remarks) = merge(&mut third, &mut fat, Whose::Others, 9_000)
+                let (_, remarks) = merge(&mut third, &mut fat, SnapshotOwners::Others, 9_000)
                     .unwrap_or_else(|error| panic!("{case}: {error}"));
                 assert_eq!((remarks.len(), root(&mut third)), (0, both), "{case}");
                 let own = find(&source, &mut fat).expect("the card reads");
@@ -315,7 +317,8 @@ fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
     }
 }
 
-/// Item 7: Linux and fsck.vfat take what has no length of 16 bits for a table as FAT32, however few clusters there are.
+/// Item 7: Linux and fsck.vfat take what has no length of 16 bits for a table as FAT32,
+/// however few clusters there are.
 #[test]
 fn fat32_with_few_clusters_is_read_and_written_as_others_do() {
     let layout = Layout::Fat32;
@@ -329,10 +332,10 @@ fn fat32_with_few_clusters_is_read_and_written_as_others_do() {
         assert_eq!(disk.fsck(layout), Vec::<String>::new(), "{kilobytes} KiB");
         let mut fat = card(disk).expect("it is formatted");
         let mut other = new(1);
-        merge(&mut other, &mut fat, Whose::Others, 9_000).expect("it reads");
+        merge(&mut other, &mut fat, SnapshotOwners::Others, 9_000).expect("it reads");
         assert_eq!(root(&mut other), root(&mut book));
         // To the last cluster, and no further.
-        let film = Name::parse("FILM.AVI").expect("a name");
+        let film = FileName::parse("FILM.AVI").expect("a name");
         let mut at = 0;
         let full = loop {
             match block_on(fat.write(&film, at, &vec![0x5A; 64 * SECTOR_BYTES])) {
@@ -346,12 +349,13 @@ fn fat32_with_few_clusters_is_read_and_written_as_others_do() {
         assert_eq!(disk.fsck_harm(layout), Vec::<String>::new(), "{kilobytes} KiB");
         let mut third = new(2);
         let mut fat = card(disk).expect("it is formatted");
-        merge(&mut third, &mut fat, Whose::Others, 9_000).expect("it reads");
+        merge(&mut third, &mut fat, SnapshotOwners::Others, 9_000).expect("it reads");
         assert_eq!(root(&mut third), root(&mut book), "{kilobytes} KiB");
     }
 }
 
-/// Chains that lead back into themselves: in the tables of a card there are as many clusters as one likes to go through.
+/// Chains that lead back into themselves: in the tables of a card there are as many clusters as
+/// one likes to go through.
 #[test]
 fn a_backup_is_where_others_find_it_or_is_refused() {
     for layout in [Layout::Fat16, Layout::Fat32] {
@@ -370,7 +374,8 @@ fn a_backup_is_where_others_find_it_or_is_refused() {
                 tables.lead(&disk, from, to);
                 let Ok(mut fat) = card(disk) else { continue };
                 let backups: Vec<_> = (0..2).map(|_| back_up(&mut book, &mut fat)).collect();
-                let files: Vec<Name> = backups.iter().flatten().map(|backup| backup.file).collect();
+                let files: Vec<FileName> =
+                    backups.iter().flatten().map(|backup| backup.file).collect();
                 refused += 2 - files.len();
                 taken += files.len();
                 let fat = card(fat.into_device()).expect("it is formatted");

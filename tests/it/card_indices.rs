@@ -3,7 +3,8 @@
 use crate::cards::{bare, root, run};
 use contactbox_tests::daemon::Place;
 
-/// Whoever meets an empty box notes whom an index stands for, and what it leaves on the card afterwards says the same.
+/// Whoever meets an empty box notes whom an index stands for, and what it leaves on the card
+/// afterwards says the same.
 #[test]
 fn boxes_that_met_while_they_were_empty_take_nothing_from_each_other() {
     let boxes = [bare(), bare(), bare()];
@@ -33,7 +34,8 @@ fn boxes_that_met_while_they_were_empty_take_nothing_from_each_other() {
     run(a, &["card", "verify"], card.path()).expect(0);
 }
 
-/// An earlier state of a box gives its indices to others than the box did, which has left word of that on the card.
+/// An earlier state of a box gives its indices to others than the box did, which has left
+/// word of that on the card.
 #[test]
 fn b1_a_box_that_was_put_back_before_it_met_anybody_takes_nothing_from_others() {
     let ((a, daemon), (b, _other)) = (bare(), bare());

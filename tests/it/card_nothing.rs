@@ -1,5 +1,5 @@
 //! Nothing that a card lacks or spoils takes anything away from a box.
-use contactbox_core::card::{Card, Whose};
+use contactbox_core::card::{Card, SnapshotOwners};
 use contactbox_core::contact::{Contact, Uid};
 use contactbox_core::sim::RamCard;
 use contactbox_core::store::{Book, BookConfig};
@@ -88,17 +88,20 @@ fn empty_foreign_and_older_cards_take_nothing_away() {
     for seed in 0..20 {
         let (mut book, mut card) = scene(seed);
         let before = all(&mut book);
-        merge(&mut book, &mut RamCard::new(), Whose::All, 9_000).expect("an empty card reads");
+        merge(&mut book, &mut RamCard::new(), SnapshotOwners::All, 9_000)
+            .expect("an empty card reads");
         nobody_is_missing(&before, &mut book, "an empty card");
         let mut stranger = RamCard::new();
         for name in ["AAAAAAAA.A", "README.TXT", "CONTACTS.VCF", "ZZZZZZZZ.B"] {
-            let name = contactbox_core::card::Name::parse(name).expect("a name");
+            let name = contactbox_core::card::FileName::parse(name).expect("a name");
             let bytes = Random::new(seed).bytes(3 * 512);
             block_on(stranger.write(&name, 0, &bytes)).expect("the card takes it");
         }
-        merge(&mut book, &mut stranger, Whose::All, 9_000).expect("a stranger's card reads");
+        merge(&mut book, &mut stranger, SnapshotOwners::All, 9_000)
+            .expect("a stranger's card reads");
         nobody_is_missing(&before, &mut book, "a stranger's card");
-        let (merged, _) = merge(&mut book, &mut card, Whose::All, 9_000).expect("it reads");
+        let (merged, _) =
+            merge(&mut book, &mut card, SnapshotOwners::All, 9_000).expect("it reads");
         assert_eq!(merged.boxes, 2);
         nobody_is_missing(&before, &mut book, "a card of an older day");
     }
@@ -144,7 +147,7 @@ fn damaged_and_half_cards_take_nothing_away() {
             }
         }
         let what = format!("round {round}");
-        let (merged, _) = merge(&mut book, &mut card, Whose::All, 9_000)
+        let (merged, _) = merge(&mut book, &mut card, SnapshotOwners::All, 9_000)
             .unwrap_or_else(|error| panic!("{what}: {error}"));
         nobody_is_missing(&before, &mut book, &what);
         remarks += merged.remarks;
@@ -172,12 +175,12 @@ fn of_a_damaged_snapshot_what_is_left_is_taken_and_the_rest_from_the_older_one()
         let file = struck.files_mut().get_mut(&newest.file).expect("it was written");
         file[at..bytes.min(at + 40)].fill(0xEE);
         let mut restored = new(1);
-        merge(&mut restored, &mut struck, Whose::Others, 9_000).expect("the card reads");
+        merge(&mut restored, &mut struck, SnapshotOwners::Others, 9_000).expect("the card reads");
         assert_eq!(block_on(restored.root()).expect("it reads"), root, "struck at {at}");
         // Without the older one: all but what was struck.
         struck.files_mut().retain(|name, _| *name == newest.file);
         let mut partly = new(2);
-        merge(&mut partly, &mut struck, Whose::Others, 9_000).expect("the card reads");
+        merge(&mut partly, &mut struck, SnapshotOwners::Others, 9_000).expect("the card reads");
         let (all, left) = (restored.counts(), partly.counts());
         let (all, left) = (all.active + all.trashed, left.active + left.trashed);
         assert!(left + 2 >= all || at < 1_024, "struck at {at}: {left} of {all} are left");

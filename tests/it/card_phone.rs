@@ -1,9 +1,9 @@
 //! The file for phones: who is in it, what other readers make of it, and how it is kept.
 use calcard::vcard::{VCard, VCardProperty};
 use calcard::{Entry, Parser};
-use contactbox_core::card::{Card, Name, PhoneFile, SECTOR_BYTES, write_phone_file};
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid, Value};
-use contactbox_core::sim::{Fuse, RamCard, SectorTear};
+use contactbox_core::card::{Card, FileName, PhoneFile, SECTOR_BYTES, write_phone_file};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid, Value};
+use contactbox_core::sim::{PullFuse, RamCard, SectorTear};
 use contactbox_core::store::Book;
 use contactbox_tests::random::Random;
 use contactbox_tests::world::memory::parts;
@@ -27,10 +27,10 @@ fn put(book: &mut Small, uid: &str, lines: &[(Kind, &str)], photo: Option<&[u8]>
     let mut memory = vec![0; 200 * 1024];
     let mut draft = Draft::new(&mut memory);
     for (kind, value) in lines {
-        draft.push(&Content::text(*kind, value)).expect("the draft has room");
+        draft.push(&Property::text(*kind, value)).expect("the draft has room");
     }
     if let Some(photo) = photo {
-        let content = Content { value: Value::Bytes(photo), ..Content::text(Kind::PHOTO, "") };
+        let content = Property { value: Value::Bytes(photo), ..Property::text(Kind::PHOTO, "") };
         draft.push(&content).expect("the draft has room");
     }
     let by = AuthorIndex::default();
@@ -43,7 +43,7 @@ fn write(book: &mut Small, card: &mut RamCard) -> Result<PhoneFile, String> {
 }
 
 fn text(card: &mut RamCard) -> String {
-    let file = card.files_mut().get(&Name::PHONE).expect("it was written").clone();
+    let file = card.files_mut().get(&FileName::PHONE).expect("it was written").clone();
     assert!(file.len().is_multiple_of(SECTOR_BYTES));
     String::from_utf8(file).expect("the file is text")
 }
@@ -110,7 +110,7 @@ fn what_a_phone_exported_is_left_alone() {
         // A card is written by sectors.
         let mut theirs = theirs.to_vec();
         theirs.resize(SECTOR_BYTES, b' ');
-        block_on(card.write(&Name::PHONE, 0, &theirs)).expect("the card takes it");
+        block_on(card.write(&FileName::PHONE, 0, &theirs)).expect("the card takes it");
         let report = write(&mut book, &mut card).expect("the card reads");
         assert!(report.is_foreign && report.sector_writes == 0, "{report:?}");
         assert_eq!(text(&mut card).as_bytes(), theirs);
@@ -164,7 +164,7 @@ fn a_cut_leaves_cards_and_the_next_time_makes_it_right() {
         for cut in 0..writes {
             let mut card = base.clone();
             card.seed(cut);
-            card.set_fuse(Some(Fuse { writes: cut, tear, forgets: false }));
+            card.set_fuse(Some(PullFuse { writes: cut, tear, forgets: false }));
             write(&mut after, &mut card).expect_err("the card is pulled");
             card.insert();
             let report = write(&mut after, &mut card).expect("the card takes it");

@@ -1,6 +1,7 @@
 //! Snapshots on a card in RAM: there and back, appended to, restored from.
 use contactbox_core::card::{
-    Card, Latest, Listed, Name, Remark, RootCheck, SECTOR_BYTES, Whose, list, verify,
+    Card, FileName, LatestContact, Remark, RootCheck, SECTOR_BYTES, SnapshotOwners, SnapshotState,
+    list, verify,
 };
 use contactbox_core::sim::RamCard;
 use contactbox_core::store::{Book, BookConfig, Root};
@@ -41,11 +42,12 @@ fn an_empty_box_restored_from_a_card_is_the_same() {
         assert!(backup.blobs > 0, "the script has photos");
         let mut restored = new(1);
         let (merged, remarks) =
-            merge(&mut restored, &mut card, Whose::Others, 9_000).expect("it reads");
+            merge(&mut restored, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
         assert_eq!(remarks, []);
         assert_eq!((merged.boxes, merged.added), (1, backup.records));
         assert_eq!(root(&mut restored), root(&mut book), "seed {seed}");
-        let (merged, _) = merge(&mut restored, &mut card, Whose::Others, 9_001).expect("it reads");
+        let (merged, _) =
+            merge(&mut restored, &mut card, SnapshotOwners::Others, 9_001).expect("it reads");
         assert_eq!((merged.boxes, merged.known), (0, 1), "a card is read once");
     }
 }
@@ -57,7 +59,7 @@ fn what_changes_is_appended_and_found() {
     back_up(&mut book, &mut card).expect("the card takes it");
     let mut own = find(&book, &mut card).expect("the card reads");
     let mut other = new(1);
-    merge(&mut other, &mut card, Whose::Others, 5_000).expect("it reads");
+    merge(&mut other, &mut card, SnapshotOwners::Others, 5_000).expect("it reads");
     let (mut snapshots, mut most) = (0, 0);
     for (now, op) in (6_000..).zip(script(8, 400)) {
         apply(&mut book, op, now).expect("there is room");
@@ -68,7 +70,8 @@ fn what_changes_is_appended_and_found() {
             most = most.max(card.sector_writes() - before);
         }
         if now % 16 == 0 {
-            let (_, remarks) = merge(&mut other, &mut card, Whose::Others, now).expect("it reads");
+            let (_, remarks) =
+                merge(&mut other, &mut card, SnapshotOwners::Others, now).expect("it reads");
             assert_eq!(remarks, []);
             assert_eq!(root(&mut other), root(&mut book), "after {op:?} at {now}");
             let again = find(&book, &mut card).expect("the card reads");
@@ -104,7 +107,7 @@ fn the_name_of_another_box_is_left_to_it() {
     let config = BookConfig { id: CONFIG.id ^ 1, ..CONFIG };
     let mut b: Small = block_on(Book::format(Chip::new(120), config, parts(120, E, 16 * 1024)))
         .expect("a sound chip can be formatted");
-    let (merged, _) = merge(&mut b, &mut card, Whose::Others, 5_000).expect("it reads");
+    let (merged, _) = merge(&mut b, &mut card, SnapshotOwners::Others, 5_000).expect("it reads");
     assert_eq!(merged.boxes, 1);
     let backup = back_up(&mut b, &mut card).expect("the card takes it");
     assert_eq!(card.files_mut().len(), 2);
@@ -131,7 +134,8 @@ fn a_newer_version_is_left_alone() {
     }
     assert_eq!(card.files_mut().get(&backup.file), Some(&kept), "it was not touched");
     let mut other = new(1);
-    let (_, remarks) = merge(&mut other, &mut card, Whose::Others, 5_000).expect("it reads");
+    let (_, remarks) =
+        merge(&mut other, &mut card, SnapshotOwners::Others, 5_000).expect("it reads");
     assert_eq!(remarks, [Remark::Newer { file: backup.file, version: 9 }]);
     assert_eq!(root(&mut other), root(&mut book));
 }
@@ -152,8 +156,8 @@ fn a_card_is_listed_and_verified() {
     assert_eq!(listed.len(), 2);
     let mut room = vec![0; 16 * 1024];
     for listing in &listed {
-        let Listed::Snapshot { header, time } = listing.state else { panic!("{listing:?}") };
-        let mut latest = [Latest::EMPTY; 30];
+        let SnapshotState::Snapshot { header, time } = listing.state else { panic!("{listing:?}") };
+        let mut latest = [LatestContact::EMPTY; 30];
         let report =
             block_on(verify(&mut card, &listing.file, &mut room, &mut [0; 64], &mut latest))
                 .expect("the card reads")
@@ -170,7 +174,7 @@ fn a_card_is_listed_and_verified() {
     assert_eq!(report.map(|report| report.root_appended), Ok(RootCheck::Unknown));
     // Each entry that is struck is found.
     let mut restored = new(2);
-    merge(&mut restored, &mut card, Whose::Others, 9_000).expect("it reads");
+    merge(&mut restored, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
     let both = root(&mut restored);
     let (mut struck_bytes, mut gaps) = (0, 0);
     let whole = card.files_mut().get(&file).expect("it is there").clone();
@@ -184,7 +188,7 @@ fn a_card_is_listed_and_verified() {
         if report.is_ok_and(|report| report.is_sound()) {
             // It was in what fills an entry up to a whole word, or a sector.
             let mut restored = new(2);
-            merge(&mut restored, &mut card, Whose::Others, 9_000).expect("it reads");
+            merge(&mut restored, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
             assert_eq!(root(&mut restored), both, "at {at}");
             gaps += 1;
         }
@@ -210,6 +214,6 @@ fn each_trouble_has_its_own_words() {
     card.insert();
     back_up(&mut book, &mut card).expect("the card is well again");
     // Room for the snapshots but not for what would be appended to them.
-    let len = block_on(card.len(&Name::PHONE)).expect("the card reads");
+    let len = block_on(card.len(&FileName::PHONE)).expect("the card reads");
     assert_eq!(len, None);
 }

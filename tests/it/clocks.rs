@@ -1,7 +1,7 @@
 //! Clocks of other people: what a wrong or forged time in one box does to the others.
 
-use contactbox_core::card::{Remark, Whose};
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::card::{Remark, SnapshotOwners};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
 use contactbox_core::limits::{CLOCK_MILLIS_MAX, FOREIGN_MILLIS_MAX, LIFE_CHANGES, MILLIS_MAX};
 use contactbox_core::sim::RamCard;
 use contactbox_core::store::{Aside, Book, BookConfig, Intake, Memory, Quota, Root};
@@ -51,9 +51,9 @@ fn uid(who: &str) -> Uid {
 fn put<M: Memory>(book: &mut Box<4, PAGE, M>, who: &str, lines: &[&str], now: u64) -> u64 {
     let mut memory = [0; 2048];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, who)).expect("room for a name");
+    draft.push(&Property::text(Kind::FN, who)).expect("room for a name");
     for line in lines {
-        draft.push(&Content::text(Kind::NOTE, line)).expect("room for a few lines");
+        draft.push(&Property::text(Kind::NOTE, line)).expect("room for a few lines");
     }
     let put = block_on(book.put(uid(who), &draft.finish(), None, AuthorIndex(0), now));
     put.unwrap_or_else(|error| panic!("{who} is put: {error}")).version
@@ -76,7 +76,7 @@ fn root<M: Memory>(book: &mut Box<4, PAGE, M>) -> Root {
 
 /// A card is put into a box: taken in, and left with all the box holds. Gives what was not taken.
 fn visit<M: Memory>(book: &mut Box<4, PAGE, M>, card: &mut RamCard, now: u64) -> Vec<Remark> {
-    let merged = cards::merge(book, card, Whose::Others, now);
+    let merged = cards::merge(book, card, SnapshotOwners::Others, now);
     let (_, remarks) = merged.unwrap_or_else(|error| panic!("the card is taken in: {error}"));
     let own = cards::find(book, card);
     own.and_then(|mut own| cards::keep(book, card, &mut own))
@@ -112,7 +112,7 @@ fn assert_restorable(book: &mut Box<4, PAGE>, number: u64) {
     let mut card = RamCard::new();
     cards::back_up(book, &mut card).expect("a backup is made");
     let mut empty = host(number);
-    let restored = cards::merge(&mut empty, &mut card, Whose::All, NOW);
+    let restored = cards::merge(&mut empty, &mut card, SnapshotOwners::All, NOW);
     let (merged, remarks) = restored.expect("the card is taken in");
     assert_eq!((merged.aside, &remarks[..]), (0, &[][..]), "all of it can be had");
     assert_eq!(root(&mut empty), root(book));
@@ -305,14 +305,14 @@ fn b3_what_is_kept_aside_holds_up_nothing_and_is_told_each_time() {
     let time = (1 << 61) + (1 << 48);
     let mut card = forged_card(time);
     let mut ours = host(1);
-    let (merged, remarks) =
-        cards::merge(&mut ours, &mut card, Whose::Others, NOW).expect("the card is taken in");
+    let (merged, remarks) = cards::merge(&mut ours, &mut card, SnapshotOwners::Others, NOW)
+        .expect("the card is taken in");
     let aside = Remark::Aside(uid("Mallory!!"), Aside::BeyondTime { time });
     assert_eq!((merged.added, merged.aside, &remarks[..]), (6, 1, &[aside][..]));
     // It comes again as long as it is there, after a restart too; the rest does not.
     let mut ours = reopened(ours);
-    let (merged, remarks) =
-        cards::merge(&mut ours, &mut card, Whose::Others, NOW).expect("the card is taken in");
+    let (merged, remarks) = cards::merge(&mut ours, &mut card, SnapshotOwners::Others, NOW)
+        .expect("the card is taken in");
     assert_eq!((merged.added, merged.updated, &remarks[..]), (0, 0, &[aside][..]));
     assert!(ours.time_max() < NOW + DAY);
     assert_restorable(&mut ours, 10);

@@ -1,4 +1,5 @@
-//! A box before it is opened: it shows nothing, writes nothing, and says when flash and memory do not fit each other.
+//! A box before it is opened: it shows nothing, writes nothing, and says when flash and
+//! memory do not fit each other.
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{Book, FlashTooLarge, Narrow, OpenError, Packed, StartError};
 use contactbox_tests::world::memory::{HostMemory, Roomy};

@@ -1,5 +1,5 @@
-//! The emulated device, with the firmware as it ships: its power is cut at any moment, and what it has
-//! acknowledged is there.
+//! The emulated device, with the firmware as it ships: its power is cut at any moment, and what it
+//! has acknowledged is there.
 
 use contactbox_core::card::OwnFiles;
 use contactbox_core::contact::{Contact, Kind, Uid};
@@ -70,13 +70,14 @@ fn plug_in(device: &Device) -> Cable {
     }
 }
 
-/// What a person's contact says, as the newest acknowledged change has it; and as one has it that was asked for
-/// and not acknowledged.
+/// What a person's contact says, as the newest acknowledged change has it; and as one has it that
+/// was asked for and not acknowledged.
 #[derive(Default)]
 struct Known {
     acknowledged: Option<String>,
     in_flight: Option<Option<String>>,
-    /// The digest of its state when it was last looked at, and said what was acknowledged; none when something has been since.
+    /// The digest of its state when it was last looked at, and said what was acknowledged; none
+    /// when something has been since.
     looked_at: Option<[u8; 8]>,
 }
 
@@ -119,8 +120,8 @@ struct World {
     /// What the contacts of the PC say there.
     notes: BTreeMap<Uid, Option<String>>,
     random: Random,
-    /// Sectors that a snapshot of all takes on an empty card, and requests to the device that a meeting does:
-    /// no power lasts for much more, however fast the machine is.
+    /// Sectors that a snapshot of all takes on an empty card, and requests to the device that a
+    /// meeting does: no power lasts for much more, however fast the machine is.
     backup_sectors: u64,
     sync_requests: u64,
     /// Changed on the device.
@@ -186,15 +187,15 @@ fn what_the_device_acknowledged_survives_fifty_power_cuts() {
     );
     let untouched = stack::least_untouched();
     report::line("device", &format!("{untouched} bytes of the device's stack were never used"));
-    // A moment that is always missed would prove nothing. How often it is hit depends on how fast the machine lets the
-    // emulator run; over a thousand cuts that evens out.
+    // A moment that is always missed would prove nothing. How often it is hit depends on how fast
+    // the machine lets the emulator run; over a thousand cuts that evens out.
     let often = if report::campaign() { backups / 5 } else { 0 };
     assert!(backups_broken > often && syncs_broken * 5 > syncs);
 }
 
 impl World {
-    /// Keeps a card with a snapshot of the empty box; then the device meets the PC, and makes a snapshot,
-    /// undisturbed.
+    /// Keeps a card with a snapshot of the empty box; then the device meets the PC, and makes
+    /// a snapshot, undisturbed.
     fn begin(&mut self) {
         self.device.start(Some(&self.card));
         let mut cable = plug_in(&self.device);
@@ -221,8 +222,8 @@ impl World {
         self.device.cut();
     }
 
-    /// Starts the device with a card that lacks most of what the box holds: a snapshot is the first thing
-    /// that it makes.
+    /// Starts the device with a card that lacks most of what the box holds: a snapshot is the
+    /// first thing that it makes.
     fn start_with_card_behind(&mut self, old: Option<&[u8]>) {
         self.card.put_back(old.unwrap_or(&self.blank));
         let watched = Watched::Card;
@@ -249,7 +250,8 @@ impl World {
             thread::sleep(Duration::from_millis(100));
         }
         self.device.cut();
-        // A cut while a file grows leaves it with more clusters than it has use for, and nothing worse.
+        // A cut while a file grows leaves it with more clusters than it has use
+        // for, and nothing worse.
         let found = self.card.check().err().unwrap_or_default();
         assert_eq!(harm(findings(&found)), Vec::<String>::new());
     }
@@ -377,7 +379,8 @@ struct Met {
     taken: Vec<(Uid, Option<String>)>,
 }
 
-/// Brings both to hold the same, or as far as the cable lasts; counts on `asked` what the device is asked.
+/// Brings both to hold the same, or as far as the cable lasts; counts on `asked`
+/// what the device is asked.
 fn meet(desk: &mut Desk, cable: &mut Cable, asked: &AtomicU64) -> Met {
     let mut there = Overheard { cable, asked, taken: Vec::new() };
     let report = block_on(sync(&mut desk.end(), &mut there, Consent::Given, |_| {}));
@@ -466,8 +469,9 @@ fn digests(cable: &mut Cable) -> BTreeMap<Uid, [u8; 8]> {
     digests
 }
 
-/// Compares all that the device holds with what it has acknowledged, and learns what became of what it has not. A state with the
-/// digest that it had when it was last looked at says what it said then: of all the others the cable would take too long.
+/// Compares all that the device holds with what it has acknowledged, and learns what became of what
+/// it has not. A state with the digest that it had when it was last looked at says what it said
+/// then: of all the others the cable would take too long.
 fn check(cable: &mut Cable, digests: &BTreeMap<Uid, [u8; 8]>, people: &mut People) {
     for (uid, known) in people {
         let digest = digests.get(uid).copied();

@@ -1,5 +1,5 @@
-//! A device on a cable, as people and scripts use it: a real daemon, and the device's own app at the other
-//! end of a socket.
+//! A device on a cable, as people and scripts use it: a real daemon, and the device's own app at
+//! the other end of a socket.
 
 use contactbox_core::contact::Kind;
 use contactbox_core::service::cable::Link;

@@ -1,4 +1,5 @@
-//! Clients that mean no good, or have gone wrong: the daemon stays small, answers the others, and lives.
+//! Clients that mean no good, or have gone wrong: the daemon stays small, answers
+//! the others, and lives.
 use contactbox_tests::daemon::{Client, Daemon, Place};
 use contactbox_tests::people::people;
 use contactbox_tests::report;
@@ -10,12 +11,13 @@ use std::time::{Duration, Instant};
 /// The longest frame and the memory for frames of all clients, as the daemon has them by default.
 const FRAME_BYTES: usize = 16 << 20;
 
-/// What the daemon may take at its worst: the requests of all clients (128 MiB), 16 long replies of 11 MiB
-/// and their JSON, the box, and what the allocator keeps.
+/// What the daemon may take at its worst: the requests of all clients (128 MiB), 16 long replies of
+/// 11 MiB and their JSON, the box, and what the allocator keeps.
 const MEMORY_KIB_MAX: usize = 384 * 1024;
 
-/// Longest that another client may wait for an answer while all this goes on, beyond fifty times what it
-/// waits in peace. The daemon itself takes milliseconds; a busy machine does not always let it.
+/// Longest that another client may wait for an answer while all this goes on, beyond
+/// fifty times what it waits in peace. The daemon itself takes milliseconds; a busy
+/// machine does not always let it.
 const LATENCY_MAX: Duration = Duration::from_secs(5);
 
 /// The same where each request of the attack is a second of work or two: it may come after one of

@@ -1,8 +1,16 @@
 //! The house rules, held over the source itself.
+use contactbox_tests::report;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const LINES_MAX: usize = 600;
+
+/// Of a hundred names of types so many may stand for several things.
+const SHARED_NAMES_MAX_PERCENT: usize = 4;
+
+/// Characters of a line of a comment or a paper.
+const COLUMNS_MAX: usize = 100;
 
 /// What the top level may hold beside dot files, licences and what a build leaves.
 const TOP_LEVEL: [&str; 8] = [
@@ -17,7 +25,8 @@ const TOP_LEVEL: [&str; 8] = [
 ];
 const TOP_LEVEL_LEFT: [&str; 1] = ["target"];
 
-/// The modules of core and what each may name of the others. `sim` stands beside them: tests use it.
+/// The modules of core and what each may name of the others. `sim` stands beside
+/// them: tests use it.
 const CORE_MODULES: [(&str, &[&str]); 8] = [
     ("limits", &[]),
     ("contact", &["limits"]),
@@ -157,6 +166,35 @@ fn no_file_is_too_long() {
         (lines > LINES_MAX).then(|| format!("{}: {lines} lines", source.path))
     });
     none("a file has at most 600 lines", too_long.collect());
+}
+
+/// A line that a person reads and that could be broken: not of a table, a heading, a
+/// program or one long word.
+fn can_be_broken(text: &str) -> bool {
+    let text = text.trim_start_matches(['/', '!']).trim_start();
+    !text.starts_with(['|', '#', '`'])
+}
+
+#[test]
+fn what_is_read_keeps_to_100_columns() {
+    let is_wide =
+        |line: &str| line.chars().count() > COLUMNS_MAX && can_be_broken(line.trim_start());
+    let mut breaches = Vec::new();
+    for source in sources() {
+        let is_paper = source.path.ends_with(".md");
+        let mut is_program = false;
+        for (number, line) in source.text.lines().enumerate() {
+            is_program ^= is_paper && line.starts_with("```");
+            let is_read = match is_paper {
+                true => !is_program && !line.starts_with("    "),
+                false => source.is_rust() && line.trim_start().starts_with("//"),
+            };
+            if is_read && is_wide(line) {
+                breaches.push(format!("{}:{}", source.path, number + 1));
+            }
+        }
+    }
+    none("comments and papers keep to 100 columns", breaches);
 }
 
 #[test]
@@ -377,4 +415,59 @@ fn packages_depend_one_way() {
         );
     }
     none("tests see all, daemon and firmware see core, core sees nobody", breaches);
+}
+
+/// The type that a line of code defines, if it does: not one that a trait asks for.
+fn defined_type(line: &str) -> Option<&str> {
+    let code = line.trim_start();
+    let code = match code.strip_prefix("pub") {
+        Some(rest) => rest
+            .strip_prefix('(')
+            .map_or(rest, |rest| rest.split_once(')').map_or(rest, |(_, rest)| rest)),
+        None => code,
+    };
+    let (keyword, rest) = code.trim_start().split_once(' ')?;
+    let defines = ["struct", "enum", "trait", "union"].contains(&keyword)
+        || keyword == "type" && !line.starts_with(' ');
+    let name = &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())];
+    (defines && name.starts_with(|c: char| c.is_ascii_uppercase())).then_some(name)
+}
+
+#[test]
+fn the_name_of_a_type_stands_for_one_thing() {
+    assert_eq!(defined_type("pub(crate) struct Walk {"), Some("Walk"));
+    assert_eq!(defined_type("    type Error = Infallible;"), None);
+    assert_eq!(defined_type("pub trait Memory: Sized {"), Some("Memory"));
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources() {
+        let ships = ["core/src/", "daemon/src/", "firmware/src/"];
+        let is_test = source.path.ends_with("tests.rs") || source.path.contains("/tests/");
+        if !source.is_rust()
+            || is_test
+            || !ships.iter().any(|folder| source.path.starts_with(folder))
+        {
+            continue;
+        }
+        // The boards have the same parts, each in its own way.
+        let place = match source.path.strip_prefix("firmware/src/board/") {
+            Some(_) => "firmware/src/board",
+            None => &source.path,
+        };
+        for name in source.code_without_tests().lines().filter_map(defined_type) {
+            places.entry(name.to_owned()).or_default().insert(place.to_owned());
+        }
+    }
+    let shared: Vec<String> = places
+        .iter()
+        .filter(|(_, files)| files.len() > 1)
+        .map(|(name, files)| {
+            format!("{name}: {}", files.iter().cloned().collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    report::line(
+        "names of types",
+        &format!("{} of {} stand for several things", shared.len(), places.len()),
+    );
+    assert!(places.len() > 400, "the house has more types than {}", places.len());
+    assert!(shared.len() * 100 < places.len() * SHARED_NAMES_MAX_PERCENT, "{}", shared.join("\n"));
 }

@@ -1,6 +1,6 @@
 //! Boxes that meet hold the same, lose nothing, and do not bring back what was removed.
 
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
 use contactbox_core::store::{Book, BookConfig, Root};
 use contactbox_tests::meet::hand_over;
 use contactbox_tests::random::Random;
@@ -91,7 +91,7 @@ fn put(book: &mut Small, lines: &[(Kind, &str)], now: u64) {
     let mut memory = [0; 1024];
     let mut draft = Draft::new(&mut memory);
     for &(kind, text) in lines {
-        draft.push(&Content::text(kind, text)).expect("room for a few lines");
+        draft.push(&Property::text(kind, text)).expect("room for a few lines");
     }
     block_on(book.put(uid(), &draft.finish(), None, AuthorIndex::default(), now))
         .unwrap_or_else(|error| panic!("{error}"));
@@ -180,7 +180,7 @@ fn damage_in_one_box_does_not_make_another_forget() {
     put(&mut books[0], &[ADA, (Kind::TEL, "1"), (Kind::TEL, "0171222")], 30);
     settle(&mut books, 40);
     let [mut one, mut other] = books;
-    block_on(one.rest()).expect("a sound chip");
+    block_on(one.checkpoint()).expect("a sound chip");
     // What the first box wrote last is struck; it shows what it knew before, as stale.
     let mut chip = one.into_flash();
     let found = chip.contents().windows(7).rposition(|window| window == b"0171222");

@@ -26,8 +26,8 @@ fn strike_bytes(place: &Place, bytes: &[u8]) {
     std::fs::write(place.image(), image).expect("room for a file");
 }
 
-/// What is lost of a contact is told until somebody writes that contact anew, and then no more: also not after a restart, which
-/// finds the damage again.
+/// What is lost of a contact is told until somebody writes that contact anew, and then no more:
+/// also not after a restart, which finds the damage again.
 #[test]
 fn a_loss_that_was_mended_stays_mended() {
     let place = Place::new();
@@ -97,8 +97,8 @@ fn photo_of(place: &Place, out: &Path) -> Option<String> {
     text.lines().find(|line| line.starts_with("PHOTO")).map(str::to_owned)
 }
 
-/// A photo that can not be read any more is no reason to refuse a change beside it, and comes back from a card that has it,
-/// though nothing of the contact is new there.
+/// A photo that can not be read any more is no reason to refuse a change beside it, and comes back
+/// from a card that has it, though nothing of the contact is new there.
 #[test]
 fn a_damaged_photo_keeps_nobody_from_writing_and_comes_back() {
     let place = Place::new();
@@ -128,7 +128,8 @@ fn a_damaged_photo_keeps_nobody_from_writing_and_comes_back() {
     assert!(daemon.stop().success());
 }
 
-/// Who makes a new box of what is left of an old one has all but the photo; and that, when a card turns up which has it.
+/// Who makes a new box of what is left of an old one has all but the photo; and that, when a
+/// card turns up which has it.
 #[test]
 fn a_contact_comes_without_the_photo_that_nobody_has() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! Opening whatever a chip holds: each page is read a few times at most, nothing is written, and the
-//! memory given is all the memory there is.
+//! Opening whatever a chip holds: each page is read a few times at most, nothing is written, and
+//! the memory given is all the memory there is.
 use contactbox_core::contact::Item;
 use contactbox_core::sim::Nor;
 use contactbox_core::store::page::{MAGIC, PAGE_HEADER_BYTES, PageHeader};

@@ -1,5 +1,5 @@
-//! Whatever a chip holds, a box in a device's memory finds in it what one in a daemon's finds, and from
-//! then on writes the same.
+//! Whatever a chip holds, a box in a device's memory finds in it what one in a daemon's finds, and
+//! from then on writes the same.
 
 use contactbox_core::contact::Uid;
 use contactbox_core::sim::{NorError, Tear};

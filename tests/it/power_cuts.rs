@@ -218,8 +218,8 @@ fn single_cuts_words_of_1_and_8_and_large_pages() {
     every_single_cut::<1, 4096, HostMemory>("power cuts", 12, stride);
 }
 
-/// Cuts the script at every `first_stride`th operation, and each recovery at every `second_stride`th;
-/// returns how many pairs of cuts that were.
+/// Cuts the script at every `first_stride`th operation, and each recovery at every
+/// `second_stride`th; returns how many pairs of cuts that were.
 fn second_cuts<M: Roomy>(name: &str, first_stride: u64, second_stride: u64) -> u64 {
     let script = script(42, OPS);
     let cases = AtomicU64::new(0);

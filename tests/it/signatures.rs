@@ -1,9 +1,9 @@
 //! A box whose signatures are made apart from it while it is opened finds the same as any other.
 
 use contactbox_core::contact::Uid;
-use contactbox_core::search::{Hit, Page, Query};
+use contactbox_core::search::{Hit, PageRequest, Query};
 use contactbox_core::sim::Tear;
-use contactbox_core::store::{Book, Note, Scribe, Shelf, Signatures};
+use contactbox_core::store::{Book, FilterInput, FilterSink, GramFilter, Shelf};
 use contactbox_tests::world::memory::{Heap, HostMemory, parts};
 use contactbox_tests::world::ops::script;
 use contactbox_tests::world::{self, Box, CONFIG, Chip};
@@ -13,13 +13,13 @@ type Pages = Chip<4, 512>;
 
 /// Makes signatures on the way, as another thread would.
 struct Signer {
-    signatures: Signatures<Heap<u32>>,
+    signatures: GramFilter<Heap<u32>>,
     keys: Vec<u64>,
     notes: u32,
 }
 
-impl Scribe for Signer {
-    fn note(&mut self, note: &Note<'_>) {
+impl FilterSink for Signer {
+    fn note(&mut self, note: &FilterInput<'_>) {
         let key = self.signatures.take(note).expect("the memory grows");
         self.keys.resize(self.keys.len().max(note.slot as usize + 1), 0);
         self.keys[note.slot as usize] = key;
@@ -29,7 +29,7 @@ impl Scribe for Signer {
 
 fn opened_apart(chip: Pages) -> (Box<4, 512>, u32) {
     let memory = || parts(chip.contents().len() / 512, 512, 16 * 1024);
-    let signatures = Signatures::new(&CONFIG, Heap::growing(0, 0));
+    let signatures = GramFilter::new(&CONFIG, Heap::growing(0, 0));
     let mut signer = Signer { signatures, keys: Vec::new(), notes: 0 };
     let parts = memory();
     let (book, _) =
@@ -42,7 +42,7 @@ fn opened_apart(chip: Pages) -> (Box<4, 512>, u32) {
 /// Who is found, in this order.
 fn found(book: &mut Box<4, 512>, query: &str) -> Vec<Uid> {
     let (query, mut hits, mut memory) = (Query::parse(query), [Hit::EMPTY; 32], vec![0; 16 * 1024]);
-    let page = Page::first(&query);
+    let page = PageRequest::first(&query);
     let count = block_on(book.find(&page, Shelf::All, &mut hits, &mut memory)).expect("it reads");
     hits[..count].iter().map(|hit| hit.rank.uid).collect()
 }

@@ -1,5 +1,5 @@
-//! B1: any unit that a chip or a disk loses of a box at rest is told when the box is opened, and by verify; nothing
-//! older is shown as the newest without its mark.
+//! B1: any unit that a chip or a disk loses of a box at rest is told when the box is opened, and by
+//! verify; nothing older is shown as the newest without its mark.
 
 use contactbox_core::sim::{Nor, Tear};
 use contactbox_core::store::Wide;
@@ -60,7 +60,8 @@ struct Kind {
     grows_by: usize,
 }
 
-/// A box at rest, what is known of it, and its chip at earlier times: before it rested last, and long before.
+/// A box at rest, what is known of it, and its chip at earlier times: before it
+/// rested last, and long before.
 struct Rested<const W: usize, const E: usize> {
     chip: Chip<W, E>,
     oracle: Oracle,
@@ -150,8 +151,8 @@ impl<const W: usize, const E: usize> Rested<W, E> {
         (chip.contents() != was).then_some(chip)
     }
 
-    /// Opens a struck box and compares; whether anything is wrong in it. What is wrong and not told is an error, also when the box
-    /// has tidied up and come to rest.
+    /// Opens a struck box and compares; whether anything is wrong in it. What is wrong and not told
+    /// is an error, also when the box has tidied up and come to rest.
     fn judge<M: Roomy>(&self, chip: Chip<W, E>) -> Result<bool, String> {
         let (mut book, opened) = world::open_in::<W, E, M>(chip)?;
         let mut wrong = Vec::new();
@@ -177,7 +178,7 @@ impl<const W: usize, const E: usize> Rested<W, E> {
             return Err(format!("{wrong:?} are wrong, and verify calls it sound; {opened:?}"));
         }
         for _ in 0..1_000 {
-            if block_on(book.tend()).map_err(|error| error.to_string())? {
+            if block_on(book.maintain()).map_err(|error| error.to_string())? {
                 break;
             }
         }
@@ -291,7 +292,8 @@ fn b1_whatever_is_lost_of_a_page_is_told() {
         untold.len(),
         untold[..untold.len().min(12)].join("\n")
     );
-    // Most strikes at the first bytes of a page cost nothing: what is in one group with its start entry can still be read.
+    // Most strikes at the first bytes of a page cost nothing: what is in one group with its start
+    // entry can still be read.
     assert!(told > cases / 8, "too few of them strike what counts");
 }
 
@@ -313,7 +315,8 @@ fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
     std::fs::write(place.image(), before).expect("room for a file");
     let daemon = serve();
     place.run(["verify"]).expect(1).says(&[said]);
-    // What is written from here on is later than all that was. It is told all the same, as long as something is missing.
+    // What is written from here on is later than all that was. It is told all the same, as long
+    // as something is missing.
     place.run(["add", "Hedy"]).expect(0).says(&[said]);
     assert!(daemon.stop().success());
     let daemon = serve();
@@ -329,7 +332,8 @@ fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
     assert!(daemon.stop().success());
 }
 
-/// What it lacks comes back from its own backup, before anything else happens, and then nothing is wrong any more.
+/// What it lacks comes back from its own backup, before anything else happens, and then
+/// nothing is wrong any more.
 #[cfg(unix)]
 #[test]
 fn b1_an_image_that_was_put_back_takes_back_what_its_backup_has() {
@@ -353,8 +357,8 @@ fn b1_an_image_that_was_put_back_takes_back_what_its_backup_has() {
     assert!(daemon.stop().success());
 }
 
-/// What it has left on a card or in its backup since it was put back knows nothing of what is missing: meeting that again, at
-/// once or after a restart, ends nothing.
+/// What it has left on a card or in its backup since it was put back knows nothing of what is
+/// missing: meeting that again, at once or after a restart, ends nothing.
 #[cfg(unix)]
 #[test]
 fn b1_a_box_that_was_put_back_is_not_whole_by_its_own_later_word() {
@@ -394,7 +398,8 @@ fn b1_a_box_that_was_put_back_is_not_whole_by_its_own_later_word() {
     assert!(daemon.stop().success());
 }
 
-/// What a box that was put back says does not pass, where its later state is, for said in the knowledge of that.
+/// What a box that was put back says does not pass, where its later state is, for said
+/// in the knowledge of that.
 #[cfg(unix)]
 #[test]
 fn b1_a_box_that_was_put_back_removes_nothing_from_others() {

@@ -1,8 +1,8 @@
-//! B7: whoever is met, and whatever a card says, the owner of a box goes on writing, and what is removed
-//! elsewhere in great numbers waits for a yes.
+//! B7: whoever is met, and whatever a card says, the owner of a box goes on writing, and what is
+//! removed elsewhere in great numbers waits for a yes.
 
-use contactbox_core::card::{Remark, Whose};
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::card::{Remark, SnapshotOwners};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
 use contactbox_core::sim::RamCard;
 use contactbox_core::store::{
     BRAKE, Book, BookConfig, Consent, Memory, NEWCOMERS_MAX, Outcome, Quota, Root, Wide,
@@ -31,7 +31,7 @@ fn uid(name: &str) -> Uid {
 fn put_by(book: &mut Owned, name: &str, by: AuthorIndex, now: u64) {
     let mut memory = [0; 1024];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, name)).expect("room for a name");
+    draft.push(&Property::text(Kind::FN, name)).expect("room for a name");
     let put = block_on(book.put(uid(name), &draft.finish(), None, by, now));
     put.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
@@ -65,7 +65,8 @@ fn the_owner_writes_beside_all_the_authors_of_a_card() {
     let mut card = RamCard::new();
     back_up(&mut office(1, AUTHORS_MAX), &mut card).expect("a card with room");
     let mut book = new(2);
-    let (merged, remarks) = merge(&mut book, &mut card, Whose::Others, 9_000).expect("it reads");
+    let (merged, remarks) =
+        merge(&mut book, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
     assert_eq!((merged.added as usize, remarks), (AUTHORS_MAX, vec![]));
     // Of the places for authors some are the owner's own.
     let by = author(&mut book, "the owner");
@@ -86,7 +87,7 @@ fn one_employee_more_than_a_box_can_know_writes_as_nobody() {
     let mut card = RamCard::new();
     back_up(&mut book, &mut card).expect("a card with room");
     let mut restored = new(2);
-    merge(&mut restored, &mut card, Whose::All, 9_000).expect("it reads");
+    merge(&mut restored, &mut card, SnapshotOwners::All, 9_000).expect("it reads");
     let by = author(&mut restored, "another user");
     put_by(&mut restored, "of another user", by, 9_001);
     assert!(holds(&mut restored, "of another user"));
@@ -101,7 +102,8 @@ fn acquainted(id: u64) -> Owned {
     book
 }
 
-/// B7: so many boxes that there is no place for another one: that one is passed by, and all else goes on.
+/// B7: so many boxes that there is no place for another one: that one is passed
+/// by, and all else goes on.
 #[test]
 fn a_box_that_knows_all_it_can_is_written_in_and_passes_others_by() {
     let mut book = acquainted(1);
@@ -113,7 +115,8 @@ fn a_box_that_knows_all_it_can_is_written_in_and_passes_others_by() {
     let mut card = RamCard::new();
     back_up(&mut stranger, &mut card).expect("a card with room");
     back_up(&mut known, &mut card).expect("a card with room");
-    let (merged, remarks) = merge(&mut book, &mut card, Whose::Others, 2_000).expect("it reads");
+    let (merged, remarks) =
+        merge(&mut book, &mut card, SnapshotOwners::Others, 2_000).expect("it reads");
     assert_eq!(merged.added, 1, "{remarks:?}");
     assert!(matches!(remarks[..], [Remark::Stranger { .. }]), "{remarks:?}");
     assert!(holds(&mut book, "of a friend") && !holds(&mut book, "of a stranger"));
@@ -121,7 +124,8 @@ fn a_box_that_knows_all_it_can_is_written_in_and_passes_others_by() {
     put(&mut known, "of a friend too", 3_000);
     hand_over(&mut stranger, &mut known, 3_000).expect("they meet");
     back_up(&mut known, &mut card).expect("a card with room");
-    let (merged, remarks) = merge(&mut book, &mut card, Whose::Others, 4_000).expect("it reads");
+    let (merged, remarks) =
+        merge(&mut book, &mut card, SnapshotOwners::Others, 4_000).expect("it reads");
     assert_eq!(merged.added, 1, "{remarks:?}");
     assert!(remarks.contains(&Remark::ByStrangers(uid("of a stranger"))), "{remarks:?}");
     put(&mut book, "own too", 5_000);
@@ -146,7 +150,8 @@ fn one_meeting_brings_so_many_newcomers_and_no_more() {
         let mut card = RamCard::new();
         put(&mut crowd, &format!("of meeting {meeting}"), 5_000 + meeting);
         back_up(&mut crowd, &mut card).expect("a card with room");
-        let (_, remarks) = merge(&mut book, &mut card, Whose::Others, 9_000).expect("it reads");
+        let (_, remarks) =
+            merge(&mut book, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
         assert_eq!(remarks, [], "what is of the crowd's own box is taken in");
         assert!(holds(&mut book, &format!("of meeting {meeting}")));
         let most = meeting as usize * usize::from(NEWCOMERS_MAX);
@@ -158,7 +163,8 @@ fn one_meeting_brings_so_many_newcomers_and_no_more() {
 
 const YEARS_10: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
 
-/// B7: a snapshot under the name of another box, of a time that box is not at yet, hides nothing of it.
+/// B7: a snapshot under the name of another box, of a time that box is not at yet,
+/// hides nothing of it.
 #[test]
 fn a_forged_mark_hides_nothing_of_the_box_it_names() {
     let mut book = new(1);
@@ -167,17 +173,19 @@ fn a_forged_mark_hides_nothing_of_the_box_it_names() {
     put(&mut forger, "of the forger", 2_000 + YEARS_10);
     let mut card = RamCard::new();
     back_up(&mut forger, &mut card).expect("a card with room");
-    merge(&mut book, &mut card, Whose::Others, 3_000).expect("it reads");
+    merge(&mut book, &mut card, SnapshotOwners::Others, 3_000).expect("it reads");
     let mut friend = new(7);
     let mut card = RamCard::new();
     for (number, name) in ["first", "second", "third"].into_iter().enumerate() {
         put(&mut friend, name, 4_000 + number as u64);
         back_up(&mut friend, &mut card).expect("a card with room");
-        let (merged, _) = merge(&mut book, &mut card, Whose::Others, 5_000).expect("it reads");
+        let (merged, _) =
+            merge(&mut book, &mut card, SnapshotOwners::Others, 5_000).expect("it reads");
         assert_eq!((merged.added, merged.known), (1, 0), "{name}");
         assert!(holds(&mut book, name));
         // What was read once is known.
-        let (merged, _) = merge(&mut book, &mut card, Whose::Others, 5_000).expect("it reads");
+        let (merged, _) =
+            merge(&mut book, &mut card, SnapshotOwners::Others, 5_000).expect("it reads");
         assert_eq!((merged.boxes, merged.known), (0, 1), "{name}");
     }
 }
@@ -206,7 +214,7 @@ fn meet_by_card(book: &mut Owned, other: &mut Owned, consent: Consent, now: u64)
     let mut card = RamCard::new();
     back_up(other, &mut card).expect("a card with room");
     let (merged, remarks) =
-        merge_with(book, &mut card, Whose::Others, consent, now).expect("it reads");
+        merge_with(book, &mut card, SnapshotOwners::Others, consent, now).expect("it reads");
     let told = remarks.iter().any(|remark| matches!(remark, Remark::Removals { .. }));
     assert_eq!(told, merged.held > 0, "{remarks:?}");
     merged.held
@@ -236,12 +244,13 @@ fn strip(book: &mut Owned, name: &str, now: u64) {
 fn strip_to(book: &mut Owned, name: &str, kind: Kind, text: &str, now: u64) {
     let mut memory = [0; 64];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(kind, text)).expect("room for a note");
+    draft.push(&Property::text(kind, text)).expect("room for a note");
     let put = block_on(book.put(uid(name), &draft.finish(), None, AuthorIndex(0), now));
     put.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
-/// The brake measures by what the box had, whether what is removed is still shown, with nothing left in it, or not.
+/// The brake measures by what the box had, whether what is removed is still shown, with
+/// nothing left in it, or not.
 #[test]
 fn what_is_removed_counts_once() {
     let [mut book, mut other] = two(100);
@@ -259,7 +268,8 @@ fn what_is_removed_counts_once() {
         back_up(&mut other, &mut card).expect("a card with room");
         let now = NOW + round * HOUR + HOUR / 2;
         let (_, remarks) =
-            merge_with(&mut book, &mut card, Whose::Others, Consent::Ask, now).expect("it reads");
+            merge_with(&mut book, &mut card, SnapshotOwners::Others, Consent::Ask, now)
+                .expect("it reads");
         let told = remarks.iter().find_map(|remark| match remark {
             Remark::Removals { count, removed, contacts, .. } => {
                 Some((*count, *removed, *contacts))
@@ -333,7 +343,8 @@ fn what_is_brought_does_not_loosen_the_brake() {
     assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + 3 * HOUR), 15);
 }
 
-/// What comes and goes before it was ever here is no removal, in a box that holds nothing yet neither.
+/// What comes and goes before it was ever here is no removal, in a box that holds
+/// nothing yet neither.
 #[test]
 fn what_was_never_here_is_not_removed() {
     let mut books = [new(1), new(2)];
@@ -345,7 +356,8 @@ fn what_was_never_here_is_not_removed() {
     purge(other, "comes and goes", NOW + 1);
     back_up(other, &mut card).expect("a card with room");
     let (merged, remarks) =
-        merge_with(book, &mut card, Whose::Others, Consent::Ask, NOW + 2).expect("it reads");
+        merge_with(book, &mut card, SnapshotOwners::Others, Consent::Ask, NOW + 2)
+            .expect("it reads");
     assert_eq!((merged.held, active(book)), (0, 1), "{remarks:?}");
     // At the next meeting it has been here.
     purge(other, "stays", NOW + 3);
@@ -376,7 +388,8 @@ fn a_contact_that_goes_in_steps_counts_once() {
             keep(&mut other, &mut card, &mut own).expect("a card with room");
         }
         let (merged, _) =
-            merge_with(&mut book, &mut card, Whose::Others, consent, NOW + HOUR).expect("it reads");
+            merge_with(&mut book, &mut card, SnapshotOwners::Others, consent, NOW + HOUR)
+                .expect("it reads");
         (u64::from(merged.held), u64::from(active(&book)))
     };
     assert_eq!(steps(19, Consent::Ask), (0, 21));
@@ -410,7 +423,8 @@ fn a_day_that_begins_anew_gives_nobody_twice() {
     }
 }
 
-/// What was removed and given back before anybody read of it removes nothing, and hides nothing that does.
+/// What was removed and given back before anybody read of it removes nothing, and
+/// hides nothing that does.
 #[test]
 fn what_was_given_back_is_not_held() {
     for real in [0, 3, 30] {
@@ -440,14 +454,19 @@ fn what_was_given_back_is_not_held() {
         }
         append(&mut other);
         let (merged, remarks) =
-            merge_with(&mut book, &mut card, Whose::Others, Consent::Ask, NOW + 2 * HOUR)
+            merge_with(&mut book, &mut card, SnapshotOwners::Others, Consent::Ask, NOW + 2 * HOUR)
                 .expect("it reads");
         let held = if real > 20 { real as u32 } else { 0 };
         assert_eq!(merged.held, held, "{remarks:?}");
         assert_eq!(u64::from(active(&book)), if held > 0 { 100 } else { 100 - real });
-        let (merged, _) =
-            merge_with(&mut book, &mut card, Whose::Others, Consent::Given, NOW + 3 * HOUR)
-                .expect("it reads");
+        let (merged, _) = merge_with(
+            &mut book,
+            &mut card,
+            SnapshotOwners::Others,
+            Consent::Given,
+            NOW + 3 * HOUR,
+        )
+        .expect("it reads");
         assert_eq!((merged.held, u64::from(active(&book))), (0, 100 - real));
         assert_eq!(root(&mut book), root(&mut other));
     }
@@ -518,13 +537,15 @@ fn a_removal_held_over_ten_restarts_and_then_accepted() {
     for day in 0..10 {
         let now = NOW + day * 33 * HOUR;
         let (merged, _) =
-            merge_with(&mut book, &mut card, Whose::Others, Consent::Ask, now).expect("it reads");
+            merge_with(&mut book, &mut card, SnapshotOwners::Others, Consent::Ask, now)
+                .expect("it reads");
         assert_eq!((merged.held, active(&book)), (25, 30), "day {day}");
         book = reopened(book);
     }
     let now = NOW + 300 * HOUR;
     let (merged, remarks) =
-        merge_with(&mut book, &mut card, Whose::Others, Consent::Given, now).expect("it reads");
+        merge_with(&mut book, &mut card, SnapshotOwners::Others, Consent::Given, now)
+            .expect("it reads");
     assert_eq!((merged.held, merged.updated, remarks), (0, 25, vec![]));
     assert_eq!((active(&book), root(&mut book)), (5, root(&mut other)));
     // What was accepted does not count.

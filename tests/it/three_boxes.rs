@@ -80,7 +80,8 @@ fn a_cable_and_a_card_bring_three_boxes_to_one_root() {
     let place = Place::new();
     let daemon = place.serve();
     for file in corpus::files() {
-        // Files of the wild are rejected in part; what is good in them is in. The rest is not to lie beside them.
+        // Files of the wild are rejected in part; what is good in them is in. The rest
+        // is not to lie beside them.
         let import = ["import", "--rejected", "rejected.vcf"].map(std::ffi::OsStr::new);
         place.run(import.into_iter().chain([file.as_os_str()]));
     }

@@ -1,5 +1,5 @@
 //! Bad input: a clear rejection with line and reason, the good cards in, nothing else harmed.
-use contactbox_core::vcard::{Reader, Reason, Rejection, Repair, Utf8Only};
+use contactbox_core::vcard::{Reader, Reason, Rejection, Utf8Only, VcardRepair};
 use contactbox_tests::random::Random;
 use contactbox_tests::vcards::{self, Listener, Reading, Said};
 use contactbox_tests::{corpus, report};
@@ -24,7 +24,7 @@ fn between_good(text: &str) -> Reading {
 fn nul_bytes_are_left_out() {
     let reading = vcards::read(b"BEGIN:VCARD\nVERSION:3.0\nFN:A\0nn\0\nNOTE:\0\nEND:VCARD\n\0\0\0");
     assert_eq!(reading.lines(), ["FN:Ann", "NOTE:"]);
-    assert!(reading.warnings.iter().any(|warning| warning.repair == Repair::NulBytes));
+    assert!(reading.warnings.iter().any(|warning| warning.repair == VcardRepair::NulBytes));
     assert_eq!(reasons(&vcards::read(&[0; 100])), [(1, 1, Reason::Empty)]);
 }
 

@@ -1,10 +1,11 @@
 //! What an independent reader (calcard) sees in a file, it sees in what we write of it.
 use calcard::vcard::VCardValue;
 use calcard::{Entry, Parser};
-use contactbox_core::vcard::Version;
+use contactbox_core::vcard::VcardVersion;
 use contactbox_tests::{corpus, report, vcards};
 
-/// What calcard reads otherwise than we do, by file, property and the reason. Everything else agrees.
+/// What calcard reads otherwise than we do, by file, property and the reason.
+/// Everything else agrees.
 const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("v21_adr_multiple_line", "ADR", "the lines behind a backslash belong to the address"),
     ("v21_adr_multiple_line", "PACKSTATION 999", "a line of the address, not a property"),
@@ -21,7 +22,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("broken", "*", "stops at the cards that are repaired"),
 ];
 
-/// A file that calcard cannot be asked about: its text is not UTF-8, and calcard takes nothing else.
+/// A file that calcard cannot be asked about: its text is not UTF-8, and calcard
+/// takes nothing else.
 fn is_beyond_calcard(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err()
         || bytes.contains(&0)
@@ -98,7 +100,7 @@ fn an_independent_reader_finds_everything_in_what_we_write() {
         }
         assert_eq!(seen.len(), ours.cards.len(), "{stem}: cards");
         cards += seen.len();
-        for version in [Version::V3, Version::V4] {
+        for version in [VcardVersion::V3, VcardVersion::V4] {
             let written = cards_by_calcard(&vcards::write(&ours.cards, version));
             assert_eq!(seen.len(), written.len(), "{stem}: cards in {version:?}");
             for (before, after) in seen.iter().zip(&written) {

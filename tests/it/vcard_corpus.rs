@@ -1,6 +1,6 @@
 //! Every vCard file of the corpus in, out as 3.0 and 4.0, and in again: nothing is lost.
-use contactbox_core::vcard::Version;
-use contactbox_tests::vcards::{self, Property, Reading};
+use contactbox_core::vcard::VcardVersion;
+use contactbox_tests::vcards::{self, OwnedProperty, Reading};
 use contactbox_tests::{corpus, report};
 
 fn files() -> Vec<(String, Vec<u8>)> {
@@ -15,8 +15,8 @@ fn files() -> Vec<(String, Vec<u8>)> {
 fn assert_same(name: &str, way: &str, expected: &Reading, found: &Reading) {
     let (expected, found) = (expected.sorted(), found.sorted());
     for (number, (expected, found)) in expected.iter().zip(&found).enumerate() {
-        let lost: Vec<&Property> = expected.iter().filter(|it| !found.contains(it)).collect();
-        let added: Vec<&Property> = found.iter().filter(|it| !expected.contains(it)).collect();
+        let lost: Vec<&OwnedProperty> = expected.iter().filter(|it| !found.contains(it)).collect();
+        let added: Vec<&OwnedProperty> = found.iter().filter(|it| !expected.contains(it)).collect();
         assert!(
             expected == found,
             "{name}, card {number}, {way}: lost {lost:#?}, added {added:#?}"
@@ -40,9 +40,10 @@ fn every_file_comes_back_from_both_versions() {
         }
         cards += first.cards.len();
         properties += first.cards.iter().map(Vec::len).sum::<usize>();
-        for (way, version, other) in
-            [("3.0", Version::V3, Version::V4), ("4.0", Version::V4, Version::V3)]
-        {
+        for (way, version, other) in [
+            ("3.0", VcardVersion::V3, VcardVersion::V4),
+            ("4.0", VcardVersion::V4, VcardVersion::V3),
+        ] {
             let text = vcards::write(&first.cards, version);
             let second = vcards::read(text.as_bytes());
             assert_eq!(second.rejections, [], "{name}, {way}\n{text}");

@@ -1,5 +1,5 @@
 //! Photos and other binary values, in every spelling there is: byte for byte.
-use contactbox_core::vcard::{Repair, Version};
+use contactbox_core::vcard::{VcardRepair, VcardVersion};
 use contactbox_tests::vcards::{self, Stored, card, read_back};
 
 fn read(version: &str, lines: &[&str]) -> Vec<String> {
@@ -62,9 +62,9 @@ fn photos_go_out_as_each_version_has_them() {
     let cards =
         vcards::read(&card("2.1", &["FN:A", &format!("PHOTO;JPEG;BASE64:{PICTURE}")])).cards;
     let expected = format!("PHOTO;ENCODING=b;TYPE=JPEG:{PICTURE}\r\n");
-    assert!(vcards::write(&cards, Version::V3).contains(&expected));
+    assert!(vcards::write(&cards, VcardVersion::V3).contains(&expected));
     let expected = format!("PHOTO:data:image/jpeg;base64,{PICTURE}\r\n");
-    assert!(vcards::write(&cards, Version::V4).contains(&expected));
+    assert!(vcards::write(&cards, VcardVersion::V4).contains(&expected));
 }
 
 #[test]
@@ -75,7 +75,8 @@ fn photos_that_lie_elsewhere() {
         vcards::read(&card("4.0", &["PHOTO:https://a.example/b.jpg"])).cards,
     ];
     assert!(cards.iter().all(|other| *other == cards[0]));
-    let [old, new] = [Version::V3, Version::V4].map(|version| vcards::write(&cards[0], version));
+    let [old, new] =
+        [VcardVersion::V3, VcardVersion::V4].map(|version| vcards::write(&cards[0], version));
     assert!(old.contains("\r\nPHOTO;VALUE=uri:https://a.example/b.jpg\r\n"));
     assert!(new.contains("\r\nPHOTO:https://a.example/b.jpg\r\n"));
 }
@@ -110,6 +111,6 @@ fn base64_that_is_none_stays_text() {
         ["PHOTO;TYPE=jpeg;ENCODING=BASE64:qgEPAAIAAAAHAAAAugEQAAIAAAAG:ASDF=="]
     );
     assert_eq!(reading.warnings.len(), 1);
-    assert_eq!((reading.warnings[0].line, reading.warnings[0].repair), (3, Repair::NotBase64));
+    assert_eq!((reading.warnings[0].line, reading.warnings[0].repair), (3, VcardRepair::NotBase64));
     assert_eq!(read("3.0", &["PHOTO;VALUE=uri:http://a.example/b.jpg"]).len(), 1);
 }

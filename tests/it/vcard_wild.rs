@@ -1,20 +1,20 @@
 //! vCard as programs and phones write it: each peculiarity, read as it was meant, and not lost.
-use contactbox_core::vcard::{Reason, Repair, Version};
+use contactbox_core::vcard::{Reason, VcardRepair, VcardVersion};
 use contactbox_tests::corpus;
-use contactbox_tests::vcards::{self, Property, Reading, card, read_back as read_bytes};
+use contactbox_tests::vcards::{self, OwnedProperty, Reading, card, read_back as read_bytes};
 
 /// What a card of a version with these lines says, after it has also survived both ways out.
 fn read(version: &str, lines: &[&str]) -> Vec<String> {
     read_bytes(&card(version, lines)).lines()
 }
 
-fn repairs(reading: &Reading) -> Vec<(u32, Repair)> {
+fn repairs(reading: &Reading) -> Vec<(u32, VcardRepair)> {
     reading.warnings.iter().map(|warning| (warning.line, warning.repair)).collect()
 }
 
 fn sample(name: &str) -> Vec<Vec<String>> {
     let reading = read_bytes(&corpus::sample(name));
-    reading.cards.iter().map(|card| card.iter().map(Property::line).collect()).collect()
+    reading.cards.iter().map(|card| card.iter().map(OwnedProperty::line).collect()).collect()
 }
 
 #[test]
@@ -127,8 +127,8 @@ fn preference_of_both_kinds_is_the_same() {
     assert_eq!(old, new);
     assert_eq!(read("4.0", &["LANG;PREF=2:en"]), ["LANG;PREF=2:en"]);
     let cards = vcards::read(&card("3.0", &["FN:A", "TEL;TYPE=pref,cell:1"])).cards;
-    assert!(vcards::write(&cards, Version::V4).contains("\r\nTEL;TYPE=cell;PREF=1:1\r\n"));
-    assert!(vcards::write(&cards, Version::V3).contains("\r\nTEL;TYPE=CELL,PREF:1\r\n"));
+    assert!(vcards::write(&cards, VcardVersion::V4).contains("\r\nTEL;TYPE=cell;PREF=1:1\r\n"));
+    assert!(vcards::write(&cards, VcardVersion::V3).contains("\r\nTEL;TYPE=CELL,PREF:1\r\n"));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn code_pages_declared_and_not() {
     assert_eq!(cards[0][..2], ["N:Соколова;Вера;;;", "FN:Вера Соколова"]);
     assert_eq!(cards[1], ["N:Björk;Åsa;;;", "FN:Åsa Björk", "NOTE:Latin-1 bytes\\, undeclared"]);
     let reading = vcards::read(&corpus::sample("code-pages"));
-    assert_eq!(repairs(&reading), [(9, Repair::NotUtf8), (10, Repair::NotUtf8)]);
+    assert_eq!(repairs(&reading), [(9, VcardRepair::NotUtf8), (10, VcardRepair::NotUtf8)]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_charset_nobody_knows_is_remembered() {
     bytes[at] = 0xE9;
     let reading = read_bytes(&bytes);
     assert_eq!(reading.lines(), ["FN;X-CHARSET=X-KLINGON:café"]);
-    assert_eq!(repairs(&reading), [(3, Repair::UnknownCharset)]);
+    assert_eq!(repairs(&reading), [(3, VcardRepair::UnknownCharset)]);
 }
 
 #[test]
@@ -226,12 +226,12 @@ fn missing_end_version_and_name_are_repaired() {
     assert_eq!(
         repairs(&reading),
         [
-            (6, Repair::MissingVersion),
-            (19, Repair::UnreadableLine),
-            (24, Repair::Comment),
-            (40, Repair::OutsideCard),
-            (42, Repair::UnknownVersion),
-            (50, Repair::MissingEnd),
+            (6, VcardRepair::MissingVersion),
+            (19, VcardRepair::UnreadableLine),
+            (24, VcardRepair::Comment),
+            (40, VcardRepair::OutsideCard),
+            (42, VcardRepair::UnknownVersion),
+            (50, VcardRepair::MissingEnd),
         ]
     );
     assert_eq!(reading.rejections.len(), 1);
@@ -260,23 +260,23 @@ fn names_that_a_version_demands_are_made_up_and_not_read_back() {
     };
     has(
         &["N:van der Berg;Anna;M.,K.;Dr.;PhD"],
-        Version::V4,
+        VcardVersion::V4,
         "FN",
         ":Dr. Anna M.\\,K. van der Berg PhD",
     );
-    has(&["ORG:Acme, Inc.;Sales"], Version::V4, "FN", ":Acme\\, Inc.");
-    has(&["EMAIL:a@b.example"], Version::V3, "FN", ":a@b.example");
-    has(&["TEL:+1 555"], Version::V3, "FN", ":+1 555");
-    has(&["NOTE:nobody"], Version::V3, "FN", ":No name");
-    has(&["FN:Ann Lee"], Version::V3, "N", ":;Ann Lee;;;");
-    has(&["FN:Acme", "ORG:Acme"], Version::V3, "N", ":;;;;");
-    assert!(!out(&["FN:Ann Lee"], Version::V4).contains("\r\nN"));
+    has(&["ORG:Acme, Inc.;Sales"], VcardVersion::V4, "FN", ":Acme\\, Inc.");
+    has(&["EMAIL:a@b.example"], VcardVersion::V3, "FN", ":a@b.example");
+    has(&["TEL:+1 555"], VcardVersion::V3, "FN", ":+1 555");
+    has(&["NOTE:nobody"], VcardVersion::V3, "FN", ":No name");
+    has(&["FN:Ann Lee"], VcardVersion::V3, "N", ":;Ann Lee;;;");
+    has(&["FN:Acme", "ORG:Acme"], VcardVersion::V3, "N", ":;;;;");
+    assert!(!out(&["FN:Ann Lee"], VcardVersion::V4).contains("\r\nN"));
 }
 
 #[test]
 fn a_made_up_name_that_somebody_changed_counts() {
     let cards = vcards::read(&card("3.0", &["TEL:+1 555"])).cards;
-    let text = vcards::write(&cards, Version::V4).replace(":+1 555\r\nTEL", ":Ann\r\nTEL");
+    let text = vcards::write(&cards, VcardVersion::V4).replace(":+1 555\r\nTEL", ":Ann\r\nTEL");
     assert_eq!(vcards::read(text.as_bytes()).lines(), ["FN:Ann", "TEL:+1 555"]);
 }
 
@@ -293,7 +293,10 @@ fn a_line_without_a_colon_is_kept() {
             "TEL:1",
         ]
     );
-    assert_eq!(repairs(&reading), [(4, Repair::UnreadableLine), (5, Repair::UnreadableLine)]);
+    assert_eq!(
+        repairs(&reading),
+        [(4, VcardRepair::UnreadableLine), (5, VcardRepair::UnreadableLine)]
+    );
 }
 
 #[test]
@@ -305,7 +308,7 @@ fn a_line_without_a_colon_behind_prose_belongs_to_it() {
         reading.lines(),
         ["NOTE:first\\nsecond\\, and\\n\\nfourth\\; last", "ADR:;;Street\\nTown;;;;", "FN:A"]
     );
-    let joined = Repair::UnmarkedContinuation;
+    let joined = VcardRepair::UnmarkedContinuation;
     assert_eq!(repairs(&reading), [(4, joined), (8, joined)]);
 }
 
@@ -326,7 +329,7 @@ fn a_fold_before_the_colon_does_not_hide_a_property() {
 fn comments_are_left_out() {
     let reading = read_bytes(&card("2.1", &["# a comment", "FN:A", "#another: one", "TEL:1"]));
     assert_eq!(reading.lines(), ["FN:A", "TEL:1"]);
-    assert_eq!(repairs(&reading), [(3, Repair::Comment), (5, Repair::Comment)]);
+    assert_eq!(repairs(&reading), [(3, VcardRepair::Comment), (5, VcardRepair::Comment)]);
 }
 
 #[test]
@@ -367,7 +370,7 @@ fn cards_without_ends_are_cards_one_after_the_other() {
     assert_eq!(reading.spans[19].line, 77);
     let repaired: Vec<_> = repairs(&reading);
     assert_eq!(repaired.len(), 20);
-    assert_eq!(repaired[0], (5, Repair::MissingEnd));
+    assert_eq!(repaired[0], (5, VcardRepair::MissingEnd));
 }
 
 #[test]
@@ -401,9 +404,9 @@ fn birthdays_without_a_year() {
         ]
     );
     let cards = vcards::read(&card("4.0", &["FN:A", "BDAY:--0229"])).cards;
-    let text = vcards::write(&cards, Version::V3);
+    let text = vcards::write(&cards, VcardVersion::V3);
     assert!(text.contains("\r\nBDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29\r\n"), "{text}");
-    assert!(vcards::write(&cards, Version::V4).contains("\r\nBDAY:--0229\r\n"));
+    assert!(vcards::write(&cards, VcardVersion::V4).contains("\r\nBDAY:--0229\r\n"));
     assert_eq!(
         read("3.0", &["item1.X-ABDATE;X-APPLE-OMIT-YEAR=1604:1604-09-10", "X-ABDATE:1604-09-10"]),
         ["item1.X-ABDATE:--0910", "X-ABDATE:1604-09-10"]
@@ -426,8 +429,10 @@ fn dates_of_both_spellings_are_the_same() {
         let cards = vcards::read(&card("3.0", &["FN:A", &format!("BDAY:{extended}")])).cards;
         assert_eq!(cards[0][1].text(), basic);
         assert_eq!(vcards::read(&card("4.0", &["FN:A", &format!("BDAY:{basic}")])).cards, cards);
-        assert!(vcards::write(&cards, Version::V3).contains(&format!("\r\nBDAY:{extended}\r\n")));
-        assert!(vcards::write(&cards, Version::V4).contains(&format!("\r\nBDAY:{basic}\r\n")));
+        assert!(
+            vcards::write(&cards, VcardVersion::V3).contains(&format!("\r\nBDAY:{extended}\r\n"))
+        );
+        assert!(vcards::write(&cards, VcardVersion::V4).contains(&format!("\r\nBDAY:{basic}\r\n")));
     }
     for other in ["1985", "1985-04", "---12", "12 April", "1985-4-2", "1979-04-12T1", "T102200"] {
         assert_eq!(read("4.0", &[&format!("BDAY:{other}")]), [format!("BDAY:{other}")]);
@@ -526,7 +531,7 @@ fn addresses_of_pages_lose_escapes_that_do_not_belong() {
 fn lines_are_folded_between_characters() {
     let long = "ä".repeat(300) + "日本".repeat(100).as_str() + "🎵".repeat(50).as_str();
     let cards = vcards::read(&card("4.0", &["FN:A", &format!("NOTE:{long}")])).cards;
-    let text = vcards::write(&cards, Version::V4);
+    let text = vcards::write(&cards, VcardVersion::V4);
     assert!(text.split("\r\n").all(|line| line.len() <= 75));
     assert_eq!(vcards::read(text.as_bytes()).cards, cards);
     // A name of more than a line stays whole, or its half would pass for a line of the photo.
@@ -548,8 +553,8 @@ fn a_line_folded_before_its_colon_is_a_property_behind_prose() {
         assert_eq!(said.len(), 2, "{version}: {said:?}");
         assert!(said[0].ends_with(r"\n\nthree"), "{version}: {said:?}");
     }
-    for version in [Version::V3, Version::V4] {
-        let value = |name: &str, params: &str, text: &str| Property {
+    for version in [VcardVersion::V3, VcardVersion::V4] {
+        let value = |name: &str, params: &str, text: &str| OwnedProperty {
             name: name.into(),
             group: String::new(),
             types: 0,

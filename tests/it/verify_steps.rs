@@ -1,4 +1,5 @@
-//! B11: a verification in steps, between which the box is used, finds what one in one go would, and nothing else.
+//! B11: a verification in steps, between which the box is used, finds what one in one go
+//! would, and nothing else.
 
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{Finding, Verification, VerifyReport};
@@ -25,7 +26,8 @@ fn at_once(book: &mut Box<4, 512>) -> VerifyReport {
     block_on(book.verify(|_| {})).expect("the chip can be read")
 }
 
-/// In the smallest steps, with something done to the box after each; gives what was found, and how many steps it took.
+/// In the smallest steps, with something done to the box after each; gives what was found,
+/// and how many steps it took.
 fn in_steps(book: &mut Box<4, 512>, ops: &[Op]) -> (VerifyReport, Vec<Finding>, usize) {
     let mut verification = Verification::default();
     let (mut findings, mut steps) = (Vec::new(), 0);
@@ -40,7 +42,7 @@ fn in_steps(book: &mut Box<4, 512>, ops: &[Op]) -> (VerifyReport, Vec<Finding>, 
             // What cannot be read cannot be changed either.
             world::apply(book, op, 0).ok();
         }
-        block_on(book.tend()).ok();
+        block_on(book.maintain()).ok();
         assert!(steps < 100_000, "it comes to an end");
     }
 }

@@ -1,11 +1,11 @@
 //! A box at the other end of a cable, asked from a test.
 
 use crate::behaviour::Asked;
-use contactbox_core::contact::{Content, Draft, Kind, Uid};
+use contactbox_core::contact::{Draft, Kind, Property, Uid};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, GAP_MILLIS, Link, Traffic};
-use contactbox_core::service::protocol::{Card, Welcome};
+use contactbox_core::service::protocol::{NewContact, Welcome};
 use contactbox_core::service::{FRAME_BYTES_MIN, Fault, PROTOCOL, Reply, Request};
-use contactbox_core::store::Put;
+use contactbox_core::store::Written;
 use embassy_futures::block_on;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -88,19 +88,19 @@ impl Cable {
     }
 
     /// Makes a contact say these lines.
-    pub fn put(&mut self, uid: Option<Uid>, lines: &[(Kind, &str)]) -> Result<Put, NoAnswer> {
+    pub fn put(&mut self, uid: Option<Uid>, lines: &[(Kind, &str)]) -> Result<Written, NoAnswer> {
         let mut memory = vec![0; 8 * 1024];
         let mut draft = Draft::new(&mut memory);
         for &(kind, text) in lines {
-            let fits = draft.push(&Content::text(kind, text));
+            let fits = draft.push(&Property::text(kind, text));
             fits.map_err(|_| AskError::Fault(Fault::BadCard))?;
         }
-        let request = Request::Put { uid, base: None, card: Card::Here(draft.finish()) };
+        let request = Request::Put { uid, base: None, card: NewContact::Here(draft.finish()) };
         self.change(&request)
     }
 
     /// Asks for a change.
-    pub fn change(&mut self, request: &Request<'_>) -> Result<Put, NoAnswer> {
+    pub fn change(&mut self, request: &Request<'_>) -> Result<Written, NoAnswer> {
         let put = self.ask(request, |reply| match reply {
             Reply::Done(put) => Some(*put),
             _ => None,

@@ -1,8 +1,8 @@
 //! Boxes with a card in their slot, for tests: what a shell does with one, without waiting.
 
 use contactbox_core::card::{
-    Appended, Backup, Card, Changes, Merged, OwnFiles, Remark, SECTOR_BYTES, Whose, append, backup,
-    merge_all,
+    Appended, Backup, Card, Changes, Merged, OwnFiles, Remark, SECTOR_BYTES, SnapshotOwners,
+    append, backup, merge_all,
 };
 use contactbox_core::store::seal::Seal;
 use contactbox_core::store::{Book, Consent, Memory};
@@ -50,7 +50,7 @@ pub fn keep<F: NorFlash, M: Memory, C: Card>(
 pub fn merge<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
-    whose: Whose,
+    whose: SnapshotOwners,
     now: u64,
 ) -> Result<(Merged, Vec<Remark>), String> {
     merge_with(book, card, whose, Consent::Given, now)
@@ -60,7 +60,7 @@ pub fn merge<F: NorFlash, M: Memory, C: Card>(
 pub fn merge_with<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
-    whose: Whose,
+    whose: SnapshotOwners,
     consent: Consent,
     now: u64,
 ) -> Result<(Merged, Vec<Remark>), String> {

@@ -1,8 +1,8 @@
 //! The vCard files that tests read: a folder of real ones where there is one, else our own samples.
 //!
-//! `CONTACTBOX_CORPUS` names a folder that is searched recursively (`tests/run` sets it when it finds
-//! one beside the checkout). Whoever clones the project has the samples in `tests/samples`: smaller,
-//! with the same traps, one kind to a file.
+//! `CONTACTBOX_CORPUS` names a folder that is searched recursively (`tests/run` sets it when it
+//! finds one beside the checkout). Whoever clones the project has the samples in `tests/samples`:
+//! smaller, with the same traps, one kind to a file.
 use std::path::{Path, PathBuf};
 
 /// The variable that names the folder.

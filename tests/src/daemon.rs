@@ -1,4 +1,5 @@
-//! A daemon for a test: on a folder of its own, killed and started at will, asked through its socket.
+//! A daemon for a test: on a folder of its own, killed and started at will, asked
+//! through its socket.
 //!
 //! Clients know nothing of the project's own code: a socket of the standard library and JSON.
 use serde_json::{Value, json};

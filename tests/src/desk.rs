@@ -1,11 +1,11 @@
 //! A box on a PC, at hand as one end of a meeting with a device.
 
 use crate::world::memory::{HostMemory, parts};
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
 use contactbox_core::service::cable::Local;
-use contactbox_core::service::{FRAME_BYTES_MIN, Limits, Room, Session};
+use contactbox_core::service::{AnswerBuffers, CableLimits, FRAME_BYTES_MIN, Session};
 use contactbox_core::sim::Nor;
-use contactbox_core::store::{Book, BookConfig, Put, Wide};
+use contactbox_core::store::{Book, BookConfig, Wide, Written};
 use embassy_futures::block_on;
 
 /// Bytes of a page: as long as a daemon's.
@@ -40,14 +40,14 @@ impl Desk {
     }
 
     /// Makes a contact say these lines.
-    pub fn put(&mut self, uid: Uid, lines: &[(Kind, &str)]) -> Result<Put, String> {
+    pub fn put(&mut self, uid: Uid, lines: &[(Kind, &str)]) -> Result<Written, String> {
         let contents: Vec<_> =
-            lines.iter().map(|&(kind, text)| Content::text(kind, text)).collect();
+            lines.iter().map(|&(kind, text)| Property::text(kind, text)).collect();
         self.put_contents(uid, &contents)
     }
 
     /// Makes a contact say this.
-    pub fn put_contents(&mut self, uid: Uid, contents: &[Content<'_>]) -> Result<Put, String> {
+    pub fn put_contents(&mut self, uid: Uid, contents: &[Property<'_>]) -> Result<Written, String> {
         let mut memory = vec![0; CONTACT_BYTES];
         let mut draft = Draft::new(&mut memory);
         for content in contents {
@@ -59,19 +59,21 @@ impl Desk {
     }
 
     /// Removes a contact for good.
-    pub fn purge(&mut self, uid: Uid) -> Result<Put, String> {
+    pub fn purge(&mut self, uid: Uid) -> Result<Written, String> {
         let put = block_on(self.book.purge(uid, AuthorIndex(0), NOW));
         put.map_err(|error| error.to_string())
     }
 
     /// It as one end of a meeting.
     pub fn end(&mut self) -> Local<'_, Chip, HostMemory> {
-        let limits =
-            Limits { frame_bytes: FRAME_BYTES_MIN, contact_bytes: (CONTACT_BYTES - 64) as u32 };
+        let limits = CableLimits {
+            frame_bytes: FRAME_BYTES_MIN,
+            contact_bytes: (CONTACT_BYTES - 64) as u32,
+        };
         Local {
             book: &mut self.book,
             session: Session::new(limits),
-            room: Room { list: &mut self.list, record: &mut self.record, hits: &mut [] },
+            room: AnswerBuffers { list: &mut self.list, record: &mut self.record, hits: &mut [] },
             now: NOW,
         }
     }

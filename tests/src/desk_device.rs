@@ -7,7 +7,7 @@ use contactbox_core::service::{FRAME_BYTES_MIN, Reply, Request};
 use contactbox_core::sim::{Nor, RamCard};
 use contactbox_core::store::diary::Cause;
 use contactbox_firmware::app::memory::{Arena, PAGE_BYTES, PAGES};
-use contactbox_firmware::app::{App, Clock, Event, Layout, Parts};
+use contactbox_firmware::app::{App, AppEvent, BoardParts, Clock, Layout};
 use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
 use embassy_futures::block_on;
@@ -122,7 +122,7 @@ pub fn layout() -> Layout {
 pub fn start<C: Card>(flash: Flash, card: C, random: u64, cause: Cause) -> Bench<C> {
     let wire = Wire::default();
     let (memory, work) = Box::leak(Box::new(Arena::new())).split();
-    let parts = Parts {
+    let parts = BoardParts {
         flash,
         layout: layout(),
         card,
@@ -168,8 +168,8 @@ pub fn settle<C: Card>(bench: &mut Bench<C>) {
     let mut looks = 0;
     for _ in 0..1_000 {
         match block_on(bench.device.turn()) {
-            Event::SlotDue => looks += 1,
-            Event::Idle | Event::CardDue | Event::Bytes(_) | Event::CableGone => {}
+            AppEvent::SlotDue => looks += 1,
+            AppEvent::Idle | AppEvent::CardDue | AppEvent::Bytes(_) | AppEvent::CableGone => {}
         }
         if looks == 3 {
             return;

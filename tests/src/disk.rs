@@ -1,8 +1,10 @@
 //! A card's blocks in RAM, formatted by the real tools, that counts and is pulled on command.
 
 use crate::random::Random;
-use contactbox_core::card::fat::{Block, BlockCount, BlockDevice, BlockIdx, FatCard, Trouble};
-use contactbox_core::sim::{Fuse, SectorTear};
+use contactbox_core::card::fat::{
+    Block, BlockCount, BlockDevice, BlockIdx, DriverFailure, FatCard,
+};
+use contactbox_core::sim::{PullFuse, SectorTear};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -32,11 +34,11 @@ impl fmt::Display for DiskError {
 impl std::error::Error for DiskError {}
 
 /// What a disk's error comes from.
-pub fn trouble(error: &DiskError) -> Trouble {
+pub fn trouble(error: &DiskError) -> DriverFailure {
     match error {
-        DiskError::Out => Trouble::Removed,
-        DiskError::Locked => Trouble::WriteProtected,
-        DiskError::NoSuchBlock(_) => Trouble::Other,
+        DiskError::Out => DriverFailure::Removed,
+        DiskError::Locked => DriverFailure::WriteProtected,
+        DiskError::NoSuchBlock(_) => DriverFailure::Other,
     }
 }
 
@@ -76,7 +78,7 @@ impl Layout {
 struct State {
     written: HashMap<u32, [u8; SECTOR]>,
     writes: u64,
-    fuse: Option<Fuse>,
+    fuse: Option<PullFuse>,
     is_out: bool,
     is_locked: bool,
     random: Random,
@@ -143,7 +145,7 @@ impl Disk {
     }
 
     /// Pulls the card at a write to come.
-    pub fn set_fuse(&self, fuse: Option<Fuse>) {
+    pub fn set_fuse(&self, fuse: Option<PullFuse>) {
         self.state.borrow_mut().fuse = fuse;
     }
 

@@ -1,4 +1,5 @@
-//! The emulated device: images of its flash and its card, and the emulator that runs the firmware on them.
+//! The emulated device: images of its flash and its card, and the emulator that
+//! runs the firmware on them.
 //!
 //! What is missing on the machine is named, and the test fails: nothing is skipped.
 
@@ -145,8 +146,8 @@ impl CardImage {
         fs::read(&self.path).expect("the card is a file")
     }
 
-    /// What the checker of file systems finds that could cost a file or a part of one: a device may be cut while it writes. It
-    /// changes nothing.
+    /// What the checker of file systems finds that could cost a file or a part of one: a device may
+    /// be cut while it writes. It changes nothing.
     pub fn check(&self) -> Result<(), String> {
         let mut image = File::open(&self.path).expect("the card is a file");
         image.seek(SeekFrom::Start(PARTITION_AT)).expect("a file");
@@ -189,7 +190,8 @@ pub struct Power<'c> {
     pub card: Option<&'c CardImage>,
     /// What is counted of what its program asks of flash and card.
     pub watched: Watched,
-    /// Its clock shows the instructions that it has carried out, a nanosecond each: two runs are alike.
+    /// Its clock shows the instructions that it has carried out, a nanosecond
+    /// each: two runs are alike.
     pub by_instructions: bool,
 }
 
@@ -310,7 +312,8 @@ impl Device {
         }
     }
 
-    /// Cuts its power, after a look at its stack. The emulator stops between two instructions; what the chips had taken is kept.
+    /// Cuts its power, after a look at its stack. The emulator stops between two instructions; what
+    /// the chips had taken is kept.
     pub fn cut(&mut self) {
         if self.running.is_none() {
             return;

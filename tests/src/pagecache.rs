@@ -1,8 +1,10 @@
-//! A host's disk under the system's memory of a file: what was not synced a power cut keeps as it likes.
+//! A host's disk under the system's memory of a file: what was not synced a power
+//! cut keeps as it likes.
 //!
-//! The model of ALICE (Pillai and others, OSDI 2014), for one file: between two syncs each block may go to the disk
-//! at any moment or not at all, in any order, whole or in part. A sync that fails leaves on the disk any
-//! part of what was written, and the system believes all of it to be there, as Linux does since 4.13.
+//! The model of ALICE (Pillai and others, OSDI 2014), for one file: between two syncs each block
+//! may go to the disk at any moment or not at all, in any order, whole or in part. A sync that
+//! fails leaves on the disk any part of what was written, and the system believes all of it to be
+//! there, as Linux does since 4.13.
 
 use crate::random::Random;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! Numbers that look random and are the same in every run: SplitMix64 (Steele, Lea and Flood, 2014).
+//! Numbers that look random and are the same in every run: SplitMix64 (Steele, Lea
+//! and Flood, 2014).
 
 /// A seeded source of numbers. The same seed gives the same numbers on every machine, so a failing
 /// case is named by its seed.
@@ -20,7 +21,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is not 0. Slightly uneven for an `end` near 2^64: fine for tests.
+    /// A number below `end`, which is not 0. Slightly uneven for an `end` near
+    /// 2^64: fine for tests.
     pub fn below(&mut self, end: usize) -> usize {
         assert!(end > 0, "there is no number below 0");
         (self.bits() % end as u64) as usize

@@ -1,4 +1,5 @@
-//! How much of the emulated device's stack was never in use: the firmware paints it, the emulator's monitor shows it.
+//! How much of the emulated device's stack was never in use: the firmware paints it, the
+//! emulator's monitor shows it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -7,14 +8,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What must stay untouched whatever a device does, in bytes: room for what no test has made it do, and for the
-/// cable of a Pico, whose future and interrupts take 3 KB more than this board's.
+/// What must stay untouched whatever a device does, in bytes: room for what no test has made it do,
+/// and for the cable of a Pico, whose future and interrupts take 3 KB more than this board's.
 pub const MARGIN_BYTES: usize = 6 * 1024;
 
 /// What the firmware paints with (`firmware/src/stack.rs`).
 const PAINT: [u8; 4] = 0x5AFE_57AC_u32.to_le_bytes();
 
-/// So many bytes at the end of the stack are zero as long as nothing is painted, and at no other time.
+/// So many bytes at the end of the stack are zero as long as nothing is painted,
+/// and at no other time.
 const BARE_BYTES: usize = 256;
 
 /// How long the emulator may take to answer.

@@ -1,14 +1,15 @@
-//! Boxes that swap cards, with power cuts and pulled cards, and an oracle that knows what must be left.
+//! Boxes that swap cards, with power cuts and pulled cards, and an oracle that
+//! knows what must be left.
 //!
-//! Every line is written once in its life, so what must be there at the end is plain: all lines that
-//! were acknowledged, but for those that somebody removed who saw them.
+//! Every line is written once in its life, so what must be there at the end is plain: all lines
+//! that were acknowledged, but for those that somebody removed who saw them.
 
 use crate::cards;
 use crate::world::Chip;
 use crate::world::memory::{HostMemory, parts};
-use contactbox_core::card::Whose;
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
-use contactbox_core::sim::{Fuse, RamCard, SectorTear, Tear};
+use contactbox_core::card::SnapshotOwners;
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
+use contactbox_core::sim::{PullFuse, RamCard, SectorTear, Tear};
 use contactbox_core::store::{Book, BookConfig, GetError, PutError, Root};
 use embassy_futures::block_on;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +53,8 @@ pub enum Step {
         /// This person.
         who: u8,
     },
-    /// A card is put into a box: taken out of where it is, taken in, and left with all the box holds.
+    /// A card is put into a box: taken out of where it is, taken in, and left with
+    /// all the box holds.
     Put {
         /// Into this box.
         at: usize,
@@ -175,7 +177,7 @@ impl World {
             Step::Put { at, card } => self.put(at, card),
             Step::Cut { at, after, tear } => self.book(at).flash().cut_after(after, tear),
             Step::Pull { card, after, tear } => {
-                self.cards[card].set_fuse(Some(Fuse { writes: after, tear, forgets: true }));
+                self.cards[card].set_fuse(Some(PullFuse { writes: after, tear, forgets: true }));
             }
         }
     }
@@ -205,8 +207,8 @@ impl World {
         let mut draft = Draft::new(&mut memory);
         let name = format!("Person {who}");
         let kept = before.iter().filter(|known| Some(*known) != gone.as_ref());
-        let notes = kept.chain([&line]).map(|text| Content::text(Kind::NOTE, text));
-        for content in [Content::text(Kind::FN, &name)].into_iter().chain(notes) {
+        let notes = kept.chain([&line]).map(|text| Property::text(Kind::NOTE, text));
+        for content in [Property::text(Kind::FN, &name)].into_iter().chain(notes) {
             draft.push(&content).expect("room for short lines");
         }
         let (card, now) = (draft.finish(), self.time);
@@ -258,7 +260,7 @@ impl World {
         let now = self.time;
         let book = self.boxes[at].as_mut().expect("the box is open");
         let medium = &mut self.cards[card];
-        let done = cards::merge(book, medium, Whose::Others, now)
+        let done = cards::merge(book, medium, SnapshotOwners::Others, now)
             .and_then(|_| cards::find(book, medium))
             .and_then(|mut own| cards::keep(book, medium, &mut own));
         let was_pulled = self.cards[card].is_out();
@@ -269,7 +271,8 @@ impl World {
         }
     }
 
-    /// Lets every box meet every other by card, undisturbed, and compares all with what must be left.
+    /// Lets every box meet every other by card, undisturbed, and compares all with
+    /// what must be left.
     pub fn settle(&mut self) {
         self.cards.iter_mut().for_each(|card| card.set_fuse(None));
         for at in 0..BOXES {

@@ -1,7 +1,8 @@
-//! What a device's program asks of its flash and its card, as the emulator's own models of the two chips tell.
+//! What a device's program asks of its flash and its card, as the emulator's own
+//! models of the two chips tell.
 //!
-//! The emulator says each event on a line of its error output when it is asked to; its counters of drives
-//! do not count what these two models do.
+//! The emulator says each event on a line of its error output when it is asked to; its counters of
+//! drives do not count what these two models do.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,7 +1,7 @@
 //! vCards as tests see them: what the reader says, owned and comparable, and what the writer makes.
-use contactbox_core::contact::{Content, Kind, Types, Value};
+use contactbox_core::contact::{Kind, Property, Types, Value};
 use contactbox_core::vcard::{
-    Charset, NoBlobs, Reader, Rejection, Sink, Span, Version, Warning, write_card,
+    Charset, NoBlobs, Reader, Rejection, Span, VcardSink, VcardVersion, Warning, write_card,
 };
 
 /// All charsets a desktop knows, as the daemon has them.
@@ -19,7 +19,7 @@ impl Charset for Charsets {
 
 /// A content that owns what it says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Property {
+pub struct OwnedProperty {
     /// The name, as it is written.
     pub name: String,
     /// The group.
@@ -41,9 +41,9 @@ pub enum Stored {
     Bytes(Vec<u8>),
 }
 
-impl Property {
+impl OwnedProperty {
     /// A copy of a content.
-    pub fn of(content: &Content<'_>) -> Self {
+    pub fn of(content: &Property<'_>) -> Self {
         Self {
             name: content.name().to_string(),
             group: content.group.to_string(),
@@ -59,9 +59,9 @@ impl Property {
     }
 
     /// The content it is a copy of.
-    pub fn content(&self) -> Content<'_> {
+    pub fn content(&self) -> Property<'_> {
         let kind = Kind::of(&self.name);
-        Content {
+        Property {
             kind,
             other: if kind == Kind::OTHER { &self.name } else { "" },
             group: &self.group,
@@ -103,7 +103,7 @@ pub enum Said {
     /// A card begins.
     Begin(u32),
     /// A property.
-    Content(Property),
+    Content(OwnedProperty),
     /// The card is complete.
     End(Span),
     /// The card is not taken.
@@ -116,13 +116,13 @@ pub enum Said {
 #[derive(Default)]
 pub struct Listener(pub Vec<Said>);
 
-impl Sink for Listener {
+impl VcardSink for Listener {
     fn begin(&mut self, line: u32) {
         self.0.push(Said::Begin(line));
     }
 
-    fn content(&mut self, content: &Content<'_>) {
-        self.0.push(Said::Content(Property::of(content)));
+    fn content(&mut self, content: &Property<'_>) {
+        self.0.push(Said::Content(OwnedProperty::of(content)));
     }
 
     fn end(&mut self, span: &Span) {
@@ -138,8 +138,8 @@ impl Sink for Listener {
     }
 }
 
-/// What a reader with `memory_bytes` says of an input that comes in pieces of the lengths given, over
-/// and over again.
+/// What a reader with `memory_bytes` says of an input that comes in pieces of the lengths
+/// given, over and over again.
 pub fn listen(input: &[u8], pieces: &[usize], memory_bytes: usize) -> Vec<Said> {
     let mut memory = vec![0; memory_bytes];
     let mut reader = Reader::new(&mut memory, Charsets);
@@ -161,7 +161,7 @@ pub fn listen(input: &[u8], pieces: &[usize], memory_bytes: usize) -> Vec<Said> 
 #[derive(Default)]
 pub struct Reading {
     /// The cards that were taken, each with its properties in order.
-    pub cards: Vec<Vec<Property>>,
+    pub cards: Vec<Vec<OwnedProperty>>,
     /// Where each of them lies.
     pub spans: Vec<Span>,
     /// The cards that were not.
@@ -174,7 +174,7 @@ impl Reading {
     /// Puts together what a reader said; panics when it did not keep the order it promises.
     pub fn of(said: Vec<Said>) -> Self {
         let mut reading = Self::default();
-        let mut open: Option<Vec<Property>> = None;
+        let mut open: Option<Vec<OwnedProperty>> = None;
         for one in said {
             match one {
                 Said::Begin(_) => {
@@ -203,11 +203,11 @@ impl Reading {
     pub fn lines(&self) -> Vec<String> {
         assert_eq!(self.rejections, [], "a card was rejected");
         assert_eq!(self.cards.len(), 1, "not one card");
-        self.cards[0].iter().map(Property::line).collect()
+        self.cards[0].iter().map(OwnedProperty::line).collect()
     }
 
     /// Each card's properties, sorted, so that order does not count.
-    pub fn sorted(&self) -> Vec<Vec<Property>> {
+    pub fn sorted(&self) -> Vec<Vec<OwnedProperty>> {
         let mut cards = self.cards.clone();
         cards.iter_mut().for_each(|card| card.sort());
         cards
@@ -223,10 +223,10 @@ pub fn read(input: &[u8]) -> Reading {
 }
 
 /// Writes cards as one vCard file.
-pub fn write(cards: &[Vec<Property>], version: Version) -> String {
+pub fn write(cards: &[Vec<OwnedProperty>], version: VcardVersion) -> String {
     let mut out = String::new();
     for card in cards {
-        let contents = card.iter().map(Property::content);
+        let contents = card.iter().map(OwnedProperty::content);
         write_card(contents, None, version, &mut NoBlobs, &mut out)
             .expect("a string takes everything and there are no blobs");
     }
@@ -236,7 +236,7 @@ pub fn write(cards: &[Vec<Property>], version: Version) -> String {
 /// Reads an input, and what both versions make of it, which must be the same.
 pub fn read_back(input: &[u8]) -> Reading {
     let reading = read(input);
-    for version in [Version::V3, Version::V4] {
+    for version in [VcardVersion::V3, VcardVersion::V4] {
         let again = read(write(&reading.cards, version).as_bytes());
         assert_eq!(reading.cards, again.cards, "{version:?}");
     }

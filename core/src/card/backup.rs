@@ -2,14 +2,15 @@
 
 use super::blobs::BlobFinder;
 use super::layout::{
-    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BLOB_ROW_BYTES, BODY_AT, BOX, BlobRow, Header, MARK,
-    Mark, RECORD, Row, Salt, VERSION, author_row_of, box_row_of, entry_bytes, sector_after, slack,
+    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BLOB_ROW_BYTES, BODY_AT, BOX, BlobRow, MARK, RECORD,
+    Salt, SnapshotHeader, SnapshotMark, TableRowBytes, VERSION, author_row_of, box_row_of,
+    entry_bytes, sector_after, slack,
 };
-use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
 use super::own::{APPENDED_BLOBS_MAX, Newest, OwnFiles, Tables, has_room};
 use super::reader::{Entries, Sectors};
 use super::verify::{BoxTable, check_body, is_whole};
-use super::writer::{Position, Writer, sum_of};
+use super::writer::{Position, SnapshotWriter, sum_of};
 use crate::contact::{BlobHasher, BlobRef, Contact, Millis, Uid};
 use crate::store::{Book, GetError, Memory, Root};
 use core::fmt;
@@ -28,7 +29,7 @@ pub enum BackupError<F, C> {
     /// The card does not give back what was written.
     NotReadBack {
         /// The file in question.
-        file: Name,
+        file: FileName,
     },
 }
 
@@ -57,7 +58,7 @@ impl<F: fmt::Debug, C: fmt::Debug> core::error::Error for BackupError<F, C> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backup {
     /// The file.
-    pub file: Name,
+    pub file: FileName,
     /// Its number among the snapshots of this box on this card.
     pub generation: u32,
     /// Contacts in it, those in the trash and the memories of gone ones included.
@@ -80,7 +81,8 @@ pub struct Backup {
 pub enum Changes<'c> {
     /// Not known: every contact is looked at, and read where the index keeps no times.
     Unknown,
-    /// These and no others: what was changed since an [`append`] or [`backup`] that came to its end.
+    /// These and no others: what was changed since an [`append`] or [`backup`]
+    /// that came to its end.
     These(&'c [Uid]),
 }
 
@@ -100,11 +102,11 @@ pub enum Appended {
     Due,
 }
 
-/// Writes all that a box holds to the card, into the file that does not hold the newest snapshot, reads
-/// it back and compares.
+/// Writes all that a box holds to the card, into the file that does not hold the newest snapshot,
+/// reads it back and compares.
 ///
-/// A cut at any moment leaves the snapshot that was the newest before. `room` takes the largest contact
-/// of the box with an entry's head.
+/// A cut at any moment leaves the snapshot that was the newest before. `room` takes the largest
+/// contact of the box with an entry's head.
 pub async fn backup<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -117,19 +119,19 @@ pub async fn backup<F: NorFlash, M: Memory, C: Card>(
     let time = book.time_max();
     let salt = Salt { box_id: book.id(), generation: own.generation(), time };
     if card.len(&name).await?.unwrap_or(0) < SECTOR_BYTES as u32 {
-        // What a deleted file left in these sectors must not pass for a header. And from here on the
-        // file is known to the file system: a cut while it grows loses no room for good.
+        // What a deleted file left in these sectors must not pass for a header. And from here on
+        // the file is known to the file system: a cut while it grows loses no room for good.
         card.write(&name, 0, &[0; SECTOR_BYTES]).await?;
         card.flush(&name).await?;
     }
     own.files[which] = None;
 
-    let mut writer = Writer::new(card, name, salt, BODY_AT);
+    let mut writer = SnapshotWriter::new(card, name, salt, BODY_AT);
     let mut tables = Tables::default();
     write_tables(book, &mut writer, &mut tables).await?;
     let mut unreadable = 0;
     let (blobs, list_at) = write_blobs(book, &mut writer, room, &mut unreadable).await?;
-    let mut header = Header {
+    let mut header = SnapshotHeader {
         box_id: salt.box_id,
         generation: salt.generation,
         time,
@@ -164,7 +166,7 @@ pub async fn backup<F: NorFlash, M: Memory, C: Card>(
         writer.entry(RECORD, contact.bytes()).await?;
     }
     header.is_complete = unreadable == 0 && book.losses() == 0;
-    let mark = Mark { time, root: Some(header.root) };
+    let mark = SnapshotMark { time, root: Some(header.root) };
     writer.entry(MARK, &mark.encode()).await?;
     header.body_end = writer.at();
     header.entries = writer.number();
@@ -213,7 +215,8 @@ pub async fn append<F: NorFlash, M: Memory, C: Card>(
     if newest.time >= time {
         return Ok(Appended::Nothing);
     }
-    // What a box with losses appends would stand behind a snapshot that still has what was lost: good.
+    // What a box with losses appends would stand behind a snapshot that still has
+    // what was lost: good.
     let Some((bytes, blobs)) = weigh(book, card, &name, &newest, changes, room).await? else {
         return Ok(Appended::Due);
     };
@@ -222,7 +225,7 @@ pub async fn append<F: NorFlash, M: Memory, C: Card>(
         return Ok(Appended::Due);
     }
     let Newest { header, end, mut tables, .. } = newest;
-    let mut writer = Writer::behind(card, name, header.salt(), end);
+    let mut writer = SnapshotWriter::behind(card, name, header.salt(), end);
     write_tables(book, &mut writer, &mut tables).await?;
     for &blob in &blobs {
         if is_readable(book, blob, room).await.map_err(BackupError::Book)? {
@@ -237,7 +240,7 @@ pub async fn append<F: NorFlash, M: Memory, C: Card>(
         }
     }
     let root = book.root_known();
-    writer.entry(MARK, &Mark { time, root }.encode()).await?;
+    writer.entry(MARK, &SnapshotMark { time, root }.encode()).await?;
     let (position, sum) = writer.finish().await?;
     if sum_of(card, &name, end.at, position.at).await? != Some(sum) {
         return Err(BackupError::NotReadBack { file: name });
@@ -314,7 +317,7 @@ async fn changed<'b, F: NorFlash, M: Memory, C>(
 async fn weigh<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
-    name: &Name,
+    name: &FileName,
     newest: &Newest,
     changes: Changes<'_>,
     room: &mut [u8],
@@ -357,7 +360,9 @@ async fn weigh<F: NorFlash, M: Memory, C: Card>(
 }
 
 /// Kind, index and row of everybody in the box's tables.
-fn rows<F: NorFlash, M: Memory>(book: &Book<F, M>) -> impl Iterator<Item = (u8, u16, Row)> + '_ {
+fn rows<F: NorFlash, M: Memory>(
+    book: &Book<F, M>,
+) -> impl Iterator<Item = (u8, u16, TableRowBytes)> + '_ {
     let boxes = book.boxes().map(|(index, id)| (BOX, index.0, box_row_of(index, id)));
     let authors = book.authors();
     boxes.chain(authors.map(|(index, name)| (AUTHOR, index.0, author_row_of(index, name))))
@@ -366,7 +371,7 @@ fn rows<F: NorFlash, M: Memory>(book: &Book<F, M>) -> impl Iterator<Item = (u8, 
 /// Writes what the file does not tell yet of the tables.
 async fn write_tables<F: NorFlash, M: Memory, C: Card>(
     book: &Book<F, M>,
-    writer: &mut Writer<'_, C>,
+    writer: &mut SnapshotWriter<'_, C>,
     tables: &mut Tables,
 ) -> Result<(), CardError<C::Error>> {
     for (kind, index, row) in rows(book) {
@@ -378,11 +383,11 @@ async fn write_tables<F: NorFlash, M: Memory, C: Card>(
     Ok(())
 }
 
-/// Writes every blob of the box that is whole, and the list of them; returns how many, and where the
-/// rows of the list begin.
+/// Writes every blob of the box that is whole, and the list of them; returns how many, and where
+/// the rows of the list begin.
 async fn write_blobs<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
-    writer: &mut Writer<'_, C>,
+    writer: &mut SnapshotWriter<'_, C>,
     room: &mut [u8],
     unreadable: &mut u32,
 ) -> Result<(u32, u32), BackupError<F::Error, C::Error>> {
@@ -455,7 +460,7 @@ pub(super) async fn is_readable<F: NorFlash, M: Memory>(
 /// Writes a blob that was found to be readable.
 async fn write_blob<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
-    writer: &mut Writer<'_, C>,
+    writer: &mut SnapshotWriter<'_, C>,
     blob: BlobRef,
     room: &mut [u8],
 ) -> Result<(), BackupError<F::Error, C::Error>> {
@@ -476,11 +481,11 @@ async fn write_blob<F: NorFlash, M: Memory, C: Card>(
     Ok(())
 }
 
-/// Makes the file longer where less than half of the room for appending is left behind a snapshot. A
-/// card that is too full for it only has its next snapshot sooner.
+/// Makes the file longer where less than half of the room for appending is left behind a snapshot.
+/// A card that is too full for it only has its next snapshot sooner.
 async fn make_slack<C: Card>(
     card: &mut C,
-    name: &Name,
+    name: &FileName,
     end: u32,
     body_end: u32,
 ) -> Result<(), CardError<C::Error>> {

@@ -1,7 +1,7 @@
 //! Photos and documents in a snapshot file: where they are.
 
-use super::layout::{BLOB, BLOB_HEAD_BYTES, BLOB_ROW_BYTES, BlobRow, Header};
-use super::medium::{Card, CardError, Name};
+use super::layout::{BLOB, BLOB_HEAD_BYTES, BLOB_ROW_BYTES, BlobRow, SnapshotHeader};
+use super::medium::{Card, CardError, FileName};
 use super::own::last_mark;
 use super::reader::{Entries, Sectors};
 use crate::contact::BlobRef;
@@ -9,22 +9,23 @@ use crate::contact::BlobRef;
 /// Finds blobs in one snapshot file. Contacts stand in about the order of their photos, so the row
 /// behind the last one found is tried first.
 pub(super) struct BlobFinder {
-    name: Name,
-    header: Header,
+    name: FileName,
+    header: SnapshotHeader,
     row: u32,
 }
 
 impl BlobFinder {
-    pub(super) fn new(name: Name, header: Header) -> Self {
+    pub(super) fn new(name: FileName, header: SnapshotHeader) -> Self {
         Self { name, header, row: 0 }
     }
 
     /// The file.
-    pub(super) fn name(&self) -> Name {
+    pub(super) fn name(&self) -> FileName {
         self.name
     }
 
-    /// Where the content of a blob begins in the file. What is found is to be compared with its hash.
+    /// Where the content of a blob begins in the file. What is found is to be
+    /// compared with its hash.
     pub(super) async fn find<C: Card>(
         &mut self,
         card: &mut C,
@@ -59,7 +60,7 @@ impl BlobFinder {
         card: &mut C,
         blob: BlobRef,
     ) -> Result<Option<u32>, CardError<C::Error>> {
-        let Header { blobs, list_at, body_end, .. } = self.header;
+        let SnapshotHeader { blobs, list_at, body_end, .. } = self.header;
         // A list that could not be there is none.
         let len = blobs.checked_mul(BLOB_ROW_BYTES).and_then(|len| list_at.checked_add(len));
         if blobs == 0 || list_at == 0 || len.is_none_or(|end| end > body_end) {

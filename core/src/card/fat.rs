@@ -1,7 +1,7 @@
 //! A card with a FAT file system on any block device. The only file that names `embedded_sdmmc`.
 //!
-//! Files are kept in the root folder. A file that is written in place, and does not become longer, is
-//! written without a change to the file system. Of every card, also a damaged one, only what a
+//! Files are kept in the root folder. A file that is written in place, and does not become longer,
+//! is written without a change to the file system. Of every card, also a damaged one, only what a
 //! checked boot sector says is the file system is read or written.
 
 mod boot;
@@ -11,14 +11,14 @@ mod fence;
 pub use embedded_sdmmc::{Block, BlockCount, BlockDevice, BlockIdx, sdcard};
 pub use fence::FenceError;
 
-use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
 use crate::contact::Millis;
 use core::ops::ControlFlow;
 use embedded_sdmmc::{
     ClusterId, DirEntry, Error, Mode, RawDirectory, RawFile, TimeSource, Timestamp, VolumeIdx,
     VolumeManager,
 };
-use fence::{Fence, Told};
+use fence::{Fence, FenceResult};
 use heapless::Vec;
 
 /// Files open at once: the two of a box, that for phones, and one that is read.
@@ -27,12 +27,13 @@ const FILES_MAX: usize = 4;
 /// Blocks that going through the root folder may read: 260,000 files. More can only be a circle.
 const FOLDER_READS_MAX: u32 = 1 << 14;
 
-/// Blocks that one operation on a file may read: enough to find one's way in a table of two terabytes.
+/// Blocks that one operation on a file may read: enough to find one's way in a
+/// table of two terabytes.
 const FILE_READS_MAX: u32 = 1 << 22;
 
 /// What a device's error comes from, as far as its driver can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum DriverFailure {
     /// The card does not answer: it was taken out.
     Removed,
     /// The card may not be written.
@@ -45,15 +46,15 @@ pub enum Trouble {
 ///
 /// After an error of the device it is to be let go ([`FatCard::into_device`]) and made anew.
 pub struct FatCard<D: BlockDevice> {
-    manager: VolumeManager<Fence<D>, Clock, 1, FILES_MAX, 1>,
+    manager: VolumeManager<Fence<D>, FileTime, 1, FILES_MAX, 1>,
     root: RawDirectory,
-    open: Vec<Open, FILES_MAX>,
-    trouble: fn(&D::Error) -> Trouble,
+    open: Vec<OpenFile, FILES_MAX>,
+    trouble: fn(&D::Error) -> DriverFailure,
 }
 
 /// An open file.
-struct Open {
-    name: Name,
+struct OpenFile {
+    name: FileName,
     file: RawFile,
     len: u32,
     /// Its length as its folder tells it.
@@ -64,29 +65,29 @@ struct Open {
 }
 
 /// The time that files are said to be from.
-struct Clock(fn() -> Millis);
+struct FileTime(fn() -> Millis);
 
-impl TimeSource for Clock {
+impl TimeSource for FileTime {
     fn get_timestamp(&self) -> Timestamp {
         timestamp((self.0)())
     }
 }
 
-type Failure<D> = Error<FenceError<<D as BlockDevice>::Error>>;
+type FatError<D> = Error<FenceError<<D as BlockDevice>::Error>>;
 
 impl<D: BlockDevice> FatCard<D> {
     /// Looks for the file system of a card. `trouble` tells what an error of the device comes from,
     /// `clock` what time it is; 0 where nobody knows.
     pub fn new(
         device: D,
-        trouble: fn(&D::Error) -> Trouble,
+        trouble: fn(&D::Error) -> DriverFailure,
         clock: fn() -> Millis,
-    ) -> Result<Self, (D, Told<D>)> {
+    ) -> Result<Self, (D, FenceResult<D>)> {
         let fence = match Fence::new(device, trouble) {
             Ok(fence) => fence,
             Err((device, error)) => return Err((device, of_device(error, trouble))),
         };
-        let manager = VolumeManager::new_with_limits(fence, Clock(clock), 1);
+        let manager = VolumeManager::new_with_limits(fence, FileTime(clock), 1);
         let opened =
             manager.open_raw_volume(VolumeIdx(0)).and_then(|volume| manager.open_root_dir(volume));
         match opened {
@@ -113,7 +114,7 @@ impl<D: BlockDevice> FatCard<D> {
     }
 
     /// Turns an error into what helps. What the cache of one block holds is no longer believed.
-    fn told(&self, error: Failure<D>) -> Told<D> {
+    fn told(&self, error: FatError<D>) -> FenceResult<D> {
         let hidden = self.hidden();
         match (error, hidden) {
             (Error::DeviceError(error), _) => told(Error::DeviceError(error), self.trouble),
@@ -123,21 +124,22 @@ impl<D: BlockDevice> FatCard<D> {
     }
 
     /// An error if the device failed in this operation and the file system did not pass that on.
-    fn hidden(&self) -> Result<(), Told<D>> {
+    fn hidden(&self) -> Result<(), FenceResult<D>> {
         match self.manager.device(|fence| fence.failed()) {
             None => Ok(()),
-            Some(Trouble::Removed) => Err(CardError::Removed),
-            Some(Trouble::WriteProtected) => Err(CardError::WriteProtected),
-            Some(Trouble::Other) => Err(CardError::Device(FenceError::Hidden)),
+            Some(DriverFailure::Removed) => Err(CardError::Removed),
+            Some(DriverFailure::WriteProtected) => Err(CardError::WriteProtected),
+            Some(DriverFailure::Other) => Err(CardError::Device(FenceError::Hidden)),
         }
     }
 
-    fn entry(&mut self, name: &Name) -> Result<Option<DirEntry>, Told<D>> {
+    fn entry(&mut self, name: &FileName) -> Result<Option<DirEntry>, FenceResult<D>> {
         self.allow(FOLDER_READS_MAX);
         match self.manager.find_directory_entry(self.root, name.as_str()) {
             Ok(entry) if entry.attributes.is_directory() => Err(CardError::Inconsistent),
             Ok(entry) => Ok(Some(entry)),
-            // To take a folder that cannot be read for one without this file would make a second one.
+            // To take a folder that cannot be read for one without this file would
+            // make a second one.
             Err(Error::NotFound) => self.hidden().map(|()| None),
             Err(error) => Err(self.told(error)),
         }
@@ -145,7 +147,11 @@ impl<D: BlockDevice> FatCard<D> {
 
     /// The place among the open files of one opened for what is to be done; `None` when there is no
     /// such file.
-    fn open(&mut self, name: &Name, is_writable: bool) -> Result<Option<usize>, Told<D>> {
+    fn open(
+        &mut self,
+        name: &FileName,
+        is_writable: bool,
+    ) -> Result<Option<usize>, FenceResult<D>> {
         if let Some(place) = self.open.iter().position(|open| open.name == *name) {
             if self.open[place].is_writable || !is_writable {
                 return Ok(Some(place));
@@ -155,25 +161,25 @@ impl<D: BlockDevice> FatCard<D> {
         let Some(entry) = self.entry(name)? else { return Ok(None) };
         let len = if is_writable { self.mend(&entry)? } else { entry.size };
         let is_lost = len > 0 && !self.has_beginning(&entry)?;
-        self.make_room()?;
+        self.free_file_slot()?;
         let mode = if is_writable { Mode::ReadWriteAppend } else { Mode::ReadOnly };
         let place = self.remember(name, len, mode)?;
         self.open[place].is_lost = is_lost;
         Ok(Some(place))
     }
 
-    fn remember(&mut self, name: &Name, len: u32, mode: Mode) -> Result<usize, Told<D>> {
+    fn remember(&mut self, name: &FileName, len: u32, mode: Mode) -> Result<usize, FenceResult<D>> {
         self.allow(FILE_READS_MAX);
         let opened = self.manager.open_file_in_dir(self.root, name.as_str(), mode);
         let file = opened.map_err(|error| self.told(error))?;
         let is_writable = mode != Mode::ReadOnly;
-        let open = Open { name: *name, file, len, len_told: len, is_writable, is_lost: false };
-        // `make_room` saw to it.
+        let open = OpenFile { name: *name, file, len, len_told: len, is_writable, is_lost: false };
+        // `free_file_slot` saw to it.
         self.open.push(open).map_err(|_| CardError::Inconsistent)?;
         Ok(self.open.len() - 1)
     }
 
-    fn make_room(&mut self) -> Result<(), Told<D>> {
+    fn free_file_slot(&mut self) -> Result<(), FenceResult<D>> {
         if self.open.is_full() {
             // Closing one that was only read costs nothing.
             let place = self.open.iter().position(|open| !open.is_writable).unwrap_or(0);
@@ -182,14 +188,14 @@ impl<D: BlockDevice> FatCard<D> {
         Ok(())
     }
 
-    fn close(&mut self, place: usize) -> Result<(), Told<D>> {
+    fn close(&mut self, place: usize) -> Result<(), FenceResult<D>> {
         let open = self.open.swap_remove(place);
         self.allow(FILE_READS_MAX);
         self.manager.close_file(open.file).map_err(|error| self.told(error))
     }
 
-    fn create(&mut self, name: &Name) -> Result<usize, Told<D>> {
-        self.make_room()?;
+    fn create(&mut self, name: &FileName) -> Result<usize, FenceResult<D>> {
+        self.free_file_slot()?;
         self.remember(name, 0, Mode::ReadWriteCreate)
     }
 }
@@ -197,8 +203,11 @@ impl<D: BlockDevice> FatCard<D> {
 impl<D: BlockDevice> Card for FatCard<D> {
     type Error = FenceError<D::Error>;
 
-    async fn next_file(&mut self, after: Option<&Name>) -> Result<Option<Name>, Told<D>> {
-        let mut next: Option<Name> = None;
+    async fn next_file(
+        &mut self,
+        after: Option<&FileName>,
+    ) -> Result<Option<FileName>, FenceResult<D>> {
+        let mut next: Option<FileName> = None;
         self.allow(FOLDER_READS_MAX);
         let gone_through = self.manager.iterate_dir(self.root, |entry| {
             let is_file = !entry.attributes.is_directory() && !entry.attributes.is_volume();
@@ -215,24 +224,29 @@ impl<D: BlockDevice> Card for FatCard<D> {
         Ok(next)
     }
 
-    async fn len(&mut self, name: &Name) -> Result<Option<u32>, Told<D>> {
+    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, FenceResult<D>> {
         match self.open.iter().find(|open| open.name == *name) {
             Some(open) => Ok(Some(open.len)),
             None => Ok(self.entry(name)?.map(|entry| entry.size)),
         }
     }
 
-    async fn read(&mut self, name: &Name, offset: u32, out: &mut [u8]) -> Result<usize, Told<D>> {
+    async fn read(
+        &mut self,
+        name: &FileName,
+        offset: u32,
+        out: &mut [u8],
+    ) -> Result<usize, FenceResult<D>> {
         let Some(place) = self.open(name, false)? else { return Ok(0) };
-        let Open { file, len, is_lost, .. } = self.open[place];
+        let OpenFile { file, len, is_lost, .. } = self.open[place];
         if offset >= len || is_lost {
             return Ok(0);
         }
         self.allow(FILE_READS_MAX);
         let sought = self.manager.file_seek_from_start(file, offset);
         sought.map_err(|error| self.told(error))?;
-        // In pieces that lie in one cluster: where the chain of clusters was cut short, what is before is there,
-        // and the file has an end that its folder does not know of.
+        // In pieces that lie in one cluster: where the chain of clusters was cut short, what is
+        // before is there, and the file has an end that its folder does not know of.
         let mut done = 0;
         while let Some(left) = out.get_mut(done..).filter(|left| !left.is_empty()) {
             let at = (offset as usize + done) % SECTOR_BYTES;
@@ -247,12 +261,17 @@ impl<D: BlockDevice> Card for FatCard<D> {
         Ok(done)
     }
 
-    async fn write(&mut self, name: &Name, offset: u32, bytes: &[u8]) -> Result<(), Told<D>> {
+    async fn write(
+        &mut self,
+        name: &FileName,
+        offset: u32,
+        bytes: &[u8],
+    ) -> Result<(), FenceResult<D>> {
         let place = match self.open(name, true)? {
             Some(place) => place,
             None => self.create(name)?,
         };
-        let Open { file, len, .. } = self.open[place];
+        let OpenFile { file, len, .. } = self.open[place];
         // FAT ends at 4 GiB less a byte.
         let end = offset.checked_add(bytes.len() as u32).ok_or(CardError::Full)?;
         self.allow(FILE_READS_MAX);
@@ -264,7 +283,7 @@ impl<D: BlockDevice> Card for FatCard<D> {
         Ok(())
     }
 
-    async fn flush(&mut self, name: &Name) -> Result<(), Told<D>> {
+    async fn flush(&mut self, name: &FileName) -> Result<(), FenceResult<D>> {
         let open = self.open.iter().position(|open| open.name == *name);
         if let Some(place) = open
             && self.open[place].len != self.open[place].len_told
@@ -284,7 +303,7 @@ impl<D: BlockDevice> Card for FatCard<D> {
     }
 }
 
-fn name_of(entry: &DirEntry) -> Option<Name> {
+fn name_of(entry: &DirEntry) -> Option<FileName> {
     let mut text: heapless::String<12> = heapless::String::new();
     text.push_str(core::str::from_utf8(entry.name.base_name()).ok()?).ok()?;
     let extension = core::str::from_utf8(entry.name.extension()).ok()?;
@@ -292,7 +311,7 @@ fn name_of(entry: &DirEntry) -> Option<Name> {
         text.push('.').ok()?;
         text.push_str(extension).ok()?;
     }
-    Name::parse(&text)
+    FileName::parse(&text)
 }
 
 /// Whether an error says no more than that a chain of clusters leads nowhere.
@@ -308,7 +327,7 @@ fn is_chain_end<E: core::error::Error>(error: &Error<FenceError<E>>) -> bool {
 
 fn told<E: core::error::Error>(
     error: Error<FenceError<E>>,
-    trouble: fn(&E) -> Trouble,
+    trouble: fn(&E) -> DriverFailure,
 ) -> CardError<FenceError<E>> {
     match error {
         Error::DeviceError(error) => of_device(CardError::Device(error), trouble),
@@ -320,13 +339,13 @@ fn told<E: core::error::Error>(
 
 fn of_device<E>(
     error: CardError<FenceError<E>>,
-    trouble: fn(&E) -> Trouble,
+    trouble: fn(&E) -> DriverFailure,
 ) -> CardError<FenceError<E>> {
     match error {
         CardError::Device(FenceError::Device(error)) => match trouble(&error) {
-            Trouble::Removed => CardError::Removed,
-            Trouble::WriteProtected => CardError::WriteProtected,
-            Trouble::Other => CardError::Device(FenceError::Device(error)),
+            DriverFailure::Removed => CardError::Removed,
+            DriverFailure::WriteProtected => CardError::WriteProtected,
+            DriverFailure::Other => CardError::Device(FenceError::Device(error)),
         },
         CardError::Device(_) => CardError::Inconsistent,
         error => error,

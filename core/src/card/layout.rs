@@ -2,7 +2,7 @@
 //!
 //! Layout in FORMAT.md, chapter "Cards". Nothing here touches a card.
 
-use super::medium::{Name, SECTOR_BYTES};
+use super::medium::{FileName, SECTOR_BYTES};
 use crate::contact::{AuthorIndex, BoxIndex, Millis};
 use crate::limits::AUTHOR_NAME_BYTES_MAX;
 use crate::store::Root;
@@ -34,7 +34,8 @@ const INCOMPLETE: u16 = 1 << 0;
 
 /// Not an entry: the next one begins at the next sector.
 pub(super) const PADDING: u8 = 0;
-/// A box of the table of boxes: index (varint), identity (8 bytes), length of its key (1 byte), key.
+/// A box of the table of boxes: index (varint), identity (8 bytes), length of its
+/// key (1 byte), key.
 pub(super) const BOX: u8 = 1;
 /// An author of the table of authors: index (varint), name.
 pub(super) const AUTHOR: u8 = 2;
@@ -61,7 +62,7 @@ pub(super) const MARK_BYTES: usize = 25;
 
 /// What a snapshot tells of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct SnapshotHeader {
     /// The box that made it.
     pub box_id: u64,
     /// Rises by one with each snapshot of a box on a card.
@@ -102,7 +103,7 @@ pub enum HeaderFault {
     },
 }
 
-impl Header {
+impl SnapshotHeader {
     /// Reads the first sector of a file.
     pub fn parse(sector: &[u8; SECTOR_BYTES]) -> Result<Self, HeaderFault> {
         let mut fields = Fields(sector);
@@ -138,8 +139,8 @@ impl Header {
         if is_sound { Ok(header) } else { Err(HeaderFault::None) }
     }
 
-    /// Whether it is of a later snapshot of the same box than `other`: generations go round in a circle, of
-    /// which a box writes far less than half between two files that are on one card.
+    /// Whether it is of a later snapshot of the same box than `other`: generations go round in a
+    /// circle, of which a box writes far less than half between two files that are on one card.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (1..=u32::MAX / 2).contains(&self.generation.wrapping_sub(other.generation))
     }
@@ -229,8 +230,9 @@ pub(super) struct Salt {
 }
 
 impl Salt {
-    /// The seal of an entry at `offset`. `link` is 0 within the snapshot, and the checksum of the entry
-    /// before in what was appended: of two attempts to append, the rest of one never follows the other.
+    /// The seal of an entry at `offset`. `link` is 0 within the snapshot, and the checksum of
+    /// the entry before in what was appended: of two attempts to append, the rest of one
+    /// never follows the other.
     pub(super) fn seal(&self, offset: u32, link: u32) -> Seal {
         Seal::new()
             .over(&self.box_id.to_le_bytes())
@@ -243,14 +245,14 @@ impl Salt {
 
 /// What stands before a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct EntryHead {
     pub(super) kind: u8,
     pub(super) len: u32,
     /// Counts the entries of a file from 0, appended ones included.
     pub(super) number: u32,
 }
 
-impl Head {
+impl EntryHead {
     fn bare(&self) -> [u8; HEAD_BYTES] {
         let mut bytes = [0; HEAD_BYTES];
         bytes[0] = self.kind;
@@ -294,12 +296,12 @@ pub(super) fn sector_after(at: u32) -> u32 {
 
 /// Everything up to a time is in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct SnapshotMark {
     pub(super) time: Millis,
     pub(super) root: Option<Root>,
 }
 
-impl Mark {
+impl SnapshotMark {
     pub(super) fn encode(&self) -> [u8; MARK_BYTES] {
         let mut bytes = [0; MARK_BYTES];
         bytes[..8].copy_from_slice(&self.time.to_le_bytes());
@@ -328,7 +330,8 @@ pub(super) fn row_index(payload: &[u8]) -> Option<(u16, &[u8])> {
     postcard::take_from_bytes(payload).ok()
 }
 
-/// Index and identity of a box. Boxes have no keys yet; what a later version tells of one is passed over.
+/// Index and identity of a box. Boxes have no keys yet; what a later version tells
+/// of one is passed over.
 pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
     let (index, rest) = row_index(payload)?;
     let (id, key) = rest.split_first_chunk()?;
@@ -337,13 +340,13 @@ pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
 }
 
 /// A row of a table, as it is written.
-pub(super) type Row = heapless::Vec<u8, ROW_BYTES_MAX>;
+pub(super) type TableRowBytes = heapless::Vec<u8, ROW_BYTES_MAX>;
 
 /// Longest row.
 pub(super) const ROW_BYTES_MAX: usize = INDEX_BYTES_MAX + AUTHOR_NAME_BYTES_MAX;
 
 /// The row of a box.
-pub(super) fn box_row_of(index: BoxIndex, id: u64) -> Row {
+pub(super) fn box_row_of(index: BoxIndex, id: u64) -> TableRowBytes {
     let mut row = begun(index.0);
     // Three bytes, eight and one are less than a name takes.
     row.extend_from_slice(&id.to_le_bytes()).ok();
@@ -352,17 +355,17 @@ pub(super) fn box_row_of(index: BoxIndex, id: u64) -> Row {
 }
 
 /// The row of an author.
-pub(super) fn author_row_of(index: AuthorIndex, name: &str) -> Row {
+pub(super) fn author_row_of(index: AuthorIndex, name: &str) -> TableRowBytes {
     let mut row = begun(index.0);
     // A name is no longer than its bound.
     row.extend_from_slice(name.as_bytes()).ok();
     row
 }
 
-fn begun(index: u16) -> Row {
+fn begun(index: u16) -> TableRowBytes {
     let mut memory = [0; INDEX_BYTES_MAX];
     let used = postcard::to_slice(&index, &mut memory).map_or(&[][..], |used| used);
-    Row::from_slice(used).unwrap_or_default()
+    TableRowBytes::from_slice(used).unwrap_or_default()
 }
 
 const _: () = assert!(9 <= AUTHOR_NAME_BYTES_MAX);
@@ -405,7 +408,7 @@ const DIGITS: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// The name of a snapshot file: the upper 40 bits of the box's identity, plus `variant` where
 /// another box has that name already, and a letter.
-pub(super) fn snapshot_name(box_id: u64, variant: u64, letter: u8) -> Name {
+pub(super) fn snapshot_name(box_id: u64, variant: u64, letter: u8) -> FileName {
     let bits = (box_id >> 24).wrapping_add(variant);
     let mut text = [0; 10];
     for (place, digit) in text.iter_mut().take(8).enumerate() {
@@ -414,21 +417,21 @@ pub(super) fn snapshot_name(box_id: u64, variant: u64, letter: u8) -> Name {
     text[8] = b'.';
     text[9] = letter;
     // Digits and letters only.
-    core::str::from_utf8(&text).ok().and_then(Name::parse).unwrap_or(Name::PHONE)
+    core::str::from_utf8(&text).ok().and_then(FileName::parse).unwrap_or(FileName::PHONE)
 }
 
 /// The name of the file of the same box that has this letter.
-pub(super) fn with_letter(name: &Name, letter: u8) -> Name {
+pub(super) fn with_letter(name: &FileName, letter: u8) -> FileName {
     let mut text = [0; 10];
     for (place, byte) in text.iter_mut().zip(name.as_str().bytes()) {
         *place = byte;
     }
     text[9] = letter;
-    core::str::from_utf8(&text).ok().and_then(Name::parse).unwrap_or(*name)
+    core::str::from_utf8(&text).ok().and_then(FileName::parse).unwrap_or(*name)
 }
 
 /// Whether a name is one that snapshots have; then its letter.
-pub(super) fn snapshot_letter(name: &Name) -> Option<u8> {
+pub(super) fn snapshot_letter(name: &FileName) -> Option<u8> {
     match *name.as_str().as_bytes() {
         [ref stem @ .., b'.', letter]
             if stem.len() == 8
@@ -441,8 +444,8 @@ pub(super) fn snapshot_letter(name: &Name) -> Option<u8> {
     }
 }
 
-/// Bytes kept for appending behind a snapshot: half its length, and enough for about a hundred small
-/// changes at least. Whole sectors.
+/// Bytes kept for appending behind a snapshot: half its length, and enough for about a hundred
+/// small changes at least. Whole sectors.
 pub(super) fn slack(body_end: u32) -> u32 {
     const SLACK_BYTES_MIN: u32 = 64 * SECTOR_BYTES as u32;
     sector_after((body_end / 2).max(SLACK_BYTES_MIN))
@@ -452,8 +455,8 @@ pub(super) fn slack(body_end: u32) -> u32 {
 mod tests {
     use super::*;
 
-    fn header() -> Header {
-        Header {
+    fn header() -> SnapshotHeader {
+        SnapshotHeader {
             box_id: 0x0123_4567_89AB_CDEF,
             generation: 7,
             time: 1_763_769_600_000,
@@ -472,8 +475,8 @@ mod tests {
     #[test]
     fn a_header_comes_back() {
         for is_complete in [true, false] {
-            let header = Header { is_complete, ..header() };
-            assert_eq!(Header::parse(&header.encode()), Ok(header));
+            let header = SnapshotHeader { is_complete, ..header() };
+            assert_eq!(SnapshotHeader::parse(&header.encode()), Ok(header));
         }
     }
 
@@ -483,9 +486,9 @@ mod tests {
         for bit in 0..SECTOR_BYTES * 8 {
             let mut struck = sector;
             struck[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::parse(&struck), Err(HeaderFault::None), "bit {bit}");
+            assert_eq!(SnapshotHeader::parse(&struck), Err(HeaderFault::None), "bit {bit}");
         }
-        assert_eq!(Header::parse(&[0; SECTOR_BYTES]), Err(HeaderFault::None));
+        assert_eq!(SnapshotHeader::parse(&[0; SECTOR_BYTES]), Err(HeaderFault::None));
     }
 
     #[test]
@@ -495,18 +498,18 @@ mod tests {
         let sealed = Seal::new().over(&sector[..HEADER_SEALED_BYTES]).value();
         sector[HEADER_SEALED_BYTES..].copy_from_slice(&sealed.to_le_bytes());
         let fault = HeaderFault::Newer { version: 2, box_id: header().box_id };
-        assert_eq!(Header::parse(&sector), Err(fault));
+        assert_eq!(SnapshotHeader::parse(&sector), Err(fault));
     }
 
     #[test]
     fn a_head_is_right_in_its_place_only() {
         let salt = header().salt();
-        let head = Head { kind: RECORD, len: 150, number: 3 };
+        let head = EntryHead { kind: RECORD, len: 150, number: 3 };
         let bytes = head.encode(&salt.seal(512, 0));
-        assert_eq!(Head::parse(&bytes, &salt.seal(512, 0)), Some(head));
-        assert_eq!(Head::parse(&bytes, &salt.seal(516, 0)), None);
-        assert_eq!(Head::parse(&bytes, &salt.seal(512, 1)), None);
-        assert_eq!(Head::parse(&bytes, &Salt { generation: 8, ..salt }.seal(512, 0)), None);
+        assert_eq!(EntryHead::parse(&bytes, &salt.seal(512, 0)), Some(head));
+        assert_eq!(EntryHead::parse(&bytes, &salt.seal(516, 0)), None);
+        assert_eq!(EntryHead::parse(&bytes, &salt.seal(512, 1)), None);
+        assert_eq!(EntryHead::parse(&bytes, &Salt { generation: 8, ..salt }.seal(512, 0)), None);
     }
 
     #[test]
@@ -517,7 +520,7 @@ mod tests {
         assert_eq!(snapshot_name(0x0000_0000_01AB_CDEF, 0, b'B').as_str(), "AAAAAAAB.B");
         assert_eq!(snapshot_letter(&name), Some(b'A'));
         for other in ["CONTACTS.VCF", "77777777.C", "77777777", "7777777.A", "77777771.A"] {
-            assert_eq!(Name::parse(other).and_then(|name| snapshot_letter(&name)), None);
+            assert_eq!(FileName::parse(other).and_then(|name| snapshot_letter(&name)), None);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Whose snapshots are on a card.
 
-use super::layout::{Header, HeaderFault, snapshot_letter};
-use super::medium::{Card, CardError, Name};
+use super::layout::{HeaderFault, SnapshotHeader, snapshot_letter};
+use super::medium::{Card, CardError, FileName};
 use super::own::newest_mark;
 use super::reader::Sectors;
 use crate::contact::Millis;
@@ -10,26 +10,26 @@ use crate::contact::Millis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// Its name.
-    pub file: Name,
+    pub file: FileName,
     /// Its length in bytes, what is kept free for appending included.
     pub bytes: u32,
     /// What it is.
-    pub state: Listed,
+    pub state: SnapshotState,
 }
 
 /// What a snapshot file is at first sight; [`super::verify`] looks closer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
+pub enum SnapshotState {
     /// A snapshot with its end. Of two of one box the one with the higher generation is newer.
     Snapshot {
         /// What it tells of itself.
-        header: Header,
+        header: SnapshotHeader,
         /// With what was appended, everything the box held at this time of its own is there.
         time: Millis,
     },
     /// The header is there but the end is not: a newer one was being written over it, or it is
     /// damaged.
-    Unfinished(Header),
+    Unfinished(SnapshotHeader),
     /// A newer version wrote it.
     Newer {
         /// Which version.
@@ -55,11 +55,11 @@ pub async fn list<C: Card>(
         }
         let state = match Sectors::new(card, file).header().await? {
             Ok(header) => match newest_mark(card, &file, &header, 0).await? {
-                Some(last) => Listed::Snapshot { header, time: last.mark.time },
-                None => Listed::Unfinished(header),
+                Some(last) => SnapshotState::Snapshot { header, time: last.mark.time },
+                None => SnapshotState::Unfinished(header),
             },
-            Err(HeaderFault::Newer { version, box_id }) => Listed::Newer { version, box_id },
-            Err(HeaderFault::None) => Listed::NoHeader,
+            Err(HeaderFault::Newer { version, box_id }) => SnapshotState::Newer { version, box_id },
+            Err(HeaderFault::None) => SnapshotState::NoHeader,
         };
         let bytes = card.len(&file).await?.unwrap_or(0);
         visit(&Listing { file, bytes, state });

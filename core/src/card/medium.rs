@@ -15,8 +15,8 @@ pub const SECTOR_BYTES: usize = 512;
 /// Offsets and lengths of writes are whole sectors ([`SECTOR_BYTES`]). Files are written from their
 /// beginning to their end, or in place: an offset is never beyond the file's length.
 ///
-/// An error leaves the file as a power cut would. After it, and after a card was changed for another,
-/// every file is looked for anew.
+/// An error leaves the file as a power cut would. After it, and after a card was changed for
+/// another, every file is looked for anew.
 #[allow(
     async_fn_in_trait,
     reason = "used with static dispatch by executors that need no Send futures"
@@ -25,36 +25,37 @@ pub trait Card {
     /// What the medium itself says is wrong.
     type Error: fmt::Debug;
 
-    /// The first file whose name comes after `after` in the order of bytes; all of them in turn when
-    /// called with what it gave. Files whose names are no [`Name`] are passed over.
+    /// The first file whose name comes after `after` in the order of bytes; all of them in turn
+    /// when called with what it gave. Files whose names are no [`FileName`] are passed over.
     async fn next_file(
         &mut self,
-        after: Option<&Name>,
-    ) -> Result<Option<Name>, CardError<Self::Error>>;
+        after: Option<&FileName>,
+    ) -> Result<Option<FileName>, CardError<Self::Error>>;
 
     /// Length of a file in bytes; `None` when there is none of this name.
-    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<Self::Error>>;
+    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, CardError<Self::Error>>;
 
-    /// Reads from a file, as many bytes as there are, up to `out.len()`; returns how many. Comes from the
-    /// medium, not from a memory of what was written: a backup counts when it was read back.
+    /// Reads from a file, as many bytes as there are, up to `out.len()`; returns how
+    /// many. Comes from the medium, not from a memory of what was written: a backup
+    /// counts when it was read back.
     async fn read(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         out: &mut [u8],
     ) -> Result<usize, CardError<Self::Error>>;
 
-    /// Writes whole sectors into a file, makes it longer where they reach beyond its end, and makes the
-    /// file when there is none.
+    /// Writes whole sectors into a file, makes it longer where they reach beyond its end, and makes
+    /// the file when there is none.
     async fn write(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         bytes: &[u8],
     ) -> Result<(), CardError<Self::Error>>;
 
     /// Returns when everything written to a file, and its length, will be there whatever happens.
-    async fn flush(&mut self, name: &Name) -> Result<(), CardError<Self::Error>>;
+    async fn flush(&mut self, name: &FileName) -> Result<(), CardError<Self::Error>>;
 
     /// Sectors written since the card was put in, those of the file system included.
     fn sector_writes(&self) -> u64;
@@ -117,14 +118,14 @@ impl<E: fmt::Debug> core::error::Error for CardError<E> {}
 /// Name of a file on a card: up to 8 and up to 3 characters with a dot between, upper case, as
 /// every FAT keeps them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name {
+pub struct FileName {
     bytes: [u8; 12],
     len: u8,
 }
 
-impl Name {
+impl FileName {
     /// What phones read.
-    pub const PHONE: Name = Name { bytes: *b"CONTACTS.VCF", len: 12 };
+    pub const PHONE: FileName = FileName { bytes: *b"CONTACTS.VCF", len: 12 };
 
     /// A name out of text; letters become upper case. `None` for what is none.
     pub fn parse(text: &str) -> Option<Self> {
@@ -154,13 +155,13 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl fmt::Debug for Name {
+impl fmt::Debug for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -173,11 +174,11 @@ mod tests {
     #[test]
     fn names_are_those_of_every_fat() {
         for text in ["A.B", "ABCDEFGH.IJK", "README", "K7QF3ZJA.A", "CONTACTS.VCF"] {
-            assert_eq!(Name::parse(text).map(|name| name.as_str().len()), Some(text.len()));
+            assert_eq!(FileName::parse(text).map(|name| name.as_str().len()), Some(text.len()));
         }
         for text in ["", ".", ".A", "A.", "ABCDEFGHI", "A.BCDE", "A B", "A.B.C", "a/b", "ä"] {
-            assert_eq!(Name::parse(text), None, "{text}");
+            assert_eq!(FileName::parse(text), None, "{text}");
         }
-        assert_eq!(Name::parse("contacts.vcf"), Some(Name::PHONE));
+        assert_eq!(FileName::parse("contacts.vcf"), Some(FileName::PHONE));
     }
 }

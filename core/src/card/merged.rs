@@ -1,19 +1,21 @@
-//! What comes of taking in a card: whose snapshots, what was taken, what was left, and why it ended early.
+//! What comes of taking in a card: whose snapshots, what was taken, what was left,
+//! and why it ended early.
 
-use super::medium::{CardError, Name};
+use super::medium::{CardError, FileName};
 use crate::contact::{Millis, Uid};
 use crate::store::{Aside, PutError};
 use core::fmt;
 
 /// Whose snapshots are taken in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Whose {
-    /// Those of other boxes; of the box itself only where it holds nothing, has lost something, or is
-    /// behind what it left on the card.
+pub enum SnapshotOwners {
+    /// Those of other boxes; of the box itself only where it holds nothing, has lost something, or
+    /// is behind what it left on the card.
     #[default]
     Others,
-    /// The same, and that of the box itself: where it was not this run that left it there, the flash may be an older copy, or a
-    /// copy in use elsewhere, and the snapshot may have been damaged since.
+    /// The same, and that of the box itself: where it was not this run that left it there,
+    /// the flash may be an older copy, or a copy in use elsewhere, and the snapshot may
+    /// have been damaged since.
     OthersAndOwn,
     /// That of the box itself alone.
     Own,
@@ -26,8 +28,9 @@ pub enum Whose {
 pub struct OwnWhole {
     /// All that the box held at this time of its own.
     pub time: Millis,
-    /// When the latest of the names of its own that it tells of was taken; 0 of none. What a box writes after its flash was put back
-    /// to an earlier state has a later time than what is missing, and tells of the name that it took then.
+    /// When the latest of the names of its own that it tells of was taken; 0 of none. What a box
+    /// writes after its flash was put back to an earlier state has a later time than what is
+    /// missing, and tells of the name that it took then.
     pub named: Millis,
 }
 
@@ -64,40 +67,40 @@ pub enum Remark {
     /// A newer version of contactbox wrote this file; a newer version can read it.
     Newer {
         /// The file.
-        file: Name,
+        file: FileName,
         /// Its version.
         version: u16,
     },
     /// This file has no beginning: half written, or damaged. The other of its box may do.
     NoHeader {
         /// The file.
-        file: Name,
+        file: FileName,
     },
     /// So many entries of this file are damaged or missing.
     Damaged {
         /// The file.
-        file: Name,
+        file: FileName,
         /// How many.
         entries: u32,
     },
     /// This contact is larger than the memory of this box allows.
     TooLarge(Uid),
-    /// This contact has a photo or document that is not whole on the card. One that is new here is taken in without it; what it changes of
-    /// one that is here waits for it.
+    /// This contact has a photo or document that is not whole on the card. One that is new here is
+    /// taken in without it; what it changes of one that is here waits for it.
     NoBlob(Uid),
     /// This contact was written by boxes the file does not tell of, or says what cannot be.
     Foreign(Uid),
     /// There is no place for the box that wrote this file.
     Stranger {
         /// The file.
-        file: Name,
+        file: FileName,
     },
     /// There is no place for a box that has written this contact.
     ByStrangers(Uid),
     /// This file would remove so many contacts that it waits for a yes.
     Removals {
         /// The file.
-        file: Name,
+        file: FileName,
         /// Contacts that it would remove.
         count: u32,
         /// Contacts that others have removed shortly before.

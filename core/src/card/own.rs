@@ -1,10 +1,10 @@
 //! A box's own files on a card: which they are, and where the next entry goes.
 
 use super::layout::{
-    AUTHOR, BLOB, BOX, Header, HeaderFault, LETTERS, MARK, MARK_BYTES, Mark, ROW_BYTES_MAX, Row,
-    entry_bytes, row_index, sector_after, slack, snapshot_name,
+    AUTHOR, BLOB, BOX, HeaderFault, LETTERS, MARK, MARK_BYTES, ROW_BYTES_MAX, SnapshotHeader,
+    SnapshotMark, TableRowBytes, entry_bytes, row_index, sector_after, slack, snapshot_name,
 };
-use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
 use super::reader::{Entries, Payload, Sectors};
 use super::writer::Position;
 use crate::contact::Millis;
@@ -22,8 +22,8 @@ pub(super) const APPENDED_BLOBS_MAX: usize = 32;
 /// the card at any time, with [`OwnFiles::find`].
 #[derive(Clone)]
 pub struct OwnFiles {
-    pub(super) names: [Name; 2],
-    pub(super) files: [Option<Header>; 2],
+    pub(super) names: [FileName; 2],
+    pub(super) files: [Option<SnapshotHeader>; 2],
     pub(super) newest: Option<Newest>,
 }
 
@@ -32,7 +32,7 @@ pub struct OwnFiles {
 pub(super) struct Newest {
     /// Which of the two files.
     pub(super) which: usize,
-    pub(super) header: Header,
+    pub(super) header: SnapshotHeader,
     /// Where the next entry goes.
     pub(super) end: Position,
     /// Everything up to this time is in the file.
@@ -44,15 +44,16 @@ pub(super) struct Newest {
     pub(super) blobs: Vec<[u8; 16], APPENDED_BLOBS_MAX>,
 }
 
-/// Which boxes and authors a file tells of. Indices are given out rising, so a file tells of all up to one.
+/// Which boxes and authors a file tells of. Indices are given out rising, so a
+/// file tells of all up to one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tables {
-    boxes: Told,
-    authors: Told,
+    boxes: OwnTotals,
+    authors: OwnTotals,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Told {
+struct OwnTotals {
     /// The highest index.
     last: u16,
     /// Rows there are.
@@ -62,7 +63,7 @@ struct Told {
 }
 
 impl Tables {
-    fn table(&mut self, kind: u8) -> &mut Told {
+    fn table(&mut self, kind: u8) -> &mut OwnTotals {
         if kind == BOX { &mut self.boxes } else { &mut self.authors }
     }
 
@@ -78,13 +79,14 @@ impl Tables {
         table.sum = table.sum.wrapping_add(Seal::new().over(row).value());
     }
 
-    /// Whether what the file tells is what the box, whose rows these are, knows up to there. If not, nothing can be appended: a row
-    /// that was lost to damage and is read again is missing there; and in a box that is an earlier state of itself, an index may
-    /// stand for somebody else by now.
-    pub(super) fn are_of(&self, rows: impl Iterator<Item = (u8, u16, Row)>) -> bool {
-        let (mut known, none) = (*self, Told::default());
-        known.boxes = Told { last: self.boxes.last, ..none };
-        known.authors = Told { last: self.authors.last, ..none };
+    /// Whether what the file tells is what the box, whose rows these are, knows up to there.
+    /// If not, nothing can be appended: a row that was lost to damage and is read again is
+    /// missing there; and in a box that is an earlier state of itself, an index may stand
+    /// for somebody else by now.
+    pub(super) fn are_of(&self, rows: impl Iterator<Item = (u8, u16, TableRowBytes)>) -> bool {
+        let (mut known, none) = (*self, OwnTotals::default());
+        known.boxes = OwnTotals { last: self.boxes.last, ..none };
+        known.authors = OwnTotals { last: self.authors.last, ..none };
         for (kind, index, row) in rows.filter(|row| self.has(row.0, row.1)) {
             known.note(kind, index, &row);
         }
@@ -93,10 +95,10 @@ impl Tables {
 }
 
 /// What is to be found under a name.
-enum Place {
+enum OwnFile {
     /// Nothing, or nothing that anybody could read.
     Free,
-    Ours(Header),
+    Ours(SnapshotHeader),
     /// Another box's, or of a newer version: left alone.
     Taken,
 }
@@ -111,9 +113,9 @@ impl OwnFiles {
             let mut is_taken = false;
             for (name, file) in names.iter().zip(&mut files) {
                 match place(card, name, id).await? {
-                    Place::Free => {}
-                    Place::Ours(header) => *file = Some(header),
-                    Place::Taken => is_taken = true,
+                    OwnFile::Free => {}
+                    OwnFile::Ours(header) => *file = Some(header),
+                    OwnFile::Taken => is_taken = true,
                 }
             }
             let is_ours = files.iter().any(Option::is_some);
@@ -131,7 +133,7 @@ impl OwnFiles {
     }
 
     /// The newest snapshot of the box on the card, if there is one.
-    pub fn newest(&self) -> Option<&Header> {
+    pub fn newest(&self) -> Option<&SnapshotHeader> {
         self.newest.as_ref().map(|newest| &newest.header)
     }
 
@@ -180,21 +182,25 @@ impl OwnFiles {
 }
 
 /// What is under a name, as the box `id` sees it.
-async fn place<C: Card>(card: &mut C, name: &Name, id: u64) -> Result<Place, CardError<C::Error>> {
+async fn place<C: Card>(
+    card: &mut C,
+    name: &FileName,
+    id: u64,
+) -> Result<OwnFile, CardError<C::Error>> {
     Ok(match Sectors::new(card, *name).header().await? {
-        Ok(header) if header.box_id == id => Place::Ours(header),
-        Ok(_) | Err(HeaderFault::Newer { .. }) => Place::Taken,
-        Err(HeaderFault::None) => Place::Free,
+        Ok(header) if header.box_id == id => OwnFile::Ours(header),
+        Ok(_) | Err(HeaderFault::Newer { .. }) => OwnFile::Taken,
+        Err(HeaderFault::None) => OwnFile::Free,
     })
 }
 
-/// Reads the tables of a snapshot, the mark at its end, and what was appended; `None` when it has no
-/// end.
+/// Reads the tables of a snapshot, the mark at its end, and what was appended;
+/// `None` when it has no end.
 async fn walk<C: Card>(
     card: &mut C,
-    name: Name,
+    name: FileName,
     which: usize,
-    header: Header,
+    header: SnapshotHeader,
 ) -> Result<Option<Newest>, CardError<C::Error>> {
     let mut room = [0; if ROW_BYTES_MAX > MARK_BYTES { ROW_BYTES_MAX } else { MARK_BYTES }];
     let mut tables = Tables::default();
@@ -234,7 +240,7 @@ async fn walk<C: Card>(
                 }
             }
             (MARK, _) => {
-                let Some(mark) = Mark::parse(payload) else { break };
+                let Some(mark) = SnapshotMark::parse(payload) else { break };
                 let position = entries.position();
                 newest.end = Position { at: sector_after(position.at), ..position };
                 (newest.time, newest.root) = (mark.time, mark.root);
@@ -249,8 +255,8 @@ async fn walk<C: Card>(
 /// The mark at the end of a snapshot, and where the first appended entry goes.
 pub(super) async fn last_mark<C: Card>(
     file: Sectors<'_, C>,
-    header: &Header,
-) -> Result<Option<(Mark, Position)>, CardError<C::Error>> {
+    header: &SnapshotHeader,
+) -> Result<Option<(SnapshotMark, Position)>, CardError<C::Error>> {
     let mut room = [0; MARK_BYTES];
     let mut entries = Entries::of_body(file, header);
     entries.skip_to(Position { at: header.mark_at(), number: header.entries - 1, link: 0 });
@@ -261,7 +267,7 @@ pub(super) async fn last_mark<C: Card>(
     let Payload::Whole(payload) = entries.payload(&found, &mut room).await? else {
         return Ok(None);
     };
-    let Some(mark) = Mark::parse(payload) else { return Ok(None) };
+    let Some(mark) = SnapshotMark::parse(payload) else { return Ok(None) };
     let position = entries.position();
     Ok(Some((mark, Position { at: sector_after(header.body_end), ..position })))
 }
@@ -269,19 +275,20 @@ pub(super) async fn last_mark<C: Card>(
 /// The last mark of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LastMark {
-    pub(super) mark: Mark,
+    pub(super) mark: SnapshotMark,
     /// Its checksum. What was appended is linked, so that it stands for all that is before it.
     pub(super) link: u32,
-    /// Entries up to the mark whose checksum was asked for, that one included; 0 when it is not among them.
+    /// Entries up to the mark whose checksum was asked for, that one included; 0
+    /// when it is not among them.
     pub(super) known: u32,
 }
 
-/// The last mark of a file, that of what was appended if there is one; `None` when the snapshot has no
-/// end. `link` is the checksum of a mark that is looked for.
+/// The last mark of a file, that of what was appended if there is one; `None` when the snapshot has
+/// no end. `link` is the checksum of a mark that is looked for.
 pub(super) async fn newest_mark<C: Card>(
     card: &mut C,
-    name: &Name,
-    header: &Header,
+    name: &FileName,
+    header: &SnapshotHeader,
     link: u32,
 ) -> Result<Option<LastMark>, CardError<C::Error>> {
     let Some((mark, end)) = last_mark(Sectors::new(card, *name), header).await? else {
@@ -297,7 +304,7 @@ pub(super) async fn newest_mark<C: Card>(
         match entries.payload(&found, &mut room).await? {
             Payload::Damaged => break,
             Payload::Whole(payload) if found.kind == MARK => {
-                let Some(later) = Mark::parse(payload) else { break };
+                let Some(later) = SnapshotMark::parse(payload) else { break };
                 let position = entries.position();
                 (last.mark, last.link) = (later, position.link);
                 if position.link == link {
@@ -310,11 +317,11 @@ pub(super) async fn newest_mark<C: Card>(
     Ok(Some(last))
 }
 
-/// Whether nothing but zeros is where a header should be; or nothing at all. What cannot be read of a file that
-/// has something in it is not blank.
+/// Whether nothing but zeros is where a header should be; or nothing at all. What cannot be read of
+/// a file that has something in it is not blank.
 pub(super) async fn is_blank<C: Card>(
     card: &mut C,
-    name: &Name,
+    name: &FileName,
 ) -> Result<bool, CardError<C::Error>> {
     let mut sector = [0; SECTOR_BYTES];
     let len = card.read(name, 0, &mut sector).await?;

@@ -1,11 +1,11 @@
 //! `CONTACTS.VCF`: the contacts of a box for whatever reads vCards, made anew when they changed.
 
 use super::backup::{BackupError, is_readable};
-use super::medium::{Card, CardError, Name, SECTOR_BYTES};
-use crate::contact::{BlobRef, Contact, Content, Kind, Value};
+use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
+use crate::contact::{BlobRef, Contact, Kind, Property, Value};
 use crate::limits::PHONE_BLOB_BYTES_MAX;
 use crate::store::{Book, GetError, Memory, Root};
-use crate::vcard::{NoBlobs, Version, WriteCardError, Writer, write_card};
+use crate::vcard::{NoBlobs, VcardVersion, WriteCardError, Writer, write_card};
 use core::cell::RefCell;
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -13,7 +13,8 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// What every card begins with, and where the root is in the first.
 const BEGIN: &str = "BEGIN:VCARD\r\nVERSION:3.0\r\n";
 const PRODUCER: &str = "PRODID:-//contactbox//";
-/// Bytes at the beginning of a file in which one of a box names its maker: several sectors, should the first be torn.
+/// Bytes at the beginning of a file in which one of a box names its maker: several sectors,
+/// should the first be torn.
 const FOREIGN_BYTES: usize = 4 * SECTOR_BYTES;
 const ROOT_AT: usize = BEGIN.len() + PRODUCER.len();
 const ROOT_DIGITS: usize = 32;
@@ -35,7 +36,8 @@ const WINDOW_BYTES: usize = 640;
 pub struct PhoneFile {
     /// It told of this very state of the box already; nothing else was looked at or written.
     pub was_current: bool,
-    /// There is a file of this name that no box has made, such as what a phone exported: it was left as it is.
+    /// There is a file of this name that no box has made, such as what a phone
+    /// exported: it was left as it is.
     pub is_foreign: bool,
     /// Contacts in it.
     pub cards: u32,
@@ -51,8 +53,8 @@ pub struct PhoneFile {
     pub sector_writes: u64,
 }
 
-/// Writes the contacts that are neither in the trash nor private into [`Name::PHONE`], as vCard 3.0,
-/// unless it tells of this very state already. To be called when there is nothing else to do.
+/// Writes the contacts that are neither in the trash nor private into [`FileName::PHONE`], as vCard
+/// 3.0, unless it tells of this very state already. To be called when there is nothing else to do.
 ///
 /// The file is written in place: a cut leaves new cards, old ones, and perhaps a broken one between
 /// them, and the next call makes it right. `room` takes the largest contact with an entry's head.
@@ -75,7 +77,8 @@ pub async fn write_phone_file<F: NorFlash, M: Memory, C: Card>(
         return Ok(PhoneFile { is_foreign: true, ..report });
     }
     let writes_before = card.sector_writes();
-    let mut sheet = Sheet { card, at: 0, sector: [0; SECTOR_BYTES], first: [0; SECTOR_BYTES] };
+    let mut sheet =
+        PhoneFileWriter { card, at: 0, sector: [0; SECTOR_BYTES], first: [0; SECTOR_BYTES] };
     for slot in 0..book.slots() {
         let contact = match book.state(slot, room).await {
             Ok(Some(contact)) => contact,
@@ -102,11 +105,11 @@ pub async fn write_phone_file<F: NorFlash, M: Memory, C: Card>(
     Ok(report)
 }
 
-/// Whether the file is there and holds something that no box has written. What a cut left of one's own has cards of boxes near its
-/// beginning.
+/// Whether the file is there and holds something that no box has written. What a cut left of one's
+/// own has cards of boxes near its beginning.
 async fn is_foreign<C: Card>(card: &mut C, room: &mut [u8]) -> Result<bool, CardError<C::Error>> {
     let room_bytes = room.len().min(FOREIGN_BYTES);
-    let len = card.read(&Name::PHONE, 0, &mut room[..room_bytes]).await?;
+    let len = card.read(&FileName::PHONE, 0, &mut room[..room_bytes]).await?;
     let text = room.get(..len).unwrap_or(&[]);
     let is_blank = text.iter().all(|byte| matches!(byte, 0 | 0xFF | b'\r' | b'\n'));
     let is_ours = text.windows(PRODUCER.len()).any(|part| part == PRODUCER.as_bytes());
@@ -124,7 +127,7 @@ fn is_private(contact: &Contact<'_>) -> bool {
 /// The state of a box that the file tells of.
 async fn told_root<C: Card>(card: &mut C) -> Result<Option<Root>, CardError<C::Error>> {
     let mut sector = [0; SECTOR_BYTES];
-    let len = card.read(&Name::PHONE, 0, &mut sector).await?;
+    let len = card.read(&FileName::PHONE, 0, &mut sector).await?;
     let text = sector.get(..len).unwrap_or(&[]);
     let is_ours =
         text.starts_with(BEGIN.as_bytes()) && text[BEGIN.len()..].starts_with(PRODUCER.as_bytes());
@@ -142,12 +145,12 @@ async fn told_root<C: Card>(card: &mut C) -> Result<Option<Root>, CardError<C::E
     Ok((root != Root::default()).then_some(root))
 }
 
-/// Writes a contact: what is no blob first, as one text of which a window is made at a time, so that
-/// no memory has to hold it; then the blobs piece by piece.
+/// Writes a contact: what is no blob first, as one text of which a window is made at a time, so
+/// that no memory has to hold it; then the blobs piece by piece.
 async fn write_contact<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     contact: &Contact<'_>,
-    sheet: &mut Sheet<'_, C>,
+    sheet: &mut PhoneFileWriter<'_, C>,
     report: &mut PhoneFile,
 ) -> Result<(), BackupError<F::Error, C::Error>> {
     sheet.text(BEGIN.as_bytes()).await?;
@@ -163,8 +166,13 @@ async fn write_contact<F: NorFlash, M: Memory, C: Card>(
     loop {
         window.open(skip);
         let mut out = &window;
-        match write_card(contents.clone(), Some(contact.uid()), Version::V3, &mut NoBlobs, &mut out)
-        {
+        match write_card(
+            contents.clone(),
+            Some(contact.uid()),
+            VcardVersion::V3,
+            &mut NoBlobs,
+            &mut out,
+        ) {
             Ok(()) => {}
             Err(
                 WriteCardError::Output
@@ -201,16 +209,16 @@ async fn write_contact<F: NorFlash, M: Memory, C: Card>(
 
 async fn write_blob<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
-    content: &Content<'_>,
+    content: &Property<'_>,
     blob: BlobRef,
-    sheet: &mut Sheet<'_, C>,
+    sheet: &mut PhoneFileWriter<'_, C>,
 ) -> Result<(), BackupError<F::Error, C::Error>> {
     let window = Window::default();
     // The head of a property can be longer than a window: it is made again for each.
     let mut skip = 0;
     let mut writer = loop {
         window.open(skip);
-        let mut writer = Writer::new(&window, Version::V3);
+        let mut writer = Writer::new(&window, VcardVersion::V3);
         // A window takes everything.
         writer.begin_binary(content).ok();
         let (bytes, len, total) = window.take();
@@ -286,14 +294,14 @@ impl fmt::Write for &Window {
 }
 
 /// The file on its way to the card. A sector that is there already is not written.
-struct Sheet<'c, C: Card> {
+struct PhoneFileWriter<'c, C: Card> {
     card: &'c mut C,
     at: u32,
     sector: [u8; SECTOR_BYTES],
     first: [u8; SECTOR_BYTES],
 }
 
-impl<C: Card> Sheet<'_, C> {
+impl<C: Card> PhoneFileWriter<'_, C> {
     async fn text(&mut self, text: &[u8]) -> Result<(), CardError<C::Error>> {
         let mut text = text;
         while !text.is_empty() {
@@ -315,21 +323,22 @@ impl<C: Card> Sheet<'_, C> {
             self.first = self.sector;
         }
         let mut there = [0; SECTOR_BYTES];
-        let len = self.card.read(&Name::PHONE, at, &mut there).await?;
+        let len = self.card.read(&FileName::PHONE, at, &mut there).await?;
         if len < SECTOR_BYTES || there != self.sector {
-            self.card.write(&Name::PHONE, at, &self.sector).await?;
+            self.card.write(&FileName::PHONE, at, &self.sector).await?;
         }
         Ok(())
     }
 
-    /// Fills what is left with line ends, as far as the file reaches, and notes of what state it tells.
+    /// Fills what is left with line ends, as far as the file reaches, and notes of
+    /// what state it tells.
     async fn finish(mut self, root: Option<Root>) -> Result<(), CardError<C::Error>> {
-        let len = self.card.len(&Name::PHONE).await?.unwrap_or(0);
+        let len = self.card.len(&FileName::PHONE).await?.unwrap_or(0);
         while !(self.at as usize).is_multiple_of(SECTOR_BYTES) || self.at < len {
             let pair = self.at as usize % BLANK.len();
             self.text(&BLANK[pair..]).await?;
         }
-        self.card.flush(&Name::PHONE).await?;
+        self.card.flush(&FileName::PHONE).await?;
         if let Some(root) = root {
             self.sector = self.first;
             let mut digits = self.sector[ROOT_AT..ROOT_AT + ROOT_DIGITS].chunks_exact_mut(2);
@@ -340,7 +349,7 @@ impl<C: Card> Sheet<'_, C> {
                 }
             }
             self.put(0).await?;
-            self.card.flush(&Name::PHONE).await?;
+            self.card.flush(&FileName::PHONE).await?;
         }
         Ok(())
     }

@@ -1,23 +1,23 @@
 //! Reading the entries of a file, passing over what is damaged.
 
 use super::layout::{
-    BODY_AT, HEAD_BYTES, Head, Header, HeaderFault, PADDING, Salt, TAIL_BYTES, WORD_BYTES,
-    entry_bytes, sector_after,
+    BODY_AT, EntryHead, HEAD_BYTES, HeaderFault, PADDING, Salt, SnapshotHeader, TAIL_BYTES,
+    WORD_BYTES, entry_bytes, sector_after,
 };
-use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
 use super::writer::Position;
 
 /// A file read sector by sector.
 pub(super) struct Sectors<'c, C: Card> {
     pub(super) card: &'c mut C,
-    pub(super) name: Name,
+    pub(super) name: FileName,
     sector: [u8; SECTOR_BYTES],
     /// Where the sector in memory begins, and how many bytes of it there are.
     held: Option<(u32, usize)>,
 }
 
 impl<'c, C: Card> Sectors<'c, C> {
-    pub(super) fn new(card: &'c mut C, name: Name) -> Self {
+    pub(super) fn new(card: &'c mut C, name: FileName) -> Self {
         Self { card, name, sector: [0; SECTOR_BYTES], held: None }
     }
 
@@ -60,10 +60,10 @@ impl<'c, C: Card> Sectors<'c, C> {
     /// The header of the file.
     pub(super) async fn header(
         &mut self,
-    ) -> Result<Result<Header, HeaderFault>, CardError<C::Error>> {
+    ) -> Result<Result<SnapshotHeader, HeaderFault>, CardError<C::Error>> {
         let mut sector = [0; SECTOR_BYTES];
         Ok(match self.fill(0, &mut sector).await? {
-            true => Header::parse(&sector),
+            true => SnapshotHeader::parse(&sector),
             false => Err(HeaderFault::None),
         })
     }
@@ -71,7 +71,7 @@ impl<'c, C: Card> Sectors<'c, C> {
 
 /// An entry whose head is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct SnapshotEntry {
     pub(super) kind: u8,
     /// Where the payload begins.
     pub(super) at: u32,
@@ -82,7 +82,7 @@ pub(super) struct Found {
     link: u32,
 }
 
-impl Found {
+impl SnapshotEntry {
     fn head_at(&self) -> u32 {
         self.at - HEAD_BYTES as u32
     }
@@ -120,7 +120,7 @@ pub(super) struct Entries<'c, C: Card> {
 
 impl<'c, C: Card> Entries<'c, C> {
     /// The entries of the snapshot itself.
-    pub(super) fn of_body(file: Sectors<'c, C>, header: &Header) -> Self {
+    pub(super) fn of_body(file: Sectors<'c, C>, header: &SnapshotHeader) -> Self {
         Self {
             file,
             salt: header.salt(),
@@ -133,7 +133,11 @@ impl<'c, C: Card> Entries<'c, C> {
     }
 
     /// The entries appended behind it; `position` is the end of the snapshot, or of what is known.
-    pub(super) fn appended(file: Sectors<'c, C>, header: &Header, position: Position) -> Self {
+    pub(super) fn appended(
+        file: Sectors<'c, C>,
+        header: &SnapshotHeader,
+        position: Position,
+    ) -> Self {
         let salt = header.salt();
         Self { file, salt, is_linked: true, position, end: u32::MAX, count: u32::MAX, missing: 0 }
     }
@@ -161,7 +165,7 @@ impl<'c, C: Card> Entries<'c, C> {
 
     /// The next entry with a right head. Within a snapshot what is damaged is passed over and
     /// counted; what was appended ends where an entry is not right.
-    pub(super) async fn next(&mut self) -> Result<Option<Found>, CardError<C::Error>> {
+    pub(super) async fn next(&mut self) -> Result<Option<SnapshotEntry>, CardError<C::Error>> {
         let mut is_lost = false;
         loop {
             let Position { at, number, link } = self.position;
@@ -174,15 +178,15 @@ impl<'c, C: Card> Entries<'c, C> {
                 return Ok(None);
             }
             let link = if self.is_linked { link } else { 0 };
-            let head = Head::parse(&bytes, &self.salt.seal(at, link));
-            let fits = |head: &Head| {
+            let head = EntryHead::parse(&bytes, &self.salt.seal(at, link));
+            let fits = |head: &EntryHead| {
                 (head.number == number || (head.number > number && !self.is_linked))
                     && head.number < self.count
                     && at.checked_add(entry_bytes(head.len)).is_some_and(|end| end <= self.end)
             };
             if let Some(head) = head.filter(fits) {
                 self.missing += head.number - number;
-                let found = Found {
+                let found = SnapshotEntry {
                     kind: head.kind,
                     at: at + HEAD_BYTES as u32,
                     len: head.len,
@@ -208,7 +212,7 @@ impl<'c, C: Card> Entries<'c, C> {
     /// The payload of an entry, checked, as far as it fits into `room`.
     pub(super) async fn payload<'b>(
         &mut self,
-        found: &Found,
+        found: &SnapshotEntry,
         room: &'b mut [u8],
     ) -> Result<Payload<'b>, CardError<C::Error>> {
         let kept = room.len().min(found.len as usize);
@@ -244,7 +248,10 @@ impl<'c, C: Card> Entries<'c, C> {
     }
 
     /// Reads an entry only to see whether it is right.
-    pub(super) async fn is_right(&mut self, found: &Found) -> Result<bool, CardError<C::Error>> {
+    pub(super) async fn is_right(
+        &mut self,
+        found: &SnapshotEntry,
+    ) -> Result<bool, CardError<C::Error>> {
         Ok(!matches!(self.payload(found, &mut []).await?, Payload::Damaged))
     }
 }

@@ -2,13 +2,13 @@
 
 use super::blobs::BlobFinder;
 use super::layout::{
-    AUTHOR, BLOB, BLOB_LIST, BOX, Header, HeaderFault, LETTERS, MARK, Mark, RECORD, box_row,
-    row_index, snapshot_letter, with_letter,
+    AUTHOR, BLOB, BLOB_LIST, BOX, HeaderFault, LETTERS, MARK, RECORD, SnapshotHeader, SnapshotMark,
+    box_row, row_index, snapshot_letter, with_letter,
 };
-use super::medium::{Card, Name};
-use super::merged::{MergeError, Merged, OwnWhole, Remark, Whose};
+use super::medium::{Card, FileName};
+use super::merged::{MergeError, Merged, OwnWhole, Remark, SnapshotOwners};
 use super::own::{is_blank, last_mark, newest_mark};
-use super::reader::{Entries, Found, Payload, Sectors};
+use super::reader::{Entries, Payload, Sectors, SnapshotEntry};
 use crate::contact::{AuthorIndex, BlobRef, Contact, Millis};
 use crate::limits::FOREIGN_MILLIS_MAX;
 use crate::store::{Book, Consent, Counts, Intake, Memory, Outcome, Peer, PutError, Quota};
@@ -17,14 +17,14 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// Takes in the newest snapshot of every other box on the card, and what was appended to it. Of a
 /// damaged one what is left of it, and the older one.
 ///
-/// Nothing that is missing on the card, or damaged there, removes anything here. What would remove more than
-/// [`crate::store::BRAKE`] lets pass is left on the card until there is `consent`; all else is taken in. What was taken in
-/// before is not read again. `room` takes the largest contact with an entry's head, and a piece of a
-/// blob ([`Book::blob_piece_bytes`]).
+/// Nothing that is missing on the card, or damaged there, removes anything here. What would remove
+/// more than [`crate::store::BRAKE`] lets pass is left on the card until there is `consent`; all
+/// else is taken in. What was taken in before is not read again. `room` takes the largest contact
+/// with an entry's head, and a piece of a blob ([`Book::blob_piece_bytes`]).
 pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
-    whose: Whose,
+    whose: SnapshotOwners,
     consent: Consent,
     now: Millis,
     room: &mut [u8],
@@ -66,7 +66,7 @@ struct Taker<'t, F: NorFlash, M: Memory, V> {
 }
 
 /// A file that is being read, and its twin, which may have a blob that is damaged in the first.
-struct Source<M: Memory> {
+struct SnapshotSource<M: Memory> {
     finders: [Option<BlobFinder>; 2],
     /// So many of its entries were taken in before.
     known: u32,
@@ -95,10 +95,10 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn pair<C: Card>(
         &mut self,
         card: &mut C,
-        names: [Name; 2],
-        whose: Whose,
+        names: [FileName; 2],
+        whose: SnapshotOwners,
     ) -> Result<(), MergeError<F::Error, C::Error>> {
-        let mut files: [Option<(Name, Header)>; 2] = [None, None];
+        let mut files: [Option<(FileName, SnapshotHeader)>; 2] = [None, None];
         let mut newer = 0;
         for (name, file) in names.into_iter().zip(&mut files) {
             match Sectors::new(card, name).header().await? {
@@ -149,16 +149,17 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         Ok(())
     }
 
-    /// Whether a file has anything for this box; then, how many of its entries were taken in before.
+    /// Whether a file has anything for this box; then, how many of its entries
+    /// were taken in before.
     ///
-    /// Not by its time: whoever writes a card can say that it is another box's, and of a later time than that
-    /// box is at. What was taken in is known by its checksum.
+    /// Not by its time: whoever writes a card can say that it is another box's, and of a later time
+    /// than that box is at. What was taken in is known by its checksum.
     async fn is_wanted<C: Card>(
         &mut self,
         card: &mut C,
-        name: &Name,
-        header: &Header,
-        whose: Whose,
+        name: &FileName,
+        header: &SnapshotHeader,
+        whose: SnapshotOwners,
     ) -> Result<Option<u32>, MergeError<F::Error, C::Error>> {
         let id = header.box_id;
         let link = self.book.link(id);
@@ -175,17 +176,18 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             }
             if is_behind && !is_empty {
                 self.book.catch_up(time);
-                // What this copy has written itself is of an earlier time than the snapshot, and not in it.
+                // What this copy has written itself is of an earlier time than the
+                // snapshot, and not in it.
                 self.merged.is_own_damaged = true;
             }
             let is_wanted =
-                whose != Whose::Others || is_empty || is_behind || self.book.wants_back();
+                whose != SnapshotOwners::Others || is_empty || is_behind || self.book.wants_back();
             return Ok(is_wanted.then_some(0));
         }
-        if whose == Whose::Own {
+        if whose == SnapshotOwners::Own {
             return Ok(None);
         }
-        if whose == Whose::All {
+        if whose == SnapshotOwners::All {
             return Ok(Some(0));
         }
         let is_same = !self.book.wants_back()
@@ -205,14 +207,14 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         Ok((!is_known).then_some(last.map_or(0, |last| last.known)))
     }
 
-    /// Takes a file in, behind what is `known` of it; true when all of it was there, so that the older one has
-    /// nothing to add.
+    /// Takes a file in, behind what is `known` of it; true when all of it was there, so that the
+    /// older one has nothing to add.
     async fn file<C: Card>(
         &mut self,
         card: &mut C,
-        name: Name,
-        header: &Header,
-        twin: Option<(Name, Header)>,
+        name: FileName,
+        header: &SnapshotHeader,
+        twin: Option<(FileName, SnapshotHeader)>,
         known: u32,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {
         let id = header.box_id;
@@ -229,7 +231,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             self.book.admit_removals(&mut peer, 0, Consent::Given, self.now).await?;
         }
         let finder = |(name, header)| BlobFinder::new(name, header);
-        let mut source = Source {
+        let mut source = SnapshotSource {
             finders: [Some(finder((name, *header))), twin.map(finder)],
             known,
             newest: self.book.met(id),
@@ -271,7 +273,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             && source.damaged == 0
             && id != self.book.id()
         {
-            // A mark that is later than all it vouches for proves nothing: what comes until then is not to be missed.
+            // A mark that is later than all it vouches for proves nothing: what comes until
+            // then is not to be missed.
             let time = time.min(source.newest);
             match source.left {
                 None => self.book.note_met(id, time, Some(link)).await?,
@@ -288,9 +291,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn entries<C: Card>(
         &mut self,
         card: &mut C,
-        name: Name,
-        header: &Header,
-        source: &mut Source<M>,
+        name: FileName,
+        header: &SnapshotHeader,
+        source: &mut SnapshotSource<M>,
     ) -> Result<Option<(Millis, u32)>, MergeError<F::Error, C::Error>> {
         let damaged = source.damaged;
         let mut entries = Entries::of_body(Sectors::new(card, name), header);
@@ -332,9 +335,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn entry<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source<M>,
-        found: &Found,
-    ) -> Result<Option<Mark>, MergeError<F::Error, C::Error>> {
+        source: &mut SnapshotSource<M>,
+        found: &SnapshotEntry,
+    ) -> Result<Option<SnapshotMark>, MergeError<F::Error, C::Error>> {
         match found.kind {
             BLOB | BLOB_LIST => {
                 // Whoever needs one reads it then. What was appended is linked through it.
@@ -378,7 +381,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 }
             }
             MARK => {
-                let mark = Mark::parse(payload);
+                let mark = SnapshotMark::parse(payload);
                 source.damaged += u32::from(mark.is_none());
                 return Ok(mark);
             }
@@ -391,8 +394,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     async fn record<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source<M>,
-        found: &Found,
+        source: &mut SnapshotSource<M>,
+        found: &SnapshotEntry,
     ) -> Result<(), MergeError<F::Error, C::Error>> {
         let mut wanted: Option<BlobRef> = None;
         let mut attempt = 0;
@@ -449,7 +452,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                         if lacks {
                             return Ok(());
                         }
-                        // All else that the contact says is not lost with it, if that is no change for the worse.
+                        // All else that the contact says is not lost with it, if that is
+                        // no change for the worse.
                         lacks = true;
                         self.leave(source, time, Remark::NoBlob(uid));
                     }
@@ -476,7 +480,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     }
 
     /// A contact that its box wrote at `time` is not taken now.
-    fn leave(&mut self, source: &mut Source<M>, time: Millis, remark: Remark) {
+    fn leave(&mut self, source: &mut SnapshotSource<M>, time: Millis, remark: Remark) {
         // Told the first time.
         if !source.is_again {
             source.left = Some(source.left.map_or(time, |left| left.min(time)));
@@ -484,12 +488,12 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    /// Copies a blob into the box, from the next place where it may be; false when there is none left.
-    /// Whether it is the right one is found out when the contact is taken.
+    /// Copies a blob into the box, from the next place where it may be; false when there is none
+    /// left. Whether it is the right one is found out when the contact is taken.
     async fn blob<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
-        source: &mut Source<M>,
+        source: &mut SnapshotSource<M>,
         blob: BlobRef,
         attempt: &mut usize,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {
@@ -511,7 +515,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    /// Copies what is missing of a blob whose content begins at `at`; false when the file ends before.
+    /// Copies what is missing of a blob whose content begins at `at`; false when
+    /// the file ends before.
     async fn copy<C: Card>(
         &mut self,
         file: &mut Sectors<'_, C>,

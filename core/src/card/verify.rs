@@ -1,9 +1,10 @@
 //! Checking a snapshot: every entry, every record, and the root of them all.
 
 use super::layout::{
-    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, Header, HeaderFault, MARK, Mark, RECORD, box_row,
+    AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, HeaderFault, MARK, RECORD, SnapshotHeader,
+    SnapshotMark, box_row,
 };
-use super::medium::{Card, CardError, Name};
+use super::medium::{Card, CardError, FileName};
 use super::own::last_mark;
 use super::reader::{Entries, Payload, Sectors};
 use crate::contact::{BlobHasher, BlobRef, BoxIndex, Contact, Millis, Uid, state_digest};
@@ -11,7 +12,7 @@ use crate::store::Root;
 
 /// Contacts by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct StateCounts {
     /// Neither in the trash nor gone.
     pub active: u32,
     /// In the trash.
@@ -20,25 +21,25 @@ pub struct Tally {
     pub tombstones: u32,
 }
 
-impl Tally {
+impl StateCounts {
     /// Of the state that a contact is in.
-    fn of(&mut self, state: State) -> &mut u32 {
+    fn of(&mut self, state: BodyState) -> &mut u32 {
         match state {
-            State::Active => &mut self.active,
-            State::Trashed => &mut self.trashed,
-            State::Gone => &mut self.tombstones,
+            BodyState::Active => &mut self.active,
+            BodyState::Trashed => &mut self.trashed,
+            BodyState::Gone => &mut self.tombstones,
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum BodyState {
     Active,
     Trashed,
     Gone,
 }
 
-impl State {
+impl BodyState {
     fn of(contact: &Contact<'_>) -> Self {
         match (contact.is_tombstone(), contact.is_trashed()) {
             (true, _) => Self::Gone,
@@ -54,7 +55,7 @@ pub struct BodyReport {
     /// Contact records that were read and understood.
     pub records: u32,
     /// The same by state.
-    pub tally: Tally,
+    pub tally: StateCounts,
     /// Photos and documents whose hash is right.
     pub blobs: u32,
     /// Entries that are there but not as they were written.
@@ -140,11 +141,11 @@ impl<'t> BoxTable<'t> {
     }
 }
 
-/// Reads a snapshot, not what was appended to it: every entry, every record, every blob to its hash.
-/// `room` takes the largest record.
+/// Reads a snapshot, not what was appended to it: every entry, every record, every blob to its
+/// hash. `room` takes the largest record.
 pub(super) async fn check_body<C: Card>(
     file: Sectors<'_, C>,
-    header: &Header,
+    header: &SnapshotHeader,
     table: &mut BoxTable<'_>,
     room: &mut [u8],
 ) -> Result<BodyReport, CardError<C::Error>> {
@@ -167,7 +168,7 @@ pub(super) async fn check_body<C: Card>(
             (RECORD, Payload::Whole(payload)) => match Contact::parse(payload) {
                 Ok(contact) => {
                     report.records += 1;
-                    *report.tally.of(State::of(&contact)) += 1;
+                    *report.tally.of(BodyState::of(&contact)) += 1;
                     report.root = report.root.with(table.digest(&contact));
                 }
                 Err(_) => report.damaged += 1,
@@ -222,7 +223,7 @@ pub(super) fn blob_head(head: &[u8; BLOB_HEAD_BYTES as usize]) -> BlobRef {
 /// Whether every entry of a snapshot is there as it was written; records are not looked into.
 pub(super) async fn is_whole<C: Card>(
     file: Sectors<'_, C>,
-    header: &Header,
+    header: &SnapshotHeader,
 ) -> Result<bool, CardError<C::Error>> {
     let mut entries = Entries::of_body(file, header);
     while let Some(found) = entries.next().await? {
@@ -235,15 +236,16 @@ pub(super) async fn is_whole<C: Card>(
 
 /// One contact of what was appended, for [`verify`]: memory of the caller's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latest {
+pub struct LatestContact {
     uid: Uid,
     digest: [u8; 16],
-    state: State,
+    state: BodyState,
 }
 
-impl Latest {
+impl LatestContact {
     /// A place that holds none.
-    pub const EMPTY: Latest = Latest { uid: Uid([0; 16]), digest: [0; 16], state: State::Gone };
+    pub const EMPTY: LatestContact =
+        LatestContact { uid: Uid([0; 16]), digest: [0; 16], state: BodyState::Gone };
 }
 
 /// What came of the root.
@@ -261,7 +263,7 @@ pub enum RootCheck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileReport {
     /// What the snapshot tells of itself.
-    pub header: Header,
+    pub header: SnapshotHeader,
     /// The entries of the snapshot.
     pub body: BodyReport,
     /// The root of the snapshot.
@@ -270,9 +272,9 @@ pub struct FileReport {
     pub appended: u32,
     /// The root of it all, appended contacts in the place of those in the snapshot.
     pub root_appended: RootCheck,
-    /// Contacts by state, those appended in the place of those in the snapshot; `None` when there was too little memory to
-    /// tell, or not all could be read.
-    pub tally: Option<Tally>,
+    /// Contacts by state, those appended in the place of those in the snapshot; `None` when there
+    /// was too little memory to tell, or not all could be read.
+    pub tally: Option<StateCounts>,
     /// Everything the box held at this time of its own is in the file.
     pub time: Millis,
 }
@@ -285,17 +287,18 @@ impl FileReport {
     }
 }
 
-/// Checks a snapshot file: decodes every record, reads every blob to its hash, and compares the roots.
+/// Checks a snapshot file: decodes every record, reads every blob to its hash, and
+/// compares the roots.
 ///
 /// `room` takes the largest record. `boxes` has a place for each box that the file tells of,
-/// [`crate::limits::BOXES_MAX`] at most; `latest` is for what was appended, one place for each contact. With
-/// too few of either the root of it all stays unknown.
+/// [`crate::limits::BOXES_MAX`] at most; `latest` is for what was appended, one place for each
+/// contact. With too few of either the root of it all stays unknown.
 pub async fn verify<C: Card>(
     card: &mut C,
-    name: &Name,
+    name: &FileName,
     room: &mut [u8],
     boxes: &mut [u64],
-    latest: &mut [Latest],
+    latest: &mut [LatestContact],
 ) -> Result<Result<FileReport, HeaderFault>, CardError<C::Error>> {
     let header = match Sectors::new(card, *name).header().await? {
         Ok(header) => header,
@@ -324,7 +327,7 @@ pub async fn verify<C: Card>(
             (RECORD, Payload::Whole(record)) => {
                 let Ok(contact) = Contact::parse(record) else { break };
                 let (uid, digest) = (contact.uid(), table.digest(&contact));
-                shelf.put(Latest { uid, digest, state: State::of(&contact) });
+                shelf.put(LatestContact { uid, digest, state: BodyState::of(&contact) });
                 count += 1;
             }
             (RECORD, Payload::TooLarge(_)) => {
@@ -332,7 +335,7 @@ pub async fn verify<C: Card>(
                 count += 1;
             }
             (MARK, Payload::Whole(payload)) => {
-                let Some(later) = Mark::parse(payload) else { break };
+                let Some(later) = SnapshotMark::parse(payload) else { break };
                 mark = later;
                 report.appended = count;
                 total = Some(shelf.total());
@@ -365,7 +368,7 @@ pub async fn verify<C: Card>(
             && shelf.find(contact.uid()).is_ok()
         {
             sum = sum.without(table.digest(&contact));
-            let replaced = tally.of(State::of(&contact));
+            let replaced = tally.of(BodyState::of(&contact));
             *replaced = replaced.saturating_sub(1);
         }
     }
@@ -384,7 +387,7 @@ fn compare(found: Option<Root>, told: Option<Root>) -> RootCheck {
 
 /// The latest digest of each appended contact, by identity.
 struct LatestShelf<'l> {
-    places: &'l mut [Latest],
+    places: &'l mut [LatestContact],
     len: usize,
     is_full: bool,
 }
@@ -394,7 +397,7 @@ impl LatestShelf<'_> {
         self.places.get(..self.len).unwrap_or(&[]).binary_search_by_key(&uid, |place| place.uid)
     }
 
-    fn put(&mut self, latest: Latest) {
+    fn put(&mut self, latest: LatestContact) {
         match self.find(latest.uid) {
             Ok(place) => self.places[place] = latest,
             Err(_) if self.len == self.places.len() => self.is_full = true,

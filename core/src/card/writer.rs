@@ -1,7 +1,7 @@
 //! Writing entries into a file, sector by sector.
 
-use super::layout::{Head, Salt, WORD_BYTES};
-use super::medium::{Card, CardError, Name, SECTOR_BYTES};
+use super::layout::{EntryHead, Salt, WORD_BYTES};
+use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
 use crate::store::seal::Seal;
 
 /// Between two entries of a file, at the beginning of a sector.
@@ -16,9 +16,9 @@ pub(super) struct Position {
 }
 
 /// Entries on their way to a file. A sector is written when it is full, and none twice.
-pub(super) struct Writer<'c, C: Card> {
+pub(super) struct SnapshotWriter<'c, C: Card> {
     card: &'c mut C,
-    name: Name,
+    name: FileName,
     salt: Salt,
     /// Appended entries are linked to the one before.
     is_linked: bool,
@@ -30,15 +30,15 @@ pub(super) struct Writer<'c, C: Card> {
     sum: Seal,
 }
 
-impl<'c, C: Card> Writer<'c, C> {
+impl<'c, C: Card> SnapshotWriter<'c, C> {
     /// Begins a snapshot at a whole sector.
-    pub(super) fn new(card: &'c mut C, name: Name, salt: Salt, at: u32) -> Self {
+    pub(super) fn new(card: &'c mut C, name: FileName, salt: Salt, at: u32) -> Self {
         let from = Position { at, number: 0, link: 0 };
         Self { is_linked: false, ..Self::behind(card, name, salt, from) }
     }
 
     /// Goes on behind a snapshot or what was appended to it.
-    pub(super) fn behind(card: &'c mut C, name: Name, salt: Salt, from: Position) -> Self {
+    pub(super) fn behind(card: &'c mut C, name: FileName, salt: Salt, from: Position) -> Self {
         Self {
             card,
             name,
@@ -57,7 +57,7 @@ impl<'c, C: Card> Writer<'c, C> {
     }
 
     /// The file it writes, for the same.
-    pub(super) fn file(&self) -> (Name, Salt) {
+    pub(super) fn file(&self) -> (FileName, Salt) {
         (self.name, self.salt)
     }
 
@@ -86,7 +86,7 @@ impl<'c, C: Card> Writer<'c, C> {
     pub(super) async fn begin(&mut self, kind: u8, len: u32) -> Result<(), CardError<C::Error>> {
         let Position { at, number, link } = self.position;
         let seal = self.salt.seal(at, if self.is_linked { link } else { 0 });
-        let head = Head { kind, len, number }.encode(&seal);
+        let head = EntryHead { kind, len, number }.encode(&seal);
         self.seal = seal.over(&head);
         self.raw(&head).await
     }
@@ -144,10 +144,11 @@ impl<'c, C: Card> Writer<'c, C> {
     }
 }
 
-/// The checksum of a stretch of whole sectors as the card gives them; `None` when some are not there.
+/// The checksum of a stretch of whole sectors as the card gives them; `None` when
+/// some are not there.
 pub(super) async fn sum_of<C: Card>(
     card: &mut C,
-    name: &Name,
+    name: &FileName,
     from: u32,
     to: u32,
 ) -> Result<Option<u32>, CardError<C::Error>> {

@@ -1,12 +1,12 @@
 //! Changes of one contact by this box: edit, import, trash, restore, purge.
 //!
-//! None of them is inlined, nor is the merge: whoever calls several would have the code of each once more, and their stacks
-//! together, of which a device has neither to spare.
+//! None of them is inlined, nor is the merge: whoever calls several would have the code of each
+//! once more, and their stacks together, of which a device has neither to spare.
 
 use super::merge::{Scratch, Side};
-use super::property::Content;
+use super::property::Property;
 use super::record::{Contact, RecordWriter, WriteError, joined};
-use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Property, Stamp, Uid, Value};
+use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Stamp, StampedProperty, Uid, Value};
 use crate::limits::IMPORTS_MAX;
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +56,8 @@ impl Origin {
 #[derive(Clone, Copy, Debug)]
 pub struct Change {
     /// When; later than every time this box has written, and than what the contact says, at most
-    /// [`crate::limits::MILLIS_MAX`]. What the contact keeps is said anew, a moment before, where its
-    /// own stamps are not earlier: that moment is then the box's own, too.
+    /// [`crate::limits::MILLIS_MAX`]. What the contact keeps is said anew, a moment before, where
+    /// its own stamps are not earlier: that moment is then the box's own, too.
     pub time: Millis,
     /// Who.
     pub author: AuthorIndex,
@@ -89,8 +89,9 @@ impl Change {
     }
 }
 
-/// The contact with exactly the contents of `card`, besides the box's own marks. Contents that were
-/// there keep their stamps. A contact in the trash comes out of it. `None` when nothing would change.
+/// The contact with exactly the contents of `card`, besides the box's own marks.
+/// Contents that were there keep their stamps. A contact in the trash comes out of it.
+/// `None` when nothing would change.
 #[inline(never)]
 pub fn edit<'b>(
     old: Option<&Contact<'_>>,
@@ -101,7 +102,7 @@ pub fn edit<'b>(
     out: &'b mut [u8],
 ) -> Result<Option<&'b [u8]>, WriteError> {
     scratch.pair(Side::of_contact(old), Side::of_contents(Some(card)))?;
-    let is_card = |content: &Content<'_>| !content.kind.is_internal();
+    let is_card = |content: &Property<'_>| !content.kind.is_internal();
     if old.is_some_and(|old| !old.is_trashed())
         && scratch.unpaired(&Side::of_contact(old), is_card) == 0
         && scratch.unpaired(&Side::of_contents(Some(card)), |content| {
@@ -110,7 +111,7 @@ pub fn edit<'b>(
     {
         return Ok(None);
     }
-    let keep = |content: &Content<'_>, is_paired: bool| {
+    let keep = |content: &Property<'_>, is_paired: bool| {
         (is_paired || content.kind.is_internal()) && content.kind != Kind::TRASHED
     };
     rewrite(old, uid, Some(card), None, change, scratch, keep, out).map(Some)
@@ -120,7 +121,7 @@ pub fn edit<'b>(
 /// the file's own marks. `None` when this very card was imported before, whatever was edited since,
 /// or when it says nothing new.
 #[inline(never)]
-pub fn absorb<'b>(
+pub fn import_into<'b>(
     old: Option<&Contact<'_>>,
     uid: Uid,
     card: &Contents<'_>,
@@ -131,14 +132,14 @@ pub fn absorb<'b>(
     let digest = card.digest();
     // A card without UID has its digest for identity: there is nothing to say twice.
     let news = if digest == uid.0 { &[][..] } else { &digest[..MARK_BYTES] };
-    let mark = Content { value: Value::Bytes(news), ..Content::text(Kind::IMPORTED, "") };
+    let mark = Property { value: Value::Bytes(news), ..Property::text(Kind::IMPORTED, "") };
     if let Some(old) = old
         && old.all(Kind::IMPORTED).any(|property| property.content == mark)
     {
         return Ok(None);
     }
     scratch.pair(Side::of_contact(old), Side::of_contents(Some(card)))?;
-    let is_news = |content: &Content<'_>| {
+    let is_news = |content: &Property<'_>| {
         !content.kind.is_bookkeeping()
             && !content.kind.is_internal()
             && !is_own_name(content, old, uid)
@@ -152,7 +153,7 @@ pub fn absorb<'b>(
     // Marks stand in the order they were made; the oldest make room for the new one.
     let marks = old.map_or(0, |old| old.all(Kind::IMPORTED).count());
     let mut surplus = (marks + 1).saturating_sub(IMPORTS_MAX);
-    let keep = |content: &Content<'_>, is_paired: bool| {
+    let keep = |content: &Property<'_>, is_paired: bool| {
         if content.kind == Kind::IMPORTED && surplus > 0 {
             surplus -= 1;
             return false;
@@ -174,8 +175,8 @@ pub fn trash<'b>(
         return Ok(None);
     }
     scratch.pair(Side::of_contact(Some(old)), Side::of_contents(None))?;
-    let keep = |content: &Content<'_>, _: bool| content.kind != Kind::TRASHED;
-    let mark = Content::text(Kind::TRASHED, "");
+    let keep = |content: &Property<'_>, _: bool| content.kind != Kind::TRASHED;
+    let mark = Property::text(Kind::TRASHED, "");
     rewrite(Some(old), old.uid(), None, Some(mark), change, scratch, keep, out).map(Some)
 }
 
@@ -191,7 +192,7 @@ pub fn restore<'b>(
         return Ok(None);
     }
     scratch.pair(Side::of_contact(Some(old)), Side::of_contents(None))?;
-    let keep = |content: &Content<'_>, _: bool| content.kind != Kind::TRASHED;
+    let keep = |content: &Property<'_>, _: bool| content.kind != Kind::TRASHED;
     rewrite(Some(old), old.uid(), None, None, change, scratch, keep, out).map(Some)
 }
 
@@ -211,7 +212,7 @@ pub fn purge<'b>(
 
 /// Whether a card only calls a contact without a UID by the identity the box gave it: what the box
 /// exports of such a contact names it so, and comes back saying nothing new.
-fn is_own_name(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
+fn is_own_name(content: &Property<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
     content.kind == Kind::UID
         && matches!(content.value, Value::Uuid(name) if !name.ab_person && name.bytes == uid.0)
         && old.is_some_and(|old| !old.is_tombstone() && old.all(Kind::UID).next().is_none())
@@ -219,13 +220,13 @@ fn is_own_name(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bo
 
 /// Whether a card calls a contact by the same UUID as before, only written in another way: to add
 /// that would leave it with two UIDs.
-fn is_respelled(content: &Content<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
+fn is_respelled(content: &Property<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
     names(content, uid)
         && old.is_some_and(|old| old.all(Kind::UID).any(|known| names(&known.content, uid)))
 }
 
-/// Whether a card would give a contact the UID of another one. Exported with it, the contact would come
-/// back as that one.
+/// Whether a card would give a contact the UID of another one. Exported with it, the contact
+/// would come back as that one.
 pub(crate) fn is_given_another_uid(
     old: Option<&Contact<'_>>,
     uid: Uid,
@@ -242,7 +243,7 @@ pub(crate) fn is_given_another_uid(
 }
 
 /// Whether a content is a UID that stands for a contact.
-fn names(content: &Content<'_>, uid: Uid) -> bool {
+fn names(content: &Property<'_>, uid: Uid) -> bool {
     let named = match content.value {
         Value::Text(text) => Uid::from_text(text),
         Value::Uuid(name) => Uid(name.identity()),
@@ -257,10 +258,10 @@ fn rewrite<'b>(
     old: Option<&Contact<'_>>,
     uid: Uid,
     card: Option<&Contents<'_>>,
-    mark: Option<Content<'_>>,
+    mark: Option<Property<'_>>,
     change: Change,
     scratch: &mut Scratch<'_>,
-    mut keep: impl FnMut(&Content<'_>, bool) -> bool,
+    mut keep: impl FnMut(&Property<'_>, bool) -> bool,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], WriteError> {
     let seen = old.into_iter().flat_map(Contact::seen);
@@ -272,7 +273,7 @@ fn rewrite<'b>(
         if !keep(&property.content, scratch.is_kept(at)) {
             continue;
         }
-        let stamps = Property::stamps(&property).filter(is_earlier);
+        let stamps = StampedProperty::stamps(&property).filter(is_earlier);
         if stamps.clone().next().is_some() {
             writer.push(&property.content, stamps)?;
         } else {
@@ -295,7 +296,7 @@ fn rewrite<'b>(
     let mut stamp = Some(change.stamp());
     let mut added = scratch.added();
     // A card that carries marks of a box must not put anything in the trash.
-    let is_added = |content: &Content<'_>| {
+    let is_added = |content: &Property<'_>| {
         let is_new = added.next().unwrap_or(true);
         let says_nothing = is_own_name(content, old, uid)
             || (change.origin == Origin::Import && is_respelled(content, old, uid));

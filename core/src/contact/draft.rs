@@ -1,26 +1,26 @@
 //! A card before it is a contact: contents in the caller's memory, without stamps.
 
-use super::property::{Content, Head, Property, Writer};
+use super::property::{DecodeBase, Property, StampedProperty, ValueWriter};
 use super::record::{RecordError, WriteError};
 use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Uid, Value, digest};
 
-const NO_HEAD: Head = Head { time: 0, uid: None };
+const NO_HEAD: DecodeBase = DecodeBase { time: 0, uid: None };
 
 const NO_STAMP: Stamp = Stamp { time: 0, origin: BoxIndex::SELF, seq: 0, author: AuthorIndex(0) };
 
 /// Contents being gathered: what a vCard says, what a client sends.
 pub struct Draft<'b> {
-    out: Writer<'b>,
+    out: ValueWriter<'b>,
 }
 
 impl<'b> Draft<'b> {
     /// An empty card in the caller's memory.
     pub fn new(memory: &'b mut [u8]) -> Self {
-        Self { out: Writer::new(memory) }
+        Self { out: ValueWriter::new(memory) }
     }
 
     /// Adds a content. When it does not fit, the draft is as before.
-    pub fn push(&mut self, content: &Content<'_>) -> Result<(), WriteError> {
+    pub fn push(&mut self, content: &Property<'_>) -> Result<(), WriteError> {
         let len = self.out.len();
         content
             .encode(core::iter::empty(), NO_STAMP, &NO_HEAD, &mut self.out)
@@ -69,7 +69,7 @@ impl<'a> Contents<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            rest = Property::decode(rest, NO_STAMP, &NO_HEAD)?.1;
+            rest = StampedProperty::decode(rest, NO_STAMP, &NO_HEAD)?.1;
         }
         Ok(Contents { rest: bytes })
     }
@@ -116,27 +116,27 @@ impl<'a> Contents<'a> {
     }
 
     /// The content that starts `offset` bytes into these.
-    pub(super) fn at(&self, offset: usize) -> Option<Content<'a>> {
+    pub(super) fn at(&self, offset: usize) -> Option<Property<'a>> {
         Contents { rest: self.rest.get(offset..)? }.next()
     }
 }
 
 impl<'a> Iterator for Contents<'a> {
-    type Item = Content<'a>;
+    type Item = Property<'a>;
 
-    fn next(&mut self) -> Option<Content<'a>> {
+    fn next(&mut self) -> Option<Property<'a>> {
         if self.rest.is_empty() {
             return None;
         }
         // A draft is written by `push` only, so what it holds decodes.
-        let (property, rest) = Property::decode(self.rest, NO_STAMP, &NO_HEAD).ok()?;
+        let (property, rest) = StampedProperty::decode(self.rest, NO_STAMP, &NO_HEAD).ok()?;
         self.rest = rest;
         Some(property.content)
     }
 }
 
 /// 128 bits that equal contents share.
-pub(super) fn content_digest(content: &Content<'_>) -> [u8; 16] {
+pub(super) fn content_digest(content: &Property<'_>) -> [u8; 16] {
     let types = content.types.0.to_le_bytes();
     let (uuid, hash);
     let value: [&[u8]; 2] = match content.value {

@@ -1,4 +1,5 @@
-//! The kinds of property, one byte each: RFC 6350, its registered extensions, the usual vendor names.
+//! The kinds of property, one byte each: RFC 6350, its registered extensions, the
+//! usual vendor names.
 
 /// What a property is: a code of the table below, or [`Kind::OTHER`] with its name beside it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,9 +4,9 @@
 //! seen it. A content is there while one of its stamps is. So the merge is a join: commutative,
 //! associative, idempotent, whatever order states arrive in and however often.
 
-use super::property::Content;
+use super::property::Property;
 use super::record::{Contact, RecordWriter, WriteError, joined};
-use super::{BoxIndex, Change, Contents, Property, Stamp};
+use super::{BoxIndex, Change, Contents, Stamp, StampedProperty};
 use core::cmp::Ordering;
 
 /// One property of one side, in scratch memory.
@@ -68,7 +68,7 @@ impl<'c, 'a> Side<'c, 'a> {
         contents.map_or(Self::Nothing, Self::Contents)
     }
 
-    fn content(&self, item: &Item) -> Option<Content<'a>> {
+    fn content(&self, item: &Item) -> Option<Property<'a>> {
         match self {
             Self::Contact(contact) => {
                 Some(contact.property_at(item.offset as usize, item.expected)?.content)
@@ -171,7 +171,7 @@ impl<'s> Scratch<'s> {
     pub(super) fn unpaired(
         &self,
         side: &Side<'_, '_>,
-        counts: impl Fn(&Content<'_>) -> bool,
+        counts: impl Fn(&Property<'_>) -> bool,
     ) -> usize {
         let (first, second) = self.items[..self.len].split_at(self.first_side);
         let items = if matches!(side, Side::Contact(_)) { first } else { second };
@@ -204,16 +204,16 @@ impl<'s> Scratch<'s> {
         self.side_0(at).is_some_and(|item| item.order == POSTPONED)
     }
 
-    /// For each property of side 1, in order, whether it is new: neither side 0 says the same, nor an
-    /// earlier line of side 1.
+    /// For each property of side 1, in order, whether it is new: neither side 0 says the same, nor
+    /// an earlier line of side 1.
     pub(super) fn added(&self) -> impl Iterator<Item = bool> + '_ {
         let items = &self.items[self.first_side..self.len];
         items.iter().map(|item| item.twin == NO_TWIN)
     }
 }
 
-/// Sorts the order of the first `len` items by a key of the item there. A heap sort: what the standard
-/// library sorts with takes 4 KB of a device's stack.
+/// Sorts the order of the first `len` items by a key of the item there. A heap sort: what the
+/// standard library sorts with takes 4 KB of a device's stack.
 fn sort<K: Ord>(items: &mut [Item], len: usize, key: impl Fn(&[Item], usize) -> K) {
     let key = |items: &[Item], at: usize| key(items, items[at].order as usize);
     let swap = |items: &mut [Item], one: usize, other: usize| {
@@ -290,8 +290,8 @@ pub fn merge<'b>(
 
 /// A content as the two states have it; one of them may lack it.
 struct Both<'a, 'b> {
-    a: Option<Property<'a>>,
-    b: Option<Property<'b>>,
+    a: Option<StampedProperty<'a>>,
+    b: Option<StampedProperty<'b>>,
 }
 
 impl<'c> Both<'c, 'c> {
@@ -310,7 +310,7 @@ impl<'c> Both<'c, 'c> {
         })
     }
 
-    fn content(&self) -> Option<Content<'c>> {
+    fn content(&self) -> Option<Property<'c>> {
         self.a.or(self.b).map(|property| property.content)
     }
 

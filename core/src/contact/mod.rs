@@ -1,6 +1,6 @@
 //! What a contact is: an observed-remove set of vCard properties, its record, its merge.
 //!
-//! A contact is a set of [`Content`]s (kind, group, types, parameters, value). Each content has
+//! A contact is a set of [`Property`]s (kind, group, types, parameters, value). Each content has
 //! one or more [`Stamp`]s, one for every time somebody added it; it is there while one of its
 //! stamps is. `seen` tells, for each box, the latest stamp of that box this state has taken in,
 //! so that a merge can tell "not yet heard of" from "removed".
@@ -20,11 +20,11 @@ mod uid;
 mod value;
 
 pub(crate) use change::is_given_another_uid;
-pub use change::{Change, Origin, absorb, edit, purge, restore, trash};
+pub use change::{Change, Origin, edit, import_into, purge, restore, trash};
 pub use draft::{Contents, Draft};
 pub use kind::Kind;
 pub use merge::{Item, Scratch, merge};
-pub use property::{Content, Property, split_params};
+pub use property::{Property, StampedProperty, split_params};
 pub use rebase::{adopt, rebase};
 pub use record::{Contact, Properties, RecordError, WriteError};
 pub use stamp::{AuthorIndex, BoxIndex, Millis, Stamp};

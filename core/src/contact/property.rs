@@ -37,7 +37,7 @@ const OWN: u8 = 1 << 3;
 
 /// What a property's bytes rest on besides themselves.
 #[derive(Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct DecodeBase {
     /// Stamps that are spelled out are told relative to this.
     pub time: u64,
     /// The identity of the contact; a draft has none.
@@ -46,7 +46,7 @@ pub(super) struct Head {
 
 /// What a property says, without who said it when. Two equal contents are one property.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Content<'a> {
+pub struct Property<'a> {
     /// What it is.
     pub kind: Kind,
     /// The name of a [`Kind::OTHER`] as it came; empty for all others.
@@ -61,7 +61,7 @@ pub struct Content<'a> {
     pub value: Value<'a>,
 }
 
-impl<'a> Content<'a> {
+impl<'a> Property<'a> {
     /// A property of a known kind with a text value (escaped as in vCard 4.0) and nothing else.
     pub fn text(kind: Kind, value: &'a str) -> Self {
         Self {
@@ -79,7 +79,8 @@ impl<'a> Content<'a> {
         if self.kind == Kind::OTHER { self.other } else { self.kind.name() }
     }
 
-    /// The value of a parameter kept in the parameter text, quotes and all, whatever its letter case.
+    /// The value of a parameter kept in the parameter text, quotes and all,
+    /// whatever its letter case.
     pub fn param(&self, name: &str) -> Option<&'a str> {
         split_params(self.params).find_map(|param| {
             let (key, value) = param.split_once('=')?;
@@ -111,8 +112,8 @@ impl<'a> Content<'a> {
         &self,
         stamps: I,
         expected: Stamp,
-        head: &Head,
-        out: &mut Writer<'_>,
+        head: &DecodeBase,
+        out: &mut ValueWriter<'_>,
     ) -> Result<(), WriteError>
     where
         I: Iterator<Item = Stamp> + Clone,
@@ -233,9 +234,9 @@ pub fn split_params(params: &str) -> impl Iterator<Item = &str> {
 
 /// A property of a contact: a content and its stamps.
 #[derive(Clone, Copy)]
-pub struct Property<'a> {
+pub struct StampedProperty<'a> {
     /// What it says.
-    pub content: Content<'a>,
+    pub content: Property<'a>,
     first: Stamp,
     /// The encoded stamps after the first, already checked.
     more: &'a [u8],
@@ -243,10 +244,10 @@ pub struct Property<'a> {
     base_time: u64,
 }
 
-impl<'a> Property<'a> {
+impl<'a> StampedProperty<'a> {
     /// Every stamp, oldest first; never empty.
     pub fn stamps(&self) -> impl Iterator<Item = Stamp> + Clone + use<'a> {
-        let mut reader = Reader(self.more);
+        let mut reader = ValueReader(self.more);
         let base = self.base_time;
         let more = (0..self.more_count).map_while(move |_| reader.stamp(base).ok());
         core::iter::once(self.first).chain(more)
@@ -267,9 +268,9 @@ impl<'a> Property<'a> {
     pub(super) fn decode(
         bytes: &'a [u8],
         expected: Stamp,
-        head: &Head,
+        head: &DecodeBase,
     ) -> Result<(Self, &'a [u8]), RecordError> {
-        let mut reader = Reader(bytes);
+        let mut reader = ValueReader(bytes);
         let base_time = head.time;
         let [first] = reader.raw()?;
         let code = match first {
@@ -354,7 +355,7 @@ impl<'a> Property<'a> {
                 Value::Blob(blob)
             }
         };
-        let content = Content { kind, other, group, types, params, value };
+        let content = Property { kind, other, group, types, params, value };
         Ok((Self { content, first, more, more_count, base_time }, reader.0))
     }
 }
@@ -368,12 +369,12 @@ struct StampBytes {
 }
 
 /// Postcard values one behind the other into the caller's memory.
-pub(super) struct Writer<'b> {
+pub(super) struct ValueWriter<'b> {
     out: &'b mut [u8],
     len: usize,
 }
 
-impl<'b> Writer<'b> {
+impl<'b> ValueWriter<'b> {
     pub(super) fn new(out: &'b mut [u8]) -> Self {
         Self { out, len: 0 }
     }
@@ -425,9 +426,9 @@ impl<'b> Writer<'b> {
 
 /// Postcard values one behind the other out of a record.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(super) struct ValueReader<'a>(pub(super) &'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> ValueReader<'a> {
     pub(super) fn raw<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
         let (head, rest) = self.0.split_first_chunk().ok_or(RecordError::Malformed)?;
         self.0 = rest;

@@ -1,7 +1,7 @@
 //! A record as another box would write it: its boxes and authors renamed to that box's tables.
 
 use super::record::{Contact, RecordWriter, WriteError};
-use super::{AuthorIndex, BoxIndex, Change, Millis, Property, Stamp};
+use super::{AuthorIndex, BoxIndex, Change, Millis, Stamp, StampedProperty};
 use heapless::Vec;
 
 /// Rows of `seen` that are put in order at once.
@@ -46,7 +46,7 @@ pub fn adopt<'b>(
 /// The stamps of a property, renamed, in rising order. Only stamps of one moment can change places,
 /// and there are at most a few of one moment, so each moment is searched for its next.
 fn renamed<'a>(
-    property: &Property<'a>,
+    property: &StampedProperty<'a>,
     rename: &impl Fn(Stamp) -> Stamp,
 ) -> impl Iterator<Item = Stamp> + Clone {
     let mut moment = property.stamps().peekable();
@@ -69,8 +69,8 @@ fn renamed<'a>(
     })
 }
 
-/// The rows of `seen`, renamed, rising by box. They are gone through once for each few of them: there is no
-/// memory to sort as many as a box may know.
+/// The rows of `seen`, renamed, rising by box. They are gone through once for each few of them:
+/// there is no memory to sort as many as a box may know.
 fn seen_by<'a>(
     contact: &Contact<'a>,
     boxes: &impl Fn(BoxIndex) -> BoxIndex,

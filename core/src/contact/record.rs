@@ -2,7 +2,7 @@
 //!
 //! Layout in FORMAT.md, chapter "Contact record".
 
-use super::property::{Content, Head, Property, Reader, Writer};
+use super::property::{DecodeBase, Property, StampedProperty, ValueReader, ValueWriter};
 use super::{AuthorIndex, BlobRef, BoxIndex, Change, Kind, Millis, Origin, Stamp, Uid, Value};
 use crate::limits::{BOXES_MAX, MILLIS_MAX};
 use core::fmt;
@@ -17,8 +17,8 @@ const RESERVED: u8 = 0b1100_0000;
 /// Why bytes are not a contact record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordError {
-    /// The bytes end early, hold text that is not UTF-8, set a bit that means nothing yet, are out of
-    /// the order that records keep, or exceed a bound that writers keep.
+    /// The bytes end early, hold text that is not UTF-8, set a bit that means nothing yet, are out
+    /// of the order that records keep, or exceed a bound that writers keep.
     Malformed,
     /// A property of a kind this version does not know: written by a newer one.
     UnknownKind {
@@ -149,7 +149,7 @@ impl<'a> Contact<'a> {
     }
 
     fn parse_head(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        let mut reader = Reader(bytes);
+        let mut reader = ValueReader(bytes);
         let [flags] = reader.raw()?;
         let uid = Uid(reader.raw()?);
         let time: u64 = reader.get()?;
@@ -222,7 +222,7 @@ impl<'a> Contact<'a> {
     /// For each box, by index, the latest time of it that this state has taken in.
     pub fn seen(&self) -> impl Iterator<Item = (BoxIndex, Millis)> + Clone + use<'a> {
         let (base, is_told) = (self.changed.time, self.flags & SEEN_EXPLICIT != 0);
-        let mut reader = Reader(self.seen);
+        let mut reader = ValueReader(self.seen);
         let told = (0..self.seen_count).filter_map(move |_| seen_row(&mut reader, base).ok());
         let implied = (!is_told).then_some((BoxIndex::SELF, base));
         implied.into_iter().chain(told)
@@ -264,13 +264,13 @@ impl<'a> Contact<'a> {
     }
 
     /// The properties of one kind.
-    pub fn all(&self, kind: Kind) -> impl Iterator<Item = Property<'a>> + use<'a> {
+    pub fn all(&self, kind: Kind) -> impl Iterator<Item = StampedProperty<'a>> + use<'a> {
         self.properties().filter(move |property| property.content.kind == kind)
     }
 
     /// The property of a kind that has one value: the one said last, when there are several. Boxes
     /// number each other differently, so a tie is settled by what every box sees alike.
-    pub fn latest(&self, kind: Kind) -> Option<Property<'a>> {
+    pub fn latest(&self, kind: Kind) -> Option<StampedProperty<'a>> {
         self.all(kind).max_by_key(|property| {
             let last = property.stamps().map(|stamp| (stamp.time, stamp.seq)).max();
             (last, property.content.hash32())
@@ -293,18 +293,22 @@ impl<'a> Contact<'a> {
         self.properties.is_empty()
     }
 
-    /// The property that starts `offset` bytes into the properties, for [`Properties::offset`].
-    pub(super) fn property_at(&self, offset: usize, expected: Stamp) -> Option<Property<'a>> {
+    /// The property that starts `offset` bytes into the properties.
+    pub(super) fn property_at(
+        &self,
+        offset: usize,
+        expected: Stamp,
+    ) -> Option<StampedProperty<'a>> {
         let bytes = self.properties.get(offset..)?;
-        Property::decode(bytes, expected, &self.head()).ok().map(|(property, _)| property)
+        StampedProperty::decode(bytes, expected, &self.head()).ok().map(|(property, _)| property)
     }
 
-    fn head(&self) -> Head {
-        Head { time: self.changed.time, uid: Some(self.uid) }
+    fn head(&self) -> DecodeBase {
+        DecodeBase { time: self.changed.time, uid: Some(self.uid) }
     }
 }
 
-fn seen_row(reader: &mut Reader<'_>, base: Millis) -> Result<(BoxIndex, Millis), RecordError> {
+fn seen_row(reader: &mut ValueReader<'_>, base: Millis) -> Result<(BoxIndex, Millis), RecordError> {
     let origin: u16 = reader.get()?;
     let age: i64 = reader.get()?;
     if usize::from(origin) >= BOXES_MAX {
@@ -319,7 +323,7 @@ pub struct Properties<'a> {
     rest: &'a [u8],
     start: usize,
     expected: Stamp,
-    head: Head,
+    head: DecodeBase,
     error: Option<RecordError>,
 }
 
@@ -331,13 +335,13 @@ impl Properties<'_> {
 }
 
 impl<'a> Iterator for Properties<'a> {
-    type Item = Property<'a>;
+    type Item = StampedProperty<'a>;
 
-    fn next(&mut self) -> Option<Property<'a>> {
+    fn next(&mut self) -> Option<StampedProperty<'a>> {
         if self.rest.is_empty() {
             return None;
         }
-        match Property::decode(self.rest, self.expected, &self.head) {
+        match StampedProperty::decode(self.rest, self.expected, &self.head) {
             Ok((property, rest)) => {
                 self.rest = rest;
                 self.expected = property.first_stamp().next();
@@ -372,10 +376,10 @@ pub(super) fn joined(
 
 /// Writes a record: the head first, then property by property in the order of their oldest stamps.
 pub(super) struct RecordWriter<'b> {
-    out: Writer<'b>,
+    out: ValueWriter<'b>,
     flags: u8,
     expected: Stamp,
-    head: Head,
+    head: DecodeBase,
 }
 
 impl<'b> RecordWriter<'b> {
@@ -386,7 +390,7 @@ impl<'b> RecordWriter<'b> {
         change: Change,
         seen: impl Iterator<Item = (BoxIndex, Millis)> + Clone,
     ) -> Result<Self, WriteError> {
-        let mut out = Writer::new(out);
+        let mut out = ValueWriter::new(out);
         let changed = change.version();
         let mut flags = change.origin.code() << ORIGIN_SHIFT;
         if !seen.clone().eq([(BoxIndex::SELF, changed.time)]) {
@@ -412,11 +416,11 @@ impl<'b> RecordWriter<'b> {
                 out.put(&(changed.time.wrapping_sub(time) as i64))?;
             }
         }
-        let head = Head { time: changed.time, uid: Some(uid) };
+        let head = DecodeBase { time: changed.time, uid: Some(uid) };
         Ok(Self { out, flags, expected: changed, head })
     }
 
-    pub(super) fn push<I>(&mut self, content: &Content<'_>, stamps: I) -> Result<(), WriteError>
+    pub(super) fn push<I>(&mut self, content: &Property<'_>, stamps: I) -> Result<(), WriteError>
     where
         I: Iterator<Item = Stamp> + Clone,
     {

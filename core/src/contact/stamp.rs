@@ -4,8 +4,8 @@
 use core::cmp::Ordering;
 
 /// Milliseconds since 1970-01-01T00:00Z by a hybrid logical clock: never behind the wall clock a
-/// box was given, strictly increasing in each box, and in each change of a contact ahead of what was
-/// said of that contact before.
+/// box was given, strictly increasing in each box, and in each change of a contact ahead of what
+/// was said of that contact before.
 pub type Millis = u64;
 
 /// A box, as an index into this box's table of known boxes; 0 is this box.

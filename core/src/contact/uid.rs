@@ -6,14 +6,15 @@ use sha2::{Digest, Sha256};
 
 /// Identity of a contact.
 ///
-/// A card whose UID is a UUID has that UUID; any other UID is hashed; a card without one is known
-/// by the digest of its content, so that the same file imported twice, or on two boxes, is the same.
+/// A card whose UID is a UUID has that UUID; any other UID is hashed; a card without
+/// one is known by the digest of its content, so that the same file imported twice, or
+/// on two boxes, is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Uid(pub [u8; 16]);
 
 impl Uid {
-    /// The identity that a card's UID text stands for. Blanks around it, as some programs fold and unfold them in, say
-    /// nothing.
+    /// The identity that a card's UID text stands for. Blanks around it, as some programs fold and
+    /// unfold them in, say nothing.
     pub fn from_text(text: &str) -> Self {
         let text = text.trim();
         match UuidText::in_any_letters(text) {
@@ -29,7 +30,8 @@ impl Uid {
         u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([w, x, y, z]).rotate_left(13)
     }
 
-    /// 15 bits: what a neighbouring journal entry remembers of this contact. What it remembers of others has the bit before these.
+    /// 15 bits: what a neighbouring journal entry remembers of this contact. What it remembers of
+    /// others has the bit before these.
     pub fn hint(&self) -> u16 {
         let hash = self.hash32().wrapping_mul(0x9E37_79B1);
         (hash >> 17) as u16

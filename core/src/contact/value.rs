@@ -85,8 +85,8 @@ impl BlobRef {
     }
 }
 
-/// A UUID in canonical spelling, with or without `urn:uuid:`, in one letter case; or such a one with
-/// `:ABPerson` behind it, as Apple's address books name people.
+/// A UUID in canonical spelling, with or without `urn:uuid:`, in one letter case; or such a one
+/// with `:ABPerson` behind it, as Apple's address books name people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UuidText {
     /// The 128 bits.
@@ -145,8 +145,9 @@ impl UuidText {
         Some(Self { bytes, urn, upper, ab_person })
     }
 
-    /// Reads a UUID, with or without `urn:uuid:`, in letters of any case, also of both: for the identity, to which
-    /// case says nothing (RFC 8141, section 3.1; RFC 9562, section 4). How the text was written is lost.
+    /// Reads a UUID, with or without `urn:uuid:`, in letters of any case, also of both: for the
+    /// identity, to which case says nothing (RFC 8141, section 3.1; RFC 9562, section 4). How the
+    /// text was written is lost.
     pub(super) fn in_any_letters(text: &str) -> Option<Self> {
         let rest = match text.split_at_checked(URN.len()) {
             Some((urn, rest)) if urn.eq_ignore_ascii_case(URN) => rest,

@@ -1,9 +1,11 @@
-//! The code of sort keys: names and identities as numbers in the same order, in as few bits as can be.
+//! The code of sort keys: names and identities as numbers in the same order, in as
+//! few bits as can be.
 //!
-//! An arithmetic code (Rissanen, 1976) whose symbols lie in the order of the characters they stand for: each
-//! narrows the interval in which the number lies, a frequent one by less. What is frequent depends on the
-//! script of the letter before, so that a Cyrillic name costs about five bits a letter, as a Latin
-//! one does. The upper bits of such a number alone are a number of the same order.
+//! An arithmetic code (Rissanen, 1976) whose symbols lie in the order of the characters they
+//! stand for: each narrows the interval in which the number lies, a frequent one by less.
+//! What is frequent depends on the script of the letter before, so that a Cyrillic name costs
+//! about five bits a letter, as a Latin one does. The upper bits of such a number alone are a
+//! number of the same order.
 
 use crate::contact::Uid;
 
@@ -169,7 +171,7 @@ const LETTERS: [u16; 26] = [
 ];
 
 /// Weights of what is not told letter by letter.
-struct Plain {
+struct PlainWeights {
     end: u32,
     space: u32,
     /// Of each digit.
@@ -178,13 +180,13 @@ struct Plain {
     letters_shift: u32,
 }
 
-const fn plain(script: u8) -> Plain {
+const fn plain(script: u8) -> PlainWeights {
     match script {
-        START => Plain { end: 1, space: 1, digit: 14, letters_shift: 1 },
-        LATIN => Plain { end: 210, space: 230, digit: 8, letters_shift: 0 },
+        START => PlainWeights { end: 1, space: 1, digit: 14, letters_shift: 1 },
+        LATIN => PlainWeights { end: 210, space: 230, digit: 8, letters_shift: 0 },
         // Their names are short, and no spaces are between their letters.
-        HAN => Plain { end: 640, space: 16, digit: 4, letters_shift: 6 },
-        _ => Plain { end: 256, space: 256, digit: 4, letters_shift: 6 },
+        HAN => PlainWeights { end: 640, space: 16, digit: 4, letters_shift: 6 },
+        _ => PlainWeights { end: 256, space: 256, digit: 4, letters_shift: 6 },
     }
 }
 
@@ -206,7 +208,7 @@ const fn weight(range: &Range, script: u8) -> u32 {
 const NO_NAME: u32 = 64;
 
 const fn weights(script: u8) -> u32 {
-    let Plain { end, space, digit, letters_shift } = plain(script);
+    let PlainWeights { end, space, digit, letters_shift } = plain(script);
     let mut sum = end + space + 10 * digit + NO_NAME;
     let mut at = 0;
     while at < LETTERS.len() {
@@ -272,7 +274,7 @@ impl Coder {
 
     /// A character of a sort name. Any other one is taken for its neighbour in order.
     fn push(&mut self, code: u32) {
-        let Plain { end, space, digit, letters_shift } = plain(self.script);
+        let PlainWeights { end, space, digit, letters_shift } = plain(self.script);
         let digits = end + space;
         let letters = digits + 10 * digit;
         let beginnings = BEGINNINGS.get(letters_shift as usize).unwrap_or(&[0; 27]);
@@ -345,7 +347,7 @@ pub(super) fn key(name: &[u8], uid: &Uid) -> u128 {
     } else {
         let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
         coder.characters(name.get(..end).unwrap_or(&[]));
-        let Plain { end, .. } = plain(coder.script);
+        let PlainWeights { end, .. } = plain(coder.script);
         coder.symbol(0, end);
     }
     // Who has the same name is sorted by identity.

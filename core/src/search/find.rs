@@ -6,8 +6,8 @@
 //! through in the order of slots, leaving out what can no longer get in.
 
 use super::code::{self, Beginning};
-use super::judge::{Class, Rank};
 use super::key::{SORT_NAME_BYTES, SortKey};
+use super::matcher::{Class, Rank};
 use super::query::Query;
 use super::slices::{BLOCK_SLOTS, BlockBits, Probes, Slices};
 use crate::contact::{Contact, Uid};
@@ -15,11 +15,11 @@ use core::future::Future;
 use heapless::Vec;
 
 /// Where contacts are: slots in memory, records in flash.
-pub trait Source {
+pub trait ContactSource {
     /// Why a record could not be read.
     type Error;
 
-    /// How many upper bits of [`Source::key`] are kept; the others are 0.
+    /// How many upper bits of [`ContactSource::key`] are kept; the others are 0.
     const KEY_BITS: u32 = u64::BITS;
 
     /// Slots there are, empty ones included.
@@ -47,7 +47,7 @@ pub trait Source {
 
 /// What is asked for: a page of the answers to a query.
 #[derive(Clone, Copy)]
-pub struct Page<'a> {
+pub struct PageRequest<'a> {
     /// The query.
     pub query: &'a Query,
     /// The last rank of the page before; `None` for the first page.
@@ -57,7 +57,7 @@ pub struct Page<'a> {
     pub deepest: Class,
 }
 
-impl<'a> Page<'a> {
+impl<'a> PageRequest<'a> {
     /// The first page, of all classes.
     pub fn first(query: &'a Query) -> Self {
         Self { query, after: None, deepest: Class::Elsewhere }
@@ -95,8 +95,9 @@ fn key_of(rank: &Rank) -> u128 {
     SortKey::named(&rank.name, rank.uid).all()
 }
 
-/// The least and the greatest that the key of a slot's contact can be, from what memory holds of it.
-fn key_range<S: Source>(source: &S, slices: &Slices, slot: u32) -> (u128, u128) {
+/// The least and the greatest that the key of a slot's contact can be, from what
+/// memory holds of it.
+fn key_range<S: ContactSource>(source: &S, slices: &Slices, slot: u32) -> (u128, u128) {
     let key = u128::from(source.key(slot)) << u64::BITS & !(u128::MAX >> S::KEY_BITS);
     match slices.tail(source.signatures(), slot) {
         Some(tail) if S::KEY_BITS == u64::BITS => {
@@ -108,7 +109,7 @@ fn key_range<S: Source>(source: &S, slices: &Slices, slot: u32) -> (u128, u128) 
 }
 
 /// What memory alone tells about the answers to a page.
-struct Plan {
+struct PagePlan {
     all: Probes,
     /// Candidates have all of one of these: a number is found by its digits or as text.
     either: Option<[Probes; 2]>,
@@ -122,8 +123,8 @@ struct Plan {
     after: Option<(Class, u128)>,
 }
 
-impl Plan {
-    fn new<S: Source>(source: &S, page: &Page<'_>) -> Self {
+impl PagePlan {
+    fn new<S: ContactSource>(source: &S, page: &PageRequest<'_>) -> Self {
         let slices = source.slices();
         let begins = code::beginning(page.query.name().get());
         Self {
@@ -138,8 +139,8 @@ impl Plan {
         }
     }
 
-    /// The best class that a contact behind the page before can be in; `None` when it has been there
-    /// or has no class.
+    /// The best class that a contact behind the page before can be in; `None` when it has
+    /// been there or has no class.
     #[inline]
     fn floor(&self, (least, greatest): (u128, u128), is_named: bool) -> Option<Class> {
         let begins = greatest >= self.begins.first && least <= self.begins.last;
@@ -179,7 +180,7 @@ impl Scan {
     }
 
     /// Takes up the next block. What can only have a place behind `bound` may be left out.
-    fn load<S: Source>(&mut self, source: &S, plan: &Plan, bound: u128) {
+    fn load<S: ContactSource>(&mut self, source: &S, plan: &PagePlan, bound: u128) {
         let (slices, memory) = (source.slices(), source.signatures());
         self.all = slices.candidates(memory, self.block, &plan.all);
         if let Some(either) = &plan.either {
@@ -200,7 +201,7 @@ impl Scan {
     }
 
     /// Leaves out what the upper bits of the keys tell to be behind `bound`.
-    fn leave_out(&mut self, slices: &Slices, memory: &[u32], plan: &Plan, bound: u128) {
+    fn leave_out(&mut self, slices: &Slices, memory: &[u32], plan: &PagePlan, bound: u128) {
         let upper = |key: u128| (key >> (u128::BITS - u8::BITS)) as u8;
         let at_most = |upper: u8| slices.at_most(memory, self.block, upper);
         let near = at_most(upper(bound << (u128::BITS - CLASS_SHIFT)));
@@ -226,7 +227,7 @@ impl Scan {
 
     /// The next candidate's turn. Those behind `bound` may be left out.
     #[inline]
-    fn next<S: Source>(&mut self, source: &S, plan: &Plan, bound: u128) -> Option<Turn> {
+    fn next<S: ContactSource>(&mut self, source: &S, plan: &PagePlan, bound: u128) -> Option<Turn> {
         let slots = source.slots();
         loop {
             let Some(bits) = self.all.get_mut(self.word) else {
@@ -264,16 +265,16 @@ const HOPE: usize = 8;
 
 /// Fills `hits` with the best contacts of a page, best first, and returns how many there are; fewer
 /// than fit means there are no more. `memory` takes one record at a time.
-pub async fn find<S: Source>(
+pub async fn find<S: ContactSource>(
     source: &mut S,
-    page: &Page<'_>,
+    page: &PageRequest<'_>,
     hits: &mut [Hit],
     memory: &mut [u8],
 ) -> Result<usize, S::Error> {
     if page.query.fits_nobody() {
         return Ok(0);
     }
-    let plan = Plan::new(source, page);
+    let plan = PagePlan::new(source, page);
     let mut top = Top { hits, len: 0, worst: u128::MAX };
     let mut batch = Vec::<Turn, BATCH>::new();
     let mut last = None;
@@ -309,9 +310,9 @@ pub async fn find<S: Source>(
 
 /// Fills `batch` with the candidates that come next after `last`, in their order, and tells whether
 /// these are all up to the place `worst`.
-fn select<S: Source>(
+fn select<S: ContactSource>(
     source: &S,
-    plan: &Plan,
+    plan: &PagePlan,
     last: Option<Turn>,
     worst: u128,
     batch: &mut Vec<Turn, BATCH>,
@@ -355,10 +356,10 @@ impl Top<'_> {
     }
 
     /// Reads and judges a candidate; true when it is in the class it was taken for.
-    async fn read<S: Source>(
+    async fn read<S: ContactSource>(
         &mut self,
         source: &mut S,
-        page: &Page<'_>,
+        page: &PageRequest<'_>,
         turn: Turn,
         memory: &mut [u8],
     ) -> Result<bool, S::Error> {

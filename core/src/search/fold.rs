@@ -34,7 +34,8 @@ fn range_at(index: usize) -> u64 {
     }
 }
 
-/// Characters looked up by parts of so many, up to the last letters of Japanese and Chinese phonetics.
+/// Characters looked up by parts of so many, up to the last letters of Japanese
+/// and Chinese phonetics.
 const PART_BITS: u32 = 7;
 const PARTS: usize = 0x3200 >> PART_BITS;
 
@@ -142,16 +143,16 @@ pub(super) fn fold_char(c: char, mut emit: impl FnMut(char)) {
 
 /// The folded characters of a vCard text, its escapes (`\,` `\;` `\\` `\n`) undone.
 pub fn fold(text: &str) -> impl Iterator<Item = char> {
-    Fold { rest: text.chars(), pending: "".chars(), jamo: [None; 2] }
+    FoldEntry { rest: text.chars(), pending: "".chars(), jamo: [None; 2] }
 }
 
-struct Fold<'a> {
+struct FoldEntry<'a> {
     rest: Chars<'a>,
     pending: Chars<'static>,
     jamo: [Option<char>; 2],
 }
 
-impl Iterator for Fold<'_> {
+impl Iterator for FoldEntry<'_> {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {

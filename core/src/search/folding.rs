@@ -1,11 +1,13 @@
-//! The rule behind the fold table: what each character becomes. For the generator and its test only.
+//! The rule behind the fold table: what each character becomes. For the generator
+//! and its test only.
 //!
 //! Included by both as a file, because neither a test nor an example can see into the other.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
-/// The zeros of the decimal digits outside ASCII that have no compatibility decomposition (Unicode, Nd).
+/// The zeros of the decimal digits outside ASCII that have no compatibility
+/// decomposition (Unicode, Nd).
 const ZEROS: &[u32] = &[
     0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6,
     0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,

@@ -3,9 +3,9 @@
 //! A query asks for grams that every contact it matches must have. There are false alarms, which
 //! reading the contact settles; there is never a miss, which a property test holds.
 
-use super::key::{Name, NameFinder};
+use super::key::{NameFinder, SortName};
 use super::phone::Digits;
-use super::text::{Scope, Sink, is_own_word, searched, words};
+use super::text::{Scope, WordSink, is_own_word, searched, words};
 use crate::contact::Contact;
 use heapless::Vec;
 
@@ -17,8 +17,9 @@ pub(super) enum Sort {
     Start1 = 0,
     /// A word begins with these two letters, the first of which is no digit.
     Start2 = 1,
-    /// Three letters or digits next to each other in a word. Or: a word begins with this letter that is
-    /// not from a to z, or with this digit and a letter or digit; a word of a script without spaces, followed by one that begins with this letter.
+    /// Three letters or digits next to each other in a word. Or: a word begins with this letter
+    /// that is not from a to z, or with this digit and a letter or digit; a word of a script
+    /// without spaces, followed by one that begins with this letter.
     Inside = 2,
     /// Three digits next to each other in a phone number, or the two it begins with.
     Digits = 3,
@@ -73,8 +74,8 @@ pub(super) fn digit_value(digit: u8) -> u32 {
 }
 
 impl Sort {
-    /// Of the two letters that a word begins with, by the number of the first. Few words begin with a
-    /// certain two digits, so that false alarms among them count.
+    /// Of the two letters that a word begins with, by the number of the first. Few words begin with
+    /// a certain two digits, so that false alarms among them count.
     #[inline]
     fn of_two(index: u32) -> Self {
         if index < FIRST_DIGIT { Self::Start2 } else { Self::Inside }
@@ -210,12 +211,12 @@ fn first_letter(index: u32, is_name: bool, add: &mut impl FnMut(u32)) {
 }
 
 /// A word of a-z and 0-9, at most ten of them, in one number: of each its number plus one.
-type Packed = u64;
+type PackedWord = u64;
 const PACKED_LETTERS_MAX: u32 = u64::BITS / PACKED_BITS;
 const PACKED_BITS: u32 = 6;
 
 /// The grams of a word.
-fn word_grams(word: Packed, count: u32, is_name: bool, add: &mut impl FnMut(u32)) {
+fn word_grams(word: PackedWord, count: u32, is_name: bool, add: &mut impl FnMut(u32)) {
     // Some letters from a place on, the last of the word being in place 0.
     let part = |place: u32, letters: u32| {
         (word >> (place * PACKED_BITS)) as u32 & ((1 << (letters * PACKED_BITS)) - 1)
@@ -240,19 +241,20 @@ fn word_grams(word: Packed, count: u32, is_name: bool, add: &mut impl FnMut(u32)
     grams.iter().for_each(|&gram| add(gram));
 }
 
-/// Words of a contact that are remembered, so that their grams are added once: FN and N say the same.
+/// Words of a contact that are remembered, so that their grams are added once: FN
+/// and N say the same.
 const KNOWN_WORDS_MAX: usize = 24;
 
 /// Adds the grams of a contact's words.
 struct Grams<'a, F> {
     letters: Letters,
     /// The word so far, while it is held back: it may be a known one.
-    word: Packed,
+    word: PackedWord,
     count: u32,
     /// The word is too long for that, or has other letters.
     goes_through: bool,
     /// Words whose grams were added, each with whether it was in a name.
-    known: Vec<(Packed, bool), KNOWN_WORDS_MAX>,
+    known: Vec<(PackedWord, bool), KNOWN_WORDS_MAX>,
     add: &'a mut F,
 }
 
@@ -285,7 +287,7 @@ impl<F: FnMut(u32)> Grams<'_, F> {
     }
 }
 
-impl<F: FnMut(u32)> Sink for Grams<'_, F> {
+impl<F: FnMut(u32)> WordSink for Grams<'_, F> {
     #[inline]
     fn ascii(&mut self, byte: u8) {
         if byte == b' ' {
@@ -295,7 +297,7 @@ impl<F: FnMut(u32)> Sink for Grams<'_, F> {
         match letter_index(byte.into()) {
             Some(index) if self.count < PACKED_LETTERS_MAX && !self.goes_through => {
                 // One more than its number: a word that goes on is another one.
-                self.word = self.word << PACKED_BITS | Packed::from(index + 1);
+                self.word = self.word << PACKED_BITS | PackedWord::from(index + 1);
                 self.count += 1;
             }
             _ => self.other(byte.into()),
@@ -322,7 +324,7 @@ pub fn grams(contact: &Contact<'_>, add: &mut impl FnMut(u32)) {
 }
 
 /// Every gram of a contact, and its sort name, which is found on the way.
-pub(super) fn grams_and_name(contact: &Contact<'_>, add: &mut impl FnMut(u32)) -> Name {
+pub(super) fn grams_and_name(contact: &Contact<'_>, add: &mut impl FnMut(u32)) -> SortName {
     let mut grams = Grams {
         letters: Letters::new(false, true),
         word: 0,

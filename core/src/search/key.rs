@@ -7,7 +7,7 @@
 use super::code;
 use super::phone::Digits;
 use super::text::{Words, is_own_word, sort_as};
-use crate::contact::{Contact, Kind, Property, Stamp, Uid};
+use crate::contact::{Contact, Kind, Stamp, StampedProperty, Uid};
 
 /// Bytes of a sort name; longer ones are cut.
 pub const SORT_NAME_BYTES: usize = 32;
@@ -15,14 +15,14 @@ pub const SORT_NAME_BYTES: usize = 32;
 /// A text as a name to sort by: words apart by one space, none around characters that are words
 /// of their own. Cut, maybe inside of a character; the rest is zero.
 #[derive(Clone, Copy)]
-pub(super) struct Name {
+pub(super) struct SortName {
     pub(super) bytes: [u8; SORT_NAME_BYTES],
     len: usize,
     joins: bool,
     space: bool,
 }
 
-impl Name {
+impl SortName {
     pub(super) fn new() -> Self {
         Self { bytes: [0; SORT_NAME_BYTES], len: 0, joins: true, space: false }
     }
@@ -84,7 +84,7 @@ impl<'a> NameFinder<'a> {
     }
 
     #[inline]
-    pub(super) fn see(&mut self, property: &Property<'a>) {
+    pub(super) fn see(&mut self, property: &StampedProperty<'a>) {
         let content = property.content;
         let place = match content.kind {
             Kind::N => 5,
@@ -109,20 +109,20 @@ impl<'a> NameFinder<'a> {
     }
 
     /// The best of all that went by; bytes of 0xFF when there was none.
-    pub(super) fn name(&self) -> Name {
+    pub(super) fn name(&self) -> SortName {
         for (place, text) in self.found.iter().enumerate() {
             let Some((text, _)) = text else { continue };
-            let name = if place == PHONE { Name::of_phone(text) } else { Name::of(text) };
+            let name = if place == PHONE { SortName::of_phone(text) } else { SortName::of(text) };
             if name.len > 0 {
                 return name;
             }
         }
-        Name { bytes: [0xFF; SORT_NAME_BYTES], len: SORT_NAME_BYTES, ..Name::new() }
+        SortName { bytes: [0xFF; SORT_NAME_BYTES], len: SORT_NAME_BYTES, ..SortName::new() }
     }
 }
 
 /// The name a contact is sorted by; bytes of 0xFF when it has none.
-pub(super) fn name_of(contact: &Contact<'_>) -> Name {
+pub(super) fn name_of(contact: &Contact<'_>) -> SortName {
     let mut finder = NameFinder::new();
     contact.properties().for_each(|property| finder.see(&property));
     finder.name()
@@ -133,8 +133,8 @@ pub fn sort_name(contact: &Contact<'_>, out: &mut [u8; SORT_NAME_BYTES]) {
     *out = name_of(contact).bytes;
 }
 
-/// A number whose order is the order of contacts in a list, as far as it reaches: by sort name, then by
-/// identity. Most names are told whole.
+/// A number whose order is the order of contacts in a list, as far as it reaches: by sort name,
+/// then by identity. Most names are told whole.
 ///
 /// It is made anew wherever a box is opened and never stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,8 +170,8 @@ mod tests {
     use std::string::String;
     use std::vec::Vec;
 
-    fn name(text: &str) -> Name {
-        Name::of(text)
+    fn name(text: &str) -> SortName {
+        SortName::of(text)
     }
 
     fn key(text: &str, who: u8) -> u128 {
@@ -283,10 +283,10 @@ mod tests {
 
     #[test]
     fn names_are_cut_and_joined() {
-        assert_eq!(Name::of("  Ada   King-Noel ").get(), b"ada king noel");
-        assert_eq!(Name::of("田中 太郎").get(), Name::of("田中太郎").get());
-        assert_eq!(Name::of("김 철수").get(), Name::of("김철수").get());
-        assert_eq!(Name::of(&"x".repeat(50)).get().len(), SORT_NAME_BYTES);
+        assert_eq!(SortName::of("  Ada   King-Noel ").get(), b"ada king noel");
+        assert_eq!(SortName::of("田中 太郎").get(), SortName::of("田中太郎").get());
+        assert_eq!(SortName::of("김 철수").get(), SortName::of("김철수").get());
+        assert_eq!(SortName::of(&"x".repeat(50)).get().len(), SORT_NAME_BYTES);
         // A character that the cut halves is still in its place.
         let cut = |last: &str| key(&format!("{}{last}", "x".repeat(31)), 7);
         let ends = ["", " y", "a", "é", "я", "丁", "乙", "田", "𠀋"];

@@ -1,4 +1,5 @@
-//! Finding people: folding, phone digits, queries, ranking, and the signatures that spare flash reads.
+//! Finding people: folding, phone digits, queries, ranking, and the signatures
+//! that spare flash reads.
 //!
 //! The same code, hence the same answers in the same order, on every box. A box keeps for each
 //! contact a [`SortKey`] and a signature ([`Slices`]) in memory; [`find`] reads from flash only
@@ -8,24 +9,24 @@ mod code;
 mod find;
 mod fold;
 mod grams;
-mod judge;
 mod key;
+mod matcher;
 mod phone;
 mod query;
+mod query_grams;
 mod slices;
 mod spell;
 mod text;
-mod wanted;
 
-pub use find::{Hit, Page, Source, find};
+pub use find::{ContactSource, Hit, PageRequest, find};
 pub use fold::fold;
 pub use grams::grams;
-pub use judge::{Class, Rank};
 pub use key::{SORT_NAME_BYTES, SortKey, sort_name};
+pub use matcher::{Class, Rank};
 pub use query::Query;
+pub use query_grams::{QUERY_GRAMS_MAX, QueryGrams};
 pub use slices::{BLOCK_SLOTS, BlockBits, Probes, Slices};
 pub use spell::spell_out;
-pub use wanted::{QUERY_GRAMS_MAX, QueryGrams};
 
 #[cfg(test)]
 mod people;

@@ -2,7 +2,9 @@
 //!
 //! Included by both as a file, because neither a test nor an example can see into the other.
 
-use crate::contact::{AuthorIndex, Change, Content, Draft, Item, Kind, Origin, Scratch, Uid, edit};
+use crate::contact::{
+    AuthorIndex, Change, Draft, Item, Kind, Origin, Property, Scratch, Uid, edit,
+};
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -208,8 +210,8 @@ pub fn record(properties: &[(Kind, String)], number: u64) -> Vec<u8> {
     for (kind, value) in properties {
         let content = match value.split_once('\u{1F}') {
             // A value with parameters in front.
-            Some((params, value)) => Content { params, ..Content::text(*kind, value) },
-            None => Content::text(*kind, value),
+            Some((params, value)) => Property { params, ..Property::text(*kind, value) },
+            None => Property::text(*kind, value),
         };
         draft.push(&content).expect("a card in a test is small");
     }

@@ -13,7 +13,7 @@ const LOCAL_DIGITS_MIN: usize = 3;
 const COUNTRY_DIGITS_MAX: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum NumberForm {
     Plain,
     National,
     International,
@@ -24,13 +24,13 @@ pub(super) enum Form {
 pub(super) struct Digits {
     digits: [u8; DIGITS_MAX],
     len: u8,
-    pub(super) form: Form,
+    pub(super) form: NumberForm,
 }
 
 impl Digits {
     /// The digits in a text. Not for `tel:` parameters other than an extension, which are left out.
     pub(super) fn of(text: &str) -> Self {
-        let mut number = Self { digits: [0; DIGITS_MAX], len: 0, form: Form::Plain };
+        let mut number = Self { digits: [0; DIGITS_MAX], len: 0, form: NumberForm::Plain };
         let text = match text.split_at_checked(4) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") => rest,
             _ => text,
@@ -39,32 +39,32 @@ impl Digits {
         let mut rest = main;
         while let Some(c) = rest.chars().next() {
             // In an international number only: elsewhere `(0)` is how the trunk digit is written.
-            if number.form == Form::International && rest.starts_with("(0)") {
+            if number.form == NumberForm::International && rest.starts_with("(0)") {
                 rest = rest.get(3..).unwrap_or("");
                 continue;
             }
             rest = rest.get(c.len_utf8()..).unwrap_or("");
             if c == '+' && number.len == 0 {
-                number.form = Form::International;
+                number.form = NumberForm::International;
             } else if c.is_ascii_digit() {
                 number.push(c as u8);
             } else if !c.is_ascii() {
                 super::fold::fold_char(c, |c| match c {
-                    '+' if number.len == 0 => number.form = Form::International,
+                    '+' if number.len == 0 => number.form = NumberForm::International,
                     c if c.is_ascii_digit() => number.push(c as u8),
                     _ => {}
                 });
             }
         }
-        if number.form == Form::Plain && number.get().starts_with(b"0") {
-            number.form = Form::National;
+        if number.form == NumberForm::Plain && number.get().starts_with(b"0") {
+            number.form = NumberForm::National;
         }
         number
     }
 
     fn push(&mut self, digit: u8) {
-        if digit == b'0' && self.form == Form::Plain && self.get() == b"0" {
-            self.form = Form::International;
+        if digit == b'0' && self.form == NumberForm::Plain && self.get() == b"0" {
+            self.form = NumberForm::International;
             self.len = 0;
         } else if let Some(slot) = self.digits.get_mut(usize::from(self.len)) {
             *slot = digit;
@@ -80,8 +80,8 @@ impl Digits {
     /// Without the leading 0 of a national number.
     pub(super) fn core(&self) -> &[u8] {
         match self.form {
-            Form::National => self.get().get(1..).unwrap_or(&[]),
-            Form::Plain | Form::International => self.get(),
+            NumberForm::National => self.get().get(1..).unwrap_or(&[]),
+            NumberForm::Plain | NumberForm::International => self.get(),
         }
     }
 
@@ -89,8 +89,8 @@ impl Digits {
     ///
     /// Three digits and more match in any place. Fewer match where the number begins: at its first
     /// digit, behind the 0 of a national number, and, since a 0 typed first may stand for a country
-    /// code, behind one to three digits of an international one. A whole international query also finds
-    /// a number stored in national form.
+    /// code, behind one to three digits of an international one. A whole international query also
+    /// finds a number stored in national form.
     pub(super) fn finds(&self, stored: &Self) -> bool {
         let (wanted, digits) = (self.core(), stored.get());
         match wanted.len() {
@@ -98,14 +98,14 @@ impl Digits {
             1 | 2 => {
                 let starts = |at: usize| digits.get(at..).is_some_and(|d| d.starts_with(wanted));
                 match self.form {
-                    Form::National => stored.national_places().any(starts),
-                    _ => starts(0) || (stored.form == Form::National && starts(1)),
+                    NumberForm::National => stored.national_places().any(starts),
+                    _ => starts(0) || (stored.form == NumberForm::National && starts(1)),
                 }
             }
             len => {
                 digits.windows(len).any(|window| window == wanted)
-                    || (self.form == Form::International
-                        && stored.form == Form::National
+                    || (self.form == NumberForm::International
+                        && stored.form == NumberForm::National
                         && (1..=COUNTRY_DIGITS_MAX).any(|country| {
                             wanted.get(country..).is_some_and(|local| {
                                 local.len() >= LOCAL_DIGITS_MIN && stored.core().starts_with(local)
@@ -118,8 +118,8 @@ impl Digits {
     /// Where this stored number may begin for a query that begins with a single 0.
     pub(super) fn national_places(&self) -> core::ops::RangeInclusive<usize> {
         match self.form {
-            Form::National => 0..=1,
-            Form::Plain | Form::International => 0..=COUNTRY_DIGITS_MAX,
+            NumberForm::National => 0..=1,
+            NumberForm::Plain | NumberForm::International => 0..=COUNTRY_DIGITS_MAX,
         }
     }
 
@@ -127,7 +127,7 @@ impl Digits {
     pub(super) fn sure_run(&self) -> &[u8] {
         let wanted = self.core();
         match self.form {
-            Form::International if wanted.len() > COUNTRY_DIGITS_MAX => {
+            NumberForm::International if wanted.len() > COUNTRY_DIGITS_MAX => {
                 wanted.get(COUNTRY_DIGITS_MAX..).unwrap_or(&[])
             }
             _ => wanted,
@@ -159,17 +159,17 @@ mod tests {
     #[test]
     fn a_number_is_its_digits() {
         for (text, digits, form) in [
-            ("+49 (171) 555-01", "4917155501", Form::International),
-            ("0049 171 555 01", "4917155501", Form::International),
-            ("+49 (0)171 55501", "4917155501", Form::International),
-            ("0171/55501", "017155501", Form::National),
-            ("(0171) 55501", "017155501", Form::National),
-            ("555-0123", "5550123", Form::Plain),
-            ("tel:+1-555-0123;ext=42", "1555012342", Form::International),
-            ("tel:0123;phone-context=+49", "0123", Form::National),
-            ("＋４９ ١٧١", "49171", Form::International),
-            ("+", "", Form::International),
-            ("", "", Form::Plain),
+            ("+49 (171) 555-01", "4917155501", NumberForm::International),
+            ("0049 171 555 01", "4917155501", NumberForm::International),
+            ("+49 (0)171 55501", "4917155501", NumberForm::International),
+            ("0171/55501", "017155501", NumberForm::National),
+            ("(0171) 55501", "017155501", NumberForm::National),
+            ("555-0123", "5550123", NumberForm::Plain),
+            ("tel:+1-555-0123;ext=42", "1555012342", NumberForm::International),
+            ("tel:0123;phone-context=+49", "0123", NumberForm::National),
+            ("＋４９ ١٧١", "49171", NumberForm::International),
+            ("+", "", NumberForm::International),
+            ("", "", NumberForm::Plain),
         ] {
             let number = Digits::of(text);
             assert_eq!(number.get(), digits.as_bytes(), "{text}");

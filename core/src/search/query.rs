@@ -1,6 +1,6 @@
 //! A query: what a person typed, as folded terms that all must match.
 
-use super::key::Name;
+use super::key::SortName;
 use super::phone::{Digits, is_number_like};
 use super::text::Words;
 use crate::limits::{QUERY_BYTES_MAX, QUERY_TERMS_MAX};
@@ -35,7 +35,7 @@ pub struct Query {
     terms: Vec<Term, QUERY_TERMS_MAX>,
     numbers: Vec<Digits, QUERY_TERMS_MAX>,
     /// All terms as a name would be sorted.
-    name: Name,
+    name: SortName,
     /// Nothing but blanks was typed.
     is_blank: bool,
 }
@@ -49,7 +49,7 @@ impl Query {
             folded: Vec::new(),
             terms: Vec::new(),
             numbers: Vec::new(),
-            name: Name::new(),
+            name: SortName::new(),
             is_blank: text.trim().is_empty(),
         };
         let mut number: Option<(usize, usize)> = None;
@@ -74,7 +74,7 @@ impl Query {
                 if let Some((start, end)) = number {
                     query.number(text.get(start..end).unwrap_or(""));
                 }
-                let mut name = Name::new();
+                let mut name = SortName::new();
                 query.words().chars().for_each(|c| name.push(c));
                 query.name = name;
                 return query;
@@ -138,7 +138,7 @@ impl Query {
     }
 
     /// What a sort name must begin with for the best class.
-    pub(super) fn name(&self) -> &Name {
+    pub(super) fn name(&self) -> &SortName {
         &self.name
     }
 

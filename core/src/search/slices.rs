@@ -1,8 +1,8 @@
 //! Signatures: a few bits for each contact, kept bit by bit in slices, that spare most reads.
 //!
-//! A Bloom filter turned on its side. All contacts' first bits lie together, then all second
-//! bits: a query looks at the few slices its grams point to, 512 contacts at a time. The memory is
-//! the caller's and grows by blocks: block 0 with all its slices, block 1, and so on, so that contacts
+//! A Bloom filter turned on its side. All contacts' first bits lie together, then all second bits:
+//! a query looks at the few slices its grams point to, 512 contacts at a time. The memory is the
+//! caller's and grows by blocks: block 0 with all its slices, block 1, and so on, so that contacts
 //! taken in one after the other stay in a small part of it.
 
 use super::grams::{LETTERS, SORTS, Sort, grams_and_name, low_bits, sort_of};
@@ -84,8 +84,8 @@ impl Region {
 }
 
 impl Slices {
-    /// `slices` bits a contact, of which a gram sets `probes`. From 16 to 4,096 slices: 16 or 32 and one
-    /// probe where memory is scarce, 1,280 and five where it is not.
+    /// `slices` bits a contact, of which a gram sets `probes`. From 16 to 4,096 slices: 16 or 32
+    /// and one probe where memory is scarce, 1,280 and five where it is not.
     pub const fn new(slices: u32, probes: u32) -> Self {
         assert!(slices >= 16 && slices <= 4096, "from 16 to 4,096 slices");
         assert!(probes >= 1 && probes <= PROBES_MAX, "from 1 to 5 probes");
@@ -107,8 +107,8 @@ impl Slices {
                 first += direct[sort].1;
                 sort += 1;
             }
-            // Where hardly anybody has what everybody else has somewhere else, only names tell: their
-            // part is kept sparse.
+            // Where hardly anybody has what everybody else has somewhere else, only names tell:
+            // their part is kept sparse.
             let names = (slices - TAIL_SLICES - KEY_SLICES) / 5;
             let names_of = Region::hashed(first, names, probes);
             regions[Sort::Name2 as usize] = names_of;
@@ -118,8 +118,8 @@ impl Slices {
             let others = Region::hashed(first, slices - TAIL_SLICES - KEY_SLICES - first, probes);
             regions[Sort::Inside as usize] = others;
             regions[Sort::Digits as usize] = others;
-            // A query that has no better gram than this has many true answers, too: a few false alarms
-            // more among them are cheaper than a crowded region is for all other queries.
+            // A query that has no better gram than this has many true answers, too: a few false
+            // alarms more among them are cheaper than a crowded region is for all other queries.
             regions[Sort::Start2 as usize] =
                 Region { probes: if probes < 2 { probes as u8 } else { 2 }, ..others };
         } else {
@@ -164,8 +164,8 @@ impl Slices {
             visit(first + low.min(len - 1));
             return;
         }
-        // Fibonacci hashing spreads the gram over 64 bits; each probe takes 12 of them, as a part of
-        // the region, which has at most 2^12 slices.
+        // Fibonacci hashing spreads the gram over 64 bits; each probe takes 12 of them, as a part
+        // of the region, which has at most 2^12 slices.
         let mut spread = u64::from(gram).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         if len > 0 && (spread >> PROBE_BITS) as u32 <= region.hash_max {
             for _ in 0..region.probes {
@@ -305,7 +305,8 @@ impl Slices {
         probes
     }
 
-    /// The contacts of a block that may have all grams of `probes`; none when `memory` ends before it.
+    /// The contacts of a block that may have all grams of `probes`; none when
+    /// `memory` ends before it.
     pub fn candidates(&self, memory: &[u32], block: u32, probes: &Probes) -> BlockBits {
         let (words, _) = self.block(memory, block * BLOCK_SLOTS);
         if words.is_empty() {

@@ -33,7 +33,7 @@ impl Shelf {
     }
 }
 
-impl Source for Shelf {
+impl ContactSource for Shelf {
     type Error = Infallible;
 
     fn slots(&self) -> u32 {
@@ -71,7 +71,7 @@ impl Source for Shelf {
 /// The same shelf as a device sees it: half of each key.
 struct Small(Shelf);
 
-impl Source for Small {
+impl ContactSource for Small {
     type Error = Infallible;
     const KEY_BITS: u32 = 32;
 
@@ -112,7 +112,11 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn page<S: Source<Error = Infallible>>(source: &mut S, page: &Page<'_>, rows: usize) -> Vec<Hit> {
+fn page<S: ContactSource<Error = Infallible>>(
+    source: &mut S,
+    page: &PageRequest<'_>,
+    rows: usize,
+) -> Vec<Hit> {
     let mut hits = vec![Hit::EMPTY; rows];
     let len = ready(find(source, page, &mut hits, &mut [0; 4096])).expect("memory does not fail");
     hits.truncate(len);
@@ -377,7 +381,7 @@ fn every_box_gives_the_same_answers_page_after_page() {
         }
         expected.sort_unstable();
         let rows = 1 + random.below(40);
-        let mut ask = Page::first(&query);
+        let mut ask = PageRequest::first(&query);
         for known in expected.chunks(rows).chain([&[][..]]).take(12) {
             let slots: Vec<u32> = known.iter().map(|(_, slot)| *slot).collect();
             for hits in [page(&mut large, &ask, rows), page(&mut small, &ask, rows)] {
@@ -386,7 +390,7 @@ fn every_box_gives_the_same_answers_page_after_page() {
             }
             ask.after = known.last().map(|(rank, _)| *rank).or(ask.after);
         }
-        let named = Page { deepest: Class::Named, ..Page::first(&query) };
+        let named = PageRequest { deepest: Class::Named, ..PageRequest::first(&query) };
         let known = expected.iter().filter(|(rank, _)| rank.class <= Class::Named);
         let known: Vec<u32> = known.take(rows).map(|(_, slot)| *slot).collect();
         let found: Vec<u32> = page(&mut small, &named, rows).iter().map(|hit| hit.slot).collect();
@@ -400,7 +404,7 @@ fn a_page_costs_about_its_rows_in_reads() {
     for (query, reads_max) in [("", 20), ("a", 20), ("an", 20), ("anna", 20), ("müll", 20)] {
         shelf.reads = 0;
         let query = Query::parse(query);
-        assert_eq!(page(&mut shelf, &Page::first(&query), 20).len(), 20);
+        assert_eq!(page(&mut shelf, &PageRequest::first(&query), 20).len(), 20);
         assert!(shelf.reads <= reads_max, "{} reads for {}", shelf.reads, query.words());
     }
 }
@@ -473,7 +477,7 @@ fn a_page_of_any_script_or_number_costs_about_its_rows_in_reads() {
         "+49",
     ] {
         let parsed = Query::parse(query);
-        let mut ask = Page::first(&parsed);
+        let mut ask = PageRequest::first(&parsed);
         for number in 1..=3 {
             shelf.reads = 0;
             let hits = page(&mut shelf, &ask, 20);
@@ -490,7 +494,7 @@ fn an_emptied_signature_is_no_candidate() {
     let slices = shelf.slices;
     (0..40).for_each(|slot| slices.clear(&mut shelf.signatures, slot));
     assert!(shelf.signatures.iter().all(|&word| word == 0));
-    assert_eq!(page(&mut shelf, &Page::first(&Query::parse("a")), 5).len(), 0);
+    assert_eq!(page(&mut shelf, &PageRequest::first(&Query::parse("a")), 5).len(), 0);
 }
 
 #[test]

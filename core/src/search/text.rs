@@ -6,7 +6,7 @@
 
 use super::fold::{fold_char, unescaped};
 use super::spell::{has_other_spelling, spell_out};
-use crate::contact::{Content, Kind};
+use crate::contact::{Kind, Property};
 
 /// How a property takes part in search.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ fn scope(kind: Kind) -> Option<Scope> {
 /// The searched texts of a property, raw, with their scope. Judging and signatures both go through
 /// here, which is why a signature can never miss what judging would find.
 #[inline]
-pub(super) fn searched<'a>(content: &Content<'a>, mut visit: impl FnMut(Scope, &'a str)) {
+pub(super) fn searched<'a>(content: &Property<'a>, mut visit: impl FnMut(Scope, &'a str)) {
     let Some(scope) = scope(content.kind) else { return };
     if let Some(text) = content.value.as_text() {
         match content.kind {
@@ -126,7 +126,7 @@ pub(super) fn searched<'a>(content: &Content<'a>, mut visit: impl FnMut(Scope, &
 }
 
 /// The sort name that a name spells out (RFC 6350, 5.9).
-pub(super) fn sort_as<'a>(content: &Content<'a>) -> Option<&'a str> {
+pub(super) fn sort_as<'a>(content: &Property<'a>) -> Option<&'a str> {
     if content.params.is_empty() || !matches!(content.kind, Kind::FN | Kind::N) {
         return None;
     }
@@ -185,7 +185,7 @@ fn goes_on(c: char) -> bool {
 }
 
 /// Takes folded words letter by letter.
-pub(super) trait Sink {
+pub(super) trait WordSink {
     /// A space before a word, or an ASCII letter or digit.
     fn ascii(&mut self, byte: u8);
 
@@ -196,7 +196,7 @@ pub(super) trait Sink {
     fn end(&mut self);
 }
 
-impl<F: FnMut(char)> Sink for F {
+impl<F: FnMut(char)> WordSink for F {
     fn ascii(&mut self, byte: u8) {
         self(char::from(byte));
     }
@@ -228,12 +228,13 @@ impl Words {
 
     /// Emits the words of `text`; a word may go on in the next text given.
     #[inline]
-    pub(super) fn add(&mut self, text: &str, emit: &mut impl Sink) {
+    pub(super) fn add(&mut self, text: &str, emit: &mut impl WordSink) {
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             let Some(&word) = WORD_BYTES.get(usize::from(byte)) else {
-                // Not ASCII. `at` is always between characters: ASCII bytes are, and this steps over one.
+                // Not ASCII. `at` is always between characters: ASCII bytes are,
+                // and this steps over one.
                 let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return };
                 at += c.len_utf8();
                 self.other(c, emit);
@@ -264,7 +265,7 @@ impl Words {
     }
 
     #[cold]
-    fn other(&mut self, c: char, emit: &mut impl Sink) {
+    fn other(&mut self, c: char, emit: &mut impl WordSink) {
         fold_char(c, |c| {
             if !is_letter_or_digit(c) {
                 self.in_word = false;
@@ -285,7 +286,7 @@ impl Words {
 }
 
 /// The digits of a date or number as one word: without what stands between them.
-pub(super) fn date_digits(text: &str, emit: &mut impl Sink) {
+pub(super) fn date_digits(text: &str, emit: &mut impl WordSink) {
     let date = text.split(['T', 't']).next().unwrap_or(text);
     let mut is_first = true;
     for digit in date.bytes().filter(u8::is_ascii_digit) {
@@ -299,7 +300,7 @@ pub(super) fn date_digits(text: &str, emit: &mut impl Sink) {
 
 /// Emits a searched text as words, by its scope, in each of its spellings; phone numbers have none.
 #[inline]
-pub(super) fn words(scope: Scope, text: &str, emit: &mut impl Sink) {
+pub(super) fn words(scope: Scope, text: &str, emit: &mut impl WordSink) {
     match scope {
         Scope::Name | Scope::Text => {
             Words::new().add(text, emit);
@@ -316,7 +317,7 @@ pub(super) fn words(scope: Scope, text: &str, emit: &mut impl Sink) {
 
 /// Few texts have one.
 #[cold]
-fn other_spelling(text: &str, emit: &mut impl Sink) {
+fn other_spelling(text: &str, emit: &mut impl WordSink) {
     let mut words = Words::new();
     spell_out(text, |piece| words.add(piece, emit));
 }

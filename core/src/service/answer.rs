@@ -1,18 +1,18 @@
 //! The one function that answers a request, on the device and in the daemon.
 
-use super::apart::apart;
-use super::label::{TEXT_CHARS_MAX, Texts};
+use super::display_name::{DisplayName, TEXT_CHARS_MAX};
+use super::own_frame::on_own_frame;
 use super::protocol::{
-    Card, Cursor, Figures, Flaw, HitRow, Info, PROTOCOL, Reply, Request, Verdict, VersionRow,
+    Cursor, Figures, Flaw, HitRow, Info, NewContact, PROTOCOL, Reply, Request, Verdict, VersionRow,
     Welcome,
 };
 use super::rows::{Bytes, Packer};
-use super::session::{Room, Session};
-use super::{Failure, Fault, meeting};
+use super::session::{AnswerBuffers, Session};
+use super::{AnswerError, Fault, meeting};
 use crate::contact::{BlobRef, Contact, Contents, Kind, Millis, Origin, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX};
-use crate::search::{Class, Hit, Page, Query};
-use crate::store::{Book, Finding, GetError, Memory, Put, Shelf, Stats, VerifyReport};
+use crate::search::{Class, Hit, PageRequest, Query};
+use crate::store::{Book, Finding, GetError, Memory, Shelf, Stats, VerifyReport, Written};
 use core::pin::pin;
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Vec;
@@ -25,19 +25,19 @@ const SHORT_TEXT_CHARS: usize = 40;
 
 /// Does what a request asks for, and returns the answer, which lies in `room`.
 ///
-/// Whoever shares `room` between sessions must know that what one has staged in it is lost when another
-/// one is answered; the session does not.
+/// Whoever shares `room` between sessions must know that what one has staged in it is lost when
+/// another one is answered; the session does not.
 pub async fn answer<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     request: &Request<'_>,
     now: Millis,
     session: &mut Session<M>,
-    room: Room<'m>,
-) -> Result<Reply<'m>, Failure<F::Error>> {
+    room: AnswerBuffers<'m>,
+) -> Result<Reply<'m>, AnswerError<F::Error>> {
     if !matches!(
         request,
         Request::Stage { .. }
-            | Request::Put { card: Card::Staged, .. }
+            | Request::Put { card: NewContact::Staged, .. }
             | Request::TakeStaged
             | Request::PutBlobStaged { .. }
     ) {
@@ -66,11 +66,11 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             let verified = book.verify(|finding| {
                 flaws.push(&flaw(finding));
             });
-            let report = apart(pin!(verified)).await?;
+            let report = on_own_frame(pin!(verified)).await?;
             Reply::Verify { report: verdict(&report), findings: flaws.finish() }
         }
         Request::Find { query, shelf, limit, after } => {
-            apart(pin!(find(book, query, shelf, limit, after, room, room_bytes))).await?
+            on_own_frame(pin!(find(book, query, shelf, limit, after, room, room_bytes))).await?
         }
         Request::Get { uid } => {
             let found = book.get(uid, room.record).await?;
@@ -88,8 +88,8 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
         }
         Request::Put { uid, base, ref card } => {
             let contents = match card {
-                Card::Here(contents) => contents.clone(),
-                Card::Staged => {
+                NewContact::Here(contents) => contents.clone(),
+                NewContact::Staged => {
                     let staged = session.unstage(room.record)?;
                     Contents::parse(staged).map_err(|_| Fault::BadCard)?
                 }
@@ -99,17 +99,21 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             }
             let own = contents.has_uid().then(|| contents.uid());
             Reply::Done(match uid.or(own) {
-                Some(uid) => apart(pin!(book.put(uid, &contents, base, author, now))).await?,
+                Some(uid) => {
+                    on_own_frame(pin!(book.put(uid, &contents, base, author, now))).await?
+                }
                 None if base.is_some() => return Err(Fault::NotUnderstood.into()),
-                None => apart(pin!(book.add(&contents, author, now))).await?,
+                None => on_own_frame(pin!(book.add(&contents, author, now))).await?,
             })
         }
         Request::Remove { uid } => Reply::Done(book.remove(uid, author, now).await?),
         Request::Restore { uid } => Reply::Done(book.restore(uid, author, now).await?),
         Request::Purge { uid } => Reply::Done(book.purge(uid, author, now).await?),
-        Request::History { uid } => apart(pin!(history(book, uid, room, room_bytes))).await?,
+        Request::History { uid } => {
+            on_own_frame(pin!(history(book, uid, room, room_bytes))).await?
+        }
         Request::Version { uid, time } => {
-            let len = apart(pin!(version(book, uid, time, room.record)))
+            let len = on_own_frame(pin!(version(book, uid, time, room.record)))
                 .await?
                 .ok_or(Fault::NoSuchVersion)?;
             let record = room.record.get(..len).unwrap_or(&[]);
@@ -127,12 +131,12 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             let len = book.read_blob(BlobRef { hash, len: total }, offset, out).await?;
             Reply::Blob { total, bytes: Bytes(out.get(..len).unwrap_or(&[])) }
         }
-        _ => return apart(pin!(meeting::answer(book, request, now, session, room))).await,
+        _ => return on_own_frame(pin!(meeting::answer(book, request, now, session, room))).await,
     })
 }
 
 /// The change that an answer tells of.
-pub fn change_of(reply: &Reply<'_>) -> Option<Put> {
+pub fn change_of(reply: &Reply<'_>) -> Option<Written> {
     match reply {
         Reply::Done(put) => Some(*put),
         _ => None,
@@ -214,15 +218,15 @@ async fn find<'m, F: NorFlash, M: Memory>(
     shelf: Shelf,
     limit: u32,
     after: Option<Cursor>,
-    room: Room<'m>,
+    room: AnswerBuffers<'m>,
     room_bytes: usize,
-) -> Result<Reply<'m>, Failure<F::Error>> {
+) -> Result<Reply<'m>, AnswerError<F::Error>> {
     let query = Query::parse(query);
     let after = match after {
         Some(cursor) => Some(cursor.rank().ok_or(Fault::NotUnderstood)?),
         None => None,
     };
-    let page = Page { query: &query, after, deepest: Class::Elsewhere };
+    let page = PageRequest { query: &query, after, deepest: Class::Elsewhere };
     let limit = room.hits.len().min((limit as usize).max(1));
     let hits = room.hits.get_mut(..limit).unwrap_or_default();
     let found = book.find(&page, shelf, hits, room.record).await?;
@@ -250,7 +254,7 @@ fn push_hit(rows: &mut Packer<'_>, hit: &Hit, contact: &Contact<'_>, is_stale: b
         if rows.is_empty() { [TEXT_CHARS_MAX, SHORT_TEXT_CHARS] } else { [TEXT_CHARS_MAX; 2] };
     for chars_max in chars {
         let (mut half, memory) = rows.halves();
-        let mut texts = Texts::new(memory, chars_max);
+        let mut texts = DisplayName::new(memory, chars_max);
         let row = (|| {
             Some(HitRow {
                 uid: contact.uid(),
@@ -309,7 +313,7 @@ fn piece<'m>(contact: &Contact<'m>, offset: u32, room_bytes: usize) -> Reply<'m>
 
 /// A version while the history is gathered.
 #[derive(Clone, Copy)]
-struct Past {
+struct HistoryVersion {
     time: Millis,
     /// Its author, origin and length, when the log itself has what it said.
     said: Option<(crate::contact::AuthorIndex, Origin, u32)>,
@@ -318,11 +322,11 @@ struct Past {
 async fn history<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     uid: Uid,
-    room: Room<'m>,
+    room: AnswerBuffers<'m>,
     room_bytes: usize,
-) -> Result<Reply<'m>, Failure<F::Error>> {
+) -> Result<Reply<'m>, AnswerError<F::Error>> {
     // Newest first.
-    let mut pasts: Vec<Past, VERSIONS_MAX> = Vec::new();
+    let mut pasts: Vec<HistoryVersion, VERSIONS_MAX> = Vec::new();
     book.history(uid, |time, contact| {
         let place = pasts.partition_point(|past| past.time > time);
         if pasts.get(place).is_some_and(|past| past.time == time) {
@@ -335,7 +339,7 @@ async fn history<'m, F: NorFlash, M: Memory>(
             pasts.pop();
         }
         // When it is full and this is the oldest of all, it is not told.
-        pasts.insert(place, Past { time, said }).ok();
+        pasts.insert(place, HistoryVersion { time, said }).ok();
     })
     .await?;
     if pasts.is_empty() {
@@ -356,13 +360,14 @@ async fn history<'m, F: NorFlash, M: Memory>(
     Ok(Reply::Versions { versions: versions.finish() })
 }
 
-/// Copies the record of a version to `record` and returns its length; `None` when the log has no such.
+/// Copies the record of a version to `record` and returns its length; `None` when
+/// the log has no such.
 async fn version<F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     uid: Uid,
     time: Millis,
     record: &mut [u8],
-) -> Result<Option<usize>, Failure<F::Error>> {
+) -> Result<Option<usize>, AnswerError<F::Error>> {
     let mut len = None;
     let mut is_too_long = None;
     book.history(uid, |version, contact| {

@@ -4,9 +4,9 @@ use super::Fault;
 use super::answer::{answer, change_of, is_change};
 use super::frame::{self, Frame, FrameError, FrameKind, Frames};
 use super::protocol::{Reply, Request};
-use super::session::{Room, Session};
+use super::session::{AnswerBuffers, Session};
 use crate::contact::Millis;
-use crate::store::{Book, Memory, Outcome, Put};
+use crate::store::{Book, Memory, Outcome, Written};
 use core::fmt;
 use core::future::Future;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -16,7 +16,7 @@ pub struct Response<'o> {
     /// The frame; empty when there is nothing to say.
     pub frame: &'o [u8],
     /// What was changed in the box by it, when that is one contact.
-    pub change: Option<Put>,
+    pub change: Option<Written>,
     /// Whether anything in the box is other than before.
     pub has_changed: bool,
 }
@@ -31,7 +31,7 @@ pub async fn respond<'o, F: NorFlash, M: Memory>(
     frames: &Frames<'_>,
     now: Millis,
     session: &mut Session<M>,
-    room: &mut Room<'_>,
+    room: &mut AnswerBuffers<'_>,
     out: &'o mut [u8],
 ) -> Response<'o> {
     if frame.kind != FrameKind::Request {
@@ -61,8 +61,8 @@ pub fn complain(error: FrameError, out: &mut [u8]) -> Response<'_> {
     send(0, Err(Fault::Frame(error)), out)
 }
 
-/// How often whoever waits for a box that is at work is told so, in milliseconds: more often than the pause that ends
-/// an answer, [`GAP_MILLIS`].
+/// How often whoever waits for a box that is at work is told so, in milliseconds: more often than
+/// the pause that ends an answer, [`GAP_MILLIS`].
 pub const BUSY_MILLIS: u32 = 300;
 
 const _: () = assert!(BUSY_MILLIS < GAP_MILLIS);
@@ -70,7 +70,8 @@ const _: () = assert!(BUSY_MILLIS < GAP_MILLIS);
 /// Bytes of [`busy_frame`].
 pub const BUSY_FRAME_BYTES: usize = 16;
 
-/// The frame that tells the other end that the box is at work, and has not read what was sent to it.
+/// The frame that tells the other end that the box is at work, and has not read
+/// what was sent to it.
 pub fn busy_frame(out: &mut [u8; BUSY_FRAME_BYTES]) -> &[u8] {
     send(0, Err(Fault::Busy), out).frame
 }
@@ -100,8 +101,8 @@ pub trait Link {
     /// Sends all of `bytes`.
     fn send(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Self::Error>>;
 
-    /// Waits for bytes and returns how many came; 0 when none came within the time that a box may take
-    /// to answer, or, once some came since the last `send`, within [`GAP_MILLIS`].
+    /// Waits for bytes and returns how many came; 0 when none came within the time that a box may
+    /// take to answer, or, once some came since the last `send`, within [`GAP_MILLIS`].
     fn receive(&mut self, into: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>>;
 }
 
@@ -158,8 +159,9 @@ pub struct Traffic {
     pub repeats: u64,
 }
 
-/// Longest pause within an answer, in milliseconds. A box sends an answer in one go: after a longer one the rest has been lost on
-/// the way, as an emulated port loses what its reader does not take at once.
+/// Longest pause within an answer, in milliseconds. A box sends an answer in one go: after
+/// a longer one the rest has been lost on the way, as an emulated port loses what its
+/// reader does not take at once.
 pub const GAP_MILLIS: u32 = 500;
 
 /// How often a request is sent before nobody is taken to be there.
@@ -168,7 +170,8 @@ const ATTEMPTS: u32 = 4;
 /// How often a request is sent whose answers come garbled or in part before the cable is given up.
 const GARBLED_MAX: u32 = 16;
 
-/// How often the other end may say that it is at work before a request is given up: for two minutes.
+/// How often the other end may say that it is at work before a request is given
+/// up: for two minutes.
 const BUSY_MAX: u32 = 2 * 60 * 1_000 / BUSY_MILLIS;
 
 /// Bytes read at a time.
@@ -311,7 +314,8 @@ impl<L: Link> Exchange for Caller<'_, L> {
                 Heard::Answer(answer) => kind = Some(answer),
                 Heard::Garbled => garbled += 1,
                 Heard::Busy if self.busy >= BUSY_MAX => return Err(AskError::Fault(Fault::Busy)),
-                // It has come to an end of its work: what it had no time for may be lost, or be answered late.
+                // It has come to an end of its work: what it had no time for may be
+                // lost, or be answered late.
                 Heard::Busy => silent += 1,
                 Heard::Nothing => silent += 1,
             }
@@ -343,7 +347,7 @@ pub struct Local<'r, F: NorFlash, M: Memory> {
     /// What it remembers between requests.
     pub session: Session<M>,
     /// Memory for answers.
-    pub room: Room<'r>,
+    pub room: AnswerBuffers<'r>,
     /// Now.
     pub now: Millis,
 }

@@ -192,7 +192,7 @@ impl core::error::Error for Fault {}
 
 /// Why a request was not done, with all that the flash has to say about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure<E> {
+pub enum AnswerError<E> {
     /// The request itself.
     Fault(Fault),
     /// Something could not be read.
@@ -201,25 +201,25 @@ pub enum Failure<E> {
     Put(PutError<E>),
 }
 
-impl<E> From<Fault> for Failure<E> {
+impl<E> From<Fault> for AnswerError<E> {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
-impl<E> From<GetError<E>> for Failure<E> {
+impl<E> From<GetError<E>> for AnswerError<E> {
     fn from(error: GetError<E>) -> Self {
         Self::Get(error)
     }
 }
 
-impl<E> From<PutError<E>> for Failure<E> {
+impl<E> From<PutError<E>> for AnswerError<E> {
     fn from(error: PutError<E>) -> Self {
         Self::Put(error)
     }
 }
 
-impl<E> Failure<E> {
+impl<E> AnswerError<E> {
     /// The same as it is told to the other side.
     pub fn fault(&self) -> Fault {
         match self {
@@ -230,7 +230,7 @@ impl<E> Failure<E> {
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for Failure<E> {
+impl<E: fmt::Debug> fmt::Display for AnswerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fault(fault) => fault.fmt(f),
@@ -240,7 +240,7 @@ impl<E: fmt::Debug> fmt::Display for Failure<E> {
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for Failure<E> {}
+impl<E: fmt::Debug> core::error::Error for AnswerError<E> {}
 
 fn of_get<E>(error: &GetError<E>) -> Fault {
     match error {

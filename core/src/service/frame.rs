@@ -1,8 +1,8 @@
 //! Frames of the cable: a message sealed with its version, kind, number and CRC-32C, and stuffed so
 //! that a zero byte stands between frames and nowhere else.
 //!
-//! Layout in PROTOCOL.md, chapter "Frames". Whatever comes in, garbage, half a frame, one that is too
-//! long, the reader is at the start of a frame again after the next zero.
+//! Layout in PROTOCOL.md, chapter "Frames". Whatever comes in, garbage, half a frame, one that is
+//! too long, the reader is at the start of a frame again after the next zero.
 
 use crate::store::seal::Seal;
 use core::fmt;
@@ -18,8 +18,8 @@ const HEAD_BYTES: usize = 4;
 /// Bytes behind it: the checksum.
 const SEAL_BYTES: usize = 4;
 
-/// Bytes of a frame on the cable, zeros included, that are not the message's, when the message has up
-/// to `bytes` bytes.
+/// Bytes of a frame on the cable, zeros included, that are not the message's, when the message
+/// has up to `bytes` bytes.
 pub const fn overhead_bytes(bytes: usize) -> usize {
     let sealed = HEAD_BYTES + bytes + SEAL_BYTES;
     // Two zeros, and a count for each 254 bytes begun.
@@ -146,7 +146,8 @@ impl<'b> Flavor for Sealing<'b> {
     }
 }
 
-/// What comes in on a cable, gathered until a frame is whole. Its memory is the longest frame it takes.
+/// What comes in on a cable, gathered until a frame is whole. Its memory is the
+/// longest frame it takes.
 pub struct Frames<'m> {
     memory: &'m mut [u8],
     len: usize,
@@ -173,8 +174,9 @@ impl<'m> Frames<'m> {
         (self.len, self.is_too_long, self.message) = (0, false, 0);
     }
 
-    /// Takes from `input` until a frame is whole or one turns out not to be; `None` when all of it was
-    /// taken and the frame goes on. The message is [`Frames::message`] until this is called again.
+    /// Takes from `input` until a frame is whole or one turns out not to be; `None` when
+    /// all of it was taken and the frame goes on. The message is [`Frames::message`]
+    /// until this is called again.
     pub fn take(&mut self, input: &mut &[u8]) -> Option<Result<Frame, FrameError>> {
         self.message = 0;
         while !input.is_empty() {

@@ -2,8 +2,8 @@
 
 use super::protocol::{AsideRow, LIST_BYTES_MAX, OFFERS_MAX, Offer, Reply, Request, TableRow};
 use super::rows::{Bytes, Packer, Rows};
-use super::session::{Room, Session};
-use super::{Failure, Fault};
+use super::session::{AnswerBuffers, Session};
+use super::{AnswerError, Fault};
 use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Millis};
 use crate::store::{Book, Consent, GetError, Intake, Memory, PutError};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -16,8 +16,8 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
     request: &Request<'_>,
     now: Millis,
     session: &mut Session<M>,
-    room: Room<'m>,
-) -> Result<Reply<'m>, Failure<F::Error>> {
+    room: AnswerBuffers<'m>,
+) -> Result<Reply<'m>, AnswerError<F::Error>> {
     let room_bytes = session.replies.room_bytes();
     Ok(match *request {
         Request::Root => {
@@ -32,7 +32,8 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             if session.peer.is_none() {
                 book.begin_meeting();
             }
-            // What a cable has brought counts for as long as it is in: beginning anew gains nothing.
+            // What a cable has brought counts for as long as it is in: beginning
+            // anew gains nothing.
             let peer = book.meet(id, session.quota()).await?;
             session.peer = Some((id, peer));
             Reply::Met { time: book.met(id) }
@@ -170,8 +171,8 @@ async fn offers<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     since: Millis,
     from: u32,
-    room: Room<'m>,
-) -> Result<Reply<'m>, Failure<F::Error>> {
+    room: AnswerBuffers<'m>,
+) -> Result<Reply<'m>, AnswerError<F::Error>> {
     let mut offers = Packer::new(room.list, OFFERS_MAX * Offer::BYTES);
     let mut looked_at = 0;
     let mut next = None;
@@ -201,8 +202,8 @@ async fn offers<'m, F: NorFlash, M: Memory>(
 async fn want<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     offers: Rows<'_, Offer>,
-    room: Room<'m>,
-) -> Result<Reply<'m>, Failure<F::Error>> {
+    room: AnswerBuffers<'m>,
+) -> Result<Reply<'m>, AnswerError<F::Error>> {
     let mut len = 0;
     for (place, offer) in offers.iter().enumerate() {
         let is_here = match book.state_of(offer.uid, room.record).await {
@@ -238,7 +239,7 @@ fn stopped<'m, F: NorFlash, M: Memory>(
             }
         }
     }
-    (Failure::Put(error).fault(), missing.finish())
+    (AnswerError::Put(error).fault(), missing.finish())
 }
 
 /// Memory for two lists of one reply.

@@ -6,23 +6,23 @@
 //! - [`answer()`]: what a box does with a request
 //! - [`cable`]: both ends of a cable: [`cable::respond`] and [`cable::Caller`]
 //! - [`sync()`]: bringing two boxes that answer to hold the same
-//! - [`label`]: what a contact is called in lists
+//! - [`display_name`]: what a contact is called in lists
 
 mod answer;
-mod apart;
 pub mod cable;
+pub mod display_name;
 mod fault;
 pub mod frame;
-pub mod label;
 mod meeting;
+mod own_frame;
 pub mod protocol;
 pub mod rows;
 mod session;
 pub mod sync;
 
 pub use answer::{answer, change_of};
-pub use fault::{Failure, Fault};
+pub use fault::{AnswerError, Fault};
 pub use protocol::{PROTOCOL, Reply, Request};
 pub use rows::Rows;
-pub use session::{FRAME_BYTES_MIN, Limits, Room, Session};
+pub use session::{AnswerBuffers, CableLimits, FRAME_BYTES_MIN, Session};
 pub use sync::sync;

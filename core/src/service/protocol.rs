@@ -1,5 +1,5 @@
-//! Requests and replies, as both ends of a cable know them. Normative with PROTOCOL.md: the order of
-//! variants and of fields is what postcard writes, so both are appended to, never rearranged.
+//! Requests and replies, as both ends of a cable know them. Normative with PROTOCOL.md: the order
+//! of variants and of fields is what postcard writes, so both are appended to, never rearranged.
 //!
 //! People's data is in here: nothing of it has a `Debug`.
 
@@ -7,7 +7,7 @@ use super::Fault;
 use super::rows::{Bytes, Rows};
 use crate::contact::{BlobRef, Contact, Contents, Millis, Origin, Uid};
 use crate::search::{Class, Rank, SORT_NAME_BYTES};
-use crate::store::{Aside, Put, Shelf};
+use crate::store::{Aside, Shelf, Written};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The version of the requests and replies.
@@ -72,7 +72,7 @@ pub enum Request<'a> {
         base: Option<Millis>,
         /// What it is to say.
         #[serde(borrow)]
-        card: Card<'a>,
+        card: NewContact<'a>,
     },
     /// Puts a contact in the trash.
     Remove {
@@ -156,7 +156,8 @@ pub enum Request<'a> {
     },
     /// Merges records of the box that is met.
     Take {
-        /// The records, in the order they are taken; an empty one stands for a contact that is not there.
+        /// The records, in the order they are taken; an empty one stands for a
+        /// contact that is not there.
         #[serde(borrow)]
         records: Rows<'a, Bytes<'a>>,
     },
@@ -250,7 +251,7 @@ pub enum TableRow<'a> {
 
 /// What is to be put.
 #[derive(Clone, Serialize, Deserialize)]
-pub enum Card<'a> {
+pub enum NewContact<'a> {
     /// These contents.
     Here(#[serde(borrow)] Contents<'a>),
     /// The contents that were staged.
@@ -310,7 +311,7 @@ pub enum Reply<'a> {
         bytes: Bytes<'a>,
     },
     /// To [`Request::Put`] and the other changes, once they are on the flash.
-    Done(Put),
+    Done(Written),
     /// To [`Request::History`], newest first.
     Versions {
         /// The newest, as many as fit.
@@ -342,8 +343,8 @@ pub enum Reply<'a> {
         /// Where the next page begins; `None` when this is the last.
         next: Option<u32>,
     },
-    /// To [`Request::Meet`]: all that the box that is met held at this time of its own is here; 0 when
-    /// that is not known, or something was lost since.
+    /// To [`Request::Meet`]: all that the box that is met held at this time of its own is here; 0
+    /// when that is not known, or something was lost since.
     Met {
         /// The time.
         time: Millis,
@@ -532,7 +533,7 @@ pub enum Flaw {
 }
 
 /// A contact that was found, as a line of a list; texts without escapes, cut to
-/// [`super::label::TEXT_CHARS_MAX`] characters.
+/// [`super::display_name::TEXT_CHARS_MAX`] characters.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct HitRow<'a> {
     /// Who.

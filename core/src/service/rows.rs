@@ -108,7 +108,8 @@ impl<'b> Packer<'b> {
         true
     }
 
-    /// What the list still takes, in two halves: one for the next row, one for the texts it is to have.
+    /// What the list still takes, in two halves: one for the next row, one for the
+    /// texts it is to have.
     pub(super) fn halves(&mut self) -> (Packer<'_>, &mut [u8]) {
         let room = self.memory.get_mut(self.len..).unwrap_or_default();
         let middle = room.len() / 2;

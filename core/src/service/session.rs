@@ -5,10 +5,10 @@ use super::{Fault, PROTOCOL};
 use crate::contact::AuthorIndex;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::search::Hit;
-use crate::store::{Memory, Peer, Put, Quota};
+use crate::store::{Memory, Peer, Quota, Written};
 
-/// The shortest frame, in bytes on the cable, that both ends must take: the longest line of a list of
-/// contacts fits it, and so does a piece of a blob in pages of 4 KiB.
+/// The shortest frame, in bytes on the cable, that both ends must take: the longest line of a list
+/// of contacts fits it, and so does a piece of a blob in pages of 4 KiB.
 pub const FRAME_BYTES_MIN: u32 = 4096;
 
 /// Bytes of a message around what it is asked for: codes, numbers, lengths.
@@ -16,14 +16,14 @@ const AROUND_BYTES: usize = 64;
 
 /// What one end of a cable takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct CableLimits {
     /// The longest frame, in bytes on the cable; at least [`FRAME_BYTES_MIN`].
     pub frame_bytes: u32,
     /// The longest record, in bytes.
     pub contact_bytes: u32,
 }
 
-impl Limits {
+impl CableLimits {
     /// Bytes of a list, a piece or a record for which there is room in each of its frames.
     pub fn room_bytes(&self) -> usize {
         let frame_bytes = self.frame_bytes as usize;
@@ -32,7 +32,7 @@ impl Limits {
 }
 
 /// Memory that a request is answered in; the answer lies in it.
-pub struct Room<'m> {
+pub struct AnswerBuffers<'m> {
     /// Lists and pieces: as long as a frame at least, to be of use.
     pub list: &'m mut [u8],
     /// One record: the largest contact and an entry's header. What is staged is kept here.
@@ -41,14 +41,14 @@ pub struct Room<'m> {
     pub hits: &'m mut [Hit],
 }
 
-impl Room<'_> {
+impl AnswerBuffers<'_> {
     /// The same memory for one answer.
-    pub fn lend(&mut self) -> Room<'_> {
-        Room { list: self.list, record: self.record, hits: self.hits }
+    pub fn lend(&mut self) -> AnswerBuffers<'_> {
+        AnswerBuffers { list: self.list, record: self.record, hits: self.hits }
     }
 }
 
-/// What is kept in [`Room::record`] from one request to the next.
+/// What is kept in [`AnswerBuffers::record`] from one request to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Staged {
     pub(super) len: usize,
@@ -58,9 +58,9 @@ pub(super) struct Staged {
 /// One end of a cable that answers.
 pub struct Session<M: Memory> {
     /// What this end takes.
-    pub(super) limits: Limits,
+    pub(super) limits: CableLimits,
     /// What the other end takes of this one's frames.
-    pub(super) replies: Limits,
+    pub(super) replies: CableLimits,
     pub(super) author: AuthorIndex,
     pub(super) staged: Option<Staged>,
     /// The box whose records are taken in, and its numbering.
@@ -68,12 +68,12 @@ pub struct Session<M: Memory> {
     /// What is left of what the cable may bring, when no peer has it.
     quota: Quota,
     /// The last change asked for, and what was answered: asked again, it is not done again.
-    last: Option<(u16, u32, Put)>,
+    last: Option<(u16, u32, Written)>,
 }
 
 impl<M: Memory> Session<M> {
     /// A cable just put in.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: CableLimits) -> Self {
         Self {
             limits,
             replies: limits,
@@ -86,7 +86,7 @@ impl<M: Memory> Session<M> {
     }
 
     /// Who signs what is changed from now on.
-    pub fn sign(&mut self, author: AuthorIndex) {
+    pub fn set_author(&mut self, author: AuthorIndex) {
         self.author = author;
     }
 
@@ -112,12 +112,12 @@ impl<M: Memory> Session<M> {
     }
 
     /// What was answered to the very same change before.
-    pub(super) fn answered(&self, number: u16, seal: u32) -> Option<Put> {
+    pub(super) fn answered(&self, number: u16, seal: u32) -> Option<Written> {
         let (last, last_seal, answer) = self.last?;
         (last == number && last_seal == seal).then_some(answer)
     }
 
-    pub(super) fn remember(&mut self, number: u16, seal: u32, answer: Put) {
+    pub(super) fn remember(&mut self, number: u16, seal: u32, answer: Written) {
         self.last = Some((number, seal, answer));
     }
 

@@ -1,6 +1,6 @@
 //! A card in RAM that counts sector writes and is pulled on command.
 
-use crate::card::{Card, CardError, Name, SECTOR_BYTES};
+use crate::card::{Card, CardError, FileName, SECTOR_BYTES};
 use std::collections::BTreeMap;
 
 /// What a pulled card leaves of the sector that was being written.
@@ -23,7 +23,7 @@ impl SectorTear {
 
 /// When and how the card is pulled.
 #[derive(Clone, Copy, Debug)]
-pub struct Fuse {
+pub struct PullFuse {
     /// Sector writes that still succeed.
     pub writes: u64,
     /// What becomes of the one after.
@@ -47,7 +47,7 @@ pub enum RamCardError {
 /// A sector as it was before a write that is not flushed yet.
 #[derive(Clone)]
 struct Undo {
-    name: Name,
+    name: FileName,
     offset: usize,
     /// `None` when the write made the file longer.
     old: Option<Vec<u8>>,
@@ -56,10 +56,10 @@ struct Undo {
 /// The card.
 #[derive(Clone, Default)]
 pub struct RamCard {
-    files: BTreeMap<Name, Vec<u8>>,
+    files: BTreeMap<FileName, Vec<u8>>,
     undo: Vec<Undo>,
     writes: u64,
-    fuse: Option<Fuse>,
+    fuse: Option<PullFuse>,
     is_out: bool,
     is_protected: bool,
     bytes_max: Option<usize>,
@@ -78,7 +78,7 @@ impl RamCard {
     }
 
     /// Pulls the card at a sector write to come.
-    pub fn set_fuse(&mut self, fuse: Option<Fuse>) {
+    pub fn set_fuse(&mut self, fuse: Option<PullFuse>) {
         self.fuse = fuse;
     }
 
@@ -110,7 +110,7 @@ impl RamCard {
     }
 
     /// The files, for tests that look or strike.
-    pub fn files_mut(&mut self) -> &mut BTreeMap<Name, Vec<u8>> {
+    pub fn files_mut(&mut self) -> &mut BTreeMap<FileName, Vec<u8>> {
         &mut self.files
     }
 
@@ -129,7 +129,7 @@ impl RamCard {
 
     fn write_sector(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: usize,
         sector: &[u8],
     ) -> Result<(), CardError<RamCardError>> {
@@ -209,20 +209,20 @@ impl Card for RamCard {
 
     async fn next_file(
         &mut self,
-        after: Option<&Name>,
-    ) -> Result<Option<Name>, CardError<RamCardError>> {
+        after: Option<&FileName>,
+    ) -> Result<Option<FileName>, CardError<RamCardError>> {
         self.check()?;
         Ok(self.files.keys().find(|&name| after.is_none_or(|after| name > after)).copied())
     }
 
-    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<RamCardError>> {
+    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, CardError<RamCardError>> {
         self.check()?;
         Ok(self.files.get(name).map(|file| file.len() as u32))
     }
 
     async fn read(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         out: &mut [u8],
     ) -> Result<usize, CardError<RamCardError>> {
@@ -236,7 +236,7 @@ impl Card for RamCard {
 
     async fn write(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         bytes: &[u8],
     ) -> Result<(), CardError<RamCardError>> {
@@ -256,7 +256,7 @@ impl Card for RamCard {
         Ok(())
     }
 
-    async fn flush(&mut self, name: &Name) -> Result<(), CardError<RamCardError>> {
+    async fn flush(&mut self, name: &FileName) -> Result<(), CardError<RamCardError>> {
         self.check()?;
         self.undo.retain(|undo| undo.name != *name);
         Ok(())

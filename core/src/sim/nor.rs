@@ -1,4 +1,5 @@
-//! A NOR chip in RAM: refuses what real chips forbid, counts what it costs, and loses power on command.
+//! A NOR chip in RAM: refuses what real chips forbid, counts what it costs, and
+//! loses power on command.
 
 use embedded_storage::nor_flash as blocking;
 use embedded_storage::nor_flash::{ErrorType, NorFlashError, NorFlashErrorKind};
@@ -28,7 +29,8 @@ pub enum NorError {
         /// The byte in question.
         offset: u32,
     },
-    /// Strict mode: the word has been programmed, or that has been attempted, since the last complete erase.
+    /// Strict mode: the word has been programmed, or that has been attempted, since
+    /// the last complete erase.
     WordTwice {
         /// First byte of the word.
         offset: u32,
@@ -59,8 +61,8 @@ pub enum Tear {
     Prefix,
     /// Each bit that was to change has changed or not, at random.
     Bits,
-    /// Program: a random choice of the words reads as zeros. Erase: a random part of the page reads as zeros, as parts
-    /// that zero a sector before erasing it leave it.
+    /// Program: a random choice of the words reads as zeros. Erase: a random part of the page reads
+    /// as zeros, as parts that zero a sector before erasing it leave it.
     Zeros,
     /// All done; only the caller never learned of it.
     Full,
@@ -103,7 +105,8 @@ struct Fuse {
     tear: Tear,
 }
 
-/// What was left of the chip by every cut there could have been: the others go on as if nothing were.
+/// What was left of the chip by every cut there could have been: the others go on
+/// as if nothing were.
 #[derive(Clone)]
 struct Film<Chip> {
     before_next: u64,
@@ -160,13 +163,15 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         self.next();
     }
 
-    /// The power fails in the middle of the write operation (program or erase) after `operations` more have succeeded.
+    /// The power fails in the middle of the write operation (program or erase) after
+    /// `operations` more have succeeded.
     pub fn cut_after(&mut self, operations: u64, tear: Tear) {
         self.fuse = Some(Fuse { left: operations, tear });
     }
 
-    /// From now on nothing is cut, but what each cut would have left is kept, in every tear mode: at the write operation
-    /// (program or erase) after `operations` more, and at every `stride`th from there. See [`Nor::take_cuts`].
+    /// From now on nothing is cut, but what each cut would have left is kept, in every tear mode:
+    /// at the write operation (program or erase) after `operations` more, and at every `stride`th
+    /// from there. See [`Nor::take_cuts`].
     pub fn keep_cuts(&mut self, operations: u64, stride: u64) {
         self.film = Some(Film { before_next: operations, stride: stride.max(1), cuts: Vec::new() });
     }
@@ -197,13 +202,15 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         self.failing.push((page, how));
     }
 
-    /// Flips one bit, as rot does. Bits are numbered from the start of the chip, lowest of a byte first.
+    /// Flips one bit, as rot does. Bits are numbered from the start of the chip,
+    /// lowest of a byte first.
     pub fn flip(&mut self, bit: u64) {
         let byte = (bit / 8) as usize % self.bytes.len();
         self.bytes[byte] ^= 1 << (bit % 8);
     }
 
-    /// Strikes `bits` bits in a row with random values; the first and the last are flipped for certain.
+    /// Strikes `bits` bits in a row with random values; the first and the last are
+    /// flipped for certain.
     pub fn burst(&mut self, bit: u64, bits: u32) {
         for at in 0..u64::from(bits) {
             let edge = at == 0 || at + 1 == u64::from(bits);
@@ -293,7 +300,8 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         None
     }
 
-    /// Keeps what the write operation that `repeat` does on a chip would leave behind, if cuts are kept of this one.
+    /// Keeps what the write operation that `repeat` does on a chip would leave behind, if
+    /// cuts are kept of this one.
     fn film(&mut self, repeat: impl Fn(&mut Self) -> Result<(), NorError>) {
         let Some(mut film) = self.film.take() else { return };
         if film.before_next == 0 {

@@ -1,8 +1,8 @@
-//! What a device notes of itself: starts, panics, damage, faults of cards. One of the two files that
-//! name `sequential_storage`.
+//! What a device notes of itself: starts, panics, damage, faults of cards. One of the two files
+//! that name `sequential_storage`.
 //!
-//! The newest entries are kept, as many as fit; the oldest make room a page at a time. A region that
-//! makes no sense is erased at the next note, which says so first.
+//! The newest entries are kept, as many as fit; the oldest make room a page at a time. A region
+//! that makes no sense is erased at the next note, which says so first.
 
 use super::region::{self, Buffer, Checked, CheckedError, RegionError};
 use crate::contact::Millis;
@@ -22,18 +22,18 @@ pub struct DiaryEntry<'a> {
     pub time: Millis,
     /// What.
     #[serde(borrow)]
-    pub event: Event<'a>,
+    pub event: DiaryEvent<'a>,
 }
 
 /// What can happen. The order is that of the codes in flash: appended, never renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Event<'a> {
+pub enum DiaryEvent<'a> {
     /// The device started.
     Started {
         /// Why.
         cause: Cause,
     },
-    /// The program stopped itself; see [`Event::panicked`].
+    /// The program stopped itself; see [`DiaryEvent::panicked`].
     Panicked {
         /// Source file, from its end.
         file: &'a str,
@@ -65,7 +65,7 @@ pub enum Event<'a> {
     },
 }
 
-impl<'a> Event<'a> {
+impl<'a> DiaryEvent<'a> {
     /// A panic; of a long file name the end is kept.
     pub fn panicked(file: &'a str, line: u32) -> Self {
         let start = file.ceil_char_boundary(file.len().saturating_sub(DIARY_FILE_BYTES_MAX));
@@ -256,7 +256,7 @@ impl<F: NorFlash> Diary<F> {
 
     async fn renew(&mut self, time: Millis, bytes: &[u8]) -> Result<(), NoteError<F::Error>> {
         let mut buffer = EntryBuffer::new();
-        let first = DiaryEntry { time, event: Event::DiaryRenewed };
+        let first = DiaryEntry { time, event: DiaryEvent::DiaryRenewed };
         let first = encode(&first, &mut buffer)?;
         let fault = |error| match error {
             Error::Storage { value: CheckedError::Flash(error), .. } => NoteError::Flash(error),

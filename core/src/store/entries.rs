@@ -1,4 +1,5 @@
-//! What the journal entries of a box hold: contacts, spilled contacts, chunks of blobs, authors, kept states.
+//! What the journal entries of a box hold: contacts, spilled contacts, chunks of
+//! blobs, authors, kept states.
 //!
 //! Layouts in FORMAT.md, chapter "Entries of a box".
 
@@ -34,7 +35,8 @@ pub(super) const KEPT_HEAD_BYTES: usize = 9;
 /// Most bytes of a spill or author entry.
 pub(super) const SMALL_ENTRY_BYTES_MAX: usize = 96;
 
-/// A contact whose record is too large for one entry: what the index needs, and where the record is.
+/// A contact whose record is too large for one entry: what the index needs, and
+/// where the record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spill {
     pub(super) uid: [u8; 16],
@@ -147,11 +149,12 @@ pub(super) struct BoxEntry {
     pub(super) id: u64,
     /// Counts the entries about this index; the one with the largest counts.
     pub(super) version: u32,
-    /// All that the other box held at this time by its own clock is here; 0: nothing is known. Of a name of this very box, when it
-    /// was taken.
+    /// All that the other box held at this time by its own clock is here; 0: nothing is known. Of a
+    /// name of this very box, when it was taken.
     pub(super) met: Millis,
-    /// Up to where its snapshot was taken in: the checksum of the last mark that was read there, 0 of none. Of a name of this very
-    /// box, the order of the oldest page that what it has written since can be in.
+    /// Up to where its snapshot was taken in: the checksum of the last mark that was read there,
+    /// 0 of none. Of a name of this very box, the order of the oldest page that what it has
+    /// written since can be in.
     pub(super) link: u32,
     /// It is a name of this very box, taken after it had lost something of what it wrote before.
     pub(super) is_self: bool,

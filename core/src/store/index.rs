@@ -13,9 +13,9 @@ pub(in crate::store) use slot::{
 };
 pub use slot::{Narrow, Packed, Slot, Wide};
 
-use super::cells::Cells;
 use super::journal::Address;
 use super::memory::Memory;
+use super::slab::Slab;
 use crate::contact::{Millis, Uid, digest};
 
 /// A link of the index's table: the number of a slot, in as many bits as a box of this size needs.
@@ -97,8 +97,8 @@ impl<M: Memory> Index<M> {
         self.hash(b"chunk", blob, number)
     }
 
-    /// Hash and key that the state of a contact kept at a time is found by. Together they are taken for
-    /// its identity: a box keeps nothing twice under one time.
+    /// Hash and key that the state of a contact kept at a time is found by. Together they are taken
+    /// for its identity: a box keeps nothing twice under one time.
     pub(super) fn kept_hash(&self, uid: Uid, time: Millis) -> (u64, u64) {
         let mut id = [0; 24];
         id[..16].copy_from_slice(&uid.0);
@@ -186,7 +186,7 @@ impl<M: Memory> Index<M> {
 
     /// Takes a slot for an identity that has none yet.
     pub(super) fn insert(&mut self, slot: Slot) -> Result<u32, IndexFull> {
-        self.make_room()?;
+        self.grow_table()?;
         let number = match self.vacant.checked_sub(1) {
             Some(number) => {
                 self.vacant = self.slot(number).at.0;
@@ -242,7 +242,7 @@ impl<M: Memory> Index<M> {
         let len = table.len();
         let mut at = start(hash, len);
         for _ in 0..len {
-            // `make_room` keeps at least one link in eight free.
+            // `grow_table` keeps at least one link in eight free.
             let Some(link) = table.get_mut(at) else { return };
             if *link == Link::NONE || *link == Link::GONE {
                 self.gone -= u32::from(*link == Link::GONE);
@@ -257,7 +257,7 @@ impl<M: Memory> Index<M> {
         self.slots.cells().len().min(M::Link::SLOTS_MAX)
     }
 
-    fn make_room(&mut self) -> Result<(), IndexFull> {
+    fn grow_table(&mut self) -> Result<(), IndexFull> {
         let slots_max = self.slots_max();
         if self.vacant == 0 && self.len as usize == slots_max {
             let wanted = (slots_max + 1).max(64).min(M::Link::SLOTS_MAX);

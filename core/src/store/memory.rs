@@ -1,9 +1,9 @@
 //! The memory of a box: which kinds there are, and which parts a box is given.
 
 use super::book::{AuthorCell, BoxCell, Number};
-use super::cells::Cells;
 use super::index::{Link, Packed};
 use super::journal::PageState;
+use super::slab::Slab;
 use crate::contact::Item;
 use crate::search::Slices;
 
@@ -14,30 +14,32 @@ pub trait Memory {
     /// What leads to it.
     type Link: Link;
     /// What the journal keeps of each page.
-    type Pages: Cells<PageState>;
+    type Pages: Slab<PageState>;
     /// The index.
-    type Slots: Cells<Self::Slot>;
+    type Slots: Slab<Self::Slot>;
     /// The index's table.
-    type Links: Cells<Self::Link>;
+    type Links: Slab<Self::Link>;
     /// The gram slices.
-    type Words: Cells<u32>;
+    type Words: Slab<u32>;
     /// Buffers.
-    type Bytes: Cells<u8>;
+    type Bytes: Slab<u8>;
     /// What comparing two states of a contact needs.
-    type Items: Cells<Item>;
+    type Items: Slab<Item>;
     /// The boxes it knows.
-    type Boxes: Cells<BoxCell>;
+    type Boxes: Slab<BoxCell>;
     /// The authors it knows.
-    type Authors: Cells<AuthorCell>;
+    type Authors: Slab<AuthorCell>;
     /// What a box that is met calls boxes, or authors, by.
-    type Numbers: Cells<Number>;
+    type Numbers: Slab<Number>;
 
-    /// Most boxes that a box of this kind knows, itself among them; at most [`crate::limits::BOXES_MAX`].
+    /// Most boxes that a box of this kind knows, itself among them; at most
+    /// [`crate::limits::BOXES_MAX`].
     const BOXES: usize;
     /// Most authors, nobody in particular among them; at most [`crate::limits::AUTHORS_MAX`].
     const AUTHORS: usize;
 
-    /// Memory for what a box that is met calls boxes, or authors, by: each meeting has two of these.
+    /// Memory for what a box that is met calls boxes, or authors, by: each meeting
+    /// has two of these.
     fn numbers() -> Self::Numbers;
 }
 
@@ -67,14 +69,15 @@ pub struct Parts<M: Memory> {
     pub authors: M::Authors,
 }
 
-/// Links that so many slots need: one in eight is free, so that looking for what is not there ends soon.
+/// Links that so many slots need: one in eight is free, so that looking for what
+/// is not there ends soon.
 pub const fn links(slots: u32) -> usize {
     slots.div_ceil(7) as usize * 8
 }
 
 /// Bytes of RAM that the index of so many contacts and chunks takes: slots, links and gram slices.
 ///
-/// | contacts | [`super::Narrow`], `u16`, 16 slices | the same, 32 slices | [`super::Wide`], `u32`, 1,280 slices |
+/// | contacts | [`super::Narrow`], `u16`, 16 slices | the same, 32 | [`super::Wide`], `u32`, 1,280 |
 /// |---|---|---|---|
 /// | 1,000 | 17,336 | 19,384 | 200,416 |
 /// | 2,500 | 43,348 | 48,468 | 501,056 |

@@ -1,6 +1,6 @@
 //! What is kept in flash: the map of the store.
 //!
-//! - [`cells`]: memory that the caller provides
+//! - [`slab`]: memory that the caller provides
 //! - [`seal`]: the checksum that everything stored or sent carries, and what it can mend
 //! - [`page`]: the bytes of pages and entries
 //! - [`journal`]: the log of entries over a NOR chip
@@ -11,7 +11,6 @@
 //! - [`book`]: the facade
 
 pub mod book;
-pub mod cells;
 pub mod diary;
 mod entries;
 mod index;
@@ -21,16 +20,17 @@ pub mod page;
 mod region;
 pub mod seal;
 pub mod settings;
+pub mod slab;
 
 pub use region::RegionError;
 
 pub use book::{
-    Aside, AuthorCell, BRAKE, Book, BookConfig, BoxCell, Brake, Consent, Counts, Finding,
-    FlashTooLarge, FormatError, Found, GetError, Intake, KEEP_MILLIS, Kept, NEWCOMERS_MAX, Note,
-    Number, OpenError, Outcome, Peer, Put, PutError, Quota, Root, Scribe, Shelf, Signatures,
-    StartError, Stats, Unsigned, Verification, VerifyReport, says,
+    Aside, AuthorCell, BRAKE, Book, BookConfig, BookWithoutFilter, BoxCell, Brake, Consent, Counts,
+    FilterInput, FilterSink, Finding, FlashTooLarge, FormatError, Found, GetError, GramFilter,
+    Intake, KEEP_MILLIS, KeptState, NEWCOMERS_MAX, Number, OpenError, Outcome, Peer, PutError,
+    Quota, Root, Shelf, StartError, Stats, Verification, VerifyReport, Written, says,
 };
-pub use cells::Cells;
 pub use index::{Link, Narrow, Packed, Slot, Wide};
 pub use journal::{Barrier, OpenReport, PageState};
 pub use memory::{Memory, Parts, index_bytes, links};
+pub use slab::Slab;

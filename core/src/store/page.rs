@@ -6,8 +6,8 @@ use super::seal::{Flip, Seal, find_flip};
 pub const MAGIC: [u8; 4] = [b'c', b'b', b'x', 1];
 /// Bytes of a page header.
 pub const PAGE_HEADER_BYTES: usize = 24;
-/// Where the first entry of a page starts. The bytes between stay erased, so that one burst of 64 bits can not strike
-/// the header and the first entry together.
+/// Where the first entry of a page starts. The bytes between stay erased, so that one burst of 64
+/// bits can not strike the header and the first entry together.
 pub const FIRST_ENTRY_AT: usize = 32;
 /// Bytes of an entry header.
 pub const ENTRY_HEADER_BYTES: usize = 10;
@@ -20,8 +20,8 @@ pub const CALLER_KIND_MAX: u8 = 0x17;
 pub const MORE: u8 = 0x80;
 /// The entry continues the group of the entry before.
 pub const CONTINUES: u8 = 0x40;
-/// All that was written to the stream before this group was on the medium when the group was programmed. On a chip
-/// that is always so; a medium that defers writes has it so after each sync.
+/// All that was written to the stream before this group was on the medium when the group was
+/// programmed. On a chip that is always so; a medium that defers writes has it so after each sync.
 pub const SYNCED: u8 = 0x20;
 const KIND_BITS: u8 = 0x1F;
 
@@ -161,7 +161,8 @@ impl EntryHeader {
         self.tag & CONTINUES != 0
     }
 
-    /// From the bytes at `at`; `None` when they cannot be a header or the entry would not end before `end`.
+    /// From the bytes at `at`; `None` when they cannot be a header or the entry
+    /// would not end before `end`.
     pub fn decode(page: &[u8], at: usize, end: usize) -> Option<Self> {
         let bytes = page.get(at..at.checked_add(ENTRY_HEADER_BYTES)?)?;
         let header = EntryHeader {
@@ -193,7 +194,7 @@ impl EntryHeader {
 
 /// What the checksums of a page's entries start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct ChecksumSeed {
     /// The box.
     pub salt: u64,
     /// The preparation of the page.
@@ -202,7 +203,7 @@ pub struct Frame {
     pub base: u32,
 }
 
-impl Frame {
+impl ChecksumSeed {
     /// The checksum over what comes before the entry's own bytes.
     fn before(&self, at: usize, kind: u8) -> Seal {
         let mut known = [0; 16];
@@ -219,7 +220,8 @@ impl Frame {
         self.before(at, header.kind()).over(&header.sealed_bytes()).over(payload).value()
     }
 
-    /// Writes the header of the entry whose payload is in place behind it: `bytes` are header and payload.
+    /// Writes the header of the entry whose payload is in place behind it: `bytes`
+    /// are header and payload.
     pub fn seal(&self, at: usize, bytes: &mut [u8], tag: u8, seq: u8, hint: u16) {
         let Some((head, payload)) = bytes.split_at_mut_checked(ENTRY_HEADER_BYTES) else { return };
         let mut header = EntryHeader { len: payload.len() as u16, tag, seq, hint, crc: 0 };
@@ -240,11 +242,11 @@ impl Frame {
             .is_some_and(|payload| self.checksum(at, header, payload) == header.crc)
     }
 
-    /// Mends one flipped bit of the entry at `at` of the page and tells which bit of the page it was; `None`, and nothing
-    /// changed, when that is not enough.
+    /// Mends one flipped bit of the entry at `at` of the page and tells which bit of the page it
+    /// was; `None`, and nothing changed, when that is not enough.
     pub fn mend(&self, page: &mut [u8], at: usize, end: usize) -> Option<(EntryHeader, usize)> {
-        // With the length as read: the flip is found by calculation. The kind decides what the checksum starts from,
-        // so where the flip made or unmade a start entry both are tried.
+        // With the length as read: the flip is found by calculation. The kind decides what the
+        // checksum starts from, so where the flip made or unmade a start entry both are tried.
         let raw = page.get(at..at + ENTRY_HEADER_BYTES)?;
         let len = usize::from(le16(raw, 0));
         let stored = le32(raw, 6);
@@ -281,7 +283,8 @@ impl Frame {
     }
 }
 
-/// Returns whether all of the bytes are erased. Word by word: of a box that is opened every page that is not full is asked.
+/// Returns whether all of the bytes are erased. Word by word: of a box that is opened every page
+/// that is not full is asked.
 pub fn is_erased(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<8>();
     words.iter().all(|word| u64::from_ne_bytes(*word) == u64::MAX)

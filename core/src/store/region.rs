@@ -9,7 +9,8 @@ use embedded_storage_async::nor_flash::{
 /// Largest program or read unit that can be served, in bytes.
 const WORD_BYTES_MAX: usize = 32;
 
-/// Why a range of flash cannot serve: a mistake in the layout of a device, not a fault of its flash.
+/// Why a range of flash cannot serve: a mistake in the layout of a device, not a
+/// fault of its flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
     /// An end is not on the boundary of a page.

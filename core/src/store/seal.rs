@@ -31,7 +31,8 @@ mod sum {
     }
 }
 
-/// On a host: the processor has an instruction for it, which takes a tenth of the time. Where it has not, tables serve.
+/// On a host: the processor has an instruction for it, which takes a tenth of the time. Where
+/// it has not, tables serve.
 #[cfg(not(target_os = "none"))]
 mod sum {
     #[derive(Clone)]
@@ -89,8 +90,9 @@ pub enum Flip {
     Checksum(u32),
 }
 
-/// Finds the single bit whose flipping explains the difference between the checksum of the data as read and the one as
-/// stored, if there is one. Only the last `bytes` bytes of the data are suspected: what comes before is known.
+/// Finds the single bit whose flipping explains the difference between the checksum of the data as
+/// read and the one as stored, if there is one. Only the last `bytes` bytes of the data are
+/// suspected: what comes before is known.
 pub fn find_flip(computed: u32, stored: u32, bytes: usize) -> Option<Flip> {
     let difference = computed ^ stored;
     if difference == 0 {
@@ -99,8 +101,9 @@ pub fn find_flip(computed: u32, stored: u32, bytes: usize) -> Option<Flip> {
     if difference.is_power_of_two() {
         return Some(Flip::Checksum(difference.trailing_zeros()));
     }
-    // The effect of one flipped bit on the checksum depends only on how many bits follow it: start at the last bit
-    // (the top one of the last byte, as the reflected CRC takes a byte lowest bit first) and go backwards.
+    // The effect of one flipped bit on the checksum depends only on how many bits follow it: start
+    // at the last bit (the top one of the last byte, as the reflected CRC takes a byte lowest bit
+    // first) and go backwards.
     let mut effect = POLYNOMIAL;
     for index in (0..bytes).rev() {
         for bit in (0..8).rev() {

@@ -70,7 +70,7 @@ impl<E: fmt::Debug> fmt::Display for SetError<E> {
 impl<E: fmt::Debug> core::error::Error for SetError<E> {}
 
 /// An encoded value; empty for the default.
-type Bytes = heapless::Vec<u8, SETTING_BYTES_MAX, u8>;
+type EncodedSetting = heapless::Vec<u8, SETTING_BYTES_MAX, u8>;
 
 type Map<F> = MapStorage<Code, Checked<F>, Cache<Uncached, Uncached, Uncached, Code>>;
 
@@ -78,18 +78,18 @@ type Map<F> = MapStorage<Code, Checked<F>, Cache<Uncached, Uncached, Uncached, C
 type ItemBuffer = Buffer<{ (1 + SETTING_BYTES_MAX).next_multiple_of(32) }>;
 
 /// The settings of a device.
-pub struct Settings<F: NorFlash> {
+pub struct DeviceSettings<F: NorFlash> {
     map: Map<F>,
-    values: [Bytes; SETTINGS_MAX],
+    values: [EncodedSetting; SETTINGS_MAX],
     is_damaged: bool,
 }
 
-impl<F: NorFlash> Settings<F> {
+impl<F: NorFlash> DeviceSettings<F> {
     /// Bytes that all settings at their largest take.
     const LIVE_BYTES_MAX: usize = SETTINGS_MAX * region::item_bytes::<F>(1 + SETTING_BYTES_MAX);
 
-    /// Pages needed: one is always empty, and the others stay half free, so that a change finds room
-    /// after moving what lives in a page or two.
+    /// Pages needed: one is always empty, and the others stay half free, so that a change finds
+    /// room after moving what lives in a page or two.
     pub const PAGES_MIN: usize = {
         let spare = region::item_bytes::<F>(1 + SETTING_BYTES_MAX);
         let room = region::page_room::<F>().saturating_sub(spare);
@@ -97,14 +97,15 @@ impl<F: NorFlash> Settings<F> {
         1 + (2 * Self::LIVE_BYTES_MAX).div_ceil(room)
     };
 
-    /// Reads the settings kept in `range` of the flash. Damage is no error: see [`Self::is_damaged`].
+    /// Reads the settings kept in `range` of the flash. Damage is no error: see
+    /// [`Self::is_damaged`].
     pub async fn open(flash: F, range: Range<u32>) -> Result<Self, RegionError> {
         region::check(&flash, &range, Self::PAGES_MIN)?;
         let page_bytes = F::ERASE_SIZE as u32;
         let config =
             MapConfig::try_new(range).map_err(|_| RegionError::NotAligned { page_bytes })?;
         let map = Map::new(Checked(flash), config, Cache::new_uncached());
-        let values = core::array::from_fn(|_| Bytes::new());
+        let values = core::array::from_fn(|_| EncodedSetting::new());
         let mut settings = Self { map, values, is_damaged: false };
         settings.is_damaged = !settings.load().await;
         Ok(settings)
@@ -134,7 +135,7 @@ impl<F: NorFlash> Settings<F> {
     ) -> Result<(), SetError<F::Error>> {
         let mut buffer = [0; SETTING_BYTES_MAX];
         let encoded = postcard::to_slice(value, &mut buffer).ok();
-        match encoded.and_then(|encoded| Bytes::from_slice(encoded).ok()) {
+        match encoded.and_then(|encoded| EncodedSetting::from_slice(encoded).ok()) {
             Some(bytes) => self.put(setting.code, bytes).await,
             None => Err(SetError::TooLarge { bytes_max: SETTING_BYTES_MAX }),
         }
@@ -142,7 +143,7 @@ impl<F: NorFlash> Settings<F> {
 
     /// Forgets what was set, so that the default holds.
     pub async fn reset<T>(&mut self, setting: &Setting<T>) -> Result<(), SetError<F::Error>> {
-        self.put(setting.code, Bytes::new()).await
+        self.put(setting.code, EncodedSetting::new()).await
     }
 
     /// The flash.
@@ -150,7 +151,7 @@ impl<F: NorFlash> Settings<F> {
         self.map.destroy().0.0
     }
 
-    async fn put(&mut self, code: u8, bytes: Bytes) -> Result<(), SetError<F::Error>> {
+    async fn put(&mut self, code: u8, bytes: EncodedSetting) -> Result<(), SetError<F::Error>> {
         // `Setting::new` lets no larger code pass.
         let Some(slot) = self.values.get_mut(usize::from(code)) else {
             return Err(SetError::Unfit);
@@ -195,7 +196,7 @@ impl<F: NorFlash> Settings<F> {
             };
             let kept = item.split_first().and_then(|(code, value)| {
                 let slot = self.values.get_mut(usize::from(*code))?;
-                *slot = Bytes::from_slice(value).ok()?;
+                *slot = EncodedSetting::from_slice(value).ok()?;
                 Some(())
             });
             is_sound &= kept.is_some();

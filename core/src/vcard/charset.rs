@@ -4,10 +4,10 @@
 ///
 /// This crate knows UTF-8, US-ASCII, ISO-8859-1 and Windows-1252 and asks for no others.
 pub trait Charset {
-    /// Writes `bytes` as UTF-8 into `out` and returns how many bytes it wrote; `None` when the label
-    /// means nothing to it, or when `out`, which has at least four bytes for each of `bytes`, is too
-    /// small. The label is as in the file; it is empty when the bytes are not UTF-8 and the file does
-    /// not say what they are.
+    /// Writes `bytes` as UTF-8 into `out` and returns how many bytes it wrote; `None` when the
+    /// label means nothing to it, or when `out`, which has at least four bytes for each of `bytes`,
+    /// is too small. The label is as in the file; it is empty when the bytes are not UTF-8 and the
+    /// file does not say what they are.
     fn decode(&mut self, label: &str, bytes: &[u8], out: &mut [u8]) -> Option<usize>;
 }
 

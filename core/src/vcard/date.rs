@@ -1,6 +1,6 @@
 //! Dates and points of time: the basic form of vCard 4.0 and the extended one that 3.0 writes.
 
-use super::room::{Full, Room};
+use super::arena::{Arena, Full};
 use core::fmt::{self, Display, Write};
 
 /// The form in which dates and points of time are kept, of one in that form or in the extended one:
@@ -38,8 +38,9 @@ struct Time<'a> {
 }
 
 impl<'a> Moment<'a> {
-    /// Reads the basic (`19960415T231000Z`) or extended (`1996-04-15T23:10:00Z`) form of a whole date
-    /// or date and time, with `--` for an unknown year. Everything else is `None`, to be kept as it is.
+    /// Reads the basic (`19960415T231000Z`) or extended (`1996-04-15T23:10:00Z`) form of a
+    /// whole date or date and time, with `--` for an unknown year. Everything else is
+    /// `None`, to be kept as it is.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (date, time) = match text.split_once('T') {
             Some((date, time)) => (date, Some(Time::parse(time)?)),
@@ -73,7 +74,7 @@ impl<'a> Moment<'a> {
     }
 
     /// As 4.0 writes it.
-    pub(super) fn basic<'r>(&self, room: &mut Room<'r>) -> Result<&'r str, Full> {
+    pub(super) fn basic<'r>(&self, room: &mut Arena<'r>) -> Result<&'r str, Full> {
         room.text(|out| self.write(out, "", "").map_err(|_| Full))
     }
 

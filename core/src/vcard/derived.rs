@@ -1,12 +1,13 @@
-//! The names a card must have and does not: made up for writing, marked so that they are not read back.
+//! The names a card must have and does not: made up for writing, marked so that
+//! they are not read back.
 
 use super::spelling::OneLine;
-use crate::contact::{Content, Kind};
+use crate::contact::{Kind, Property};
 use core::fmt::{self, Write};
 
 /// Where the formatted name (FN) of a card without one comes from.
 #[derive(Clone, Copy)]
-pub(super) enum Name<'a> {
+pub(super) enum NameSource<'a> {
     /// The components of its N.
     Components(&'a str),
     /// The first of these: its nickname, organisation, address or number.
@@ -14,9 +15,9 @@ pub(super) enum Name<'a> {
     Nothing,
 }
 
-impl<'a> Name<'a> {
+impl<'a> NameSource<'a> {
     /// The best that a card has.
-    pub(super) fn of(contents: impl Iterator<Item = Content<'a>> + Clone) -> Self {
+    pub(super) fn of(contents: impl Iterator<Item = Property<'a>> + Clone) -> Self {
         let text = |kind: Kind| {
             let mut texts = contents.clone().filter(|content| content.kind == kind);
             texts.find_map(|content| content.value.as_text().filter(|text| is_said(text)))
@@ -59,7 +60,7 @@ impl<'a> Name<'a> {
 /// A property that was made up: its text and the mark that tells so.
 pub(super) enum Derived<'a> {
     /// FN.
-    Formatted(Name<'a>),
+    Formatted(NameSource<'a>),
     /// N, which 3.0 demands: the formatted name as given name, or nothing for what is no person.
     Components(Option<&'a str>),
 }
@@ -77,22 +78,22 @@ impl Derived<'_> {
 
     /// The value of the mark.
     pub(super) fn mark(&self) -> Result<u32, fmt::Error> {
-        let mut mark = Mark::default();
+        let mut mark = DerivedMark::default();
         self.write(&mut mark)?;
         Ok(mark.0)
     }
 }
 
 /// Tells whether a value is still the one that was made up: 32 bits of it (FNV-1a).
-struct Mark(u32);
+struct DerivedMark(u32);
 
-impl Default for Mark {
+impl Default for DerivedMark {
     fn default() -> Self {
         Self(0x811C_9DC5)
     }
 }
 
-impl Write for Mark {
+impl Write for DerivedMark {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
@@ -104,7 +105,7 @@ impl Write for Mark {
 /// Whether a property with this mark still has the value that was made up for it. When somebody has
 /// changed it since, it counts as said.
 pub(super) fn is_mark_of(value: &str, mark: &str) -> bool {
-    let mut of_value = Mark::default();
+    let mut of_value = DerivedMark::default();
     // Writing to it cannot fail.
     of_value.write_str(value).is_ok() && u32::from_str_radix(mark, 16) == Ok(of_value.0)
 }
@@ -124,8 +125,8 @@ fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Writes a value as one text: escapes what is still bare, as a URI has it, or what has no escapes at
-/// all because nobody knew how it was encoded.
+/// Writes a value as one text: escapes what is still bare, as a URI has it, or what has no escapes
+/// at all because nobody knew how it was encoded.
 fn write_text(text: &str, out: &mut impl Write) -> fmt::Result {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

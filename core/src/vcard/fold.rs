@@ -6,14 +6,14 @@ use core::fmt::{self, Write};
 const LINE_BYTES_MAX: usize = 75;
 
 /// Writes logical lines as physical ones.
-pub(super) struct Fold<W> {
+pub(super) struct LineFolder<W> {
     out: W,
     column: usize,
     /// The name of the property is written.
     is_named: bool,
 }
 
-impl<W: Write> Fold<W> {
+impl<W: Write> LineFolder<W> {
     pub(super) fn new(out: W) -> Self {
         Self { out, column: 0, is_named: false }
     }
@@ -26,7 +26,7 @@ impl<W: Write> Fold<W> {
     }
 }
 
-impl<W: Write> Write for Fold<W> {
+impl<W: Write> Write for LineFolder<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
         if !self.is_named {

@@ -2,7 +2,7 @@
 
 /// What the input is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum Encoding {
     Unknown,
     Bytes,
     Utf16 { is_big: bool },
@@ -10,7 +10,7 @@ enum Form {
 
 /// Gives the input on as bytes that contain ASCII.
 pub(super) struct Input {
-    form: Form,
+    form: Encoding,
     first: Option<u8>,
     /// The high half of a character outside the basic plane.
     surrogate: Option<u16>,
@@ -19,29 +19,29 @@ pub(super) struct Input {
 }
 
 /// Bytes to read on with, and where in the input they are.
-pub(super) struct Piece<'i> {
-    pub bytes: Bytes<'i>,
+pub(super) struct InputPiece<'i> {
+    pub bytes: InputBytes<'i>,
     pub offset: u64,
 }
 
 /// Bytes of the input, or of one or two characters of it in UTF-8.
-pub(super) enum Bytes<'i> {
+pub(super) enum InputBytes<'i> {
     Input(&'i [u8]),
     Decoded([u8; 8], usize),
 }
 
-impl Bytes<'_> {
+impl InputBytes<'_> {
     pub(super) fn get(&self) -> &[u8] {
         match self {
-            Bytes::Input(bytes) => bytes,
-            Bytes::Decoded(bytes, len) => &bytes[..*len],
+            InputBytes::Input(bytes) => bytes,
+            InputBytes::Decoded(bytes, len) => &bytes[..*len],
         }
     }
 }
 
 impl Input {
     pub(super) fn new() -> Self {
-        Self { form: Form::Unknown, first: None, surrogate: None, offset: 0 }
+        Self { form: Encoding::Unknown, first: None, surrogate: None, offset: 0 }
     }
 
     /// Bytes taken so far.
@@ -50,12 +50,13 @@ impl Input {
     }
 
     /// Takes a piece off the front of `input`; `None` when more is needed.
-    pub(super) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<Piece<'i>> {
-        if self.form == Form::Bytes {
+    pub(super) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<InputPiece<'i>> {
+        if self.form == Encoding::Bytes {
             let bytes = core::mem::take(input);
             let offset = self.offset;
             self.offset += bytes.len() as u64;
-            return (!bytes.is_empty()).then_some(Piece { bytes: Bytes::Input(bytes), offset });
+            return (!bytes.is_empty())
+                .then_some(InputPiece { bytes: InputBytes::Input(bytes), offset });
         }
         loop {
             let (&byte, rest) = input.split_first()?;
@@ -67,18 +68,21 @@ impl Input {
             };
             let offset = self.offset - 2;
             let is_big = match self.form {
-                Form::Utf16 { is_big } => is_big,
+                Encoding::Utf16 { is_big } => is_big,
                 _ => {
                     self.form = match [first, byte] {
-                        [0xFF, 0xFE] | [b'B' | b'b', 0] => Form::Utf16 { is_big: false },
-                        [0xFE, 0xFF] | [0, b'B' | b'b'] => Form::Utf16 { is_big: true },
-                        _ => Form::Bytes,
+                        [0xFF, 0xFE] | [b'B' | b'b', 0] => Encoding::Utf16 { is_big: false },
+                        [0xFE, 0xFF] | [0, b'B' | b'b'] => Encoding::Utf16 { is_big: true },
+                        _ => Encoding::Bytes,
                     };
                     match self.form {
-                        Form::Utf16 { is_big } => is_big,
+                        Encoding::Utf16 { is_big } => is_big,
                         _ => {
                             let bytes = [first, byte, 0, 0, 0, 0, 0, 0];
-                            return Some(Piece { bytes: Bytes::Decoded(bytes, 2), offset });
+                            return Some(InputPiece {
+                                bytes: InputBytes::Decoded(bytes, 2),
+                                offset,
+                            });
                         }
                     }
                 }
@@ -90,24 +94,24 @@ impl Input {
             };
             let is_mark = offset == 0 && unit == 0xFEFF;
             if let Some(bytes) = (!is_mark).then(|| self.unit(unit)).flatten() {
-                return Some(Piece { bytes, offset });
+                return Some(InputPiece { bytes, offset });
             }
         }
     }
 
     /// What is left when the input ends.
-    pub(super) fn finish(&mut self) -> Option<Piece<'static>> {
+    pub(super) fn finish(&mut self) -> Option<InputPiece<'static>> {
         let offset = self.offset.saturating_sub(1);
         let first = self.first.take()?;
         let bytes = match self.form {
-            Form::Utf16 { .. } => self.unit(0xFFFD)?,
-            _ => Bytes::Decoded([first, 0, 0, 0, 0, 0, 0, 0], 1),
+            Encoding::Utf16 { .. } => self.unit(0xFFFD)?,
+            _ => InputBytes::Decoded([first, 0, 0, 0, 0, 0, 0, 0], 1),
         };
-        Some(Piece { bytes, offset })
+        Some(InputPiece { bytes, offset })
     }
 
     /// One unit of UTF-16: a character, half of one, or a half without the other.
-    fn unit(&mut self, unit: u16) -> Option<Bytes<'static>> {
+    fn unit(&mut self, unit: u16) -> Option<InputBytes<'static>> {
         let pending = self.surrogate.take();
         if pending.is_none() && (0xD800..0xDC00).contains(&unit) {
             self.surrogate = Some(unit);
@@ -122,6 +126,6 @@ impl Input {
             // Two units are at most two characters of the basic plane: six bytes.
             len += decoded.encode_utf8(&mut bytes[len..]).len();
         }
-        Some(Bytes::Decoded(bytes, len))
+        Some(InputBytes::Decoded(bytes, len))
     }
 }

@@ -4,7 +4,7 @@ use crate::limits::{GROUP_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
 
 /// Where the parts of a property line are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Parts<'a> {
+pub(super) struct LineParts<'a> {
     /// What stands before the last dot of the name; empty when there is none.
     pub group: &'a [u8],
     pub name: &'a [u8],
@@ -15,7 +15,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// Takes a line apart; `None` when it is not a property: no colon, or no name before it.
-pub(super) fn split(line: &[u8]) -> Option<Parts<'_>> {
+pub(super) fn split(line: &[u8]) -> Option<LineParts<'_>> {
     let name_end = line.iter().position(|byte| matches!(byte, b':' | b';'))?;
     let colon = match line[name_end] {
         b':' => name_end,
@@ -30,7 +30,7 @@ pub(super) fn split(line: &[u8]) -> Option<Parts<'_>> {
         && full.iter().all(|byte| !matches!(byte, 0..=b' ' | b'"' | b'=' | b',' | 0x7F))
         && name.len() <= PROPERTY_NAME_BYTES_MAX
         && group.len() <= GROUP_BYTES_MAX;
-    is_name.then_some(Parts { group, name, params, value_at: colon + 1 })
+    is_name.then_some(LineParts { group, name, params, value_at: colon + 1 })
 }
 
 /// The colon that ends the parameters: the first outside quotes; where the quotes do not match,

@@ -1,11 +1,12 @@
-//! From bytes in pieces of any size to logical lines: line ends, folds, soft breaks, forgotten folds.
+//! From bytes in pieces of any size to logical lines: line ends, folds, soft
+//! breaks, forgotten folds.
 //!
 //! The memory is one buffer: lines held back at the front, then the logical line so far, then the
 //! physical line being read, which may turn out to belong to it; what is left is room for decoding.
 
-use super::fault::{Repair, Warning};
 use super::line::{Marker, Shape, split};
-use super::{base64, held};
+use super::rejection::{VcardRepair, Warning};
+use super::{base64, lookahead};
 
 /// Lines shorter than this were not folded because they were full, but where a blank stood.
 const FULL_LINE_BYTES: usize = 72;
@@ -15,14 +16,14 @@ const DECODING_BYTES: usize = 16 * 1024;
 
 /// A place in the input: line from 1, byte from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Position {
     pub line: u32,
     pub offset: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Event {
-    /// A logical line is complete: [`Lines::line`]. It is gone at the next call of `next`.
+pub(super) enum LineEvent {
+    /// A logical line is complete: [`Unfolder::line`]. It is gone at the next call of `next`.
     Line,
     /// A logical line does not fit, and was dropped.
     TooLong,
@@ -51,11 +52,11 @@ struct Join {
     /// Where the joined one begins.
     start: usize,
     /// Its place in the input.
-    place: Place,
+    place: Position,
 }
 
 /// Makes logical lines in the caller's memory.
-pub(super) struct Lines<'b> {
+pub(super) struct Unfolder<'b> {
     buffer: &'b mut [u8],
     held: usize,
     line_end: usize,
@@ -69,10 +70,10 @@ pub(super) struct Lines<'b> {
     join: Option<Join>,
     /// Bytes behind the line handed out that are the next logical line so far.
     parted_bytes: usize,
-    here: Place,
-    line_at: Place,
-    next_at: Place,
-    parted_at: Place,
+    here: Position,
+    line_at: Position,
+    next_at: Position,
+    parted_at: Position,
     /// Carriage returns since the last other byte.
     returns: u32,
     /// Blank lines since the line.
@@ -88,7 +89,7 @@ pub(super) struct Lines<'b> {
     pub folds_keep_blanks: bool,
 }
 
-impl<'b> Lines<'b> {
+impl<'b> Unfolder<'b> {
     pub(super) fn new(buffer: &'b mut [u8]) -> Self {
         Self {
             buffer,
@@ -100,10 +101,10 @@ impl<'b> Lines<'b> {
             given: false,
             join: None,
             parted_bytes: 0,
-            here: Place { line: 1, offset: 0 },
-            line_at: Place::default(),
-            next_at: Place::default(),
-            parted_at: Place::default(),
+            here: Position { line: 1, offset: 0 },
+            line_at: Position::default(),
+            next_at: Position::default(),
+            parted_at: Position::default(),
             returns: 0,
             blanks: 0,
             physical_bytes: 0,
@@ -115,7 +116,7 @@ impl<'b> Lines<'b> {
     }
 
     /// Takes bytes from `input` until a line is complete; `None` when all are taken.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<LineEvent> {
         if self.drop_given()
             && let Some(event) = self.settle()
         {
@@ -167,7 +168,7 @@ impl<'b> Lines<'b> {
     }
 
     /// The lines that are complete because the input is; to be called until `None`.
-    pub(super) fn finish(&mut self) -> Option<Event> {
+    pub(super) fn finish(&mut self) -> Option<LineEvent> {
         let is_unsettled = self.drop_given();
         let is_open = self.within != Within::Start;
         self.cut |= is_open && self.within != Within::Dropped;
@@ -182,7 +183,7 @@ impl<'b> Lines<'b> {
         if self.has_line && !self.part() {
             self.given = true;
         }
-        self.given.then_some(Event::Line)
+        self.given.then_some(LineEvent::Line)
     }
 
     /// Whether nothing comes after the line handed out.
@@ -200,7 +201,7 @@ impl<'b> Lines<'b> {
         self.here.offset += len as u64;
     }
 
-    fn end_or_nul(&mut self, byte: u8) -> Option<Event> {
+    fn end_or_nul(&mut self, byte: u8) -> Option<LineEvent> {
         match byte {
             0 => {
                 self.nul_at.get_or_insert(self.here.line);
@@ -253,22 +254,22 @@ impl<'b> Lines<'b> {
         kept
     }
 
-    /// How far lines may fill the memory, so that there is room left to decode in when a long line is
-    /// behind a complete one.
+    /// How far lines may fill the memory, so that there is room left to decode in when a long line
+    /// is behind a complete one.
     fn limit(&self) -> usize {
         self.buffer.len() - (self.buffer.len() / 4).min(DECODING_BYTES)
     }
 
-    /// The physical line does not fit behind the logical one. The logical one may be complete; it is
-    /// not when what follows could belong to it.
-    fn overflow(&mut self) -> Event {
+    /// The physical line does not fit behind the logical one. The logical one may be complete; it
+    /// is not when what follows could belong to it.
+    fn overflow(&mut self) -> LineEvent {
         let is_complete = self.within == Within::Separate
             && self.has_line
             && !self.ends_in_soft_break()
             && !matches!(Shape::of(self.line()), Shape::Base64 { .. });
         if is_complete {
             self.given = self.part() || self.has_line;
-            return Event::Line;
+            return LineEvent::Line;
         }
         self.join = None;
         self.within = Within::Dropped;
@@ -277,10 +278,10 @@ impl<'b> Lines<'b> {
         }
         self.line_end = self.held;
         self.next_end = self.held;
-        Event::TooLong
+        LineEvent::TooLong
     }
 
-    fn end_physical(&mut self) -> Option<Event> {
+    fn end_physical(&mut self) -> Option<LineEvent> {
         self.here.line = self.here.line.saturating_add(1);
         match core::mem::replace(&mut self.within, Within::Start) {
             Within::Start => {
@@ -292,8 +293,9 @@ impl<'b> Lines<'b> {
         }
     }
 
-    /// The physical line is complete: it is part of the logical one, or the logical one is complete.
-    fn settle(&mut self) -> Option<Event> {
+    /// The physical line is complete: it is part of the logical one, or the
+    /// logical one is complete.
+    fn settle(&mut self) -> Option<LineEvent> {
         let next = &self.buffer[self.line_end..self.next_end];
         if next.trim_ascii().is_empty() {
             self.blanks = self.blanks.saturating_add(1);
@@ -310,11 +312,11 @@ impl<'b> Lines<'b> {
             }
             self.given = true;
         }
-        Some(Event::Line)
+        Some(LineEvent::Line)
     }
 
-    /// Parts the line from the one that was joined to it, if that is a property after all; the line is
-    /// handed out then.
+    /// Parts the line from the one that was joined to it, if that is a property after all; the
+    /// line is handed out then.
     fn part(&mut self) -> bool {
         let Some(Join { end, start, place }) = self.join.take() else {
             return false;
@@ -390,7 +392,8 @@ impl<'b> Lines<'b> {
         joined
     }
 
-    /// Puts the physical line at `at` in the logical one, behind `between`; false when it does not fit.
+    /// Puts the physical line at `at` in the logical one, behind `between`; false
+    /// when it does not fit.
     fn join_at(&mut self, at: usize, between: &[u8]) -> bool {
         let to = at + between.len();
         let len = self.next_end - self.line_end;
@@ -441,12 +444,12 @@ impl<'b> Lines<'b> {
     }
 
     /// Where the line handed out began.
-    pub(super) fn line_at(&self) -> Place {
+    pub(super) fn line_at(&self) -> Position {
         self.line_at
     }
 
     /// Where the line after the one handed out begins; at the end of the input, that end.
-    pub(super) fn next_at(&self) -> Place {
+    pub(super) fn next_at(&self) -> Position {
         if self.parted_bytes > 0 {
             self.parted_at
         } else if self.next_end > self.line_end {
@@ -457,7 +460,7 @@ impl<'b> Lines<'b> {
     }
 
     /// The last place that was read.
-    pub(super) fn here(&self) -> Place {
+    pub(super) fn here(&self) -> Position {
         self.here
     }
 
@@ -481,23 +484,23 @@ impl<'b> Lines<'b> {
     pub(super) fn take_warnings(&mut self) -> [Option<Warning>; 2] {
         let warn = |line: Option<u32>, repair| line.map(|line| Warning { line, repair });
         [
-            warn(self.nul_at.take(), Repair::NulBytes),
-            warn(self.joined_at.take(), Repair::UnmarkedContinuation),
+            warn(self.nul_at.take(), VcardRepair::NulBytes),
+            warn(self.joined_at.take(), VcardRepair::UnmarkedContinuation),
         ]
     }
 
     /// Keeps the line handed out at the front of the memory; false when there is no room for it.
     pub(super) fn hold(&mut self) -> bool {
         let len = self.line_end - self.held;
-        if self.buffer.len() - self.next_end < held::HEAD_BYTES {
+        if self.buffer.len() - self.next_end < lookahead::HEAD_BYTES {
             return false;
         }
-        let start = self.held + held::HEAD_BYTES;
+        let start = self.held + lookahead::HEAD_BYTES;
         self.buffer.copy_within(self.held..self.next_end, start);
-        self.buffer[self.held..start].copy_from_slice(&held::head(len, self.line_at));
+        self.buffer[self.held..start].copy_from_slice(&lookahead::head(len, self.line_at));
         self.held = start + len;
         self.line_end = self.held;
-        self.next_end += held::HEAD_BYTES;
+        self.next_end += lookahead::HEAD_BYTES;
         true
     }
 

@@ -1,7 +1,7 @@
 //! Parameters: the usual types as bits, what tells how to read the value, and all others as text.
 
+use super::arena::{Arena, Full, Text};
 use super::line::Encoding;
-use super::room::{Full, Room, Text};
 use crate::contact::Types;
 
 /// The parameter with which the writer marks what it had to make up; its value is a hash of the
@@ -28,7 +28,7 @@ pub(super) struct Params<'r> {
 
 impl<'r> Params<'r> {
     /// Reads what stands between name and colon.
-    pub(super) fn parse(text: &'r str, room: &mut Room<'r>) -> Result<Self, Full> {
+    pub(super) fn parse(text: &'r str, room: &mut Arena<'r>) -> Result<Self, Full> {
         let mut params = Self::default();
         if text.is_empty() {
             return Ok(params);
@@ -127,8 +127,8 @@ impl<'r> Params<'r> {
     }
 }
 
-/// Notes a value that is to be said once. When another was said before, the last counts and the other
-/// is kept under another name.
+/// Notes a value that is to be said once. When another was said before, the last counts and the
+/// other is kept under another name.
 fn keep_earlier<'r>(
     other_name: &str,
     slot: &mut Option<&'r str>,

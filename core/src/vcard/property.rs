@@ -1,18 +1,18 @@
 //! One property line to one content, in the form that [`crate::contact::Value`] describes.
 
+use super::arena::{Arena, Full};
 use super::base64;
 use super::binary::{NO_MEDIA_TYPE, data_uri, image_of, is_uri, sniff};
 use super::charset::{Charset, EXPANSION_MAX, Known, decode_mixed, decode_windows_1252};
 use super::date::Moment;
 use super::derived::is_mark_of;
-use super::fault::{Reason, Repair};
-use super::form::{Form, is_anniversary, is_binary};
 use super::line::{Encoding, split};
 use super::params::{IMAGES, OMIT_YEAR, Params, keep};
 use super::quoted::{Marks, decode_in_place, marks_of};
-use super::room::{Full, Room};
+use super::rejection::{Reason, VcardRepair};
 use super::text::{Dialect, canonical};
-use crate::contact::{Content, Kind, Value};
+use super::value_form::{ValueForm, is_anniversary, is_binary};
+use crate::contact::{Kind, Property, Value};
 use crate::limits::PARAMS_BYTES_MAX;
 
 /// The name under which a line is kept that is not a property.
@@ -40,7 +40,7 @@ impl Syntax {
 
 /// What a line turned out to be.
 pub(super) enum Read<'r> {
-    Property(Content<'r>),
+    Property(Property<'r>),
     /// `VERSION`, with its value.
     Version(&'r str),
     /// What the writer made up last time, or a comment.
@@ -48,32 +48,32 @@ pub(super) enum Read<'r> {
 }
 
 /// Why a line cannot be read.
-pub(super) enum Fault {
+pub(super) enum LineFault {
     Full,
     Because(Reason),
 }
 
-impl From<Full> for Fault {
+impl From<Full> for LineFault {
     fn from(Full: Full) -> Self {
         Self::Full
     }
 }
 
 /// Reads lines of one card.
-pub(super) struct Properties<'c, C, W> {
+pub(super) struct PropertyReader<'c, C, W> {
     pub syntax: Syntax,
     pub charsets: &'c mut C,
     pub warn: W,
 }
 
-impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
+impl<C: Charset, W: FnMut(VcardRepair)> PropertyReader<'_, C, W> {
     /// Reads one line, decoding it where it stands and in `free`.
     pub(super) fn read<'r>(
         &mut self,
         line: &'r mut [u8],
         free: &'r mut [u8],
-    ) -> Result<Read<'r>, Fault> {
-        let mut room = Room::new(free);
+    ) -> Result<Read<'r>, LineFault> {
+        let mut room = Arena::new(free);
         let room = &mut room;
         let is_marker =
             |name: &[u8]| name.eq_ignore_ascii_case(b"BEGIN") || name.eq_ignore_ascii_case(b"END");
@@ -97,7 +97,7 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
         }
         let params = Params::parse(params, room)?;
         let kind = Kind::of(name);
-        let content = Content {
+        let content = Property {
             kind,
             other: if kind == Kind::OTHER { name } else { "" },
             group,
@@ -108,7 +108,7 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
         let content = self.value(content, params, value, room)?;
         match content {
             Some(content) if content.params.len() > PARAMS_BYTES_MAX => {
-                Err(Fault::Because(Reason::ParametersTooLong {
+                Err(LineFault::Because(Reason::ParametersTooLong {
                     bytes: content.params.len(),
                     bytes_max: PARAMS_BYTES_MAX,
                 }))
@@ -119,27 +119,31 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
     }
 
     /// A line that is no property: a comment, or something to keep for a person to look at.
-    fn unreadable<'r>(&mut self, line: &'r [u8], room: &mut Room<'r>) -> Result<Read<'r>, Fault> {
+    fn unreadable<'r>(
+        &mut self,
+        line: &'r [u8],
+        room: &mut Arena<'r>,
+    ) -> Result<Read<'r>, LineFault> {
         let line = line.trim_ascii();
         if line.starts_with(b"#") {
-            (self.warn)(Repair::Comment);
+            (self.warn)(VcardRepair::Comment);
             return Ok(Read::Nothing);
         }
-        (self.warn)(Repair::UnreadableLine);
+        (self.warn)(VcardRepair::UnreadableLine);
         let (text, _) = self.decode(line, None, room)?;
-        let text = canonical(text, Form::Text, Dialect::OldDecoded, room)?;
-        let unreadable = Content { other: UNREADABLE_LINE, ..Content::text(Kind::OTHER, text) };
+        let text = canonical(text, ValueForm::Text, Dialect::OldDecoded, room)?;
+        let unreadable = Property { other: UNREADABLE_LINE, ..Property::text(Kind::OTHER, text) };
         Ok(Read::Property(unreadable))
     }
 
     fn value<'r>(
         &mut self,
-        mut content: Content<'r>,
+        mut content: Property<'r>,
         mut params: Params<'r>,
         value: &'r mut [u8],
-        room: &mut Room<'r>,
-    ) -> Result<Option<Content<'r>>, Fault> {
-        let form = Form::of(content.kind, params.value_type);
+        room: &mut Arena<'r>,
+    ) -> Result<Option<Property<'r>>, LineFault> {
+        let form = ValueForm::of(content.kind, params.value_type);
         let mut dialect = match self.syntax {
             Syntax::V2 => Dialect::Old,
             Syntax::V3 | Syntax::V4 => Dialect::Modern,
@@ -152,7 +156,7 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
                     let bytes = &value[..len];
                     return binary(content, params, None, bytes, room).map(Some);
                 }
-                (self.warn)(Repair::NotBase64);
+                (self.warn)(VcardRepair::NotBase64);
             }
             Some((_, Some(Encoding::QuotedPrintable))) => {
                 let has_ascii = Known::of(params.charset.unwrap_or("UTF-8")) != Known::Other;
@@ -171,7 +175,8 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
                 if let Some((media_type, data_at)) = data_uri(value)
                     && let Some(media_type) = own_media_type(&value[media_type], &params)
                 {
-                    let media_type = room.text(|out| out.push(media_type).map_err(Fault::from))?;
+                    let media_type =
+                        room.text(|out| out.push(media_type).map_err(LineFault::from))?;
                     let (_, data) = value.split_at_mut(data_at);
                     let len = base64::decode_in_place(data);
                     let bytes = &data[..len];
@@ -181,7 +186,7 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
             None => {}
         }
         let (text, unknown_charset) = self.decode(value, params.charset, room)?;
-        let form = if params.encoding.is_some() { Form::AsItCame } else { form };
+        let form = if params.encoding.is_some() { ValueForm::AsItCame } else { form };
         let mut text = canonical(text, form, dialect, room)?;
         if let Some(other) = other_spelling(content.kind, form, &mut params, text, room)? {
             text = other;
@@ -203,8 +208,8 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
         &mut self,
         bytes: &'r [u8],
         charset: Option<&'r str>,
-        room: &mut Room<'r>,
-    ) -> Result<(&'r str, Option<&'r str>), Fault> {
+        room: &mut Arena<'r>,
+    ) -> Result<(&'r str, Option<&'r str>), LineFault> {
         let utf8 = core::str::from_utf8(bytes);
         if let (Ok(text), true) = (utf8, bytes.is_ascii() && !is_stateful(charset)) {
             return Ok((text, None));
@@ -220,7 +225,7 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
             _ => {}
         }
         if room.len() < enough {
-            return Err(Fault::Full);
+            return Err(LineFault::Full);
         }
         let is_other = known == Some(Known::Other);
         let label = charset.filter(|_| is_other);
@@ -231,7 +236,11 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
                 return Ok((text, None));
             }
         }
-        (self.warn)(if known.is_none() { Repair::NotUtf8 } else { Repair::UnknownCharset });
+        (self.warn)(if known.is_none() {
+            VcardRepair::NotUtf8
+        } else {
+            VcardRepair::UnknownCharset
+        });
         if let (true, Ok(text)) = (is_other, utf8) {
             return Ok((text, label));
         }
@@ -240,7 +249,11 @@ impl<C: Charset, W: FnMut(Repair)> Properties<'_, C, W> {
     }
 
     /// Group, name and parameters that are not UTF-8; they may say themselves what they are.
-    fn decode_head<'r>(&mut self, head: &'r [u8], room: &mut Room<'r>) -> Result<&'r str, Fault> {
+    fn decode_head<'r>(
+        &mut self,
+        head: &'r [u8],
+        room: &mut Arena<'r>,
+    ) -> Result<&'r str, LineFault> {
         let label = head.split(|&byte| byte == b';').find_map(|param| {
             let (name, value) = param.split_at_checked(b"CHARSET=".len())?;
             name.eq_ignore_ascii_case(b"CHARSET=")
@@ -264,10 +277,10 @@ fn is_stateful(charset: Option<&str>) -> bool {
 /// A value that has other spellings of the same in the one that is kept.
 fn other_spelling<'r>(
     kind: Kind,
-    form: Form,
+    form: ValueForm,
     params: &mut Params<'r>,
     text: &'r str,
-    room: &mut Room<'r>,
+    room: &mut Arena<'r>,
 ) -> Result<Option<&'r str>, Full> {
     if kind == Kind::GEO && params.value_type.is_none() {
         return match coordinates(text, ';') {
@@ -279,7 +292,7 @@ fn other_spelling<'r>(
             None => Ok(None),
         };
     }
-    if form != Form::Date && !is_anniversary(kind) {
+    if form != ValueForm::Date && !is_anniversary(kind) {
         return Ok(None);
     }
     let Some(moment) = Moment::parse(text) else {
@@ -290,7 +303,7 @@ fn other_spelling<'r>(
         params.omit_year = None;
         return moment.without_year().basic(room).map(Some);
     }
-    if form == Form::Date || (is_day && moment.year.is_none()) {
+    if form == ValueForm::Date || (is_day && moment.year.is_none()) {
         return moment.basic(room).map(Some);
     }
     Ok(None)
@@ -305,11 +318,12 @@ pub(super) fn coordinates(text: &str, separator: char) -> Option<(&str, &str)> {
     text.split_once(separator).filter(|(a, b)| is_number(a) && is_number(b))
 }
 
-/// The parameters that are kept behind all others, because what becomes of them depends on the value.
+/// The parameters that are kept behind all others, because what becomes of them
+/// depends on the value.
 fn with_late_params<'r>(
     params: &Params<'r>,
     unknown_charset: Option<&str>,
-    room: &mut Room<'r>,
+    room: &mut Arena<'r>,
 ) -> Result<&'r str, Full> {
     let late = [
         // Read back it is one of those before, so it comes first here.
@@ -342,12 +356,12 @@ fn own_media_type<'v>(media_type: &'v [u8], params: &Params<'_>) -> Option<&'v s
 
 /// A content with a binary value.
 fn binary<'r>(
-    mut content: Content<'r>,
+    mut content: Property<'r>,
     mut params: Params<'r>,
     media_type: Option<&'r str>,
     bytes: &'r [u8],
-    room: &mut Room<'r>,
-) -> Result<Content<'r>, Fault> {
+    room: &mut Arena<'r>,
+) -> Result<Property<'r>, LineFault> {
     params.encoding = None;
     let is_known = |it: &&str| !it.is_empty() && *it != NO_MEDIA_TYPE;
     params.media_type = media_type.filter(is_known).or(params.media_type).filter(is_known);

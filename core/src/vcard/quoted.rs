@@ -9,8 +9,9 @@ pub(super) enum Marks {
     Escaped,
 }
 
-/// How the encoded `;` of a structured value are meant: programs that encode what needs it leave the
-/// separators bare, so an encoded one is text; programs that encode everything encode those too.
+/// How the encoded `;` of a structured value are meant: programs that encode what needs
+/// it leave the separators bare, so an encoded one is text; programs that encode
+/// everything encode those too.
 pub(super) fn marks_of(value: &[u8]) -> Marks {
     let mut at = 0;
     while let Some(&byte) = value.get(at) {
@@ -23,8 +24,8 @@ pub(super) fn marks_of(value: &[u8]) -> Marks {
     Marks::Plain
 }
 
-/// Decodes a value over itself; returns its new length. What is not an encoding stays as it is; a `=`
-/// at the end is a soft break behind which nothing came.
+/// Decodes a value over itself; returns its new length. What is not an encoding stays as it is; a
+/// `=` at the end is a soft break behind which nothing came.
 pub(super) fn decode_in_place(value: &mut [u8], marks: Marks) -> usize {
     let value = match value.trim_ascii_end().strip_suffix(b"=").map(<[u8]>::len) {
         Some(len) => value.split_at_mut(len).0,

@@ -1,25 +1,25 @@
 //! The reader: bytes in pieces of any size in, cards out; and cards within cards.
 
-use super::cards::{Cards, Line, Sink};
+use super::assembler::{Assembler, LogicalLine, VcardSink};
 use super::charset::Charset;
-use super::held;
 use super::input::Input;
 use super::line::{Marker, Shape, split};
-use super::lines::{Event, Lines, Place};
+use super::lines::{LineEvent, Position, Unfolder};
+use super::lookahead;
 use crate::limits::NESTED_CARDS_MAX;
 
 /// Reads vCard 2.1, 3.0 and 4.0 from bytes that come in pieces of any size.
 ///
-/// Folds, line ends of all kinds, byte order marks and UTF-16, quoted-printable, base64 and charsets
-/// are undone; the contents are in the one form that [`crate::contact::Value`] describes. The memory
-/// given bounds the longest property: a photo needs four thirds of its size and 16 KiB.
+/// Folds, line ends of all kinds, byte order marks and UTF-16, quoted-printable, base64 and
+/// charsets are undone; the contents are in the one form that [`crate::contact::Value`] describes.
+/// The memory given bounds the longest property: a photo needs four thirds of its size and 16 KiB.
 ///
 /// A card that cannot be taken costs that card alone. Cards within a card become its `AGENT`s.
 pub struct Reader<'b, C> {
     input: Input,
-    lines: Lines<'b>,
+    lines: Unfolder<'b>,
     charsets: C,
-    cards: Cards,
+    cards: Assembler,
     nest: Nest,
 }
 
@@ -43,10 +43,10 @@ enum Nest {
 impl<'b, C: Charset> Reader<'b, C> {
     /// A reader with the caller's memory for one property at a time.
     pub fn new(line_buffer: &'b mut [u8], charsets: C) -> Self {
-        let cards = Cards::new(line_buffer.len());
+        let cards = Assembler::new(line_buffer.len());
         Self {
             input: Input::new(),
-            lines: Lines::new(line_buffer),
+            lines: Unfolder::new(line_buffer),
             charsets,
             cards,
             nest: Nest::None,
@@ -54,7 +54,7 @@ impl<'b, C: Charset> Reader<'b, C> {
     }
 
     /// Reads on.
-    pub fn push(&mut self, input: &[u8], sink: &mut impl Sink) {
+    pub fn push(&mut self, input: &[u8], sink: &mut impl VcardSink) {
         let mut input = input;
         while let Some(piece) = self.input.next(&mut input) {
             self.feed(piece.bytes.get(), piece.offset, sink);
@@ -62,7 +62,7 @@ impl<'b, C: Charset> Reader<'b, C> {
     }
 
     /// The input is at its end. After this the reader is as new.
-    pub fn finish(&mut self, sink: &mut impl Sink) {
+    pub fn finish(&mut self, sink: &mut impl VcardSink) {
         if let Some(piece) = self.input.finish() {
             self.feed(piece.bytes.get(), piece.offset, sink);
         }
@@ -83,11 +83,11 @@ impl<'b, C: Charset> Reader<'b, C> {
         self.cards.finish(here, sink);
         self.input = Input::new();
         self.lines.reset();
-        self.cards = Cards::new(self.lines.bytes_max());
+        self.cards = Assembler::new(self.lines.bytes_max());
         self.nest = Nest::None;
     }
 
-    fn feed(&mut self, bytes: &[u8], offset: u64, sink: &mut impl Sink) {
+    fn feed(&mut self, bytes: &[u8], offset: u64, sink: &mut impl VcardSink) {
         self.lines.set_offset(offset);
         let mut bytes = bytes;
         while let Some(event) = self.lines.next(&mut bytes) {
@@ -95,11 +95,11 @@ impl<'b, C: Charset> Reader<'b, C> {
         }
     }
 
-    fn event(&mut self, event: Event, is_cut: bool, sink: &mut impl Sink) {
+    fn event(&mut self, event: LineEvent, is_cut: bool, sink: &mut impl VcardSink) {
         self.warn(sink);
         match event {
-            Event::Line => self.line(is_cut, sink),
-            Event::TooLong => {
+            LineEvent::Line => self.line(is_cut, sink),
+            LineEvent::TooLong => {
                 let at = self.lines.line_at();
                 match self.nest {
                     Nest::Agent { depth } => {
@@ -120,7 +120,7 @@ impl<'b, C: Charset> Reader<'b, C> {
     }
 
     /// Tells what was repaired in the lines of the card that is open.
-    fn warn(&mut self, sink: &mut impl Sink) {
+    fn warn(&mut self, sink: &mut impl VcardSink) {
         if !self.cards.is_open() {
             return;
         }
@@ -131,7 +131,7 @@ impl<'b, C: Charset> Reader<'b, C> {
     }
 
     /// The logical line handed out.
-    fn line(&mut self, is_cut: bool, sink: &mut impl Sink) {
+    fn line(&mut self, is_cut: bool, sink: &mut impl VcardSink) {
         if self.cards.is_reading() && !is_cut {
             let line = self.lines.line();
             let marker = Marker::of(line);
@@ -186,19 +186,19 @@ impl<'b, C: Charset> Reader<'b, C> {
         self.replay(self.lines.line_at(), false, sink);
         let (at, next) = (self.lines.line_at(), self.lines.next_at());
         let (bytes, free) = self.lines.parts();
-        self.cards.line(Line { bytes, free, at, next, is_cut }, &mut self.charsets, sink);
+        self.cards.line(LogicalLine { bytes, free, at, next, is_cut }, &mut self.charsets, sink);
     }
 
     /// The held lines are cards within the card: each is kept as an `AGENT`.
-    fn agents(&mut self, sink: &mut impl Sink) {
+    fn agents(&mut self, sink: &mut impl VcardSink) {
         self.nest = Nest::None;
         let mut from = 0;
         loop {
             let (held, room) = self.lines.held();
-            let Some(first) = held::get(held, from).filter(|_| self.cards.is_reading()) else {
+            let Some(first) = lookahead::get(held, from).filter(|_| self.cards.is_reading()) else {
                 break;
             };
-            let Some((next, len)) = held::compose_agent(held, from, room) else {
+            let Some((next, len)) = lookahead::compose_agent(held, from, room) else {
                 self.cards.too_long(first.at);
                 break;
             };
@@ -209,20 +209,20 @@ impl<'b, C: Charset> Reader<'b, C> {
         self.lines.release();
     }
 
-    /// The held lines, if any, are lines like any other: a card that begins among them begins where the
-    /// end of the one before is missing. Behind them comes `after`.
-    fn replay(&mut self, after: Place, is_cut: bool, sink: &mut impl Sink) {
+    /// The held lines, if any, are lines like any other: a card that begins among them begins where
+    /// the end of the one before is missing. Behind them comes `after`.
+    fn replay(&mut self, after: Position, is_cut: bool, sink: &mut impl VcardSink) {
         self.nest = Nest::None;
         let mut from = 0;
         loop {
             let (lines, free) = self.lines.held();
-            let Some(held) = held::get(lines, from) else {
+            let Some(held) = lookahead::get(lines, from) else {
                 break;
             };
             from = held.range.end;
-            let next = held::get(lines, from).map(|next| next.at);
+            let next = lookahead::get(lines, from).map(|next| next.at);
             let bytes = lines.get_mut(held.range).unwrap_or(&mut []);
-            let line = Line {
+            let line = LogicalLine {
                 bytes,
                 free,
                 at: held.at,

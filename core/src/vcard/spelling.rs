@@ -1,7 +1,9 @@
-//! Group, name and parameters spelled so that a reader takes them for what they are, whatever a record holds.
+//! Group, name and parameters spelled so that a reader takes them for what they are,
+//! whatever a record holds.
 //!
-//! What comes from a file or from our own clients is spelled so already. A record may come from a card that anybody has written: a
-//! property named `END` would end the card it stands in, and what follows would be lost.
+//! What comes from a file or from our own clients is spelled so already. A record may come from a
+//! card that anybody has written: a property named `END` would end the card it stands in, and
+//! what follows would be lost.
 
 use super::line::Encoding;
 use super::params::DERIVED;
@@ -48,12 +50,14 @@ fn write_part(
     Ok(())
 }
 
-/// Whether a name or a group can have a character. A byte order mark is none: what stands before a `BEGIN` would hide it.
+/// Whether a name or a group can have a character. A byte order mark is none: what stands before
+/// a `BEGIN` would hide it.
 fn is_name_char(c: char) -> bool {
     !c.is_ascii_control() && !matches!(c, ' ' | '"' | '=' | ',' | ':' | ';' | '\u{FEFF}')
 }
 
-/// What stands before a parameter, or `None` when it is not written: those that tell how a line is read would have it read otherwise.
+/// What stands before a parameter, or `None` when it is not written: those that tell how a line is
+/// read would have it read otherwise.
 pub(super) fn before_param(param: &str) -> Option<&'static str> {
     let is_soft = |text: &str| Encoding::of(text.as_bytes()) == Some(Encoding::QuotedPrintable);
     Some(match param.split_once('=') {
@@ -70,7 +74,8 @@ pub(super) fn before_param(param: &str) -> Option<&'static str> {
     })
 }
 
-/// Passes on what is written to it, line ends left out: what is made out of several values is one line too.
+/// Passes on what is written to it, line ends left out: what is made out of
+/// several values is one line too.
 pub(super) struct OneLine<W>(pub W);
 
 impl<W: Write> Write for OneLine<W> {
@@ -82,9 +87,9 @@ impl<W: Write> Write for OneLine<W> {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        NoBlobs, Reader, Rejection, Sink, Span, Utf8Only, Version, Warning, write_card,
+        NoBlobs, Reader, Rejection, Span, Utf8Only, VcardSink, VcardVersion, Warning, write_card,
     };
-    use crate::contact::{Content, Kind, Uid, Value};
+    use crate::contact::{Kind, Property, Uid, Value};
     use std::string::String;
     use std::vec::Vec;
 
@@ -95,9 +100,9 @@ mod tests {
         names: Vec<String>,
     }
 
-    impl Sink for Count {
+    impl VcardSink for Count {
         fn begin(&mut self, _: u32) {}
-        fn content(&mut self, content: &Content<'_>) {
+        fn content(&mut self, content: &Property<'_>) {
             self.names.push(content.name().into());
         }
         fn end(&mut self, _: &Span) {
@@ -118,13 +123,13 @@ mod tests {
         count
     }
 
-    fn other<'a>(name: &'a str, group: &'a str, params: &'a str, value: &'a str) -> Content<'a> {
-        Content { other: name, group, params, ..Content::text(Kind::OTHER, value) }
+    fn other<'a>(name: &'a str, group: &'a str, params: &'a str, value: &'a str) -> Property<'a> {
+        Property { other: name, group, params, ..Property::text(Kind::OTHER, value) }
     }
 
     /// Three cards, the middle one odd.
-    fn three(contents: &[Content<'_>], version: Version) -> String {
-        let plain = [Content::text(Kind::FN, "Ada"), Content::text(Kind::NOTE, "before")];
+    fn three(contents: &[Property<'_>], version: VcardVersion) -> String {
+        let plain = [Property::text(Kind::FN, "Ada"), Property::text(Kind::NOTE, "before")];
         let mut text = String::new();
         for (number, contents) in (1..).zip([&plain[..], contents, &plain[..]]) {
             let uid = Some(Uid([number; 16]));
@@ -182,7 +187,7 @@ mod tests {
             "\rEND:VCARD",
         ];
         let mut count = 0;
-        for version in [Version::V3, Version::V4] {
+        for version in [VcardVersion::V3, VcardVersion::V4] {
             for name in PARTS {
                 for group in PARTS {
                     for (at, value) in values.iter().enumerate() {
@@ -210,8 +215,8 @@ mod tests {
         ] {
             for (value, params) in values.iter().zip(params) {
                 for value in [Value::Text(value), Value::Bytes(value.as_bytes())] {
-                    let odd = Content { params, value, ..Content::text(kind, "") };
-                    for version in [Version::V3, Version::V4] {
+                    let odd = Property { params, value, ..Property::text(kind, "") };
+                    for version in [VcardVersion::V3, VcardVersion::V4] {
                         let text = three(&[odd], version);
                         let back = read_back(&text);
                         assert_eq!((back.cards, back.rejected), (3, 0), "{text:?}");
@@ -224,9 +229,9 @@ mod tests {
     #[test]
     fn b14_nothing_is_lost_by_its_name() {
         let odd = [other("BEGIN", "item1", "", "VCARD"), other("end", "", "", "VCARD")];
-        let text = three(&odd, Version::V4);
+        let text = three(&odd, VcardVersion::V4);
         assert!(text.contains("item1.X-BEGIN:VCARD\r\n") && text.contains("X-end:VCARD\r\n"));
-        let text = three(&[other("X-FOO_1", "a.b", "X-P=1;ENCODING=b", "1")], Version::V4);
+        let text = three(&[other("X-FOO_1", "a.b", "X-P=1;ENCODING=b", "1")], VcardVersion::V4);
         assert!(text.contains("a.b.X-FOO_1;X-P=1;ENCODING=b:1\r\n"), "{text}");
     }
 }

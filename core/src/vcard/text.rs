@@ -1,7 +1,7 @@
 //! Text values of every version in one form: the escapes of vCard 4.0, separators bare.
 
-use super::form::Form;
-use super::room::{Full, Room, Text};
+use super::arena::{Arena, Full, Text};
+use super::value_form::ValueForm;
 
 /// What a backslash means in the text that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +31,19 @@ struct Rule {
 /// A value in the escapes of vCard 4.0; the text itself where it is so already.
 pub(super) fn canonical<'r>(
     text: &'r str,
-    form: Form,
+    form: ValueForm,
     dialect: Dialect,
-    room: &mut Room<'r>,
+    room: &mut Arena<'r>,
 ) -> Result<&'r str, Full> {
     let rule = match (form, dialect) {
-        (Form::Uri | Form::AsItCame, _) => return as_it_came(text, form, room),
+        (ValueForm::Uri | ValueForm::AsItCame, _) => return as_it_came(text, form, room),
         (_, Dialect::Modern) => Rule {
-            commas: matches!(form, Form::List | Form::ComponentLists),
+            commas: matches!(form, ValueForm::List | ValueForm::ComponentLists),
             semicolons: form.has_components(),
             escapes: true,
             escaped_line_ends: true,
         },
-        (Form::Components | Form::ComponentLists, _) => Rule {
+        (ValueForm::Components | ValueForm::ComponentLists, _) => Rule {
             commas: false,
             semicolons: true,
             escapes: true,
@@ -52,7 +52,7 @@ pub(super) fn canonical<'r>(
         _ => {
             let is_escaped = dialect == Dialect::Old && looks_escaped(text);
             Rule {
-                commas: form == Form::List,
+                commas: form == ValueForm::List,
                 semicolons: false,
                 escapes: is_escaped,
                 escaped_line_ends: is_escaped,
@@ -112,8 +112,8 @@ fn rewrite(text: &str, rule: Rule, out: &mut Text<'_>) -> Result<(), Full> {
     }
 }
 
-/// Whether a text of 2.1 was written with the escapes of 3.0: every backslash in it is one, and none
-/// could be part of a path.
+/// Whether a text of 2.1 was written with the escapes of 3.0: every backslash in it is one, and
+/// none could be part of a path.
 fn looks_escaped(text: &str) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -130,9 +130,9 @@ fn has_path(text: &str) -> bool {
     text.contains(":\\") || text.contains("\\\\")
 }
 
-/// A value whose escapes are not ours to judge: only line ends become `\n`. A URI has no escapes, so
-/// those that writers of 3.0 put before `,`, `;` and `:` are taken away.
-fn as_it_came<'r>(text: &'r str, form: Form, room: &mut Room<'r>) -> Result<&'r str, Full> {
+/// A value whose escapes are not ours to judge: only line ends become `\n`. A URI has no escapes,
+/// so those that writers of 3.0 put before `,`, `;` and `:` are taken away.
+fn as_it_came<'r>(text: &'r str, form: ValueForm, room: &mut Arena<'r>) -> Result<&'r str, Full> {
     if !text.contains(['\\', '\n', '\r', '\0']) {
         return Ok(text);
     }
@@ -147,7 +147,7 @@ fn as_it_came<'r>(text: &'r str, form: Form, room: &mut Room<'r>) -> Result<&'r 
                 (None, _) => return Ok(()),
                 (Some('\r'), Some('\n')) | (Some('\0'), _) => {}
                 (Some('\r' | '\n'), _) => out.push("\\n")?,
-                (Some(_), Some(',' | ';' | ':')) if form == Form::Uri => {}
+                (Some(_), Some(',' | ';' | ':')) if form == ValueForm::Uri => {}
                 (Some(_), Some('\\')) => {
                     out.push("\\\\")?;
                     chars.next();

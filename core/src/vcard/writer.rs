@@ -3,18 +3,18 @@
 use super::base64;
 use super::binary::{NO_MEDIA_TYPE, is_uri, media_type_of};
 use super::date::Moment;
-use super::derived::{Derived, Name};
-use super::fold::Fold;
-use super::form::{Form, is_anniversary, is_binary};
+use super::derived::{Derived, NameSource};
+use super::fold::LineFolder;
 use super::params::{DERIVED, OMIT_YEAR};
 use super::property::coordinates;
 use super::spelling::{OneLine, before_param, write_name};
-use crate::contact::{BlobRef, Content, Kind, Types, Uid, UuidText, Value, split_params};
+use super::value_form::{ValueForm, is_anniversary, is_binary};
+use crate::contact::{BlobRef, Kind, Property, Types, Uid, UuidText, Value, split_params};
 use core::fmt::{self, Write};
 
 /// The version of vCard to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+pub enum VcardVersion {
     /// 3.0 (RFC 2426): what phones and mail programs exchange.
     V3,
     /// 4.0 (RFC 6350).
@@ -29,8 +29,8 @@ pub trait Blobs {
     /// Why it could not.
     type Error;
 
-    /// Fills the front of `into` with bytes of the blob from `offset` on and returns how many; 0 only
-    /// when there are none.
+    /// Fills the front of `into` with bytes of the blob from `offset` on and returns how many; 0
+    /// only when there are none.
     fn read(&mut self, blob: BlobRef, offset: u32, into: &mut [u8]) -> Result<usize, Self::Error>;
 }
 
@@ -103,34 +103,34 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for WriteCardError<E> {}
 
 /// Writes a whole card.
 ///
-/// FN (and N in 3.0) are made up where they are missing, in a way that [`super::Reader`] does not read
-/// back as said. `uid`, when given, is written for a card without a UID of its own, so that it is the
-/// same contact when it comes back. The box's own marks are left out.
+/// FN (and N in 3.0) are made up where they are missing, in a way that [`super::Reader`] does not
+/// read back as said. `uid`, when given, is written for a card without a UID of its own, so that it
+/// is the same contact when it comes back. The box's own marks are left out.
 pub fn write_card<'a, B: Blobs>(
-    contents: impl Iterator<Item = Content<'a>> + Clone,
+    contents: impl Iterator<Item = Property<'a>> + Clone,
     uid: Option<Uid>,
-    version: Version,
+    version: VcardVersion,
     blobs: &mut B,
     out: &mut impl Write,
 ) -> Result<(), WriteCardError<B::Error>> {
     let mut writer = Writer::new(out, version);
     writer.begin()?;
     let find = |kind: Kind| contents.clone().find(|content| content.kind == kind);
-    let is_blank = |content: &Content<'_>| {
+    let is_blank = |content: &Property<'_>| {
         let text = content.value.as_text();
         content.kind == Kind::UID && text.is_some_and(|text| text.trim_ascii().is_empty())
     };
     let has_uid = contents.clone().any(|content| content.kind == Kind::UID && !is_blank(&content));
     if let (Some(uid), false) = (uid, has_uid) {
         let uuid = UuidText { urn: true, ..UuidText::plain(uid.0) };
-        writer.content(&Content { value: Value::Uuid(uuid), ..Content::text(Kind::UID, "") })?;
+        writer.content(&Property { value: Value::Uuid(uuid), ..Property::text(Kind::UID, "") })?;
     }
     let formatted = find(Kind::FN).and_then(|content| content.value.as_text());
     let has_formatted = find(Kind::FN).is_some();
     if !has_formatted {
-        writer.derived("FN", &Derived::Formatted(Name::of(contents.clone())))?;
+        writer.derived("FN", &Derived::Formatted(NameSource::of(contents.clone())))?;
     }
-    if version == Version::V3 && find(Kind::N).is_none() {
+    if version == VcardVersion::V3 && find(Kind::N).is_none() {
         let is_person = find(Kind::X_ADDRESSBOOKSERVER_KIND).is_none()
             && find(Kind::KIND).is_none_or(|kind| kind.value == Value::Text("individual"))
             && find(Kind::ORG).and_then(|org| org.value.as_text()) != formatted;
@@ -148,8 +148,8 @@ pub fn write_card<'a, B: Blobs>(
 
 /// Writes cards property by property.
 pub struct Writer<W> {
-    out: Fold<W>,
-    version: Version,
+    out: LineFolder<W>,
+    version: VcardVersion,
     /// Bytes of a binary value that do not make a group yet.
     rest: [u8; 3],
     rest_len: usize,
@@ -157,15 +157,16 @@ pub struct Writer<W> {
 
 impl<W: Write> Writer<W> {
     /// A writer of one version.
-    pub fn new(out: W, version: Version) -> Self {
-        Self { out: Fold::new(out), version, rest: [0; 3], rest_len: 0 }
+    pub fn new(out: W, version: VcardVersion) -> Self {
+        Self { out: LineFolder::new(out), version, rest: [0; 3], rest_len: 0 }
     }
 
     /// Begins a card.
     pub fn begin(&mut self) -> fmt::Result {
-        for line in
-            ["BEGIN:VCARD", if self.version == Version::V3 { "VERSION:3.0" } else { "VERSION:4.0" }]
-        {
+        for line in [
+            "BEGIN:VCARD",
+            if self.version == VcardVersion::V3 { "VERSION:3.0" } else { "VERSION:4.0" },
+        ] {
             self.out.write_str(line)?;
             self.out.end()?;
         }
@@ -180,7 +181,7 @@ impl<W: Write> Writer<W> {
 
     /// Writes a property; nothing for the box's own marks. A blob's bytes are not at hand here: it
     /// comes out empty, so those go through [`Writer::begin_binary`].
-    pub fn content(&mut self, content: &Content<'_>) -> fmt::Result {
+    pub fn content(&mut self, content: &Property<'_>) -> fmt::Result {
         if content.kind.is_internal() {
             return Ok(());
         }
@@ -204,9 +205,9 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes a property up to its binary value, which follows in pieces.
-    pub fn begin_binary(&mut self, content: &Content<'_>) -> fmt::Result {
+    pub fn begin_binary(&mut self, content: &Property<'_>) -> fmt::Result {
         self.rest_len = 0;
-        if self.version == Version::V3 || !is_binary(content.kind) {
+        if self.version == VcardVersion::V3 || !is_binary(content.kind) {
             self.head(content, content.types, "ENCODING=b", None)?;
             return self.out.write_str(":");
         }
@@ -261,7 +262,7 @@ impl<W: Write> Writer<W> {
 
     fn blob<B: Blobs>(
         &mut self,
-        content: &Content<'_>,
+        content: &Property<'_>,
         blob: BlobRef,
         blobs: &mut B,
     ) -> Result<(), WriteCardError<B::Error>> {
@@ -285,10 +286,10 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    fn text(&mut self, content: &Content<'_>, text: &str) -> fmt::Result {
-        if self.version == Version::V3 {
+    fn text(&mut self, content: &Property<'_>, text: &str) -> fmt::Result {
+        if self.version == VcardVersion::V3 {
             let moment = Moment::parse(text);
-            let form = Form::of(content.kind, content.param("VALUE"));
+            let form = ValueForm::of(content.kind, content.param("VALUE"));
             match moment {
                 Some(day) if is_anniversary(content.kind) && day.is_day() && day.year.is_none() => {
                     self.head(content, content.types, "", None)?;
@@ -296,7 +297,7 @@ impl<W: Write> Writer<W> {
                     day.write_in_year(NO_YEAR, &mut self.out)?;
                     return self.out.end();
                 }
-                Some(moment) if form == Form::Date => {
+                Some(moment) if form == ValueForm::Date => {
                     self.head(content, content.types, "", None)?;
                     self.out.write_str(":")?;
                     moment.write_extended(&mut self.out)?;
@@ -314,7 +315,7 @@ impl<W: Write> Writer<W> {
             }
         }
         // Where 3.0 expects bytes, an address must say that it is one.
-        let is_address = self.version == Version::V3
+        let is_address = self.version == VcardVersion::V3
             && is_binary(content.kind)
             && is_uri(text)
             && ["VALUE", "ENCODING"].iter().all(|name| content.param(name).is_none());
@@ -340,7 +341,7 @@ impl<W: Write> Writer<W> {
     /// Group, name and parameters, without `left_out`.
     fn head(
         &mut self,
-        content: &Content<'_>,
+        content: &Property<'_>,
         types: Types,
         first: &str,
         left_out: Option<&str>,
@@ -350,17 +351,17 @@ impl<W: Write> Writer<W> {
             write!(self.out, ";{first}")?;
         }
         let listed = match self.version {
-            Version::V3 => types,
-            Version::V4 => types.without(Types::PREF),
+            VcardVersion::V3 => types,
+            VcardVersion::V4 => types.without(Types::PREF),
         };
         for (at, name) in listed.names().enumerate() {
             self.out.write_str(if at == 0 { ";TYPE=" } else { "," })?;
             match self.version {
                 // As Apple, Google and Microsoft write them.
-                Version::V3 => {
+                VcardVersion::V3 => {
                     name.chars().try_for_each(|c| self.out.write_char(c.to_ascii_uppercase()))?
                 }
-                Version::V4 => self.out.write_str(name)?,
+                VcardVersion::V4 => self.out.write_str(name)?,
             }
         }
         if listed != types {

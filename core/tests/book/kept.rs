@@ -47,7 +47,7 @@ fn what_a_peer_purges_is_kept<S: Packed>() {
         here = open(here.into_flash());
         keeps_ada(&mut here);
         tend(&mut here);
-        block_on(here.rest()).expect("the chip works");
+        block_on(here.checkpoint()).expect("the chip works");
     }
     assert!(here.stats().journal.erases_max > 3, "{:?}", here.stats().journal);
     assert_eq!(here.counts().tombstones, 1);
@@ -124,7 +124,7 @@ fn b7_a_removal_in_the_middle_of_a_sweep_keeps_the_photo() {
         // Nothing is marked as just stored after that.
         let mut here = open::<Narrow>(untouched.clone());
         for _ in 0..steps {
-            block_on(here.tend()).expect("the chip works");
+            block_on(here.maintain()).expect("the chip works");
         }
         hand_over(&mut there, &mut here, NOW + 1).expect("there is room");
         for _ in 0..2 {

@@ -51,7 +51,8 @@ fn verify<S: Packed>(book: &mut Box<S>) {
     assert_eq!((report.findings, report.losses), (0, 0));
 }
 
-/// Photos come and go, contacts take their slots, and the box is opened again while the photos still stand in their pages.
+/// Photos come and go, contacts take their slots, and the box is opened again while the photos
+/// still stand in their pages.
 fn slots_of_swept_chunks<S: Packed>(slots: usize, photos: u32, keeps: u32) {
     let mut book = format_with::<S>(1, PAGES, slots);
     for number in 0..photos {
@@ -95,7 +96,7 @@ fn churn_in_place<S: Packed>(book: &mut Box<S>, number: u32, rounds: u32) {
     for round in 0..rounds {
         let texts = [(Kind::FN, &*name(number)), (Kind::NOTE, &note)];
         put(book, number, &texts[..1 + (round % 2) as usize], None, NOW + 2).expect("room");
-        block_on(book.tend()).expect("the chip works");
+        block_on(book.maintain()).expect("the chip works");
     }
     put(book, number, &[(Kind::FN, &name(number))], None, NOW + 3).expect("there is room");
 }
@@ -137,7 +138,8 @@ fn a_contact_is_acknowledged_only_when_it_has_its_slot() {
     assert_eq!(refused, 32);
 }
 
-/// What was kept of contacts that others removed comes back with its photo, as long as there is room.
+/// What was kept of contacts that others removed comes back with its photo, as
+/// long as there is room.
 #[test]
 fn b7_what_is_kept_is_found_again_among_swept_chunks() {
     let (slots, mut there) = (40, format::<Narrow>(2, PAGES));
@@ -173,7 +175,8 @@ fn meet_and_purge(there: &mut Box<Narrow>, here: &mut Box<Narrow>, now: u64) {
     purge(there, 1, NOW + 1);
 }
 
-/// A device whose clock was never set keeps what others remove as long as nothing else needs the room, and no longer.
+/// A device whose clock was never set keeps what others remove as long as nothing else needs
+/// the room, and no longer.
 #[test]
 fn b7_without_a_clock_what_is_kept_makes_way_for_what_the_owner_writes() {
     const SINCE_START: u64 = 60_000;
@@ -234,7 +237,8 @@ fn a_removal_that_failed_takes_nothing_from_what_a_peer_may_do() {
     assert_eq!(peer.removed(), 0);
 }
 
-/// What is over keeps nothing out that was written since, though no clock tells so when the box is opened.
+/// What is over keeps nothing out that was written since, though no clock tells so
+/// when the box is opened.
 #[test]
 fn b7_what_is_over_makes_way_when_the_box_is_opened() {
     for slots in 9..26 {
@@ -298,7 +302,8 @@ fn a_photo_that_does_not_fit_is_refused_however_often_a_sweep_helps() {
     }
 }
 
-/// A box whose flash is an earlier state writes under another name, also when it was opened again before its first change.
+/// A box whose flash is an earlier state writes under another name, also when it was opened again
+/// before its first change.
 #[test]
 fn b1_what_a_box_says_that_was_put_back_removes_nothing() {
     for takes_first in [false, true] {

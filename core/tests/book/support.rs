@@ -1,9 +1,9 @@
 //! Boxes on simulated chips, with wide and with narrow slots, and handing one's states to another.
 
-use contactbox_core::contact::{BlobRef, BoxIndex, Content, Contents, Draft, Kind, Uid, Value};
+use contactbox_core::contact::{BlobRef, BoxIndex, Contents, Draft, Kind, Property, Uid, Value};
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{
-    Book, BookConfig, Intake, Kept, Packed, Parts, Peer, PutError, Quota,
+    Book, BookConfig, Intake, KeptState, Packed, Parts, Peer, PutError, Quota,
 };
 use embassy_futures::block_on;
 
@@ -72,10 +72,10 @@ pub fn put<S: Packed>(
     let mut memory = vec![0; 64 * 1024];
     let mut draft = Draft::new(&mut memory);
     for &(kind, text) in texts {
-        draft.push(&Content::text(kind, text)).expect("it fits");
+        draft.push(&Property::text(kind, text)).expect("it fits");
     }
     if let Some(photo) = photo {
-        let content = Content { value: Value::Bytes(photo), ..Content::text(Kind::PHOTO, "") };
+        let content = Property { value: Value::Bytes(photo), ..Property::text(Kind::PHOTO, "") };
         draft.push(&content).expect("it fits");
     }
     let bytes = draft.finish().bytes().to_vec();
@@ -129,7 +129,7 @@ pub fn kept<S: Packed>(book: &mut Box<S>) -> Vec<(Uid, u64, String, Option<Vec<u
     for slot in 0..book.slots() {
         let mut memory = vec![0; RECORD_BYTES];
         let found = block_on(book.kept_at(slot, &mut memory)).expect("readable");
-        let Some(Kept { contact, time }) = found else { continue };
+        let Some(KeptState { contact, time }) = found else { continue };
         let name = contact.properties().find(|property| property.content.kind == Kind::FN);
         let name = name.and_then(|name| name.content.value.as_text().map(str::to_owned));
         let photo = contact.blobs().next().map(|blob| {
@@ -153,7 +153,7 @@ pub fn is_there<S: Packed>(book: &mut Box<S>, number: u32) -> bool {
 /// Idle work until there is none left.
 pub fn tend<S: Packed>(book: &mut Box<S>) {
     for _ in 0..10_000 {
-        if block_on(book.tend()).expect("the chip works") {
+        if block_on(book.maintain()).expect("the chip works") {
             return;
         }
     }
@@ -168,7 +168,7 @@ pub fn churn<S: Packed>(book: &mut Box<S>, rounds: u32, now: u64) {
         let name = format!("Busy {round}");
         let texts = [(Kind::FN, name.as_str()), (Kind::NOTE, note.as_str())];
         put(book, number, &texts, None, now).expect("there is room");
-        block_on(book.tend()).expect("the chip works");
+        block_on(book.maintain()).expect("the chip works");
     }
     tend(book);
 }

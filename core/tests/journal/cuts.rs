@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 /// What one key may show: (revision, length, kind).
 type Version = (u32, usize, u8);
 
-/// A box under cuts, and what it may show: the acknowledged version of each key, and those that were in flight.
+/// A box under cuts, and what it may show: the acknowledged version of each key, and
+/// those that were in flight.
 pub struct World<const W: usize, const E: usize> {
     pub held: Held<W, E>,
     pub oracle: Oracle,
-    /// The keys of the change that was done last, acknowledged or found after a cut, and of the one before.
+    /// The keys of the change that was done last, acknowledged or found after a
+    /// cut, and of the one before.
     pub last: [Vec<u32>; 2],
-    /// Per key, what it may show as well as or instead of the oracle's: in flight when the power went. `None`: nothing.
+    /// Per key, what it may show as well as or instead of the oracle's: in flight when the
+    /// power went. `None`: nothing.
     in_flight: BTreeMap<u32, Vec<Option<Version>>>,
     revision: u32,
     keys: u64,
@@ -130,7 +133,8 @@ impl<const W: usize, const E: usize> World<W, E> {
         }
         held.compare(&found).unwrap_or_else(|error| panic!("{}: {error}", self.label));
         assert!(held.map.losses.is_empty(), "{}: {:?} {report:?}", self.label, held.map.losses);
-        // A group is there as a whole or not at all: both keys carry the revision of the group that was cut.
+        // A group is there as a whole or not at all: both keys carry the revision
+        // of the group that was cut.
         for (key, version) in &found {
             let new = self.in_flight.get(key).is_some_and(|may| may.contains(&Some(*version)));
             if new && self.oracle.get(key) != Some(version) && version.2 == PUT {
@@ -154,7 +158,8 @@ impl<const W: usize, const E: usize> World<W, E> {
     }
 }
 
-/// Cuts the script of `seed` at every operation (of every `stride`-th) in every mode. Returns the number of cases.
+/// Cuts the script of `seed` at every operation (of every `stride`-th) in every mode.
+/// Returns the number of cases.
 fn sweep<const W: usize>(seed: u64, pages: usize, keys: u64, steps: u32, stride: usize) -> u64 {
     let mut nor = Nor::<1, W, 512>::strict(pages);
     nor.seed(seed);

@@ -2,7 +2,7 @@
 
 use crate::support::{DELETE, Held, Oracle, PUT, Random, campaign, hint};
 use contactbox_core::sim::Nor;
-use contactbox_core::store::journal::{Loss, OpenError};
+use contactbox_core::store::journal::{JournalOpenError, Loss};
 use embassy_futures::block_on;
 
 /// A box that has been worked in for a while and come to rest.
@@ -260,7 +260,9 @@ fn random_images_neither_panic_nor_loop() {
             }
         }
         match Held::open(image) {
-            Err(OpenError::Foreign | OpenError::Blank | OpenError::Version(_)) => {}
+            Err(
+                JournalOpenError::Foreign | JournalOpenError::Blank | JournalOpenError::Version(_),
+            ) => {}
             Err(error) => panic!("{error:?}"),
             Ok((mut held, _)) => {
                 for revision in 0..40 {

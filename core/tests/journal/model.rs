@@ -1,8 +1,9 @@
-//! Ordinary work against an oracle: edits, groups, deletions, idle work, reopening, filling up, growing, failing pages.
+//! Ordinary work against an oracle: edits, groups, deletions, idle work, reopening, filling
+//! up, growing, failing pages.
 
 use crate::support::{DELETE, Held, Oracle, PUT, Random, campaign, payload};
 use contactbox_core::sim::{Failing, Nor};
-use contactbox_core::store::journal::{AppendError, Journal, OpenError};
+use contactbox_core::store::journal::{AppendError, Journal, JournalOpenError};
 use embassy_futures::block_on;
 
 fn work<const W: usize, const E: usize>(
@@ -164,10 +165,10 @@ fn failing_pages_are_left_for_others() {
 #[test]
 fn what_is_not_a_box_is_told_apart() {
     let blank = Nor::<1, 4, 512>::new(16);
-    assert!(matches!(Held::open(blank.clone()), Err(OpenError::Blank)));
+    assert!(matches!(Held::open(blank.clone()), Err(JournalOpenError::Blank)));
     let mut foreign = blank.clone();
     foreign.contents_mut()[3000] = 7;
-    assert!(matches!(Held::open(foreign), Err(OpenError::Foreign)));
+    assert!(matches!(Held::open(foreign), Err(JournalOpenError::Foreign)));
     let held = Held::format(blank);
     let mut newer = held.journal.into_flash();
     let mut header = newer.contents()[..24].to_vec();
@@ -176,7 +177,7 @@ fn what_is_not_a_box_is_told_apart() {
     let crc = contactbox_core::store::seal::Seal::new().over(&[0; 4]).over(&header[..20]).value();
     header[20..].copy_from_slice(&crc.to_le_bytes());
     newer.contents_mut()[..24].copy_from_slice(&header);
-    assert!(matches!(Held::open(newer), Err(OpenError::Version(2))));
+    assert!(matches!(Held::open(newer), Err(JournalOpenError::Version(2))));
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Bursts into boxes with all kinds of history: nothing that was acknowledged goes in silence but what nothing can tell
-//! from a write that was cut: the change acknowledged last, when the box has not come to rest since.
+//! Bursts into boxes with all kinds of history: nothing that was acknowledged goes in silence but
+//! what nothing can tell from a write that was cut: the change acknowledged last, when the box
+//! has not come to rest since.
 
 use crate::cuts::{Outcome, World};
 use crate::damage::{explained, struck_keys};
@@ -48,7 +49,8 @@ fn lived<const W: usize, const E: usize>(
     world
 }
 
-/// Where to strike: anywhere, or, as that is where a box is weakest, near the end of what is written in a page.
+/// Where to strike: anywhere, or, as that is where a box is weakest, near the end of
+/// what is written in a page.
 fn place<const W: usize, const E: usize>(nor: &Nor<1, W, E>, random: &mut Random) -> u64 {
     let bits = nor.contents().len() as u64 * 8;
     let page = random.below((nor.contents().len() / E) as u64);

@@ -2,8 +2,8 @@
 
 use contactbox_core::sim::{Nor, NorError};
 use contactbox_core::store::journal::{
-    Address, AppendError, Config, Entry, Journal, Loss, Need, OpenError, OpenReport, PageState,
-    Standing, Tenant,
+    Address, AppendError, Entry, EntryOwner, Journal, JournalConfig, JournalOpenError, Liveness,
+    Loss, Need, OpenReport, PageState,
 };
 use embassy_futures::block_on;
 use std::collections::BTreeMap;
@@ -36,10 +36,10 @@ fn parse(entry: &Entry<'_>) -> (u32, u32) {
     (word(0), word(4))
 }
 
-impl Tenant for Map {
-    fn found(&mut self, entry: &Entry<'_>) -> Standing {
+impl EntryOwner for Map {
+    fn on_entry(&mut self, entry: &Entry<'_>) -> Liveness {
         if entry.payload.len() < 8 {
-            return Standing::Dead;
+            return Liveness::Dead;
         }
         let (key, revision) = parse(entry);
         let kept =
@@ -48,14 +48,14 @@ impl Tenant for Map {
         match known {
             None => {
                 self.index.insert(key, kept);
-                Standing::Live
+                Liveness::Live
             }
             Some(old) if old.revision < revision => {
                 self.index.insert(key, kept);
-                Standing::Replaces(old.at, old.len)
+                Liveness::Replaces(old.at, old.len)
             }
-            Some(old) if old.revision == revision => Standing::Equals(old.at),
-            Some(_) => Standing::Dead,
+            Some(old) if old.revision == revision => Liveness::Equals(old.at),
+            Some(_) => Liveness::Dead,
         }
     }
 
@@ -128,7 +128,7 @@ pub struct Held<const W: usize, const E: usize> {
 /// Memory that grows, as the daemon's does.
 #[derive(Clone, Default)]
 pub struct Growing<T>(pub Vec<T>);
-impl<T: Clone + Default> contactbox_core::store::cells::Cells<T> for Growing<T> {
+impl<T: Clone + Default> contactbox_core::store::slab::Slab<T> for Growing<T> {
     fn cells(&self) -> &[T] {
         &self.0
     }
@@ -145,14 +145,14 @@ impl<T: Clone + Default> contactbox_core::store::cells::Cells<T> for Growing<T> 
 
 impl<const W: usize, const E: usize> Held<W, E> {
     pub fn format(nor: Nor<1, W, E>) -> Self {
-        let config = Config { salt: 0x1234_5678_9ABC_DEF0 };
+        let config = JournalConfig { salt: 0x1234_5678_9ABC_DEF0 };
         match block_on(Journal::format(nor, config, Growing::default(), Growing(vec![0; E]))) {
             Ok(journal) => Held { journal, map: Map::default() },
             Err(error) => panic!("format: {error:?}"),
         }
     }
 
-    pub fn open(nor: Nor<1, W, E>) -> Result<(Self, OpenReport), OpenError<NorError>> {
+    pub fn open(nor: Nor<1, W, E>) -> Result<(Self, OpenReport), JournalOpenError<NorError>> {
         let mut map = Map::default();
         let (journal, report) = block_on(Journal::open(
             nor,
@@ -229,11 +229,11 @@ impl<const W: usize, const E: usize> Held<W, E> {
     }
 
     pub fn tend(&mut self, budget: u32) -> bool {
-        block_on(self.journal.tend(&mut self.map, budget)).unwrap_or(false)
+        block_on(self.journal.maintain(&mut self.map, budget)).unwrap_or(false)
     }
 
     pub fn rest(&mut self) {
-        let _ = block_on(self.journal.rest(&mut self.map));
+        let _ = block_on(self.journal.confirm_tails(&mut self.map));
     }
 
     /// Reads an entry and compares it with what it should be.

@@ -2,7 +2,7 @@
 
 use contactbox_core::contact::Item;
 use contactbox_core::store::{
-    AuthorCell, BoxCell, Cells, Link, Memory, Number, Packed, PageState, Parts,
+    AuthorCell, BoxCell, Link, Memory, Number, Packed, PageState, Parts, Slab,
 };
 use std::marker::PhantomData;
 
@@ -20,7 +20,7 @@ impl<T: Copy> Growing<T> {
     }
 }
 
-impl<T: Copy> Cells<T> for Growing<T> {
+impl<T: Copy> Slab<T> for Growing<T> {
     fn cells(&self) -> &[T] {
         &self.cells
     }
@@ -62,7 +62,8 @@ impl<S: Packed, L: Link> Memory for Heap<S, L> {
     }
 }
 
-/// Memory for a box of `pages` pages of `page_bytes`, contacts of up to `contact_bytes`, and up to `slots_max` slots.
+/// Memory for a box of `pages` pages of `page_bytes`, contacts of up to `contact_bytes`, and
+/// up to `slots_max` slots.
 pub fn parts<S: Packed, L: Link>(
     pages: usize,
     page_bytes: usize,

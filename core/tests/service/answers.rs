@@ -1,12 +1,12 @@
 //! What a box answers, request by request, over a cable that works.
 
 use crate::support::{Desk, Device, card, contents, format};
-use contactbox_core::contact::{BlobRef, Content, Draft, Kind, Uid, Value};
+use contactbox_core::contact::{BlobRef, Draft, Kind, Property, Uid, Value};
 use contactbox_core::service::cable::{AskError, Exchange};
-use contactbox_core::service::protocol::{Card, PROTOCOL};
+use contactbox_core::service::protocol::{NewContact, PROTOCOL};
 use contactbox_core::service::rows::Bytes;
 use contactbox_core::service::{Fault, Reply, Request};
-use contactbox_core::store::{Outcome, Put, Shelf};
+use contactbox_core::store::{Outcome, Shelf, Written};
 use embassy_futures::block_on;
 
 macro_rules! asked {
@@ -31,8 +31,8 @@ fn hello() -> Request<'static> {
     Request::Hello { protocol: PROTOCOL, frame_bytes: 4096 }
 }
 
-fn put<E: Exchange>(caller: &mut E, uid: Option<Uid>, base: Option<u64>, card: &[u8]) -> Put {
-    let card = Card::Here(contents(card));
+fn put<E: Exchange>(caller: &mut E, uid: Option<Uid>, base: Option<u64>, card: &[u8]) -> Written {
+    let card = NewContact::Here(contents(card));
     match block_on(caller.ask(&Request::Put { uid, base, card })) {
         Ok(Reply::Done(put)) => put,
         _ => panic!("it was not put"),
@@ -53,7 +53,7 @@ fn a_contact_comes_goes_and_comes_back() {
     let uid = added.uid;
     let second = card(&[(Kind::FN, "Ada King"), (Kind::ORG, "Engines\\, Ltd.;Analysis")]);
     let request =
-        Request::Put { uid: Some(uid), base: Some(1), card: Card::Here(contents(&second)) };
+        Request::Put { uid: Some(uid), base: Some(1), card: NewContact::Here(contents(&second)) };
     assert_eq!(refused(&mut caller, &request), Fault::Conflict { version: added.version });
     let updated = put(&mut caller, Some(uid), Some(added.version), &second);
     assert_eq!(updated.outcome, Outcome::Updated);
@@ -144,9 +144,9 @@ fn what_does_not_fit_a_frame_goes_in_pieces() {
     let note = "many words ".repeat(1_000);
     let long = card(&[(Kind::FN, "Long"), (Kind::NOTE, &note)]);
     let uid = Uid([9; 16]);
-    let here = Request::Put { uid: Some(uid), base: None, card: Card::Here(contents(&long)) };
+    let here = Request::Put { uid: Some(uid), base: None, card: NewContact::Here(contents(&long)) };
     assert_eq!(refused(&mut caller, &here), Fault::TooLarge { bytes_max: 4096 });
-    let staged = Request::Put { uid: Some(uid), base: None, card: Card::Staged };
+    let staged = Request::Put { uid: Some(uid), base: None, card: NewContact::Staged };
     assert_eq!(refused(&mut caller, &staged), Fault::NotStaged);
 
     let total = long.len() as u32;
@@ -196,8 +196,8 @@ fn blobs_come_in_pieces() {
     let photo: Vec<u8> = (0..10_000u32).map(|byte| ((byte * 7) >> 3) as u8).collect();
     let mut memory = vec![0; 16_000];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, "Photo")).expect("it fits");
-    let content = Content { value: Value::Bytes(&photo), ..Content::text(Kind::PHOTO, "") };
+    draft.push(&Property::text(Kind::FN, "Photo")).expect("it fits");
+    let content = Property { value: Value::Bytes(&photo), ..Property::text(Kind::PHOTO, "") };
     draft.push(&content).expect("it fits");
     let uid = Uid([3; 16]);
     let photo_card = draft.finish();
@@ -231,12 +231,12 @@ fn a_card_refers_to_no_blob_that_is_not_what_its_hash_says() {
     let blob = BlobRef::of(&content);
     let mut memory = vec![0; 1000];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, "Photo")).expect("it fits");
-    let photo = Content { value: Value::Blob(blob), ..Content::text(Kind::PHOTO, "") };
+    draft.push(&Property::text(Kind::FN, "Photo")).expect("it fits");
+    let photo = Property { value: Value::Blob(blob), ..Property::text(Kind::PHOTO, "") };
     draft.push(&photo).expect("it fits");
     let card = draft.finish().bytes().to_vec();
     let uid = Some(Uid([3; 16]));
-    let request = || Request::Put { uid, base: None, card: Card::Here(contents(&card)) };
+    let request = || Request::Put { uid, base: None, card: NewContact::Here(contents(&card)) };
     assert_eq!(refused(&mut caller, &request()), Fault::NoSuchBlob);
     // Half of it is not a piece, more than it neither.
     let piece = |bytes| Request::PutBlob { blob, offset: 0, bytes: Bytes(bytes) };
@@ -254,7 +254,7 @@ fn a_card_refers_to_no_blob_that_is_not_what_its_hash_says() {
 fn empty_cards_and_old_protocols_are_refused() {
     let (mut desk, mut device) = (Desk::new(), Device::new(format(7, 64)));
     let mut caller = desk.call(&mut device);
-    let empty = Request::Put { uid: None, base: None, card: Card::Here(contents(&[])) };
+    let empty = Request::Put { uid: None, base: None, card: NewContact::Here(contents(&[])) };
     assert_eq!(refused(&mut caller, &empty), Fault::BadCard);
     let old = Request::Hello { protocol: 0, frame_bytes: 4096 };
     assert_eq!(refused(&mut caller, &old), Fault::Protocol { spoken: PROTOCOL });

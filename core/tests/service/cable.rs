@@ -1,11 +1,12 @@
-//! A cable that loses, garbles, cuts and repeats: every change is done once, every question answered.
+//! A cable that loses, garbles, cuts and repeats: every change is done once, every
+//! question answered.
 
 use crate::support::{Chip, Desk, Device, Fate, Unplugged, Wire, card, contents, format};
 use contactbox_core::contact::Kind;
 use contactbox_core::service::cable::{
     AskError, BUSY_FRAME_BYTES, Caller, Exchange, Link, busy_frame,
 };
-use contactbox_core::service::protocol::{Card, PROTOCOL};
+use contactbox_core::service::protocol::{NewContact, PROTOCOL};
 use contactbox_core::service::{Fault, Reply, Request};
 use embassy_futures::block_on;
 
@@ -19,7 +20,8 @@ fn a_change_whose_reply_is_lost_is_done_once() {
             _ => Fate::Arrives,
         });
         let card = card(&[(Kind::FN, "Ada")]);
-        let request = Request::Put { uid: None, base: None, card: Card::Here(contents(&card)) };
+        let request =
+            Request::Put { uid: None, base: None, card: NewContact::Here(contents(&card)) };
         let mut caller = desk.call(&mut device);
         assert!(matches!(block_on(caller.ask(&request)), Ok(Reply::Done(_))));
         assert_eq!(caller.traffic().repeats, lost);
@@ -61,7 +63,8 @@ fn a_bad_cable_costs_only_time() {
     let mut silent = 0;
     for number in 0..2_000 {
         let card = card(&[(Kind::FN, &format!("Person {number}"))]);
-        let request = Request::Put { uid: None, base: None, card: Card::Here(contents(&card)) };
+        let request =
+            Request::Put { uid: None, base: None, card: NewContact::Here(contents(&card)) };
         match block_on(caller.ask(&request)) {
             Ok(Reply::Done(_)) => done += 1,
             Err(AskError::Silent) => silent += 1,

@@ -1,4 +1,5 @@
-//! Frames: every length comes through, everything else is told apart, and the reader finds its place again.
+//! Frames: every length comes through, everything else is told apart, and the
+//! reader finds its place again.
 
 use contactbox_core::service::frame::{
     FRAME_VERSION, FrameError, FrameKind, Frames, encode, overhead_bytes,
@@ -12,7 +13,8 @@ fn frame(number: u16, message: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What was taken from `bytes`, given in pieces: number and message of each frame, or what was wrong.
+/// What was taken from `bytes`, given in pieces: number and message of each frame,
+/// or what was wrong.
 fn taken(bytes: &[u8], piece: usize, memory: usize) -> Vec<Result<(u16, Vec<u8>), FrameError>> {
     let mut memory = vec![0; memory];
     let mut frames = Frames::new(&mut memory);

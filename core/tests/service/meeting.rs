@@ -1,15 +1,15 @@
-//! Boxes that meet over a cable: they end with one root, nothing is lost, little is sent, and a cable that
-//! is pulled costs only what was on it.
+//! Boxes that meet over a cable: they end with one root, nothing is lost, little is sent, and a
+//! cable that is pulled costs only what was on it.
 
 use crate::support::{
     CONTACT_BYTES, Desk, Device, Fate, Heap, card, contents, format, format_on, reopen,
 };
-use contactbox_core::contact::{Content, Draft, Kind, Uid, Value};
+use contactbox_core::contact::{Draft, Kind, Property, Uid, Value};
 use contactbox_core::limits::FOREIGN_MILLIS_MAX;
 use contactbox_core::service::cable::{Exchange, Traffic};
 use contactbox_core::service::protocol::AsideRow;
 use contactbox_core::service::rows::{Bytes, Packer};
-use contactbox_core::service::sync::{Report, SyncError, sync};
+use contactbox_core::service::sync::{SyncError, SyncReport, sync};
 use contactbox_core::service::{Fault, Reply, Request};
 use contactbox_core::sim::{Nor, Tear};
 use contactbox_core::store::{Aside, Book, Consent};
@@ -39,7 +39,7 @@ fn fill<F: NorFlash>(book: &mut Book<F, Heap>, numbers: std::ops::Range<u32>) {
     }
 }
 
-type Met<T> = (Result<Report, SyncError<core::convert::Infallible, T>>, Traffic);
+type Met<T> = (Result<SyncReport, SyncError<core::convert::Infallible, T>>, Traffic);
 
 fn meet<H: NorFlash, T: NorFlash>(
     here: &mut Device<H>,
@@ -53,7 +53,10 @@ fn meet<H: NorFlash, T: NorFlash>(
 }
 
 /// They meet, and hold the same.
-fn agree<H: NorFlash, T: NorFlash>(here: &mut Device<H>, there: &mut Device<T>) -> (Report, u64) {
+fn agree<H: NorFlash, T: NorFlash>(
+    here: &mut Device<H>,
+    there: &mut Device<T>,
+) -> (SyncReport, u64) {
     let (report, traffic) = meet(here, there);
     let report = report.expect("nothing is broken off");
     let told = format!("{report:?}");
@@ -115,7 +118,8 @@ fn what_is_done_on_both_sides_comes_together() {
     fill(&mut here.book, 0..20);
     agree(&mut here, &mut there);
     let by = Default::default();
-    // One is edited on both sides, one edited and removed, one removed and purged, one purged on both.
+    // One is edited on both sides, one edited and removed, one removed and purged,
+    // one purged on both.
     put(&mut here.book, 1, &[(Kind::FN, "Here"), (Kind::TEL, "1")]);
     put(&mut there.book, 1, &[(Kind::FN, "There"), (Kind::TEL, "2")]);
     assert!(block_on(here.book.remove(uid(2), by, 2_000)).is_ok());
@@ -148,9 +152,9 @@ fn long_records_and_blobs_go_over_whatever_the_pages() {
     let with_photo = |name: &str, photo: &[u8], note: &str| {
         let mut memory = vec![0; 100_000];
         let mut draft = Draft::new(&mut memory);
-        draft.push(&Content::text(Kind::FN, name)).expect("it fits");
-        draft.push(&Content::text(Kind::NOTE, note)).expect("it fits");
-        let content = Content { value: Value::Bytes(photo), ..Content::text(Kind::PHOTO, "") };
+        draft.push(&Property::text(Kind::FN, name)).expect("it fits");
+        draft.push(&Property::text(Kind::NOTE, note)).expect("it fits");
+        let content = Property { value: Value::Bytes(photo), ..Property::text(Kind::PHOTO, "") };
         draft.push(&content).expect("it fits");
         draft.finish().bytes().to_vec()
     };
@@ -378,7 +382,7 @@ fn three_boxes(seed: u64) {
                         draft.push(&property.content).expect("it fits");
                     }
                 }
-                draft.push(&Content::text(Kind::NOTE, &text)).expect("it fits");
+                draft.push(&Property::text(Kind::NOTE, &text)).expect("it fits");
                 let card = draft.finish();
                 assert!(block_on(book.put(uid(number), &card, None, by, step)).is_ok());
                 said.entry(number).or_default().insert(text);

@@ -1,10 +1,10 @@
 //! Boxes on simulated chips, and a cable in memory that can fail.
 
-use contactbox_core::contact::{Content, Contents, Draft, Kind, Millis};
+use contactbox_core::contact::{Contents, Draft, Kind, Millis, Property};
 use contactbox_core::search::Hit;
 use contactbox_core::service::cable::{Caller, Link, Local, complain, respond};
 use contactbox_core::service::frame::Frames;
-use contactbox_core::service::{Limits, Room, Session};
+use contactbox_core::service::{AnswerBuffers, CableLimits, Session};
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{Book, BookConfig, Parts, Wide};
 use embassy_futures::block_on;
@@ -50,7 +50,7 @@ pub fn card(properties: &[(Kind, &str)]) -> Vec<u8> {
     let mut memory = vec![0; 64 * 1024];
     let mut draft = Draft::new(&mut memory);
     for &(kind, text) in properties {
-        draft.push(&Content::text(kind, text)).expect("it fits");
+        draft.push(&Property::text(kind, text)).expect("it fits");
     }
     draft.finish().bytes().to_vec()
 }
@@ -64,7 +64,7 @@ pub struct Device<F: NorFlash = Chip> {
     pub book: Book<F, Heap>,
     pub session: Session<Heap>,
     pub now: Millis,
-    limits: Limits,
+    limits: CableLimits,
     into: Vec<u8>,
     out: Vec<u8>,
     list: Vec<u8>,
@@ -112,7 +112,7 @@ impl<F: NorFlash> Device<F> {
     /// One that takes no longer records.
     pub fn bounded(book: Book<F, Heap>, contact_bytes: usize) -> Self {
         let limits =
-            Limits { frame_bytes: FRAME_BYTES as u32, contact_bytes: contact_bytes as u32 };
+            CableLimits { frame_bytes: FRAME_BYTES as u32, contact_bytes: contact_bytes as u32 };
         Self {
             book,
             session: Session::new(limits),
@@ -150,7 +150,7 @@ impl<F: NorFlash> Device<F> {
     /// The box asked without a cable.
     pub fn local(&mut self) -> Local<'_, F, Heap> {
         let Self { book, now, limits, list, record, hits, .. } = self;
-        let room = Room { list, record, hits };
+        let room = AnswerBuffers { list, record, hits };
         Local { book, session: Session::new(*limits), room, now: *now }
     }
 
@@ -187,7 +187,7 @@ impl<F: NorFlash> Device<F> {
         let mut result = Ok(());
         while let Some(taken) = frames.take(&mut input) {
             let Self { book, session, now, out, list, record, hits, .. } = self;
-            let mut room = Room { list, record, hits };
+            let mut room = AnswerBuffers { list, record, hits };
             let response = match taken {
                 Ok(frame) => respond(book, frame, &frames, *now, session, &mut room, out).await,
                 Err(error) => complain(error, out),

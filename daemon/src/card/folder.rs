@@ -1,7 +1,7 @@
 //! A folder as a card: a mounted card, or any folder that boxes leave snapshots in.
 
 use crate::image::disk;
-use contactbox_core::card::{Card, CardError, Name, SECTOR_BYTES};
+use contactbox_core::card::{Card, CardError, FileName, SECTOR_BYTES};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 const TURN_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What the system says is wrong.
-pub struct Fault(pub io::Error);
+pub struct FolderFault(pub io::Error);
 
 /// In the words of the system: this is what people read.
-impl fmt::Debug for Fault {
+impl fmt::Debug for FolderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }
@@ -27,13 +27,13 @@ pub struct FolderCard {
     folder: PathBuf,
     /// The folder itself: locked as long as this is there.
     _lock: Option<File>,
-    open: HashMap<Name, Open>,
+    open: HashMap<FileName, OpenedFile>,
     /// Names of the files, from when they were last gone through from the first.
-    names: BTreeSet<Name>,
+    names: BTreeSet<FileName>,
     sector_writes: u64,
 }
 
-struct Open {
+struct OpenedFile {
     file: File,
     is_writable: bool,
     /// Its name is not on the disk yet.
@@ -42,13 +42,13 @@ struct Open {
 
 impl FolderCard {
     /// A folder that is to be written to, or only read.
-    pub fn open(folder: &Path, is_writing: bool) -> Result<Self, CardError<Fault>> {
+    pub fn open(folder: &Path, is_writing: bool) -> Result<Self, CardError<FolderFault>> {
         let gone = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => CardError::Removed,
-            _ => CardError::Device(Fault(error)),
+            _ => CardError::Device(FolderFault(error)),
         };
         if !std::fs::metadata(folder).map_err(gone)?.is_dir() {
-            return Err(CardError::Device(Fault(io::ErrorKind::NotADirectory.into())));
+            return Err(CardError::Device(FolderFault(io::ErrorKind::NotADirectory.into())));
         }
         // Folders can not be opened everywhere; then only this daemon's own order holds.
         let held = File::open(folder).ok();
@@ -64,12 +64,12 @@ impl FolderCard {
         })
     }
 
-    fn path(&self, name: &Name) -> PathBuf {
+    fn path(&self, name: &FileName) -> PathBuf {
         self.folder.join(name.as_str())
     }
 
     /// What an error of the system means for a card.
-    fn error(&mut self, error: io::Error) -> CardError<Fault> {
+    fn error(&mut self, error: io::Error) -> CardError<FolderFault> {
         self.open.clear();
         match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem => CardError::WriteProtected,
@@ -78,12 +78,12 @@ impl FolderCard {
             | io::ErrorKind::QuotaExceeded
             | io::ErrorKind::FileTooLarge => CardError::Full,
             _ if is_gone(&error) || !self.folder.is_dir() => CardError::Removed,
-            _ => CardError::Device(Fault(error)),
+            _ => CardError::Device(FolderFault(error)),
         }
     }
 
     /// The file of this name, if there is one.
-    fn file(&mut self, name: &Name) -> Result<Option<&File>, CardError<Fault>> {
+    fn file(&mut self, name: &FileName) -> Result<Option<&File>, CardError<FolderFault>> {
         if !self.open.contains_key(name) {
             let file = match open_plain(OpenOptions::new().read(true), &self.path(name)) {
                 Ok(file) => file,
@@ -92,13 +92,13 @@ impl FolderCard {
                 }
                 Err(error) => return Err(self.error(error)),
             };
-            self.open.insert(*name, Open { file, is_writable: false, is_new: false });
+            self.open.insert(*name, OpenedFile { file, is_writable: false, is_new: false });
         }
         Ok(self.open.get(name).map(|open| &open.file))
     }
 
     /// The file of this name for writing; made if there is none.
-    fn writable(&mut self, name: &Name) -> Result<&File, CardError<Fault>> {
+    fn writable(&mut self, name: &FileName) -> Result<&File, CardError<FolderFault>> {
         if self.open.get(name).is_none_or(|open| !open.is_writable) {
             let path = self.path(name);
             let opened = open_plain(OpenOptions::new().read(true).write(true), &path);
@@ -106,23 +106,26 @@ impl FolderCard {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let mut options = OpenOptions::new();
                     options.read(true).write(true).create(true).truncate(false);
-                    // What is in it is as private as the box. Whoever shares a folder gives others the
-                    // right to read it, and that stays: the file is written in place.
+                    // What is in it is as private as the box. Whoever shares a folder gives others
+                    // the right to read it, and that stays: the file is written in place.
                     let made = open_plain(disk::private(&mut options), &path);
                     (made.map_err(|error| self.error(error))?, true)
                 }
                 opened => (opened.map_err(|error| self.error(error))?, false),
             };
-            self.open.insert(*name, Open { file, is_writable: true, is_new });
+            self.open.insert(*name, OpenedFile { file, is_writable: true, is_new });
         }
         self.open.get(name).map(|open| &open.file).ok_or(CardError::Removed)
     }
 }
 
 impl Card for FolderCard {
-    type Error = Fault;
+    type Error = FolderFault;
 
-    async fn next_file(&mut self, after: Option<&Name>) -> Result<Option<Name>, CardError<Fault>> {
+    async fn next_file(
+        &mut self,
+        after: Option<&FileName>,
+    ) -> Result<Option<FileName>, CardError<FolderFault>> {
         let Some(after) = after else {
             self.names.clear();
             let entries = std::fs::read_dir(&self.folder).map_err(|error| self.error(error))?;
@@ -130,7 +133,7 @@ impl Card for FolderCard {
                 let entry = entry.map_err(|error| self.error(error))?;
                 let name = entry.file_name();
                 let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-                if let Some(name) = name.to_str().and_then(Name::parse).filter(|_| is_file)
+                if let Some(name) = name.to_str().and_then(FileName::parse).filter(|_| is_file)
                     // Where names differ by case there can be one that only looks like it.
                     && self.path(&name).exists()
                 {
@@ -143,7 +146,7 @@ impl Card for FolderCard {
         Ok(self.names.range((Excluded(*after), Unbounded)).next().copied())
     }
 
-    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<Fault>> {
+    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, CardError<FolderFault>> {
         let Some(file) = self.file(name)? else { return Ok(None) };
         match file.metadata() {
             Ok(told) => Ok(Some(u32::try_from(told.len()).unwrap_or(u32::MAX))),
@@ -153,10 +156,10 @@ impl Card for FolderCard {
 
     async fn read(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         out: &mut [u8],
-    ) -> Result<usize, CardError<Fault>> {
+    ) -> Result<usize, CardError<FolderFault>> {
         let Some(file) = self.file(name)? else { return Ok(0) };
         let read = disk::read_up_to(file, out, offset.into());
         read.map_err(|error| self.error(error))
@@ -164,17 +167,17 @@ impl Card for FolderCard {
 
     async fn write(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         bytes: &[u8],
-    ) -> Result<(), CardError<Fault>> {
+    ) -> Result<(), CardError<FolderFault>> {
         let file = self.writable(name)?;
         let written = disk::write_all_at(file, bytes, offset.into());
         self.sector_writes += bytes.len().div_ceil(SECTOR_BYTES) as u64;
         written.map_err(|error| self.error(error))
     }
 
-    async fn flush(&mut self, name: &Name) -> Result<(), CardError<Fault>> {
+    async fn flush(&mut self, name: &FileName) -> Result<(), CardError<FolderFault>> {
         let Some(open) = self.open.get_mut(name).filter(|open| open.is_writable) else {
             return Ok(());
         };
@@ -197,8 +200,8 @@ impl Card for FolderCard {
     }
 }
 
-/// Opens a file of a card, which is an ordinary file in its folder: whoever could lay a link there would
-/// have something else overwritten, and a pipe is waited for without end.
+/// Opens a file of a card, which is an ordinary file in its folder: whoever could lay a link there
+/// would have something else overwritten, and a pipe is waited for without end.
 pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let strange = |what: &str| {
         let path = path.display();
@@ -210,8 +213,8 @@ pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<F
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits() as i32);
     }
-    // Before it is opened as well: not every system has a way to open a link as a link, and a pipe that
-    // nobody reads from refuses with an error that says nothing.
+    // Before it is opened as well: not every system has a way to open a link as a link, and a pipe
+    // that nobody reads from refuses with an error that says nothing.
     let told = std::fs::symlink_metadata(path);
     let kind = told.as_ref().map(std::fs::Metadata::file_type);
     if kind.is_ok_and(|kind| kind.is_symlink()) {
@@ -228,7 +231,7 @@ pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<F
 }
 
 /// Waits for whoever is at work on a card. File systems without locks are used without.
-pub(super) fn lock(file: &File, is_writing: bool) -> Result<(), CardError<Fault>> {
+pub(super) fn lock(file: &File, is_writing: bool) -> Result<(), CardError<FolderFault>> {
     let begun = Instant::now();
     loop {
         let locked = if is_writing { file.try_lock() } else { file.try_lock_shared() };
@@ -236,7 +239,7 @@ pub(super) fn lock(file: &File, is_writing: bool) -> Result<(), CardError<Fault>
             Ok(()) | Err(std::fs::TryLockError::Error(_)) => return Ok(()),
             Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() > TURN_TIME_MAX => {
                 let message = "another contactbox has been at work on it for half a minute";
-                return Err(CardError::Device(Fault(io::Error::other(message))));
+                return Err(CardError::Device(FolderFault(io::Error::other(message))));
             }
             Err(std::fs::TryLockError::WouldBlock) => {
                 std::thread::sleep(Duration::from_millis(20));

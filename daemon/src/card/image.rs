@@ -1,12 +1,12 @@
 //! An image of a whole card: a FAT file system in a file, with a partition table or without.
 
-use super::folder::{Fault, lock};
+use super::folder::{FolderFault, lock};
 use crate::image::disk;
-use crate::keeper::Desk;
+use crate::keeper::Host;
 use contactbox_core::card::fat::{
-    Block, BlockCount, BlockDevice, BlockIdx, FatCard, FenceError, Trouble,
+    Block, BlockCount, BlockDevice, BlockIdx, DriverFailure, FatCard, FenceError,
 };
-use contactbox_core::card::{Card, CardError, Name, SECTOR_BYTES};
+use contactbox_core::card::{Card, CardError, FileName, SECTOR_BYTES};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -48,16 +48,16 @@ pub struct ImageCard {
 
 impl ImageCard {
     /// Opens it, to be written to or only read.
-    pub fn open(path: &Path, is_writing: bool) -> Result<Self, CardError<Fault>> {
+    pub fn open(path: &Path, is_writing: bool) -> Result<Self, CardError<FolderFault>> {
         let opened = OpenOptions::new().read(true).write(is_writing).open(path);
         let file = match opened {
             // It is read then, and the first write says that it is not to be written.
             Err(error) if is_writing && is_protected(&error) => File::open(path),
             opened => opened,
         };
-        let file = file.map_err(|error| CardError::Device(Fault(error)))?;
+        let file = file.map_err(|error| CardError::Device(FolderFault(error)))?;
         lock(&file, is_writing)?;
-        let card = FatCard::new(Blocks(file), trouble, Desk::now);
+        let card = FatCard::new(Blocks(file), trouble, Host::now);
         Ok(Self { card: card.map_err(|(_, error)| told(error))? })
     }
 }
@@ -66,19 +66,19 @@ fn is_protected(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
-/// `EBADF` on Unix: written to a file that was opened for reading. `ERROR_ACCESS_DENIED` on Windows is
-/// of a kind of its own.
+/// `EBADF` on Unix: written to a file that was opened for reading. `ERROR_ACCESS_DENIED` on Windows
+/// is of a kind of its own.
 const NOT_FOR_WRITING: i32 = 9;
 
-fn trouble(error: &io::Error) -> Trouble {
+fn trouble(error: &io::Error) -> DriverFailure {
     if is_protected(error) || (cfg!(unix) && error.raw_os_error() == Some(NOT_FOR_WRITING)) {
-        Trouble::WriteProtected
+        DriverFailure::WriteProtected
     } else {
-        Trouble::Other
+        DriverFailure::Other
     }
 }
 
-fn told(error: CardError<FenceError<io::Error>>) -> CardError<Fault> {
+fn told(error: CardError<FenceError<io::Error>>) -> CardError<FolderFault> {
     match error {
         CardError::NoFileSystem => CardError::NoFileSystem,
         CardError::ExFat => CardError::ExFat,
@@ -87,41 +87,46 @@ fn told(error: CardError<FenceError<io::Error>>) -> CardError<Fault> {
         CardError::Full => CardError::Full,
         CardError::Removed => CardError::Removed,
         CardError::Inconsistent => CardError::Inconsistent,
-        CardError::Device(FenceError::Device(error)) => CardError::Device(Fault(error)),
-        CardError::Device(error) => CardError::Device(Fault(io::Error::other(error.to_string()))),
+        CardError::Device(FenceError::Device(error)) => CardError::Device(FolderFault(error)),
+        CardError::Device(error) => {
+            CardError::Device(FolderFault(io::Error::other(error.to_string())))
+        }
     }
 }
 
 impl Card for ImageCard {
-    type Error = Fault;
+    type Error = FolderFault;
 
-    async fn next_file(&mut self, after: Option<&Name>) -> Result<Option<Name>, CardError<Fault>> {
+    async fn next_file(
+        &mut self,
+        after: Option<&FileName>,
+    ) -> Result<Option<FileName>, CardError<FolderFault>> {
         self.card.next_file(after).await.map_err(told)
     }
 
-    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<Fault>> {
+    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, CardError<FolderFault>> {
         self.card.len(name).await.map_err(told)
     }
 
     async fn read(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         out: &mut [u8],
-    ) -> Result<usize, CardError<Fault>> {
+    ) -> Result<usize, CardError<FolderFault>> {
         self.card.read(name, offset, out).await.map_err(told)
     }
 
     async fn write(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         bytes: &[u8],
-    ) -> Result<(), CardError<Fault>> {
+    ) -> Result<(), CardError<FolderFault>> {
         self.card.write(name, offset, bytes).await.map_err(told)
     }
 
-    async fn flush(&mut self, name: &Name) -> Result<(), CardError<Fault>> {
+    async fn flush(&mut self, name: &FileName) -> Result<(), CardError<FolderFault>> {
         self.card.flush(name).await.map_err(told)?;
         // On the disk, then out of memory: reading back reads the disk.
         let synced = self.card.with_device(|Blocks(file)| {
@@ -131,7 +136,9 @@ impl Card for ImageCard {
         });
         match synced {
             // What was opened for reading has nothing to be put on the disk.
-            Err(error) if trouble(&error) == Trouble::Other => Err(CardError::Device(Fault(error))),
+            Err(error) if trouble(&error) == DriverFailure::Other => {
+                Err(CardError::Device(FolderFault(error)))
+            }
             _ => Ok(()),
         }
     }

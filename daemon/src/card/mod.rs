@@ -1,26 +1,26 @@
 //! Cards as the daemon sees them: mounted folders, raw images, and the backups beside the box.
 //!
 //! - `folder`: a folder as a card
-//! - `mirror`: the box as it was at one moment; `shadow`: a book over it
-//! - `trouble`: what goes wrong
+//! - `image_copy`: the box as it was at one moment; `replica`: a book over it
+//! - `sync_error`: what goes wrong
 
-mod errand;
+mod fingerprint;
 mod folder;
 mod image;
-mod left;
-mod look;
-mod mirror;
-mod places;
+mod image_copy;
+mod left_behind;
+mod long_request;
+mod replica;
 mod schedule;
-mod shadow;
-mod trouble;
+mod sync_error;
 mod visit;
+mod watcher;
 
-pub use errand::Errands;
 pub use folder::FolderCard;
 pub use image::ImageCard;
-pub use left::left_behind;
-pub use places::{Places, Plan, Standing};
-pub use shadow::{Given, Shadow};
-pub use trouble::Trouble;
-pub use visit::{AnyCard, Extent, Kept, keep, take_in};
+pub use left_behind::left_behind;
+pub use long_request::LongRequests;
+pub use replica::{MergeResult, Replica};
+pub use sync_error::SyncError;
+pub use visit::{AnyCard, BackupResult, Extent, keep, take_in};
+pub use watcher::{FolderWatchers, Status, WatchPlan};

@@ -1,12 +1,12 @@
 //! When a backup is due: by what is not in it, and by a clock that nobody sets.
 //!
-//! Whether something is not in it, the marks of the box tell. How long that has been so, they do not: the
-//! times of a box may be of another box, or of a clock that was wrong.
+//! Whether something is not in it, the marks of the box tell. How long that has been so, they do
+//! not: the times of a box may be of another box, or of a clock that was wrong.
 
 use std::time::{Duration, Instant};
 
-/// How long what is not in a backup waits where nobody knows how long it has waited: when there is no
-/// backup yet, or when an earlier run of the daemon has left it.
+/// How long what is not in a backup waits where nobody knows how long it has waited: when there is
+/// no backup yet, or when an earlier run of the daemon has left it.
 const FIRST_TIME: Duration = Duration::from_secs(5);
 
 /// The schedule of the backups in one place.
@@ -29,8 +29,8 @@ impl Schedule {
         self.lacking = None;
     }
 
-    /// Something is not in the backup: how long that may wait still. Backups are made no more often than
-    /// each `wait_max`, so that after a quiet while a change is backed up at once.
+    /// Something is not in the backup: how long that may wait still. Backups are made no more often
+    /// than each `wait_max`, so that after a quiet while a change is backed up at once.
     pub(super) fn due_in(&mut self, now: Instant) -> Duration {
         let lacking = *self.lacking.get_or_insert(now);
         match self.last {

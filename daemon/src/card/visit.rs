@@ -2,12 +2,12 @@
 
 use super::folder::FolderCard;
 use super::image::ImageCard;
-use super::shadow::{Given, Shadow};
-use super::trouble::Trouble;
-use crate::rpc::{Fault, Kind};
+use super::replica::{MergeResult, Replica};
+use super::sync_error::SyncError;
+use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::{
-    Appended, Backup, Card, CardError, Changes, Name, OwnFiles, PhoneFile, Whose, append, backup,
-    write_phone_file,
+    Appended, Backup, Card, CardError, Changes, FileName, OwnFiles, PhoneFile, SnapshotOwners,
+    append, backup, write_phone_file,
 };
 use contactbox_core::store::Consent;
 use embassy_futures::block_on;
@@ -23,14 +23,14 @@ pub enum AnyCard {
 }
 
 /// What the medium says is wrong, in words.
-pub use super::folder::Fault as Medium;
+pub use super::folder::FolderFault as Medium;
 
 impl AnyCard {
     /// The card at `path`, to be written to or only read.
-    pub fn open(path: &Path, is_writing: bool) -> Result<Self, Trouble> {
+    pub fn open(path: &Path, is_writing: bool) -> Result<Self, SyncError> {
         let told = std::fs::metadata(path).map_err(|error| {
             let message = format!("there is no card at {}: {error}", path.display());
-            Fault::new(Kind::Card, message).with("reason", "removed")
+            RpcError::new(ErrorKind::Card, message).with("reason", "removed")
         })?;
         if told.is_dir() {
             return Ok(Self::Folder(FolderCard::open(path, is_writing)?));
@@ -41,7 +41,9 @@ impl AnyCard {
                 "{} is no card: name a folder, or an image of a whole card",
                 path.display()
             );
-            return Err(Fault::new(Kind::Card, message).with("reason", "no-file-system").into());
+            return Err(RpcError::new(ErrorKind::Card, message)
+                .with("reason", "no-file-system")
+                .into());
         }
         // Before its lock is waited for: the daemon that has it open may be this one.
         if crate::image::is_image(path) {
@@ -49,7 +51,9 @@ impl AnyCard {
                 "{} is the file of a box and no card: name a folder, or an image of a whole card",
                 path.display()
             );
-            return Err(Fault::new(Kind::Card, message).with("reason", "no-file-system").into());
+            return Err(RpcError::new(ErrorKind::Card, message)
+                .with("reason", "no-file-system")
+                .into());
         }
         Ok(Self::Image(Box::new(ImageCard::open(path, is_writing)?)))
     }
@@ -66,14 +70,17 @@ fn is_disk(data: &std::fs::Metadata) -> bool {
 impl Card for AnyCard {
     type Error = Medium;
 
-    async fn next_file(&mut self, after: Option<&Name>) -> Result<Option<Name>, CardError<Medium>> {
+    async fn next_file(
+        &mut self,
+        after: Option<&FileName>,
+    ) -> Result<Option<FileName>, CardError<Medium>> {
         match self {
             Self::Folder(card) => card.next_file(after).await,
             Self::Image(card) => card.next_file(after).await,
         }
     }
 
-    async fn len(&mut self, name: &Name) -> Result<Option<u32>, CardError<Medium>> {
+    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, CardError<Medium>> {
         match self {
             Self::Folder(card) => card.len(name).await,
             Self::Image(card) => card.len(name).await,
@@ -82,7 +89,7 @@ impl Card for AnyCard {
 
     async fn read(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         out: &mut [u8],
     ) -> Result<usize, CardError<Medium>> {
@@ -94,7 +101,7 @@ impl Card for AnyCard {
 
     async fn write(
         &mut self,
-        name: &Name,
+        name: &FileName,
         offset: u32,
         bytes: &[u8],
     ) -> Result<(), CardError<Medium>> {
@@ -104,7 +111,7 @@ impl Card for AnyCard {
         }
     }
 
-    async fn flush(&mut self, name: &Name) -> Result<(), CardError<Medium>> {
+    async fn flush(&mut self, name: &FileName) -> Result<(), CardError<Medium>> {
         match self {
             Self::Folder(card) => card.flush(name).await,
             Self::Image(card) => card.flush(name).await,
@@ -121,7 +128,7 @@ impl Card for AnyCard {
 
 /// What was left on a card.
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
+pub struct BackupResult {
     /// The new snapshot, when one was written.
     pub snapshot: Option<Backup>,
     /// Contacts that were appended to the one that was there.
@@ -132,7 +139,7 @@ pub struct Kept {
     pub time: u64,
 }
 
-impl Kept {
+impl BackupResult {
     /// Whether anything was written.
     pub fn is_news(&self) -> bool {
         self.snapshot.is_some() || self.appended > 0
@@ -161,7 +168,7 @@ impl Kept {
     }
 }
 
-impl Given {
+impl MergeResult {
     /// What is to be left on the card after this.
     pub fn extent(&self) -> Extent {
         if self.merged.is_own_damaged { Extent::All } else { Extent::Changes }
@@ -178,13 +185,17 @@ pub enum Extent {
 }
 
 /// Leaves the state of the box on a card, read back and compared.
-pub fn keep<C: Card>(shadow: &mut Shadow, card: &mut C, extent: Extent) -> Result<Kept, Trouble> {
+pub fn keep<C: Card>(
+    replica: &mut Replica,
+    card: &mut C,
+    extent: Extent,
+) -> Result<BackupResult, SyncError> {
     // So that what is appended tells it.
-    shadow.root();
-    let id = shadow.id();
+    replica.root();
+    let id = replica.id();
     let mut own = block_on(OwnFiles::find(card, id))?;
-    let (book, room) = shadow.parts();
-    let mut kept = Kept::default();
+    let (book, room) = replica.parts();
+    let mut kept = BackupResult::default();
     let appended = match extent {
         Extent::Changes => block_on(append(book, card, &mut own, Changes::Unknown, room))?,
         Extent::All => Appended::Due,
@@ -205,42 +216,49 @@ pub fn keep<C: Card>(shadow: &mut Shadow, card: &mut C, extent: Extent) -> Resul
 }
 
 /// Makes the file that phones read, unless it tells of this very state already.
-pub fn write_for_phones<C: Card>(shadow: &mut Shadow, card: &mut C) -> Result<PhoneFile, Trouble> {
-    let (book, room) = shadow.parts();
+pub fn write_for_phones<C: Card>(
+    replica: &mut Replica,
+    card: &mut C,
+) -> Result<PhoneFile, SyncError> {
+    let (book, room) = replica.parts();
     Ok(block_on(write_phone_file(book, card, room))?)
 }
 
-/// Takes in what others left on a card, and what this box itself left there unless it was in this run, which left there what the
-/// box held at `left` of its own time. Gives the copy of the box in step with it.
+/// Takes in what others left on a card, and what this box itself left there unless it was in
+/// this run, which left there what the box held at `left` of its own time. Gives the copy of
+/// the box in step with it.
 pub fn take_in<C: Card>(
-    shadow: Shadow,
+    replica: Replica,
     card: &mut C,
-    whose: Whose,
+    whose: SnapshotOwners,
     consent: Consent,
     left: u64,
-) -> Result<(Shadow, Given), Trouble> {
-    let mut shadow = shadow;
-    let own = block_on(OwnFiles::find(card, shadow.id()))?;
-    let whose =
-        if whose == Whose::Others && own.time() != left { Whose::OthersAndOwn } else { whose };
-    if own.time() > shadow.time() {
+) -> Result<(Replica, MergeResult), SyncError> {
+    let mut replica = replica;
+    let own = block_on(OwnFiles::find(card, replica.id()))?;
+    let whose = if whose == SnapshotOwners::Others && own.time() != left {
+        SnapshotOwners::OthersAndOwn
+    } else {
+        whose
+    };
+    if own.time() > replica.time() {
         // The box is an older copy of itself, and must not go on under its name.
-        shadow = shadow.renew()?;
+        replica = replica.renew()?;
     }
-    shadow.root();
-    let given = shadow.merge(card, whose, consent)?;
+    replica.root();
+    let given = replica.merge(card, whose, consent)?;
     if let Some(own) = given.merged.own.filter(|_| given.refused == 0) {
-        shadow.tell_back(own)?;
+        replica.tell_back(own)?;
     }
     if given.merged.has_forgotten {
-        shadow = shadow.renew()?;
+        replica = replica.renew()?;
     }
-    // Also when nothing was new: the copy may have noted whom an index stands for, which the box has not. What is left on a card
-    // must be the box's own.
-    Ok((shadow.refresh()?, given))
+    // Also when nothing was new: the copy may have noted whom an index stands for, which the box
+    // has not. What is left on a card must be the box's own.
+    Ok((replica.refresh()?, given))
 }
 
-impl Given {
+impl MergeResult {
     /// As clients see it.
     pub fn to_json(&self) -> Value {
         json!({

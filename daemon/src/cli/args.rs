@@ -54,10 +54,10 @@ pub struct Common {
 #[derive(Subcommand)]
 pub enum Command {
     /// Take in the cards of vCard files; the same file again changes nothing
-    Import(Import),
+    Import(ImportArgs),
     /// Find people by any part of a name, organisation, address, email, note or phone number
     #[command(visible_alias = "search")]
-    Find(Find),
+    Find(FindArgs),
     /// Show all of a contact
     Show(Show),
     /// Add a contact
@@ -74,16 +74,16 @@ pub enum Command {
     Restore(Restore),
     /// Back up to a card, sync with it, and look at what is on it
     #[command(subcommand)]
-    Card(Card),
+    Card(CardCommand),
     /// Talk to a device on a cable
     #[command(subcommand)]
-    Device(Device),
+    Device(DeviceCommand),
     /// Show how a contact came to be what it is
-    History(History),
+    History(HistoryArgs),
     /// Write contacts as vCard
-    Export(Export),
+    Export(ExportArgs),
     /// Print each change as it happens
-    Watch(Watch),
+    Watch(WatchArgs),
     /// Read everything back and check it
     Verify,
     /// Print the counters of the box
@@ -94,9 +94,11 @@ pub enum Command {
     Stop,
     /// Print the completions of a shell
     ///
-    /// For bash: contactbox completions bash > ~/.local/share/bash-completion/completions/contactbox
+    /// For bash: contactbox completions bash >
+    /// ~/.local/share/bash-completion/completions/contactbox
     Completions(Completions),
-    /// Play the main job through on a sample, in a temporary folder: import, find, edit, crash, recover, export
+    /// Play the main job through on a sample, in a temporary folder: import, find,
+    /// edit, crash, recover, export
     Demo(Demo),
     /// Be the daemon, in the foreground
     Serve(Serve),
@@ -122,7 +124,7 @@ impl Command {
 
 /// `import`.
 #[derive(Args)]
-pub struct Import {
+pub struct ImportArgs {
     /// vCard files of any version, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -136,7 +138,7 @@ pub struct Import {
 
 /// Which contacts a list is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shelf {
+pub enum ShelfArg {
     /// Those not in the trash.
     Active,
     /// Those in the trash.
@@ -145,7 +147,7 @@ pub enum Shelf {
     All,
 }
 
-impl Shelf {
+impl ShelfArg {
     /// As the protocol says it.
     pub fn name(self) -> &'static str {
         match self {
@@ -158,8 +160,9 @@ impl Shelf {
 
 /// `find`.
 #[derive(Args)]
-pub struct Find {
-    /// Words that must all be there, in any order (those of a phone number in its own); without one, everybody by name
+pub struct FindArgs {
+    /// Words that must all be there, in any order (those of a phone number in its own);
+    /// without one, everybody by name
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
     /// Most contacts to print
@@ -170,7 +173,7 @@ pub struct Find {
     pub all: bool,
     /// Where to look: active, trash or all
     #[arg(long, default_value = "active", hide_possible_values = true)]
-    pub shelf: Shelf,
+    pub shelf: ShelfArg,
 }
 
 /// `restore`.
@@ -183,7 +186,7 @@ pub struct Restore {
 
 /// `card`.
 #[derive(Subcommand)]
-pub enum Card {
+pub enum CardCommand {
     /// Write all of the box to a card, and read it back
     Backup(CardPath),
     /// Take in what other boxes left on a card, and leave there what this one has
@@ -221,7 +224,7 @@ pub struct CardPath {
 
 /// `device`.
 #[derive(Subcommand)]
-pub enum Device {
+pub enum DeviceCommand {
     /// List the ports a device may be plugged into, and how those that are kept in step are doing
     List,
     /// Say what a device holds
@@ -277,7 +280,7 @@ pub struct Show {
 /// What a contact can say, as flags.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Contact")]
-pub struct Properties {
+pub struct PropertyArgs {
     /// Name: "Ada Lovelace", or "Lovelace, Ada"
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
@@ -324,7 +327,7 @@ pub struct Add {
     pub words: Vec<String>,
     /// What it says.
     #[command(flatten)]
-    pub properties: Properties,
+    pub properties: PropertyArgs,
     /// Take a vCard from standard input
     #[arg(long, conflicts_with_all = ["words", "name", "org", "title", "birthday", "note", "tel", "email", "adr", "url", "nickname", "category", "photo"])]
     pub vcard: bool,
@@ -342,7 +345,7 @@ pub struct Edit {
     pub who: Who,
     /// What changes.
     #[command(flatten)]
-    pub properties: Properties,
+    pub properties: PropertyArgs,
     /// Take away: all of a property ("title"), or the one with a value ("tel=555 0018")
     #[arg(short, long, value_name = "PROPERTY[=VALUE]")]
     pub remove: Vec<String>,
@@ -381,7 +384,7 @@ pub struct Trash {
 
 /// `history`.
 #[derive(Args)]
-pub struct History {
+pub struct HistoryArgs {
     /// The contact.
     #[command(flatten)]
     pub who: Who,
@@ -392,7 +395,7 @@ pub struct History {
 
 /// `export`.
 #[derive(Args)]
-pub struct Export {
+pub struct ExportArgs {
     /// Only contacts with all these words; without one, all
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
@@ -407,12 +410,12 @@ pub struct Export {
     pub no_photos: bool,
     /// Which contacts: active, trash or all
     #[arg(long, default_value = "active", hide_possible_values = true)]
-    pub shelf: Shelf,
+    pub shelf: ShelfArg,
 }
 
 /// `watch`.
 #[derive(Args)]
-pub struct Watch {
+pub struct WatchArgs {
     /// End after this many changes
     #[arg(short = 'n', long, value_name = "COUNT")]
     pub count: Option<u64>,

@@ -1,17 +1,17 @@
 //! `rm`, `trash`, `restore`: into the trash, what is in it, out of it, and gone for good.
 
-use super::args::{Rm, Shelf, Trash};
+use super::args::{Rm, ShelfArg, Trash};
 use super::find::{self, Pages};
+use super::resolve::{self, Resolved};
 use super::text::count;
-use super::who::{self, Found};
 use super::{Context, Exit, Failure, kept};
 use crate::client::Client;
 use serde_json::{Value, json};
 
 pub fn rm(context: &mut Context, args: Rm) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let shelf = if args.purge { Shelf::All } else { Shelf::Active };
-    let found = who::some(&mut client, &args.contacts.who, shelf)?;
+    let shelf = if args.purge { ShelfArg::All } else { ShelfArg::Active };
+    let found = resolve::some(&mut client, &args.contacts.who, shelf)?;
     if !args.purge {
         return each(context, &mut client, "contact.remove", &found, "moved to the trash");
     }
@@ -24,7 +24,7 @@ pub fn rm(context: &mut Context, args: Rm) -> Result<Exit, Failure> {
 
 pub fn restore(context: &mut Context, words: &[String]) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let found = who::some(&mut client, words, Shelf::Trash)?;
+    let found = resolve::some(&mut client, words, ShelfArg::Trash)?;
     each(context, &mut client, "contact.restore", &found, "restored")
 }
 
@@ -32,7 +32,7 @@ fn each(
     context: &mut Context,
     client: &mut Client,
     method: &'static str,
-    found: &[Found],
+    found: &[Resolved],
     done: &str,
 ) -> Result<Exit, Failure> {
     for contact in found {
@@ -43,7 +43,7 @@ fn each(
             context.out.say(&format!(
                 "{} {done}  {}",
                 contact.name,
-                context.out.dim(who::short(&contact.uid))
+                context.out.dim(resolve::short(&contact.uid))
             ))?;
         }
     }
@@ -56,13 +56,13 @@ pub fn trash(context: &mut Context, args: Trash) -> Result<Exit, Failure> {
     if args.empty {
         return empty(context, &mut client, &query, args.yes);
     }
-    let mut pages = Pages::new(&query, Shelf::Trash);
+    let mut pages = Pages::new(&query, ShelfArg::Trash);
     let found = find::print(context, &mut client, &mut pages, u64::MAX)?;
     let gone = kept::find(&mut client, &query, u64::MAX)?;
     kept::print(context, &gone)?;
     let exit = pages.lacks.tell(context);
     match found + gone.len() as u64 {
-        0 => Err(Failure::new(Exit::NothingFound, find::nothing(&query, Shelf::Trash))),
+        0 => Err(Failure::new(Exit::NothingFound, find::nothing(&query, ShelfArg::Trash))),
         _ => Ok(exit),
     }
 }
@@ -74,7 +74,7 @@ fn empty(
     yes: bool,
 ) -> Result<Exit, Failure> {
     // All are fetched before the first goes: a page must not move under its cursor.
-    let mut pages = Pages::new(query, Shelf::Trash);
+    let mut pages = Pages::new(query, ShelfArg::Trash);
     let mut uids: Vec<Value> = Vec::new();
     while let Some(mut hit) = pages.next(client, u64::MAX)? {
         uids.push(hit["uid"].take());
@@ -90,7 +90,7 @@ fn empty(
     }
     if uids.is_empty() && gone == 0 {
         // What was asked for is so already.
-        context.out.say(&find::nothing(query, Shelf::Trash))?;
+        context.out.say(&find::nothing(query, ShelfArg::Trash))?;
         return Ok(Exit::Ok);
     }
     let contacts = count(uids.len() as u64 + gone, "contact");

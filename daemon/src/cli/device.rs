@@ -1,26 +1,26 @@
 //! `device`: ports, what a device holds, and bringing it in step.
 
-use super::args::{Device, DeviceMeeting, DevicePort};
+use super::args::{DeviceCommand, DeviceMeeting, DevicePort};
 use super::out::Column;
 use super::report::report;
 use super::text::{count, grouped, place, size, visible};
 use super::{Context, Exit, Failure};
-use crate::client::{Client, ClientError, Incoming};
+use crate::client::{Client, ClientError, DaemonLine};
 use crate::device::ports;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-pub fn run(context: &mut Context, args: Device) -> Result<Exit, Failure> {
+pub fn run(context: &mut Context, args: DeviceCommand) -> Result<Exit, Failure> {
     match args {
-        Device::List => list(context),
-        Device::Info(DevicePort { port }) => {
+        DeviceCommand::List => list(context),
+        DeviceCommand::Info(DevicePort { port }) => {
             let path = there(&port)?;
             let answer = context.client()?.call("devices.info", json!({ "path": path }));
             let answer = answer.map_err(|error| unreached(&path, error))?;
             report(context, &answer)
         }
-        Device::Sync(DeviceMeeting { device: DevicePort { port }, consent }) => {
+        DeviceCommand::Sync(DeviceMeeting { device: DevicePort { port }, consent }) => {
             sync(context, &port, consent.accept_removals)
         }
     }
@@ -112,11 +112,11 @@ fn sync(context: &mut Context, port: &Path, accept_removals: bool) -> Result<Exi
     }
     let answer = loop {
         match client.receive("devices.sync")? {
-            Incoming::Reply { id, result } if id == asked => {
+            DaemonLine::Reply { id, result } if id == asked => {
                 break result.map_err(ClientError::Refused);
             }
-            Incoming::Reply { .. } => {}
-            Incoming::Notification { method, params } => {
+            DaemonLine::Reply { .. } => {}
+            DaemonLine::Notification { method, params } => {
                 if method == "watch.device" && params["device"] == json!(path) {
                     bar.set_message(params["way"].as_str().unwrap_or("").to_string());
                     bar.set_length(params["slots"].as_u64().unwrap_or(0));

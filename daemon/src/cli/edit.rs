@@ -1,10 +1,10 @@
 //! `add` and `edit`: with flags, from standard input, or in `$EDITOR`.
 
-use super::args::{Add, Edit, Properties, Shelf};
-use super::card::{Card, Property};
+use super::args::{Add, Edit, PropertyArgs, ShelfArg};
+use super::contact_view::{ContactView, ViewProperty};
 use super::out::shorten;
+use super::resolve::{self, Resolved};
 use super::text::{count, visible};
-use super::who::{self, Found};
 use super::{Context, Exit, Failure, editor, lines};
 use crate::client::Client;
 use crate::jcard::{line_of, property_of};
@@ -43,7 +43,7 @@ pub fn add(context: &mut Context, args: Add) -> Result<Exit, Failure> {
 
 pub fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let found = who::one(&mut client, &args.who.who, Shelf::All)?;
+    let found = resolve::one(&mut client, &args.who.who, ShelfArg::All)?;
     if args.vcard {
         let vcard = read_vcard()?;
         let answer = client.call("contact.put", json!({ "uid": found.uid, "vcard": vcard }))?;
@@ -63,10 +63,10 @@ pub fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
 /// What a patch removes and adds.
 fn changes(
     card: &Value,
-    flags: &Properties,
+    flags: &PropertyArgs,
     removed: &[String],
 ) -> Result<(Vec<Value>, Vec<Value>), Failure> {
-    let card = Card::from_json(card);
+    let card = ContactView::from_json(card);
     let mut places = Vec::new();
     for wanted in removed {
         let (name, value) = match wanted.split_once('=') {
@@ -99,11 +99,12 @@ fn changes(
     for replaced in flags.replaced()? {
         for name in replaced.names {
             let of_name = card.properties.iter().filter(|property| property.name == *name);
-            let left: Vec<(usize, &Property<'_>)> = of_name
+            let left: Vec<(usize, &ViewProperty<'_>)> = of_name
                 .enumerate()
                 .filter(|(index, _)| !places.iter().any(|(of, at)| of == name && at == index))
                 .collect();
-            // Which of several one value is to replace is for a person to say: the others would be lost.
+            // Which of several one value is to replace is for a person to say: the
+            // others would be lost.
             match left.as_slice() {
                 [] => {}
                 [(index, _)] => places.push((name.to_string(), *index)),
@@ -125,7 +126,7 @@ const NAMED_MAX: usize = 8;
 const NAMED_WIDTH: usize = 60;
 
 /// What is said where a flag that replaces one value meets several.
-fn which(who: &str, name: &str, several: &[(usize, &Property<'_>)]) -> Failure {
+fn which(who: &str, name: &str, several: &[(usize, &ViewProperty<'_>)]) -> Failure {
     let (one, flag) = match name {
         "fn" | "n" => ("name", "--name"),
         "org" => ("organisation", "--org"),
@@ -158,19 +159,19 @@ fn property_name(word: &str) -> String {
     }
 }
 
-/// The properties of a name and, where one is said, a value, with their places among those of the name. The end
-/// of a number does where none is written like that.
+/// The properties of a name and, where one is said, a value, with their places among those of the
+/// name. The end of a number does where none is written like that.
 fn fitting<'c, 'v>(
-    card: &'c Card<'v>,
+    card: &'c ContactView<'v>,
     name: &str,
     value: Option<&str>,
-) -> Vec<(usize, &'c Property<'v>)> {
+) -> Vec<(usize, &'c ViewProperty<'v>)> {
     let of_name = card.properties.iter().filter(|property| property.name == name);
-    let all: Vec<(usize, &Property<'_>)> = of_name.enumerate().collect();
+    let all: Vec<(usize, &ViewProperty<'_>)> = of_name.enumerate().collect();
     let Some(value) = value else { return all };
     let wanted = value.trim().to_lowercase();
     let is = |text: String| text.to_lowercase() == wanted;
-    let is_value = |property: &Property<'_>| {
+    let is_value = |property: &ViewProperty<'_>| {
         is(property.text()) || (name == "n" && is(property.shown().concat()))
     };
     let exact: Vec<_> = all.iter().filter(|(_, property)| is_value(property)).copied().collect();
@@ -186,7 +187,7 @@ fn digits(text: &str) -> String {
 }
 
 /// Values under each other, those beyond the first few left out.
-fn listed(properties: &[(usize, &Property<'_>)]) -> String {
+fn listed(properties: &[(usize, &ViewProperty<'_>)]) -> String {
     let mut lines = String::new();
     for (_, property) in properties.iter().take(NAMED_MAX) {
         let mut line = property.shown().join(" / ");
@@ -224,8 +225,12 @@ fn told(context: &mut Context, client: &mut Client, answer: &Value) -> Result<Ex
         _ => "changed",
     };
     let contact = client.call("contact.get", json!({ "uid": uid }))?;
-    let name = Card::from_json(&contact["card"]).name();
-    context.out.say(&format!("{} {done}  {}", visible(&name), context.out.dim(who::short(uid))))?;
+    let name = ContactView::from_json(&contact["card"]).name();
+    context.out.say(&format!(
+        "{} {done}  {}",
+        visible(&name),
+        context.out.dim(resolve::short(uid))
+    ))?;
     Ok(Exit::Ok)
 }
 
@@ -263,7 +268,7 @@ fn property_lines(contact: &Value) -> Result<Vec<String>, Failure> {
 fn in_editor(
     context: &mut Context,
     client: &mut Client,
-    found: &Found,
+    found: &Resolved,
     contact: &Value,
 ) -> Result<Exit, Failure> {
     let mut start = "BEGIN:VCARD\nVERSION:4.0\n".to_string();
@@ -272,7 +277,7 @@ fn in_editor(
         start.push('\n');
     }
     start.push_str("END:VCARD\n");
-    let mut session = editor::Session::begin(&start)?;
+    let mut session = editor::EditFile::begin(&start)?;
     loop {
         let text = session.edit()?;
         if text.trim().is_empty() || text == start {
@@ -381,11 +386,11 @@ mod tests {
 
     #[test]
     fn flags_become_a_patch() {
-        let flags = Properties {
+        let flags = PropertyArgs {
             name: Some("Ada King".into()),
             note: Some(String::new()),
             tel: vec!["work:2".into()],
-            ..Properties::default()
+            ..PropertyArgs::default()
         };
         let (remove, add) =
             changes(&card(), &flags, &["tel=7946 0018".into(), "phone=1".into()]).unwrap();
@@ -415,7 +420,8 @@ mod tests {
             "vcard",
             [["fn", {}, "text", "Ada"], note("one\u{1b}"), note("two"), note("three")]
         ]);
-        let flags = |text: &str| Properties { note: Some(text.into()), ..Properties::default() };
+        let flags =
+            |text: &str| PropertyArgs { note: Some(text.into()), ..PropertyArgs::default() };
         let place = |index: usize| json!({ "name": "note", "index": index });
         for text in ["new", ""] {
             let failure = changes(&card, &flags(text), &[]).unwrap_err();

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// A text in a file of its own, which nobody else can read.
-pub struct Session {
+pub struct EditFile {
     file: tempfile::NamedTempFile,
 }
 
-impl Session {
+impl EditFile {
     /// Puts the text into a file.
     pub fn begin(text: &str) -> Result<Self, Failure> {
         let made = tempfile::Builder::new().prefix("contact-").suffix(".vcf").tempfile().and_then(

@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and the one line on standard error that says why.
 
-use crate::client::{ClientError, autostart::StartError};
+use crate::client::{ClientError, autostart::AutostartError};
 use crate::config::ConfigError;
 use std::io;
 use std::process::ExitCode;
@@ -17,8 +17,8 @@ pub enum Exit {
     Usage = 2,
     /// Nobody fits.
     NothingFound = 3,
-    /// Done in part: some cards of an import were rejected, or some of its files not read; or a list, an export or a backup had to
-    /// leave out contacts or photos that can not be read.
+    /// Done in part: some cards of an import were rejected, or some of its files not read; or a
+    /// list, an export or a backup had to leave out contacts or photos that can not be read.
     Partly = 4,
     /// Several contacts fit where one is meant.
     Ambiguous = 5,
@@ -95,10 +95,10 @@ impl From<ClientError> for Failure {
     }
 }
 
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
+impl From<AutostartError> for Failure {
+    fn from(error: AutostartError) -> Self {
         match error {
-            StartError::Client(error) => error.into(),
+            AutostartError::Client(error) => error.into(),
             other => Self::new(Exit::NoDaemon, other.to_string()),
         }
     }

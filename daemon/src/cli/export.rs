@@ -1,6 +1,6 @@
 //! `export`: contacts as vCard, to standard output or a file that is replaced when all is there.
 
-use super::args::Export;
+use super::args::ExportArgs;
 use super::find::Lacks;
 use super::text::{count, place, visible};
 use super::{Context, Exit, Failure};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-pub(super) fn run(context: &mut Context, args: Export) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context, args: ExportArgs) -> Result<Exit, Failure> {
     let query = args.query.join(" ");
     let mut params = json!({ "shelf": args.shelf.name(), "version": args.vcard_version, "photos": !args.no_photos });
     if !query.is_empty() {
@@ -92,8 +92,8 @@ pub fn pages(
     }
 }
 
-/// Into a file beside, which takes the place of `path` once it is whole and on the disk: an export that
-/// fails half way leaves the last one.
+/// Into a file beside, which takes the place of `path` once it is whole and on the disk: an export
+/// that fails half way leaves the last one.
 pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<Exported, Failure> {
     let failed = |error: std::io::Error| Failure::file(path, "cannot be written", &error);
     let is_special = std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());

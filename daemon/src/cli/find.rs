@@ -1,10 +1,10 @@
 //! `find`: people as a table, best match first.
 
-use super::args::{Find, Shelf};
-use super::card::bare_number;
+use super::args::{FindArgs, ShelfArg};
+use super::contact_view::bare_number;
 use super::out::{Column, shorten};
+use super::resolve::short;
 use super::text::{count, visible};
-use super::who::short;
 use super::{Context, Exit, Failure};
 use crate::client::Client;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const PAGE_MAX: u64 = 200;
 /// A table's columns are measured over this many rows, so that a long list begins at once.
 const ROWS_AT_ONCE: usize = 2000;
 
-pub fn run(context: &mut Context, args: Find) -> Result<Exit, Failure> {
+pub fn run(context: &mut Context, args: FindArgs) -> Result<Exit, Failure> {
     let query = args.query.join(" ");
     let limit = if args.all { u64::MAX } else { args.limit };
     let mut client = context.client()?;
@@ -70,12 +70,12 @@ impl Lacks {
     }
 }
 
-pub fn nothing(query: &str, shelf: Shelf) -> String {
+pub fn nothing(query: &str, shelf: ShelfArg) -> String {
     match (query.is_empty(), shelf) {
-        (true, Shelf::Trash) => "the trash is empty".to_string(),
+        (true, ShelfArg::Trash) => "the trash is empty".to_string(),
         (true, _) => "the box is empty; `contactbox import FILE` or `contactbox add NAME` fills it"
             .to_string(),
-        (false, Shelf::Trash) => format!("nobody in the trash fits \"{}\"", visible(query)),
+        (false, ShelfArg::Trash) => format!("nobody in the trash fits \"{}\"", visible(query)),
         (false, _) => format!("nobody fits \"{}\"", visible(query)),
     }
 }
@@ -108,8 +108,8 @@ pub fn print(
     Ok(printed)
 }
 
-/// Widest phone number, in columns: 15 digits, in groups, with an extension, and room for more. With the
-/// narrowest of the others it fits on 80 columns.
+/// Widest phone number, in columns: 15 digits, in groups, with an extension, and room for more.
+/// With the narrowest of the others it fits on 80 columns.
 const NUMBER_WIDTH_MAX: usize = 28;
 
 /// Numbers and ids are of use only as a whole.
@@ -121,10 +121,10 @@ const COLUMNS: [Column; 5] = [
     Column { head: "ID", width_min: None },
 ];
 
-fn row(hit: &Value, shelf: Shelf) -> Vec<String> {
+fn row(hit: &Value, shelf: ShelfArg) -> Vec<String> {
     let text = |name: &str| visible(hit[name].as_str().unwrap_or("")).into_owned();
     let mut name = text("name");
-    if hit["trashed"] == true && shelf == Shelf::All {
+    if hit["trashed"] == true && shelf == ShelfArg::All {
         name.push_str(" (trash)");
     }
     if hit["stale"] == true {
@@ -139,7 +139,7 @@ fn row(hit: &Value, shelf: Shelf) -> Vec<String> {
 /// The hits of a query, fetched a page at a time.
 pub struct Pages {
     query: String,
-    shelf: Shelf,
+    shelf: ShelfArg,
     page: std::vec::IntoIter<Value>,
     cursor: Option<Value>,
     begun: bool,
@@ -148,7 +148,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    pub fn new(query: &str, shelf: Shelf) -> Self {
+    pub fn new(query: &str, shelf: ShelfArg) -> Self {
         Self {
             query: query.to_string(),
             shelf,

@@ -1,14 +1,14 @@
 //! `history`: how a contact came to be what it is, newest version first.
 
-use super::args::{History, Shelf};
-use super::card::brief;
+use super::args::{HistoryArgs, ShelfArg};
+use super::contact_view::brief;
 use super::text::{time, visible};
-use super::{Context, Exit, Failure, who};
+use super::{Context, Exit, Failure, resolve};
 use serde_json::{Value, json};
 
-pub fn run(context: &mut Context, args: History) -> Result<Exit, Failure> {
+pub fn run(context: &mut Context, args: HistoryArgs) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let found = who::one(&mut client, &args.who.who, Shelf::All)?;
+    let found = resolve::one(&mut client, &args.who.who, ShelfArg::All)?;
     let limit = args.limit.clamp(1, 200);
     let answer = client.call("contact.history", json!({ "uid": found.uid, "limit": limit }))?;
     let versions = answer["versions"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! What other boxes removed, as the trash shows it.
 
-use super::card::bare_number;
+use super::contact_view::bare_number;
 use super::out::Column;
+use super::resolve::short;
 use super::text::{date, visible};
-use super::who::short;
 use super::{Context, Failure};
 use crate::client::Client;
 use crate::jcard::digits;
@@ -20,7 +20,8 @@ const COLUMNS: [Column; 5] = [
     Column { head: "ID", width_min: None },
 ];
 
-/// The first `limit` that a query finds, the latest removal first; all that there are without a limit.
+/// The first `limit` that a query finds, the latest removal first; all that there
+/// are without a limit.
 pub fn find(client: &mut Client, query: &str, limit: u64) -> Result<Vec<Value>, Failure> {
     let mut rows = Vec::new();
     let mut cursor = Value::Null;

@@ -1,10 +1,8 @@
 //! The commands of a person: each is a client of the daemon's socket.
 
 mod args;
-mod card;
-mod cardlist;
-mod cards;
 mod change;
+mod contact_view;
 mod device;
 mod edit;
 mod editor;
@@ -18,11 +16,13 @@ mod lines;
 mod out;
 mod property;
 mod report;
+mod resolve;
 mod serve;
 mod show;
+mod snapshot;
+mod snapshot_list;
 mod text;
 mod watch;
-mod who;
 
 pub use args::Cli;
 pub use exit::{Exit, Failure};
@@ -108,8 +108,8 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
         Command::Edit(args) => edit::edit(&mut context, args),
         Command::Rm(args) => change::rm(&mut context, args),
         Command::Trash(args) => change::trash(&mut context, args),
-        Command::Restore(args) => cards::restore(&mut context, args),
-        Command::Card(args) => cards::run(&mut context, args),
+        Command::Restore(args) => snapshot::restore(&mut context, args),
+        Command::Card(args) => snapshot::run(&mut context, args),
         Command::Device(args) => device::run(&mut context, args),
         Command::History(args) => history::run(&mut context, args),
         Command::Export(args) => export::run(&mut context, args),
@@ -126,7 +126,8 @@ fn act(cli: Cli) -> Result<Exit, Failure> {
 }
 
 impl Context {
-    /// A connection to the daemon, which is started if none answers. What its user must know is said.
+    /// A connection to the daemon, which is started if none answers. What its user
+    /// must know is said.
     fn client(&mut self) -> Result<Client, Failure> {
         let client = self.connect()?;
         if let Some(notice) = client.hello()["notice"].as_str() {

@@ -13,8 +13,9 @@ const WIDTH_MIN: u16 = 40;
 /// Width of a terminal that does not say, in columns.
 const WIDTH_USUAL: u16 = 80;
 
-/// Widest cell of a column that may give way where no terminal says how much fits: what a program reads does
-/// not depend on the rows around it, and a name of 10,000 letters is still no line of 10,000 letters.
+/// Widest cell of a column that may give way where no terminal says how much fits: what a
+/// program reads does not depend on the rows around it, and a name of 10,000 letters is still
+/// no line of 10,000 letters.
 const CELL_WIDTH_MAX: usize = 64;
 
 /// When output is in colour.
@@ -81,8 +82,8 @@ impl Out {
         Self { stdout, json, quiet, style: style && !json }
     }
 
-    /// From now on the command comes to its end though whoever read its output may have gone: it changes
-    /// the box, and half of that is not what was asked for.
+    /// From now on the command comes to its end though whoever read its output may have gone: it
+    /// changes the box, and half of that is not what was asked for.
     pub fn go_on(&mut self) {
         self.stdout.get_mut().goes_on = true;
     }
@@ -135,8 +136,8 @@ impl Out {
         if self.style { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_string() }
     }
 
-    /// Rows in columns, in as much room as the terminal has; each cell within bounds where there is none.
-    /// Cells must be [visible](super::text::visible) already.
+    /// Rows in columns, in as much room as the terminal has; each cell within bounds where there is
+    /// none. Cells must be [visible](super::text::visible) already.
     pub fn table(&mut self, columns: &[Column], mut rows: Vec<Vec<String>>) -> Result<(), Failure> {
         if io::stdout().is_terminal() {
             fit(columns, &mut rows, usize::from(terminal_width().max(WIDTH_MIN)));

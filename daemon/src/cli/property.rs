@@ -1,12 +1,13 @@
 //! Flags of `add` and `edit` as jCard properties.
 
-use super::args::Properties;
+use super::args::PropertyArgs;
 use super::{Exit, Failure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Words before a colon that say where a number or address belongs, and the vCard types they stand for.
+/// Words before a colon that say where a number or address belongs, and the vCard
+/// types they stand for.
 const PLACES: [(&str, &str); 12] = [
     ("home", "home"),
     ("work", "work"),
@@ -33,7 +34,7 @@ pub struct Replaced {
     pub with: Vec<Value>,
 }
 
-impl Properties {
+impl PropertyArgs {
     /// Whether no flag was given.
     pub fn is_empty(&self) -> bool {
         self.replaced_flags().is_empty()

@@ -19,7 +19,8 @@ pub fn run(context: &mut Context, args: Serve) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The log goes to standard error: to the terminal or to systemd; or to the file that a daemon in the background has.
+/// The log goes to standard error: to the terminal or to systemd; or to the file that a
+/// daemon in the background has.
 fn log(file: Option<PathBuf>) -> Result<(), Failure> {
     let level = match std::env::var("CONTACTBOX_LOG") {
         Ok(level) if !level.is_empty() => level.parse().map_err(|_| {

@@ -1,14 +1,14 @@
 //! `show`: all of one contact.
 
-use super::args::{Shelf, Show};
-use super::card::{Card, label, sheet};
+use super::args::{ShelfArg, Show};
+use super::contact_view::{ContactView, label, sheet};
 use super::text::{time, visible};
-use super::{Context, Exit, Failure, edit, who};
+use super::{Context, Exit, Failure, edit, resolve};
 use serde_json::{Value, json};
 
 pub fn run(context: &mut Context, args: Show) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let found = who::one(&mut client, &args.who.who, Shelf::All)?;
+    let found = resolve::one(&mut client, &args.who.who, ShelfArg::All)?;
     let contact = client.call("contact.get", json!({ "uid": found.uid, "blobs": args.vcard }))?;
     if args.vcard {
         context.out.raw(&edit::vcard_of(&contact)?)?;
@@ -21,13 +21,13 @@ pub fn run(context: &mut Context, args: Show) -> Result<Exit, Failure> {
 }
 
 fn print(context: &mut Context, contact: &Value) -> Result<(), Failure> {
-    let card = Card::from_json(&contact["card"]);
+    let card = ContactView::from_json(&contact["card"]);
     let name = card.name();
     let title = if name.is_empty() { "(no name)".into() } else { visible(&name) };
     let title = context.out.bold(&title);
     context.out.line(&title)?;
     let lines = sheet(&card);
-    let head = |line: &super::card::Line| {
+    let head = |line: &super::contact_view::ViewLine| {
         let label = format!("{}{}", line.label, line.raw_label);
         if line.types.is_empty() { label } else { format!("{label} ({})", line.types) }
     };
@@ -61,7 +61,7 @@ fn print(context: &mut Context, contact: &Value) -> Result<(), Failure> {
             "trash",
             format!(
                 "yes; `contactbox restore {}` brings it back",
-                who::short(contact["uid"].as_str().unwrap_or(""))
+                resolve::short(contact["uid"].as_str().unwrap_or(""))
             ),
         )?;
     }

@@ -5,8 +5,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::path::Path;
 
-/// `text` on one line and without anything a terminal would obey: a name in somebody's vCard or of a file must
-/// not move the cursor, nor turn the direction of what follows.
+/// `text` on one line and without anything a terminal would obey: a name in somebody's vCard or of
+/// a file must not move the cursor, nor turn the direction of what follows.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
@@ -24,8 +24,8 @@ pub fn visible_lines(text: &str) -> Vec<Cow<'_, str>> {
     text.lines().map(visible).collect()
 }
 
-/// A message as it is about to be printed, with its line ends. Whoever wrote it may have forgotten that a
-/// path or what a daemon says can hold anything; the last to touch it does not.
+/// A message as it is about to be printed, with its line ends. Whoever wrote it may have forgotten
+/// that a path or what a daemon says can hold anything; the last to touch it does not.
 pub fn message(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && is_harmful(c)) {
         return Cow::Borrowed(text);

@@ -1,24 +1,24 @@
 //! `watch`: each change as it happens.
 
-use super::args::Watch;
+use super::args::WatchArgs;
+use super::resolve::short;
 use super::text::{clock, visible};
-use super::who::short;
 use super::{Context, Exit, Failure};
-use crate::client::Incoming;
+use crate::client::DaemonLine;
 use serde_json::{Value, json};
 
-pub fn run(context: &mut Context, args: Watch) -> Result<Exit, Failure> {
+pub fn run(context: &mut Context, args: WatchArgs) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let asked = client.send("watch.start", json!({}))?;
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
         match client.receive("watch")? {
-            Incoming::Reply { id, result } if id == asked => {
+            DaemonLine::Reply { id, result } if id == asked => {
                 result.map_err(crate::client::ClientError::Refused)?;
                 context.out.note("watching; Ctrl-C ends it");
             }
-            Incoming::Reply { .. } => {}
-            Incoming::Notification { method, params } => {
+            DaemonLine::Reply { .. } => {}
+            DaemonLine::Notification { method, params } => {
                 let is_change = method == "watch.change";
                 left -= u64::from(is_change);
                 if context.out.json {

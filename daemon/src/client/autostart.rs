@@ -19,11 +19,12 @@ const START_TIME_MAX: Duration = Duration::from_secs(60);
 /// What takes longer than this is told of.
 const MOMENT: Duration = Duration::from_millis(700);
 
-/// How long a daemon that answers no more may take to close the box, before another is started all the
-/// same and says that the box is in use.
+/// How long a daemon that answers no more may take to close the box, before another is started all
+/// the same and says that the box is in use.
 const END_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How long another client may take to start the daemon: as long as it may wait for one, and a little.
+/// How long another client may take to start the daemon: as long as it may wait
+/// for one, and a little.
 const TURN_TIME_MAX: Duration = Duration::from_secs(75);
 
 /// How much of the log's end an error shows, in bytes.
@@ -40,7 +41,7 @@ pub enum Delay {
 
 /// Why no daemon could be started.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum AutostartError {
     /// Others can write the data folder.
     #[error("the data folder can not be used: {0}")]
     NotPrivate(#[from] FolderError),
@@ -105,10 +106,10 @@ pub fn connect(
     config: &Config,
     arguments: &[OsString],
     mut waiting: impl FnMut(Delay),
-) -> Result<Client, StartError> {
+) -> Result<Client, AutostartError> {
     match Client::to(config) {
         Err(ClientError::Nobody { .. }) => start(config, arguments, &mut waiting),
-        other => other.map_err(StartError::Client),
+        other => other.map_err(AutostartError::Client),
     }
 }
 
@@ -116,12 +117,12 @@ fn start(
     config: &Config,
     arguments: &[OsString],
     waiting: &mut dyn FnMut(Delay),
-) -> Result<Client, StartError> {
+) -> Result<Client, AutostartError> {
     let folder = |path: &Path| {
         let (path, image) = (path.to_path_buf(), config.image.clone());
         move |source: io::Error| match source.kind() {
-            io::ErrorKind::ReadOnlyFilesystem => StartError::ReadOnlyDisk { path, image },
-            _ => StartError::Folder { path, source },
+            io::ErrorKind::ReadOnlyFilesystem => AutostartError::ReadOnlyDisk { path, image },
+            _ => AutostartError::Folder { path, source },
         }
     };
     let look = || match config.is_strict {
@@ -137,24 +138,24 @@ fn start(
     let turn_file = private::open(&turn, OpenOptions::new().create(true).append(true))
         .map_err(folder(&turn))?;
     if !take_turn(&turn_file, config, waiting).map_err(folder(&turn))? {
-        return Err(StartError::Turn { holder: holder(&turn_file), path: turn });
+        return Err(AutostartError::Turn { holder: holder(&turn_file), path: turn });
     }
     match Client::to(config) {
         Err(ClientError::Nobody { .. }) => {}
-        other => return other.map_err(StartError::Client),
+        other => return other.map_err(AutostartError::Client),
     }
     let begun = Instant::now();
     while is_held(&config.image) && begun.elapsed() < END_TIME_MAX {
         std::thread::sleep(Duration::from_millis(10));
         match Client::to(config) {
             Err(ClientError::Nobody { .. }) => {}
-            other => return other.map_err(StartError::Client),
+            other => return other.map_err(AutostartError::Client),
         }
     }
     let log = log::file(config);
     let log_out = log::open(&log).map_err(folder(&log))?;
     let log_start = log_out.metadata().map(|data| data.len()).unwrap_or(0);
-    let mut child = spawn(arguments, log_out).map_err(StartError::Spawn)?;
+    let mut child = spawn(arguments, log_out).map_err(AutostartError::Spawn)?;
     wait(&mut child, config, &log, log_start, waiting)
 }
 
@@ -212,20 +213,23 @@ fn wait(
     log: &Path,
     log_start: u64,
     waiting: &mut dyn FnMut(Delay),
-) -> Result<Client, StartError> {
+) -> Result<Client, AutostartError> {
     let started = Instant::now();
     let mut is_told = false;
     let mut pause = Duration::from_millis(2);
     loop {
         match Client::to(config) {
             Err(ClientError::Nobody { .. }) => {}
-            other => return other.map_err(StartError::Client),
+            other => return other.map_err(AutostartError::Client),
         }
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(StartError::Ended { tail: reason(status, &tail(log, log_start)) });
+            return Err(AutostartError::Ended { tail: reason(status, &tail(log, log_start)) });
         }
         if started.elapsed() > START_TIME_MAX {
-            return Err(StartError::Slow { log: log.to_path_buf(), tail: tail(log, log_start) });
+            return Err(AutostartError::Slow {
+                log: log.to_path_buf(),
+                tail: tail(log, log_start),
+            });
         }
         if started.elapsed() > MOMENT && !is_told {
             is_told = true;
@@ -240,7 +244,8 @@ fn spawn(arguments: &[OsString], log: File) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve").arg("--detached").args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    // The folder it was called from may be one that somebody wants to unmount. All paths are absolute.
+    // The folder it was called from may be one that somebody wants to unmount. All
+    // paths are absolute.
     if let Some(root) = std::env::current_dir()?.ancestors().last() {
         command.current_dir(root);
     }
@@ -255,8 +260,8 @@ fn spawn(arguments: &[OsString], log: File) -> io::Result<Child> {
     command.spawn()
 }
 
-/// What this process was given open beside its three streams is not the daemon's: the lock or the pipe of a
-/// script would stay for as long as the daemon runs.
+/// What this process was given open beside its three streams is not the daemon's: the lock or the
+/// pipe of a script would stay for as long as the daemon runs.
 #[cfg(unix)]
 fn keep_to_ourselves() {
     use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
@@ -270,8 +275,8 @@ fn keep_to_ourselves() {
         Some(entries.filter_map(number).collect::<Vec<_>>())
     });
     for number in listed.unwrap_or_else(|| (3..1024).collect()).into_iter().filter(|&one| one > 2) {
-        // SAFETY: it is used only for asking for and setting a flag, which fails when it is not open; the
-        // flag does no harm to whoever has it.
+        // SAFETY: it is used only for asking for and setting a flag, which fails when it is not
+        // open; the flag does no harm to whoever has it.
         let held = unsafe { BorrowedFd::borrow_raw(number) };
         if let Ok(flags) = fcntl_getfd(held) {
             fcntl_setfd(held, flags | FdFlags::CLOEXEC).ok();
@@ -279,8 +284,8 @@ fn keep_to_ourselves() {
     }
 }
 
-/// What this process was given as its three streams is not the daemon's: a program that reads them to
-/// their end would wait for as long as the daemon runs. What the daemon gets is opened for it.
+/// What this process was given as its three streams is not the daemon's: a program that reads them
+/// to their end would wait for as long as the daemon runs. What the daemon gets is opened for it.
 #[cfg(windows)]
 fn keep_to_ourselves() {
     use std::os::windows::io::{AsRawHandle, RawHandle};
@@ -292,8 +297,8 @@ fn keep_to_ourselves() {
     let streams =
         [io::stdin().as_raw_handle(), io::stdout().as_raw_handle(), io::stderr().as_raw_handle()];
     for stream in streams.into_iter().filter(|stream| !stream.is_null()) {
-        // SAFETY: the function takes any handle, and fails for one that is none; the flag is about processes
-        // still to be started, and each is given its streams by a copy.
+        // SAFETY: the function takes any handle, and fails for one that is none; the flag is about
+        // processes still to be started, and each is given its streams by a copy.
         unsafe { SetHandleInformation(stream, HANDLE_FLAG_INHERIT, 0) };
     }
 }

@@ -1,4 +1,5 @@
-//! A client of the daemon's socket: JSON-RPC 2.0, one object a line, answers in the order of requests.
+//! A client of the daemon's socket: JSON-RPC 2.0, one object a line, answers in
+//! the order of requests.
 
 pub mod autostart;
 mod error;
@@ -33,7 +34,7 @@ pub struct Client {
 }
 
 /// A line that came from the daemon.
-pub enum Incoming {
+pub enum DaemonLine {
     /// The answer to the request with this number.
     Reply {
         /// The number that [`Client::send`] gave.
@@ -51,8 +52,8 @@ pub enum Incoming {
 }
 
 impl Client {
-    /// Connects to one's own daemon, or root's, at this socket (a path; on Windows a pipe's name) and says
-    /// hello.
+    /// Connects to one's own daemon, or root's, at this socket (a path; on Windows a
+    /// pipe's name) and says hello.
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
         Self::connect_trusting(socket, Trust::new(None))
     }
@@ -74,7 +75,8 @@ impl Client {
             }
             _ => nobody(error),
         })?;
-        // Before anything is sent: whoever can make a socket there would be given what is meant for the box.
+        // Before anything is sent: whoever can make a socket there would be given
+        // what is meant for the box.
         trust.judge(&stream).map_err(|distrust| match distrust {
             Distrust::Stranger(id) => {
                 ClientError::Stranger { socket: path(), user: user::called(id), id }
@@ -110,7 +112,7 @@ impl Client {
     pub fn call(&mut self, method: &'static str, params: Value) -> Result<Value, ClientError> {
         let asked = self.send(method, params)?;
         loop {
-            if let Incoming::Reply { id, result } = self.receive(method)?
+            if let DaemonLine::Reply { id, result } = self.receive(method)?
                 && id == asked
             {
                 return result.map_err(ClientError::Refused);
@@ -134,7 +136,7 @@ impl Client {
             Ok(()) => Ok(self.last_id),
             // A daemon that closes says why before it does: that is worth more than "broken pipe".
             Err(source) => match self.receive(method) {
-                Ok(Incoming::Reply { result: Err(refusal), .. }) => {
+                Ok(DaemonLine::Reply { result: Err(refusal), .. }) => {
                     Err(ClientError::Refused(refusal))
                 }
                 _ => Err(ClientError::of_io(method, source)),
@@ -143,7 +145,7 @@ impl Client {
     }
 
     /// Waits for the next line; `method` is what an error names as going on.
-    pub fn receive(&mut self, method: &'static str) -> Result<Incoming, ClientError> {
+    pub fn receive(&mut self, method: &'static str) -> Result<DaemonLine, ClientError> {
         let mut line = Vec::new();
         let read = (&mut self.stream).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
         read.map_err(|source| ClientError::of_io(method, source))?;
@@ -154,18 +156,19 @@ impl Client {
         let mut message: Value = serde_json::from_slice(&line).map_err(|_| garbled())?;
         let mut part = |name: &str| message.get_mut(name).map(Value::take);
         if let Some(Value::String(method)) = part("method") {
-            return Ok(Incoming::Notification {
+            return Ok(DaemonLine::Notification {
                 method,
                 params: part("params").unwrap_or(Value::Null),
             });
         }
-        // An error without a number is about the connection as a whole, so about what was asked last.
+        // An error without a number is about the connection as a whole, so about
+        // what was asked last.
         let id = part("id").and_then(|id| id.as_u64()).unwrap_or(self.last_id);
         let result = match part("error").filter(|error| !error.is_null()) {
             Some(error) => Err(Refusal::from_json(error)),
             None => Ok(part("result").ok_or_else(garbled)?),
         };
-        Ok(Incoming::Reply { id, result })
+        Ok(DaemonLine::Reply { id, result })
     }
 
     fn set_timeout(&self, timeout: Option<Duration>) -> Result<(), ClientError> {

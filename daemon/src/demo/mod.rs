@@ -5,7 +5,7 @@
 
 mod daemon;
 
-use crate::cli::import::{self, Listener, Rejection, Tally};
+use crate::cli::import::{self, FileTally, ImportObserver, RejectedCard};
 use crate::cli::{Exit, Failure, export};
 use crate::client::Client;
 use crate::samples::{PEOPLE, PEOPLE_CARDS};
@@ -166,7 +166,7 @@ fn copies() -> Vec<u8> {
     (1..=COPIES).map(copy).collect::<String>().into_bytes()
 }
 
-fn import(client: &mut Client, text: &[u8]) -> Result<Tally, Failure> {
+fn import(client: &mut Client, text: &[u8]) -> Result<FileTally, Failure> {
     let tally = import::stream(client, text, "sample", None, &mut Strict)?;
     expect("cards rejected", tally.rejected, 0)?;
     Ok(tally)
@@ -175,12 +175,12 @@ fn import(client: &mut Client, text: &[u8]) -> Result<Tally, Failure> {
 /// Every card of the sample is good.
 struct Strict;
 
-impl Listener for Strict {
-    fn progress(&mut self, _: u64, _: &Tally) {}
+impl ImportObserver for Strict {
+    fn progress(&mut self, _: u64, _: &FileTally) {}
 
-    fn rejected(&mut self, rejection: Option<&Rejection>, _: &[u8]) -> Result<(), Failure> {
+    fn rejected(&mut self, rejection: Option<&RejectedCard>, _: &[u8]) -> Result<(), Failure> {
         match rejection {
-            Some(Rejection { at, reason, .. }) => {
+            Some(RejectedCard { at, reason, .. }) => {
                 Err(Failure::other(format!("line {at} of the sample: {reason}")))
             }
             None => Ok(()),
@@ -195,8 +195,8 @@ struct Killer<'a> {
     killed: bool,
 }
 
-impl Listener for Killer<'_> {
-    fn progress(&mut self, _: u64, tally: &Tally) {
+impl ImportObserver for Killer<'_> {
+    fn progress(&mut self, _: u64, tally: &FileTally) {
         self.acknowledged = tally.cards();
         if tally.cards() >= CARDS_BEFORE_THE_KILL && !self.killed {
             self.killed = true;
@@ -204,7 +204,7 @@ impl Listener for Killer<'_> {
         }
     }
 
-    fn rejected(&mut self, rejection: Option<&Rejection>, text: &[u8]) -> Result<(), Failure> {
+    fn rejected(&mut self, rejection: Option<&RejectedCard>, text: &[u8]) -> Result<(), Failure> {
         Strict.rejected(rejection, text)
     }
 }

@@ -1,11 +1,11 @@
 //! This daemon's box as one of two that meet: each request a short piece of the keeper's work.
 
-use crate::keeper::{Asker, CONTACT_BYTES_MAX, ENTRY_BYTES, Spoken};
+use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES, Handle, Spoken};
 use crate::memory::Heap;
 use crate::rpc;
 use contactbox_core::search::Hit;
 use contactbox_core::service::cable::{AskError, Exchange};
-use contactbox_core::service::{Limits, Reply, Request, Room, Session};
+use contactbox_core::service::{AnswerBuffers, CableLimits, Reply, Request, Session};
 
 /// The longest message that is given to the keeper, or comes back.
 const MESSAGE_BYTES: usize = 64 * 1024;
@@ -24,8 +24,10 @@ pub struct Talk {
 
 impl Talk {
     fn new() -> Self {
-        let limits =
-            Limits { frame_bytes: MESSAGE_BYTES as u32, contact_bytes: CONTACT_BYTES_MAX as u32 };
+        let limits = CableLimits {
+            frame_bytes: MESSAGE_BYTES as u32,
+            contact_bytes: CONTACT_BYTES_MAX as u32,
+        };
         Self {
             session: Session::new(limits),
             list: vec![0; MESSAGE_BYTES],
@@ -35,39 +37,39 @@ impl Talk {
     }
 
     /// The session, and the memory an answer lies in.
-    pub fn parts(&mut self) -> (&mut Session<Heap>, Room<'_>) {
+    pub fn parts(&mut self) -> (&mut Session<Heap>, AnswerBuffers<'_>) {
         let Self { session, list, record, hits } = self;
-        (session, Room { list, record, hits })
+        (session, AnswerBuffers { list, record, hits })
     }
 }
 
 /// The box at hand.
 pub struct Talker {
-    asker: Asker,
+    handle: Handle,
     /// With the keeper while it answers.
     talk: Option<Box<Talk>>,
     reply: Vec<u8>,
 }
 
 impl Talker {
-    /// The box of `asker`.
-    pub fn new(asker: &Asker) -> Self {
-        Self { asker: asker.clone(), talk: Some(Box::new(Talk::new())), reply: Vec::new() }
+    /// The box of `handle`.
+    pub fn new(handle: &Handle) -> Self {
+        Self { handle: handle.clone(), talk: Some(Box::new(Talk::new())), reply: Vec::new() }
     }
 }
 
 impl Exchange for Talker {
-    type Error = rpc::Fault;
+    type Error = rpc::RpcError;
 
     async fn ask<'s>(
         &'s mut self,
         request: &Request<'_>,
-    ) -> Result<Reply<'s>, AskError<rpc::Fault>> {
+    ) -> Result<Reply<'s>, AskError<rpc::RpcError>> {
         let message =
             postcard::to_extend(request, Vec::new()).map_err(|_| AskError::NotUnderstood)?;
         let mut talk = self.talk.take().unwrap_or_else(|| Box::new(Talk::new()));
-        let answered = self.asker.task(move |desk| {
-            let answer = desk.converse(&mut talk, &message)?;
+        let answered = self.handle.task(move |host| {
+            let answer = host.converse(&mut talk, &message)?;
             Ok((talk, answer))
         });
         let answered = answered.await.unwrap_or_else(|_| Err(crate::keeper::ended()));

@@ -1,12 +1,13 @@
-//! Meetings of the box with a device: bringing both to hold the same, and asking how a device is doing.
+//! Meetings of the box with a device: bringing both to hold the same, and asking
+//! how a device is doing.
 
 use super::here::Talker;
 use super::port::Port;
-use crate::card::Shadow;
-use crate::keeper::Asker;
-use crate::rpc::{Fault, Kind};
+use crate::card::Replica;
+use crate::keeper::Handle;
+use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Traffic};
-use contactbox_core::service::sync::{Carried, Progress, Report, SyncError, Way, sync};
+use contactbox_core::service::sync::{Carried, Progress, SyncError, SyncReport, Way, sync};
 use contactbox_core::service::{Fault as CableFault, PROTOCOL, Reply, Request};
 use contactbox_core::store::book::{Consent, Root};
 use embassy_futures::block_on;
@@ -23,8 +24,8 @@ const HELLO_TIME: Duration = Duration::from_secs(1);
 /// How long a device may take for an answer: it may have to read all it holds for one.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
-/// How long a device may take to answer one request in all: each attempt may be waited for. One that dribbles, or that answers
-/// what was not asked, would else hold a meeting for hours.
+/// How long a device may take to answer one request in all: each attempt may be waited for. One
+/// that dribbles, or that answers what was not asked, would else hold a meeting for hours.
 const REQUEST_TIME: Duration = Duration::from_secs(90);
 const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -35,24 +36,24 @@ const FRAME_BYTES: usize = 64 * 1024;
 const TELL_TIME: Duration = Duration::from_millis(250);
 
 /// A cable that is open between two meetings; one at a time uses it.
-type Slot = Arc<Mutex<Option<Port>>>;
+type CableSlot = Arc<Mutex<Option<Port>>>;
 
 /// The cables of the daemon, and its box.
 #[derive(Clone)]
 pub struct Devices {
-    asker: Asker,
+    handle: Handle,
     /// Where pages of the box go that memory is too small for.
     data: PathBuf,
-    slots: Arc<Mutex<HashMap<PathBuf, Slot>>>,
+    slots: Arc<Mutex<HashMap<PathBuf, CableSlot>>>,
 }
 
 /// A device that answers, each request within its time.
-struct Device<'m, 'p> {
+struct TimedCable<'m, 'p> {
     caller: Caller<'m, &'p mut Port>,
     time: Duration,
 }
 
-impl Exchange for Device<'_, '_> {
+impl Exchange for TimedCable<'_, '_> {
     type Error = std::io::Error;
 
     async fn ask<'s>(
@@ -65,29 +66,29 @@ impl Exchange for Device<'_, '_> {
 }
 
 impl Devices {
-    /// For the box of `asker`; copies of it are made in `data`.
-    pub fn new(asker: &Asker, data: &Path) -> Self {
-        Self { asker: asker.clone(), data: data.to_path_buf(), slots: Arc::default() }
+    /// For the box of `handle`; copies of it are made in `data`.
+    pub fn new(handle: &Handle, data: &Path) -> Self {
+        Self { handle: handle.clone(), data: data.to_path_buf(), slots: Arc::default() }
     }
 
     /// The way to the box.
-    pub fn asker(&self) -> &Asker {
-        &self.asker
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Talks to the device at `path`. The cable is left open when that went well.
     fn with<T>(
         &self,
         path: &Path,
-        talk: impl FnOnce(&mut Device<'_, '_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        talk: impl FnOnce(&mut TimedCable<'_, '_>) -> Result<T, RpcError>,
+    ) -> Result<T, RpcError> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             slots.entry(path.to_path_buf()).or_default().clone()
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         let cable = |error: std::io::Error| {
-            Fault::new(Kind::Device, format!("{}: {error}", path.display()))
+            RpcError::new(ErrorKind::Device, format!("{}: {error}", path.display()))
         };
         let mut port = match slot.take() {
             Some(port) => port,
@@ -96,7 +97,7 @@ impl Devices {
         let (mut out, mut into) = (vec![0; FRAME_BYTES], vec![0; FRAME_BYTES]);
         port.set_patience(HELLO_TIME).map_err(cable)?;
         let caller = Caller::new(&mut port, &mut out, &mut into);
-        let mut device = Device { caller, time: HELLO_TIME_MAX };
+        let mut device = TimedCable { caller, time: HELLO_TIME_MAX };
         let hello = Request::Hello { protocol: PROTOCOL, frame_bytes: FRAME_BYTES as u32 };
         let told = |error: AskError<std::io::Error>| device_fault(path, &error);
         let heard = block_on(device.ask(&hello)).map(drop);
@@ -107,7 +108,7 @@ impl Devices {
         let link = device.caller.into_link();
         link.set_patience(ANSWER_TIME).map_err(cable)?;
         let caller = Caller::new(link, &mut out, &mut into);
-        let talked = talk(&mut Device { caller, time: REQUEST_TIME })?;
+        let talked = talk(&mut TimedCable { caller, time: REQUEST_TIME })?;
         *slot = Some(port);
         Ok(talked)
     }
@@ -118,7 +119,7 @@ impl Devices {
     }
 
     /// How the device at `path` is doing.
-    pub fn info(&self, path: &Path) -> Result<Value, Fault> {
+    pub fn info(&self, path: &Path) -> Result<Value, RpcError> {
         self.with(path, |device| {
             let reply = ask(path, device, &Request::Info)?;
             let Reply::Info(info) = reply else { return Err(not_understood(path)) };
@@ -139,7 +140,7 @@ impl Devices {
     }
 
     /// Whether the device at `path` holds what the box does.
-    pub fn is_in_step(&self, path: &Path) -> Result<bool, Fault> {
+    pub fn is_in_step(&self, path: &Path) -> Result<bool, RpcError> {
         let ours = self.root()?;
         let theirs = self.with(path, |device| match ask(path, device, &Request::Root)? {
             Reply::Root { root, .. } => Ok(Root(root)),
@@ -148,24 +149,26 @@ impl Devices {
         Ok(ours == Some(theirs))
     }
 
-    /// The root of the box. Where it is not known yet it is computed from a copy: nobody waits for that.
-    fn root(&self) -> Result<Option<Root>, Fault> {
-        if let Some(root) = self.asker.have(|desk| Ok(desk.root()))? {
+    /// The root of the box. Where it is not known yet it is computed from a copy:
+    /// nobody waits for that.
+    fn root(&self) -> Result<Option<Root>, RpcError> {
+        if let Some(root) = self.handle.have(|host| Ok(host.root()))? {
             return Ok(Some(root));
         }
-        Ok(Shadow::new(&self.asker, &self.data)?.root())
+        Ok(Replica::new(&self.handle, &self.data)?.root())
     }
 
-    /// Brings the device at `path` and the box to hold the same. Tells watchers how far it has come.
-    pub fn sync(&self, path: &Path, consent: Consent) -> Result<Value, Fault> {
+    /// Brings the device at `path` and the box to hold the same. Tells watchers
+    /// how far it has come.
+    pub fn sync(&self, path: &Path, consent: Consent) -> Result<Value, RpcError> {
         self.root()?;
         self.with(path, |device| {
-            let mut here = Talker::new(&self.asker);
+            let mut here = Talker::new(&self.handle);
             let mut last = Instant::now();
             let progress = |progress: Progress| {
                 if last.elapsed() >= TELL_TIME {
                     last = Instant::now();
-                    self.asker.announce("watch.device", &under_way(path, &progress));
+                    self.handle.announce("watch.device", &under_way(path, &progress));
                 }
             };
             let report = block_on(sync(&mut here, device, consent, progress));
@@ -173,7 +176,7 @@ impl Devices {
                 // This side has more to say.
                 SyncError::Here(AskError::Link(fault)) => fault,
                 SyncError::There(error) => device_fault(path, &error),
-                other => Fault::new(Kind::Device, format!("{}: {other}", path.display())),
+                other => RpcError::new(ErrorKind::Device, format!("{}: {other}", path.display())),
             })?;
             Ok(told(&report, device.caller.traffic()))
         })
@@ -182,18 +185,18 @@ impl Devices {
 
 fn ask<'d>(
     path: &Path,
-    device: &'d mut Device<'_, '_>,
+    device: &'d mut TimedCable<'_, '_>,
     request: &Request<'_>,
-) -> Result<Reply<'d>, Fault> {
+) -> Result<Reply<'d>, RpcError> {
     block_on(device.ask(request)).map_err(|error| device_fault(path, &error))
 }
 
-fn not_understood(path: &Path) -> Fault {
+fn not_understood(path: &Path) -> RpcError {
     device_fault(path, &AskError::<std::io::Error>::NotUnderstood)
 }
 
-fn device_fault<E: Display>(path: &Path, error: &AskError<E>) -> Fault {
-    Fault::new(Kind::Device, format!("{}: {error}", path.display()))
+fn device_fault<E: Display>(path: &Path, error: &AskError<E>) -> RpcError {
+    RpcError::new(ErrorKind::Device, format!("{}: {error}", path.display()))
 }
 
 fn way(way: Way) -> &'static str {
@@ -214,7 +217,7 @@ fn under_way(path: &Path, progress: &Progress) -> Value {
     })
 }
 
-fn told(report: &Report, traffic: Traffic) -> Value {
+fn told(report: &SyncReport, traffic: Traffic) -> Value {
     json!({
         "is_same": report.root.is_some(),
         "root": report.root.map(|root| root.to_string()),

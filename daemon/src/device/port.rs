@@ -38,7 +38,8 @@ impl Wire {
     }
 }
 
-/// Connects to an emulator's socket, if it is one's own: whoever can make a socket there would be given the box.
+/// Connects to an emulator's socket, if it is one's own: whoever can make a socket
+/// there would be given the box.
 #[cfg(unix)]
 fn emulator(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
     use crate::socket::{Distrust, Trust, connect};
@@ -80,8 +81,8 @@ impl Port {
         self.wire.set_read_timeout(time)
     }
 
-    /// What is asked next must be answered within this time in all, however often it is asked again and
-    /// whatever else comes meanwhile.
+    /// What is asked next must be answered within this time in all, however often it is asked again
+    /// and whatever else comes meanwhile.
     pub fn set_end(&mut self, time: Duration) {
         self.end = Some((Instant::now() + time, time));
     }

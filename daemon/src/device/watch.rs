@@ -1,9 +1,9 @@
 //! Keeping a device in step while it is plugged in: a thread for each.
 
 use super::meeting::Devices;
-use crate::card::Standing;
-use crate::keeper::Desk;
-use crate::rpc::Fault;
+use crate::card::Status;
+use crate::keeper::Host;
+use crate::rpc::RpcError;
 use contactbox_core::store::Consent;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -31,15 +31,11 @@ pub struct Watches {
 
 impl Watches {
     /// Begins to keep the devices at these ports in step.
-    pub fn start(
-        ports: &[PathBuf],
-        devices: &Devices,
-        standing: &Standing,
-    ) -> std::io::Result<Self> {
+    pub fn start(ports: &[PathBuf], devices: &Devices, standing: &Status) -> std::io::Result<Self> {
         let mut threads = Vec::new();
         for port in ports {
             let (halt, halted) = mpsc::channel();
-            let watch = Watch {
+            let watch = DeviceWatcher {
                 port: port.clone(),
                 devices: devices.clone(),
                 standing: standing.clone(),
@@ -52,12 +48,13 @@ impl Watches {
         Ok(Self { threads, devices: devices.clone() })
     }
 
-    /// Ends them; a meeting that takes long is broken off by the end of the daemon, and loses nothing.
+    /// Ends them; a meeting that takes long is broken off by the end of the
+    /// daemon, and loses nothing.
     pub fn stop(self) {
         let begun = Instant::now();
         let threads: Vec<JoinHandle<()>> =
             self.threads.into_iter().map(|(_, thread)| thread).collect();
-        self.devices.asker().pulse().beat();
+        self.devices.handle().pulse().raise();
         while threads.iter().any(|thread| !thread.is_finished()) && begun.elapsed() < FAREWELL_TIME
         {
             std::thread::sleep(Duration::from_millis(5));
@@ -65,20 +62,20 @@ impl Watches {
     }
 }
 
-struct Watch {
+struct DeviceWatcher {
     port: PathBuf,
     devices: Devices,
-    standing: Standing,
+    standing: Status,
     halted: mpsc::Receiver<()>,
     /// What was said last.
     told: Option<String>,
 }
 
-impl Watch {
+impl DeviceWatcher {
     fn run(mut self) {
         self.say("not plugged in", json!({}));
         loop {
-            let beats = self.devices.asker().pulse().beats();
+            let beats = self.devices.handle().pulse().epoch();
             let pause = match self.attend() {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => RETRY_TIME,
@@ -94,8 +91,8 @@ impl Watch {
             if self.is_halted(pause) {
                 return;
             }
-            self.devices.asker().pulse().wait(beats, POLL_TIME);
-            let is_changed = self.devices.asker().pulse().beats() != beats;
+            self.devices.handle().pulse().wait(beats, POLL_TIME);
+            let is_changed = self.devices.handle().pulse().epoch() != beats;
             let gather = if is_changed { GATHER_TIME } else { Duration::ZERO };
             if self.is_halted(gather) {
                 return;
@@ -108,7 +105,7 @@ impl Watch {
     }
 
     /// Brings the device in step if it is not; false when that did not come to its end.
-    fn attend(&mut self) -> Result<bool, Fault> {
+    fn attend(&mut self) -> Result<bool, RpcError> {
         if !self.port.exists() {
             self.devices.let_go(&self.port);
             self.say("not plugged in", json!({}));
@@ -127,7 +124,7 @@ impl Watch {
 
     /// Says how the device is doing, where it is new in the log, too.
     fn say(&mut self, state: &str, more: Value) {
-        let mut told = json!({ "state": state, "checked": Desk::now() });
+        let mut told = json!({ "state": state, "checked": Host::now() });
         if let (Some(told), Some(more)) = (told.as_object_mut(), more.as_object()) {
             told.extend(more.clone());
         }
@@ -153,7 +150,7 @@ impl Watch {
         if let Some(members) = told.as_object_mut() {
             members.insert("device".to_owned(), json!(self.port));
         }
-        self.devices.asker().announce("watch.device", &told);
+        self.devices.handle().announce("watch.device", &told);
         self.told = Some(line);
     }
 }

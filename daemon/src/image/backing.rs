@@ -1,7 +1,8 @@
 //! What an image needs of the file it is in, and what each call of it may be relied on for.
 //!
-//! The daemon's is a [`std::fs::File`]. Tests put a modelled disk in its place, which loses power, or
-//! fails, at any call. FORMAT.md says what is assumed of the medium, in its chapter of that name.
+//! The daemon's is a [`std::fs::File`]. Tests put a modelled disk in its place, which
+//! loses power, or fails, at any call. FORMAT.md says what is assumed of the medium, in
+//! its chapter of that name.
 
 use super::Displaced;
 use std::io;
@@ -9,19 +10,19 @@ use std::path::Path;
 
 /// A file that an image is in. No call but the two syncs says anything of the disk.
 pub trait BackingFile: Send {
-    /// Reads at a place, perhaps less than asked for; 0 at the end. What was written is read, be it on the
-    /// disk or not.
+    /// Reads at a place, perhaps less than asked for; 0 at the end. What was written is read,
+    /// be it on the disk or not.
     fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize>;
 
-    /// Writes at a place, perhaps less than asked for. If power fails before the next sync has returned, each
-    /// byte of it is as before or as after.
+    /// Writes at a place, perhaps less than asked for. If power fails before the next sync has
+    /// returned, each byte of it is as before or as after.
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<usize>;
 
     /// Its length.
     fn bytes(&self) -> io::Result<u64>;
 
-    /// Where from `at` on the next byte is that was ever written, as far as the file system tells; `None` when there is
-    /// none before its end.
+    /// Where from `at` on the next byte is that was ever written, as far as the file system tells;
+    /// `None` when there is none before its end.
     fn next_data(&self, at: u64) -> io::Result<Option<u64>> {
         Ok(Some(at))
     }
@@ -29,30 +30,30 @@ pub trait BackingFile: Send {
     /// Makes it shorter, or longer by zeros.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
 
-    /// Makes it longer by zeros whose room is taken, so that no write to them meets a full disk. False, and
-    /// nothing done, where the file system has no such call.
+    /// Makes it longer by zeros whose room is taken, so that no write to them meets a full disk.
+    /// False, and nothing done, where the file system has no such call.
     fn take_room(&self, start: u64, len: u64) -> io::Result<bool> {
         let _ = (start, len);
         Ok(false)
     }
 
-    /// Makes a stretch of it zeros and keeps its room. False, and nothing done, where the file system has no
-    /// such call.
+    /// Makes a stretch of it zeros and keeps its room. False, and nothing done, where the file
+    /// system has no such call.
     fn zero_range(&self, start: u64, len: u64) -> io::Result<bool> {
         let _ = (start, len);
         Ok(false)
     }
 
-    /// Has returned without an error: all that was written before, and the length, is on the disk. With an
-    /// error: of all that was written since the last time, any part may be, and the next call that
-    /// succeeds proves nothing of it.
+    /// Has returned without an error: all that was written before, and the length, is on the disk.
+    /// With an error: of all that was written since the last time, any part may be, and the next
+    /// call that succeeds proves nothing of it.
     fn sync_data(&self) -> io::Result<()>;
 
     /// The same, with what the file system notes of the file beside.
     fn sync_all(&self) -> io::Result<()>;
 
-    /// Forgets what is in memory of it and is believed to be on the disk, so that reading it reads the disk.
-    /// Where the system has no way to do it the file is read as it is.
+    /// Forgets what is in memory of it and is believed to be on the disk, so that reading it reads
+    /// the disk. Where the system has no way to do it the file is read as it is.
     fn forget(&self);
 
     /// The same file once more, for somebody who only reads.

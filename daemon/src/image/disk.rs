@@ -1,4 +1,5 @@
-//! The only file that names what systems do differently with files: reading at a place, taking room, zeroing.
+//! The only file that names what systems do differently with files: reading at a
+//! place, taking room, zeroing.
 
 use super::{BackingFile, Displaced};
 use std::fs::{File, OpenOptions};
@@ -221,7 +222,8 @@ fn name_lost(_: &File, _: &Path) -> Option<Displaced> {
     None
 }
 
-/// The name that an open file of this process has now, where the system tells one and it leads to the file.
+/// The name that an open file of this process has now, where the system tells one
+/// and it leads to the file.
 #[cfg(unix)]
 pub(super) fn name_now(number: i32) -> Option<PathBuf> {
     use std::os::unix::fs::MetadataExt;
@@ -236,8 +238,8 @@ pub(super) fn name_now(_: i32) -> Option<PathBuf> {
     None
 }
 
-/// The disk that the folder of a file is on, whether the file is there or not; where a link leads to the file, the disk
-/// that the link leads to. 0 where that cannot be told.
+/// The disk that the folder of a file is on, whether the file is there or not; where a link leads
+/// to the file, the disk that the link leads to. 0 where that cannot be told.
 #[cfg(unix)]
 pub(super) fn disk_of(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
@@ -261,8 +263,8 @@ pub(super) fn disk_of(_: &Path) -> u64 {
     0
 }
 
-/// Bytes that can still be written to the disk a folder is on, by whoever runs this; `None` when the
-/// system does not tell.
+/// Bytes that can still be written to the disk a folder is on, by whoever runs this; `None` when
+/// the system does not tell.
 pub(crate) fn room_in(folder: &Path) -> Option<u64> {
     #[cfg(unix)]
     {

@@ -1,7 +1,7 @@
 //! The first block of an image file: what the file is, two copies of it, the newer one counts.
 //!
-//! FORMAT.md has the bytes, in its chapter on the image file. Each copy stands within one sector, and only the older
-//! one is ever written to, so that a cut leaves the other whole.
+//! FORMAT.md has the bytes, in its chapter on the image file. Each copy stands within one sector,
+//! and only the older one is ever written to, so that a cut leaves the other whole.
 
 use super::{BackingFile, disk};
 use contactbox_core::store::seal::Seal;
@@ -26,7 +26,7 @@ const COPY_B: usize = 2048;
 
 /// What the first block says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct ImageHeader {
     /// Bytes erased at once.
     pub page_bytes: u32,
     /// Bytes programmed at once, at least.
@@ -35,7 +35,8 @@ pub struct Header {
     pub pages: u32,
     /// Grows by one with each change of the header.
     pub generation: u32,
-    /// The first page of which something was cut off, as long as the journal has not taken note of it.
+    /// The first page of which something was cut off, as long as the journal has
+    /// not taken note of it.
     pub gone_from: Option<u32>,
     /// Identity of the box.
     pub box_id: u64,
@@ -84,7 +85,7 @@ pub enum HeaderError {
     },
 }
 
-impl Header {
+impl ImageHeader {
     /// Where this copy belongs.
     pub(super) fn offset(&self) -> u64 {
         if self.generation.is_multiple_of(2) { 0 } else { COPY_B as u64 }
@@ -107,15 +108,16 @@ impl Header {
         bytes
     }
 
-    /// Writes it, and as the older copy what it says under the generation before: either stands in for
-    /// the other from the first day.
+    /// Writes it, and as the older copy what it says under the generation before: either stands in
+    /// for the other from the first day.
     pub(super) fn write_twice(&self, file: &dyn BackingFile) -> std::io::Result<()> {
         let older = Self { generation: self.generation.wrapping_sub(1), ..*self };
         disk::write_all_at(file, &older.encode(), older.offset())?;
         disk::write_all_at(file, &self.encode(), self.offset())
     }
 
-    /// This header with another note of what was cut off: two generations later, so that neither copy says what it did.
+    /// This header with another note of what was cut off: two generations later, so that
+    /// neither copy says what it did.
     pub(super) fn noting(&self, gone_from: Option<u32>) -> Self {
         Self { gone_from, generation: self.generation.wrapping_add(2), ..*self }
     }
@@ -178,7 +180,7 @@ impl Header {
 mod tests {
     use super::*;
 
-    const HEADER: Header = Header {
+    const HEADER: ImageHeader = ImageHeader {
         page_bytes: 65_536,
         word_bytes: 4,
         pages: 16,
@@ -187,7 +189,7 @@ mod tests {
         box_id: 0x0123_4567_89AB_CDEF,
     };
 
-    fn block(copies: &[Header]) -> Vec<u8> {
+    fn block(copies: &[ImageHeader]) -> Vec<u8> {
         let mut block = vec![0; HEADER_BYTES];
         for copy in copies {
             let at = copy.offset() as usize;
@@ -207,28 +209,28 @@ mod tests {
 
     #[test]
     fn the_newer_copy_counts_and_the_older_stands_in() {
-        let newer = Header { generation: 3, pages: 32, ..HEADER };
+        let newer = ImageHeader { generation: 3, pages: 32, ..HEADER };
         let mut both = block(&[HEADER, newer]);
-        assert_eq!(Header::newest(&both), Ok(newer));
+        assert_eq!(ImageHeader::newest(&both), Ok(newer));
         both[COPY_B + 30] ^= 1;
-        assert_eq!(Header::newest(&both), Ok(HEADER));
+        assert_eq!(ImageHeader::newest(&both), Ok(HEADER));
         both[30] ^= 1;
-        assert_eq!(Header::newest(&both), Err(HeaderError::Damaged));
+        assert_eq!(ImageHeader::newest(&both), Err(HeaderError::Damaged));
         for gone_from in [None, Some(0), Some(7)] {
             let noted = HEADER.noting(gone_from);
-            assert_eq!(Header::newest(&block(&[HEADER, noted])), Ok(noted));
+            assert_eq!(ImageHeader::newest(&block(&[HEADER, noted])), Ok(noted));
         }
-        let last = Header { generation: u32::MAX, ..HEADER };
-        let wrapped = Header { generation: 0, pages: 64, ..HEADER };
-        assert_eq!(Header::newest(&block(&[last, wrapped])), Ok(wrapped));
+        let last = ImageHeader { generation: u32::MAX, ..HEADER };
+        let wrapped = ImageHeader { generation: 0, pages: 64, ..HEADER };
+        assert_eq!(ImageHeader::newest(&block(&[last, wrapped])), Ok(wrapped));
     }
 
     #[test]
     fn other_files_are_told_apart() {
-        assert_eq!(Header::newest(b""), Err(HeaderError::Foreign));
-        assert_eq!(Header::newest(b"BEGIN:VCARD\r\n"), Err(HeaderError::Foreign));
-        assert_eq!(Header::newest(&[0; HEADER_BYTES]), Err(HeaderError::Foreign));
-        let odd = Header { page_bytes: 512, ..HEADER };
+        assert_eq!(ImageHeader::newest(b""), Err(HeaderError::Foreign));
+        assert_eq!(ImageHeader::newest(b"BEGIN:VCARD\r\n"), Err(HeaderError::Foreign));
+        assert_eq!(ImageHeader::newest(&[0; HEADER_BYTES]), Err(HeaderError::Foreign));
+        let odd = ImageHeader { page_bytes: 512, ..HEADER };
         assert!(matches!(odd.fits(65_536, 4, 100), Err(HeaderError::Geometry { .. })));
         assert!(matches!(HEADER.fits(65_536, 4, 15), Err(HeaderError::Geometry { .. })));
     }

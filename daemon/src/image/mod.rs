@@ -5,13 +5,14 @@
 //! program or erase can meet a full disk; erasing keeps the space.
 //!
 //! What is programmed is on the disk when [`Image::sync`] has returned, not before. An erase waits
-//! for all that was programmed before it. That what is programmed after an erase needs the erase is the journal's affair: it
-//! has a page on the disk before it writes the first entry there.
-//! When the disk refuses a write, nobody can tell what it holds: the image then takes no more writes
-//! until it is opened again. Opening it puts on the disk what an earlier daemon left in the system's memory,
-//! and reads the disk, not that memory: nothing is built on what is only there.
+//! for all that was programmed before it. That what is programmed after an erase needs the erase is
+//! the journal's affair: it has a page on the disk before it writes the first entry there. When the
+//! disk refuses a write, nobody can tell what it holds: the image then takes no more writes until
+//! it is opened again. Opening it puts on the disk what an earlier daemon left in the system's
+//! memory, and reads the disk, not that memory: nothing is built on what is only there.
 
 mod backing;
+mod complement;
 pub(crate) mod disk;
 mod error;
 mod header;
@@ -26,14 +27,15 @@ pub use error::{GrowError, ImageError, OpenImageError};
 #[cfg(test)]
 pub(crate) use header::MAGIC;
 pub(crate) use header::is_image;
-pub use header::{HEADER_BYTES, Header, HeaderError};
+pub use header::{HEADER_BYTES, HeaderError, ImageHeader};
 pub(crate) use lock::is_held;
 pub use place::Displaced;
 pub use view::{PageStore, View, parts};
 
+pub(crate) use complement::complement;
 use lock::lock;
-use place::Piece;
-use view::Witness;
+use place::WrittenTail;
+use view::ViewWitness;
 
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use std::fs::{File, OpenOptions};
@@ -82,26 +84,28 @@ pub struct Image {
     disk: u64,
     /// The name it is made under, until [`Image::publish`].
     draft: Option<PathBuf>,
-    header: Header,
+    header: ImageHeader,
     access: Access,
     /// Complemented bytes on their way to the file.
     buffer: Vec<u8>,
-    /// What was written last, as far as it is on the disk: another copy of the box does not have it.
-    kept: Vec<Piece>,
+    /// What was written last, as far as it is on the disk: another copy of the box
+    /// does not have it.
+    kept: Vec<WrittenTail>,
     /// What was written last since.
-    last: Option<Piece>,
+    last: Option<WrittenTail>,
     /// Something was programmed since the last sync.
     is_programmed: bool,
     /// Something was erased since the last sync.
     is_erased: bool,
-    /// No sync has succeeded since it was opened. What was read then was on the disk as far as systems can be
-    /// made to read that; the first thing that is acknowledged waits for the disk all the same.
+    /// No sync has succeeded since it was opened. What was read then was on the disk as
+    /// far as systems can be made to read that; the first thing that is acknowledged waits
+    /// for the disk all the same.
     is_unproven: bool,
     /// Why the disk did not take what was in memory of the file when it was opened.
     refusal: Option<String>,
     syncs: u64,
     /// What it was at moments that somebody still reads.
-    views: Vec<Witness>,
+    views: Vec<ViewWitness>,
 }
 
 impl Image {
@@ -151,9 +155,9 @@ impl Image {
         is_salvage: bool,
     ) -> Result<Self, OpenImageError> {
         let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
-        // A daemon that was killed, or was refused by the disk, has left in the system's memory what is not
-        // on the disk; after a refusal it even passes there for what is. So first all of it goes to the
-        // disk, then the memory is given up, and only then is anything read.
+        // A daemon that was killed, or was refused by the disk, has left in the system's memory
+        // what is not on the disk; after a refusal it even passes there for what is. So first all
+        // of it goes to the disk, then the memory is given up, and only then is anything read.
         let settled = file.sync_data();
         file.forget();
         let (access, refusal) = match (access, settled) {
@@ -164,7 +168,7 @@ impl Image {
         let wrong = |error| OpenImageError::Header { path: path.to_path_buf(), error };
         let mut block = [0; HEADER_BYTES];
         let bytes = disk::read_up_to(&*file, &mut block, 0).map_err(io)?;
-        let found = Header::newest(&block[..bytes])
+        let found = ImageHeader::newest(&block[..bytes])
             .and_then(|header| header.fits(PAGE_BYTES, WORD_BYTES, PAGES_MAX).map(|()| header));
         let mut header = match found {
             Ok(header) => header,
@@ -238,7 +242,7 @@ impl Image {
         }
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|error| not_writable(io::Error::other(error)))?;
-        let header = Header {
+        let header = ImageHeader {
             page_bytes: PAGE_BYTES as u32,
             word_bytes: WORD_BYTES as u32,
             pages: PAGES_MIN,
@@ -268,7 +272,7 @@ impl Image {
         }
     }
 
-    fn new(file: Box<dyn BackingFile>, path: &Path, header: Header, access: Access) -> Self {
+    fn new(file: Box<dyn BackingFile>, path: &Path, header: ImageHeader, access: Access) -> Self {
         Self {
             file,
             path: path.to_path_buf(),
@@ -293,8 +297,8 @@ impl Image {
         self.draft.is_some()
     }
 
-    /// Gives a new image its header and its name, with all that is in it on the disk: after a cut there
-    /// is a whole box or none.
+    /// Gives a new image its header and its name, with all that is in it on the disk: after a cut
+    /// there is a whole box or none.
     pub fn publish(&mut self) -> Result<(), ImageError> {
         let Some(draft) = self.draft.clone() else { return Ok(()) };
         let written = self.header.write_twice(&*self.file);
@@ -328,8 +332,8 @@ impl Image {
         self.access
     }
 
-    /// The first page of which something was cut off the file; from there on it was blank. It is said at each open until
-    /// [`Image::note_gone`].
+    /// The first page of which something was cut off the file; from there on it was blank. It is
+    /// said at each open until [`Image::note_gone`].
     pub fn gone_from(&self) -> Option<u32> {
         self.header.gone_from
     }
@@ -360,16 +364,17 @@ impl Image {
         self.syncs
     }
 
-    /// What it is now, to be read by somebody else while this goes on; `folder` is where pages are kept that memory is too small for.
+    /// What it is now, to be read by somebody else while this goes on; `folder` is where pages are
+    /// kept that memory is too small for.
     pub fn view(&mut self, folder: &Path) -> io::Result<View> {
         let (view, witness) = View::new(self.file.reader()?, self.header.pages, folder);
-        self.views.retain(Witness::is_read);
+        self.views.retain(ViewWitness::is_read);
         self.views.push(witness);
         Ok(view)
     }
 
-    /// Puts on the disk all that was programmed and erased. An error as well when the file would not be
-    /// found there again: what is in it must not be acknowledged.
+    /// Puts on the disk all that was programmed and erased. An error as well when the file would
+    /// not be found there again: what is in it must not be acknowledged.
     pub fn sync(&mut self) -> Result<(), ImageError> {
         if !self.is_dirty() && !self.is_unproven {
             return Ok(());
@@ -388,7 +393,8 @@ impl Image {
         Ok(())
     }
 
-    /// Looks whether the file is still at its place and what was opened; writes are taken no more when not.
+    /// Looks whether the file is still at its place and what was opened; writes
+    /// are taken no more when not.
     pub fn look(&mut self) -> Access {
         if self.access == Access::ReadWrite {
             // What is wrong is what the access says from now on.
@@ -445,10 +451,13 @@ impl Image {
                 _ => GrowError::Image(ImageError::Io { doing: "extended", error }),
             });
         }
-        let header =
-            Header { pages, generation: self.header.generation.wrapping_add(1), ..self.header };
-        // The room is on the disk before the header speaks of it, and the header before anything in the room
-        // does: a cut leaves an image that has grown or one that has not.
+        let header = ImageHeader {
+            pages,
+            generation: self.header.generation.wrapping_add(1),
+            ..self.header
+        };
+        // The room is on the disk before the header speaks of it, and the header before anything in
+        // the room does: a cut leaves an image that has grown or one that has not.
         let written = self
             .file
             .sync_all()
@@ -493,8 +502,8 @@ impl Image {
     }
 }
 
-/// Whether a file is one that somebody began to make into an image: as long as it has not got its name,
-/// it has no header. What has another beginning is somebody's own.
+/// Whether a file is one that somebody began to make into an image: as long as it has not got its
+/// name, it has no header. What has another beginning is somebody's own.
 fn is_unfinished(file: &File) -> io::Result<bool> {
     let mut block = [0; HEADER_BYTES];
     let bytes = disk::read_up_to(file, &mut block, 0)?;
@@ -517,16 +526,6 @@ fn end_of(pages: u32) -> u64 {
 /// The page that this byte of a file is in.
 fn page_at(byte: u64) -> Option<u32> {
     u32::try_from(byte.saturating_sub(HEADER_BYTES as u64) / PAGE_BYTES as u64).ok()
-}
-
-fn complement(bytes: &mut [u8]) {
-    let (words, rest) = bytes.as_chunks_mut::<8>();
-    for word in words {
-        *word = (!u64::from_ne_bytes(*word)).to_ne_bytes();
-    }
-    for byte in rest {
-        *byte = !*byte;
-    }
 }
 
 impl ErrorType for Image {
@@ -590,7 +589,7 @@ impl NorFlash for Image {
         self.buffer.extend(bytes.iter().map(|byte| !byte));
         let written = disk::write_all_at(&*self.file, &self.buffer, at);
         self.settle("written", written)?;
-        self.last = Some(Piece::of(&self.buffer, at));
+        self.last = Some(WrittenTail::of(&self.buffer, at));
         self.is_programmed = true;
         Ok(())
     }

@@ -1,11 +1,12 @@
-//! Whether the file that is open is still the box's: under its name, as long as it was, with its header.
+//! Whether the file that is open is still the box's: under its name, as long as it
+//! was, with its header.
 //!
-//! A daemon keeps a file open that somebody deletes, and the disk goes on taking writes to it; when the
-//! daemon ends, all of them are gone. So this is looked at before anything is acknowledged: two calls
-//! of the system and a block out of its memory.
+//! A daemon keeps a file open that somebody deletes, and the disk goes on taking writes to it; when
+//! the daemon ends, all of them are gone. So this is looked at before anything is acknowledged: two
+//! calls of the system and a block out of its memory.
 
 use super::salvage::page_header;
-use super::{BackingFile, HEADER_BYTES, Header, PAGE_BYTES, disk, end_of};
+use super::{BackingFile, HEADER_BYTES, ImageHeader, PAGE_BYTES, disk, end_of};
 use std::io;
 use std::path::Path;
 
@@ -16,7 +17,8 @@ pub enum Displaced {
     Deleted,
     /// It has another name, and nothing has its own.
     Moved,
-    /// The disk that it is on is not where it was: it was unmounted, or another was mounted over it.
+    /// The disk that it is on is not where it was: it was unmounted, or another
+    /// was mounted over it.
     Unmounted,
     /// Another file has its name.
     Replaced,
@@ -44,7 +46,8 @@ impl Displaced {
         }
     }
 
-    /// What happened and what helps; `number` is the one under which this process has the file open.
+    /// What happened and what helps; `number` is the one under which this process
+    /// has the file open.
     pub(super) fn told(self, path: &Path, number: Option<i32>) -> String {
         let there = number.and_then(disk::name_now).filter(|there| there != path);
         let path = path.display();
@@ -85,12 +88,13 @@ impl Displaced {
     }
 }
 
-/// What has become of a file since it was opened as `path`, when its folder was on the disk `disk`, if anything.
+/// What has become of a file since it was opened as `path`, when its folder was on the
+/// disk `disk`, if anything.
 pub(super) fn displaced(
     file: &dyn BackingFile,
     path: &Path,
     disk: u64,
-    header: &Header,
+    header: &ImageHeader,
 ) -> Option<Displaced> {
     // Who can not be asked has said nothing: the disk itself has taken all that was written.
     match file.name_lost(path) {
@@ -100,14 +104,14 @@ pub(super) fn displaced(
     }
 }
 
-fn struck(file: &dyn BackingFile, bytes: u64, header: &Header) -> Option<Displaced> {
+fn struck(file: &dyn BackingFile, bytes: u64, header: &ImageHeader) -> Option<Displaced> {
     if bytes < end_of(header.pages) {
         return Some(Displaced::CutShort);
     }
     let mut block = [0; HEADER_BYTES];
     disk::read_exact_at(file, &mut block, 0).ok()?;
     // One of the two copies may be struck: it is written anew with the next change of the header.
-    let is_ours = Header::newest(&block).is_ok_and(|found| found.box_id == header.box_id);
+    let is_ours = ImageHeader::newest(&block).is_ok_and(|found| found.box_id == header.box_id);
     (!is_ours).then_some(Displaced::Overwritten)
 }
 
@@ -117,14 +121,14 @@ const PIECE_BYTES: usize = 64;
 /// Bytes of a piece that may be struck without it being another's.
 const STRUCK_BYTES: usize = 2;
 
-/// The end of something that was written, as the file has it. A copy of the same box that was put over the
-/// file has its header, and not what was written since the copy was made.
-pub(super) struct Piece {
+/// The end of something that was written, as the file has it. A copy of the same box that was put
+/// over the file has its header, and not what was written since the copy was made.
+pub(super) struct WrittenTail {
     at: u64,
     bytes: Vec<u8>,
 }
 
-impl Piece {
+impl WrittenTail {
     /// The end of `bytes`, which are at `at` in the file.
     pub(super) fn of(bytes: &[u8], at: u64) -> Self {
         let before = bytes.len().saturating_sub(PIECE_BYTES);
@@ -146,8 +150,9 @@ impl Piece {
     }
 }
 
-/// What was written last in the two pages that were prepared last, one for each stream of the journal.
-pub(super) fn newest(file: &dyn BackingFile, pages: u32) -> io::Result<Vec<Piece>> {
+/// What was written last in the two pages that were prepared last, one for each
+/// stream of the journal.
+pub(super) fn newest(file: &dyn BackingFile, pages: u32) -> io::Result<Vec<WrittenTail>> {
     let mut orders = Vec::new();
     for page in 0..pages {
         if let Some(header) = page_header(file, page)? {
@@ -161,7 +166,7 @@ pub(super) fn newest(file: &dyn BackingFile, pages: u32) -> io::Result<Vec<Piece
         let mut bytes = vec![0; PAGE_BYTES];
         let len = disk::read_up_to(file, &mut bytes, at)?;
         let end = bytes[..len].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        pieces.push(Piece::of(&bytes[..end], at));
+        pieces.push(WrittenTail::of(&bytes[..end], at));
     }
     Ok(pieces)
 }

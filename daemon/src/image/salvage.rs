@@ -1,11 +1,11 @@
 //! The header of an image out of what is behind it: the pages of a box say whose they are.
 
 use super::{
-    BackingFile, HEADER_BYTES, Header, PAGE_BYTES, PAGES_MAX, PAGES_MIN, WORD_BYTES, complement,
-    disk,
+    BackingFile, HEADER_BYTES, ImageHeader, PAGE_BYTES, PAGES_MAX, PAGES_MIN, WORD_BYTES,
+    complement, disk,
 };
 use contactbox_core::store::page::{
-    FIRST_ENTRY_AT, Frame, HeaderFound, PAGE_HEADER_BYTES, PageHeader, START,
+    ChecksumSeed, FIRST_ENTRY_AT, HeaderFound, PAGE_HEADER_BYTES, PageHeader, START,
 };
 use std::collections::HashMap;
 use std::io;
@@ -14,25 +14,27 @@ use std::io;
 const HEAD_BYTES: usize = 512;
 
 /// What is at the place of a page.
-enum Found {
+enum PageFound {
     /// A page of this box; true when its first entry says so as well, and that this is its place.
     Page(u64, bool),
     /// Bytes that are none.
     Other,
 }
 
-/// The header that a file must have had, if most of what is in it are pages of one box where an image has them.
+/// The header that a file must have had, if most of what is in it are pages of one box
+/// where an image has them.
 ///
-/// Pages and words of an image have one length. How many pages there are is told by the last one that is the box's:
-/// what is behind it may be anything, and if it was a page of which nothing is left, the pages that vouch for it tell. Where no
-/// whole page is behind the last, nobody knows where the box ended, and its end counts as cut off.
-pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
-    let mut found: Vec<(u32, Found)> = Vec::new();
+/// Pages and words of an image have one length. How many pages there are is told by the last one
+/// that is the box's: what is behind it may be anything, and if it was a page of which nothing is
+/// left, the pages that vouch for it tell. Where no whole page is behind the last, nobody knows
+/// where the box ended, and its end counts as cut off.
+pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<ImageHeader>> {
+    let mut found: Vec<(u32, PageFound)> = Vec::new();
     each_page(file, |page, head| found.push((page, judge(page, head))))?;
     // How many pages each box has, and whether one of them is certain.
     let mut boxes: HashMap<u64, (usize, bool)> = HashMap::new();
     for (_, page) in &found {
-        if let Found::Page(salt, is_certain) = page {
+        if let PageFound::Page(salt, is_certain) = page {
             let known = boxes.entry(*salt).or_default();
             *known = (known.0 + 1, known.1 || *is_certain);
         }
@@ -41,7 +43,7 @@ pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
     let Some((box_id, (count, _))) = most.max_by_key(|(_, (count, _))| *count) else {
         return Ok(None);
     };
-    let is_its = |page: &Found| matches!(page, Found::Page(salt, _) if *salt == box_id);
+    let is_its = |page: &PageFound| matches!(page, PageFound::Page(salt, _) if *salt == box_id);
     let last = found.iter().rposition(|(_, page)| is_its(page)).unwrap_or(0);
     // A box that lies within another file, say of a disk, is not to be written into there.
     if count * 2 < last + 1 {
@@ -49,7 +51,7 @@ pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
     }
     let pages = found.get(last).map_or(0, |(page, _)| page + 1);
     let gone_from = (file.bytes()? < start_of(pages + 1)).then_some(pages);
-    Ok(Some(Header {
+    Ok(Some(ImageHeader {
         page_bytes: PAGE_BYTES as u32,
         word_bytes: WORD_BYTES as u32,
         pages: pages.max(PAGES_MIN),
@@ -63,13 +65,13 @@ pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<Header>> {
 pub(super) fn has_page_of(file: &dyn BackingFile, box_id: u64) -> io::Result<bool> {
     let mut is_there = false;
     each_page(file, |page, head| {
-        is_there |= matches!(judge(page, head), Found::Page(salt, true) if salt == box_id);
+        is_there |= matches!(judge(page, head), PageFound::Page(salt, true) if salt == box_id);
     })?;
     Ok(is_there)
 }
 
-/// Shows the beginning of every page that has something in its beginning, as the chip has it. Where nothing was ever
-/// written to the file nothing is read.
+/// Shows the beginning of every page that has something in its beginning, as the chip has it. Where
+/// nothing was ever written to the file nothing is read.
 fn each_page(
     file: &dyn BackingFile,
     mut visit: impl FnMut(u32, &[u8; HEAD_BYTES]),
@@ -79,7 +81,8 @@ fn each_page(
     while page < PAGES_MAX {
         let at = start_of(page);
         let Some(data) = file.next_data(at)?.filter(|&data| data < end) else { break };
-        // From a hole that reaches behind the beginning of this page to the page that the next byte is in.
+        // From a hole that reaches behind the beginning of this page to the page
+        // that the next byte is in.
         if data >= at + HEAD_BYTES as u64 {
             let next = (data - HEADER_BYTES as u64) / PAGE_BYTES as u64;
             let next = u32::try_from(next).unwrap_or(PAGES_MAX);
@@ -101,16 +104,16 @@ fn start_of(page: u32) -> u64 {
     HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64
 }
 
-fn judge(page: u32, head: &[u8; HEAD_BYTES]) -> Found {
+fn judge(page: u32, head: &[u8; HEAD_BYTES]) -> PageFound {
     // Checksums are over the place of the page, too.
     let base = page.wrapping_mul(PAGE_BYTES as u32);
     let header = |head| PageHeader::decode(head, base);
     let Some(HeaderFound::Valid(PageHeader { salt, .. }, _)) = head.first_chunk().map(header)
     else {
-        return Found::Other;
+        return PageFound::Other;
     };
-    let start = Frame { salt, order: 0, base }.verified(head, FIRST_ENTRY_AT, HEAD_BYTES);
-    Found::Page(salt, start.is_some_and(|start| start.kind() == START))
+    let start = ChecksumSeed { salt, order: 0, base }.verified(head, FIRST_ENTRY_AT, HEAD_BYTES);
+    PageFound::Page(salt, start.is_some_and(|start| start.kind() == START))
 }
 
 /// The header of a page, if it has one that can be read.
@@ -127,7 +130,7 @@ pub(super) fn page_header(file: &dyn BackingFile, page: u32) -> io::Result<Optio
 }
 
 /// Puts it where it belongs, on the disk.
-pub(super) fn write(file: &dyn BackingFile, header: &Header) -> io::Result<()> {
+pub(super) fn write(file: &dyn BackingFile, header: &ImageHeader) -> io::Result<()> {
     header.write_twice(file)?;
     file.sync_data()
 }

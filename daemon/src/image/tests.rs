@@ -153,8 +153,8 @@ fn foreign_and_short_files_are_refused_and_left_alone() {
     let end = image.capacity() as u32;
     assert_eq!(read(&mut image, end - 4, 4), [0xFF; 4]);
 
-    // A process that is killed before the journal has taken note of it has told nobody: the next one does, whichever copy of
-    // the header is left, also when more is cut off.
+    // A process that is killed before the journal has taken note of it has told nobody: the next
+    // one does, whichever copy of the header is left, also when more is cut off.
     let cut_at = |bytes: u64| Some(((bytes - HEADER_BYTES as u64) / PAGE_BYTES as u64) as u32);
     assert_eq!(image.gone_from(), cut_at(500_000));
     drop(image);
@@ -249,13 +249,13 @@ fn a_read_only_file_is_read() {
 
 /// The beginning of page `page` of the box `salt`, as a journal leaves it.
 fn page_head(salt: u64, page: u32) -> Vec<u8> {
-    use contactbox_core::store::page::{FIRST_ENTRY_AT, Frame, PageHeader, START};
+    use contactbox_core::store::page::{ChecksumSeed, FIRST_ENTRY_AT, PageHeader, START};
     let base = page * PAGE_BYTES as u32;
     let mut head = vec![0xFF; 64];
     let header = PageHeader { order: page + 1, erases: 0, salt };
     head[..24].copy_from_slice(&header.encode(base));
     let entry = &mut head[FIRST_ENTRY_AT..FIRST_ENTRY_AT + 16];
-    let (at, frame) = (FIRST_ENTRY_AT, Frame { salt, order: page + 1, base });
+    let (at, frame) = (FIRST_ENTRY_AT, ChecksumSeed { salt, order: page + 1, base });
     frame.seal(at, entry, START, 0, 0);
     complement(&mut head);
     head
@@ -294,7 +294,8 @@ fn only_a_file_of_a_box_is_salvaged_and_no_more_of_it_than_is_the_box() {
     let before = std::time::Instant::now();
     assert_eq!(salvage().expect("it is a box").pages(), PAGES_MIN);
     assert!(before.elapsed() < std::time::Duration::from_secs(2), "{:?}", before.elapsed());
-    // Files of others stay theirs: one with a box within it, one with pages that are not at their place.
+    // Files of others stay theirs: one with a box within it, one with pages that
+    // are not at their place.
     let refused = |why: &str| {
         let before = std::fs::metadata(&path).expect("it is there").len();
         let refused = salvage().err().unwrap_or_else(|| panic!("{why}"));
@@ -329,7 +330,8 @@ fn a_header_alone_is_no_box_and_is_not_made_longer() {
     }
 }
 
-/// A link to a folder that leads to another disk meanwhile is, to whoever has the file open, an unmounted disk.
+/// A link to a folder that leads to another disk meanwhile is, to whoever has the file
+/// open, an unmounted disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_not_there_any_more_is_no_file_that_was_moved() {

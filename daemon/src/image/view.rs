@@ -1,8 +1,9 @@
 //! What the image held at one moment, for whoever reads it while the box goes on writing.
 //!
-//! No second image is made. Nothing is programmed twice (rule 2 of the journal), so what was programmed since that moment was blank at
-//! it, and reads as blank here. Only a page that is erased is copied before it goes. A box at rest costs nothing, a busy one the
-//! pages that it reclaims while somebody reads.
+//! No second image is made. Nothing is programmed twice (rule 2 of the journal), so what was
+//! programmed since that moment was blank at it, and reads as blank here. Only a page that is
+//! erased is copied before it goes. A box at rest costs nothing, a busy one the pages that it
+//! reclaims while somebody reads.
 
 use super::{BackingFile, HEADER_BYTES, ImageError, PAGE_BYTES, disk};
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub struct View {
 }
 
 /// The image's end of a view, to be told of what happens to the image.
-pub(super) struct Witness(Weak<Mutex<Since>>);
+pub(super) struct ViewWitness(Weak<Mutex<Since>>);
 
 /// What the image has done since.
 struct Since {
@@ -45,7 +46,7 @@ fn lock(since: &Mutex<Since>) -> MutexGuard<'_, Since> {
     since.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Witness {
+impl ViewWitness {
     /// Whether anybody still reads it.
     pub(super) fn is_read(&self) -> bool {
         self.0.strong_count() > 0
@@ -105,9 +106,13 @@ impl Since {
 }
 
 impl View {
-    /// The image in `file`, which only reads, of so many pages as it is now, and the image's end of it; `folder` is where pages go that
-    /// memory is too small for.
-    pub(super) fn new(file: Box<dyn BackingFile>, pages: u32, folder: &Path) -> (Self, Witness) {
+    /// The image in `file`, which only reads, of so many pages as it is now, and the image's end of
+    /// it; `folder` is where pages go that memory is too small for.
+    pub(super) fn new(
+        file: Box<dyn BackingFile>,
+        pages: u32,
+        folder: &Path,
+    ) -> (Self, ViewWitness) {
         let since = Arc::new(Mutex::new(Since {
             pages,
             programmed: BTreeMap::new(),
@@ -115,7 +120,7 @@ impl View {
             kept: PageStore::new(folder),
             lost: None,
         }));
-        let witness = Witness(Arc::downgrade(&since));
+        let witness = ViewWitness(Arc::downgrade(&since));
         (Self { file, pages, since }, witness)
     }
 
@@ -127,7 +132,8 @@ impl View {
     /// Reads within a page, as the file has it.
     pub fn read(&self, page: u32, offset: usize, bytes: &mut [u8]) -> Result<(), ImageError> {
         let failed = |error| ImageError::Io { doing: "read", error };
-        // Not under the lock, which the box waits for: what happens meanwhile is known when it is taken.
+        // Not under the lock, which the box waits for: what happens meanwhile is
+        // known when it is taken.
         disk::read_exact_at(&*self.file, bytes, at(page, offset)).map_err(failed)?;
         let since = lock(&self.since);
         if let Some(why) = &since.lost {
@@ -171,7 +177,8 @@ pub fn parts(offset: u64, len: usize) -> impl Iterator<Item = (u32, Range<usize>
     })
 }
 
-/// Pages by number: the first in memory, more in a file without a name, which goes with whoever has it open.
+/// Pages by number: the first in memory, more in a file without a name, which goes
+/// with whoever has it open.
 pub struct PageStore {
     memory: Vec<Vec<u8>>,
     file: Option<File>,

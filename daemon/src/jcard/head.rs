@@ -1,11 +1,12 @@
-//! What stands before a property's value: name, group, types, parameters; as JSON and as a vCard line.
+//! What stands before a property's value: name, group, types, parameters; as JSON
+//! and as a vCard line.
 
-use super::{BLOB, BYTES, Form, HINT, PICTURES};
-use contactbox_core::contact::{Content, Kind, Types, split_params};
+use super::{BLOB, BYTES, HINT, PICTURES, ValueLayout};
+use contactbox_core::contact::{Kind, Property, Types, split_params};
 use serde_json::{Map, Value as Json};
 
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct PropertyHead {
     pub(super) kind: Kind,
     pub(super) other: String,
     pub(super) group: String,
@@ -13,8 +14,8 @@ pub(super) struct Head {
     pub(super) params: String,
 }
 
-impl Head {
-    pub(super) fn of(content: &Content<'_>) -> Self {
+impl PropertyHead {
+    pub(super) fn of(content: &Property<'_>) -> Self {
         Self {
             kind: content.kind,
             other: content.other.to_owned(),
@@ -111,7 +112,7 @@ impl Head {
             && match hinted.value_type() {
                 Some(own) => own == type_name || type_name == "unknown",
                 None => {
-                    type_name == Form::of(hinted.kind).usual_type()
+                    type_name == ValueLayout::of(hinted.kind).usual_type()
                         || matches!(type_name, "unknown" | "uri")
                 }
             };
@@ -160,7 +161,7 @@ impl Head {
                 }
             }
         }
-        let usual = Form::of(kind).usual_type();
+        let usual = ValueLayout::of(kind).usual_type();
         // Bytes are a URI in jCard whatever the kind; no VALUE stands for that.
         let is_said = type_name == usual
             || type_name == "unknown"

@@ -1,13 +1,15 @@
-//! A property as one line of a vCard 4.0, unfolded, to the letter there and back: what a person edits.
+//! A property as one line of a vCard 4.0, unfolded, to the letter there and back:
+//! what a person edits.
 
-use super::head::Head;
+use super::head::PropertyHead;
 use super::{
-    BLOB, BYTES, Form, Owned, OwnedValue, hash_of_hex, hex, read_property, write_property,
+    BLOB, BYTES, Owned, OwnedValue, ValueLayout, hash_of_hex, hex, read_property, write_property,
 };
 use contactbox_core::contact::BlobRef;
 use serde_json::Value as Json;
 
-/// The line of a jCard property. A large value that was left out is the parameters `BLOB` and `BYTES`.
+/// The line of a jCard property. A large value that was left out is the parameters
+/// `BLOB` and `BYTES`.
 pub fn line_of(property: &Json) -> Result<String, String> {
     let Owned { head, value } = read_property(property)?;
     let start = head.to_line();
@@ -21,14 +23,15 @@ pub fn line_of(property: &Json) -> Result<String, String> {
 /// The jCard property of a line.
 pub fn property_of(line: &str) -> Result<Json, String> {
     let (start, value) = split(line).ok_or("there is no colon between a name and its value")?;
-    let head = Head::of_line(start).ok_or("it does not begin with the name of a property")?;
+    let head =
+        PropertyHead::of_line(start).ok_or("it does not begin with the name of a property")?;
     let mut params = head.to_json();
     let blob = blob_of(params.remove(&BLOB.to_owned()), params.remove(&BYTES.to_owned()))?;
     let value_type =
-        head.value_type().unwrap_or_else(|| Form::of(head.kind).usual_type().to_owned());
+        head.value_type().unwrap_or_else(|| ValueLayout::of(head.kind).usual_type().to_owned());
     let other = head.other.clone();
     // Once through JSON: types that were written in another way are known as what they are.
-    let mut head = Head::of_json(head.name(), &params, &value_type)?;
+    let mut head = PropertyHead::of_json(head.name(), &params, &value_type)?;
     head.other = other;
     let value = match (blob, super::bytes_of_data_uri(value).filter(|_| head.takes_bytes())) {
         (Some(blob), _) => OwnedValue::Blob(blob),

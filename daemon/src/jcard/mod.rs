@@ -9,13 +9,13 @@ mod plain;
 mod text;
 
 pub use line::{line_of, property_of};
-pub use plain::Card;
+pub use plain::PlainContact;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{BlobRef, Content, Kind, Types, Value};
+use contactbox_core::contact::{BlobRef, Kind, Property, Types, Value};
 use contactbox_core::vcard::basic_date;
-use head::Head;
+use head::PropertyHead;
 use serde_json::{Map, Value as Json, json};
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ const BYTES: &str = "bytes";
 /// A content that owns its parts: read from JSON, on its way into a draft.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Owned {
-    head: Head,
+    head: PropertyHead,
     value: OwnedValue,
 }
 
@@ -39,8 +39,8 @@ enum OwnedValue {
 
 impl Owned {
     /// The content, borrowed.
-    pub fn content(&self) -> Content<'_> {
-        Content {
+    pub fn content(&self) -> Property<'_> {
+        Property {
             kind: self.head.kind,
             other: &self.head.other,
             group: &self.head.group,
@@ -57,7 +57,7 @@ impl Owned {
 
 /// How a value is laid out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum ValueLayout {
     /// One text.
     Text,
     /// Texts separated by `,`.
@@ -70,7 +70,7 @@ enum Form {
     Letter(&'static str),
 }
 
-impl Form {
+impl ValueLayout {
     fn of(kind: Kind) -> Self {
         match kind {
             Kind::NICKNAME | Kind::CATEGORIES => Self::List,
@@ -129,10 +129,10 @@ impl Form {
 
 /// One property. `blobs` gives the bytes of a large value, or nothing to leave it out.
 pub fn write_property(
-    content: &Content<'_>,
+    content: &Property<'_>,
     mut blobs: impl FnMut(BlobRef) -> Option<Vec<u8>>,
 ) -> Json {
-    let head = Head::of(content);
+    let head = PropertyHead::of(content);
     let mut params = head.to_json();
     let (type_name, values) = match content.value {
         Value::Bytes(bytes) => ("uri".to_owned(), vec![json!(data_uri(&head, bytes))]),
@@ -174,21 +174,23 @@ pub fn write_property(
 /// Adds the hint where a binary value's head needs it.
 fn hinted(
     plain: Json,
-    head: &Head,
-    content: &Content<'_>,
+    head: &PropertyHead,
+    content: &Property<'_>,
     mut params: Map<String, Json>,
     type_name: &str,
     values: &[Json],
 ) -> Json {
     let is_text = matches!(content.value, Value::Text(_) | Value::Uuid(_));
-    if is_text || Head::of_json(head.name(), &params, type_name).is_ok_and(|back| back == *head) {
+    if is_text
+        || PropertyHead::of_json(head.name(), &params, type_name).is_ok_and(|back| back == *head)
+    {
         return plain;
     }
     params.insert(HINT.to_owned(), json!(head.to_line()));
     assemble(head, params, type_name, values)
 }
 
-fn content_text(content: &Content<'_>) -> String {
+fn content_text(content: &Property<'_>) -> String {
     match content.value {
         Value::Text(text) => text.to_owned(),
         Value::Uuid(uuid) => uuid.to_string(),
@@ -196,19 +198,24 @@ fn content_text(content: &Content<'_>) -> String {
     }
 }
 
-fn gives_back(property: &Json, content: &Content<'_>) -> bool {
+fn gives_back(property: &Json, content: &Property<'_>) -> bool {
     read_property(property).is_ok_and(|back| back.content() == *content)
 }
 
-fn assemble(head: &Head, params: Map<String, Json>, type_name: &str, values: &[Json]) -> Json {
+fn assemble(
+    head: &PropertyHead,
+    params: Map<String, Json>,
+    type_name: &str,
+    values: &[Json],
+) -> Json {
     let mut property =
         vec![json!(head.name().to_ascii_lowercase()), Json::Object(params), json!(type_name)];
     property.extend_from_slice(values);
     Json::Array(property)
 }
 
-fn write_text(head: &Head, value: &str) -> (String, Vec<Json>) {
-    let form = Form::of(head.kind);
+fn write_text(head: &PropertyHead, value: &str) -> (String, Vec<Json>) {
+    let form = ValueLayout::of(head.kind);
     let (type_name, form) = match head.value_type() {
         Some(name) => {
             let form = form.with_type(&name);
@@ -217,12 +224,14 @@ fn write_text(head: &Head, value: &str) -> (String, Vec<Json>) {
         None => (form.usual_type().to_owned(), form),
     };
     let values = match form {
-        Form::Text => vec![json!(text::unescape(value))],
-        Form::List => text::split(value, b',').map(|one| json!(text::unescape(one))).collect(),
-        Form::Components => vec![one_or_all(
+        ValueLayout::Text => vec![json!(text::unescape(value))],
+        ValueLayout::List => {
+            text::split(value, b',').map(|one| json!(text::unescape(one))).collect()
+        }
+        ValueLayout::Components => vec![one_or_all(
             text::split(value, b';').map(|one| json!(text::unescape(one))).collect(),
         )],
-        Form::ComponentLists => vec![Json::Array(
+        ValueLayout::ComponentLists => vec![Json::Array(
             text::split(value, b';')
                 .map(|component| {
                     let parts = text::split(component, b',');
@@ -230,7 +239,7 @@ fn write_text(head: &Head, value: &str) -> (String, Vec<Json>) {
                 })
                 .collect(),
         )],
-        Form::Letter(_) => vec![json!(value)],
+        ValueLayout::Letter(_) => vec![json!(value)],
     };
     (type_name, values)
 }
@@ -239,7 +248,7 @@ fn one_or_all(mut parts: Vec<Json>) -> Json {
     if parts.len() == 1 { parts.remove(0) } else { Json::Array(parts) }
 }
 
-fn data_uri(head: &Head, bytes: &[u8]) -> String {
+fn data_uri(head: &PropertyHead, bytes: &[u8]) -> String {
     let mut uri = format!("data:{};base64,", head.media_type().unwrap_or_default());
     BASE64.encode_string(bytes, &mut uri);
     uri
@@ -296,7 +305,7 @@ pub fn read_property(property: &Json) -> Result<Owned, String> {
     if values.is_empty() {
         return Err(format!("{name} has no value"));
     }
-    let mut head = Head::of_json(name, params, type_name)?;
+    let mut head = PropertyHead::of_json(name, params, type_name)?;
     if let Some(hash) = params.get(BLOB) {
         let hash = hash.as_str().and_then(hash_of_hex);
         let len = params.get(BYTES).and_then(Json::as_u64).and_then(|len| u32::try_from(len).ok());
@@ -314,45 +323,47 @@ pub fn read_property(property: &Json) -> Result<Owned, String> {
         return Ok(Owned { head, value: OwnedValue::Bytes(bytes) });
     }
     let form = match type_name.as_str() {
-        "unknown" => Form::Letter("unknown"),
-        name if name == Form::of(head.kind).usual_type() => Form::of(head.kind),
-        name => Form::of(head.kind).with_type(name),
+        "unknown" => ValueLayout::Letter("unknown"),
+        name if name == ValueLayout::of(head.kind).usual_type() => ValueLayout::of(head.kind),
+        name => ValueLayout::of(head.kind).with_type(name),
     };
     let mut value = read_values(form, values).map_err(|why| format!("{name}: {why}"))?;
     // JSON has dates as 1985-04-12, vCard as 19850412: one day is not to be two values.
-    if Form::of(head.kind).is_date() && DATES.contains(&type_name.as_str()) {
+    if ValueLayout::of(head.kind).is_date() && DATES.contains(&type_name.as_str()) {
         value = basic_date(&value).map(|date| date.to_string()).unwrap_or(value);
     }
     Ok(Owned { head, value: OwnedValue::Text(value) })
 }
 
-fn read_values(form: Form, values: &[Json]) -> Result<String, String> {
+fn read_values(form: ValueLayout, values: &[Json]) -> Result<String, String> {
     let join = |values: &[Json], separator: &str| -> Result<String, String> {
         let texts: Result<Vec<_>, _> =
             values.iter().map(|value| Ok::<_, String>(text::escape(&scalar(value)?))).collect();
         Ok(texts?.join(separator))
     };
     match (form, values) {
-        (Form::Letter(_), [value]) => {
+        (ValueLayout::Letter(_), [value]) => {
             let value = scalar(value)?;
             if value.contains(['\r', '\n']) {
                 return Err("a value of this type has no line breaks".to_owned());
             }
             Ok(value.into_owned())
         }
-        (Form::List, values) => join(values, ","),
-        (Form::Text, [value]) => Ok(text::escape(&scalar(value)?)),
-        (Form::Components | Form::ComponentLists, [Json::Array(components)]) => {
+        (ValueLayout::List, values) => join(values, ","),
+        (ValueLayout::Text, [value]) => Ok(text::escape(&scalar(value)?)),
+        (ValueLayout::Components | ValueLayout::ComponentLists, [Json::Array(components)]) => {
             let components: Result<Vec<_>, String> = components
                 .iter()
                 .map(|component| match component {
-                    Json::Array(parts) if form == Form::ComponentLists => join(parts, ","),
+                    Json::Array(parts) if form == ValueLayout::ComponentLists => join(parts, ","),
                     component => Ok(text::escape(&scalar(component)?)),
                 })
                 .collect();
             Ok(components?.join(";"))
         }
-        (Form::Components | Form::ComponentLists, [value]) => Ok(text::escape(&scalar(value)?)),
+        (ValueLayout::Components | ValueLayout::ComponentLists, [value]) => {
+            Ok(text::escape(&scalar(value)?))
+        }
         _ => Err("it has one value".to_owned()),
     }
 }

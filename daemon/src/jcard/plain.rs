@@ -1,22 +1,23 @@
-//! Cards written as they are sent. What most properties are goes straight to the text; what is odd is tried first.
+//! Cards written as they are sent. What most properties are goes straight to the text;
+//! what is odd is tried first.
 
 use super::head::{check_name, takes_bytes};
-use super::{Form, write_property};
-use contactbox_core::contact::{BlobRef, Content, Kind, Value};
+use super::{ValueLayout, write_property};
+use contactbox_core::contact::{BlobRef, Kind, Property, Value};
 use contactbox_core::vcard::basic_date;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeTuple, Serializer};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
 /// The properties of a card, as `["vcard",[...]]`. Marks of the box are left out.
-pub struct Card<I, B> {
+pub struct PlainContact<I, B> {
     contents: I,
     blobs: RefCell<B>,
 }
 
-impl<'a, I, B> Card<I, B>
+impl<'a, I, B> PlainContact<I, B>
 where
-    I: Iterator<Item = Content<'a>> + Clone,
+    I: Iterator<Item = Property<'a>> + Clone,
     B: FnMut(BlobRef) -> Option<Vec<u8>>,
 {
     /// Of these. `blobs` gives the bytes of a large value, or nothing to leave it out.
@@ -25,31 +26,31 @@ where
     }
 }
 
-impl<'a, I, B> Serialize for Card<I, B>
+impl<'a, I, B> Serialize for PlainContact<I, B>
 where
-    I: Iterator<Item = Content<'a>> + Clone,
+    I: Iterator<Item = Property<'a>> + Clone,
     B: FnMut(BlobRef) -> Option<Vec<u8>>,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut card = serializer.serialize_tuple(2)?;
         card.serialize_element("vcard")?;
-        card.serialize_element(&Properties(self))?;
+        card.serialize_element(&PlainProperties(self))?;
         card.end()
     }
 }
 
-struct Properties<'c, I, B>(&'c Card<I, B>);
+struct PlainProperties<'c, I, B>(&'c PlainContact<I, B>);
 
-impl<'a, I, B> Serialize for Properties<'_, I, B>
+impl<'a, I, B> Serialize for PlainProperties<'_, I, B>
 where
-    I: Iterator<Item = Content<'a>> + Clone,
+    I: Iterator<Item = Property<'a>> + Clone,
     B: FnMut(BlobRef) -> Option<Vec<u8>>,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut properties = serializer.serialize_seq(None)?;
-        properties.serialize_element(&("version", Params::default(), "text", "4.0"))?;
+        properties.serialize_element(&("version", GroupAndTypes::default(), "text", "4.0"))?;
         for content in self.0.contents.clone().filter(|content| !content.kind.is_internal()) {
-            match Plain::of(&content) {
+            match PlainProperty::of(&content) {
                 Some(plain) => properties.serialize_element(&plain)?,
                 None => {
                     let mut blobs = self.0.blobs.borrow_mut();
@@ -62,14 +63,14 @@ where
 }
 
 /// A property of which one can see that its plain form gives it back.
-pub(super) struct Plain<'a> {
-    content: Content<'a>,
-    form: Form,
+pub(super) struct PlainProperty<'a> {
+    content: Property<'a>,
+    form: ValueLayout,
     text: Cow<'a, str>,
 }
 
-impl<'a> Plain<'a> {
-    pub(super) fn of(content: &Content<'a>) -> Option<Self> {
+impl<'a> PlainProperty<'a> {
+    pub(super) fn of(content: &Property<'a>) -> Option<Self> {
         let text = match content.value {
             Value::Text(text) => Cow::Borrowed(text),
             Value::Uuid(uuid) => Cow::Owned(uuid.to_string()),
@@ -79,16 +80,16 @@ impl<'a> Plain<'a> {
         if !has_name || !(content.group.is_empty() || check_name("", content.group).is_ok()) {
             return None;
         }
-        let form = Form::of(content.kind);
+        let form = ValueLayout::of(content.kind);
         // Separators of the form are what they seem; any other would come back with an escape.
         let odd: &[u8] = match form {
-            Form::Text => b"\\,;\r\n",
-            Form::List => b"\\;\r\n",
-            Form::Components => b"\\,\r\n",
-            Form::ComponentLists => b"\\\r\n",
+            ValueLayout::Text => b"\\,;\r\n",
+            ValueLayout::List => b"\\;\r\n",
+            ValueLayout::Components => b"\\,\r\n",
+            ValueLayout::ComponentLists => b"\\\r\n",
             // Bytes may stand in it as a URI.
-            Form::Letter(_) if takes_bytes(content.kind) => return None,
-            Form::Letter(_) => b"\r\n",
+            ValueLayout::Letter(_) if takes_bytes(content.kind) => return None,
+            ValueLayout::Letter(_) => b"\r\n",
         };
         if text.bytes().any(|byte| odd.contains(&byte)) {
             return None;
@@ -101,20 +102,22 @@ impl<'a> Plain<'a> {
     }
 }
 
-impl Serialize for Plain<'_> {
+impl Serialize for PlainProperty<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { content, form, text } = self;
         let mut property = serializer.serialize_seq(None)?;
         property.serialize_element(&content.kind.name().to_ascii_lowercase())?;
-        property.serialize_element(&Params { content: Some(content) })?;
+        property.serialize_element(&GroupAndTypes { content: Some(content) })?;
         property.serialize_element(form.usual_type())?;
         match form {
-            Form::Text | Form::Letter(_) => property.serialize_element(&**text)?,
-            Form::List => {
+            ValueLayout::Text | ValueLayout::Letter(_) => property.serialize_element(&**text)?,
+            ValueLayout::List => {
                 text.split(',').try_for_each(|one| property.serialize_element(one))?;
             }
-            Form::Components => property.serialize_element(&Parts { text, separator: ';' })?,
-            Form::ComponentLists => property.serialize_element(&Components(text))?,
+            ValueLayout::Components => {
+                property.serialize_element(&TextOrTexts { text, separator: ';' })?
+            }
+            ValueLayout::ComponentLists => property.serialize_element(&Components(text))?,
         }
         property.end()
     }
@@ -122,11 +125,11 @@ impl Serialize for Plain<'_> {
 
 /// Group and types.
 #[derive(Default)]
-struct Params<'c, 'a> {
-    content: Option<&'c Content<'a>>,
+struct GroupAndTypes<'c, 'a> {
+    content: Option<&'c Property<'a>>,
 }
 
-impl Serialize for Params<'_, '_> {
+impl Serialize for GroupAndTypes<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut params = serializer.serialize_map(None)?;
         if let Some(content) = self.content {
@@ -148,12 +151,12 @@ impl Serialize for Params<'_, '_> {
 }
 
 /// One text or an array of several.
-struct Parts<'a> {
+struct TextOrTexts<'a> {
     text: &'a str,
     separator: char,
 }
 
-impl Serialize for Parts<'_> {
+impl Serialize for TextOrTexts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.text.contains(self.separator) {
             serializer.collect_seq(self.text.split(self.separator))
@@ -168,6 +171,6 @@ struct Components<'a>(&'a str);
 
 impl Serialize for Components<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.split(';').map(|text| Parts { text, separator: ',' }))
+        serializer.collect_seq(self.0.split(';').map(|text| TextOrTexts { text, separator: ',' }))
     }
 }

@@ -1,14 +1,14 @@
 //! There and back to the letter, and what is refused.
-use super::plain::Plain;
+use super::plain::PlainProperty;
 use super::*;
 
-fn line<'a>(kind: Kind, params: &'a str, value: &'a str) -> Content<'a> {
-    Content { params, ..Content::text(kind, value) }
+fn line<'a>(kind: Kind, params: &'a str, value: &'a str) -> Property<'a> {
+    Property { params, ..Property::text(kind, value) }
 }
 
-fn there(content: &Content<'_>) -> Json {
+fn there(content: &Property<'_>) -> Json {
     let json = write_property(content, |_| None);
-    if let Some(plain) = Plain::of(content) {
+    if let Some(plain) = PlainProperty::of(content) {
         assert_eq!(serde_json::to_string(&plain).expect("JSON"), json.to_string());
     }
     let back = read_property(&json).unwrap_or_else(|why| panic!("{json}: {why}"));
@@ -23,11 +23,11 @@ fn there(content: &Content<'_>) -> Json {
 
 #[test]
 fn usual_properties_look_as_jcard_has_them() {
-    let tel = Content {
+    let tel = Property {
         types: Types::CELL.with(Types::HOME),
         group: "item1",
         params: "PREF=1",
-        ..Content::text(Kind::TEL, "+49 171 55501")
+        ..Property::text(Kind::TEL, "+49 171 55501")
     };
     assert_eq!(
         there(&tel),
@@ -70,8 +70,11 @@ fn usual_properties_look_as_jcard_has_them() {
 
 #[test]
 fn odd_properties_come_back_to_the_letter() {
-    let other =
-        |name, params, value| Content { other: name, params, ..Content::text(Kind::OTHER, value) };
+    let other = |name, params, value| Property {
+        other: name,
+        params,
+        ..Property::text(Kind::OTHER, value)
+    };
     for content in [
         line(Kind::NOTE, "", "bare, comma; and \\x escape"),
         line(Kind::NOTE, "LANGUAGE=de;ALTID=1", "Gr\u{fc}\u{df}e"),
@@ -114,23 +117,23 @@ fn a_day_is_one_value_however_it_is_written() {
 
 #[test]
 fn bytes_are_data_uris_and_blobs_are_left_out() {
-    let bytes = Content {
+    let bytes = Property {
         types: Types::JPEG,
         value: Value::Bytes(b"\xFF\xD8\xFF"),
-        ..Content::text(Kind::PHOTO, "")
+        ..Property::text(Kind::PHOTO, "")
     };
     assert_eq!(
         there(&bytes),
         json!(["photo", {"type": "jpeg"}, "uri", "data:image/jpeg;base64,/9j/"])
     );
-    let named = Content { params: "MEDIATYPE=image/webp", types: Types::default(), ..bytes };
+    let named = Property { params: "MEDIATYPE=image/webp", types: Types::default(), ..bytes };
     assert_eq!(
         there(&named),
         json!(["photo", {"mediatype": "image/webp"}, "uri", "data:image/webp;base64,/9j/"])
     );
-    there(&Content { kind: Kind::OTHER, other: "X-Pic", ..named });
+    there(&Property { kind: Kind::OTHER, other: "X-Pic", ..named });
     let blob = BlobRef { hash: [0xAB; 16], len: 70_000 };
-    let large = Content { value: Value::Blob(blob), ..bytes };
+    let large = Property { value: Value::Blob(blob), ..bytes };
     let json = there(&large);
     assert_eq!(json[1]["blob"], "ab".repeat(16));
     assert_eq!(json[1]["bytes"], 70_000);
@@ -142,7 +145,7 @@ fn bytes_are_data_uris_and_blobs_are_left_out() {
 
 #[test]
 fn a_changed_property_is_what_it_says_not_what_its_hint_says() {
-    let odd = Content { other: "X-Foo", params: "A=\"b\"", ..Content::text(Kind::OTHER, "v") };
+    let odd = Property { other: "X-Foo", params: "A=\"b\"", ..Property::text(Kind::OTHER, "v") };
     let mut json = there(&odd);
     assert!(json[1].get(HINT).is_some());
     json[1]["a"] = json!("c");
@@ -153,7 +156,7 @@ fn a_changed_property_is_what_it_says_not_what_its_hint_says() {
 #[test]
 fn a_card_is_read_without_its_version_and_marks_stay_inside() {
     let contents = [line(Kind::FN, "", "Ada"), line(Kind::TRASHED, "", "")];
-    let card = Card::new(contents.into_iter(), |_| None);
+    let card = PlainContact::new(contents.into_iter(), |_| None);
     let card = serde_json::to_value(card).expect("a card");
     assert_eq!(card, json!(["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "Ada"]]]));
     assert_eq!(read(&card).expect("a card").len(), 1);
@@ -208,12 +211,12 @@ fn what_looks_plain_is_written_as_what_was_tried() {
             for second in pieces.iter().chain(&[""]) {
                 let value = format!("{first}{second}");
                 let at = value.len() + first.len() + usize::from(kind.code());
-                let content = Content {
+                let content = Property {
                     group: groups[at % groups.len()],
                     types: [Types::default(), Types::HOME, Types::HOME.with(Types::CELL)][at % 3],
                     ..line(kind, "", &value)
                 };
-                if let Some(is_plain) = Plain::of(&content) {
+                if let Some(is_plain) = PlainProperty::of(&content) {
                     plain += 1;
                     let tried = write_property(&content, |_| None);
                     assert_eq!(serde_json::to_string(&is_plain).expect("JSON"), tried.to_string());
@@ -224,6 +227,6 @@ fn what_looks_plain_is_written_as_what_was_tried() {
     }
     assert!(plain > 1_000, "{plain}");
     for &(types, _) in Types::ALL {
-        there(&Content { types, ..line(Kind::TEL, "", "1") });
+        there(&Property { types, ..line(Kind::TEL, "", "1") });
     }
 }

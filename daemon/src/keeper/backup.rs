@@ -1,23 +1,24 @@
-//! What cards, backups and devices need of the book, in pieces short enough for clients not to notice.
+//! What cards, backups and devices need of the book, in pieces short enough for
+//! clients not to notice.
 
-use super::desk::Desk;
 use super::fault;
+use super::host::Host;
 use crate::device::Talk;
 use crate::image::{Access, View};
 use crate::memory::Heap;
-use crate::rpc::{Fault, Kind};
+use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::OwnWhole;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
-use contactbox_core::service::{Failure, Reply, Request, answer};
+use contactbox_core::service::{AnswerError, Reply, Request, answer};
 use contactbox_core::store::book::{
-    Aside, Consent, Intake, Outcome, Peer, Put, PutError, Quota, Root,
+    Aside, Consent, Intake, Outcome, Peer, PutError, Quota, Root, Written,
 };
 use embassy_futures::block_on;
 use std::path::Path;
 
 /// Records of another box, or of a copy of this one that has met others, on their way into the box.
 #[derive(Default)]
-pub struct Batch {
+pub struct MergeBatch {
     /// The box whose numbering the records use.
     pub from: u64,
     /// Whom its indices stand for, as far as the records use them.
@@ -34,7 +35,7 @@ pub struct Batch {
     pub contacts: u32,
 }
 
-impl Batch {
+impl MergeBatch {
     /// Bytes of its records.
     pub fn bytes(&self) -> usize {
         self.records.iter().map(Vec::len).sum()
@@ -54,7 +55,7 @@ pub struct Missing {
 
 /// What became of a batch.
 #[derive(Default)]
-pub struct Taken {
+pub struct TakeResult {
     /// Contacts that are new here.
     pub added: u32,
     /// Contacts that are other than before.
@@ -62,7 +63,7 @@ pub struct Taken {
     /// Contacts that said nothing new.
     pub unchanged: u32,
     /// Contacts that were refused, and why.
-    pub refused: Vec<(Uid, Fault)>,
+    pub refused: Vec<(Uid, RpcError)>,
     /// Contacts that were kept aside, and why.
     pub aside: Vec<(Uid, Aside)>,
     /// The first of these is wanted, then the batch from `done` on again.
@@ -79,13 +80,14 @@ pub enum Spoken {
     Fault(contactbox_core::service::Fault),
 }
 
-impl Desk {
+impl Host {
     /// The identity of the box, and the latest time it has written or met.
     pub fn identity(&self) -> (u64, u64) {
         (self.book.id(), self.book.time_max())
     }
 
-    /// Whether its own backup may have something that the box has not: its image was put back, or damage took something.
+    /// Whether its own backup may have something that the box has not: its image was put back,
+    /// or damage took something.
     pub fn lacks(&self) -> bool {
         self.put_back.is_some() || self.book.losses() > 0
     }
@@ -97,7 +99,8 @@ impl Desk {
 
     /// All that a snapshot of its own says is here.
     pub fn taken_back(&mut self, own: OwnWhole) {
-        // What it has written since it was put back tells of a name that it took then, and knows nothing of what is missing.
+        // What it has written since it was put back tells of a name that it took then, and knows
+        // nothing of what is missing.
         let is_renamed = |reached| self.book.writes_since().is_some_and(|since| since >= reached);
         let is_back = |reached| own.time >= reached && own.named < reached && is_renamed(reached);
         if self.put_back.as_ref().is_some_and(|put_back| is_back(put_back.reached)) {
@@ -128,8 +131,9 @@ impl Desk {
         }
     }
 
-    /// The image as it is now, all of it acknowledged; `folder` is where pages are kept that memory is too small for.
-    pub fn view(&mut self, folder: &Path) -> Result<View, Fault> {
+    /// The image as it is now, all of it acknowledged; `folder` is where pages are kept that
+    /// memory is too small for.
+    pub fn view(&mut self, folder: &Path) -> Result<View, RpcError> {
         // A file without its name is whole, and a backup then all that will be left of it.
         let is_whole = match self.access() {
             Access::ReadWrite | Access::ReadOnly => true,
@@ -137,29 +141,29 @@ impl Desk {
             Access::Displaced(how) => how.is_whole(),
         };
         if !is_whole {
-            return Err(Fault::new(
-                Kind::Disk,
+            return Err(RpcError::new(
+                ErrorKind::Disk,
                 "the box's file took no write, so what is in it is not copied; start the daemon again",
             ));
         }
         // What was not acknowledged must not be on a card: after a power cut the box may say
         // something else with the same stamp.
         self.sync()?;
-        let disk = |error: std::io::Error| Fault::new(Kind::Disk, error.to_string());
+        let disk = |error: std::io::Error| RpcError::new(ErrorKind::Disk, error.to_string());
         self.book.flash().view(folder).map_err(disk)
     }
 
     /// A name of its own for what the box writes from now on: it is an older copy of itself.
-    pub fn renew(&mut self) -> Result<(), Fault> {
+    pub fn renew(&mut self) -> Result<(), RpcError> {
         self.writable()?;
         block_on(self.book.renew()).map_err(|error| self.put_fault(error))
     }
 
     /// Takes records in, as many as can be without a blob that is not here.
-    pub fn take(&mut self, batch: &Batch) -> Result<Taken, Fault> {
+    pub fn take(&mut self, batch: &MergeBatch) -> Result<TakeResult, RpcError> {
         self.writable()?;
-        self.make_room(batch.bytes());
-        let mut taken = Taken::default();
+        self.grow_image(batch.bytes());
+        let mut taken = TakeResult::default();
         let now = Self::now();
         let mut peer = block_on(self.book.meet(batch.from, Quota::NONE))
             .map_err(|error| self.put_fault(error))?;
@@ -179,7 +183,10 @@ impl Desk {
         }
         for record in &batch.records {
             let Ok(contact) = Contact::parse(record) else {
-                return Err(Fault::new(Kind::Damaged, "a record that came from a card is none"));
+                return Err(RpcError::new(
+                    ErrorKind::Damaged,
+                    "a record that came from a card is none",
+                ));
             };
             let uid = contact.uid();
             let mut intake = block_on(self.book.take(&mut peer, record, now));
@@ -227,7 +234,12 @@ impl Desk {
     }
 
     /// Removals to which nobody has said yes count together for a day.
-    fn count_removals(&mut self, batch: &Batch, peer: &Peer<Heap>, now: u64) -> Result<(), Fault> {
+    fn count_removals(
+        &mut self,
+        batch: &MergeBatch,
+        peer: &Peer<Heap>,
+        now: u64,
+    ) -> Result<(), RpcError> {
         if batch.consent == Consent::Given {
             return Ok(());
         }
@@ -236,9 +248,13 @@ impl Desk {
     }
 
     /// Keeps a piece of a blob; returns where the next one that is not here begins.
-    pub fn take_piece(&mut self, wanted: Missing, piece: &[u8]) -> Result<Option<Missing>, Fault> {
+    pub fn take_piece(
+        &mut self,
+        wanted: Missing,
+        piece: &[u8],
+    ) -> Result<Option<Missing>, RpcError> {
         self.writable()?;
-        self.make_room(piece.len());
+        self.grow_image(piece.len());
         let Missing { blob, offset, .. } = wanted;
         block_on(self.book.put_blob_piece(blob, offset, piece))
             .map_err(|error| self.put_fault(error))?;
@@ -255,8 +271,9 @@ impl Desk {
         Missing { blob, offset, len: blob.len.saturating_sub(offset).min(piece_bytes) }
     }
 
-    /// The first piece of a blob that is wanted, as it is not here or not what it was: all of it is read.
-    pub fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<Missing>, Fault> {
+    /// The first piece of a blob that is wanted, as it is not here or not what it
+    /// was: all of it is read.
+    pub fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<Missing>, RpcError> {
         let offset =
             block_on(self.book.blob_wanted(blob)).map_err(|error| self.put_fault(error))?;
         Ok(offset.map(|offset| self.piece_at(blob, offset)))
@@ -277,9 +294,9 @@ impl Desk {
         self.book.met(id)
     }
 
-    /// All that the boxes held at these times, by their own clocks, is here, as their snapshots say up to
-    /// these marks.
-    pub fn note_met(&mut self, met: &[(u64, u64, u32)]) -> Result<(), Fault> {
+    /// All that the boxes held at these times, by their own clocks, is here, as their
+    /// snapshots say up to these marks.
+    pub fn note_met(&mut self, met: &[(u64, u64, u32)]) -> Result<(), RpcError> {
         for &(id, time, link) in met {
             if self.book.met(id) < time || self.book.link(id) != link {
                 self.writable()?;
@@ -292,20 +309,20 @@ impl Desk {
 
     /// Answers a request that came in postcard, as every box does. An error when the box takes no
     /// changes, or when there is no sense in the request.
-    pub fn converse(&mut self, talk: &mut Talk, message: &[u8]) -> Result<Spoken, Fault> {
+    pub fn converse(&mut self, talk: &mut Talk, message: &[u8]) -> Result<Spoken, RpcError> {
         let Ok(request) = postcard::from_bytes::<Request<'_>>(message) else {
-            return Err(Fault::new(Kind::Internal, "a request to the box that is none"));
+            return Err(RpcError::new(ErrorKind::Internal, "a request to the box that is none"));
         };
         if changes(&request) {
             self.writable()?;
-            self.make_room(message.len());
+            self.grow_image(message.len());
         }
         let before = self.book.time_max();
         let (session, room) = talk.parts();
         let answered = block_on(answer(&mut self.book, &request, Self::now(), session, room));
         let reply = match answered {
             Ok(reply) => reply,
-            Err(Failure::Put(error)) if self.access().is_over() => {
+            Err(AnswerError::Put(error)) if self.access().is_over() => {
                 return Err(self.put_fault(error));
             }
             Err(failure) => return Ok(Spoken::Fault(failure.fault())),
@@ -315,7 +332,7 @@ impl Desk {
             _ => 0,
         };
         let told = postcard::to_extend(&reply, Vec::new())
-            .map_err(|_| Fault::new(Kind::Internal, "a reply that can not be written"))?;
+            .map_err(|_| RpcError::new(ErrorKind::Internal, "a reply that can not be written"))?;
         if let Request::Take { records } = &request {
             let records = records.iter().take(taken);
             let uids = records.filter_map(|record| Some(Contact::parse(record.0).ok()?.uid()));
@@ -335,7 +352,7 @@ impl Desk {
             let changed = contact.changed();
             if changed.time > since {
                 let author = book.author_name(changed.author).to_owned();
-                let put = Put { uid, version: changed.time, outcome: Outcome::Updated };
+                let put = Written { uid, version: changed.time, outcome: Outcome::Updated };
                 self.notice(&put, "merge", &author);
             }
         }

@@ -1,13 +1,13 @@
 //! Requests that change one contact.
 
-use super::desk::Desk;
+use super::host::Host;
 use super::import;
 use super::{fault, kept, read};
 use crate::jcard::{self, Owned};
-use crate::rpc::{Fault, Kind, Patch, Put, Removal, Target, Unread};
-use contactbox_core::contact::{Content, Contents, Draft, Uid, WriteError};
+use crate::rpc::{ErrorKind, Patch, Put, RawJson, Removal, RpcError, Target};
+use contactbox_core::contact::{Contents, Draft, Property, Uid, WriteError};
 use contactbox_core::service::Request;
-use contactbox_core::service::protocol::Card;
+use contactbox_core::service::protocol::NewContact;
 use contactbox_core::store::book::{self, Outcome};
 use embassy_futures::block_on;
 use serde::de::DeserializeOwned;
@@ -24,7 +24,7 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-fn told(put: &book::Put) -> Json {
+fn told(put: &book::Written) -> Json {
     json!({
         "uid": put.uid.to_string(),
         "version": put.version,
@@ -33,69 +33,72 @@ fn told(put: &book::Put) -> Json {
 }
 
 /// `contact.put`
-pub(super) fn put(desk: &mut Desk, asked: Put, author: &str) -> Result<Json, Fault> {
-    desk.writable()?;
-    let mut memory = std::mem::take(&mut desk.draft);
+pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, RpcError> {
+    host.writable()?;
+    let mut memory = std::mem::take(&mut host.draft);
     let result = match (asked.card, asked.vcard) {
         (Some(card), None) => card_of(card).and_then(|owned| {
             let draft = drafted(&mut memory, owned.iter().map(Owned::content))?;
-            put_contents(desk, asked.uid.as_deref(), &draft, asked.version, author)
+            put_contents(host, asked.uid.as_deref(), &draft, asked.version, author)
         }),
         (None, Some(text)) => import::one(&text, &mut memory).and_then(|contents| {
-            put_contents(desk, asked.uid.as_deref(), &contents, asked.version, author)
+            put_contents(host, asked.uid.as_deref(), &contents, asked.version, author)
         }),
-        _ => Err(Fault::params("contact.put takes either card or vcard")),
+        _ => Err(RpcError::params("contact.put takes either card or vcard")),
     };
-    desk.draft = import::kept(memory);
+    host.draft = import::kept(memory);
     result
 }
 
 /// The contents of a jCard.
-fn card_of(card: Unread) -> Result<Vec<Owned>, Fault> {
+fn card_of(card: RawJson) -> Result<Vec<Owned>, RpcError> {
     let card: Json = card.read("card")?;
-    jcard::read(&card).map_err(|why| Fault::new(Kind::BadCard, why))
+    jcard::read(&card).map_err(|why| RpcError::new(ErrorKind::BadCard, why))
 }
 
 /// What a list has, which is nothing when it was not given.
-fn list_of<T: DeserializeOwned>(list: Option<&Unread>, name: &str) -> Result<Vec<T>, Fault> {
+fn list_of<T: DeserializeOwned>(list: Option<&RawJson>, name: &str) -> Result<Vec<T>, RpcError> {
     list.map_or_else(|| Ok(Vec::new()), |list| list.read(name))
 }
 
 fn put_contents(
-    desk: &mut Desk,
+    host: &mut Host,
     uid: Option<&str>,
     contents: &Contents<'_>,
     version: Option<u64>,
     author: &str,
-) -> Result<Json, Fault> {
+) -> Result<Json, RpcError> {
     if contents.clone().next().is_none() {
-        return Err(Fault::new(Kind::BadCard, "the card is empty; it needs at least a name (FN)"));
+        return Err(RpcError::new(
+            ErrorKind::BadCard,
+            "the card is empty; it needs at least a name (FN)",
+        ));
     }
     let uid = match uid {
-        Some(uid) => Some(desk.resolve(uid)?),
+        Some(uid) => Some(host.resolve(uid)?),
         None if contents.has_uid() => Some(contents.uid()),
         None => None,
     };
-    write(desk, uid, contents, version, author, "edit")
+    write(host, uid, contents, version, author, "edit")
 }
 
 /// Has a contact say this; `origin` is what watchers are told of it.
 pub(super) fn write(
-    desk: &mut Desk,
+    host: &mut Host,
     uid: Option<Uid>,
     contents: &Contents<'_>,
     version: Option<u64>,
     author: &str,
     origin: &str,
-) -> Result<Json, Fault> {
-    desk.make_room(2 * contents.clone().map(|content| import::bytes_of(&content)).sum::<usize>());
+) -> Result<Json, RpcError> {
+    host.grow_image(2 * contents.clone().map(|content| import::bytes_of(&content)).sum::<usize>());
     if uid.is_none() && version.is_some() {
-        return Err(Fault::params("version goes with a uid, or with a card that has one"));
+        return Err(RpcError::params("version goes with a uid, or with a card that has one"));
     }
-    let card = Card::Here(contents.clone());
-    let put = desk.change(&Request::Put { uid, base: version, card }, author)?;
+    let card = NewContact::Here(contents.clone());
+    let put = host.change(&Request::Put { uid, base: version, card }, author)?;
     if put.outcome != Outcome::Unchanged {
-        desk.notice(&put, origin, author);
+        host.notice(&put, origin, author);
     }
     Ok(told(&put))
 }
@@ -103,8 +106,8 @@ pub(super) fn write(
 /// Contents as a draft in memory that is made to fit.
 pub(super) fn drafted<'m, 'a>(
     memory: &'m mut Vec<u8>,
-    contents: impl Iterator<Item = Content<'a>> + Clone,
-) -> Result<Contents<'m>, Fault> {
+    contents: impl Iterator<Item = Property<'a>> + Clone,
+) -> Result<Contents<'m>, RpcError> {
     let bytes = contents.clone().map(|content| import::bytes_of(&content) + PROPERTY_BYTES).sum();
     import::fit(memory, bytes);
     let mut draft = Draft::new(memory);
@@ -114,46 +117,47 @@ pub(super) fn drafted<'m, 'a>(
     Ok(draft.finish())
 }
 
-fn write_fault(error: WriteError) -> Fault {
+fn write_fault(error: WriteError) -> RpcError {
     fault::of_put(book::PutError::Write(error))
 }
 
 /// `contact.patch`
-pub(super) fn patch(desk: &mut Desk, asked: Patch, author: &str) -> Result<Json, Fault> {
-    desk.writable()?;
-    let uid = desk.resolve(&asked.uid)?;
+pub(super) fn patch(host: &mut Host, asked: Patch, author: &str) -> Result<Json, RpcError> {
+    host.writable()?;
+    let uid = host.resolve(&asked.uid)?;
     let add: Vec<Json> = list_of(asked.add.as_ref(), "add")?;
     let remove: Vec<Removal> = list_of(asked.remove.as_ref(), "remove")?;
     let added: Vec<Owned> = add
         .iter()
         .enumerate()
         .map(|(place, property)| {
-            jcard::read_property(property)
-                .map_err(|why| Fault::new(Kind::BadCard, format!("add, property {place}: {why}")))
+            jcard::read_property(property).map_err(|why| {
+                RpcError::new(ErrorKind::BadCard, format!("add, property {place}: {why}"))
+            })
         })
         .collect::<Result<_, _>>()?;
     drop(add);
-    let mut memory = std::mem::take(&mut desk.draft);
-    let result = patched(desk, uid, &added, &remove, asked.version, &mut memory).and_then(
-        |(contents, version)| write(desk, Some(uid), &contents, Some(version), author, "edit"),
+    let mut memory = std::mem::take(&mut host.draft);
+    let result = patched(host, uid, &added, &remove, asked.version, &mut memory).and_then(
+        |(contents, version)| write(host, Some(uid), &contents, Some(version), author, "edit"),
     );
-    desk.draft = import::kept(memory);
+    host.draft = import::kept(memory);
     result
 }
 
 /// What the contact is to say, and the version this was made of.
 fn patched<'m>(
-    desk: &mut Desk,
+    host: &mut Host,
     uid: Uid,
     added: &[Owned],
     removed: &[Removal],
     version: Option<u64>,
     memory: &'m mut Vec<u8>,
-) -> Result<(Contents<'m>, u64), Fault> {
-    let Desk { book, record, .. } = desk;
+) -> Result<(Contents<'m>, u64), RpcError> {
+    let Host { book, record, .. } = host;
     let found = block_on(book.get(uid, record)).map_err(fault::of_get)?;
     let contact = found.ok_or_else(|| read::no_such_contact(uid))?.contact;
-    let contents: Vec<Content<'_>> = contact
+    let contents: Vec<Property<'_>> = contact
         .properties()
         .map(|property| property.content)
         .filter(|content| !content.kind.is_internal())
@@ -168,7 +172,11 @@ fn patched<'m>(
     Ok((contents, version.unwrap_or(contact.changed().time)))
 }
 
-fn strike(contents: &[Content<'_>], removal: &Removal, is_kept: &mut [bool]) -> Result<(), Fault> {
+fn strike(
+    contents: &[Property<'_>],
+    removal: &Removal,
+    is_kept: &mut [bool],
+) -> Result<(), RpcError> {
     let named = contents
         .iter()
         .enumerate()
@@ -180,12 +188,12 @@ fn strike(contents: &[Content<'_>], removal: &Removal, is_kept: &mut [bool]) -> 
             named.filter(|(_, content)| says(content, value)).map(|(place, _)| place).collect()
         }
         (Some(_), Some(_)) => {
-            return Err(Fault::params("remove takes a name with either value or index"));
+            return Err(RpcError::params("remove takes a name with either value or index"));
         }
     };
     if struck.is_empty() {
-        return Err(Fault::new(
-            Kind::NoSuchProperty,
+        return Err(RpcError::new(
+            ErrorKind::NoSuchProperty,
             format!("the contact has no such {}; look at it again", removal.name),
         )
         .with("name", removal.name.as_str()));
@@ -197,7 +205,7 @@ fn strike(contents: &[Content<'_>], removal: &Removal, is_kept: &mut [bool]) -> 
 }
 
 /// Whether a property has this value: its only one, all of them as an array, or its text as kept.
-fn says(content: &Content<'_>, value: &Json) -> bool {
+fn says(content: &Property<'_>, value: &Json) -> bool {
     let property = jcard::write_property(content, |_| None);
     let values = property.as_array().and_then(|parts| parts.get(3..)).unwrap_or_default();
     let is_jcard = match values {
@@ -217,32 +225,33 @@ pub(super) enum Move {
 
 /// `contact.remove`, `contact.restore`, `contact.purge`
 pub(super) fn shelve(
-    desk: &mut Desk,
+    host: &mut Host,
     target: &Target,
     author: &str,
     to: Move,
-) -> Result<Json, Fault> {
-    desk.writable()?;
-    // What another box removed is not among the contacts; what it stripped says nothing by which one would look for it.
+) -> Result<Json, RpcError> {
+    host.writable()?;
+    // What another box removed is not among the contacts; what it stripped says nothing by
+    // which one would look for it.
     if matches!(to, Move::Restore)
-        && let Some(told) = kept::restore(desk, target, author)?
+        && let Some(told) = kept::restore(host, target, author)?
     {
         return Ok(told);
     }
-    let uid = desk.resolve(&target.uid)?;
+    let uid = host.resolve(&target.uid)?;
     let request = match to {
         Move::Remove => Request::Remove { uid },
         Move::Restore => Request::Restore { uid },
         Move::Purge => Request::Purge { uid },
     };
-    let put = desk.change(&request, author)?;
+    let put = host.change(&request, author)?;
     if put.outcome != Outcome::Unchanged {
         let origin = match to {
             Move::Remove => "trash",
             Move::Restore => "restore",
             Move::Purge => "purge",
         };
-        desk.notice(&put, origin, author);
+        host.notice(&put, origin, author);
     }
     Ok(told(&put))
 }

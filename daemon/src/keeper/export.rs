@@ -1,14 +1,14 @@
 //! Cards out, page by page: all of them, or those a query finds.
 
-use super::desk::Desk;
+use super::host::Host;
 use super::{cursor, fault, read};
 use crate::image::{Image, ImageError};
 use crate::memory::Heap;
-use crate::rpc::{Export, Fault, Kind, Page as Asked};
-use contactbox_core::contact::{BlobRef, Contact, Content, Value};
-use contactbox_core::search::{Class, Hit, Page, Query, Rank};
+use crate::rpc::{ErrorKind, Export, RpcError, VcardVersion as Asked};
+use contactbox_core::contact::{BlobRef, Contact, Property, Value};
+use contactbox_core::search::{Class, Hit, PageRequest, Query, Rank};
 use contactbox_core::store::{Book, GetError};
-use contactbox_core::vcard::{Blobs, Version, WriteCardError, write_card};
+use contactbox_core::vcard::{Blobs, VcardVersion, WriteCardError, write_card};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 
@@ -19,13 +19,13 @@ const PAGE_BYTES: usize = 1024 * 1024;
 const HITS: usize = 64;
 
 /// A page while it is being written.
-struct Sheet {
+struct ExportPage {
     text: String,
     cards: u32,
     /// Longest text that fits a frame when it is JSON.
     bytes_max: usize,
     is_with_photos: bool,
-    version: Version,
+    version: VcardVersion,
     /// Contacts whose photos are too large for a frame, all together.
     without_photos: Vec<String>,
     /// Slots of contacts that can not be read.
@@ -34,42 +34,42 @@ struct Sheet {
 
 /// Whether the page takes more.
 #[derive(PartialEq, Eq)]
-enum Room {
+enum Fit {
     Left,
     /// The contact belongs on the next page.
     Full,
 }
 
 /// `card.export`
-pub(super) fn page(desk: &mut Desk, asked: &Export) -> Result<Json, Fault> {
-    let mut sheet = Sheet {
+pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, RpcError> {
+    let mut sheet = ExportPage {
         text: String::new(),
         cards: 0,
         // A line break of two bytes for 75 becomes four in JSON; quotes and backslashes double.
-        bytes_max: desk.config.limits.frame_bytes / 16 * 15,
+        bytes_max: host.config.limits.frame_bytes / 16 * 15,
         is_with_photos: asked.photos.unwrap_or(true),
         version: match asked.version {
-            Asked::V3 => Version::V3,
-            Asked::V4 => Version::V4,
+            Asked::V3 => VcardVersion::V3,
+            Asked::V4 => VcardVersion::V4,
         },
         without_photos: Vec::new(),
         unread: Vec::new(),
     };
     let cursor = match &asked.query {
-        Some(query) => found(desk, asked, &Query::parse(query), &mut sheet)?,
-        None => all(desk, asked, &mut sheet)?,
+        Some(query) => found(host, asked, &Query::parse(query), &mut sheet)?,
+        None => all(host, asked, &mut sheet)?,
     };
-    desk.left_out.note(&sheet.unread);
+    host.left_out.note(&sheet.unread);
     if asked.query.is_some() && cursor.is_none() {
         // Whether they would have been found nobody knows: they are told with the last page.
-        sheet.unread = desk.left_out(read::shelf(asked.shelf));
+        sheet.unread = host.left_out(read::shelf(asked.shelf));
     }
     let mut told = json!({ "vcard": sheet.text, "cards": sheet.cards });
     if !sheet.unread.is_empty() {
-        told["left_out"] = json!(desk.tell_left_out(&sheet.unread)?);
+        told["left_out"] = json!(host.tell_left_out(&sheet.unread)?);
         told["left_out_count"] = json!(sheet.unread.len());
     }
-    if desk.lacks() {
+    if host.lacks() {
         told["lacks"] = json!(true);
     }
     if let Some(cursor) = cursor {
@@ -81,15 +81,19 @@ pub(super) fn page(desk: &mut Desk, asked: &Export) -> Result<Json, Fault> {
     Ok(told)
 }
 
-fn all(desk: &mut Desk, asked: &Export, sheet: &mut Sheet) -> Result<Option<String>, Fault> {
-    let run = desk.run;
+fn all(
+    host: &mut Host,
+    asked: &Export,
+    sheet: &mut ExportPage,
+) -> Result<Option<String>, RpcError> {
+    let run = host.run;
     let first = asked.cursor.as_deref().map_or(Ok(0), |text| cursor::slot(text, run))?;
-    let Desk { book, record, .. } = desk;
+    let Host { book, record, .. } = host;
     for slot in first..book.slots() {
         if !book.is_on(read::shelf(asked.shelf), slot) {
             continue;
         }
-        if sheet.add(book, record, slot)? == Room::Full {
+        if sheet.add(book, record, slot)? == Fit::Full {
             return Ok(Some(cursor::of_slot(run, slot)));
         }
     }
@@ -97,20 +101,20 @@ fn all(desk: &mut Desk, asked: &Export, sheet: &mut Sheet) -> Result<Option<Stri
 }
 
 fn found(
-    desk: &mut Desk,
+    host: &mut Host,
     asked: &Export,
     query: &Query,
-    sheet: &mut Sheet,
-) -> Result<Option<String>, Fault> {
+    sheet: &mut ExportPage,
+) -> Result<Option<String>, RpcError> {
     let mut after: Option<Rank> = asked.cursor.as_deref().map(cursor::rank).transpose()?;
-    let Desk { book, record, .. } = desk;
+    let Host { book, record, .. } = host;
     loop {
-        let page = Page { query, after, deepest: Class::Elsewhere };
+        let page = PageRequest { query, after, deepest: Class::Elsewhere };
         let mut hits = [Hit::EMPTY; HITS];
         let count = block_on(book.find(&page, read::shelf(asked.shelf), &mut hits, record))
             .map_err(fault::of_get)?;
         for hit in &hits[..count] {
-            if sheet.add(book, record, hit.slot)? == Room::Full {
+            if sheet.add(book, record, hit.slot)? == Fit::Full {
                 return Ok(after.map(|rank| cursor::of_rank(&rank)));
             }
             after = Some(hit.rank);
@@ -121,20 +125,20 @@ fn found(
     }
 }
 
-impl Sheet {
+impl ExportPage {
     /// Adds the contact in a slot. One that can not be read is left out, and told.
     fn add(
         &mut self,
         book: &mut Book<Image, Heap>,
         record: &mut [u8],
         slot: u32,
-    ) -> Result<Room, Fault> {
+    ) -> Result<Fit, RpcError> {
         let contact = match block_on(book.get_slot(slot, record)) {
             Ok(Some(found)) => found.contact,
-            Ok(None) => return Ok(Room::Left),
+            Ok(None) => return Ok(Fit::Left),
             Err(error) if error.is_damage() => {
                 self.unread.push(slot);
-                return Ok(Room::Left);
+                return Ok(Fit::Left);
             }
             Err(error) => return Err(fault::of_get(error)),
         };
@@ -164,13 +168,13 @@ impl Sheet {
     }
 
     /// Keeps the card that was written from `before` on, unless it belongs on the next page.
-    fn settle(&mut self, before: usize) -> Result<Room, Fault> {
+    fn settle(&mut self, before: usize) -> Result<Fit, RpcError> {
         if before > 0 && self.text.len() > PAGE_BYTES {
             self.text.truncate(before);
-            return Ok(Room::Full);
+            return Ok(Fit::Full);
         }
         self.cards += 1;
-        Ok(Room::Left)
+        Ok(Fit::Left)
     }
 
     fn write(
@@ -181,10 +185,10 @@ impl Sheet {
     ) -> Result<(), WriteCardError<GetError<ImageError>>> {
         let contents = contact.properties().map(|property| property.content);
         let uid = Some(contact.uid());
-        let is_told = move |content: &Content<'_>| {
+        let is_told = move |content: &Property<'_>| {
             is_with_photos || !matches!(content.value, Value::Bytes(_) | Value::Blob(_))
         };
-        let mut shelf = Shelf { book };
+        let mut shelf = BookBlobs { book };
         write_card(contents.filter(is_told), uid, self.version, &mut shelf, &mut self.text)
     }
 }
@@ -198,19 +202,19 @@ fn json_bytes(text: &str) -> usize {
             .sum::<usize>()
 }
 
-fn write_fault(error: WriteCardError<GetError<ImageError>>) -> Fault {
+fn write_fault(error: WriteCardError<GetError<ImageError>>) -> RpcError {
     match error {
         WriteCardError::Blob { error, .. } => fault::of_get(error),
-        error => Fault::new(Kind::Internal, error.to_string()),
+        error => RpcError::new(ErrorKind::Internal, error.to_string()),
     }
 }
 
 /// The book as the place photos come from.
-struct Shelf<'b> {
+struct BookBlobs<'b> {
     book: &'b mut Book<Image, Heap>,
 }
 
-impl Blobs for Shelf<'_> {
+impl Blobs for BookBlobs<'_> {
     type Error = GetError<ImageError>;
 
     fn read(

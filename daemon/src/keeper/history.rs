@@ -1,12 +1,13 @@
-//! `contact.history`: the versions of a contact that the log still holds, gathered a slice at a time.
+//! `contact.history`: the versions of a contact that the log still holds, gathered
+//! a slice at a time.
 
-use super::Desk;
-use super::round::{Outcome, STEP_BYTES, Step};
+use super::Host;
+use super::round::{RoundOutcome, RoundStep, STEP_BYTES};
 use super::{fault, read};
 use crate::image::PAGE_BYTES;
 use crate::jcard;
-use crate::rpc::{self, Fault};
-use contactbox_core::contact::{Contact, Content, Uid};
+use crate::rpc::{self, RpcError};
+use contactbox_core::contact::{Contact, Property, Uid};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -19,30 +20,30 @@ const VERSIONS_MAX: u32 = 200;
 const HISTORY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A version; nothing for one that is kept apart.
-type Version = Option<Vec<u8>>;
+type HistoryEntry = Option<Vec<u8>>;
 
 /// A history while it is gathered.
-pub(super) struct History {
+pub(super) struct HistoryQuery {
     uid: Uid,
     limit: usize,
     /// The next page of the log.
     page: u32,
-    versions: BTreeMap<u64, Version>,
+    versions: BTreeMap<u64, HistoryEntry>,
     /// Of their records.
     bytes: usize,
 }
 
-impl Step for History {
-    fn step(&mut self, desk: &mut Desk) -> Option<Outcome> {
+impl RoundStep for HistoryQuery {
+    fn step(&mut self, host: &mut Host) -> Option<RoundOutcome> {
         for _ in 0..STEP_BYTES as usize / PAGE_BYTES {
             let Self { uid, limit, versions, bytes, .. } = self;
             let visit = |time, contact: Option<&Contact<'_>>| {
                 let version = contact.map(|contact| contact.bytes().to_vec());
                 keep(versions, bytes, *limit, time, version);
             };
-            match block_on(desk.book.history_page(*uid, self.page, visit)) {
+            match block_on(host.book.history_page(*uid, self.page, visit)) {
                 Ok(true) => self.page += 1,
-                Ok(false) => return Some(self.end(desk)),
+                Ok(false) => return Some(self.end(host)),
                 Err(error) => return Some(Err(fault::of_get(error))),
             }
         }
@@ -51,11 +52,11 @@ impl Step for History {
 }
 
 fn keep(
-    versions: &mut BTreeMap<u64, Version>,
+    versions: &mut BTreeMap<u64, HistoryEntry>,
     bytes: &mut usize,
     limit: usize,
     time: u64,
-    version: Version,
+    version: HistoryEntry,
 ) {
     *bytes += version.as_ref().map_or(0, Vec::len);
     if let Some(same) = versions.insert(time, version).flatten() {
@@ -69,16 +70,16 @@ fn keep(
     }
 }
 
-impl History {
-    pub(super) fn begin(desk: &mut Desk, asked: &rpc::History) -> Result<Self, Fault> {
-        let uid = desk.resolve(&asked.uid)?;
+impl HistoryQuery {
+    pub(super) fn begin(host: &mut Host, asked: &rpc::History) -> Result<Self, RpcError> {
+        let uid = host.resolve(&asked.uid)?;
         let limit = asked.limit.unwrap_or(VERSIONS).clamp(1, VERSIONS_MAX) as usize;
         Ok(Self { uid, limit, page: 0, versions: BTreeMap::new(), bytes: 0 })
     }
 
-    fn end(&mut self, desk: &mut Desk) -> Outcome {
+    fn end(&mut self, host: &mut Host) -> RoundOutcome {
         let Self { uid, limit, versions, bytes, .. } = self;
-        let Desk { book, record, .. } = desk;
+        let Host { book, record, .. } = host;
         // The present version may have been kept apart, have moved, or be younger than the round.
         if let Ok(Some(found)) = block_on(book.get(*uid, record)) {
             let time = found.contact.changed().time;
@@ -121,7 +122,7 @@ fn difference(old: Option<&Contact<'_>>, new: &Contact<'_>) -> (Vec<Json>, Vec<J
         let contents = contact.properties().map(|property| property.content);
         contents
             .filter(|content| !content.kind.is_internal())
-            .map(|content: Content<'_>| jcard::write_property(&content, |_| None))
+            .map(|content: Property<'_>| jcard::write_property(&content, |_| None))
             .collect()
     };
     let Some(old) = old else { return (said(new), Vec::new()) };

@@ -1,14 +1,14 @@
 //! Cards in: a batch of them, each in or out as a whole; or the one card of a `contact.put`.
 
-use super::desk::{Desk, PROPERTIES_MAX};
+use super::host::{Host, PROPERTIES_MAX};
 use crate::charset::Charsets;
-use crate::rpc::{Fault, Import, Kind};
+use crate::rpc::{ErrorKind, Import, RpcError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{AuthorIndex, Content, Contents, Draft, Uid, Value, WriteError};
+use contactbox_core::contact::{AuthorIndex, Contents, Draft, Property, Uid, Value, WriteError};
 use contactbox_core::limits::BLOB_BYTES_MAX;
 use contactbox_core::store::book::{Outcome, PutError};
-use contactbox_core::vcard::{Reader, Rejection, Repair, Sink, Span, Warning};
+use contactbox_core::vcard::{Reader, Rejection, Span, VcardRepair, VcardSink, Warning};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 
@@ -35,28 +35,28 @@ const CARD_BYTES_MIN: usize = 64 * 1024;
 
 /// What became of the cards of a batch.
 #[derive(Default)]
-pub(super) struct Cards {
+pub(super) struct VcardCounts {
     pub(super) added: u32,
     pub(super) updated: u32,
     pub(super) unchanged: u32,
     /// Cards taken whose contacts are in the trash, and stay there.
     trashed: u32,
     /// What was repaired: of each kind how often, and the first line.
-    repairs: Repairs,
+    repairs: RepairSummary,
     rejected: Vec<Json>,
     rejected_untold: u32,
     /// Byte and line of the first card that was left to another part.
     rest: Option<(u64, u32)>,
     /// What ended the batch before its end.
-    failed: Option<Fault>,
+    failed: Option<RpcError>,
 }
 
 /// Repairs: of each kind how often, and the first line.
 #[derive(Default)]
-struct Repairs(Vec<(Repair, u32, u32)>);
+struct RepairSummary(Vec<(VcardRepair, u32, u32)>);
 
-impl Repairs {
-    fn count(&mut self, kind: Repair, line: u32) {
+impl RepairSummary {
+    fn count(&mut self, kind: VcardRepair, line: u32) {
         match self.0.iter_mut().find(|(known, ..)| *known == kind) {
             Some((_, count, first)) => {
                 (*count, *first) = (count.saturating_add(1), line.min(*first))
@@ -73,7 +73,7 @@ impl Repairs {
 }
 
 /// Bytes of a content's texts.
-pub(super) fn bytes_of(content: &Content<'_>) -> usize {
+pub(super) fn bytes_of(content: &Property<'_>) -> usize {
     let value = match content.value {
         Value::Text(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),
@@ -95,14 +95,14 @@ pub(super) fn kept(memory: Vec<u8>) -> Vec<u8> {
     if memory.len() > KEPT_BYTES { Vec::new() } else { memory }
 }
 
-/// Memory that a card of so many bytes of vCard may take as a draft: charsets take up to four times their
-/// bytes, and each property a little.
+/// Memory that a card of so many bytes of vCard may take as a draft: charsets take up to four times
+/// their bytes, and each property a little.
 fn draft_bytes(card_bytes: usize) -> usize {
     (4 * card_bytes + CARD_BYTES_MIN).min(2 * BLOB_BYTES_MAX as usize)
 }
 
 /// The one card of a text.
-pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m>, Fault> {
+pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m>, RpcError> {
     fit(memory, draft_bytes(text.len()));
     let mut line = vec![0; (4 * text.len() + CARD_BYTES_MIN).min(2 * BLOB_BYTES_MAX as usize)];
     let mut only = Only { draft: Draft::new(memory), cards: 0, failed: None };
@@ -112,8 +112,8 @@ pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m
     match (only.failed, only.cards) {
         (Some(fault), _) => Err(fault),
         (None, 1) => Ok(only.draft.finish()),
-        (None, cards) => Err(Fault::new(
-            Kind::BadCard,
+        (None, cards) => Err(RpcError::new(
+            ErrorKind::BadCard,
             format!(
                 "contact.put takes one card, and this text has {cards}; card.import takes many"
             ),
@@ -124,18 +124,18 @@ pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m
 struct Only<'m> {
     draft: Draft<'m>,
     cards: u32,
-    failed: Option<Fault>,
+    failed: Option<RpcError>,
 }
 
-impl Sink for Only<'_> {
+impl VcardSink for Only<'_> {
     fn begin(&mut self, _: u32) {}
 
-    fn content(&mut self, content: &Content<'_>) {
+    fn content(&mut self, content: &Property<'_>) {
         // A second card is refused at the end; its contents are not mixed with the first.
         if self.cards == 0
             && let Err(error) = self.draft.push(content)
         {
-            self.failed.get_or_insert(Fault::new(Kind::TooLarge, error.to_string()));
+            self.failed.get_or_insert(RpcError::new(ErrorKind::TooLarge, error.to_string()));
         }
     }
 
@@ -144,7 +144,7 @@ impl Sink for Only<'_> {
     }
 
     fn rejected(&mut self, rejection: &Rejection) {
-        let fault = Fault::new(Kind::BadCard, rejection.to_string())
+        let fault = RpcError::new(ErrorKind::BadCard, rejection.to_string())
             .with("line", rejection.line)
             .with("at", rejection.at);
         self.failed.get_or_insert(fault);
@@ -152,22 +152,22 @@ impl Sink for Only<'_> {
 }
 
 /// `card.import`
-pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json, Fault> {
-    desk.writable()?;
+pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json, RpcError> {
+    host.writable()?;
     let bytes = match (asked.vcard, asked.base64) {
         (Some(text), None) => text.into_bytes(),
         (None, Some(text)) => {
-            BASE64.decode(text).map_err(|error| Fault::params(format!("base64: {error}")))?
+            BASE64.decode(text).map_err(|error| RpcError::params(format!("base64: {error}")))?
         }
-        _ => return Err(Fault::params("card.import takes either vcard or base64")),
+        _ => return Err(RpcError::params("card.import takes either vcard or base64")),
     };
-    let by = desk.author(author)?;
-    let mut memory = std::mem::take(&mut desk.draft);
-    let mut line = std::mem::take(&mut desk.line);
+    let by = host.author(author)?;
+    let mut memory = std::mem::take(&mut host.draft);
+    let mut line = std::mem::take(&mut host.line);
     fit(&mut memory, draft_bytes(bytes.len()));
     fit(&mut line, draft_bytes(bytes.len()));
-    let mut batch = Batch {
-        desk: &mut *desk,
+    let mut batch = ImportBatch {
+        host: &mut *host,
         author,
         by,
         draft: Draft::new(&mut memory),
@@ -179,7 +179,7 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         unaccounted: ROOM_BYTES,
         is_in_parts: asked.in_parts,
         repairs: Vec::new(),
-        cards: Cards::default(),
+        cards: VcardCounts::default(),
     };
     let mut reader = Reader::new(&mut line, Charsets);
     for step in bytes.chunks(STEP_BYTES) {
@@ -193,8 +193,8 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
         batch.settle_repairs(u32::MAX);
     }
     let cards = batch.cards;
-    desk.draft = kept(memory);
-    desk.line = kept(line);
+    host.draft = kept(memory);
+    host.line = kept(line);
 
     let source = asked.source.as_deref().unwrap_or("");
     let rejected = cards.rejected.len() + cards.rejected_untold as usize;
@@ -242,14 +242,14 @@ pub(super) fn batch(desk: &mut Desk, asked: Import, author: &str) -> Result<Json
     Ok(told)
 }
 
-fn is_trashed(desk: &mut Desk, uid: Uid) -> bool {
+fn is_trashed(host: &mut Host, uid: Uid) -> bool {
     // Where the trash is empty nothing need be read.
-    desk.book.counts().trashed > 0
-        && matches!(block_on(desk.book.get(uid, &mut desk.record)), Ok(Some(found)) if found.contact.is_trashed())
+    host.book.counts().trashed > 0
+        && matches!(block_on(host.book.get(uid, &mut host.record)), Ok(Some(found)) if found.contact.is_trashed())
 }
 
-struct Batch<'d, 'm> {
-    desk: &'d mut Desk,
+struct ImportBatch<'d, 'm> {
+    host: &'d mut Host,
     author: &'d str,
     by: AuthorIndex,
     draft: Draft<'m>,
@@ -263,25 +263,26 @@ struct Batch<'d, 'm> {
     /// Bytes of cards since the box was last asked whether it has room.
     unaccounted: usize,
     is_in_parts: bool,
-    /// Repairs and their lines, of cards of which nothing was told yet. With a card that is left to another part its
-    /// repairs are: they are counted there.
-    repairs: Vec<(Repair, u32)>,
-    cards: Cards,
+    /// Repairs and their lines, of cards of which nothing was told yet. With a card that is left to
+    /// another part its repairs are: they are counted there.
+    repairs: Vec<(VcardRepair, u32)>,
+    cards: VcardCounts,
 }
 
-impl Cards {
+impl VcardCounts {
     /// Whether no more of the batch is to be taken.
     fn is_over(&self) -> bool {
         self.failed.is_some() || self.rest.is_some()
     }
 }
 
-impl Batch<'_, '_> {
-    /// What was repaired before a line is told of; that an end was missing there is of the card before.
+impl ImportBatch<'_, '_> {
+    /// What was repaired before a line is told of; that an end was missing there
+    /// is of the card before.
     fn settle_repairs(&mut self, end: u32) {
         let Self { repairs, cards, line_offset, .. } = self;
-        let is_before = |(repair, line): &mut (Repair, u32)| {
-            *line < end || *line == end && *repair == Repair::MissingEnd
+        let is_before = |(repair, line): &mut (VcardRepair, u32)| {
+            *line < end || *line == end && *repair == VcardRepair::MissingEnd
         };
         for (repair, line) in repairs.extract_if(.., is_before) {
             cards.repairs.count(repair, line.saturating_add(*line_offset));
@@ -317,7 +318,7 @@ impl Batch<'_, '_> {
     }
 }
 
-impl Sink for Batch<'_, '_> {
+impl VcardSink for ImportBatch<'_, '_> {
     fn begin(&mut self, line: u32) {
         self.settle_repairs(line);
         self.draft.clear();
@@ -325,7 +326,7 @@ impl Sink for Batch<'_, '_> {
         self.properties = 0;
     }
 
-    fn content(&mut self, content: &Content<'_>) {
+    fn content(&mut self, content: &Property<'_>) {
         self.properties += 1;
         if self.unfit.is_none() {
             self.unfit = match self.properties > PROPERTIES_MAX {
@@ -344,13 +345,13 @@ impl Sink for Batch<'_, '_> {
         }
         self.unaccounted += usize::try_from(span.bytes.end - span.bytes.start).unwrap_or(0);
         if self.unaccounted >= ROOM_BYTES {
-            self.desk.make_room(2 * self.unaccounted);
+            self.host.grow_image(2 * self.unaccounted);
             self.unaccounted = 0;
         }
         let contents = self.draft.contents();
-        match block_on(self.desk.book.import(&contents, self.by, Desk::now())) {
+        match block_on(self.host.book.import(&contents, self.by, Host::now())) {
             Ok(put) => {
-                if put.outcome != Outcome::Added && is_trashed(self.desk, put.uid) {
+                if put.outcome != Outcome::Added && is_trashed(self.host, put.uid) {
                     self.cards.trashed += 1;
                 }
                 match put.outcome {
@@ -361,7 +362,7 @@ impl Sink for Batch<'_, '_> {
                         return;
                     }
                 }
-                self.desk.notice(&put, "import", self.author);
+                self.host.notice(&put, "import", self.author);
             }
             // What is wrong with one card costs one card.
             Err(
@@ -372,7 +373,7 @@ impl Sink for Batch<'_, '_> {
                 | PutError::Crowded(_)
                 | PutError::Exists(_)),
             ) => self.reject(span.line, span.line, &error.to_string(), &span.bytes),
-            Err(error) => self.cards.failed = Some(self.desk.put_fault(error)),
+            Err(error) => self.cards.failed = Some(self.host.put_fault(error)),
         }
     }
 

@@ -1,16 +1,17 @@
-//! What other boxes have removed and this one keeps for a while: listing it, bringing it back, forgetting it.
+//! What other boxes have removed and this one keeps for a while: listing it,
+//! bringing it back, forgetting it.
 
 use super::change::{drafted, write};
-use super::counter::HITS_MAX;
-use super::desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES};
+use super::host::{CONTACT_BYTES_MAX, ENTRY_BYTES, Host};
+use super::query::HITS_MAX;
 use super::{cursor, fault, import, read};
 use crate::image::ImageError;
 use crate::jcard;
-use crate::rpc::{self, Fault, KeptList, Target};
-use contactbox_core::contact::{Contact, Content, Kind, Uid};
+use crate::rpc::{self, KeptList, RpcError, Target};
+use contactbox_core::contact::{Contact, Kind, Property, Uid};
 use contactbox_core::search::Query;
-use contactbox_core::service::label::{TEXT_CHARS_MAX, Texts};
-use contactbox_core::store::{GetError, KEEP_MILLIS, Kept, says};
+use contactbox_core::service::display_name::{DisplayName, TEXT_CHARS_MAX};
+use contactbox_core::store::{GetError, KEEP_MILLIS, KeptState, says};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
@@ -23,26 +24,26 @@ const STATES: u32 = 20;
 
 /// Where a state is kept, and since when.
 #[derive(Clone, Copy)]
-struct Place {
+struct KeptPlace {
     uid: Uid,
     time: u64,
     slot: u32,
 }
 
-/// Of each contact that is not here any more, or is somebody else now, the newest kept state that tells who it was, the latest
-/// removal first.
-fn places(desk: &mut Desk) -> Result<Vec<Place>, Fault> {
-    let Desk { book, record, .. } = desk;
-    book.tell_time(Desk::now());
-    let mut best: HashMap<[u8; 16], (bool, Place)> = HashMap::new();
+/// Of each contact that is not here any more, or is somebody else now, the newest kept state that
+/// tells who it was, the latest removal first.
+fn places(host: &mut Host) -> Result<Vec<KeptPlace>, RpcError> {
+    let Host { book, record, .. } = host;
+    book.tell_time(Host::now());
+    let mut best: HashMap<[u8; 16], (bool, KeptPlace)> = HashMap::new();
     for slot in 0..book.slots() {
         let (uid, time, tells) = match block_on(book.kept_at(slot, record)) {
-            Ok(Some(Kept { contact, time })) => (contact.uid(), time, says(&contact)),
+            Ok(Some(KeptState { contact, time })) => (contact.uid(), time, says(&contact)),
             Ok(None) => continue,
             Err(error) if error.is_damage() => continue,
             Err(error) => return Err(fault::of_get(error)),
         };
-        let place = (tells, Place { uid, time, slot });
+        let place = (tells, KeptPlace { uid, time, slot });
         let known = best.entry(uid.0).or_insert(place);
         // What was left of it when it was removed for good is not what somebody looks for.
         if (known.0, known.1.time) < (tells, time) {
@@ -51,7 +52,7 @@ fn places(desk: &mut Desk) -> Result<Vec<Place>, Fault> {
     }
     let mut places = Vec::new();
     for (_, place) in best.into_values() {
-        match is_wanted(desk, place) {
+        match is_wanted(host, place) {
             Ok(true) => places.push(place),
             Ok(false) => {}
             // Something is here, and `verify` tells of it.
@@ -63,9 +64,10 @@ fn places(desk: &mut Desk) -> Result<Vec<Place>, Fault> {
     Ok(places)
 }
 
-/// Whether the contact is not here any more, or has neither a name nor a number nor an address of those it had.
-fn is_wanted(desk: &mut Desk, place: Place) -> Result<bool, GetError<ImageError>> {
-    let Desk { book, record, .. } = desk;
+/// Whether the contact is not here any more, or has neither a name nor a number nor an
+/// address of those it had.
+fn is_wanted(host: &mut Host, place: KeptPlace) -> Result<bool, GetError<ImageError>> {
+    let Host { book, record, .. } = host;
     if block_on(book.is_lost(place.uid))? {
         return Ok(true);
     }
@@ -83,19 +85,20 @@ fn is_wanted(desk: &mut Desk, place: Place) -> Result<bool, GetError<ImageError>
 }
 
 /// `trash.kept`
-pub(super) fn list(desk: &mut Desk, asked: &KeptList) -> Result<Json, Fault> {
+pub(super) fn list(host: &mut Host, asked: &KeptList) -> Result<Json, RpcError> {
     let after = asked.cursor.as_deref().map(cursor::kept).transpose()?;
     let limit = asked.limit.unwrap_or(STATES).clamp(1, HITS_MAX as u32) as usize;
     let query = Query::parse(&asked.query);
     let mut rows: Vec<Json> = Vec::new();
     let mut last = None;
-    for place in places(desk)? {
+    for place in places(host)? {
         let here = (std::cmp::Reverse(place.time), place.uid.0);
         if after.is_some_and(|(time, uid)| here <= (std::cmp::Reverse(time), uid.0)) {
             continue;
         }
-        let Desk { book, record, counter, .. } = &mut *desk;
-        let Ok(Some(Kept { contact, time })) = block_on(book.kept_at(place.slot, record)) else {
+        let Host { book, record, counter, .. } = &mut *host;
+        let Ok(Some(KeptState { contact, time })) = block_on(book.kept_at(place.slot, record))
+        else {
             continue;
         };
         if !query.is_empty() && query.judge(&contact).is_none() {
@@ -111,7 +114,7 @@ pub(super) fn list(desk: &mut Desk, asked: &KeptList) -> Result<Json, Fault> {
 }
 
 fn row(contact: &Contact<'_>, time: u64, memory: &mut [u8]) -> Json {
-    let mut texts = Texts::new(memory, TEXT_CHARS_MAX);
+    let mut texts = DisplayName::new(memory, TEXT_CHARS_MAX);
     let mut row = json!({
         "uid": contact.uid().to_string(),
         "version": contact.changed().time,
@@ -128,66 +131,67 @@ fn row(contact: &Contact<'_>, time: u64, memory: &mut [u8]) -> Json {
 }
 
 /// `trash.forget`
-pub(super) fn forget(desk: &mut Desk) -> Result<Json, Fault> {
-    desk.writable()?;
-    let forgotten = places(desk)?.len();
-    block_on(desk.book.forget_kept()).map_err(|error| desk.put_fault(error))?;
+pub(super) fn forget(host: &mut Host) -> Result<Json, RpcError> {
+    host.writable()?;
+    let forgotten = places(host)?.len();
+    block_on(host.book.forget_kept()).map_err(|error| host.put_fault(error))?;
     Ok(json!({ "forgotten": forgotten }))
 }
 
 /// Brings back what is kept of the contact that a client means; `None` when nothing is.
 pub(super) fn restore(
-    desk: &mut Desk,
+    host: &mut Host,
     target: &Target,
     author: &str,
-) -> Result<Option<Json>, Fault> {
+) -> Result<Option<Json>, RpcError> {
     let digits = jcard::digits(&target.uid);
-    let places = places(desk)?;
+    let places = places(host)?;
     let mut fitting = places.iter().filter(|place| jcard::hex(&place.uid.0).starts_with(&digits));
     let (Some(&place), None) = (fitting.next(), fitting.next()) else { return Ok(None) };
     if digits.len() < 32 {
-        match desk.resolve(&target.uid) {
+        match host.resolve(&target.uid) {
             Ok(uid) if uid == place.uid => {}
-            Err(fault) if fault.kind() == rpc::Kind::NoSuchContact => {}
+            Err(fault) if fault.kind() == rpc::ErrorKind::NoSuchContact => {}
             Ok(uid) => {
                 let text = &target.uid;
                 let message = format!("several contacts begin with {text}; give more digits");
-                let fault = Fault::new(rpc::Kind::Ambiguous, message).with("uid", text.as_str());
+                let fault =
+                    RpcError::new(rpc::ErrorKind::Ambiguous, message).with("uid", text.as_str());
                 return Err(fault.with("matches", [uid, place.uid].map(|uid| uid.to_string())));
             }
             Err(fault) => return Err(fault),
         }
     }
-    let mut memory = std::mem::take(&mut desk.draft);
-    let result = bring_back(desk, place, author, &mut memory);
-    desk.draft = import::kept(memory);
+    let mut memory = std::mem::take(&mut host.draft);
+    let result = bring_back(host, place, author, &mut memory);
+    host.draft = import::kept(memory);
     result.map(Some)
 }
 
-/// Writes what is kept as the owner's own word, which so counts for more than the removal wherever both are met. What has
-/// been said of the contact since stays.
+/// Writes what is kept as the owner's own word, which so counts for more than the removal wherever
+/// both are met. What has been said of the contact since stays.
 fn bring_back(
-    desk: &mut Desk,
-    place: Place,
+    host: &mut Host,
+    place: KeptPlace,
     author: &str,
     memory: &mut Vec<u8>,
-) -> Result<Json, Fault> {
+) -> Result<Json, RpcError> {
     let mut present = vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES];
-    let Desk { book, record, .. } = &mut *desk;
+    let Host { book, record, .. } = &mut *host;
     let found = block_on(book.get(place.uid, &mut present)).map_err(fault::of_get)?;
     let kept = block_on(book.kept_at(place.slot, record)).map_err(fault::of_get)?;
     let kept = kept.ok_or_else(|| read::no_such_contact(place.uid))?.contact;
     let mut said = said_by(&kept);
     if let Some(found) = &found {
         let more = said_by(&found.contact).into_iter();
-        let more: Vec<Content<'_>> = more.filter(|content| !said.contains(content)).collect();
+        let more: Vec<Property<'_>> = more.filter(|content| !said.contains(content)).collect();
         said.extend(more);
     }
     let contents = drafted(memory, said.iter().copied())?;
-    write(desk, Some(place.uid), &contents, None, author, "restore")
+    write(host, Some(place.uid), &contents, None, author, "restore")
 }
 
-fn said_by<'c>(contact: &Contact<'c>) -> Vec<Content<'c>> {
+fn said_by<'c>(contact: &Contact<'c>) -> Vec<Property<'c>> {
     let contents = contact.properties().map(|property| property.content);
     contents.filter(|content| !content.kind.is_internal()).collect()
 }

@@ -1,7 +1,7 @@
 //! Contacts that can not be read, so that whoever lists contacts is told what is not in the list.
 
-use super::{Desk, fault};
-use crate::rpc::Fault;
+use super::{Host, fault};
+use crate::rpc::RpcError;
 use contactbox_core::store::GetError;
 use contactbox_core::store::book::Shelf;
 use embassy_futures::block_on;
@@ -36,8 +36,9 @@ impl LeftOut {
     }
 }
 
-impl Desk {
-    /// Looks for contacts of which pieces are not here. All others could be read a moment ago, when the box was opened.
+impl Host {
+    /// Looks for contacts of which pieces are not here. All others could be read a moment ago,
+    /// when the box was opened.
     pub(super) fn look_for_unread(&mut self) {
         for slot in 0..self.book.slots() {
             if block_on(self.book.lacks_pieces(slot)).unwrap_or(true) {
@@ -67,7 +68,7 @@ impl Desk {
     }
 
     /// What is told of contacts that are left out: the first of them, one by one.
-    pub(super) fn tell_left_out(&mut self, slots: &[u32]) -> Result<Vec<Json>, Fault> {
+    pub(super) fn tell_left_out(&mut self, slots: &[u32]) -> Result<Vec<Json>, RpcError> {
         let mut rows = Vec::new();
         for &slot in slots.iter().take(TOLD_MAX) {
             let mut row = json!({ "slot": slot, "reason": REASON });

@@ -1,7 +1,9 @@
-//! The mark beside the image: how far the box had come when it last rested, or a few seconds ago while it is at work.
+//! The mark beside the image: how far the box had come when it last rested, or a few seconds
+//! ago while it is at work.
 //!
-//! A log does not see that its whole end was put back to an earlier state, by a disk or by somebody who copied an old image
-//! over the new one. A file of its own does, as long as it was not put back as well.
+//! A log does not see that its whole end was put back to an earlier state, by a disk or by
+//! somebody who copied an old image over the new one. A file of its own does, as long as it
+//! was not put back as well.
 
 use crate::private;
 use contactbox_core::contact::Millis;
@@ -15,8 +17,9 @@ use std::time::{Duration, Instant};
 const ENDING: &str = ".mark";
 /// The first line.
 const HEAD: &str = "contactbox mark 1";
-/// While changes come all the time the mark is so old at most: what was acknowledged since is told by nothing when an earlier
-/// image is put in place. Writing it costs about as much as a change does.
+/// While changes come all the time the mark is so old at most: what was acknowledged
+/// since is told by nothing when an earlier image is put in place. Writing it costs about
+/// as much as a change does.
 const AGE_MAX: Duration = Duration::from_secs(5);
 /// Longer than any mark.
 const BYTES_MAX: u64 = 128;
@@ -28,7 +31,8 @@ struct Said {
     id: u64,
     /// The latest time that it had written.
     time: Millis,
-    /// An image of it was put in place that shows an earlier time than this, and what it lacks has not come back.
+    /// An image of it was put in place that shows an earlier time than this, and what it
+    /// lacks has not come back.
     lacks: Option<Millis>,
 }
 
@@ -60,7 +64,8 @@ impl Mark {
         self.of(id).map(|said| said.time).filter(|reached| *reached > time)
     }
 
-    /// Up to which time the box had come once, of which it lacks something ever since an earlier image of it was put in place.
+    /// Up to which time the box had come once, of which it lacks something ever since an earlier
+    /// image of it was put in place.
     pub(super) fn lacks(&self, id: u64) -> Option<Millis> {
         self.of(id).and_then(|said| said.lacks)
     }
@@ -104,7 +109,8 @@ impl Mark {
         let mut new = self.path.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);
-        // What else stands there, a folder or a pipe, would stop it for good. A folder with something in it stays.
+        // What else stands there, a folder or a pipe, would stop it for good. A folder
+        // with something in it stays.
         for path in [&new, &self.path] {
             match fs::symlink_metadata(path).map(|found| found.file_type()) {
                 Ok(kind) if kind.is_dir() => fs::remove_dir(path)?,

@@ -1,32 +1,32 @@
 //! The thread that owns the book: takes what waits, does it all, syncs the disk once, then answers.
 
-mod asker;
 mod backup;
 mod change;
-mod counter;
 mod cursor;
-mod desk;
 mod export;
 mod fault;
+mod handle;
 mod history;
+mod host;
 mod import;
 mod kept;
 mod left_out;
 mod mark;
 mod opening;
+mod query;
 mod read;
 mod room;
 mod round;
 mod verify;
 
-pub use asker::Asker;
-pub use backup::{Batch, Missing, Spoken, Taken};
-pub use desk::{CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, OpenBoxError, parts};
+pub use backup::{MergeBatch, Missing, Spoken, TakeResult};
+pub use handle::Handle;
+pub use host::{CONTACT_BYTES_MAX, ENTRY_BYTES, Host, OpenBoxError, parts};
 pub use left_out::REASON as UNREADABLE;
 pub use mark::is_mark;
 
-use crate::rpc::{self, Call, Fault, Id, Kind, Weight};
-use asker::Table;
+use crate::rpc::{self, Call, ErrorKind, Id, RpcError, Weight};
+use handle::SharedHost;
 use round::{Rounds, Waiting};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,19 +73,19 @@ pub struct Answer {
 }
 
 /// What is done with a request once it is.
-pub struct Done {
+pub struct Executed {
     /// The result's JSON, or what went wrong.
-    pub result: Result<Vec<u8>, Fault>,
+    pub result: Result<Vec<u8>, RpcError>,
     /// Whether the reply must wait for the disk.
     pub is_change: bool,
 }
 
-/// A short piece of work with the book that nobody asked for over the socket: what it gives is handed
-/// on when all that was changed is on the disk.
-type Task = Box<dyn FnOnce(&mut Desk) -> Told + Send>;
+/// A short piece of work with the book that nobody asked for over the socket: what it gives is
+/// handed on when all that was changed is on the disk.
+type Task = Box<dyn FnOnce(&mut Host) -> TaskReply + Send>;
 
 /// Hands on what a task gave, or why it could not be put on the disk.
-type Told = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+type TaskReply = Box<dyn FnOnce(Result<(), RpcError>) + Send>;
 
 enum Message {
     Job(Box<Job>, OwnedSemaphorePermit),
@@ -94,26 +94,26 @@ enum Message {
 }
 
 /// What the keeper does next.
-enum Piece {
+enum NextWork {
     Job(Job),
     Task(Task),
 }
 
 /// Told after each change that is on the disk.
 #[derive(Default)]
-pub struct Pulse {
+pub struct ChangeSignal {
     beats: Mutex<u64>,
     beaten: Condvar,
 }
 
-impl Pulse {
+impl ChangeSignal {
     /// Changes so far.
-    pub fn beats(&self) -> u64 {
+    pub fn epoch(&self) -> u64 {
         *self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something happened: whoever waits looks around.
-    pub fn beat(&self) {
+    pub fn raise(&self) {
         *self.beats.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.beaten.notify_all();
     }
@@ -127,37 +127,37 @@ impl Pulse {
 }
 
 /// Why nobody answers any more.
-pub fn ended() -> Fault {
-    Fault::new(Kind::Stopping, "the daemon is stopping")
+pub fn ended() -> RpcError {
+    RpcError::new(ErrorKind::Stopping, "the daemon is stopping")
 }
 
 /// The keeper's thread.
-pub struct Keeper {
-    asker: Asker,
-    thread: JoinHandle<Option<Desk>>,
+pub struct WriterThread {
+    handle: Handle,
+    thread: JoinHandle<Option<Host>>,
     ended: oneshot::Receiver<()>,
 }
 
-impl Keeper {
+impl WriterThread {
     /// Gives the book to a thread of its own.
-    pub fn start(desk: Desk) -> std::io::Result<Self> {
-        let table = Arc::new(Table::new(desk));
-        let (asker, jobs) = Asker::new(table.clone());
+    pub fn start(host: Host) -> std::io::Result<Self> {
+        let table = Arc::new(SharedHost::new(host));
+        let (handle, jobs) = Handle::new(table.clone());
         let (end, ended) = oneshot::channel();
-        let told = asker.clone();
+        let told = handle.clone();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
             let (long, rounds) = (VecDeque::new(), Rounds::default());
-            Room { jobs, long, rounds, asker: told, table: table.clone() }.keep();
-            let desk = table.desk().take();
+            WriterLoop { jobs, long, rounds, handle: told, table: table.clone() }.keep();
+            let host = table.host().take();
             end.send(()).ok();
-            desk
+            host
         })?;
-        Ok(Self { asker, thread, ended })
+        Ok(Self { handle, thread, ended })
     }
 
     /// A way to ask it.
-    pub fn asker(&self) -> Asker {
-        self.asker.clone()
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// Waits until the thread has ended by itself, which it does only by a fault of the program.
@@ -167,25 +167,25 @@ impl Keeper {
 
     /// Does what is in the queue, puts all on the disk, and gives the book back; `None` when the
     /// thread had ended by a fault.
-    pub fn stop(self) -> Option<Desk> {
-        self.asker.close();
+    pub fn stop(self) -> Option<Host> {
+        self.handle.close();
         self.thread.join().ok().flatten()
     }
 }
 
 /// What the thread works with.
-struct Room {
+struct WriterLoop {
     jobs: mpsc::Receiver<Message>,
     /// What takes long, put off until nobody waits for a short answer. The session lets each
     /// connection have one, with nothing beside it, so their order is kept.
     long: VecDeque<Job>,
     /// What takes longer still, done in slices.
     rounds: Rounds,
-    asker: Asker,
-    table: Arc<Table>,
+    handle: Handle,
+    table: Arc<SharedHost>,
 }
 
-impl Room {
+impl WriterLoop {
     fn keep(mut self) {
         let table = self.table.clone();
         let mut is_tidy = false;
@@ -199,49 +199,49 @@ impl Room {
             } else {
                 self.jobs.recv_timeout(if is_waiting { IDLE_TIME } else { Duration::ZERO })
             };
-            let mut desk = table.desk();
-            let Some(desk) = desk.as_mut() else { return };
+            let mut host = table.host();
+            let Some(host) = host.as_mut() else { return };
             let mut is_stopping = false;
             match first {
                 Ok(Message::Job(job, room)) => {
                     drop(room);
-                    is_stopping = self.batch(desk, Piece::Job(*job), false);
+                    is_stopping = self.batch(host, NextWork::Job(*job), false);
                 }
                 Ok(Message::Task(task)) => {
-                    is_stopping = self.batch(desk, Piece::Task(task), false);
+                    is_stopping = self.batch(host, NextWork::Task(task), false);
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_stopping = true,
                 Err(RecvTimeoutError::Timeout) if is_busy => {}
                 Err(RecvTimeoutError::Timeout) if !is_tidy => {
-                    is_tidy = desk.tend();
+                    is_tidy = host.maintain();
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    desk.rest();
+                    host.checkpoint();
                     is_rested = true;
                     continue;
                 }
             }
             while let Some(job) = self.long.pop_front() {
-                is_stopping |= self.batch(desk, Piece::Job(job), true);
+                is_stopping |= self.batch(host, NextWork::Job(job), true);
                 if !is_stopping {
                     break;
                 }
             }
             if is_stopping {
                 self.rounds.end();
-                desk.rest();
+                host.checkpoint();
                 return;
             }
-            self.rounds.slice(desk);
-            is_tidy = !desk.is_written();
+            self.rounds.slice(host);
+            is_tidy = !host.is_written();
             is_rested = is_tidy && is_rested;
         }
     }
 
     /// Does `first`, if it takes long only when that is its turn, and what is short behind it.
     /// Returns whether the keeper is to stop.
-    fn batch(&mut self, desk: &mut Desk, first: Piece, mut is_turn: bool) -> bool {
+    fn batch(&mut self, host: &mut Host, first: NextWork, mut is_turn: bool) -> bool {
         let start = Instant::now();
         let mut changes = Vec::new();
         let mut told = Vec::new();
@@ -250,29 +250,29 @@ impl Room {
         let mut is_stopping = false;
         while let Some(piece) = next.take() {
             match piece {
-                Piece::Task(task) => {
+                NextWork::Task(task) => {
                     answered += 1;
-                    told.extend(self.work(desk, task));
+                    told.extend(self.work(host, task));
                 }
-                Piece::Job(job)
+                NextWork::Job(job)
                     if matches!(job.call.weight(), Weight::Work | Weight::Long) && !is_turn =>
                 {
                     self.long.push_back(job);
                 }
-                Piece::Job(Job { id, call, permits, reply, is_gone, .. })
+                NextWork::Job(Job { id, call, permits, reply, is_gone, .. })
                     if round::is_round(&call) =>
                 {
                     answered += 1;
                     // Without an answer it would be without an effect.
                     if let Some(id) = id {
                         let waiting = Waiting { id, permits, reply, is_gone };
-                        self.rounds.begin(desk, &call, waiting);
+                        self.rounds.begin(host, &call, waiting);
                     }
                 }
-                Piece::Job(Job { id, call, author, permits, reply, .. }) => {
+                NextWork::Job(Job { id, call, author, permits, reply, .. }) => {
                     answered += 1;
-                    desk.watch(self.asker.is_watched());
-                    let done = execute(desk, call, &author);
+                    host.watch(self.handle.is_watched());
+                    let done = execute(host, call, &author);
                     let answer = id.map(|id| (id, done.result, permits, reply));
                     if done.is_change {
                         changes.extend(answer);
@@ -286,16 +286,16 @@ impl Room {
                 match self.jobs.try_recv() {
                     Ok(Message::Job(job, room)) => {
                         drop(room);
-                        next = Some(Piece::Job(*job));
+                        next = Some(NextWork::Job(*job));
                     }
-                    Ok(Message::Task(task)) => next = Some(Piece::Task(task)),
+                    Ok(Message::Task(task)) => next = Some(NextWork::Task(task)),
                     Ok(Message::Stop) => is_stopping = true,
                     Err(_) => {}
                 }
             }
         }
-        let has_changed = !desk.is_written();
-        let synced = desk.sync();
+        let has_changed = !host.is_written();
+        let synced = host.sync();
         for (id, result, permits, reply) in changes {
             let result = match &synced {
                 Ok(()) => result,
@@ -308,43 +308,44 @@ impl Room {
         }
         self.table.answered(answered);
         if has_changed && synced.is_ok() {
-            self.asker.pulse().beat();
+            self.handle.pulse().raise();
         }
-        let notices = desk.take_notices();
+        let notices = host.take_notices();
         if synced.is_ok() {
-            notices.iter().for_each(|notice| self.asker.announce("watch.change", notice));
+            notices.iter().for_each(|notice| self.handle.announce("watch.change", notice));
         }
         is_stopping
     }
 
     /// Does a task; `None` after a fault of the program, and who waits for it is told by that.
-    fn work(&mut self, desk: &mut Desk, task: Task) -> Option<Told> {
-        desk.watch(self.asker.is_watched());
-        let told = catch_unwind(AssertUnwindSafe(|| task(desk))).ok();
+    fn work(&mut self, host: &mut Host, task: Task) -> Option<TaskReply> {
+        host.watch(self.handle.is_watched());
+        let told = catch_unwind(AssertUnwindSafe(|| task(host))).ok();
         if told.is_none() {
-            desk.close();
+            host.close();
         }
         told
     }
 }
 
-fn execute(desk: &mut Desk, call: Call, author: &str) -> Done {
-    match catch_unwind(AssertUnwindSafe(|| desk.execute(call, author))) {
+fn execute(host: &mut Host, call: Call, author: &str) -> Executed {
+    match catch_unwind(AssertUnwindSafe(|| host.execute(call, author))) {
         Ok(done) => done,
         Err(_) => {
             // What the book has in memory may be half changed. What is on the disk is whole.
-            desk.close();
-            let fault = Fault::new(
-                Kind::Internal,
+            host.close();
+            let fault = RpcError::new(
+                ErrorKind::Internal,
                 "a fault of the program; the box takes no more changes until the daemon is started again",
             );
-            Done { result: Err(fault), is_change: false }
+            Executed { result: Err(fault), is_change: false }
         }
     }
 }
 
-type Due = (Id, Result<Vec<u8>, Fault>, Vec<OwnedSemaphorePermit>, Box<dyn FnOnce(Answer) + Send>);
+type Deadline =
+    (Id, Result<Vec<u8>, RpcError>, Vec<OwnedSemaphorePermit>, Box<dyn FnOnce(Answer) + Send>);
 
-fn send((id, result, permits, reply): Due) {
+fn send((id, result, permits, reply): Deadline) {
     reply(Answer { line: rpc::reply(&id, &result), permits });
 }

@@ -1,10 +1,11 @@
-//! Opening the box with two threads: one reads the log, the other makes the signatures for searching.
+//! Opening the box with two threads: one reads the log, the other makes the
+//! signatures for searching.
 
-use super::desk::parts;
+use super::host::parts;
 use crate::image::{Image, ImageError};
 use crate::memory::{Growing, Heap};
 use contactbox_core::store::{
-    Book, BookConfig, Note, OpenError, OpenReport, Scribe, Signatures, Unsigned,
+    Book, BookConfig, BookWithoutFilter, FilterInput, FilterSink, GramFilter, OpenError, OpenReport,
 };
 use embassy_futures::block_on;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -23,15 +24,15 @@ pub(super) fn open(image: Image, config: BookConfig) -> Opened {
     let (sender, sheets) = mpsc::sync_channel(SHEETS);
     let signer = thread::Builder::new()
         .name("signer".to_owned())
-        .spawn(move || sign(Signatures::new(&config, Growing::new(0, 0)), &sheets));
+        .spawn(move || filter(GramFilter::new(&config, Growing::new(0, 0)), &sheets));
     // Without a second thread it takes longer, and is the same.
     let Ok(signer) = signer else { return block_on(Book::open(image, config, parts())) };
-    let mut writer = Writer { sheet: Sheet::default(), sender };
+    let mut writer = FilterThread { sheet: FilterBatch::default(), sender };
     let opened = block_on(Book::open_unsigned(image, config, parts(), &mut writer));
     writer.send();
     drop(writer);
     let signed = signer.join();
-    let (book, report): (Unsigned<Image, Heap>, _) = opened?;
+    let (book, report): (BookWithoutFilter<Image, Heap>, _) = opened?;
     let (signatures, keys) = match signed {
         Ok(Some(signed)) => signed,
         Ok(None) => return Err(OpenError::IndexFull { slots: book.slots() }),
@@ -43,7 +44,7 @@ pub(super) fn open(image: Image, config: BookConfig) -> Opened {
 
 /// Notes on their way to the other thread: their records stand one behind the other.
 #[derive(Default)]
-struct Sheet {
+struct FilterBatch {
     notes: Vec<Heading>,
     records: Vec<u8>,
 }
@@ -56,21 +57,21 @@ struct Heading {
     is_spilled: bool,
 }
 
-struct Writer {
-    sheet: Sheet,
-    sender: SyncSender<Sheet>,
+struct FilterThread {
+    sheet: FilterBatch,
+    sender: SyncSender<FilterBatch>,
 }
 
-impl Writer {
+impl FilterThread {
     fn send(&mut self) {
         // When the other thread has given up, joining it tells.
         self.sender.send(std::mem::take(&mut self.sheet)).ok();
     }
 }
 
-impl Scribe for Writer {
-    fn note(&mut self, note: &Note<'_>) {
-        let Note { slot, is_again, is_spilled, record } = *note;
+impl FilterSink for FilterThread {
+    fn note(&mut self, note: &FilterInput<'_>) {
+        let FilterInput { slot, is_again, is_spilled, record } = *note;
         if self.sheet.records.len() + record.len() > SHEET_BYTES {
             self.send();
         }
@@ -82,16 +83,16 @@ impl Scribe for Writer {
 }
 
 /// The signatures, and the sort keys by slot; `None` when there is no memory for them.
-type Signed = Option<(Signatures<Growing<u32>>, Vec<u64>)>;
+type Signed = Option<(GramFilter<Growing<u32>>, Vec<u64>)>;
 
-fn sign(mut signatures: Signatures<Growing<u32>>, sheets: &Receiver<Sheet>) -> Signed {
+fn filter(mut signatures: GramFilter<Growing<u32>>, sheets: &Receiver<FilterBatch>) -> Signed {
     let mut keys = Vec::new();
-    for Sheet { notes, records } in sheets {
+    for FilterBatch { notes, records } in sheets {
         let mut rest = &records[..];
         for Heading { slot, len, is_again, is_spilled } in notes {
             let (record, more) = rest.split_at_checked(len as usize)?;
             rest = more;
-            let key = signatures.take(&Note { slot, is_again, is_spilled, record })?;
+            let key = signatures.take(&FilterInput { slot, is_again, is_spilled, record })?;
             let place = slot as usize;
             if place >= keys.len() {
                 keys.resize(place + 1, 0);

@@ -1,17 +1,17 @@
 //! Requests that change nothing and take no time: finding, showing, figures.
 
-use super::counter::HITS_MAX;
-use super::desk::Desk;
+use super::host::Host;
+use super::query::HITS_MAX;
 use super::{cursor, fault};
 use crate::image::Access;
 use crate::jcard;
-use crate::rpc::{self, BlobGet, Fault, Find, Get, Kind, PROTOCOL};
+use crate::rpc::{self, BlobGet, ErrorKind, Find, Get, PROTOCOL, RpcError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use contactbox_core::contact::{BlobRef, Origin, Uid};
-use contactbox_core::service::label::{TEXT_CHARS_MAX, Texts};
+use contactbox_core::service::display_name::{DisplayName, TEXT_CHARS_MAX};
 use contactbox_core::service::protocol::{Cursor, HitRow};
-use contactbox_core::service::{self, Failure, Reply, Request};
+use contactbox_core::service::{self, AnswerError, Reply, Request};
 use contactbox_core::store::book::Shelf;
 use embassy_futures::block_on;
 use serde::Serialize;
@@ -32,47 +32,47 @@ pub(super) fn shelf(shelf: rpc::Shelf) -> Shelf {
     }
 }
 
-/// Asks at the counter; the answer may lie in the desk's memory for one record.
-fn ask<'d>(desk: &'d mut Desk, request: &Request<'_>) -> Result<Reply<'d>, Fault> {
-    let Desk { book, record, counter, .. } = desk;
+/// Asks the query; the answer may lie in the host's memory for one record.
+fn ask<'d>(host: &'d mut Host, request: &Request<'_>) -> Result<Reply<'d>, RpcError> {
+    let Host { book, record, counter, .. } = host;
     counter.ask(book, record, request).map_err(|failure| match failure {
-        Failure::Get(error) => fault::of_get(error),
-        Failure::Put(error) => fault::of_put(error),
-        Failure::Fault(fault) => fault::of_service(fault),
+        AnswerError::Get(error) => fault::of_get(error),
+        AnswerError::Put(error) => fault::of_put(error),
+        AnswerError::Fault(fault) => fault::of_service(fault),
     })
 }
 
 /// What should not happen: the box has answered something else.
-fn other_answer() -> Fault {
-    Fault::new(
-        Kind::Internal,
+fn other_answer() -> RpcError {
+    RpcError::new(
+        ErrorKind::Internal,
         "the box has answered another question; this is a fault of the program",
     )
 }
 
-pub(super) fn hello(desk: &mut Desk) -> Result<Json, Fault> {
+pub(super) fn hello(host: &mut Host) -> Result<Json, RpcError> {
     let request = Request::Hello { protocol: service::PROTOCOL, frame_bytes: u32::MAX };
-    let Reply::Hello(welcome) = ask(desk, &request)? else { return Err(other_answer()) };
+    let Reply::Hello(welcome) = ask(host, &request)? else { return Err(other_answer()) };
     let mut told = json!({
         "protocol": PROTOCOL,
         "box": format!("{:016x}", welcome.id),
         "version": env!("CARGO_PKG_VERSION"),
         "limits": {
-            "frame_bytes": desk.config.limits.frame_bytes,
+            "frame_bytes": host.config.limits.frame_bytes,
             "blob_bytes": welcome.blob_bytes,
             "contact_bytes": welcome.contact_bytes,
         },
         "pid": std::process::id(),
-        "image": desk.path,
+        "image": host.path,
         "contacts": welcome.contacts,
     });
-    if let Some(notice) = desk.notice_now() {
+    if let Some(notice) = host.notice_now() {
         told["notice"] = json!(notice);
     }
     Ok(told)
 }
 
-pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {
+pub(super) fn find(host: &mut Host, asked: &Find) -> Result<Vec<u8>, RpcError> {
     let after = asked.cursor.as_deref().map(cursor::rank).transpose()?;
     let request = Request::Find {
         query: &asked.query,
@@ -80,17 +80,18 @@ pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {
         limit: asked.limit.unwrap_or(HITS).clamp(1, HITS_MAX as u32),
         after: after.map(|rank| Cursor::of(&rank)),
     };
-    let Reply::Hits { hits, after } = ask(desk, &request)? else { return Err(other_answer()) };
+    let Reply::Hits { hits, after } = ask(host, &request)? else { return Err(other_answer()) };
     let cursor = after.and_then(|cursor| cursor.rank()).map(|rank| cursor::of_rank(&rank));
-    let mut told = body(&HitPage { hits: hits.iter().map(Row::of).collect(), cursor })?;
-    let slots = desk.left_out(shelf(asked.shelf));
+    let mut told = body(&HitPage { hits: hits.iter().map(ListedHit::of).collect(), cursor })?;
+    let slots = host.left_out(shelf(asked.shelf));
     let mut rest = json!({});
     if !slots.is_empty() {
-        // The hits lie in memory that looking for these uses; so their members go behind those of the page.
-        rest["left_out"] = json!(desk.tell_left_out(&slots)?);
+        // The hits lie in memory that looking for these uses; so their members go
+        // behind those of the page.
+        rest["left_out"] = json!(host.tell_left_out(&slots)?);
         rest["left_out_count"] = json!(slots.len());
     }
-    if desk.lacks() {
+    if host.lacks() {
         rest["lacks"] = json!(true);
     }
     if rest != json!({}) {
@@ -102,19 +103,20 @@ pub(super) fn find(desk: &mut Desk, asked: &Find) -> Result<Vec<u8>, Fault> {
 }
 
 /// The JSON of an answer.
-fn body(answer: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    serde_json::to_vec(answer).map_err(|error| Fault::new(Kind::Internal, error.to_string()))
+fn body(answer: &impl Serialize) -> Result<Vec<u8>, RpcError> {
+    serde_json::to_vec(answer)
+        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))
 }
 
 #[derive(Serialize)]
 struct HitPage<'h> {
-    hits: Vec<Row<'h>>,
+    hits: Vec<ListedHit<'h>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Row<'h> {
+struct ListedHit<'h> {
     uid: String,
     version: u64,
     name: &'h str,
@@ -130,7 +132,7 @@ struct Row<'h> {
     stale: Option<bool>,
 }
 
-impl<'h> Row<'h> {
+impl<'h> ListedHit<'h> {
     fn of(hit: HitRow<'h>) -> Self {
         let HitRow { version, name, org, tel, email, class, .. } = hit;
         Self {
@@ -148,11 +150,11 @@ impl<'h> Row<'h> {
 }
 
 /// What a contact is called; empty when there is none.
-pub(super) fn name_of(desk: &mut Desk, uid: Uid) -> String {
-    let Desk { book, record, counter, .. } = desk;
+pub(super) fn name_of(host: &mut Host, uid: Uid) -> String {
+    let Host { book, record, counter, .. } = host;
     match block_on(book.get(uid, record)) {
         Ok(Some(found)) => {
-            let mut texts = Texts::new(&mut counter.list, TEXT_CHARS_MAX);
+            let mut texts = DisplayName::new(&mut counter.list, TEXT_CHARS_MAX);
             texts.name(&found.contact).unwrap_or_default().to_owned()
         }
         _ => String::new(),
@@ -171,14 +173,14 @@ pub(super) fn origin(origin: Origin) -> &'static str {
     }
 }
 
-pub(super) fn no_such_contact(uid: Uid) -> Fault {
-    Fault::new(Kind::NoSuchContact, format!("there is no contact {uid}"))
+pub(super) fn no_such_contact(uid: Uid) -> RpcError {
+    RpcError::new(ErrorKind::NoSuchContact, format!("there is no contact {uid}"))
         .with("uid", uid.to_string())
 }
 
 /// A contact as it is shown.
 #[derive(Serialize)]
-struct Shown<'c, C> {
+struct ContactBody<'c, C> {
     uid: String,
     version: u64,
     changed: Changed<'c>,
@@ -195,12 +197,12 @@ struct Changed<'c> {
     origin: &'static str,
 }
 
-pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Vec<u8>, Fault> {
-    let uid = desk.resolve(&asked.uid)?;
-    let Desk { book, record, counter, .. } = desk;
+pub(super) fn get(host: &mut Host, asked: &Get) -> Result<Vec<u8>, RpcError> {
+    let uid = host.resolve(&asked.uid)?;
+    let Host { book, record, counter, .. } = host;
     let reply = match counter.ask(book, record, &Request::Get { uid }) {
         Ok(reply) => reply,
-        Err(failure) => return Err(desk.fault(failure)),
+        Err(failure) => return Err(host.fault(failure)),
     };
     let Reply::Contact { contact, is_stale, author } = reply else { return Err(other_answer()) };
     let changed = contact.changed();
@@ -213,21 +215,22 @@ pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Vec<u8>, Fault> {
         }
     }
     let mut failed = None;
-    let card = jcard::Card::new(contact.properties().map(|property| property.content), |blob| {
-        if !asked.blobs {
-            return None;
-        }
-        let mut bytes = vec![0; blob.len as usize];
-        match block_on(book.read_blob(blob, 0, &mut bytes)) {
-            Ok(len) if len == bytes.len() => Some(bytes),
-            Ok(_) => None,
-            Err(error) => {
-                failed = Some(fault::of_get(error));
-                None
+    let card =
+        jcard::PlainContact::new(contact.properties().map(|property| property.content), |blob| {
+            if !asked.blobs {
+                return None;
             }
-        }
-    });
-    let shown = body(&Shown {
+            let mut bytes = vec![0; blob.len as usize];
+            match block_on(book.read_blob(blob, 0, &mut bytes)) {
+                Ok(len) if len == bytes.len() => Some(bytes),
+                Ok(_) => None,
+                Err(error) => {
+                    failed = Some(fault::of_get(error));
+                    None
+                }
+            }
+        });
+    let shown = body(&ContactBody {
         uid: uid.to_string(),
         version: changed.time,
         changed: Changed { time: changed.time, author, origin: origin(contact.origin()) },
@@ -239,27 +242,27 @@ pub(super) fn get(desk: &mut Desk, asked: &Get) -> Result<Vec<u8>, Fault> {
     failed.map_or(shown, Err)
 }
 
-pub(super) fn blob(desk: &mut Desk, asked: &BlobGet) -> Result<Json, Fault> {
-    let hash =
-        jcard::hash_of_hex(&asked.hash).ok_or_else(|| Fault::params("hash has 32 hex digits"))?;
+pub(super) fn blob(host: &mut Host, asked: &BlobGet) -> Result<Json, RpcError> {
+    let hash = jcard::hash_of_hex(&asked.hash)
+        .ok_or_else(|| RpcError::params("hash has 32 hex digits"))?;
     let none = || {
-        Fault::new(Kind::NoSuchBlob, format!("there is no blob {}", asked.hash))
+        RpcError::new(ErrorKind::NoSuchBlob, format!("there is no blob {}", asked.hash))
             .with("hash", asked.hash.as_str())
     };
-    let total = block_on(desk.book.blob_len(&hash)).map_err(fault::of_get)?.ok_or_else(none)?;
+    let total = block_on(host.book.blob_len(&hash)).map_err(fault::of_get)?.ok_or_else(none)?;
     let wanted = asked.bytes.unwrap_or(PIECE_BYTES).min(PIECE_BYTES_MAX);
     // Base64 is a third longer, and there is room for what stands around it.
-    let frame = u32::try_from(desk.config.limits.frame_bytes / 4 * 3 - 4096).unwrap_or(u32::MAX);
+    let frame = u32::try_from(host.config.limits.frame_bytes / 4 * 3 - 4096).unwrap_or(u32::MAX);
     let mut bytes = vec![0; wanted.min(frame).min(total.saturating_sub(asked.offset)) as usize];
     let blob = BlobRef { hash, len: total };
     let len =
-        block_on(desk.book.read_blob(blob, asked.offset, &mut bytes)).map_err(fault::of_get)?;
+        block_on(host.book.read_blob(blob, asked.offset, &mut bytes)).map_err(fault::of_get)?;
     bytes.truncate(len);
     Ok(json!({ "base64": BASE64.encode(&bytes), "bytes": len, "total": total }))
 }
 
-pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
-    let access = match desk.book.flash().look() {
+pub(super) fn info(host: &mut Host) -> Result<Json, RpcError> {
+    let access = match host.book.flash().look() {
         Access::ReadWrite => "read-write".to_owned(),
         Access::ReadOnly => "read-only".to_owned(),
         Access::Broken => "closed after a failed write".to_owned(),
@@ -267,11 +270,11 @@ pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
         Access::Displaced(how) => format!("closed: the file was {}", how.word()),
     };
     // What is damaged has no digest: then there is no root to tell.
-    let root = match ask(desk, &Request::Root) {
+    let root = match ask(host, &Request::Root) {
         Ok(Reply::Root { root, .. }) => Some(jcard::hex(&root)),
         _ => None,
     };
-    let Reply::Info(info) = ask(desk, &Request::Info)? else { return Err(other_answer()) };
+    let Reply::Info(info) = ask(host, &Request::Info)? else { return Err(other_answer()) };
     let mut told = json!({
         "box": format!("{:016x}", info.id),
         "version": info.version,
@@ -285,20 +288,20 @@ pub(super) fn info(desk: &mut Desk) -> Result<Json, Fault> {
         "losses": info.losses,
         "root": root,
     });
-    told["image"] = json!(desk.path);
-    told["socket"] = json!(desk.config.socket);
-    told["backup"] = json!(desk.config.backup.as_ref().map(|(folder, _)| folder));
-    told["config"] = json!(desk.config.file);
-    told["config_read"] = json!(desk.config.is_file_read);
-    told["open_microseconds"] = json!(desk.open_microseconds());
-    told["places"] = desk.standing.to_json();
-    told["damaged"] = json!(!desk.opened.is_sound() || desk.book.losses() > 0);
-    told["put_back"] = json!(desk.put_back.is_some());
+    told["image"] = json!(host.path);
+    told["socket"] = json!(host.config.socket);
+    told["backup"] = json!(host.config.backup.as_ref().map(|(folder, _)| folder));
+    told["config"] = json!(host.config.file);
+    told["config_read"] = json!(host.config.is_file_read);
+    told["open_microseconds"] = json!(host.open_microseconds());
+    told["places"] = host.standing.to_json();
+    told["damaged"] = json!(!host.opened.is_sound() || host.book.losses() > 0);
+    told["put_back"] = json!(host.put_back.is_some());
     Ok(told)
 }
 
-pub(super) fn stats(desk: &mut Desk) -> Result<Json, Fault> {
-    let Reply::Stats(stats) = ask(desk, &Request::Stats)? else { return Err(other_answer()) };
+pub(super) fn stats(host: &mut Host) -> Result<Json, RpcError> {
+    let Reply::Stats(stats) = ask(host, &Request::Stats)? else { return Err(other_answer()) };
     Ok(json!({
         "contacts": stats.active,
         "trashed": stats.trashed,
@@ -321,7 +324,7 @@ pub(super) fn stats(desk: &mut Desk) -> Result<Json, Fault> {
         "torn": stats.torn,
         "corrected": stats.corrected,
         "holes": stats.holes,
-        "syncs": desk.book.flash().syncs(),
-        "open_microseconds": desk.open_microseconds(),
+        "syncs": host.book.flash().syncs(),
+        "open_microseconds": host.open_microseconds(),
     }))
 }

@@ -1,6 +1,6 @@
 //! Room for what is written: the image grows before the box is crowded, as far as the disk lets it.
 
-use super::Desk;
+use super::Host;
 use crate::image::{GrowError, PAGE_BYTES};
 use embassy_futures::block_on;
 use std::time::{Duration, Instant};
@@ -12,7 +12,8 @@ const FILL_PERCENT_MAX: u64 = 55;
 /// Up to this size an image grows by half, beyond by a quarter.
 const LARGE_PAGES: u32 = 1024;
 
-/// How long to leave a full disk alone that does not tell of room: a quota is not in what a disk tells.
+/// How long to leave a full disk alone that does not tell of room: a quota is not
+/// in what a disk tells.
 const DISK_FULL_TIME: Duration = Duration::from_secs(5);
 
 /// A disk that had no room.
@@ -35,10 +36,10 @@ impl FullDisk {
     }
 }
 
-impl Desk {
-    /// Sees to it that `bytes` more fit without crowding. A disk that is full is no error here: the book has
-    /// its own bounds and answers with its numbers.
-    pub(super) fn make_room(&mut self, bytes: usize) {
+impl Host {
+    /// Sees to it that `bytes` more fit without crowding. A disk that is full is no error here: the
+    /// book has its own bounds and answers with its numbers.
+    pub(super) fn grow_image(&mut self, bytes: usize) {
         let (live_bytes, capacity_bytes) = self.book.fill();
         let wanted = live_bytes + bytes as u64;
         if wanted * 100 <= capacity_bytes * FILL_PERCENT_MAX || self.writable().is_err() {

@@ -1,8 +1,9 @@
-//! Requests that go through the whole box: a slice at a time, so that others are answered in between.
+//! Requests that go through the whole box: a slice at a time, so that others are
+//! answered in between.
 
 use super::verify::Verify;
-use super::{Answer, Desk, history::History, send};
-use crate::rpc::{Call, Fault, Id, Kind};
+use super::{Answer, Host, history::HistoryQuery, send};
+use crate::rpc::{Call, ErrorKind, Id, RpcError};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -15,11 +16,11 @@ const SLICE_TIME: Duration = Duration::from_millis(2);
 pub(super) const STEP_BYTES: u32 = 128 * 1024;
 
 /// What a round has come to when it is through.
-pub(super) type Outcome = Result<Vec<u8>, Fault>;
+pub(super) type RoundOutcome = Result<Vec<u8>, RpcError>;
 
 /// Goes on a little; the outcome once it is through.
-pub(super) trait Step: Send {
-    fn step(&mut self, desk: &mut Desk) -> Option<Outcome>;
+pub(super) trait RoundStep: Send {
+    fn step(&mut self, host: &mut Host) -> Option<RoundOutcome>;
 }
 
 /// Who waits for a round.
@@ -32,7 +33,7 @@ pub(super) struct Waiting {
 }
 
 struct Round {
-    work: Box<dyn Step>,
+    work: Box<dyn RoundStep>,
     is_verification: bool,
     waiting: Vec<Waiting>,
 }
@@ -59,9 +60,9 @@ impl Rounds {
     }
 
     /// Takes a request in.
-    pub(super) fn begin(&mut self, desk: &mut Desk, call: &Call, waiting: Waiting) {
+    pub(super) fn begin(&mut self, host: &mut Host, call: &Call, waiting: Waiting) {
         match call {
-            Call::History(asked) => match History::begin(desk, asked) {
+            Call::History(asked) => match HistoryQuery::begin(host, asked) {
                 Ok(work) => self.rounds.push_back(Round {
                     work: Box::new(work),
                     is_verification: false,
@@ -87,20 +88,20 @@ impl Rounds {
     }
 
     /// One slice of the round whose turn it is. One that nobody waits for any more ends.
-    pub(super) fn slice(&mut self, desk: &mut Desk) {
+    pub(super) fn slice(&mut self, host: &mut Host) {
         let Some(mut round) = self.rounds.pop_front() else { return };
         round.waiting.retain(|waiting| !(waiting.is_gone)());
         self.next.retain(|waiting| !(waiting.is_gone)());
         let outcome = match round.waiting.is_empty() {
             true => Some(Ok(Vec::new())),
-            false => slice_of(&mut *round.work, desk),
+            false => slice_of(&mut *round.work, host),
         };
         let Some(outcome) = outcome else { return self.rounds.push_back(round) };
         if round.is_verification {
             self.is_verifying = false;
             self.verify_next();
         }
-        tell(round.waiting, &outcome.and_then(|body| desk.within_frame(body)));
+        tell(round.waiting, &outcome.and_then(|body| host.within_frame(body)));
     }
 
     /// Nothing more is done.
@@ -110,11 +111,11 @@ impl Rounds {
     }
 }
 
-fn slice_of(work: &mut dyn Step, desk: &mut Desk) -> Option<Outcome> {
+fn slice_of(work: &mut dyn RoundStep, host: &mut Host) -> Option<RoundOutcome> {
     let begun = Instant::now();
     let steps = || {
         loop {
-            let outcome = work.step(desk);
+            let outcome = work.step(host);
             if outcome.is_some() || begun.elapsed() >= SLICE_TIME {
                 return outcome;
             }
@@ -122,11 +123,11 @@ fn slice_of(work: &mut dyn Step, desk: &mut Desk) -> Option<Outcome> {
     };
     catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| {
         let message = "a fault of the program; nothing was changed by it";
-        Some(Err(Fault::new(Kind::Internal, message)))
+        Some(Err(RpcError::new(ErrorKind::Internal, message)))
     })
 }
 
-fn tell(waiting: Vec<Waiting>, outcome: &Outcome) {
+fn tell(waiting: Vec<Waiting>, outcome: &RoundOutcome) {
     for Waiting { id, permits, reply, .. } in waiting {
         send((id, outcome.clone(), permits, reply));
     }
@@ -144,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temp folder");
         let data = Some(folder.path().to_path_buf());
         let config = Config::load(Settings { data, ..Settings::default() }).expect("good settings");
-        let mut desk = Desk::open(&config).expect("a new box");
+        let mut host = Host::open(&config).expect("a new box");
         let (told, is_gone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let waiting = || {
             let (told, is_gone) = (told.clone(), is_gone.clone());
@@ -159,26 +160,26 @@ mod tests {
         };
         let mut rounds = Rounds::default();
         for _ in 0..5 {
-            rounds.begin(&mut desk, &Call::Verify, waiting());
+            rounds.begin(&mut host, &Call::Verify, waiting());
         }
         assert_eq!((rounds.rounds.len(), rounds.next.len()), (1, 4), "one at a time");
         while told.load(Ordering::SeqCst) == 0 {
-            rounds.slice(&mut desk);
+            rounds.slice(&mut host);
         }
         assert_eq!(told.load(Ordering::SeqCst), 1, "the others asked when it had begun");
         while !rounds.is_empty() {
-            rounds.slice(&mut desk);
+            rounds.slice(&mut host);
         }
         assert_eq!(told.load(Ordering::SeqCst), 5, "they share the next");
-        rounds.begin(&mut desk, &Call::Verify, waiting());
-        rounds.begin(&mut desk, &Call::Verify, waiting());
+        rounds.begin(&mut host, &Call::Verify, waiting());
+        rounds.begin(&mut host, &Call::Verify, waiting());
         is_gone.store(true, Ordering::SeqCst);
-        rounds.slice(&mut desk);
+        rounds.slice(&mut host);
         assert!(rounds.is_empty() && rounds.next.is_empty(), "nobody is there any more");
         assert_eq!(told.load(Ordering::SeqCst), 5);
         // One that comes after that is answered all the same.
         is_gone.store(false, Ordering::SeqCst);
-        rounds.begin(&mut desk, &Call::Verify, waiting());
+        rounds.begin(&mut host, &Call::Verify, waiting());
         rounds.end();
         assert_eq!(told.load(Ordering::SeqCst), 6, "told that it will not be");
     }

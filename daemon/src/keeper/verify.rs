@@ -1,8 +1,8 @@
 //! `box.verify`: everything read again, a slice at a time.
 
-use super::Desk;
+use super::Host;
 use super::fault;
-use super::round::{Outcome, STEP_BYTES, Step};
+use super::round::{RoundOutcome, RoundStep, STEP_BYTES};
 use crate::jcard;
 use contactbox_core::store::{Finding, Verification};
 use embassy_futures::block_on;
@@ -18,8 +18,8 @@ pub(super) struct Verify {
     findings: Vec<String>,
 }
 
-impl Step for Verify {
-    fn step(&mut self, desk: &mut Desk) -> Option<Outcome> {
+impl RoundStep for Verify {
+    fn step(&mut self, host: &mut Host) -> Option<RoundOutcome> {
         let Self { verification, findings } = self;
         let mut unreadable = Vec::new();
         let visit = |finding: &Finding| {
@@ -30,28 +30,29 @@ impl Step for Verify {
                 findings.push(told(finding));
             }
         };
-        let is_done = match block_on(desk.book.verify_step(verification, STEP_BYTES, visit)) {
+        let is_done = match block_on(host.book.verify_step(verification, STEP_BYTES, visit)) {
             Ok(is_done) => is_done,
             Err(error) => return Some(Err(fault::of_get(error))),
         };
-        desk.left_out.note(&unreadable);
-        is_done.then(|| Ok(self.report(desk)))
+        host.left_out.note(&unreadable);
+        is_done.then(|| Ok(self.report(host)))
     }
 }
 
 impl Verify {
-    fn report(&self, desk: &Desk) -> Vec<u8> {
+    fn report(&self, host: &Host) -> Vec<u8> {
         let report = self.verification.report();
         let scan = &report.scan;
         let told = json!({
-            // All that an earlier state of the box holds may be right, and is not what the box has acknowledged.
-            "sound": report.is_sound() && desk.put_back.is_none(),
-            "put_back": desk.put_back.is_some(),
+            // All that an earlier state of the box holds may be right, and is not what
+            // the box has acknowledged.
+            "sound": report.is_sound() && host.put_back.is_none(),
+            "put_back": host.put_back.is_some(),
             "contacts": report.contacts,
             "blobs": report.blobs,
             "pages": scan.pages,
             "entries": scan.entries,
-            "bytes": desk.book.stats().journal.flash_bytes,
+            "bytes": host.book.stats().journal.flash_bytes,
             "corrected": scan.corrected,
             "missing": scan.missing,
             "headers_struck": scan.headers_struck,

@@ -35,7 +35,8 @@ pub(super) fn check(folder: &Path, purpose: Use, flag: &'static str) -> Result<(
                 let error = io::Error::other("too many links lead on from each other");
                 return Err(told(&folder, error));
             }
-            // Who has made the link leads the way; its folder was looked at, and keeps it from others.
+            // Who has made the link leads the way; its folder was looked at, and
+            // keeps it from others.
             looker.owner(&here, &found)?;
             let target = here.read_link().map_err(|error| told(&here, error))?;
             ahead.extend(steps(&target));
@@ -120,7 +121,8 @@ impl Looker {
     }
 }
 
-/// In a user name space of its own (a container, a sandbox) the owners outside of it all look like one.
+/// In a user name space of its own (a container, a sandbox) the owners outside of
+/// it all look like one.
 fn outside() -> Option<u32> {
     let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
     if map.split_whitespace().eq(["0", "0", "4294967295"]) {
@@ -134,8 +136,8 @@ fn is_read_only(path: &Path) -> bool {
         .is_ok_and(|told| told.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
-/// Whether a list of rights hangs on a folder, beside its mode: then the group's part of the mode is
-/// only the most that the list gives.
+/// Whether a list of rights hangs on a folder, beside its mode: then the group's part of the mode
+/// is only the most that the list gives.
 fn has_more_rights(path: &Path) -> bool {
     #[cfg(target_os = "linux")]
     return rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0][..]).is_ok();

@@ -1,6 +1,6 @@
 //! The methods and their parameters. A parameter this version does not know is refused.
 
-use super::{Fault, Kind, Unread, cut};
+use super::{ErrorKind, RawJson, RpcError, cut};
 use contactbox_core::store::Consent;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -44,7 +44,7 @@ pub enum Call {
     /// `box.verify`
     Verify,
     /// `cards.…`, `devices.…`: not for the book alone.
-    Errand(Errand),
+    LongRequest(LongRequest),
     /// `box.author`
     Author(Author),
     /// `box.stop`
@@ -124,7 +124,7 @@ pub struct Get {
 pub struct Put {
     /// jCard.
     #[serde(default)]
-    pub card: Option<Unread>,
+    pub card: Option<RawJson>,
     /// vCard text.
     #[serde(default)]
     pub vcard: Option<String>,
@@ -147,10 +147,10 @@ pub struct Patch {
     pub version: Option<u64>,
     /// A list of jCard properties.
     #[serde(default)]
-    pub add: Option<Unread>,
+    pub add: Option<RawJson>,
     /// A list of what goes, each a [`Removal`].
     #[serde(default)]
-    pub remove: Option<Unread>,
+    pub remove: Option<RawJson>,
 }
 
 /// Which properties go.
@@ -224,7 +224,7 @@ pub struct Import {
 
 /// The vCard version of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum Page {
+pub enum VcardVersion {
     /// RFC 2426.
     #[serde(rename = "3.0")]
     V3,
@@ -246,7 +246,7 @@ pub struct Export {
     pub shelf: Shelf,
     /// Which vCard.
     #[serde(default)]
-    pub version: Page,
+    pub version: VcardVersion,
     /// Whether large binary values go with it.
     #[serde(default)]
     pub photos: Option<bool>,
@@ -271,16 +271,16 @@ pub struct BlobGet {
 
 /// Something to be done with a card or a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errand {
+pub struct LongRequest {
     /// What.
-    pub kind: ErrandKind,
+    pub kind: LongRequestKind,
     /// The card or the port.
     pub path: PathBuf,
     /// Whoever asks says yes to whatever is removed by it.
     pub accept_removals: bool,
 }
 
-impl Errand {
+impl LongRequest {
     /// Whether somebody has said yes to what is removed.
     pub fn consent(&self) -> Consent {
         if self.accept_removals { Consent::Given } else { Consent::Ask }
@@ -289,7 +289,7 @@ impl Errand {
 
 /// What is to be done with a card or a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrandKind {
+pub enum LongRequestKind {
     /// `cards.backup`
     CardBackup,
     /// `cards.sync`
@@ -305,7 +305,7 @@ pub enum ErrandKind {
 /// Parameters that name a card or a port.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Place {
+struct PathParam {
     path: PathBuf,
     #[serde(default)]
     accept_removals: bool,
@@ -325,28 +325,33 @@ pub struct Author {
 struct Nothing {}
 
 impl Call {
-    pub(super) fn parse(method: &str, params: &str) -> Result<Self, Fault> {
-        fn of<T: DeserializeOwned>(method: &str, params: &str) -> Result<T, Fault> {
+    pub(super) fn parse(method: &str, params: &str) -> Result<Self, RpcError> {
+        fn of<T: DeserializeOwned>(method: &str, params: &str) -> Result<T, RpcError> {
             // An array would be taken for parameters by position.
             if !params.trim_start().starts_with('{') {
-                return Err(Fault::params(format!("the parameters of {method} must be an object")));
+                return Err(RpcError::params(format!(
+                    "the parameters of {method} must be an object"
+                )));
             }
             serde_json::from_str(params).map_err(|error| {
                 let why = cut(&error.to_string()).to_owned();
-                Fault::params(format!("the parameters of {method}: {why}"))
+                RpcError::params(format!("the parameters of {method}: {why}"))
             })
         }
         let none = |call: Self| of::<Nothing>(method, params).map(|Nothing {}| call);
-        let errand = |kind| {
-            let Place { path, accept_removals } = of(method, params)?;
-            let is_meeting = matches!(kind, ErrandKind::CardSync | ErrandKind::DeviceSync);
+        let request = |kind| {
+            let PathParam { path, accept_removals } = of(method, params)?;
+            let is_meeting =
+                matches!(kind, LongRequestKind::CardSync | LongRequestKind::DeviceSync);
             if accept_removals && !is_meeting {
-                return Err(Fault::params(format!("{method} removes nothing: no accept_removals")));
+                return Err(RpcError::params(format!(
+                    "{method} removes nothing: no accept_removals"
+                )));
             }
             if !path.is_absolute() {
-                return Err(Fault::params(format!("the path of {method} must be absolute")));
+                return Err(RpcError::params(format!("the path of {method} must be absolute")));
             }
-            Ok(Self::Errand(Errand { kind, path, accept_removals }))
+            Ok(Self::LongRequest(LongRequest { kind, path, accept_removals }))
         };
         match method {
             "box.hello" => of(method, params).map(Self::Hello),
@@ -366,18 +371,21 @@ impl Call {
             "box.info" => none(Self::Info),
             "box.stats" => none(Self::Stats),
             "box.verify" => none(Self::Verify),
-            "cards.backup" => errand(ErrandKind::CardBackup),
-            "cards.sync" => errand(ErrandKind::CardSync),
-            "cards.restore" => errand(ErrandKind::CardRestore),
-            "devices.info" => errand(ErrandKind::DeviceInfo),
-            "devices.sync" => errand(ErrandKind::DeviceSync),
+            "cards.backup" => request(LongRequestKind::CardBackup),
+            "cards.sync" => request(LongRequestKind::CardSync),
+            "cards.restore" => request(LongRequestKind::CardRestore),
+            "devices.info" => request(LongRequestKind::DeviceInfo),
+            "devices.sync" => request(LongRequestKind::DeviceSync),
             "box.author" => of(method, params).map(Self::Author),
             "box.stop" => none(Self::Stop),
             "watch.start" => none(Self::WatchStart),
             "watch.stop" => none(Self::WatchStop),
             _ => {
                 let method: String = method.chars().take(80).collect();
-                Err(Fault::new(Kind::NoSuchMethod, format!("there is no method {method:?}")))
+                Err(RpcError::new(
+                    ErrorKind::NoSuchMethod,
+                    format!("there is no method {method:?}"),
+                ))
             }
         }
     }
@@ -394,7 +402,8 @@ impl Call {
         }
     }
 
-    /// Whether it is for the owner also when there is no other place: to look what is wrong, and to stop.
+    /// Whether it is for the owner also when there is no other place: to look what
+    /// is wrong, and to stop.
     pub fn is_of_last_seat(&self) -> bool {
         matches!(self, Self::Hello(_) | Self::Info | Self::Stop)
     }
@@ -409,7 +418,7 @@ impl Call {
             | Self::Purge(_)
             | Self::Forget => Weight::Change,
             Self::Get(get) if get.blobs => Weight::Long,
-            Self::Import(_) | Self::Verify | Self::Errand(_) => Weight::Work,
+            Self::Import(_) | Self::Verify | Self::LongRequest(_) => Weight::Work,
             Self::History(_) | Self::Export(_) | Self::BlobGet(_) => Weight::Long,
             _ => Weight::Read,
         }

@@ -7,7 +7,7 @@ use std::fmt;
 /// What kind of error. Codes are in PROTOCOL.md: appended, never renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "PROTOCOL.md has each with its meaning")]
-pub enum Kind {
+pub enum ErrorKind {
     ParseError,
     InvalidRequest,
     NoSuchMethod,
@@ -34,7 +34,7 @@ pub enum Kind {
     NotEmpty,
 }
 
-impl Kind {
+impl ErrorKind {
     /// The number on the wire.
     pub fn code(self) -> i32 {
         match self {
@@ -68,15 +68,15 @@ impl Kind {
 
 /// An error on its way to a client.
 #[derive(Clone, Debug)]
-pub struct Fault {
-    kind: Kind,
+pub struct RpcError {
+    kind: ErrorKind,
     message: String,
     data: Map<String, Value>,
 }
 
-impl Fault {
+impl RpcError {
     /// An error with its message: what is wrong, and the cure.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), data: Map::new() }
     }
 
@@ -96,11 +96,11 @@ impl Fault {
 
     /// Wrong parameters.
     pub fn params(message: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidParams, message)
+        Self::new(ErrorKind::InvalidParams, message)
     }
 
     /// What kind it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
@@ -116,10 +116,10 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for RpcError {}

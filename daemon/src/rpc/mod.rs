@@ -4,14 +4,14 @@
 
 mod call;
 mod fault;
-mod unread;
+mod raw_json;
 
 pub use call::{
-    Author, BlobGet, Call, Errand, ErrandKind, Export, Find, Get, Hello, History, Import, KeptList,
-    Page, Patch, Put, Removal, Shelf, Target, Weight,
+    Author, BlobGet, Call, Export, Find, Get, Hello, History, Import, KeptList, LongRequest,
+    LongRequestKind, Patch, Put, Removal, Shelf, Target, VcardVersion, Weight,
 };
-pub use fault::{Fault, Kind};
-pub use unread::Unread;
+pub use fault::{ErrorKind, RpcError};
+pub use raw_json::RawJson;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -28,11 +28,11 @@ const ID_BYTES_MAX: usize = 256;
 pub struct Id(Box<RawValue>);
 
 /// A request: which, and what. Without an id it is not answered.
-pub struct Request {
+pub struct RpcRequest {
     /// What the reply will carry.
     pub id: Option<Id>,
     /// What is asked, or why that is not clear.
-    pub call: Result<Call, Fault>,
+    pub call: Result<Call, RpcError>,
 }
 
 #[derive(Deserialize)]
@@ -54,11 +54,11 @@ struct Trace<'a> {
     id: Option<&'a RawValue>,
 }
 
-impl Request {
+impl RpcRequest {
     /// Reads one line.
     pub fn parse(line: &[u8]) -> Self {
         if line.trim_ascii_start().first() == Some(&b'[') {
-            let fault = Fault::new(Kind::InvalidRequest, "one object a line, no arrays");
+            let fault = RpcError::new(ErrorKind::InvalidRequest, "one object a line, no arrays");
             return Self { id: Some(Id::null()), call: Err(fault) };
         }
         let envelope: Envelope<'_> = match serde_json::from_slice(line) {
@@ -67,12 +67,12 @@ impl Request {
                 let trace: Option<Trace<'_>> = serde_json::from_slice(line).ok();
                 let id = trace.and_then(|trace| Id::of(trace.id?).ok());
                 let fault = if error.is_data() {
-                    Fault::new(
-                        Kind::InvalidRequest,
+                    RpcError::new(
+                        ErrorKind::InvalidRequest,
                         format!("this is not a JSON-RPC 2.0 request: {}", cut(&error.to_string())),
                     )
                 } else {
-                    Fault::new(Kind::ParseError, format!("this line is not JSON: {error}"))
+                    RpcError::new(ErrorKind::ParseError, format!("this line is not JSON: {error}"))
                 };
                 // Somebody who sends what can not be read is told, id or not.
                 return Self { id: Some(id.unwrap_or_else(Id::null)), call: Err(fault) };
@@ -83,7 +83,7 @@ impl Request {
             Err(fault) => return Self { id: Some(Id::null()), call: Err(fault) },
         };
         if envelope.jsonrpc != "2.0" {
-            let fault = Fault::new(Kind::InvalidRequest, "jsonrpc must be \"2.0\"");
+            let fault = RpcError::new(ErrorKind::InvalidRequest, "jsonrpc must be \"2.0\"");
             return Self { id, call: Err(fault) };
         }
         let params = envelope.params.map_or("{}", RawValue::get);
@@ -92,13 +92,13 @@ impl Request {
 }
 
 impl Id {
-    fn of(raw: &RawValue) -> Result<Self, Fault> {
+    fn of(raw: &RawValue) -> Result<Self, RpcError> {
         let text = raw.get();
         let is_scalar =
             text.starts_with(['"', '-']) || text.starts_with(|c: char| c.is_ascii_digit());
         if !is_scalar || text.len() > ID_BYTES_MAX {
-            return Err(Fault::new(
-                Kind::InvalidRequest,
+            return Err(RpcError::new(
+                ErrorKind::InvalidRequest,
                 format!("id must be a string or a number of at most {ID_BYTES_MAX} bytes"),
             ));
         }
@@ -118,7 +118,7 @@ fn cut(message: &str) -> &str {
 }
 
 /// The line of a reply.
-pub fn reply(id: &Id, result: &Result<Vec<u8>, Fault>) -> Vec<u8> {
+pub fn reply(id: &Id, result: &Result<Vec<u8>, RpcError>) -> Vec<u8> {
     let mut line = Vec::with_capacity(64 + result.as_ref().map_or(256, Vec::len));
     line.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     line.extend_from_slice(id.0.get().as_bytes());

@@ -1,6 +1,7 @@
-//! Who may sit where: places for each user, and one more that is kept for the owner, who can always say stop.
+//! Who may sit where: places for each user, and one more that is kept for the owner,
+//! who can always say stop.
 
-use crate::socket::Peer;
+use crate::socket::SocketPeer;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,51 +13,51 @@ pub struct Seats {
     guests_max: usize,
     /// One of those.
     guest_max: usize,
-    taken: Mutex<Taken>,
+    taken: Mutex<PlacesTaken>,
 }
 
 #[derive(Default)]
-struct Taken {
+struct PlacesTaken {
     owner: usize,
     guests: BTreeMap<Option<u32>, usize>,
     is_last: bool,
 }
 
 /// A place; it is free again when this is dropped.
-pub struct Seat {
+pub struct ConnectionPlace {
     seats: Arc<Seats>,
-    whose: Whose,
+    whose: PlaceOwner,
 }
 
-enum Whose {
+enum PlaceOwner {
     Owner,
     Guest(Option<u32>),
     Last,
 }
 
 impl Seats {
-    /// `connections` places for the owner and `users` others. A quarter is the owner's alone; the others
-    /// share the rest, so that none of them can keep another out.
+    /// `connections` places for the owner and `users` others. A quarter is the owner's alone; the
+    /// others share the rest, so that none of them can keep another out.
     pub fn new(connections: usize, users: usize) -> Arc<Self> {
         let guests_max = connections.saturating_sub((connections / 4).max(1)).max(1);
         let guest_max = (guests_max / users.max(1)).max(1);
-        let taken = Mutex::new(Taken::default());
+        let taken = Mutex::new(PlacesTaken::default());
         Arc::new(Self { all_max: connections, guests_max, guest_max, taken })
     }
 
     /// A place for `peer`; else how many there are for such a user, all of them taken.
-    pub fn take(self: &Arc<Self>, peer: &Peer) -> Result<Seat, usize> {
+    pub fn take(self: &Arc<Self>, peer: &SocketPeer) -> Result<ConnectionPlace, usize> {
         let mut taken = self.taken();
         let guests: usize = taken.guests.values().sum();
         let is_full = taken.owner + guests >= self.all_max;
         let whose = match peer.is_owner {
             true if !is_full => {
                 taken.owner += 1;
-                Whose::Owner
+                PlaceOwner::Owner
             }
             true if !taken.is_last => {
                 taken.is_last = true;
-                Whose::Last
+                PlaceOwner::Last
             }
             true => return Err(self.all_max),
             false if is_full || guests >= self.guests_max => return Err(self.guests_max),
@@ -66,32 +67,32 @@ impl Seats {
                     return Err(self.guest_max);
                 }
                 *mine += 1;
-                Whose::Guest(peer.id)
+                PlaceOwner::Guest(peer.id)
             }
         };
         drop(taken);
-        Ok(Seat { seats: self.clone(), whose })
+        Ok(ConnectionPlace { seats: self.clone(), whose })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, PlacesTaken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seat {
+impl ConnectionPlace {
     /// Whether it is the last one, in which the owner only says stop and asks how the box is doing.
     pub fn is_last(&self) -> bool {
-        matches!(self.whose, Whose::Last)
+        matches!(self.whose, PlaceOwner::Last)
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         let mut taken = self.seats.taken();
         match self.whose {
-            Whose::Owner => taken.owner = taken.owner.saturating_sub(1),
-            Whose::Last => taken.is_last = false,
-            Whose::Guest(id) => {
+            PlaceOwner::Owner => taken.owner = taken.owner.saturating_sub(1),
+            PlaceOwner::Last => taken.is_last = false,
+            PlaceOwner::Guest(id) => {
                 let left = taken.guests.remove(&id).unwrap_or_default().saturating_sub(1);
                 if left > 0 {
                     taken.guests.insert(id, left);
@@ -105,15 +106,15 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
-    fn guest(id: u32) -> Peer {
-        Peer { id: Some(id), user: format!("user {id}"), is_owner: false }
+    fn guest(id: u32) -> SocketPeer {
+        SocketPeer { id: Some(id), user: format!("user {id}"), is_owner: false }
     }
 
-    fn owner() -> Peer {
-        Peer { is_owner: true, ..guest(7000) }
+    fn owner() -> SocketPeer {
+        SocketPeer { is_owner: true, ..guest(7000) }
     }
 
-    fn taken_by(seats: &Arc<Seats>, peer: &Peer) -> Vec<Seat> {
+    fn taken_by(seats: &Arc<Seats>, peer: &SocketPeer) -> Vec<ConnectionPlace> {
         std::iter::from_fn(|| seats.take(peer).ok()).take(1000).collect()
     }
 

@@ -32,13 +32,13 @@ impl Daemon {
                 .enable_all()
                 .build()
                 .expect("a runtime");
-            let desk = Desk::open(&mine)?;
+            let host = Host::open(&mine)?;
             runtime.block_on(async {
                 let policy = PeerPolicy::new(vec![]);
                 let listener = Listener::bind(&mine.socket, &policy, mine.is_strict)?;
                 ready.send(()).ok();
                 let shutdown = async { stopped.await.unwrap_or(()) };
-                serve(listener, desk, policy, &mine, shutdown).await
+                serve(listener, host, policy, &mine, shutdown).await
             })
         });
         is_ready.recv().expect("it starts");
@@ -140,7 +140,7 @@ fn the_socket_of_a_killed_daemon_is_replaced_and_other_files_are_not() {
     std::fs::write(&file, "text").expect("a file");
     let error = Listener::bind(&file, &policy, true).err().expect("no socket");
     assert!(matches!(error, ListenError::NotASocket { .. }), "{error}");
-    let error = Desk::open(&daemon.config).err().expect("locked");
+    let error = Host::open(&daemon.config).err().expect("locked");
     assert!(error.to_string().contains("another contactbox daemon"), "{error}");
 }
 
@@ -238,15 +238,16 @@ fn who_is_let_in_may_not_stop_it() {
     let folder = folder();
     let settings = Settings { data: Some(folder.path().to_path_buf()), ..Settings::default() };
     let config = Config::load(settings).expect("good settings");
-    let keeper = Keeper::start(Desk::open(&config).expect("a new box")).expect("a thread");
-    let asker = keeper.asker();
-    let errands = Errands::new(&asker, folder.path(), &Devices::new(&asker, folder.path()));
-    let shared = Arc::new(Shared::new(config.limits, true, asker, errands));
+    let keeper = WriterThread::start(Host::open(&config).expect("a new box")).expect("a thread");
+    let handle = keeper.handle();
+    let long_requests =
+        LongRequests::new(&handle, folder.path(), &Devices::new(&handle, folder.path()));
+    let shared = Arc::new(Shared::new(config.limits, true, handle, long_requests));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         for is_owner in [false, true] {
             let (near, far) = tokio::io::duplex(64 * 1024);
-            let peer = crate::socket::Peer { id: None, user: "eva".to_owned(), is_owner };
+            let peer = crate::socket::SocketPeer { id: None, user: "eva".to_owned(), is_owner };
             let guest = Guest { peer, is_in_last_seat: false };
             let (_stop, stopping) = watch::channel(false);
             let session = tokio::spawn(session::run(far, guest, shared.clone(), stopping));

@@ -1,6 +1,6 @@
 //! Lines out of a stream, each bounded in length, time and memory before it is buffered.
 
-use crate::config::Limits;
+use crate::config::PeerLimits;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -18,9 +18,9 @@ const MEMORY_TIME: Duration = Duration::from_secs(10);
 
 /// The memory that long lines of all connections share.
 #[derive(Clone)]
-pub struct Memory(Arc<Semaphore>);
+pub struct SharedMemory(Arc<Semaphore>);
 
-impl Memory {
+impl SharedMemory {
     /// Memory of `bytes` in all.
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new((bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS))))
@@ -34,7 +34,7 @@ impl Memory {
 
 /// Why there is no further line; the connection is of no more use.
 #[derive(Debug, PartialEq, Eq)]
-pub enum FrameError {
+pub enum LineError {
     /// A line is longer than it may be.
     TooLong,
     /// A line was begun and not ended in time.
@@ -46,7 +46,7 @@ pub enum FrameError {
 }
 
 /// A line, and the shared memory it stands for.
-pub struct Frame {
+pub struct LineFrame {
     /// The line without its end.
     pub bytes: Vec<u8>,
     /// Given back when the request has been done.
@@ -54,9 +54,9 @@ pub struct Frame {
 }
 
 /// Reads lines.
-pub struct Frames<R> {
+pub struct LineReader<R> {
     stream: R,
-    memory: Memory,
+    memory: SharedMemory,
     frame_bytes: usize,
     read_time: Duration,
     /// What was read and not given out.
@@ -66,9 +66,9 @@ pub struct Frames<R> {
     held: Option<OwnedSemaphorePermit>,
 }
 
-impl<R: AsyncRead + Unpin> Frames<R> {
+impl<R: AsyncRead + Unpin> LineReader<R> {
     /// Lines out of `stream`.
-    pub fn new(stream: R, limits: &Limits, memory: Memory) -> Self {
+    pub fn new(stream: R, limits: &PeerLimits, memory: SharedMemory) -> Self {
         Self {
             stream,
             memory,
@@ -81,7 +81,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 
     /// The next line; `None` when the peer has said all, also when the last line was not ended.
-    pub async fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+    pub async fn next(&mut self) -> Result<Option<LineFrame>, LineError> {
         let mut deadline = None;
         loop {
             if let Some(at) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
@@ -89,35 +89,35 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             }
             self.searched = self.buffer.len();
             if self.searched > self.frame_bytes {
-                return Err(FrameError::TooLong);
+                return Err(LineError::TooLong);
             }
-            self.make_room().await?;
+            self.reserve_line().await?;
             let read = self.stream.read_buf(&mut self.buffer);
             let read = match deadline {
                 // Between lines a client may be silent for as long as it likes.
                 None if self.searched == 0 => read.await,
                 _ => {
                     let deadline = *deadline.get_or_insert_with(|| Instant::now() + self.read_time);
-                    timeout_at(deadline, read).await.map_err(|_| FrameError::TooSlow)?
+                    timeout_at(deadline, read).await.map_err(|_| LineError::TooSlow)?
                 }
             };
             match read {
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
-                Err(_) => return Err(FrameError::Gone),
+                Err(_) => return Err(LineError::Gone),
             }
         }
     }
 
     /// Room for more, doubled each time, out of the shared memory when it is much.
-    async fn make_room(&mut self) -> Result<(), FrameError> {
+    async fn reserve_line(&mut self) -> Result<(), LineError> {
         if self.buffer.len() < self.buffer.capacity() {
             return Ok(());
         }
         let room = (self.buffer.capacity() * 2).clamp(4096, self.frame_bytes + 2);
         if room > SMALL_BYTES {
             let more = room - self.buffer.capacity().max(SMALL_BYTES).min(room);
-            let more = self.memory.take(more.max(1)).await.ok_or(FrameError::NoMemory)?;
+            let more = self.memory.take(more.max(1)).await.ok_or(LineError::NoMemory)?;
             match &mut self.held {
                 Some(held) => held.merge(more),
                 None => self.held = Some(more),
@@ -128,7 +128,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 
     /// Takes the line that ends at `end` out of the buffer.
-    fn cut(&mut self, end: usize) -> Frame {
+    fn cut(&mut self, end: usize) -> LineFrame {
         let rest = self.buffer[end + 1..].to_vec();
         let mut bytes = std::mem::replace(&mut self.buffer, rest);
         let is_long = bytes.capacity() > SMALL_BYTES;
@@ -139,7 +139,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         self.searched = 0;
         // What follows a long line was read with it; it is at most what one read gave.
         let memory = if is_long { self.held.take() } else { None };
-        Frame { bytes, memory }
+        LineFrame { bytes, memory }
     }
 }
 
@@ -148,8 +148,12 @@ mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
 
-    fn limits() -> Limits {
-        Limits { frame_bytes: 100_000, read_time: Duration::from_millis(200), ..Limits::default() }
+    fn limits() -> PeerLimits {
+        PeerLimits {
+            frame_bytes: 100_000,
+            read_time: Duration::from_millis(200),
+            ..PeerLimits::default()
+        }
     }
 
     fn run(test: impl Future<Output = ()>) {
@@ -164,7 +168,7 @@ mod tests {
             let long = "x".repeat(90_000);
             let text = format!("one\r\n\ntwo\n{long}\nthree\nnot ended");
             let sent = tokio::spawn(async move { peer.write_all(text.as_bytes()).await });
-            let mut frames = Frames::new(stream, &limits(), Memory::new(1 << 20));
+            let mut frames = LineReader::new(stream, &limits(), SharedMemory::new(1 << 20));
             for expected in ["one", "", "two", &long, "three"] {
                 let frame = frames.next().await.expect("a line").expect("not the end");
                 assert_eq!(frame.bytes, expected.as_bytes());
@@ -181,8 +185,8 @@ mod tests {
             let (mut peer, stream) = tokio::io::duplex(4096);
             let flood =
                 tokio::spawn(async move { while peer.write_all(&[b'x'; 4096]).await.is_ok() {} });
-            let mut frames = Frames::new(stream, &limits(), Memory::new(1 << 20));
-            assert_eq!(frames.next().await.err(), Some(FrameError::TooLong));
+            let mut frames = LineReader::new(stream, &limits(), SharedMemory::new(1 << 20));
+            assert_eq!(frames.next().await.err(), Some(LineError::TooLong));
             assert!(frames.buffer.capacity() <= 2 * limits().frame_bytes);
             drop(frames);
             flood.await.expect("it ends");
@@ -194,26 +198,26 @@ mod tests {
         run(async {
             let (mut peer, stream) = tokio::io::duplex(4096);
             peer.write_all(b"{").await.expect("room");
-            let mut frames = Frames::new(stream, &limits(), Memory::new(1 << 20));
-            assert_eq!(frames.next().await.err(), Some(FrameError::TooSlow));
+            let mut frames = LineReader::new(stream, &limits(), SharedMemory::new(1 << 20));
+            assert_eq!(frames.next().await.err(), Some(LineError::TooSlow));
         });
     }
 
     #[test]
     fn memory_is_shared_and_given_back() {
         run(async {
-            let memory = Memory::new(64 * 1024);
+            let memory = SharedMemory::new(64 * 1024);
             let (mut peer, stream) = tokio::io::duplex(100_000);
-            let mut frames = Frames::new(stream, &limits(), memory.clone());
+            let mut frames = LineReader::new(stream, &limits(), memory.clone());
             let mut line = vec![b'x'; 60_000];
             line.push(b'\n');
             peer.write_all(&line).await.expect("room");
             let held = frames.next().await.expect("a line").expect("not the end");
 
             let (mut other, stream) = tokio::io::duplex(100_000);
-            let mut frames = Frames::new(stream, &limits(), memory);
+            let mut frames = LineReader::new(stream, &limits(), memory);
             other.write_all(&line).await.expect("room");
-            assert_eq!(frames.next().await.err(), Some(FrameError::NoMemory));
+            assert_eq!(frames.next().await.err(), Some(LineError::NoMemory));
             drop(held);
             assert!(frames.next().await.expect("a line").is_some());
         });

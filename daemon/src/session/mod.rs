@@ -2,13 +2,13 @@
 
 mod frames;
 
-pub use frames::{Frame, FrameError, Frames, Memory};
+pub use frames::{LineError, LineFrame, LineReader, SharedMemory};
 
-use crate::card::Errands;
-use crate::config::Limits;
-use crate::keeper::{Answer, Asker, Job};
-use crate::rpc::{self, Call, Fault, Id, Kind, Request, Weight};
-use crate::socket::Peer;
+use crate::card::LongRequests;
+use crate::config::PeerLimits;
+use crate::keeper::{Answer, Handle, Job};
+use crate::rpc::{self, Call, ErrorKind, Id, RpcError, RpcRequest, Weight};
+use crate::socket::SocketPeer;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,8 @@ const WINDOW: u32 = 64;
 /// Long requests at work at once, all connections together: their replies are what takes memory.
 const LONG_AT_ONCE: usize = 16;
 
-/// The same for those with shorter replies, which are not to wait for them: an import tells of rejected cards.
+/// The same for those with shorter replies, which are not to wait for them: an import
+/// tells of rejected cards.
 const WORK_AT_ONCE: usize = 64;
 
 /// A client gets a second more for each so many bytes of a reply.
@@ -40,13 +41,13 @@ const LARGE_BYTES: usize = 256 * 1024;
 /// What all sessions share.
 pub struct Shared {
     /// What peers may use.
-    pub limits: Limits,
+    pub limits: PeerLimits,
     /// The way to the keeper.
-    pub asker: Asker,
+    pub handle: Handle,
     /// Told when a client asks the daemon to stop.
     pub stop: Notify,
     /// What is done with cards and devices.
-    pub errands: Errands,
+    pub long_requests: LongRequests,
     /// Told when a client had or gave much at once, or has left: memory may be given back soon.
     pub relief: Notify,
     owners: Share,
@@ -57,7 +58,7 @@ pub struct Shared {
 #[derive(Clone)]
 struct Share {
     /// Memory for long lines.
-    memory: Memory,
+    memory: SharedMemory,
     long: Arc<Semaphore>,
     work: Arc<Semaphore>,
 }
@@ -66,7 +67,7 @@ impl Share {
     /// One of `parts` equal shares.
     fn of(parts: usize, memory_bytes: usize) -> Self {
         Self {
-            memory: Memory::new(memory_bytes),
+            memory: SharedMemory::new(memory_bytes),
             long: Arc::new(Semaphore::new(LONG_AT_ONCE / parts)),
             work: Arc::new(Semaphore::new(WORK_AT_ONCE / parts)),
         }
@@ -75,7 +76,12 @@ impl Share {
 
 impl Shared {
     /// For a daemon with these limits, for its owner alone or for others as well.
-    pub fn new(limits: Limits, is_owner_only: bool, asker: Asker, errands: Errands) -> Self {
+    pub fn new(
+        limits: PeerLimits,
+        is_owner_only: bool,
+        handle: Handle,
+        long_requests: LongRequests,
+    ) -> Self {
         // Half of it must take a line of any length.
         let half = limits.memory_bytes / 2;
         let (owners, guests) = if is_owner_only || half < limits.frame_bytes {
@@ -85,16 +91,16 @@ impl Shared {
             (Share::of(2, half), Share::of(2, half))
         };
         let (stop, relief) = (Notify::new(), Notify::new());
-        Self { limits, asker, errands, stop, relief, owners, guests }
+        Self { limits, handle, long_requests, stop, relief, owners, guests }
     }
 
-    fn share(&self, peer: &Peer) -> &Share {
+    fn share(&self, peer: &SocketPeer) -> &Share {
         if peer.is_owner { &self.owners } else { &self.guests }
     }
 }
 
 /// Something for the client.
-enum Outgoing {
+enum ToClient {
     /// A reply, and the allowance it gives back once it is written.
     Reply(Answer),
     /// From now on changes are sent, or no longer.
@@ -104,16 +110,17 @@ enum Outgoing {
 /// Who is talked to.
 pub struct Guest {
     /// The user.
-    pub peer: Peer,
-    /// Whether it is the owner in the last place there is, who may say stop and ask how the box is doing.
+    pub peer: SocketPeer,
+    /// Whether it is the owner in the last place there is, who may say stop and
+    /// ask how the box is doing.
     pub is_in_last_seat: bool,
 }
 
 /// What a client is told that finds no place.
-pub fn too_many(connections_max: usize) -> Fault {
+pub fn too_many(connections_max: usize) -> RpcError {
     let message =
         format!("{connections_max} clients are connected, which is the limit; try again later");
-    Fault::new(Kind::TooManyConnections, message).with("connections_max", connections_max)
+    RpcError::new(ErrorKind::TooManyConnections, message).with("connections_max", connections_max)
 }
 
 /// Talks to one client until it leaves, misbehaves, or `stopping` says so.
@@ -129,7 +136,7 @@ where
     let (read_half, write_half) = tokio::io::split(stream);
     let (sender, replies) = mpsc::unbounded_channel();
     let memory = shared.share(&guest.peer).memory.clone();
-    let frames = Frames::new(read_half, &shared.limits, memory);
+    let frames = LineReader::new(read_half, &shared.limits, memory);
     let left = Notify::new();
     let mut writer = std::pin::pin!(write_replies(write_half, replies, &shared, &left));
     let reader = read_requests(frames, guest, &shared, sender, stopping);
@@ -144,19 +151,19 @@ where
 }
 
 async fn read_requests<R: AsyncRead + Unpin>(
-    mut frames: Frames<R>,
+    mut frames: LineReader<R>,
     Guest { peer, is_in_last_seat }: Guest,
     shared: &Shared,
-    sender: mpsc::UnboundedSender<Outgoing>,
+    sender: mpsc::UnboundedSender<ToClient>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let window = Arc::new(Semaphore::new(WINDOW as usize));
     let mut author: Arc<str> = peer.user.as_str().into();
-    let send = |id: Option<Id>, result: Result<Vec<u8>, Fault>| {
+    let send = |id: Option<Id>, result: Result<Vec<u8>, RpcError>| {
         if let Some(id) = id {
             let line = rpc::reply(&id, &result);
             // The writer is gone only when the whole session is.
-            sender.send(Outgoing::Reply(Answer { line, permits: Vec::new() })).ok();
+            sender.send(ToClient::Reply(Answer { line, permits: Vec::new() })).ok();
         }
     };
     loop {
@@ -166,17 +173,17 @@ async fn read_requests<R: AsyncRead + Unpin>(
         };
         let frame = match frame {
             Ok(Some(frame)) => frame,
-            Ok(None) | Err(FrameError::Gone) => return,
+            Ok(None) | Err(LineError::Gone) => return,
             Err(error) => return send(Some(Id::null()), Err(frame_fault(&error, &shared.limits))),
         };
         if frame.bytes.is_empty() {
             continue;
         }
-        let Request { id, call } = Request::parse(&frame.bytes);
+        let RpcRequest { id, call } = RpcRequest::parse(&frame.bytes);
         if is_in_last_seat && call.as_ref().is_ok_and(|call| !call.is_of_last_seat()) {
             return send(id, Err(too_many(shared.limits.connections)));
         }
-        let Frame { bytes, memory } = frame;
+        let LineFrame { bytes, memory } = frame;
         if bytes.len() > LARGE_BYTES {
             shared.relief.notify_one();
         }
@@ -189,30 +196,30 @@ async fn read_requests<R: AsyncRead + Unpin>(
         let result = match call {
             Err(fault) => Err(fault),
             Ok(Call::WatchStart) => {
-                sender.send(Outgoing::Watch(Some(shared.asker.subscribe()))).ok();
+                sender.send(ToClient::Watch(Some(shared.handle.subscribe()))).ok();
                 Ok(b"{}".to_vec())
             }
             Ok(Call::WatchStop) => {
-                sender.send(Outgoing::Watch(None)).ok();
+                sender.send(ToClient::Watch(None)).ok();
                 Ok(b"{}".to_vec())
             }
-            Ok(Call::Errand(_)) if !peer.is_owner => Err(Fault::new(
-                Kind::NotAllowed,
+            Ok(Call::LongRequest(_)) if !peer.is_owner => Err(RpcError::new(
+                ErrorKind::NotAllowed,
                 "cards and devices are for the user whose daemon this is",
             )),
-            Ok(Call::Errand(errand)) => {
+            Ok(Call::LongRequest(request)) => {
                 let replies = sender.clone();
-                shared.errands.run(errand, move |result| {
+                shared.long_requests.run(request, move |result| {
                     if let Some(id) = id {
                         let line = rpc::reply(&id, &result);
-                        replies.send(Outgoing::Reply(Answer { line, permits })).ok();
+                        replies.send(ToClient::Reply(Answer { line, permits })).ok();
                     }
                 });
                 continue;
             }
             Ok(Call::Author(new)) => sign(new.name, &mut author),
-            Ok(Call::Stop) if !peer.is_owner => Err(Fault::new(
-                Kind::NotAllowed,
+            Ok(Call::Stop) if !peer.is_owner => Err(RpcError::new(
+                ErrorKind::NotAllowed,
                 format!(
                     "{} may use this box and may not stop it; that is for the user whose daemon this is",
                     peer.user
@@ -224,21 +231,21 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 shared.stop.notify_one();
                 Ok(b"{}".to_vec())
             }
-            Ok(call) => match shared.asker.at_once(call, &author) {
+            Ok(call) => match shared.handle.at_once(call, &author) {
                 Ok(result) => result,
                 Err(call) => {
                     let replies = sender.clone();
                     let reply = Box::new(move |answer| {
-                        replies.send(Outgoing::Reply(answer)).ok();
+                        replies.send(ToClient::Reply(answer)).ok();
                     });
                     let replies = sender.clone();
                     let is_gone = Box::new(move || replies.is_closed());
                     let author = author.clone();
                     let job = Job { id, call, author, permits, reply, is_gone };
-                    match shared.asker.ask(job).await {
+                    match shared.handle.ask(job).await {
                         Ok(()) => continue,
                         Err(job) => {
-                            let fault = Fault::new(Kind::Stopping, "the daemon is stopping");
+                            let fault = RpcError::new(ErrorKind::Stopping, "the daemon is stopping");
                             send(job.id, Err(fault));
                             return;
                         }
@@ -248,7 +255,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
         };
         if let Some(id) = id {
             let line = rpc::reply(&id, &result);
-            sender.send(Outgoing::Reply(Answer { line, permits })).ok();
+            sender.send(ToClient::Reply(Answer { line, permits })).ok();
         }
     }
 }
@@ -279,12 +286,12 @@ async fn allowance(
 /// Longest name an author may have, in bytes.
 const AUTHOR_BYTES_MAX: usize = 64;
 
-fn sign(name: Option<String>, author: &mut Arc<str>) -> Result<Vec<u8>, Fault> {
+fn sign(name: Option<String>, author: &mut Arc<str>) -> Result<Vec<u8>, RpcError> {
     if let Some(name) = name {
         let name = name.trim();
         let is_plain = !name.chars().any(char::is_control);
         if name.is_empty() || name.len() > AUTHOR_BYTES_MAX || !is_plain {
-            return Err(Fault::params(format!(
+            return Err(RpcError::params(format!(
                 "an author has a name of 1 to {AUTHOR_BYTES_MAX} bytes without control characters"
             )));
         }
@@ -293,30 +300,34 @@ fn sign(name: Option<String>, author: &mut Arc<str>) -> Result<Vec<u8>, Fault> {
     Ok(serde_json::json!({ "author": &**author }).to_string().into_bytes())
 }
 
-fn frame_fault(error: &FrameError, limits: &Limits) -> Fault {
+fn frame_fault(error: &LineError, limits: &PeerLimits) -> RpcError {
     match error {
-        FrameError::TooLong => Fault::new(
-            Kind::TooLarge,
+        LineError::TooLong => RpcError::new(
+            ErrorKind::TooLarge,
             format!(
                 "a line has more than {} bytes; send less at once, such as fewer cards",
                 limits.frame_bytes
             ),
         )
         .with("bytes_max", limits.frame_bytes),
-        FrameError::TooSlow | FrameError::Gone => {
+        LineError::TooSlow | LineError::Gone => {
             let seconds = limits.read_time.as_secs();
-            Fault::new(Kind::Timeout, format!("a line was begun and not ended within {seconds} s"))
-                .with("seconds", seconds)
+            RpcError::new(
+                ErrorKind::Timeout,
+                format!("a line was begun and not ended within {seconds} s"),
+            )
+            .with("seconds", seconds)
         }
-        FrameError::NoMemory => {
-            Fault::new(Kind::Busy, "other clients hold the memory for long lines; try again later")
-        }
+        LineError::NoMemory => RpcError::new(
+            ErrorKind::Busy,
+            "other clients hold the memory for long lines; try again later",
+        ),
     }
 }
 
 async fn write_replies<W: AsyncWrite + Unpin>(
     mut stream: W,
-    mut replies: mpsc::UnboundedReceiver<Outgoing>,
+    mut replies: mpsc::UnboundedReceiver<ToClient>,
     shared: &Shared,
     left: &Notify,
 ) -> io::Result<()> {
@@ -340,9 +351,9 @@ async fn write_replies<W: AsyncWrite + Unpin>(
             biased;
             outgoing = replies.recv() => match outgoing {
                 None => return stream.shutdown().await,
-                Some(Outgoing::Watch(watched)) => changes = watched,
+                Some(ToClient::Watch(watched)) => changes = watched,
                 // The allowance goes back when the answer is dropped: after it was written.
-                Some(Outgoing::Reply(answer)) => {
+                Some(ToClient::Reply(answer)) => {
                     write(&mut stream, &answer.line, &limits).await?;
                     if answer.line.len() > LARGE_BYTES {
                         shared.relief.notify_one();
@@ -350,7 +361,8 @@ async fn write_replies<W: AsyncWrite + Unpin>(
                 }
             },
             () = look => {
-                // A client that has ended its side may still read, or be gone altogether: then no byte, too, is one too many.
+                // A client that has ended its side may still read, or be gone altogether: then no
+                // byte, too, is one too many.
                 if is_left {
                     let _none = stream.write(&[]).await?;
                 }
@@ -371,7 +383,7 @@ async fn write_replies<W: AsyncWrite + Unpin>(
 async fn write<W: AsyncWrite + Unpin>(
     stream: &mut W,
     line: &[u8],
-    limits: &Limits,
+    limits: &PeerLimits,
 ) -> io::Result<()> {
     let time = limits.write_time + Duration::from_secs((line.len() / BYTES_PER_SECOND) as u64);
     let pieces = async {

@@ -5,7 +5,7 @@ mod reach;
 #[cfg(unix)]
 mod rights;
 
-pub use peer::{Peer, PeerPolicy};
+pub use peer::{PeerPolicy, SocketPeer};
 pub use reach::{Distrust, Trust, connect};
 
 #[cfg(unix)]
@@ -68,8 +68,9 @@ struct Made {
 }
 
 impl Listener {
-    /// Listens at `path`. The caller has the box locked, so that a socket nobody answers at is what a
-    /// daemon that was killed left behind. With `is_strict` a folder that others can write is refused.
+    /// Listens at `path`. The caller has the box locked, so that a socket nobody answers
+    /// at is what a daemon that was killed left behind. With `is_strict` a folder that
+    /// others can write is refused.
     pub fn bind(path: &Path, policy: &PeerPolicy, is_strict: bool) -> Result<Self, ListenError> {
         let io = |error| ListenError::Io { path: path.to_path_buf(), error };
         make_way(path, is_strict)?;
@@ -102,8 +103,8 @@ impl Listener {
             return Ok(None);
         }
         let Some(raw) = sd_notify::listen_fds()?.next() else { return Ok(None) };
-        // SAFETY: the service manager opened this descriptor for this process (LISTEN_PID was compared),
-        // nothing else here uses it, and this function is called once.
+        // SAFETY: the service manager opened this descriptor for this process (LISTEN_PID was
+        // compared), nothing else here uses it, and this function is called once.
         let socket = unsafe { OwnedFd::from_raw_fd(raw) };
         Ok(Some(Self { inner: Inner::UdSocket(socket.try_into()?), remains: None }))
     }
@@ -152,8 +153,8 @@ fn number(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// Gives the socket just made its rights, and tells its number. A link that has been put in its place
-/// meanwhile is not followed.
+/// Gives the socket just made its rights, and tells its number. A link that has been put in its
+/// place meanwhile is not followed.
 #[cfg(unix)]
 fn open_to(path: &Path, policy: &PeerPolicy) -> io::Result<Option<(u64, u64)>> {
     use std::os::unix::fs::FileTypeExt;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Somebody at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
+pub struct SocketPeer {
     /// The user's number; `None` where the system tells none.
     pub id: Option<u32>,
     /// The user, by name where the system tells it: what changes are signed with.
@@ -23,12 +23,12 @@ pub struct Peer {
 pub struct PeerPolicy {
     users: Vec<String>,
     own: Option<u32>,
-    listed: Mutex<Listed>,
+    listed: Mutex<UserIds>,
 }
 
 /// The listed users' numbers.
 #[derive(Debug)]
-struct Listed {
+struct UserIds {
     /// With their names: whoever comes and goes all the time is not looked up each time.
     ids: BTreeMap<u32, String>,
     /// Names that the system does not know yet.
@@ -36,15 +36,15 @@ struct Listed {
     looked: Instant,
 }
 
-/// How often it is looked whether the system knows a listed user by now: the list of users is a file,
-/// and anybody can make the daemon look.
+/// How often it is looked whether the system knows a listed user by now: the list of users is a
+/// file, and anybody can make the daemon look.
 const LOOK_TIME: Duration = Duration::from_secs(1);
 
 impl PeerPolicy {
     /// The daemon's own user, and `users` by name or number.
     pub fn new(users: Vec<String>) -> Self {
         let unknown = users.clone();
-        let mut listed = Listed { ids: BTreeMap::new(), unknown, looked: Instant::now() };
+        let mut listed = UserIds { ids: BTreeMap::new(), unknown, looked: Instant::now() };
         listed.look();
         for name in &listed.unknown {
             tracing::warn!(
@@ -77,22 +77,22 @@ impl PeerPolicy {
     }
 
     /// Who is at the other end. `Ok(Err(id))` for somebody who may not come in; that costs little.
-    pub fn admit(&self, stream: &Stream) -> io::Result<Result<Peer, u32>> {
+    pub fn admit(&self, stream: &Stream) -> io::Result<Result<SocketPeer, u32>> {
         Ok(self.judge(reach::peer(stream)?))
     }
 
-    fn judge(&self, id: Option<u32>) -> Result<Peer, u32> {
+    fn judge(&self, id: Option<u32>) -> Result<SocketPeer, u32> {
         let Some(id) = id else {
-            // A pipe on Windows tells no user here. By the system's own rule only who made it, and who
-            // administers the machine, may open it for writing.
+            // A pipe on Windows tells no user here. By the system's own rule only who made it, and
+            // who administers the machine, may open it for writing.
             let user = std::env::var("USERNAME").unwrap_or_else(|_| "unknown".to_owned());
-            return Ok(Peer { id: None, user, is_owner: true });
+            return Ok(SocketPeer { id: None, user, is_owner: true });
         };
         if self.own == Some(id) || id == user::ROOT {
-            return Ok(Peer { id: Some(id), user: user::called(id), is_owner: true });
+            return Ok(SocketPeer { id: Some(id), user: user::called(id), is_owner: true });
         }
         let user = self.listed_user(id).ok_or(id)?;
-        Ok(Peer { id: Some(id), user, is_owner: false })
+        Ok(SocketPeer { id: Some(id), user, is_owner: false })
     }
 
     fn listed_user(&self, id: u32) -> Option<String> {
@@ -104,7 +104,7 @@ impl PeerPolicy {
     }
 }
 
-impl Listed {
+impl UserIds {
     fn look(&mut self) {
         let Self { ids, unknown, looked } = self;
         unknown.retain(|name| match user::id(name) {
@@ -131,7 +131,7 @@ mod tests {
     fn strangers_stay_outside() {
         let own = policy(&[]);
         let user = "user 7001".to_owned();
-        assert_eq!(own.judge(Some(7001)), Ok(Peer { id: Some(7001), user, is_owner: true }));
+        assert_eq!(own.judge(Some(7001)), Ok(SocketPeer { id: Some(7001), user, is_owner: true }));
         assert_eq!(own.judge(Some(7002)), Err(7002));
         let listed = policy(&["7002", "nobody the system knows"]);
         assert!(listed.judge(Some(7002)).is_ok_and(|peer| !peer.is_owner));

@@ -28,7 +28,8 @@ impl Trust {
         Self { own: user::own(), named }
     }
 
-    /// Looks who listens at the other end. On Windows a pipe tells no user: there is nothing to look at.
+    /// Looks who listens at the other end. On Windows a pipe tells no user: there
+    /// is nothing to look at.
     pub fn judge(self, stream: &Stream) -> Result<(), Distrust> {
         match peer(stream).map_err(Distrust::Untold)? {
             Some(id) if !self.is_trusted(id) => Err(Distrust::Stranger(id)),
@@ -55,8 +56,8 @@ pub(super) fn peer(_: &impl StreamCommon) -> io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// Connects to a socket. Who listens and takes nobody in has the queue full: that is waited for no longer
-/// than `time`, and is a [`io::ErrorKind::TimedOut`] then.
+/// Connects to a socket. Who listens and takes nobody in has the queue full: that is waited for no
+/// longer than `time`, and is a [`io::ErrorKind::TimedOut`] then.
 #[cfg(unix)]
 pub fn connect(path: &Path, time: Duration) -> io::Result<Stream> {
     use interprocess::os::unix::uds_local_socket::Stream as Socket;

@@ -1,4 +1,5 @@
-//! Who may knock at a socket, by the rights of its file: where those can name users, strangers never reach the daemon.
+//! Who may knock at a socket, by the rights of its file: where those can name users,
+//! strangers never reach the daemon.
 
 use std::io;
 use std::path::Path;
@@ -6,9 +7,9 @@ use std::path::Path;
 const OWN: u32 = 0o600;
 const ALL: u32 = 0o666;
 
-/// Gives a socket just made its rights: for its owner alone when `users` is empty, for those users as well
-/// where the file system keeps lists of rights, and otherwise, or when not all of them are known (`None`),
-/// for everybody, whom the daemon then looks at one by one.
+/// Gives a socket just made its rights: for its owner alone when `users` is empty, for those users
+/// as well where the file system keeps lists of rights, and otherwise, or when not all of them are
+/// known (`None`), for everybody, whom the daemon then looks at one by one.
 pub(super) fn give(path: &Path, users: Option<&[u32]>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let set = |mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));

@@ -12,9 +12,9 @@ pub struct Layout {
     pub diary: Range<u32>,
 }
 
-/// The chip as the box sees it: as long as its part. What lies behind it is reached as well, for
-/// the diary. Each operation is a sign of life: taking in a large card is many of them, and one turn
-/// of the app.
+/// The chip as the box sees it: as long as its part. What lies behind it is reached as well,
+/// for the diary. Each operation is a sign of life: taking in a large card is many of them,
+/// and one turn of the app.
 pub struct Chip<F> {
     flash: F,
     box_bytes: usize,

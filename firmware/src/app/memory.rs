@@ -1,6 +1,7 @@
 //! The memory of a box on a device: how much of what, and where it comes from.
 //!
-//! As many contacts as the 264 KB of an RP2040 hold beside the stack, of which 28 KB were seen in use.
+//! As many contacts as the 264 KB of an RP2040 hold beside the stack, of which 28
+//! KB were seen in use.
 
 use contactbox_core::contact::Item;
 use contactbox_core::search::Hit;
@@ -147,7 +148,8 @@ impl Arena {
 fn filled<T: Copy, const N: usize>(memory: &mut MaybeUninit<[T; N]>, value: T) -> &mut [T] {
     let first = memory.as_mut_ptr().cast::<T>();
     for at in 0..N {
-        // SAFETY: `first` is the first of N places for a `T`, in memory that is borrowed for writing.
+        // SAFETY: `first` is the first of N places for a `T`, in memory that is
+        // borrowed for writing.
         unsafe { first.add(at).write(value) };
     }
     // SAFETY: each of the N places has just been written.

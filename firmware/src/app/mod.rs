@@ -1,6 +1,7 @@
-//! The device as turns over a closed set of events, whatever board it runs on, and on a host in tests.
+//! The device as turns over a closed set of events, whatever board it runs on, and
+//! on a host in tests.
 //!
-//! - [`App`]: the device; [`Parts`]: what a board gives it
+//! - [`App`]: the device; [`BoardParts`]: what a board gives it
 //! - `notes`: the diary; `slot`: the card in the slot
 //! - [`memory`]: the memory of a box on a device, and how much of it there is
 
@@ -16,7 +17,7 @@ pub use slot::SlotState;
 use contactbox_core::card::Card;
 use contactbox_core::contact::Millis;
 use contactbox_core::service::frame::{Frame, FrameError, Frames};
-use contactbox_core::service::{Limits, Room, Session, cable};
+use contactbox_core::service::{AnswerBuffers, CableLimits, Session, cable};
 use contactbox_core::store::diary::Cause;
 use contactbox_core::store::{self, Book, BookConfig, OpenReport, StartError};
 use core::future::Future;
@@ -24,11 +25,12 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 use memory::{GRAM_SLICES, Work};
-use slot::{Due, Slot};
+use slot::{CardSlotTask, UpdateDue};
 
-/// A board's clock, in milliseconds. It only goes forward, and nobody sets it: all durations are taken from it,
-/// and none from the times that contacts carry. What it counts from does not matter, and it need not go on where
-/// it was before a reset: the box keeps its own time, which never goes back.
+/// A board's clock, in milliseconds. It only goes forward, and nobody sets it: all durations
+/// are taken from it, and none from the times that contacts carry. What it counts from does
+/// not matter, and it need not go on where it was before a reset: the box keeps its own
+/// time, which never goes back.
 pub trait Clock {
     /// Milliseconds now.
     fn now(&self) -> Millis;
@@ -38,7 +40,7 @@ pub trait Clock {
 }
 
 /// What a board gives the app.
-pub struct Parts<F, C, L, K> {
+pub struct BoardParts<F, C, L, K> {
     /// The flash chip.
     pub flash: F,
     /// What of it is whose.
@@ -63,7 +65,7 @@ pub struct Parts<F, C, L, K> {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum AppEvent {
     /// So many bytes came over the cable.
     Bytes(usize),
     /// The cable failed, or its other end was taken out.
@@ -92,12 +94,12 @@ const PIECE_BYTES: usize = 256;
 pub struct App<F: NorFlash, C, L, K> {
     book: Book<Chip<F>, DeviceMemory>,
     layout: Layout,
-    slot: Slot<C>,
+    slot: CardSlotTask<C>,
     link: L,
     clock: K,
     frames: Frames<'static>,
     out: &'static mut [u8],
-    room: Room<'static>,
+    room: AnswerBuffers<'static>,
     session: Session<DeviceMemory>,
     piece: [u8; PIECE_BYTES],
     /// When the slot is looked into next.
@@ -114,17 +116,17 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
     /// Opens the box of a device, or makes one on a blank chip.
     ///
     /// An error says why there is no box; nothing was written then.
-    pub async fn start(parts: Parts<F, C, L, K>) -> Result<Self, StartError<F::Error>> {
+    pub async fn start(parts: BoardParts<F, C, L, K>) -> Result<Self, StartError<F::Error>> {
         let mut place = None;
         Self::start_in(&mut place, parts).await?;
         Ok(place.expect("a start that went well has filled the place"))
     }
 
-    /// The same, in a place of its own: on its way through the hands of callers it would take as much of the
-    /// stack in each. After an error what is in the place is of no use.
+    /// The same, in a place of its own: on its way through the hands of callers it would take as
+    /// much of the stack in each. After an error what is in the place is of no use.
     pub async fn start_in(
         place: &mut Option<Self>,
-        parts: Parts<F, C, L, K>,
+        parts: BoardParts<F, C, L, K>,
     ) -> Result<&mut Self, StartError<F::Error>> {
         let cause = parts.cause;
         let app = Self::lay_out(place, parts)?;
@@ -133,30 +135,31 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         Ok(app)
     }
 
-    /// Puts a device where it will stay, with its box still closed. Apart, so that the stack that this takes is
-    /// free again when the box is opened.
+    /// Puts a device where it will stay, with its box still closed. Apart, so that the stack that
+    /// this takes is free again when the box is opened.
     #[inline(never)]
     fn lay_out(
         place: &mut Option<Self>,
-        parts: Parts<F, C, L, K>,
+        parts: BoardParts<F, C, L, K>,
     ) -> Result<&mut Self, StartError<F::Error>> {
-        let Parts { flash, layout, card, link, clock, random, alive, memory, work, .. } = parts;
+        let BoardParts { flash, layout, card, link, clock, random, alive, memory, work, .. } =
+            parts;
         let config = BookConfig { id: random, gram_slices: GRAM_SLICES, gram_probes: 1 };
         let chip = Chip::new(flash, &layout, alive);
         let book = Book::closed(chip, config, memory)?;
-        let limits = Limits {
+        let limits = CableLimits {
             frame_bytes: work.frame.len().min(work.out.len()) as u32,
             contact_bytes: memory::RECORD_BYTES as u32,
         };
         Ok(place.insert(Self {
             book,
             layout,
-            slot: Slot::new(card),
+            slot: CardSlotTask::new(card),
             link,
             clock,
             frames: Frames::new(work.frame),
             out: work.out,
-            room: Room { list: work.list, record: work.record, hits: work.hits },
+            room: AnswerBuffers { list: work.list, record: work.record, hits: work.hits },
             session: Session::new(limits),
             piece: [0; PIECE_BYTES],
             slot_at: 0,
@@ -193,45 +196,45 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
     }
 
     /// Waits for the next event, and does what it asks for. A board does this for ever.
-    pub async fn turn(&mut self) -> Event {
+    pub async fn turn(&mut self) -> AppEvent {
         let event = self.next().await;
         match event {
-            Event::Bytes(len) => self.take_bytes(len).await,
-            Event::CableGone => {
+            AppEvent::Bytes(len) => self.take_bytes(len).await,
+            AppEvent::CableGone => {
                 // Whoever comes next begins with a hello. Until then there is nothing to hear.
                 self.frames.clear();
                 self.clock.until(self.clock.now() + IDLE_MILLIS).await;
             }
-            Event::CardDue => self.save().await,
-            Event::SlotDue => {
+            AppEvent::CardDue => self.save().await,
+            AppEvent::SlotDue => {
                 self.look_into_slot().await;
                 self.slot_at = self.clock.now() + SLOT_MILLIS;
             }
-            Event::Idle => self.tidy().await,
+            AppEvent::Idle => self.tidy().await,
         }
         (self.alive)();
         event
     }
 
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> AppEvent {
         let now = self.clock.now();
         // The first look into the slot comes before anything else: a card may hold the whole box.
         if self.slot_at == 0 {
-            return Event::SlotDue;
+            return AppEvent::SlotDue;
         }
         let card_at = match self.slot.due() {
-            Due::Not => Millis::MAX,
-            Due::Now => now,
-            Due::WhenQuiet => self.quiet_at.max(now),
+            UpdateDue::Not => Millis::MAX,
+            UpdateDue::Now => now,
+            UpdateDue::WhenQuiet => self.quiet_at.max(now),
         };
         let idle_at = if self.is_tidy { Millis::MAX } else { now + IDLE_MILLIS };
         let wait = card_at.min(idle_at).min(self.slot_at);
         match select(self.link.read(&mut self.piece), self.clock.until(wait)).await {
-            Either::First(Ok(0) | Err(_)) => Event::CableGone,
-            Either::First(Ok(len)) => Event::Bytes(len),
-            Either::Second(()) if wait == card_at => Event::CardDue,
-            Either::Second(()) if wait == self.slot_at => Event::SlotDue,
-            Either::Second(()) => Event::Idle,
+            Either::First(Ok(0) | Err(_)) => AppEvent::CableGone,
+            Either::First(Ok(len)) => AppEvent::Bytes(len),
+            Either::Second(()) if wait == card_at => AppEvent::CardDue,
+            Either::Second(()) if wait == self.slot_at => AppEvent::SlotDue,
+            Either::Second(()) => AppEvent::Idle,
         }
     }
 
@@ -262,7 +265,8 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             return;
         }
         self.is_tidy = false;
-        // A backup must not miss anything: unless it is plain that one contact changed, any may have.
+        // A backup must not miss anything: unless it is plain that one contact
+        // changed, any may have.
         match response.change {
             Some(put) if put.version == after => self.slot.note(put.uid),
             _ => self.slot.note_many(),
@@ -271,11 +275,11 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
 
     /// A step of idle work; at last the box vouches for what it wrote.
     async fn tidy(&mut self) {
-        if matches!(self.book.tend().await, Ok(false)) {
+        if matches!(self.book.maintain().await, Ok(false)) {
             return;
         }
         // What fails now is tried again after the next change.
-        self.book.rest().await.ok();
+        self.book.checkpoint().await.ok();
         self.book.root().await.ok();
         self.is_tidy = !self.finish_card().await;
     }

@@ -4,7 +4,7 @@ use super::App;
 use super::notes::fault_of;
 use crate::say;
 use contactbox_core::card::{
-    self, Appended, BackupError, Card, CardError, Changes, MergeError, OwnFiles, Whose,
+    self, Appended, BackupError, Card, CardError, Changes, MergeError, OwnFiles, SnapshotOwners,
 };
 use contactbox_core::contact::{Millis, Uid};
 use contactbox_core::store::Consent;
@@ -13,8 +13,8 @@ use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Vec;
 
-/// Changed contacts that are told apart until they are on the card. With more, the card is compared with the
-/// whole box.
+/// Changed contacts that are told apart until they are on the card. With more, the card is
+/// compared with the whole box.
 const CHANGED_MAX: usize = 8;
 
 /// Quiet after which the file for phones is made anew, in milliseconds.
@@ -30,7 +30,8 @@ pub enum SlotState {
     /// There is none, or none that answers.
     #[default]
     Empty,
-    /// There is one that cannot be used, for this reason; it is tried again each time the slot is looked into.
+    /// There is one that cannot be used, for this reason; it is tried again each time
+    /// the slot is looked into.
     Unfit(CardFault),
     /// There is one, what was on it is in the box, and the box is on it.
     Ready(OwnFiles),
@@ -42,7 +43,7 @@ enum Unsaved {
     TooMany,
 }
 
-pub(super) struct Slot<C> {
+pub(super) struct CardSlotTask<C> {
     card: C,
     state: SlotState,
     unsaved: Unsaved,
@@ -50,7 +51,7 @@ pub(super) struct Slot<C> {
     kept: Millis,
 }
 
-impl<C> Slot<C> {
+impl<C> CardSlotTask<C> {
     pub(super) fn new(card: C) -> Self {
         Self { card, state: SlotState::Empty, unsaved: Unsaved::These(Vec::new()), kept: 0 }
     }
@@ -79,18 +80,18 @@ impl<C> Slot<C> {
     }
 
     /// When the card is to be brought up to date.
-    pub(super) fn due(&self) -> Due {
+    pub(super) fn due(&self) -> UpdateDue {
         match (&self.state, &self.unsaved) {
-            (SlotState::Ready(_), Unsaved::These(known)) if !known.is_empty() => Due::Now,
-            (SlotState::Ready(_), Unsaved::TooMany) => Due::WhenQuiet,
-            _ => Due::Not,
+            (SlotState::Ready(_), Unsaved::These(known)) if !known.is_empty() => UpdateDue::Now,
+            (SlotState::Ready(_), Unsaved::TooMany) => UpdateDue::WhenQuiet,
+            _ => UpdateDue::Not,
         }
     }
 }
 
 /// When a card is to be brought up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub(super) enum UpdateDue {
     /// It is, or there is none.
     Not,
     /// At once: somebody changed a contact.
@@ -100,13 +101,13 @@ pub(super) enum Due {
 }
 
 /// Why a card is left alone until the next look into the slot.
-enum Trouble<C> {
+enum SlotFailure<C> {
     Card(CardError<C>),
     Snapshot,
     Box,
 }
 
-impl<C> Trouble<C> {
+impl<C> SlotFailure<C> {
     fn of_backup<F>(error: BackupError<F, C>) -> Self {
         match error {
             BackupError::Card(error) => Self::Card(error),
@@ -129,7 +130,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         if matches!(self.slot.state, SlotState::Ready(_)) {
             // A card that is there can list its files; the first will do.
             if let Err(error) = self.slot.card.next_file(None).await {
-                self.give_up(Trouble::Card(error)).await;
+                self.give_up(SlotFailure::Card(error)).await;
             }
             return;
         }
@@ -140,13 +141,13 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
     }
 
     /// Takes in what other boxes left on the card, then leaves on it what this box holds.
-    async fn take_in(&mut self) -> Result<(), Trouble<C::Error>> {
+    async fn take_in(&mut self) -> Result<(), SlotFailure<C::Error>> {
         let Self { book, slot, room, clock, .. } = self;
-        slot.card.next_file(None).await.map_err(Trouble::Card)?;
+        slot.card.next_file(None).await.map_err(SlotFailure::Card)?;
         say!("card: reading");
-        let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
+        let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(SlotFailure::Card)?;
         let is_left = own.time() == slot.kept;
-        let whose = if is_left { Whose::Others } else { Whose::OthersAndOwn };
+        let whose = if is_left { SnapshotOwners::Others } else { SnapshotOwners::OthersAndOwn };
         let merged = card::merge_all(
             book,
             &mut slot.card,
@@ -157,7 +158,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
             |_| {},
         )
         .await
-        .map_err(Trouble::of_merge)?;
+        .map_err(SlotFailure::of_merge)?;
         say!("card: {} added, {} updated", merged.added, merged.updated);
         if merged.held > 0 {
             say!("card: {} removals wait", merged.held);
@@ -165,7 +166,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         if merged.aside > 0 {
             say!("card: {} kept aside; they stay on the card", merged.aside);
         }
-        let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(Trouble::Card)?;
+        let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(SlotFailure::Card)?;
         slot.state = SlotState::Ready(own);
         slot.unsaved = Unsaved::TooMany;
         self.is_tidy = false;
@@ -180,9 +181,9 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
     }
 
     /// With `is_all_due`, all of the box is written whatever changed.
-    async fn bring_up_to_date(&mut self, is_all_due: bool) -> Result<(), Trouble<C::Error>> {
+    async fn bring_up_to_date(&mut self, is_all_due: bool) -> Result<(), SlotFailure<C::Error>> {
         let Self { book, slot, room, .. } = self;
-        let Slot { card, state, unsaved, kept } = slot;
+        let CardSlotTask { card, state, unsaved, kept } = slot;
         let SlotState::Ready(own) = state else { return Ok(()) };
         let changes = match unsaved {
             Unsaved::These(known) => Changes::These(known),
@@ -192,9 +193,9 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
             true => Ok(Appended::Due),
             false => card::append(book, card, own, changes, room.list).await,
         };
-        if appended.map_err(Trouble::of_backup)? == Appended::Due {
+        if appended.map_err(SlotFailure::of_backup)? == Appended::Due {
             say!("card: writing a snapshot");
-            card::backup(book, card, own, room.list).await.map_err(Trouble::of_backup)?;
+            card::backup(book, card, own, room.list).await.map_err(SlotFailure::of_backup)?;
         }
         *unsaved = Unsaved::These(Vec::new());
         *kept = own.time();
@@ -202,12 +203,12 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
     }
 
     /// Leaves the card alone until the next look into the slot; what is on it is found again then.
-    async fn give_up(&mut self, trouble: Trouble<C::Error>) {
+    async fn give_up(&mut self, trouble: SlotFailure<C::Error>) {
         let fault = match &trouble {
-            Trouble::Card(error) => fault_of(error),
-            Trouble::Snapshot => Some(CardFault::Snapshot),
+            SlotFailure::Card(error) => fault_of(error),
+            SlotFailure::Snapshot => Some(CardFault::Snapshot),
             // The box itself says what is wrong with it.
-            Trouble::Box => None,
+            SlotFailure::Box => None,
         };
         // A card that stays in the slot as it is would fill the diary with one line.
         let is_news = match (&self.slot.state, fault) {
@@ -223,20 +224,20 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         }
     }
 
-    /// Makes the file for phones anew when the box has been idle for a while; true when that is still to be
-    /// done.
+    /// Makes the file for phones anew when the box has been idle for a while; true when
+    /// that is still to be done.
     pub(super) async fn finish_card(&mut self) -> bool {
         if !matches!(self.slot.state, SlotState::Ready(_)) {
             return false;
         }
         // It is written whole, whatever changed.
-        if self.clock.now() < self.quiet_at + PHONE_MILLIS || self.slot.due() != Due::Not {
+        if self.clock.now() < self.quiet_at + PHONE_MILLIS || self.slot.due() != UpdateDue::Not {
             return true;
         }
         let Self { book, slot, room, .. } = self;
         let written = card::write_phone_file(book, &mut slot.card, room.list).await;
         if let Err(error) = written {
-            self.give_up(Trouble::of_backup(error)).await;
+            self.give_up(SlotFailure::of_backup(error)).await;
         }
         false
     }

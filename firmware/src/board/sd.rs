@@ -39,7 +39,8 @@ fn greet<S: SpiDevice + Speed, P: DelayNs>(device: &SdCard<S, P>) -> bool {
 /// than an empty slot deserves that is looked into every few seconds.
 fn answers(spi: &mut impl SpiDevice) -> bool {
     const GO_IDLE: [u8; 6] = [0x40, 0, 0, 0, 0, 0x95];
-    // A card may be in the middle of what it was told before the device started: it hears the second.
+    // A card may be in the middle of what it was told before the device started:
+    // it hears the second.
     (0..2).any(|_| {
         // An answer comes within 8 bytes.
         let mut answer = [0xff; 16];

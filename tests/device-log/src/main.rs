@@ -1,4 +1,5 @@
-//! Reads a device's log in its own words: `device-log PROGRAM [LOG]`, the log from standard input without a second name.
+//! Reads a device's log in its own words: `device-log PROGRAM [LOG]`, the log from standard
+//! input without a second name.
 
 use defmt_decoder::{DecodeError, Table};
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! The box's file and folder in trouble: full and read-only disks, a second daemon, stale sockets, damage.
+//! The box's file and folder in trouble: full and read-only disks, a second
+//! daemon, stale sockets, damage.
 use super::{contacts, good, import, names, sum};
 use contactbox_tests::daemon::{Client, Daemon, Place};
 use contactbox_tests::people::people;
@@ -244,7 +245,8 @@ fn an_image_cut_short_is_refused_and_what_is_left_can_be_read() {
     assert_eq!(is_stale(&mut client, old.clone().into()), Some(true));
     assert_ne!(is_stale(&mut client, new.clone()), Some(true));
     assert!(daemon.stop().success());
-    // The file is as long as it was again, and nothing in it is damaged. Something is missing all the same.
+    // The file is as long as it was again, and nothing in it is damaged. Something
+    // is missing all the same.
     let daemon = place.serve_with(&["--backup", "off"]);
     let verdict = place.run(["verify"]).expect(1).stdout;
     assert!(verdict.contains("there is damage") && verdict.contains("new box"));

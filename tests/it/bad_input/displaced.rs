@@ -1,4 +1,5 @@
-//! The box's file taken from under a running daemon: nothing more is acknowledged, what was acknowledged is there.
+//! The box's file taken from under a running daemon: nothing more is acknowledged, what
+//! was acknowledged is there.
 use super::boxes::filled;
 use super::contacts;
 use contactbox_tests::daemon::{Client, Daemon, Place};
@@ -39,7 +40,8 @@ fn struck(
     (before, client, told)
 }
 
-/// Somebody renames the folder, and the next command begins a box at the old place: nobody is told to put anything over it.
+/// Somebody renames the folder, and the next command begins a box at the old place: nobody is told
+/// to put anything over it.
 #[test]
 fn a_box_that_has_the_place_of_a_moved_one_is_not_to_be_written_over() {
     let place = Place::new();
@@ -173,7 +175,8 @@ fn a_file_cut_short_or_written_over_is_told() {
 fn an_older_copy_of_the_box_put_over_its_file_is_told() {
     let place = Place::new();
     let older = place.path().join("older.box");
-    // Over what is there: while `cp` has cut the file down to nothing, that is what a daemon would tell.
+    // Over what is there: while `cp` has cut the file down to nothing, that is
+    // what a daemon would tell.
     let put_back = |image: &Path| {
         let bytes = fs::read(&older).expect("a copy");
         let mut file = OpenOptions::new().write(true).open(image).expect("it is ours");

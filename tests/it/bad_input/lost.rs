@@ -1,4 +1,5 @@
-//! Boxes whose file, header, backup or disk is not as it was: said at once, with the cure, and mended where it can be.
+//! Boxes whose file, header, backup or disk is not as it was: said at once, with the cure,
+//! and mended where it can be.
 use super::boxes::{Disk, filled};
 use super::contacts;
 use contactbox_tests::daemon::{Daemon, Place, Ran, until};
@@ -76,7 +77,8 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
         // From then on it is an image like any other.
         assert_eq!(contacts(&mut serve(&[]).client()).len(), before.len() + 1);
     }
-    // Cut off behind the last page in use as well, or within the next: whether there was more, nobody knows, and that is told.
+    // Cut off behind the last page in use as well, or within the next: whether there was more,
+    // nobody knows, and that is told.
     const PAGE: usize = 65_536;
     let used = whole[4096..].chunks(PAGE).rposition(|page| page.iter().any(|&byte| byte != 0));
     let end = 4096 + (used.expect("a box") + 1) * PAGE;

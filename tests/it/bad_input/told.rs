@@ -1,4 +1,5 @@
-//! What a person must be told of an import: nothing is dropped, guessed or passed over without a word.
+//! What a person must be told of an import: nothing is dropped, guessed or passed
+//! over without a word.
 use super::{good, import, names, tally};
 use contactbox_tests::daemon::{Place, Ran};
 use contactbox_tests::report;
@@ -151,7 +152,8 @@ fn every_rejected_card_is_saved_however_many_there_are() {
     assert_eq!((&told["rejected_untold"], &told["rest"]), (&json!(3500), &json!(null)));
 }
 
-/// The card that begins the next part of an answer is read twice, and what is repaired in it is told once.
+/// The card that begins the next part of an answer is read twice, and what is
+/// repaired in it is told once.
 #[test]
 fn a_repair_in_a_card_that_is_left_to_another_part_is_counted_once() {
     let place = Place::new();

@@ -69,8 +69,8 @@ fn b10_the_owner_can_always_stop() {
     drop((inside, silent, daemon));
 }
 
-/// How long the owner waits for its answers while `attackers` threads of a stranger connect as fast as they
-/// can: the middle, the 99th of a hundred, the longest; and how often they did.
+/// How long the owner waits for its answers while `attackers` threads of a stranger connect as fast
+/// as they can: the middle, the 99th of a hundred, the longest; and how often they did.
 fn beside_strangers(place: &Place, daemon: &Daemon, attackers: usize) -> ([Duration; 3], usize) {
     let is_over = Arc::new(AtomicBool::new(false));
     let socket: PathBuf = place.socket();
@@ -103,8 +103,8 @@ fn beside_strangers(place: &Place, daemon: &Daemon, attackers: usize) -> ([Durat
     ([at(50), at(99), at(100)], count)
 }
 
-/// Where the socket's file names who may knock, the system turns strangers away; where it can not, as when a
-/// listed user is not known yet, the daemon does.
+/// Where the socket's file names who may knock, the system turns strangers away; where it can not,
+/// as when a listed user is not known yet, the daemon does.
 #[test]
 fn b10_strangers_cost_little_and_fill_no_disk() {
     if !has_others("b10") {

@@ -1,6 +1,7 @@
 //! Who is there, whose folder it is and whose turn: other users of the same machine (B8, B9, B10).
 //!
-//! Other users are played by threads and programs that give up being root; who is not root has no others.
+//! Other users are played by threads and programs that give up being root; who is
+//! not root has no others.
 mod crowd;
 mod folders;
 

@@ -7,8 +7,8 @@ use contactbox_tests::disk::Disk;
 use contactbox_tests::emulator::CardImage;
 use contactbox_tests::report;
 
-/// Sectors that a snapshot of 1,000 contacts takes on an empty card: 326 hold it, 163 are room to append
-/// behind it, the rest is the file system's.
+/// Sectors that a snapshot of 1,000 contacts takes on an empty card: 326 hold it, 163 are room to
+/// append behind it, the rest is the file system's.
 const SNAPSHOT_SECTORS_MAX: u64 = 556;
 
 #[test]

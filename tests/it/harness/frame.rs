@@ -1,7 +1,7 @@
 //! The kept inputs for the cable are the requests as they are written today.
 
-use contactbox_core::contact::{BlobRef, Content, Contents, Draft, Kind, Uid};
-use contactbox_core::service::protocol::{Card, Offer, PROTOCOL, TableRow};
+use contactbox_core::contact::{BlobRef, Contents, Draft, Kind, Property, Uid};
+use contactbox_core::service::protocol::{NewContact, Offer, PROTOCOL, TableRow};
 use contactbox_core::service::rows::{Bytes, Packer};
 use contactbox_core::service::{FRAME_BYTES_MIN, Request};
 use contactbox_core::store::Shelf;
@@ -26,12 +26,12 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let hello = Request::Hello { protocol: PROTOCOL, frame_bytes: FRAME_BYTES_MIN };
     let mut memory = vec![0; 500];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, "Grace")).expect("it fits");
+    draft.push(&Property::text(Kind::FN, "Grace")).expect("it fits");
     let card = draft.finish().bytes();
     let put = |uid| Request::Put {
         uid,
         base: None,
-        card: Card::Here(Contents::parse(card).expect("a card")),
+        card: NewContact::Here(Contents::parse(card).expect("a card")),
     };
     let (mut rows, mut offers, mut uids, mut records) =
         (vec![0; 200], vec![0; 200], vec![0; 200], vec![0; 200]);
@@ -77,7 +77,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                 Request::Restore { uid },
                 Request::Purge { uid },
                 Request::Stage { offset: 0, total, bytes: Bytes(card) },
-                Request::Put { uid: Some(uid), base: None, card: Card::Staged },
+                Request::Put { uid: Some(uid), base: None, card: NewContact::Staged },
             ]),
         ),
         (
@@ -103,7 +103,8 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The kept inputs are the requests as they are written today; CONTACTBOX_KEEP_SEEDS=1 keeps them anew.
+/// The kept inputs are the requests as they are written today;
+/// CONTACTBOX_KEEP_SEEDS=1 keeps them anew.
 #[test]
 fn seeds_are_kept() {
     for (name, bytes) in seeds() {

@@ -1,4 +1,5 @@
-//! The harness itself: its models, its made-up people, its numbers. Here and not beside them, so that the library is compiled once.
+//! The harness itself: its models, its made-up people, its numbers. Here and not beside them, so
+//! that the library is compiled once.
 
 mod boards;
 #[cfg(unix)]

@@ -1,4 +1,5 @@
-//! Power cuts, and kills, at any moment of each kind of work: nothing acknowledged is lost, and nothing is told to be.
+//! Power cuts, and kills, at any moment of each kind of work: nothing acknowledged is lost,
+//! and nothing is told to be.
 
 use super::file::{Event, Model};
 use super::office::{Card, Office, Op, Oracle, Verdict, Wrong};
@@ -10,8 +11,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Points of all kinds of work together, unless CONTACTBOX_POINTS says how many. CONTACTBOX_POINTS_FROM leaves out so
-/// many before them: a long sweep can be run in parts.
+/// Points of all kinds of work together, unless CONTACTBOX_POINTS says how many.
+/// CONTACTBOX_POINTS_FROM leaves out so many before them: a long sweep can be run in parts.
 const POINTS: usize = 20_000;
 
 /// The same in the long sweep.

@@ -1,4 +1,5 @@
-//! Calls of the system that fail, each kind in each way at each call: honest errors, nothing acknowledged lost, and a restart helps.
+//! Calls of the system that fail, each kind in each way at each call: honest errors, nothing
+//! acknowledged lost, and a restart helps.
 
 use super::file::{Call, How, Model, Plan};
 use super::office::{Card, Office, Op, Oracle, Wrong};
@@ -20,7 +21,8 @@ const CALLS_MAX: usize = 70;
 /// Batches that are asked for from the one on in which a call fails.
 const BATCHES: usize = 3;
 
-/// What is asked, a batch for a sync: photos, growth, small changes, and enough for pages to be erased.
+/// What is asked, a batch for a sync: photos, growth, small changes, and enough
+/// for pages to be erased.
 fn script() -> Vec<Vec<Op>> {
     let mut random = Random::new(0xFA_017);
     (0..60)

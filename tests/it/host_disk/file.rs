@@ -1,4 +1,5 @@
-//! The modelled disk as the file that an image is in: it keeps a log of what is done to it, and fails when told to.
+//! The modelled disk as the file that an image is in: it keeps a log of what is done to
+//! it, and fails when told to.
 
 use contactbox_daemon::image::BackingFile;
 use contactbox_tests::pagecache::{Change, PageCache};

@@ -1,11 +1,12 @@
-//! The daemon's keeper over a modelled disk that refuses, or that a kill leaves behind: what it answers then is true.
+//! The daemon's keeper over a modelled disk that refuses, or that a kill leaves behind: what
+//! it answers then is true.
 
 use super::file::{Call, How, Model, Plan};
 use super::office::{NAME, Office};
 use contactbox_daemon::config::{Config, Settings};
 use contactbox_daemon::image::{Access, Image};
-use contactbox_daemon::keeper::{Desk, Job, Keeper};
-use contactbox_daemon::rpc::Request;
+use contactbox_daemon::keeper::{Host, Job, WriterThread};
+use contactbox_daemon::rpc::RpcRequest;
 use contactbox_tests::daemon::Place;
 use contactbox_tests::pagecache::Cut;
 use contactbox_tests::random::Random;
@@ -19,7 +20,7 @@ const EIO: i32 = 5;
 
 /// A daemon without a socket, on a modelled disk.
 struct Daemon {
-    keeper: Keeper,
+    keeper: WriterThread,
     _place: Place,
 }
 
@@ -30,13 +31,13 @@ impl Daemon {
         let config = Config::load(settings).expect("good settings");
         let image = Image::over(Box::new(file.clone()), Path::new(NAME), Access::ReadWrite, false)
             .expect("the image opens");
-        let desk = Desk::on(image, &config).expect("the box opens");
-        Self { keeper: Keeper::start(desk).expect("a thread"), _place: place }
+        let desk = Host::on(image, &config).expect("the box opens");
+        Self { keeper: WriterThread::start(desk).expect("a thread"), _place: place }
     }
 
     fn call(&self, method: &str, params: &Value) -> Value {
         let line = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let request = Request::parse(line.to_string().as_bytes());
+        let request = RpcRequest::parse(line.to_string().as_bytes());
         let call = request.call.unwrap_or_else(|fault| panic!("{method}: {fault}"));
         let (sender, receiver) = mpsc::channel();
         let job = Job {
@@ -49,7 +50,7 @@ impl Daemon {
                 sender.send(answer.line).ok();
             }),
         };
-        assert!(block_on(self.keeper.asker().ask(job)).is_ok(), "the keeper listens");
+        assert!(block_on(self.keeper.handle().ask(job)).is_ok(), "the keeper listens");
         let line = receiver.recv().expect("it answers");
         serde_json::from_slice(&line).expect("JSON")
     }

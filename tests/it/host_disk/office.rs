@@ -1,7 +1,8 @@
-//! A box on a modelled disk, what was asked of it and acknowledged, and an oracle that knows nothing of journals.
+//! A box on a modelled disk, what was asked of it and acknowledged, and an oracle that
+//! knows nothing of journals.
 
 use super::file::Model;
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid, Value};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid, Value};
 use contactbox_core::store::{Barrier, Book, BookConfig, PutError};
 use contactbox_daemon::image::{Access, HEADER_BYTES, Image, PAGE_BYTES};
 use contactbox_daemon::keeper::parts;
@@ -277,14 +278,14 @@ impl Office {
                 let (lines, photo) = (lines(who, card), photo(who, card));
                 let mut draft = Draft::new(draft);
                 let mut push =
-                    |content: &Content<'_>| draft.push(content).expect("the draft has room");
-                push(&Content::text(Kind::UID, &text));
+                    |content: &Property<'_>| draft.push(content).expect("the draft has room");
+                push(&Property::text(Kind::UID, &text));
                 for (kind, value) in &lines {
-                    push(&Content::text(*kind, value));
+                    push(&Property::text(*kind, value));
                 }
                 if card.photo > 0 {
                     let value = Value::Bytes(&photo);
-                    push(&Content { value, ..Content::text(Kind::PHOTO, "") });
+                    push(&Property { value, ..Property::text(Kind::PHOTO, "") });
                 }
                 let photo = (card.photo > 0).then_some(&photo[..]);
                 let shown = Some((number_of(lines, photo), false));
@@ -340,9 +341,9 @@ impl Office {
     /// What the daemon does when nobody asks.
     pub fn idle(&mut self, steps: usize) -> Result<(), String> {
         for _ in 0..steps {
-            block_on(self.book.tend()).map_err(|error| error.to_string())?;
+            block_on(self.book.maintain()).map_err(|error| error.to_string())?;
         }
-        block_on(self.book.rest()).map_err(|error| error.to_string())?;
+        block_on(self.book.checkpoint()).map_err(|error| error.to_string())?;
         self.book.flash().sync().map_err(|error| error.to_string())
     }
 
@@ -383,8 +384,8 @@ impl Office {
         Ok(Some((number_of(lines, photo.as_deref()), is_trashed)))
     }
 
-    /// Compares everything with what was acknowledged when the log had so many events; what is found is then
-    /// what the oracle knows.
+    /// Compares everything with what was acknowledged when the log had so many events; what is
+    /// found is then what the oracle knows.
     pub fn compare(&mut self, events: usize) -> Verdict<()> {
         let mut found = Vec::new();
         for who in 0..self.oracle.0.len() {

@@ -1,9 +1,11 @@
-//! The other script: what a box is asked when it meets another, request by request, refusals included.
+//! The other script: what a box is asked when it meets another, request by
+//! request, refusals included.
 //!
-//! What is handed over comes from a box of the script's own, so that all who are asked end with one root.
+//! What is handed over comes from a box of the script's own, so that all who are
+//! asked end with one root.
 
 use crate::desk::Desk;
-use contactbox_core::contact::{BlobRef, Contact, Content, Kind, Types, Uid, Value};
+use contactbox_core::contact::{BlobRef, Contact, Kind, Property, Types, Uid, Value};
 use contactbox_core::service::cable::{AskError, Exchange};
 use contactbox_core::service::protocol::{Offer, Reply, Request, TableRow, Welcome};
 use contactbox_core::service::rows::{Bytes, Packer, Rows};
@@ -43,7 +45,7 @@ impl Giver {
             let lines = [(Kind::FN, name.as_str()), (Kind::TEL, "+49 171 5550101")];
             desk.put(uid(number), &lines).expect("room for a contact");
         }
-        let with_photo = [Content::text(Kind::FN, "Grace Hopper"), picture(Value::Blob(photo))];
+        let with_photo = [Property::text(Kind::FN, "Grace Hopper"), picture(Value::Blob(photo))];
         desk.put_contents(uid(3), &with_photo).expect("room for a contact");
         Self { desk, photo, bytes }
     }
@@ -74,8 +76,8 @@ fn uid(number: u8) -> Uid {
     Uid([number + 1; 16])
 }
 
-fn picture(value: Value<'_>) -> Content<'_> {
-    Content { types: Types(0), value, ..Content::text(Kind::PHOTO, "") }
+fn picture(value: Value<'_>) -> Property<'_> {
+    Property { types: Types(0), value, ..Property::text(Kind::PHOTO, "") }
 }
 
 fn packed<T: serde::Serialize>(

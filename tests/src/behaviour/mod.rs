@@ -1,5 +1,5 @@
-//! One script of requests, and whoever can be asked them: what comes back is written down without what
-//! differs by nature (identities, times), so that two answers can be compared line by line.
+//! One script of requests, and whoever can be asked them: what comes back is written down without
+//! what differs by nature (identities, times), so that two answers can be compared line by line.
 
 mod meeting;
 
@@ -9,9 +9,9 @@ use crate::daemon::Client;
 use crate::desk_device::{Bench, blank, no_card, start};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{BlobRef, Content, Draft, Kind, Origin, Uid, Value};
+use contactbox_core::contact::{BlobRef, Draft, Kind, Origin, Property, Uid, Value};
 use contactbox_core::service::cable::{AskError, Caller, Exchange};
-use contactbox_core::service::protocol::Card;
+use contactbox_core::service::protocol::NewContact;
 use contactbox_core::service::rows::Bytes;
 use contactbox_core::service::{FRAME_BYTES_MIN, Fault, Reply, Request};
 use contactbox_core::store::diary::Cause;
@@ -153,10 +153,10 @@ impl<E: Exchange> Box for Asked<E> {
         let mut memory = vec![0; 64 * 1024];
         let mut draft = Draft::new(&mut memory);
         for &(name, value) in lines {
-            let content = Content::text(Kind::of(name), value);
+            let content = Property::text(Kind::of(name), value);
             draft.push(&content).map_err(|error| error.to_string())?;
         }
-        self.change(&Request::Put { uid, base, card: Card::Here(draft.finish()) })
+        self.change(&Request::Put { uid, base, card: NewContact::Here(draft.finish()) })
     }
 
     fn put_photo(&mut self, uid: Option<Uid>, name: &str, photo: &[u8]) -> Told<Changed> {
@@ -167,11 +167,11 @@ impl<E: Exchange> Box for Asked<E> {
         let mut memory = vec![0; 64 * 1024];
         let mut draft = Draft::new(&mut memory);
         for content in
-            [Content::text(Kind::FN, name), Content { value, ..Content::text(Kind::PHOTO, "") }]
+            [Property::text(Kind::FN, name), Property { value, ..Property::text(Kind::PHOTO, "") }]
         {
             draft.push(&content).map_err(|error| error.to_string())?;
         }
-        self.change(&Request::Put { uid, base: None, card: Card::Here(draft.finish()) })
+        self.change(&Request::Put { uid, base: None, card: NewContact::Here(draft.finish()) })
     }
 
     fn blob(&mut self, hash: [u8; 16], offset: u32, bytes: u32) -> Told<(u32, Vec<u8>)> {
@@ -434,7 +434,8 @@ pub fn transcript(to: &mut impl Box) -> Vec<String> {
     lines
 }
 
-/// The part of the script that is about photos: short ones that stand in the contact, and long ones beside it.
+/// The part of the script that is about photos: short ones that stand in the contact,
+/// and long ones beside it.
 fn photos(to: &mut impl Box, note: &mut impl FnMut(&str, Told<String>)) {
     let photo = |len: u32| -> Vec<u8> {
         (0..len).map(|byte| (byte.wrapping_mul(byte) >> 5) as u8).collect()
@@ -456,7 +457,8 @@ fn photos(to: &mut impl Box, note: &mut impl FnMut(&str, Told<String>)) {
         note(&format!("photo of {len} bytes from {offset}"), read.map(told));
     }
     note("a photo that nobody has", to.blob([9; 16], 0, 40).map(told));
-    // One photo, two contacts: it stays with the second. When the last one goes, it goes in idle time.
+    // One photo, two contacts: it stays with the second. When the last one goes,
+    // it goes in idle time.
     let twin = to.put_photo(None, "Twin", &photo(3_000));
     note("another with it", twin.map(|changed| changed.outcome.to_owned()));
     if let Some(&uid) = uids.get(4) {

@@ -1,4 +1,5 @@
-//! The contact box itself, as an engine among the others: the whole book, index and search included.
+//! The contact box itself, as an engine among the others: the whole book, index
+//! and search included.
 use contactbox_core::contact::AuthorIndex;
 use contactbox_core::store::{Book, BookConfig};
 use embassy_futures::block_on;

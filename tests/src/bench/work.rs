@@ -1,6 +1,6 @@
 //! The work all engines do: contacts of a chosen size, edited at random, always in the same order.
 use contactbox_core::contact::{
-    AuthorIndex, Change, Contact, Content, Draft, Item, Kind, Origin, Scratch, Uid, digest, edit,
+    AuthorIndex, Change, Contact, Draft, Item, Kind, Origin, Property, Scratch, Uid, digest, edit,
 };
 
 use crate::random::Random;
@@ -63,7 +63,7 @@ impl Edit {
 fn draft<'b>(card: &[(Kind, String)], memory: &'b mut [u8]) -> Draft<'b> {
     let mut draft = Draft::new(memory);
     for (kind, value) in card {
-        draft.push(&Content::text(*kind, value)).expect("a card of this work is small");
+        draft.push(&Property::text(*kind, value)).expect("a card of this work is small");
     }
     draft
 }

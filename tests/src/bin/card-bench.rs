@@ -1,5 +1,5 @@
-//! `card-bench`: what a card and a cable cost a device, on a host and in the emulator; how it starts, and what
-//! its program takes of each board.
+//! `card-bench`: what a card and a cable cost a device, on a host and in the emulator; how it
+//! starts, and what its program takes of each board.
 //!
 //! What is counted is the same on any machine; what is clocked depends on the machine.
 

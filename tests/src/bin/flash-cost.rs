@@ -1,4 +1,5 @@
-//! `flash-cost`: what an edit and a get cost in flash, this box beside other engines, on the same work.
+//! `flash-cost`: what an edit and a get cost in flash, this box beside other
+//! engines, on the same work.
 //!
 //! Everything here is counted, not timed: two runs print the same numbers on any machine.
 use std::io::Write;

@@ -6,7 +6,7 @@ use crate::world::ops::{Op, PEOPLE};
 use crate::world::oracle::{Oracle, Person};
 use crate::world::{self, Chip, DeviceMemory};
 use contactbox_core::contact::Uid;
-use contactbox_core::search::{Hit, Page, Query};
+use contactbox_core::search::{Hit, PageRequest, Query};
 use contactbox_core::store::{Memory, Shelf};
 use embassy_futures::block_on;
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ fn look_around(book: &mut Box) -> Known {
     for typed in ["", "person", "171"] {
         let query = Query::parse(typed);
         let mut hits = [Hit::EMPTY; 8];
-        let page = Page::first(&query);
+        let page = PageRequest::first(&query);
         block_on(book.find(&page, Shelf::All, &mut hits, &mut memory)).expect("it can be read");
     }
     let _ = block_on(book.verify(|_| {})).expect("the chip can be read");

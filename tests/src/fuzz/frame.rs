@@ -1,12 +1,14 @@
-//! Any bytes on the cable of a box: what is no request is told so, what is one is answered, every answer is
-//! a frame that fits, and the box stays sound and opens again.
+//! Any bytes on the cable of a box: what is no request is told so, what is one is answered, every
+//! answer is a frame that fits, and the box stays sound and opens again.
 use super::Input;
 use crate::world::memory::{HostMemory, parts};
-use contactbox_core::contact::{Content, Draft, Kind, Uid};
+use contactbox_core::contact::{Draft, Kind, Property, Uid};
 use contactbox_core::search::Hit;
 use contactbox_core::service::cable::{complain, respond};
 use contactbox_core::service::frame::{FrameKind, Frames, encode};
-use contactbox_core::service::{FRAME_BYTES_MIN, Fault, Limits, Reply, Room, Session};
+use contactbox_core::service::{
+    AnswerBuffers, CableLimits, FRAME_BYTES_MIN, Fault, Reply, Session,
+};
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{Book, BookConfig};
 use embassy_futures::block_on;
@@ -83,7 +85,7 @@ fn filled() -> Box {
         let mut draft = Draft::new(&mut memory);
         let note = "long ".repeat(usize::from(number) * 400);
         for (kind, text) in [(Kind::FN, "Ada Lovelace"), (Kind::TEL, "1"), (Kind::NOTE, &note)] {
-            draft.push(&Content::text(kind, text)).expect("it fits");
+            draft.push(&Property::text(kind, text)).expect("it fits");
         }
         let card = draft.finish();
         block_on(book.put(Uid([number; 16]), &card, None, Default::default(), 5)).expect("it fits");
@@ -93,14 +95,15 @@ fn filled() -> Box {
 
 /// Does what comes over a cable, and looks at what goes back.
 fn answer_all(book: &mut Box, came: &[u8]) {
-    let limits = Limits { frame_bytes: FRAME_BYTES as u32, contact_bytes: RECORD_BYTES as u32 };
+    let limits =
+        CableLimits { frame_bytes: FRAME_BYTES as u32, contact_bytes: RECORD_BYTES as u32 };
     let mut session = Session::new(limits);
     let (mut into, mut out) = (vec![0; FRAME_BYTES], vec![0; FRAME_BYTES]);
     let (mut list, mut record) = (vec![0; FRAME_BYTES], vec![0; RECORD_BYTES]);
     let mut hits = vec![Hit::EMPTY; 20];
     let mut back = vec![0; FRAME_BYTES];
     let mut frames = Frames::new(&mut into);
-    let mut room = Room { list: &mut list, record: &mut record, hits: &mut hits };
+    let mut room = AnswerBuffers { list: &mut list, record: &mut record, hits: &mut hits };
     let mut input = came;
     for _ in 0..2 * REQUESTS_MAX {
         let Some(taken) = frames.take(&mut input) else { break };

@@ -4,7 +4,7 @@ use super::Input;
 use crate::world::ops::script;
 use crate::world::{self, Chip};
 use contactbox_core::store::page::{
-    ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame, HeaderFound, PAGE_HEADER_BYTES,
+    ChecksumSeed, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, HeaderFound, PAGE_HEADER_BYTES,
     PageHeader, entry_bytes,
 };
 use std::sync::LazyLock;
@@ -117,7 +117,7 @@ fn tamper(input: &mut Input<'_>, image: &mut Image) {
 fn forge(input: &mut Input<'_>, page: &mut [u8], base: u32, what: u8, at: usize) {
     let Some(head) = page.first_chunk::<PAGE_HEADER_BYTES>() else { return };
     let HeaderFound::Valid(mut header, _) = PageHeader::decode(head, base) else { return };
-    let mut frame = Frame { salt: header.salt, order: header.order, base };
+    let mut frame = ChecksumSeed { salt: header.salt, order: header.order, base };
     let mut entries = entries(page, &frame);
     match what % 12 {
         // Another order: everything in the page is sealed anew.
@@ -172,7 +172,7 @@ fn forge(input: &mut Input<'_>, page: &mut [u8], base: u32, what: u8, at: usize)
 }
 
 /// The entries from the start of a page to the first that is not right.
-fn entries(page: &[u8], frame: &Frame) -> Vec<(usize, EntryHeader)> {
+fn entries(page: &[u8], frame: &ChecksumSeed) -> Vec<(usize, EntryHeader)> {
     let mut entries = Vec::new();
     let mut at = FIRST_ENTRY_AT;
     while let Some(header) = frame.verified(page, at, PAGE) {

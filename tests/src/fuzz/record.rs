@@ -2,7 +2,7 @@
 use super::Input;
 use contactbox_core::contact::{
     AuthorIndex, BoxIndex, Change, Contact, Contents, Draft, Item, Kind, Origin, Scratch, Stamp,
-    Uid, Value, absorb, edit, merge, purge, rebase, restore, trash,
+    Uid, Value, edit, import_into, merge, purge, rebase, restore, trash,
 };
 use contactbox_core::limits::MILLIS_MAX;
 use contactbox_core::search::{SORT_NAME_BYTES, SortKey, sort_name};
@@ -151,7 +151,7 @@ fn write_card(
         let Some(change) = old.map_or(Some(first), |old| later(old, origin)) else { return };
         let written = match origin {
             Origin::Edit => edit(old, uid, card, change, scratch, room),
-            _ => absorb(old, uid, card, change, scratch, room),
+            _ => import_into(old, uid, card, change, scratch, room),
         };
         let Ok(Some(record)) = written else { continue };
         let contact = parsed(record);

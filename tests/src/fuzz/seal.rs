@@ -1,15 +1,15 @@
 //! The checksummed layer over any bytes: headers, entries, and mending at most one bit.
 use super::Input;
 use contactbox_core::store::page::{
-    ENTRY_HEADER_BYTES, EntryHeader, Frame, HeaderFound, PAGE_HEADER_BYTES, PageHeader, START,
-    entry_bytes,
+    ChecksumSeed, ENTRY_HEADER_BYTES, EntryHeader, HeaderFound, PAGE_HEADER_BYTES, PageHeader,
+    START, entry_bytes,
 };
 use contactbox_core::store::seal::{Flip, Seal, find_flip};
 
 /// The first bytes choose the frame and the place; the rest is a page.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let frame = Frame {
+    let frame = ChecksumSeed {
         salt: u64::from(input.word()),
         order: u32::from(input.half()),
         base: u32::from(input.byte()) << 9,
@@ -72,7 +72,7 @@ pub fn run(bytes: &[u8]) {
 }
 
 /// Mends a copy: at most one bit differs then, and what is returned is right.
-fn mend(frame: &Frame, page: &[u8], at: usize, end: usize) {
+fn mend(frame: &ChecksumSeed, page: &[u8], at: usize, end: usize) {
     let mut copy = page.to_vec();
     let mended = frame.mend(&mut copy, at, end);
     let changed: Vec<usize> = (0..page.len()).filter(|&place| copy[place] != page[place]).collect();

@@ -2,10 +2,10 @@
 //! in the same order, whatever the signatures leave out.
 use super::Input;
 use contactbox_core::contact::{
-    AuthorIndex, Change, Contact, Content, Draft, Item, Kind, Origin, Scratch, Uid, Value, edit,
+    AuthorIndex, Change, Contact, Draft, Item, Kind, Origin, Property, Scratch, Uid, Value, edit,
 };
 use contactbox_core::search::{
-    Class, Hit, Page, Query, Rank, Slices, SortKey, Source, find, grams,
+    Class, ContactSource, Hit, PageRequest, Query, Rank, Slices, SortKey, find, grams,
 };
 use embassy_futures::block_on;
 use std::convert::Infallible;
@@ -47,7 +47,7 @@ fn parsed(record: &[u8]) -> Contact<'_> {
     Contact::parse(record).expect("what was written can be read")
 }
 
-impl Source for Shelf {
+impl ContactSource for Shelf {
     type Error = Infallible;
 
     fn slots(&self) -> u32 {
@@ -116,7 +116,7 @@ fn record(card: &str, time: u64) -> Option<Vec<u8>> {
     for line in card.split('\n').filter(|line| !line.is_empty()) {
         let kind = KINDS[usize::from(line.as_bytes()[0]) % KINDS.len()];
         let value = &line[line.ceil_char_boundary(1)..];
-        draft.push(&Content { value: Value::Text(value), ..Content::text(kind, "") }).ok()?;
+        draft.push(&Property { value: Value::Text(value), ..Property::text(kind, "") }).ok()?;
     }
     let mut room = vec![0; ROOM];
     let mut items = vec![Item::EMPTY; 4096];
@@ -149,7 +149,7 @@ fn ask(typed: &str, records: &[Vec<u8>], rows: usize) {
     expected.sort_unstable();
     for (slices, probes) in [(32, 1), (1024, 4)] {
         let mut shelf = Shelf::new(records.to_vec(), Slices::new(slices, probes));
-        let mut page = Page::first(&query);
+        let mut page = PageRequest::first(&query);
         for known in expected.chunks(rows).chain([&[][..]]) {
             let mut hits = vec![Hit::EMPTY; rows];
             let Ok(count) = block_on(find(&mut shelf, &page, &mut hits, &mut [0; ROOM]));

@@ -1,6 +1,6 @@
 //! The vCard reader and writer, over any bytes: no panic, the same in any pieces, nothing lost.
 use crate::vcards::{self, Reading, Said, Stored};
-use contactbox_core::vcard::Version;
+use contactbox_core::vcard::VcardVersion;
 
 /// Reads `bytes`, of which the first says how they are cut and how much memory there is.
 pub fn run(bytes: &[u8]) {
@@ -19,7 +19,7 @@ pub fn run(bytes: &[u8]) {
     let said = vcards::listen(input, &pieces, enough(input.len()));
     said.iter().for_each(check_form);
     let reading = Reading::of(said);
-    for version in [Version::V3, Version::V4] {
+    for version in [VcardVersion::V3, VcardVersion::V4] {
         let text = vcards::write(&reading.cards, version);
         let again = vcards::listen(text.as_bytes(), &[4096], enough(text.len()));
         let again = Reading::of(again).cards;

@@ -2,7 +2,7 @@
 
 use contactbox_core::contact::Item;
 use contactbox_core::store::{
-    AuthorCell, BoxCell, Cells, Link, Memory, Number, Packed, PageState, Parts, Wide,
+    AuthorCell, BoxCell, Link, Memory, Number, Packed, PageState, Parts, Slab, Wide,
 };
 use std::marker::PhantomData;
 
@@ -25,7 +25,7 @@ impl<T: Copy> Heap<T> {
     }
 }
 
-impl<T: Copy> Cells<T> for Heap<T> {
+impl<T: Copy> Slab<T> for Heap<T> {
     fn cells(&self) -> &[T] {
         &self.cells
     }

@@ -62,7 +62,8 @@ pub fn open_in<const W: usize, const E: usize, M: Roomy>(
         .map_err(|error| error.to_string())
 }
 
-/// Does one operation; an error tells why it was not acknowledged. An operation that has no object (to remove who is not there) does nothing.
+/// Does one operation; an error tells why it was not acknowledged. An operation that has no object
+/// (to remove who is not there) does nothing.
 pub fn apply<const W: usize, const E: usize, M: Memory>(
     book: &mut Box<W, E, M>,
     op: Op,
@@ -88,8 +89,10 @@ pub fn apply<const W: usize, const E: usize, M: Memory>(
         Op::Remove { .. } => block_on(book.remove(uid, by, now)).map(|_| ()),
         Op::Restore { .. } => block_on(book.restore(uid, by, now)).map(|_| ()),
         Op::Purge { .. } => block_on(book.purge(uid, by, now)).map(|_| ()),
-        Op::Tend => return block_on(book.tend()).map(|_| ()).map_err(|error| error.to_string()),
-        Op::Rest => return block_on(book.rest()).map_err(|error| error.to_string()),
+        Op::Tend => {
+            return block_on(book.maintain()).map(|_| ()).map_err(|error| error.to_string());
+        }
+        Op::Rest => return block_on(book.checkpoint()).map_err(|error| error.to_string()),
     };
     match result {
         Err(PutError::NoSuchContact(_)) => Ok(()),

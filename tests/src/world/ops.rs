@@ -1,7 +1,7 @@
 //! What can be done to a box, as one type for the seeded tests, the sweeps and the fuzzer.
 
 use crate::random::Random;
-use contactbox_core::contact::{Content, Draft, Kind, Types, Value};
+use contactbox_core::contact::{Draft, Kind, Property, Types, Value};
 
 /// How many different people the operations are about.
 pub const PEOPLE: u8 = 14;
@@ -125,14 +125,14 @@ pub fn photo(card: u16) -> Vec<u8> {
 /// Writes a card into a draft.
 pub fn write_card(draft: &mut Draft<'_>, who: u8, card: u16, with_photo: bool) {
     let uid = uid_text(who);
-    let mut push = |content: &Content<'_>| draft.push(content).expect("the draft has room");
-    push(&Content::text(Kind::UID, &uid));
+    let mut push = |content: &Property<'_>| draft.push(content).expect("the draft has room");
+    push(&Property::text(Kind::UID, &uid));
     for (kind, value) in lines(who, card) {
         let types = if kind == Kind::TEL { Types::CELL } else { Types::default() };
-        push(&Content { types, ..Content::text(kind, &value) });
+        push(&Property { types, ..Property::text(kind, &value) });
     }
     if with_photo {
         let photo = photo(card);
-        push(&Content { value: Value::Bytes(&photo), ..Content::text(Kind::PHOTO, "") });
+        push(&Property { value: Value::Bytes(&photo), ..Property::text(Kind::PHOTO, "") });
     }
 }

@@ -1,16 +1,19 @@
-//! Where the FAT file system of a card is and how it is laid out, checked before anything trusts it.
+//! Where the FAT file system of a card is and how it is laid out, checked before
+//! anything trusts it.
 
 use crate::card::medium::{CardError, SECTOR_BYTES};
 
 type Sector = [u8; SECTOR_BYTES];
 
-/// Clusters from which on a FAT is one of 16 and of 32 bits (Microsoft's FAT specification, 1.03). Other systems ask
-/// only whether there is a length of 16 bits for a table: with none it has 32, however few clusters there are. So do
-/// we; the driver goes by the clusters, and is shown as many as it wants to see ([`Geometry::shown`]).
+/// Clusters from which on a FAT is one of 16 and of 32 bits (Microsoft's FAT specification, 1.03).
+/// Other systems ask only whether there is a length of 16 bits for a table: with none it has 32,
+/// however few clusters there are. So do we; the driver goes by the clusters, and is shown as many
+/// as it wants to see ([`Geometry::shown`]).
 const FAT16_CLUSTERS_MIN: u64 = 4_085;
 const FAT32_CLUSTERS_MIN: u64 = 65_525;
 
-/// Where a boot sector has the blocks of the file system, in 16 bits or in 32, and those of a table.
+/// Where a boot sector has the blocks of the file system, in 16 bits or in 32, and
+/// those of a table.
 const TOTAL_SHORT_AT: usize = 19;
 const TOTAL_AT: usize = 32;
 const FAT_SHORT_AT: usize = 22;
@@ -47,7 +50,7 @@ pub(super) struct Geometry {
 
 /// What a block of the file system as it is shown is on the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) enum ShownBlock {
     /// This one, counted from the first of the file system.
     Block(u32),
     /// Behind the end of a table: every cluster in use.
@@ -71,7 +74,7 @@ impl Geometry {
     }
 
     /// Where a block of the file system as it is shown is; `None` behind its end.
-    pub(super) fn shown(&self, index: u32) -> Option<Shown> {
+    pub(super) fn shown(&self, index: u32) -> Option<ShownBlock> {
         let tables = self.fats * self.table_blocks();
         let block = match index.checked_sub(self.fat_at) {
             None => index,
@@ -79,12 +82,12 @@ impl Geometry {
             Some(at) => {
                 let (table, at) = (at / self.table_blocks(), at % self.table_blocks());
                 if at >= self.fat_blocks {
-                    return Some(Shown::InUse);
+                    return Some(ShownBlock::InUse);
                 }
                 self.fat_at + table * self.fat_blocks + at
             }
         };
-        (block < self.blocks).then_some(Shown::Block(block))
+        (block < self.blocks).then_some(ShownBlock::Block(block))
     }
 
     /// Makes the boot sector one of what is shown.
@@ -308,13 +311,22 @@ mod tests {
         let long = few.table_blocks();
         assert_eq!(
             (long, shown(31), shown(47)),
-            (512, Some(Shown::Block(31)), Some(Shown::Block(47)))
+            (512, Some(ShownBlock::Block(31)), Some(ShownBlock::Block(47)))
         );
-        assert_eq!((shown(48), shown(32 + long)), (Some(Shown::InUse), Some(Shown::Block(48))));
-        assert_eq!(shown(32 + long + 16), Some(Shown::InUse));
+        assert_eq!(
+            (shown(48), shown(32 + long)),
+            (Some(ShownBlock::InUse), Some(ShownBlock::Block(48)))
+        );
+        assert_eq!(shown(32 + long + 16), Some(ShownBlock::InUse));
         let data = 32 + 2 * long;
-        assert_eq!((shown(data - 1), shown(data)), (Some(Shown::InUse), Some(Shown::Block(64))));
-        assert_eq!((shown(data + 1_935), shown(data + 1_936)), (Some(Shown::Block(1_999)), None));
+        assert_eq!(
+            (shown(data - 1), shown(data)),
+            (Some(ShownBlock::InUse), Some(ShownBlock::Block(64)))
+        );
+        assert_eq!(
+            (shown(data + 1_935), shown(data + 1_936)),
+            (Some(ShownBlock::Block(1_999)), None)
+        );
         // A length of 16 bits for the table says that it has 16.
         sector[22..24].copy_from_slice(&512u16.to_le_bytes());
         assert_eq!(geometry(&sector, 0, 80_000), None);

@@ -1,6 +1,6 @@
 //! Chains of clusters, which a damaged table must not have lead what is written into other files.
 
-use super::fence::{Fence, Told};
+use super::fence::{Fence, FenceResult};
 use super::{Block, BlockDevice, BlockIdx, ClusterId, DirEntry, Error, FILE_READS_MAX, FatCard};
 use crate::card::medium::{CardError, SECTOR_BYTES};
 
@@ -12,16 +12,17 @@ const LEN_AT: usize = 28;
 
 impl<D: BlockDevice> FatCard<D> {
     /// Whether a file has a first cluster, as every file has that is not empty.
-    pub(super) fn has_beginning(&mut self, entry: &DirEntry) -> Result<bool, Told<D>> {
+    pub(super) fn has_beginning(&mut self, entry: &DirEntry) -> Result<bool, FenceResult<D>> {
         let first = self.first_cluster(entry)?;
         Ok(self.manager.device(|fence| fence.geometry()).has(first))
     }
 
     /// Follows the clusters of a file that is to be written, and returns its length in bytes.
     ///
-    /// Where the chain goes wrong only behind the end of the file, as a cut may leave it, it is ended there. Where
-    /// it was cut short, the rest of the file is on the card no more, or cannot be found: the file ends there, too.
-    pub(super) fn mend(&mut self, entry: &DirEntry) -> Result<u32, Told<D>> {
+    /// Where the chain goes wrong only behind the end of the file, as a cut may leave it, it is
+    /// ended there. Where it was cut short, the rest of the file is on the card no more, or cannot
+    /// be found: the file ends there, too.
+    pub(super) fn mend(&mut self, entry: &DirEntry) -> Result<u32, FenceResult<D>> {
         let geometry = self.manager.device(|fence| fence.geometry());
         if entry.size == 0 && entry.cluster == ClusterId::EMPTY {
             return Ok(0);
@@ -33,8 +34,9 @@ impl<D: BlockDevice> FatCard<D> {
         let first = self.first_cluster(entry)?;
         let needed = entry.size.div_ceil(geometry.cluster_bytes).max(1);
         let (mut cluster, mut count, mut last_needed) = (first, 1, first);
-        // A chain may lead back into itself, and then has fewer clusters than one can go through. Brent's way to
-        // find that out: a mark that is set anew after 1, 2, 4, 8... clusters, and is met again.
+        // A chain may lead back into itself, and then has fewer clusters than one can go
+        // through. Brent's way to find that out: a mark that is set anew after 1, 2, 4, 8...
+        // clusters, and is met again.
         let (mut mark, mut lap, mut lap_max) = (first, 0, 1);
         self.allow(FILE_READS_MAX);
         loop {
@@ -68,7 +70,8 @@ impl<D: BlockDevice> FatCard<D> {
             self.end_chain(last_needed)?;
             return Ok(entry.size);
         }
-        // First the length: with a longer one than it has clusters for, the file would be as it was.
+        // First the length: with a longer one than it has clusters for, the file
+        // would be as it was.
         let len = count.saturating_mul(geometry.cluster_bytes).min(entry.size);
         self.write_row(entry, len, None)?;
         self.end_chain(cluster)?;
@@ -76,7 +79,7 @@ impl<D: BlockDevice> FatCard<D> {
     }
 
     /// How many clusters of a chain come before the circle of `circle` clusters that it leads into.
-    fn clusters_before_circle(&mut self, first: u32, circle: u32) -> Result<u32, Told<D>> {
+    fn clusters_before_circle(&mut self, first: u32, circle: u32) -> Result<u32, FenceResult<D>> {
         let (mut behind, mut ahead, mut count) = (first, first, 0);
         for _ in 0..circle {
             ahead = self.next_cluster(ahead)?;
@@ -89,7 +92,7 @@ impl<D: BlockDevice> FatCard<D> {
     }
 
     /// The first cluster of a file, out of its row in the folder.
-    fn first_cluster(&mut self, entry: &DirEntry) -> Result<u32, Told<D>> {
+    fn first_cluster(&mut self, entry: &DirEntry) -> Result<u32, FenceResult<D>> {
         let row = self.block(entry.entry_block)?;
         let at = entry.entry_offset as usize;
         let Some(row) = row.get(at..at + ROW_BYTES) else { return Err(CardError::Inconsistent) };
@@ -112,7 +115,7 @@ impl<D: BlockDevice> FatCard<D> {
         (BlockIdx(1 + geometry.fat_at + block), (at % SECTOR_BYTES as u64) as usize)
     }
 
-    fn next_cluster(&mut self, cluster: u32) -> Result<u32, Told<D>> {
+    fn next_cluster(&mut self, cluster: u32) -> Result<u32, FenceResult<D>> {
         let (block, at) = self.table_place(cluster);
         let is_long = self.manager.device(|fence| fence.geometry().entry_bytes == 4);
         let table = self.block(block)?;
@@ -123,7 +126,7 @@ impl<D: BlockDevice> FatCard<D> {
         })
     }
 
-    fn end_chain(&mut self, cluster: u32) -> Result<(), Told<D>> {
+    fn end_chain(&mut self, cluster: u32) -> Result<(), FenceResult<D>> {
         let (index, at) = self.table_place(cluster);
         let geometry = self.manager.device(|fence| fence.geometry());
         let mut block = Block { contents: self.block(index)? };
@@ -142,7 +145,12 @@ impl<D: BlockDevice> FatCard<D> {
     }
 
     /// Has the row of a file in its folder tell another length, and another first cluster.
-    fn write_row(&mut self, entry: &DirEntry, len: u32, first: Option<u16>) -> Result<(), Told<D>> {
+    fn write_row(
+        &mut self,
+        entry: &DirEntry,
+        len: u32,
+        first: Option<u16>,
+    ) -> Result<(), FenceResult<D>> {
         let mut block = Block { contents: self.block(entry.entry_block)? };
         let at = entry.entry_offset as usize;
         let is_long = self.manager.device(|fence| fence.geometry().entry_bytes == 4);
@@ -159,12 +167,12 @@ impl<D: BlockDevice> FatCard<D> {
         self.write_block(&block, entry.entry_block)
     }
 
-    fn write_block(&mut self, block: &Block, index: BlockIdx) -> Result<(), Told<D>> {
+    fn write_block(&mut self, block: &Block, index: BlockIdx) -> Result<(), FenceResult<D>> {
         let write = |fence: &mut Fence<D>| fence.write(core::slice::from_ref(block), index);
         self.manager.device(write).map_err(|error| self.told(Error::DeviceError(error)))
     }
 
-    fn block(&mut self, index: BlockIdx) -> Result<[u8; SECTOR_BYTES], Told<D>> {
+    fn block(&mut self, index: BlockIdx) -> Result<[u8; SECTOR_BYTES], FenceResult<D>> {
         let mut block = [Block::new()];
         let read = self.manager.device(|fence| fence.read(&mut block, index));
         read.map_err(|error| self.told(Error::DeviceError(error)))?;

@@ -1,8 +1,8 @@
 //! A block device that shows one checked file system and nothing else: nothing is read or written
 //! outside, nothing goes round in circles, and what is written is counted.
 
-use super::boot::{Geometry, Lead, Shown, lead, mend_info, partition, partition_table};
-use super::{Block, BlockCount, BlockDevice, BlockIdx, Trouble};
+use super::boot::{Geometry, Lead, ShownBlock, lead, mend_info, partition, partition_table};
+use super::{Block, BlockCount, BlockDevice, BlockIdx, DriverFailure};
 use crate::card::medium::{CardError, SECTOR_BYTES};
 use core::cell::Cell;
 use core::fmt;
@@ -41,18 +41,21 @@ pub(super) struct Fence<D: BlockDevice> {
     writes: Cell<u64>,
     /// Reads that the operation under way may still make.
     reads_left: Cell<u32>,
-    trouble: fn(&D::Error) -> Trouble,
+    trouble: fn(&D::Error) -> DriverFailure,
     /// What went wrong in the operation under way: the file system takes some failures for a full
     /// card, or for a folder that ends.
-    failed: Cell<Option<Trouble>>,
+    failed: Cell<Option<DriverFailure>>,
 }
 
 /// What a card says through the fence.
-pub(super) type Told<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
+pub(super) type FenceResult<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
 
 impl<D: BlockDevice> Fence<D> {
     /// Looks for the file system of a card.
-    pub(super) fn new(device: D, trouble: fn(&D::Error) -> Trouble) -> Result<Self, (D, Told<D>)> {
+    pub(super) fn new(
+        device: D,
+        trouble: fn(&D::Error) -> DriverFailure,
+    ) -> Result<Self, (D, FenceResult<D>)> {
         match find(&device) {
             Ok(geometry) => Ok(Self {
                 device,
@@ -82,7 +85,7 @@ impl<D: BlockDevice> Fence<D> {
     }
 
     /// What went wrong since then, whatever became of it.
-    pub(super) fn failed(&self) -> Option<Trouble> {
+    pub(super) fn failed(&self) -> Option<DriverFailure> {
         self.failed.get()
     }
 
@@ -90,7 +93,7 @@ impl<D: BlockDevice> Fence<D> {
     fn note(&self, error: FenceError<D::Error>) -> FenceError<D::Error> {
         let trouble = match &error {
             FenceError::Device(error) => (self.trouble)(error),
-            _ => Trouble::Other,
+            _ => DriverFailure::Other,
         };
         self.failed.set(Some(trouble));
         error
@@ -105,7 +108,7 @@ impl<D: BlockDevice> Fence<D> {
     }
 
     /// Where a block of the file system as it is shown is.
-    fn place(&self, index: u32) -> Result<Shown, FenceError<D::Error>> {
+    fn place(&self, index: u32) -> Result<ShownBlock, FenceError<D::Error>> {
         let inside = index.checked_sub(1).and_then(|inside| self.geometry.shown(inside));
         inside.ok_or(FenceError::Outside)
     }
@@ -150,7 +153,7 @@ fn in_use(entries: &mut [u8], entry_bytes: usize) {
 }
 
 /// Where the file system of a card is.
-fn find<D: BlockDevice>(device: &D) -> Result<Geometry, Told<D>> {
+fn find<D: BlockDevice>(device: &D) -> Result<Geometry, FenceResult<D>> {
     let failed = |error| CardError::Device(FenceError::Device(error));
     let blocks = device.num_blocks().map_err(failed)?.0;
     let read = |index: u32| {
@@ -190,8 +193,8 @@ impl<D: BlockDevice> BlockDevice for Fence<D> {
             let left = left.ok_or_else(|| self.note(FenceError::Endless))?;
             self.reads_left.set(left);
             let inside = match self.place(index).map_err(|error| self.note(error))? {
-                Shown::Block(inside) => inside,
-                Shown::InUse => {
+                ShownBlock::Block(inside) => inside,
+                ShownBlock::InUse => {
                     in_use(&mut block.contents, self.geometry.entry_bytes as usize);
                     continue;
                 }
@@ -208,7 +211,8 @@ impl<D: BlockDevice> BlockDevice for Fence<D> {
 
     fn write(&self, blocks: &[Block], start: BlockIdx) -> Result<(), Self::Error> {
         for (index, block) in (start.0..).zip(blocks) {
-            let Shown::Block(inside) = self.place(index).map_err(|error| self.note(error))? else {
+            let ShownBlock::Block(inside) = self.place(index).map_err(|error| self.note(error))?
+            else {
                 return Err(self.note(FenceError::Outside));
             };
             self.writes.set(self.writes.get() + 1);

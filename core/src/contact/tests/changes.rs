@@ -47,7 +47,7 @@ fn imported(old: Option<&[u8]>, mask: u16, time: Millis) -> Record {
     let mut memory = [0; 1024];
     let card = draft(&mut memory, mask, 0);
     let change = change(time, Origin::Import);
-    with(old, |old, scratch, out| absorb(old, UID, &card, change, scratch, out))
+    with(old, |old, scratch, out| import_into(old, UID, &card, change, scratch, out))
 }
 
 fn trashed(old: &[u8], time: Millis) -> Record {
@@ -154,13 +154,13 @@ fn imports_remembered_are_bounded() {
 fn a_card_without_uid_is_remembered_by_its_identity() {
     let mut memory = [0; 256];
     let mut card = Draft::new(&mut memory);
-    card.push(&Content::text(Kind::FN, "Ada")).unwrap();
-    card.push(&Content::text(Kind::TEL, "1")).unwrap();
+    card.push(&Property::text(Kind::FN, "Ada")).unwrap();
+    card.push(&Property::text(Kind::TEL, "1")).unwrap();
     let card = card.finish();
     let uid = card.uid();
     let import = |old: Option<&[u8]>, time| {
         with(old, |old, scratch, out| {
-            absorb(old, uid, &card, change(time, Origin::Import), scratch, out)
+            import_into(old, uid, &card, change(time, Origin::Import), scratch, out)
         })
     };
     let record = import(None, 10).unwrap();
@@ -170,7 +170,7 @@ fn a_card_without_uid_is_remembered_by_its_identity() {
     // Removed by hand: the same card again does not bring it back.
     let mut memory = [0; 256];
     let mut less = Draft::new(&mut memory);
-    less.push(&Content::text(Kind::FN, "Ada")).unwrap();
+    less.push(&Property::text(Kind::FN, "Ada")).unwrap();
     let less = less.finish();
     let record = with(Some(&record), |old, scratch, out| {
         edit(old, uid, &less, change(20, Origin::Edit), scratch, out)
@@ -188,7 +188,7 @@ fn uids_of_apple_address_books_cost_little_and_are_their_own() {
         assert_eq!(uuid.to_string(), text);
         let mut memory = [0; 256];
         let mut card = Draft::new(&mut memory);
-        card.push(&Content::text(Kind::UID, text)).unwrap();
+        card.push(&Property::text(Kind::UID, text)).unwrap();
         let card = card.finish();
         assert_eq!(card.uid(), Uid::from_text(text));
         let record = with(None, |old, scratch, out| {
@@ -202,7 +202,8 @@ fn uids_of_apple_address_books_cost_little_and_are_their_own() {
     }
 }
 
-/// RFC 8141: the letters before the last part of a name mean the same in either case; RFC 9562: so do the digits.
+/// RFC 8141: the letters before the last part of a name mean the same in either case;
+/// RFC 9562: so do the digits.
 #[test]
 fn a_uuid_is_the_same_in_any_letters() {
     let plain = Uid::from_text("0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1");
@@ -220,7 +221,7 @@ fn a_uuid_is_the_same_in_any_letters() {
         assert_eq!(Uid::from_text(text), plain, "{text}");
         let mut memory = [0; 256];
         let mut card = Draft::new(&mut memory);
-        card.push(&Content::text(Kind::UID, text)).unwrap();
+        card.push(&Property::text(Kind::UID, text)).unwrap();
         let card = card.finish();
         assert_eq!(card.uid(), plain);
         let record = with(None, |old, scratch, out| {
@@ -256,8 +257,8 @@ fn a_uid_is_the_same_with_blanks_around_it_and_of_blanks_alone_is_none() {
     let uid = |uid: &str, name: &str| {
         let mut memory = [0; 256];
         let mut card = Draft::new(&mut memory);
-        card.push(&Content::text(Kind::UID, uid)).unwrap();
-        card.push(&Content::text(Kind::FN, name)).unwrap();
+        card.push(&Property::text(Kind::UID, uid)).unwrap();
+        card.push(&Property::text(Kind::FN, name)).unwrap();
         let card = card.finish();
         (card.has_uid(), card.uid())
     };
@@ -275,11 +276,11 @@ fn a_uuid_imported_in_another_spelling_is_no_second_uid() {
     let import = |old: Option<&[u8]>, spelling: &str, phone: &str, time| {
         let mut memory = [0; 256];
         let mut card = Draft::new(&mut memory);
-        card.push(&Content::text(Kind::UID, spelling)).unwrap();
-        card.push(&Content::text(Kind::TEL, phone)).unwrap();
+        card.push(&Property::text(Kind::UID, spelling)).unwrap();
+        card.push(&Property::text(Kind::TEL, phone)).unwrap();
         let card = card.finish();
         with(old, |old, scratch, out| {
-            absorb(old, uid, &card, change(time, Origin::Import), scratch, out)
+            import_into(old, uid, &card, change(time, Origin::Import), scratch, out)
         })
     };
     let first = import(None, plain, "1", 10).unwrap();
@@ -296,8 +297,8 @@ fn a_uuid_imported_in_another_spelling_is_no_second_uid() {
 fn a_card_cannot_carry_the_marks_of_a_box() {
     let mut memory = [0; 256];
     let mut card = Draft::new(&mut memory);
-    card.push(&Content::text(Kind::FN, "Ada")).unwrap();
-    card.push(&Content::text(Kind::TRASHED, "")).unwrap();
+    card.push(&Property::text(Kind::FN, "Ada")).unwrap();
+    card.push(&Property::text(Kind::TRASHED, "")).unwrap();
     let card = card.finish();
     let change = change(10, Origin::Edit);
     let new = with(None, |old, scratch, out| edit(old, UID, &card, change, scratch, out)).unwrap();
@@ -396,13 +397,13 @@ fn a_card_that_comes_back_with_the_identity_the_box_gave_it_says_nothing_new() {
     for content in draft(&mut memory, 0b11, 0) {
         card.push(&content).unwrap();
     }
-    card.push(&Content { value: Value::Uuid(name), ..Content::text(Kind::UID, "") }).unwrap();
+    card.push(&Property { value: Value::Uuid(name), ..Property::text(Kind::UID, "") }).unwrap();
     let card = card.finish();
     assert_eq!(card.clone().count(), len + 1);
     let import = change(20, Origin::Import);
     let edit_at = change(30, Origin::Edit);
     assert_eq!(
-        with(Some(&first), |old, scratch, out| absorb(old, UID, &card, import, scratch, out)),
+        with(Some(&first), |old, scratch, out| import_into(old, UID, &card, import, scratch, out)),
         None
     );
     assert_eq!(
@@ -410,7 +411,7 @@ fn a_card_that_comes_back_with_the_identity_the_box_gave_it_says_nothing_new() {
         None
     );
     // As a first import it is kept to the letter.
-    let named = with(None, |old, scratch, out| absorb(old, UID, &card, import, scratch, out));
+    let named = with(None, |old, scratch, out| import_into(old, UID, &card, import, scratch, out));
     let named = named.unwrap();
     assert_eq!(Contact::parse(&named).unwrap().all(Kind::UID).count(), 1);
 }

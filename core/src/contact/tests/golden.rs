@@ -25,7 +25,7 @@ fn change(time: Millis, author: u16, origin: Origin) -> Change {
     Change::new(time, AuthorIndex(author), origin)
 }
 
-fn edited(old: Option<&[u8]>, card: &[Content<'_>], change: Change) -> Vec<u8> {
+fn edited(old: Option<&[u8]>, card: &[Property<'_>], change: Change) -> Vec<u8> {
     let mut memory = [0; 1024];
     let mut draft = Draft::new(&mut memory);
     for content in card {
@@ -36,7 +36,7 @@ fn edited(old: Option<&[u8]>, card: &[Content<'_>], change: Change) -> Vec<u8> {
     let (mut items, mut out) = ([Item::EMPTY; 64], [0; 1024]);
     let mut scratch = Scratch::new(&mut items);
     match change.origin {
-        Origin::Import => absorb(old.as_ref(), uid(), &card, change, &mut scratch, &mut out),
+        Origin::Import => import_into(old.as_ref(), uid(), &card, change, &mut scratch, &mut out),
         _ => edit(old.as_ref(), uid(), &card, change, &mut scratch, &mut out),
     }
     .unwrap()
@@ -45,26 +45,26 @@ fn edited(old: Option<&[u8]>, card: &[Content<'_>], change: Change) -> Vec<u8> {
 }
 
 fn plain() -> Vec<u8> {
-    let tel = Content::text(Kind::TEL, "+44 20 7946 0000");
+    let tel = Property::text(Kind::TEL, "+44 20 7946 0000");
     let card = [
-        Content::text(Kind::FN, "Ada Lovelace"),
-        Content { types: Types::CELL.with(Types::PREF), ..tel },
+        Property::text(Kind::FN, "Ada Lovelace"),
+        Property { types: Types::CELL.with(Types::PREF), ..tel },
     ];
     edited(None, &card, change(1_763_769_600_000, 1, Origin::Edit))
 }
 
 fn rich() -> Vec<u8> {
     let card = [
-        Content::text(Kind::FN, "Ada"),
-        Content {
+        Property::text(Kind::FN, "Ada"),
+        Property {
             other: "X-FOO",
             group: "item1",
             params: "X-A=\"b;c\"",
-            ..Content::text(Kind::OTHER, "bar")
+            ..Property::text(Kind::OTHER, "bar")
         },
-        Content::text(Kind::UID, "urn:uuid:0B0C7C1E-37AB-4A35-9A57-0F2E5CE1A9D1"),
-        Content { value: Value::Bytes(&[0, 255]), ..Content::text(Kind::KEY, "") },
-        Content { value: Value::Blob(BlobRef::of(b"a photo")), ..Content::text(Kind::PHOTO, "") },
+        Property::text(Kind::UID, "urn:uuid:0B0C7C1E-37AB-4A35-9A57-0F2E5CE1A9D1"),
+        Property { value: Value::Bytes(&[0, 255]), ..Property::text(Kind::KEY, "") },
+        Property { value: Value::Blob(BlobRef::of(b"a photo")), ..Property::text(Kind::PHOTO, "") },
     ];
     let mine = edited(None, &card, change(1_000, 1, Origin::Import));
     let theirs = edited(None, &card[..1], change(900, 2, Origin::Edit));

@@ -9,7 +9,7 @@ const CHANGE: Change = Change::new(10, AuthorIndex(0), Origin::Edit);
 fn with_phones(memory: &mut [u8], count: usize) -> Contents<'_> {
     let mut draft = Draft::new(memory);
     for number in 0..count {
-        draft.push(&Content::text(Kind::TEL, &format!("+49 30 {number:07}"))).unwrap();
+        draft.push(&Property::text(Kind::TEL, &format!("+49 30 {number:07}"))).unwrap();
     }
     draft.finish()
 }
@@ -47,7 +47,7 @@ fn the_same_line_five_thousand_times_is_one_property() {
     let mut memory = vec![0; 256 * 1024];
     let mut draft = Draft::new(&mut memory);
     for _ in 0..5_000 {
-        draft.push(&Content::text(Kind::TEL, "+49 30 1")).unwrap();
+        draft.push(&Property::text(Kind::TEL, "+49 30 1")).unwrap();
     }
     let card = draft.finish();
     let (mut items, mut out) = (vec![Item::EMPTY; 5_000], [0; 128]);
@@ -61,7 +61,7 @@ fn names_of_ten_thousand_characters() {
     let name = "Ж".repeat(10_000);
     let (mut memory, mut out) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, &name)).unwrap();
+    draft.push(&Property::text(Kind::FN, &name)).unwrap();
     let card = draft.finish();
     let mut items = [Item::EMPTY; 4];
     let mut scratch = Scratch::new(&mut items);
@@ -94,9 +94,9 @@ fn whatever_the_room_a_record_that_does_not_fit_says_so() {
 fn a_draft_that_is_full_keeps_what_it_has() {
     let mut memory = [0; 20];
     let mut draft = Draft::new(&mut memory);
-    let content = Content::text(Kind::FN, "Ada");
+    let content = Property::text(Kind::FN, "Ada");
     draft.push(&content).unwrap();
-    let long = Content::text(Kind::NOTE, "longer than the memory that is left");
+    let long = Property::text(Kind::NOTE, "longer than the memory that is left");
     assert_eq!(draft.push(&long), Err(WriteError::TooLarge { bytes_max: 20 }));
     assert!(draft.contents().eq([content]));
 }
@@ -116,7 +116,7 @@ fn more_properties_at_once_than_a_stamp_can_number_are_refused() {
 fn more_boxes_than_a_box_can_know_are_refused() {
     let mut memory = [0; 64];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, "Ada")).unwrap();
+    draft.push(&Property::text(Kind::FN, "Ada")).unwrap();
     let card = draft.finish();
     let (mut items, mut out) = ([Item::EMPTY; 256], vec![0; 8 * 1024]);
     let mut scratch = Scratch::new(&mut items);

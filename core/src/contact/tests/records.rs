@@ -23,9 +23,9 @@ struct Owned {
 }
 
 impl Owned {
-    fn content(&self) -> Content<'_> {
+    fn content(&self) -> Property<'_> {
         let kind = Kind::from_code(self.kind).unwrap();
-        Content {
+        Property {
             kind,
             other: if kind == Kind::OTHER { &self.other } else { "" },
             group: &self.group,
@@ -120,7 +120,7 @@ fn exercise(bytes: &[u8]) {
         }
     };
     parses(edit(Some(&contact), contact.uid(), &card, change, &mut scratch, &mut out));
-    parses(absorb(Some(&contact), contact.uid(), &card, change, &mut scratch, &mut out));
+    parses(import_into(Some(&contact), contact.uid(), &card, change, &mut scratch, &mut out));
     parses(trash(&contact, change, &mut scratch, &mut out));
     parses(restore(&contact, change, &mut scratch, &mut out));
     parses(purge(&contact, change, &mut out));
@@ -136,9 +136,9 @@ fn exercise(bytes: &[u8]) {
 fn a_content_without_a_name_is_refused() {
     let mut memory = [0; 64];
     let mut draft = Draft::new(&mut memory);
-    assert_eq!(draft.push(&Content::text(Kind::OTHER, "x")), Err(WriteError::NoName));
+    assert_eq!(draft.push(&Property::text(Kind::OTHER, "x")), Err(WriteError::NoName));
     let name = "X".repeat(256);
-    let long = Content { other: &name, ..Content::text(Kind::OTHER, "x") };
+    let long = Property { other: &name, ..Property::text(Kind::OTHER, "x") };
     assert_eq!(draft.push(&long), Err(WriteError::FieldTooLong { bytes: 256, bytes_max: 255 }));
     assert_eq!(draft.contents().count(), 0);
 }
@@ -148,7 +148,7 @@ fn a_uuid_is_one_content_however_it_was_made() {
     let text = "0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1";
     let mut memory = [0; 128];
     let mut draft = Draft::new(&mut memory);
-    let loose = Content { value: Value::Text(text), ..Content::text(Kind::UID, "") };
+    let loose = Property { value: Value::Text(text), ..Property::text(Kind::UID, "") };
     draft.push(&loose).unwrap();
     assert_eq!(draft.contents().next().map(|content| content.value), Some(Value::text(text)));
 }

@@ -7,29 +7,29 @@ pub const IMPORT_KEY: &str = "IMPORTED";
 pub const UID: Uid = Uid([7; 16]);
 
 /// What can be said of the contact.
-pub fn universe() -> Vec<Content<'static>> {
-    let tel = Content::text(Kind::TEL, "+49 171 555");
+pub fn universe() -> Vec<Property<'static>> {
+    let tel = Property::text(Kind::TEL, "+49 171 555");
     vec![
-        Content::text(Kind::FN, "Ada"),
-        Content::text(Kind::FN, "Ada Lovelace"),
+        Property::text(Kind::FN, "Ada"),
+        Property::text(Kind::FN, "Ada Lovelace"),
         tel,
-        Content { types: Types::CELL.with(Types::HOME), ..tel },
-        Content { group: "item1", params: "PREF=1;X-A=\"b;c\"", ..tel },
-        Content::text(Kind::EMAIL, "ada@example.com"),
-        Content::text(Kind::NOTE, ""),
-        Content::text(Kind::REV, "20260101T000000Z"),
-        Content::text(Kind::REV, "20260102T000000Z"),
-        Content { other: "X-FOO", ..Content::text(Kind::OTHER, "bar") },
-        Content::text(Kind::UID, "urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1"),
-        Content { value: Value::Bytes(&[0, 255, 1]), ..Content::text(Kind::KEY, "") },
-        Content {
+        Property { types: Types::CELL.with(Types::HOME), ..tel },
+        Property { group: "item1", params: "PREF=1;X-A=\"b;c\"", ..tel },
+        Property::text(Kind::EMAIL, "ada@example.com"),
+        Property::text(Kind::NOTE, ""),
+        Property::text(Kind::REV, "20260101T000000Z"),
+        Property::text(Kind::REV, "20260102T000000Z"),
+        Property { other: "X-FOO", ..Property::text(Kind::OTHER, "bar") },
+        Property::text(Kind::UID, "urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1"),
+        Property { value: Value::Bytes(&[0, 255, 1]), ..Property::text(Kind::KEY, "") },
+        Property {
             value: Value::Blob(BlobRef { hash: [9; 16], len: 70_000 }),
-            ..Content::text(Kind::PHOTO, "")
+            ..Property::text(Kind::PHOTO, "")
         },
     ]
 }
 
-pub fn key(content: &Content<'_>) -> String {
+pub fn key(content: &Property<'_>) -> String {
     match content.kind {
         Kind::TRASHED => TRASH_KEY.into(),
         Kind::IMPORTED => format!("{IMPORT_KEY} {:?}", content.value),
@@ -52,7 +52,7 @@ pub fn draft(memory: &mut [u8], mask: u16, turn: usize) -> Contents<'_> {
     draft.finish()
 }
 
-fn chosen(mask: u16) -> Vec<Content<'static>> {
+fn chosen(mask: u16) -> Vec<Property<'static>> {
     universe()
         .into_iter()
         .enumerate()

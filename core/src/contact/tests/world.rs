@@ -185,9 +185,9 @@ impl World {
             (&Op::Import { mask, turn, .. }, old, truth) => {
                 let card = draft(&mut memory, mask, turn);
                 let digest = card.digest();
-                let mark = Content {
+                let mark = Property {
                     value: Value::Bytes(if UID.0 == digest { &[] } else { &digest[..6] }),
-                    ..Content::text(Kind::IMPORTED, "")
+                    ..Property::text(Kind::IMPORTED, "")
                 };
                 let file: Vec<_> = universe()
                     .iter()
@@ -196,7 +196,8 @@ impl World {
                     .collect();
                 let lines = lines(mask, turn);
                 let change = change(Origin::Import);
-                let new = absorb(old.as_ref(), UID, &card, change, &mut scratch, &mut out).unwrap();
+                let new =
+                    import_into(old.as_ref(), UID, &card, change, &mut scratch, &mut out).unwrap();
                 let actual = new.map(|record| state(record, at));
                 let (by, truth) = ((number, time), truth.as_ref());
                 let expected =

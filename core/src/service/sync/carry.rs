@@ -1,12 +1,12 @@
-//! One way of a meeting: what the giver offers and the taker does not have is carried over, records,
-//! then the blobs they turn out to need.
+//! One way of a meeting: what the giver offers and the taker does not have is carried over,
+//! records, then the blobs they turn out to need.
 
 use super::super::Fault;
 use super::super::cable::{AskError, Exchange};
 use super::super::meeting::STATES_AT_ONCE;
 use super::super::protocol::{OFFERS_MAX, Reply, Request, Welcome};
 use super::super::rows::Packer;
-use super::super::session::Limits;
+use super::super::session::CableLimits;
 use super::Carried;
 use super::meet;
 use crate::contact::{BlobRef, Millis, Uid};
@@ -59,8 +59,8 @@ pub(super) async fn done<E: Exchange>(
     }
 }
 
-/// Tells `taker` what the numbers in `giver`'s records stand for. Returns up to which of `giver`'s times
-/// all it held is at `taker`.
+/// Tells `taker` what the numbers in `giver`'s records stand for. Returns up to which of `giver`'s
+/// times all it held is at `taker`.
 pub(super) async fn introduce<G: Exchange, T: Exchange>(
     giver: &mut G,
     taker: &mut T,
@@ -98,7 +98,7 @@ pub(super) struct Passage {
 impl Passage {
     pub(super) fn new(giver: &Welcome, taker: &Welcome, since: Millis, consent: Consent) -> Self {
         let frame_bytes = giver.frame_bytes.min(taker.frame_bytes);
-        let room = Limits { frame_bytes, contact_bytes: taker.contact_bytes }.room_bytes();
+        let room = CableLimits { frame_bytes, contact_bytes: taker.contact_bytes }.room_bytes();
         let room_bytes = u32::try_from(room).unwrap_or(u32::MAX);
         Self { since, room_bytes, contact_bytes: taker.contact_bytes, consent }
     }
@@ -149,7 +149,8 @@ async fn carry_once<G: Exchange, T: Exchange>(
         let Reply::Offers { offers, next } = page else {
             return Err(CarryError::Giver(AskError::NotUnderstood));
         };
-        // A page with nothing in it has looked at as many states as one may: else it would never come to an end.
+        // A page with nothing in it has looked at as many states as one may: else it
+        // would never come to an end.
         let step = if offers.is_empty() { STATES_AT_ONCE } else { 1 };
         if next.is_some_and(|next| next < from.saturating_add(step)) {
             return Err(CarryError::Giver(AskError::NotUnderstood));
@@ -211,7 +212,7 @@ async fn send<G: Exchange, T: Exchange>(
             Some(bytes) if given == 0 => {
                 match send_long(giver, taker, passage, first, bytes, carried).await? {
                     Ok(taken) => taken,
-                    Err(fault) => Taken { stop: Some(fault), ..Taken::default() },
+                    Err(fault) => TakeReply { stop: Some(fault), ..TakeReply::default() },
                 }
             }
             _ if given == 0 || given > rest.len() => {
@@ -251,7 +252,7 @@ async fn send<G: Exchange, T: Exchange>(
 
 /// What a box did with what it was given.
 #[derive(Default)]
-struct Taken {
+struct TakeReply {
     /// Records that it is done with.
     count: usize,
     stop: Option<Fault>,
@@ -262,9 +263,10 @@ fn taken_of<E>(
     reply: Reply<'_>,
     given: usize,
     carried: &mut Carried,
-) -> Result<Taken, AskError<E>> {
+) -> Result<TakeReply, AskError<E>> {
     match reply {
-        // All, or fewer and why the next was not, or as many as it had room to say which it kept aside.
+        // All, or fewer and why the next was not, or as many as it had room to say
+        // which it kept aside.
         Reply::Taken { taken, aside, stop, missing }
             if taken as usize <= given
                 && (stop.is_none() || (taken as usize) < given)
@@ -277,7 +279,7 @@ fn taken_of<E>(
             }
             carried.taken = carried.taken.saturating_add(taken - kept_aside);
             let missing = missing.iter().take(BLOBS_AT_ONCE).collect();
-            Ok(Taken { count: taken as usize, stop, missing })
+            Ok(TakeReply { count: taken as usize, stop, missing })
         }
         _ => Err(AskError::NotUnderstood),
     }
@@ -291,7 +293,7 @@ async fn send_long<G: Exchange, T: Exchange>(
     uid: Uid,
     bytes: u32,
     carried: &mut Carried,
-) -> CarryResult<Result<Taken, Fault>, G, T> {
+) -> CarryResult<Result<TakeReply, Fault>, G, T> {
     if bytes > passage.contact_bytes {
         return Ok(Err(Fault::TooLarge { bytes_max: passage.contact_bytes }));
     }

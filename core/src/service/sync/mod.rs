@@ -1,9 +1,9 @@
-//! Two boxes that answer are brought to hold the same: each is told what the other has taken in since
-//! they last met, and takes what it does not have.
+//! Two boxes that answer are brought to hold the same: each is told what the other has taken in
+//! since they last met, and takes what it does not have.
 //!
-//! Needs the memory of neither box and none of its own but a page of offers. Broken off anywhere, it
-//! goes on the next time without sending again what arrived: digests tell. Neither side is trusted with
-//! more than what it may keep: every loop ends whatever is answered.
+//! Needs the memory of neither box and none of its own but a page of offers. Broken off anywhere,
+//! it goes on the next time without sending again what arrived: digests tell. Neither side is
+//! trusted with more than what it may keep: every loop ends whatever is answered.
 
 mod carry;
 
@@ -62,7 +62,8 @@ pub struct Carried {
     pub held: u32,
     /// Why these wait.
     pub waits: Option<Fault>,
-    /// Contacts that were kept aside: they stay where they are, and are offered again the next time.
+    /// Contacts that were kept aside: they stay where they are, and are offered
+    /// again the next time.
     pub aside: u32,
     /// The first of these, and why.
     pub asides: Vec<(Uid, Aside), FAILURES_TOLD>,
@@ -78,7 +79,7 @@ impl Carried {
 
 /// What a meeting came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct SyncReport {
     /// The root of both, when both hold the same now. When not, and nothing has failed or was kept
     /// aside, somebody went on changing one of them all the while.
     pub root: Option<Root>,
@@ -118,20 +119,25 @@ impl<H: fmt::Debug + fmt::Display, T: fmt::Debug + fmt::Display> core::error::Er
 {
 }
 
-/// Brings two boxes to hold the same. What would remove too much waits, unless somebody has said yes to it.
+/// Brings two boxes to hold the same. What would remove too much waits, unless
+/// somebody has said yes to it.
 pub async fn sync<H: Exchange, T: Exchange>(
     here: &mut H,
     there: &mut T,
     consent: Consent,
     mut progress: impl FnMut(Progress),
-) -> Result<Report, SyncError<H::Error, T::Error>> {
+) -> Result<SyncReport, SyncError<H::Error, T::Error>> {
     let ours = hello(here).await.map_err(SyncError::Here)?;
     let theirs = hello(there).await.map_err(SyncError::There)?;
     if ours.id == theirs.id {
         return Err(SyncError::SameBox);
     }
-    let mut report =
-        Report { root: None, rounds: 0, to_here: Carried::default(), to_there: Carried::default() };
+    let mut report = SyncReport {
+        root: None,
+        rounds: 0,
+        to_here: Carried::default(),
+        to_there: Carried::default(),
+    };
     // From which times on the last round went, and what the times were when it began.
     let mut last: Option<(Millis, Millis)> = None;
     let mut begun = (0, 0);
@@ -158,8 +164,8 @@ pub async fn sync<H: Exchange, T: Exchange>(
             introduce(there, here, theirs.id).await.map_err(CarryError::here)?,
             introduce(here, there, ours.id).await.map_err(CarryError::there)?,
         );
-        // First what is new since they met. When that does not do, everything; and when that does not,
-        // what was changed in the meantime.
+        // First what is new since they met. When that does not do, everything; and when that does
+        // not, what was changed in the meantime.
         let since = match last {
             None => known,
             Some(last) if last != (0, 0) && report.rounds == 1 => (0, 0),

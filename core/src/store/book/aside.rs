@@ -1,11 +1,11 @@
-//! What other boxes hold and this one keeps aside: it is not taken in, stays where it is, is told to
-//! a person, and does not keep the rest from being taken in.
+//! What other boxes hold and this one keeps aside: it is not taken in, stays where it is, is told
+//! to a person, and does not keep the rest from being taken in.
 //!
 //! Nothing is stored for it. Whoever takes in from a source remembers no later time of that source
-//! than before the first state that was kept aside ([`super::Book::note_met`]), so that it comes again
-//! the next time, and is taken then if what kept it aside has passed.
+//! than before the first state that was kept aside ([`super::Book::note_met`]), so that it comes
+//! again the next time, and is taken then if what kept it aside has passed.
 
-use super::Put;
+use super::Written;
 use crate::contact::{Millis, Uid};
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ impl fmt::Display for Aside {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intake {
     /// All of it is in this box; [`super::Outcome::Unchanged`] says that it was before.
-    Taken(Put),
+    Taken(Written),
     /// It is not.
     Aside(Uid, Aside),
 }

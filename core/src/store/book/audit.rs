@@ -2,9 +2,9 @@
 
 use super::{Book, Counts, GetError, Memory, PutError, read};
 use crate::contact::{BlobRef, Contact, Millis, Uid};
-use crate::store::cells::Cells;
 use crate::store::entries::{CONTACT, SPILL, Spill};
 use crate::store::journal::{self, Entry, ScanReport};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Something that verification found wrong.
@@ -17,8 +17,8 @@ pub enum Finding {
     },
     /// A newer version of this contact may have been lost.
     Stale(Uid),
-    /// A newer version of any contact may have been lost, or one that is not here: of what was lost nothing is known. Told once,
-    /// for all of them.
+    /// A newer version of any contact may have been lost, or one that is not here: of what was lost
+    /// nothing is known. Told once, for all of them.
     AnyStale,
     /// A photo or document of this contact is not whole.
     BlobDamaged(Uid, BlobRef),
@@ -64,7 +64,7 @@ pub struct Stats {
     /// Contacts by state.
     pub counts: Counts,
     /// The journal.
-    pub journal: journal::Stats,
+    pub journal: journal::JournalStats,
     /// Losses that nothing has healed.
     pub losses: u32,
     /// Entries of a newer version's, kept as they are.
@@ -82,8 +82,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Bytes of entries that are live, and that can be: of [`Book::stats`], which looks at every contact,
-    /// what is told at once.
+    /// Bytes of entries that are live, and that can be: of [`Book::stats`], which looks at every
+    /// contact, what is told at once.
     pub fn fill(&self) -> (u64, u64) {
         self.journal.fill()
     }
@@ -93,8 +93,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.losses()
     }
 
-    /// Looks which losses were healed before the box was opened, as what was lost of a contact is told at each open while its page is
-    /// there. Reads what was written since the box has its present name, or everything where the index keeps no times.
+    /// Looks which losses were healed before the box was opened, as what was lost of a contact is
+    /// told at each open while its page is there. Reads what was written since the box has its
+    /// present name, or everything where the index keeps no times.
     pub async fn settle_losses(&mut self) -> Result<(), GetError<F::Error>> {
         let Some(since) = self.writes_since() else { return Ok(()) };
         for number in 0..self.slots() {
@@ -114,15 +115,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(())
     }
 
-    /// A part of the medium is gone, from this page on, and blank in its place. Nobody knows what was in it. True when that is
-    /// written down: then the book tells it from now on.
+    /// A part of the medium is gone, from this page on, and blank in its place. Nobody knows what
+    /// was in it. True when that is written down: then the book tells it from now on.
     pub async fn lost_from(&mut self, page: u32) -> Result<bool, PutError<F::Error>> {
         let is_owed = self.journal.lost_from(&mut self.ledger, page);
         // With the new name it is written down, if there is one to take.
         self.renew_if_due().await?;
         if self.journal.owes() {
             // Where the flash fails it stays owed.
-            self.journal.rest(&mut self.ledger).await.ok();
+            self.journal.confirm_tails(&mut self.ledger).await.ok();
         }
         Ok(is_owed && !self.journal.owes())
     }
@@ -141,8 +142,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(())
     }
 
-    /// Does for one page of the log what [`Book::history`] does for all; false when there is no such page. The box may change between
-    /// two pages: a version that moves to a page done already is not met, the present one among them.
+    /// Does for one page of the log what [`Book::history`] does for all; false when there is no
+    /// such page. The box may change between two pages: a version that moves to a page done already
+    /// is not met, the present one among them.
     pub async fn history_page(
         &mut self,
         uid: Uid,

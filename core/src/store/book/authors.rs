@@ -3,9 +3,9 @@
 use super::Memory;
 use crate::contact::AuthorIndex;
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, OWN_PLACES};
-use crate::store::cells::Cells;
 use crate::store::entries::AuthorEntry;
-use crate::store::journal::{Address, Standing};
+use crate::store::journal::{Address, Liveness};
+use crate::store::slab::Slab;
 
 /// A place for an author in the table.
 #[derive(Clone, Copy)]
@@ -70,8 +70,8 @@ impl<M: Memory> Authors<M> {
         self.iter().find(|known| known.1 == name).map(|known| known.0)
     }
 
-    /// An index that nobody has; `None` when all are taken. Some are there for whom the owner names,
-    /// `is_own`.
+    /// An index that nobody has; `None` when all are taken. Some are there for whom
+    /// the owner names, `is_own`.
     pub(super) fn free(&self, is_own: bool) -> Option<AuthorIndex> {
         let own = if is_own { 0 } else { M::AUTHORS / OWN_PLACES };
         let index = self.len + 1;
@@ -79,13 +79,13 @@ impl<M: Memory> Authors<M> {
     }
 
     /// Takes an entry in. The name of an author never changes: a second one is a copy.
-    pub(super) fn take(&mut self, entry: &AuthorEntry<'_>, at: Address) -> Standing {
+    pub(super) fn take(&mut self, entry: &AuthorEntry<'_>, at: Address) -> Liveness {
         let place = usize::from(entry.index).wrapping_sub(1);
         if let Some(known) = self.get(entry.index) {
-            return Standing::Equals(known.at);
+            return Liveness::Equals(known.at);
         }
         if place + 1 >= M::AUTHORS.min(AUTHORS_MAX) || !self.cells.grow(place + 1) {
-            return Standing::Live;
+            return Liveness::Live;
         }
         for vacant in usize::from(self.len)..place {
             // Memory may hold what an earlier box left in it.
@@ -95,10 +95,11 @@ impl<M: Memory> Authors<M> {
             *cell = AuthorCell::new(entry.name, at);
             self.len = self.len.max(entry.index);
         }
-        Standing::Live
+        Liveness::Live
     }
 
-    /// Whether an entry is the one that counts, or is about somebody there is no memory for: that one stays.
+    /// Whether an entry is the one that counts, or is about somebody there is no
+    /// memory for: that one stays.
     pub(super) fn is_at(&self, entry: &AuthorEntry<'_>, at: Address) -> bool {
         match self.get(entry.index) {
             Some(known) => known.at == at,

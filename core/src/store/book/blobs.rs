@@ -2,19 +2,20 @@
 //! refers to them.
 
 use super::pieces::store_piece;
-use super::{Book, GetError, Memory, PutError, kept, ledger::Ledger, parse, read};
+use super::{Book, GetError, Memory, PutError, kept, parse, read, state::BookState};
 use crate::contact::{BlobHasher, BlobRef, Contact, Value, WriteError};
 use crate::limits::BLOB_BYTES_MAX;
-use crate::store::cells::Cells;
 use crate::store::entries::{CHUNK_HEAD_BYTES, Chunk, KEPT, KeptEntry, Spill};
 use crate::store::index;
 use crate::store::journal::{Journal, Need, PageState};
 use crate::store::page::ENTRY_HEADER_BYTES;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Slots that one step of the sweep looks at; a step of marking may read as many records.
 const SWEEP_SLOTS: u32 = 64;
-/// Where memory grows, room for comparing this many properties comes first, and so many times as much each time that is too little.
+/// Where memory grows, room for comparing this many properties comes first, and so many times as
+/// much each time that is too little.
 const ITEMS_MIN: usize = 256;
 const ITEMS_STEP: usize = 4;
 
@@ -35,8 +36,8 @@ pub(super) enum Sweep {
     Sweeping(u32),
 }
 
-/// What has been done already so that an operation finds room. A sweep can give up what the operation itself left when it
-/// failed before, again and again.
+/// What has been done already so that an operation finds room. A sweep can give up what the
+/// operation itself left when it failed before, again and again.
 #[derive(Default)]
 pub(super) struct Helps {
     is_swept: bool,
@@ -74,12 +75,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.blob_missing(blob).is_none()
     }
 
-    /// Whether all of a blob can be read, be it only because garbage has not been erased yet: see [`Book::has_blob`].
+    /// Whether all of a blob can be read, be it only because garbage has not been erased
+    /// yet: see [`Book::has_blob`].
     pub fn can_read_blob(&self, blob: BlobRef) -> bool {
         is_here(&self.ledger, blob, chunk_bytes(&self.journal))
     }
 
-    /// The length of a blob known by its hash, as its first piece tells; `None` when that is not here.
+    /// The length of a blob known by its hash, as its first piece tells; `None`
+    /// when that is not here.
     pub async fn blob_len(&mut self, hash: &[u8; 16]) -> Result<Option<u32>, GetError<F::Error>> {
         let Some(number) = self.ledger.index.chunk(hash, 0) else { return Ok(None) };
         let slot = self.ledger.index.slot(number);
@@ -167,8 +170,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.sweep == Sweep::Done)
     }
 
-    /// Whether what an operation failed of has been helped, by giving up what nobody needs or with more memory: then it is worth
-    /// another try.
+    /// Whether what an operation failed of has been helped, by giving up what nobody needs or with
+    /// more memory: then it is worth another try.
     pub(super) async fn helps_against(
         &mut self,
         error: &PutError<F::Error>,
@@ -224,7 +227,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(());
         }
         let Self { journal, ledger, extra, .. } = self;
-        let tell = |ledger: &mut Ledger<M>, blob| {
+        let tell = |ledger: &mut BookState<M>, blob| {
             let is_whole = mark(ledger, blob, chunk_bytes);
             // What is missing of a state that is only kept is not asked for.
             ledger.doubts_pieces |= !is_whole && !slot.is_kept();
@@ -236,13 +239,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 }
 
-/// Goes through the blobs that a slot refers to, that of its own record first; what is no contact and no kept state refers to none.
+/// Goes through the blobs that a slot refers to, that of its own record first; what is no contact
+/// and no kept state refers to none.
 pub(super) async fn each_blob<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &mut Ledger<M>,
+    ledger: &mut BookState<M>,
     number: u32,
     buf: &mut [u8],
-    mut tell: impl FnMut(&mut Ledger<M>, BlobRef),
+    mut tell: impl FnMut(&mut BookState<M>, BlobRef),
 ) -> Result<(), GetError<F::Error>> {
     let slot = ledger.index.slot(number);
     let is_state = slot.is_contact() || slot.is_kept();
@@ -268,7 +272,7 @@ pub(super) async fn each_blob<F: NorFlash, M: Memory>(
 /// Writes the chunks of a blob that are not there yet.
 pub(super) async fn store<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &mut Ledger<M>,
+    ledger: &mut BookState<M>,
     need: Need,
     content: &[u8],
 ) -> Result<BlobRef, PutError<F::Error>> {
@@ -288,7 +292,7 @@ pub(super) async fn store<F: NorFlash, M: Memory>(
 /// The slot of a chunk, unless the chunk is there only because garbage has not been erased yet.
 pub(super) fn sure_chunk<F: NorFlash, M: Memory>(
     journal: &Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     blob: &BlobRef,
     number: u32,
 ) -> Option<u32> {
@@ -297,7 +301,7 @@ pub(super) fn sure_chunk<F: NorFlash, M: Memory>(
 }
 
 /// Bytes of a blob in one chunk.
-pub(super) fn chunk_bytes<F: NorFlash, P: Cells<PageState>, B: Cells<u8>>(
+pub(super) fn chunk_bytes<F: NorFlash, P: Slab<PageState>, B: Slab<u8>>(
     journal: &Journal<F, P, B>,
 ) -> usize {
     journal.entry_bytes_max() / 2 - CHUNK_HEAD_BYTES
@@ -309,8 +313,8 @@ async fn spilled_blob<F: NorFlash, P, B>(
     buf: &mut [u8],
 ) -> Result<BlobRef, GetError<F::Error>>
 where
-    P: Cells<PageState>,
-    B: Cells<u8>,
+    P: Slab<PageState>,
+    B: Slab<u8>,
 {
     let entry = journal.read(slot.at, slot.len.into(), buf).await?;
     let payload = match entry.kind {
@@ -322,7 +326,7 @@ where
 }
 
 /// Marks the chunks of a blob; false when not all of them are here.
-fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
+fn mark<M: Memory>(ledger: &mut BookState<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
     let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
     // A blob of more chunks than there are slots is not here, whatever its length claims.
     if count > ledger.index.len() {
@@ -340,7 +344,7 @@ fn mark<M: Memory>(ledger: &mut Ledger<M>, blob: BlobRef, chunk_bytes: usize) ->
 
 pub(super) async fn read_chunk<'b, F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     blob: BlobRef,
     number: u32,
     buf: &'b mut [u8],
@@ -354,7 +358,7 @@ pub(super) async fn read_chunk<'b, F: NorFlash, M: Memory>(
 /// Reads a whole blob to the front of `buf`, which must have room for an entry's head beside it.
 pub(super) async fn read_all<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     blob: BlobRef,
     buf: &mut [u8],
 ) -> Result<usize, GetError<F::Error>> {
@@ -382,7 +386,7 @@ pub(super) async fn read_all<F: NorFlash, M: Memory>(
 /// Reads a blob from end to end and compares its hash.
 pub(super) async fn check<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     blob: BlobRef,
     buf: &mut [u8],
 ) -> Result<(), GetError<F::Error>> {
@@ -401,21 +405,21 @@ pub(super) fn is_large(value: &Value<'_>) -> bool {
 
 /// Whether every blob a contact refers to is here.
 pub(super) fn are_here<M: Memory>(
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     contact: &Contact<'_>,
     chunk_bytes: usize,
 ) -> bool {
     contact.blobs().all(|blob| is_here(ledger, blob, chunk_bytes))
 }
 
-pub(super) fn is_here<M: Memory>(ledger: &Ledger<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
+pub(super) fn is_here<M: Memory>(ledger: &BookState<M>, blob: BlobRef, chunk_bytes: usize) -> bool {
     let count = (blob.len as usize).div_ceil(chunk_bytes) as u32;
     (0..count).all(|number| ledger.index.chunk(&blob.hash, number).is_some())
 }
 
 /// Marks what a record just written refers to, for a sweep that may be under way.
 pub(super) fn mark_all<M: Memory>(
-    ledger: &mut Ledger<M>,
+    ledger: &mut BookState<M>,
     contact: &Contact<'_>,
     chunk_bytes: usize,
 ) {

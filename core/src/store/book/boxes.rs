@@ -1,11 +1,12 @@
-//! The table of boxes: who has written what is in this box, and how far this box has kept up with each.
+//! The table of boxes: who has written what is in this box, and how far this box
+//! has kept up with each.
 
 use super::Memory;
 use crate::contact::{BoxIndex, Contact, Millis, digest};
 use crate::limits::{BOXES_MAX, OWN_PLACES};
-use crate::store::cells::Cells;
 use crate::store::entries::BoxEntry;
-use crate::store::journal::{Address, Standing};
+use crate::store::journal::{Address, Liveness};
+use crate::store::slab::Slab;
 
 /// A place for a box in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +83,8 @@ impl<M: Memory> Boxes<M> {
         BoxIndex(self.writer)
     }
 
-    /// When the name under which this box writes was taken, by its clock, and the order of the oldest page that what it has written
-    /// since can be in; `None` for its first name.
+    /// When the name under which this box writes was taken, by its clock, and the order of the
+    /// oldest page that what it has written since can be in; `None` for its first name.
     pub(super) fn writer_since(&self) -> Option<(Millis, u32)> {
         self.get(self.writer).map(|known| (known.met, known.link))
     }
@@ -106,12 +107,14 @@ impl<M: Memory> Boxes<M> {
         (usize::from(index) < M::BOXES.min(BOXES_MAX) - own).then_some(index)
     }
 
-    /// A record names these boxes: their indices are taken, whatever became of the entries that tell who they are.
+    /// A record names these boxes: their indices are taken, whatever became of the
+    /// entries that tell who they are.
     pub(super) fn note(&mut self, contact: &Contact<'_>) {
         self.named = self.named.max(contact.box_max().0);
     }
 
-    /// Whether an entry is the one that counts, or is about a box that there is no memory for: that one stays.
+    /// Whether an entry is the one that counts, or is about a box that there is no
+    /// memory for: that one stays.
     pub(super) fn is_at(&self, entry: &BoxEntry, at: Address) -> bool {
         match self.get(entry.index) {
             Some(known) => known.at == at,
@@ -137,16 +140,16 @@ impl<M: Memory> Boxes<M> {
         len: u32,
     ) -> Option<(Address, u32)> {
         match self.take(entry, at, len) {
-            Standing::Replaces(at, len) => Some((at, len)),
+            Liveness::Replaces(at, len) => Some((at, len)),
             _ => None,
         }
     }
 
     /// Takes an entry in; of two about one box the later counts.
-    pub(super) fn take(&mut self, entry: &BoxEntry, at: Address, len: u32) -> Standing {
+    pub(super) fn take(&mut self, entry: &BoxEntry, at: Address, len: u32) -> Liveness {
         let place = usize::from(entry.index).wrapping_sub(1);
         if place + 1 >= M::BOXES.min(BOXES_MAX) || !self.cells.grow(place + 1) {
-            return Standing::Live;
+            return Liveness::Live;
         }
         let len = u8::try_from(len).unwrap_or(u8::MAX);
         let BoxEntry { id, met, version, link, is_self, .. } = *entry;
@@ -157,19 +160,19 @@ impl<M: Memory> Boxes<M> {
         }
         let is_new = place >= usize::from(self.len);
         self.len = self.len.max(entry.index);
-        let Some(cell) = self.cells.cells_mut().get_mut(place) else { return Standing::Live };
+        let Some(cell) = self.cells.cells_mut().get_mut(place) else { return Liveness::Live };
         let old = if is_new { BoxCell::EMPTY } else { *cell };
         if old.len > 0 && old.version > version {
-            return Standing::Dead;
+            return Liveness::Dead;
         }
         if old.len > 0 && old.version == version {
-            return Standing::Equals(old.at);
+            return Liveness::Equals(old.at);
         }
         *cell = new;
         if is_self {
             self.writer = self.writer.max(entry.index);
         }
-        if old.len == 0 { Standing::Live } else { Standing::Replaces(old.at, old.len.into()) }
+        if old.len == 0 { Liveness::Live } else { Liveness::Replaces(old.at, old.len.into()) }
     }
 }
 

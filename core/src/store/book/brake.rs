@@ -1,11 +1,11 @@
 //! The brake: how many contacts others may remove here before somebody says yes.
 
-use super::latest::Latest;
+use super::latest::LatestEntry;
 use super::{Book, Memory, Peer, PutError};
-use crate::contact::{Contact, Content, Kind, Millis};
+use crate::contact::{Contact, Kind, Millis, Property};
 use crate::store::entries::{REMOVAL_SPANS, REMOVALS, RemovalsEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index::{self, Slot};
-use crate::store::journal::{Need, Standing};
+use crate::store::journal::{Liveness, Need};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// When removals wait for a yes.
@@ -21,8 +21,8 @@ pub struct Brake {
     pub millis: Millis,
 }
 
-/// The one brake there is: more than half of a box, or more than 20 contacts that are more than 5 % of it, in
-/// 24 hours.
+/// The one brake there is: more than half of a box, or more than 20 contacts that are more
+/// than 5 % of it, in 24 hours.
 pub const BRAKE: Brake =
     Brake { percent_max: 50, contacts_free: 20, percent_free: 5, millis: 24 * 60 * 60 * 1000 };
 
@@ -46,15 +46,16 @@ pub enum Consent {
 }
 
 /// What others have removed of late.
-pub(super) type Removed = Latest<RemovalsEntry>;
+pub(super) type Removed = LatestEntry<RemovalsEntry>;
 
-/// How long a span is that removals are counted in. What is summed up are all spans that reach into the last [`BRAKE`] millis, so
-/// that between any two moments that far apart no more goes than it says.
+/// How long a span is that removals are counted in. What is summed up are all spans that
+/// reach into the last [`BRAKE`] millis, so that between any two moments that far apart
+/// no more goes than it says.
 const SPAN_MILLIS: Millis = BRAKE.millis / (REMOVAL_SPANS as Millis - 1);
 
 impl Removed {
-    /// What counts together with what is removed at `now`. A clock that was put back, or that begins anew at each start, ends no
-    /// span; a yes does.
+    /// What counts together with what is removed at `now`. A clock that was put back, or that
+    /// begins anew at each start, ends no span; a yes does.
     fn lately(&self, now: Millis) -> RemovalsEntry {
         let mut entry = self.entry;
         let passed = now.saturating_sub(entry.since) / SPAN_MILLIS;
@@ -73,8 +74,9 @@ impl Removed {
 }
 
 impl RemovalsEntry {
-    /// How many were removed in all these spans, and of how many: those there were before the first of them, so that what is added in
-    /// between buys nobody more. `contacts` are there when none were removed.
+    /// How many were removed in all these spans, and of how many: those there were before
+    /// the first of them, so that what is added in between buys nobody more. `contacts` are
+    /// there when none were removed.
     fn sum(&self, contacts: u32) -> (u32, u32) {
         let removed = self.removed.iter().fold(0u32, |sum, count| sum.saturating_add(*count));
         let first = self.removed.iter().zip(&self.contacts).rfind(|(removed, _)| **removed > 0);
@@ -91,15 +93,16 @@ impl RemovalsEntry {
     }
 }
 
-/// Whether one who looks for a contact no longer finds it, or cannot tell who it is, after what another box said.
+/// Whether one who looks for a contact no longer finds it, or cannot tell who it is,
+/// after what another box said.
 pub(super) fn removes(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     let is_there = |contact: &Contact<'_>| !contact.is_tombstone() && !contact.is_trashed();
     is_there(before) && (!is_there(after) || empties(before, after))
 }
 
-/// Whether what another box said leaves nothing here that tells who the contact was, so that its state before is to be
-/// kept. What is only moved to the trash still has all it said; what goes for good from there counts, as nearly all that goes
-/// has been there before.
+/// Whether what another box said leaves nothing here that tells who the contact was, so that its
+/// state before is to be kept. What is only moved to the trash still has all it said; what goes for
+/// good from there counts, as nearly all that goes has been there before.
 pub(super) fn loses(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     !before.is_tombstone() && (after.is_tombstone() || empties(before, after))
 }
@@ -115,7 +118,7 @@ fn empties(before: &Contact<'_>, after: &Contact<'_>) -> bool {
 /// Whether it tells who it is, or how to reach them.
 pub fn says(contact: &Contact<'_>) -> bool {
     contact.properties().any(|property| {
-        let Content { kind, value, .. } = property.content;
+        let Property { kind, value, .. } = property.content;
         let text = value.as_text();
         match kind {
             Kind::FN | Kind::N => text.is_none_or(has_something_to_read),
@@ -144,8 +147,9 @@ fn has_something_to_read(text: &str) -> bool {
 impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Lets a peer remove `count` contacts, which it was held back from; takes note of them.
     ///
-    /// [`PutError::Removals`]: they wait for a yes, and nothing is changed. One who has said yes is not asked, whatever it
-    /// removes from then on; that does not count, and neither does what was removed before.
+    /// Fails with [`PutError::Removals`] when they wait for a yes; nothing is changed then.
+    /// One who has said yes is not asked, whatever it removes from then on; that does not count, and
+    /// neither does what was removed before.
     pub async fn admit_removals(
         &mut self,
         peer: &mut Peer<M>,
@@ -173,8 +177,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(())
     }
 
-    /// From here on, what others bring was not here before: that they take it back removes nothing, and it makes no room for
-    /// what else they remove. To be called when a card is put in, or somebody comes by cable.
+    /// From here on, what others bring was not here before: that they take it back removes nothing,
+    /// and it makes no room for what else they remove. To be called when a card is put in, or
+    /// somebody comes by cable.
     pub fn begin_meeting(&mut self) {
         if core::mem::take(&mut self.ledger.has_brought) {
             self.ledger.index.unmark_contacts(index::BROUGHT);
@@ -193,8 +198,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         active.saturating_sub(brought.count() as u32)
     }
 
-    /// Takes note that others remove so many of the contacts that there were before they came; see [`Book::admit_removals`],
-    /// which does it by itself.
+    /// Takes note that others remove so many of the contacts that there were before they came; see
+    /// [`Book::admit_removals`], which does it by itself.
     pub async fn note_removals(
         &mut self,
         count: u32,
@@ -224,7 +229,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             )
             .await?;
         let len = payload.len() as u32;
-        if let Standing::Replaces(at, len) = self.ledger.removed.take(&entry, at, len) {
+        if let Liveness::Replaces(at, len) = self.ledger.removed.take(&entry, at, len) {
             self.journal.retire(at, len);
         }
         Ok(())

@@ -1,28 +1,28 @@
 //! The box's own clock: which times it gives to what it writes.
 //!
 //! Every version of a contact that this box writes, merges among them, has a time of its own, later
-//! than that of every version it wrote before: `time_max` is the latest. That is all that the marks of
-//! snapshots, `met` of a peer and the offers of a cable rest on. "Everything up to time T" means what
-//! this box wrote, in the order it wrote it; nobody compares the times of two boxes for it. So what
-//! other boxes hold never has to move this clock, and does not: a merge is written at the next own time,
-//! with stamps and rows of `seen` in it that may be later.
+//! than that of every version it wrote before: `time_max` is the latest. That is all that the marks
+//! of snapshots, `met` of a peer and the offers of a cable rest on. "Everything up to time T" means
+//! what this box wrote, in the order it wrote it; nobody compares the times of two boxes for it. So
+//! what other boxes hold never has to move this clock, and does not: a merge is written at the next
+//! own time, with stamps and rows of `seen` in it that may be later.
 //!
-//! The merge rests on the stamps of one contact: a state has seen a stamp of a box when its row of that
-//! box is not earlier. For that, what a box writes of a contact must be later than all it wrote of it
-//! before, which rising times see to. And what was said last of a contact shall count last (whether it
-//! is in the trash, which of two values is shown): so a change of a contact is later than all that was
-//! said of it anywhere. That is where the clock of another box can move this one, by no more than that
-//! contact, and up to [`CLOCK_MILLIS_MAX`] at most.
+//! The merge rests on the stamps of one contact: a state has seen a stamp of a box when its row of
+//! that box is not earlier. For that, what a box writes of a contact must be later than all it
+//! wrote of it before, which rising times see to. And what was said last of a contact shall count
+//! last (whether it is in the trash, which of two values is shown): so a change of a contact is
+//! later than all that was said of it anywhere. That is where the clock of another box can move
+//! this one, by no more than that contact, and up to [`CLOCK_MILLIS_MAX`] at most.
 //!
-//! Stamps beyond that come from no clock. They are taken, up to [`FOREIGN_MILLIS_MAX`], because a box
-//! whose own clock was carried to the bound goes on from there by one a change, and what it writes is
-//! to be had everywhere; but nothing is written later for their sake. What a change keeps of such a
-//! contact it says anew, under its own time, so that the change counts last all the same. So no own
-//! time is ever more than a life's changes past [`CLOCK_MILLIS_MAX`], whatever was taken in, and every
-//! other box takes it.
+//! Stamps beyond that come from no clock. They are taken, up to [`FOREIGN_MILLIS_MAX`], because a
+//! box whose own clock was carried to the bound goes on from there by one a change, and what it
+//! writes is to be had everywhere; but nothing is written later for their sake. What a change keeps
+//! of such a contact it says anew, under its own time, so that the change counts last all the same.
+//! So no own time is ever more than a life's changes past [`CLOCK_MILLIS_MAX`], whatever was taken
+//! in, and every other box takes it.
 //!
-//! What this box itself wrote under one of its names and has forgotten, when another box tells of it, is
-//! a time of its own: the clock goes past it, as others may have met this box at that time.
+//! What this box itself wrote under one of its names and has forgotten, when another box tells of
+//! it, is a time of its own: the clock goes past it, as others may have met this box at that time.
 
 use super::{Book, Memory};
 use crate::contact::{Contact, Millis};
@@ -34,7 +34,7 @@ const _: () = assert!(MILLIS_MAX - FOREIGN_MILLIS_MAX > LIFE_CHANGES);
 
 /// What a change of a contact has to be later than.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Past {
+pub(super) struct ChangeFloor {
     /// The latest time said of it that a clock can have shown.
     latest: Millis,
     /// The latest time that this box, under its present name, has said something of it.
@@ -50,16 +50,16 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// The time of a change of a contact.
-    pub(super) fn tick_past(&self, now: Millis, past: &Past) -> Millis {
+    pub(super) fn tick_past(&self, now: Millis, past: &ChangeFloor) -> Millis {
         let time = self.tick(now).max(past.latest + 1).max(past.own + 1);
         // The moment before is left free for what is said anew of it.
         time + Millis::from(past.is_beyond)
     }
 
     /// What was said of a contact.
-    pub(super) fn past(&self, contact: &Contact<'_>) -> Past {
+    pub(super) fn past(&self, contact: &Contact<'_>) -> ChangeFloor {
         let writer = self.ledger.boxes.writer();
-        let mut past = Past::default();
+        let mut past = ChangeFloor::default();
         for (origin, time) in contact.seen() {
             match time <= CLOCK_MILLIS_MAX {
                 true => past.latest = past.latest.max(time),
@@ -73,7 +73,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// Whether this box is told to have said something of a contact that it cannot have said yet.
-    pub(super) fn is_ahead(&self, past: &Past) -> bool {
+    pub(super) fn is_ahead(&self, past: &ChangeFloor) -> bool {
         past.own > self.ledger.time_max
     }
 }

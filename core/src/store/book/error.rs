@@ -36,13 +36,13 @@ pub(super) enum Unfit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatError<E> {
     /// The journal could not be made.
-    Journal(journal::FormatError<E>),
+    Journal(journal::JournalFormatError<E>),
     /// The index cannot tell where things are on so large a flash.
     FlashTooLarge(FlashTooLarge),
 }
 
-impl<E> From<journal::FormatError<E>> for FormatError<E> {
-    fn from(error: journal::FormatError<E>) -> Self {
+impl<E> From<journal::JournalFormatError<E>> for FormatError<E> {
+    fn from(error: journal::JournalFormatError<E>) -> Self {
         Self::Journal(error)
     }
 }
@@ -52,7 +52,7 @@ impl<E> From<Unfit> for FormatError<E> {
         match unfit {
             Unfit::FlashTooLarge(error) => Self::FlashTooLarge(error),
             Unfit::Memory { pages, buffer_bytes } => {
-                journal::FormatError::Memory { pages, buffer_bytes }.into()
+                journal::JournalFormatError::Memory { pages, buffer_bytes }.into()
             }
         }
     }
@@ -71,7 +71,7 @@ impl<E: fmt::Debug> fmt::Display for FormatError<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError<E> {
     /// The journal could not be read, or there is none.
-    Journal(journal::OpenError<E>),
+    Journal(journal::JournalOpenError<E>),
     /// The memory for the index is too small for what the box holds.
     IndexFull {
         /// Slots there were.
@@ -81,8 +81,8 @@ pub enum OpenError<E> {
     FlashTooLarge(FlashTooLarge),
 }
 
-impl<E> From<journal::OpenError<E>> for OpenError<E> {
-    fn from(error: journal::OpenError<E>) -> Self {
+impl<E> From<journal::JournalOpenError<E>> for OpenError<E> {
+    fn from(error: journal::JournalOpenError<E>) -> Self {
         Self::Journal(error)
     }
 }
@@ -92,7 +92,7 @@ impl<E> From<Unfit> for OpenError<E> {
         match unfit {
             Unfit::FlashTooLarge(error) => Self::FlashTooLarge(error),
             Unfit::Memory { pages, buffer_bytes } => {
-                journal::OpenError::Memory { pages, buffer_bytes }.into()
+                journal::JournalOpenError::Memory { pages, buffer_bytes }.into()
             }
         }
     }

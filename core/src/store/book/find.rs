@@ -1,10 +1,10 @@
 //! Finding contacts: the book as a source of candidates for the search.
 
-use super::ledger::Ledger;
+use super::state::BookState;
 use super::unread::MET_MAX;
-use super::{Book, GetError, Memory, Signatures, read};
+use super::{Book, GetError, GramFilter, Memory, read};
 use crate::contact::Contact;
-use crate::search::{self, Hit, Page, Slices, Source};
+use crate::search::{self, ContactSource, Hit, PageRequest, Slices};
 use crate::store::index::{self, Packed};
 use crate::store::journal::Journal;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -42,7 +42,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// `memory` takes one contact at a time.
     pub async fn find(
         &mut self,
-        page: &Page<'_>,
+        page: &PageRequest<'_>,
         shelf: Shelf,
         hits: &mut [Hit],
         memory: &mut [u8],
@@ -63,13 +63,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
 struct BookSource<'s, F: NorFlash, M: Memory> {
     journal: &'s mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &'s Ledger<M>,
-    signatures: &'s Signatures<M::Words>,
+    ledger: &'s BookState<M>,
+    signatures: &'s GramFilter<M::Words>,
     shelf: Shelf,
     unread: &'s mut Vec<u32, MET_MAX>,
 }
 
-impl<F: NorFlash, M: Memory> Source for BookSource<'_, F, M> {
+impl<F: NorFlash, M: Memory> ContactSource for BookSource<'_, F, M> {
     type Error = GetError<F::Error>;
     const KEY_BITS: u32 = M::Slot::KEY_BITS;
 

@@ -1,28 +1,31 @@
 //! Kept states: the last state of a contact that another box removed stays here for a while.
 //!
-//! It lies outside root and merge, and no box that is met is told of it. Each has an entry in the journal, written in
-//! one group with the record that removes the contact, and a slot of the index. So it is moved, told apart from its own copy and counted
-//! as chunks are, and what it refers to is marked in the sweep as what a contact refers to. A removal that there is no room to
-//! keep the state for fails whole: the contact stays as it is, and comes again with the next meeting.
+//! It lies outside root and merge, and no box that is met is told of it. Each has an entry in the
+//! journal, written in one group with the record that removes the contact, and a slot of the index.
+//! So it is moved, told apart from its own copy and counted as chunks are, and what it refers to is
+//! marked in the sweep as what a contact refers to. A removal that there is no room to keep the
+//! state for fails whole: the contact stays as it is, and comes again with the next meeting.
 //!
-//! How long is measured by the wall clock, from the time of the version that removed it, which is never earlier than the wall clock
-//! was: stamps of other boxes can make a state stay longer, not shorter, and so can a clock that is put back. A device whose clock
-//! begins anew at each start so keeps until the owner forgets, or until it has run for that long in one go, or until it has no room
-//! left for anything else. What the owner has forgotten is told by the own clock, which only rises.
+//! How long is measured by the wall clock, from the time of the version that removed it, which
+//! is never earlier than the wall clock was: stamps of other boxes can make a state stay
+//! longer, not shorter, and so can a clock that is put back. A device whose clock begins anew
+//! at each start so keeps until the owner forgets, or until it has run for that long in one go,
+//! or until it has no room left for anything else. What the owner has forgotten is told by the
+//! own clock, which only rises.
 
 use super::brake::says;
-use super::latest::Latest;
-use super::ledger::Ledger;
-use super::{Book, GetError, Memory, PutError, blobs, parse, seat};
+use super::latest::LatestEntry;
+use super::state::BookState;
+use super::{Book, GetError, Memory, PutError, blobs, lookup, parse};
 use crate::contact::{Contact, Millis, Origin, Uid};
 use crate::limits::CLOCK_SET_MILLIS;
-use crate::store::cells::Cells;
 use crate::store::entries::{
     FORGOTTEN, ForgottenEntry, KEPT, KEPT_HEAD_BYTES, KeptEntry, SMALL_ENTRY_BYTES_MAX, Spill,
 };
 use crate::store::index;
-use crate::store::journal::{Address, AppendError, Journal, Need, ReadError, Standing};
+use crate::store::journal::{Address, AppendError, Journal, Liveness, Need, ReadError};
 use crate::store::page::ENTRY_HEADER_BYTES;
+use crate::store::slab::Slab;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -33,7 +36,7 @@ pub const KEEP_MILLIS: Millis = 30 * 24 * 60 * 60 * 1000;
 const _: () = assert!(KEPT_HEAD_BYTES <= ENTRY_HEADER_BYTES);
 
 /// The last state of a contact that another box removed.
-pub struct Kept<'b> {
+pub struct KeptState<'b> {
     /// The contact as it was.
     pub contact: Contact<'b>,
     /// When it was removed here. It is kept for [`KEEP_MILLIS`] from then on.
@@ -44,7 +47,7 @@ pub struct Kept<'b> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keeping {
     /// Up to where the owner has forgotten.
-    pub(super) forgotten: Latest<ForgottenEntry>,
+    pub(super) forgotten: LatestEntry<ForgottenEntry>,
     /// The wall clock, as it was told last; 0 until then, and nothing is over.
     now: Millis,
     /// When the first of them is over, as far as that is known.
@@ -53,7 +56,7 @@ pub(super) struct Keeping {
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { forgotten: Latest::default(), now: 0, due: Millis::MAX }
+        Self { forgotten: LatestEntry::default(), now: 0, due: Millis::MAX }
     }
 }
 
@@ -79,14 +82,15 @@ impl Keeping {
     }
 }
 
-/// Appends `item` (kind, hint, payload) in one group with the entry of the slot `number`, which it replaces and which is kept under the
-/// identity and time of what `item` says. Returns where `item` is, and the slot of what is kept.
+/// Appends `item` (kind, hint, payload) in one group with the entry of the slot `number`, which it
+/// replaces and which is kept under the identity and time of what `item` says. Returns where `item`
+/// is, and the slot of what is kept.
 ///
-/// Two entries that are too long for one group are written one after the other, what is kept first and on the medium before the
-/// other: should that fail, it is kept for nothing.
+/// Two entries that are too long for one group are written one after the other, what is kept first
+/// and on the medium before the other: should that fail, it is kept for nothing.
 pub(super) async fn append<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &mut Ledger<M>,
+    ledger: &mut BookState<M>,
     buf: &mut [u8],
     number: u32,
     removed: (Uid, Millis),
@@ -125,8 +129,8 @@ pub(super) async fn append<F: NorFlash, M: Memory>(
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
-    /// Tells the time of the wall clock, by which kept states come to their end. Every change and every state that is taken in tells
-    /// it too.
+    /// Tells the time of the wall clock, by which kept states come to their end. Every change and
+    /// every state that is taken in tells it too.
     pub fn tell_time(&mut self, now: Millis) {
         self.ledger.keeping.now = now;
     }
@@ -137,7 +141,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         &mut self,
         number: u32,
         buf: &'b mut [u8],
-    ) -> Result<Option<Kept<'b>>, GetError<F::Error>> {
+    ) -> Result<Option<KeptState<'b>>, GetError<F::Error>> {
         if !self.ledger.index.slot(number).is_kept() {
             return Ok(None);
         }
@@ -146,14 +150,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if ledger.keeping.is_over(time) {
             return Ok(None);
         }
-        parse(buf, record).map(|contact| Some(Kept { contact, time }))
+        parse(buf, record).map(|contact| Some(KeptState { contact, time }))
     }
 
-    /// Whether nothing here tells any more who the contact was, and that was another box's doing: it is gone, or has lost its last
-    /// name, number and mail. What the owner has purged here is not lost.
+    /// Whether nothing here tells any more who the contact was, and that was another box's
+    /// doing: it is gone, or has lost its last name, number and mail. What the owner has
+    /// purged here is not lost.
     pub async fn is_lost(&mut self, uid: Uid) -> Result<bool, GetError<F::Error>> {
         let Self { journal, ledger, old, .. } = self;
-        let seat = seat::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
+        let seat = lookup::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
         let Some(here) = seat else { return Ok(true) };
         let contact = parse(old.cells(), here.record)?;
         Ok(!says(&contact) && contact.origin() != Origin::Purge)
@@ -165,8 +170,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(());
         }
         self.renew_if_due().await?;
-        // First, so that a full box has room to say so. Should that fail, those are there again when the box is next opened whose
-        // pages have not been taken meanwhile.
+        // First, so that a full box has room to say so. Should that fail, those are there again
+        // when the box is next opened whose pages have not been taken meanwhile.
         for number in 0..self.slots() {
             if self.ledger.index.slot(number).is_kept() {
                 self.give_up_kept(number);
@@ -181,16 +186,16 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let at =
             journal.append_needing(ledger, Need::Deletion, FORGOTTEN, hint, &[payload]).await?;
         match ledger.keeping.forgotten.take(&entry, at, payload.len() as u32) {
-            Standing::Replaces(at, len) => journal.retire(at, len),
+            Liveness::Replaces(at, len) => journal.retire(at, len),
             // Nothing was written since it was said before.
-            Standing::Equals(_) => journal.retire(at, payload.len() as u32),
+            Liveness::Equals(_) => journal.retire(at, payload.len() as u32),
             _ => {}
         }
         Ok(())
     }
 
-    /// For want of room, where no wall clock tells when what is kept is over: it stays as long as nothing else needs its room.
-    /// Whether there was any.
+    /// For want of room, where no wall clock tells when what is kept is over: it stays as long as
+    /// nothing else needs its room. Whether there was any.
     pub(super) async fn forget_timeless(&mut self) -> Result<bool, PutError<F::Error>> {
         if self.ledger.keeping.now >= CLOCK_SET_MILLIS || !self.keeps_any() {
             return Ok(false);
@@ -232,7 +237,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(is_over)
     }
 
-    /// Marks what a state refers to that has just been kept. Should it fail, a sweep under way begins anew.
+    /// Marks what a state refers to that has just been kept. Should it fail, a
+    /// sweep under way begins anew.
     pub(super) async fn mark_new_kept(&mut self, number: u32) {
         let is_sweeping = !matches!(self.sweep, blobs::Sweep::Done | blobs::Sweep::Due);
         if is_sweeping && self.mark_slot(number).await.is_err() {
@@ -241,10 +247,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 }
 
-/// Reads the record that is kept in a slot into `buf`: when it was kept, and where in `buf` it stands.
+/// Reads the record that is kept in a slot into `buf`: when it was kept, and where
+/// in `buf` it stands.
 pub(super) async fn read<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     number: u32,
     buf: &mut [u8],
 ) -> Result<(Millis, Range<usize>), GetError<F::Error>> {

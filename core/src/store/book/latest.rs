@@ -1,7 +1,7 @@
 //! An entry of which a box has one: the latest counts.
 
 use crate::store::entries::{ForgottenEntry, RemovalsEntry};
-use crate::store::journal::{Address, Standing};
+use crate::store::journal::{Address, Liveness};
 
 /// An entry that says how late it is among those of its kind.
 pub(super) trait Ordered: Copy {
@@ -23,20 +23,20 @@ impl Ordered for ForgottenEntry {
 
 /// The latest entry of a kind, and where it stands.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Latest<E> {
+pub(super) struct LatestEntry<E> {
     pub(super) entry: E,
     at: Option<(Address, u32)>,
 }
 
-impl<E: Ordered> Latest<E> {
+impl<E: Ordered> LatestEntry<E> {
     /// Takes in an entry; the later counts.
-    pub(super) fn take(&mut self, entry: &E, at: Address, len: u32) -> Standing {
+    pub(super) fn take(&mut self, entry: &E, at: Address, len: u32) -> Liveness {
         match self.at {
-            Some(_) if entry.rank() < self.entry.rank() => Standing::Dead,
-            Some((known, _)) if entry.rank() == self.entry.rank() => Standing::Equals(known),
+            Some(_) if entry.rank() < self.entry.rank() => Liveness::Dead,
+            Some((known, _)) if entry.rank() == self.entry.rank() => Liveness::Equals(known),
             known => {
                 *self = Self { entry: *entry, at: Some((at, len)) };
-                known.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len))
+                known.map_or(Liveness::Live, |(at, len)| Liveness::Replaces(at, len))
             }
         }
     }

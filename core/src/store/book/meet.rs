@@ -3,16 +3,17 @@
 use super::blobs::Helps;
 use super::boxes::derived;
 use super::brake::{loses, removes};
-use super::seat::{self, Seat};
+use super::lookup::{self, Lookup};
 use super::{
-    Aside, Book, GetError, Intake, Memory, Outcome, Peer, Put, PutError, Quota, blobs, parse, read,
+    Aside, Book, GetError, Intake, Memory, Outcome, Peer, PutError, Quota, Written, blobs, parse,
+    read,
 };
 use crate::contact::{self, AuthorIndex, BoxIndex, Change, Contact, Millis, Origin, Scratch, Uid};
 use crate::limits::{BLOB_BYTES_MAX, CLOCK_MILLIS_MAX, FOREIGN_MILLIS_MAX};
-use crate::store::cells::Cells;
 use crate::store::entries::{BOX, BoxEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index;
 use crate::store::journal::Need;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Whether what a state refers to must be here for it to be written.
@@ -97,15 +98,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(())
     }
 
-    /// Merges a record of a peer's into this box: nothing of either is lost, and what both have seen
-    /// removed stays removed. `Unchanged`, and nothing written, when this box has seen all of it. What
-    /// is kept aside leaves no trace; whoever takes in must not count it as met.
+    /// Merges a record of a peer's into this box: nothing of either is lost, and what both have
+    /// seen removed stays removed. `Unchanged`, and nothing written, when this box has seen all of
+    /// it. What is kept aside leaves no trace; whoever takes in must not count it as met.
     ///
     /// Its boxes must have been introduced, its blobs be here; [`PutError::NoSuchBlob`] says that
-    /// one is missing, or was not what its hash says and has been given up:
-    /// [`Book::blob_missing`] tells which. Every blob that is new to the contact is read and
-    /// compared with its hash. [`PutError::Removal`]: it would remove the contact, which waits until
-    /// it is admitted; see [`Book::admit_removals`]. What it removes for good is kept for a while, see
+    /// one is missing, or was not what its hash says and has been given up: [`Book::blob_missing`]
+    /// tells which. Every blob that is new to the contact is read and compared with its hash.
+    /// [`PutError::Removal`]: it would remove the contact, which waits until it is admitted; see
+    /// [`Book::admit_removals`]. What it removes for good is kept for a while, see
     /// [`super::KEEP_MILLIS`]; if there is no room for that, nothing is changed.
     pub async fn take(
         &mut self,
@@ -152,17 +153,18 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let author = peer.author(theirs.changed().author);
         let change = Change { author, ..Change::new(time, author, Origin::Merge) };
         let Self { journal, ledger, old, .. } = self;
-        let slot = match seat::find(journal, ledger, uid, true, old.cells_mut()).await? {
-            Seat::Here(here) => Some(here.number),
-            Seat::Unreadable(number, _) => Some(number),
-            Seat::Nowhere => None,
+        let slot = match lookup::find(journal, ledger, uid, true, old.cells_mut()).await? {
+            Lookup::Here(here) => Some(here.number),
+            Lookup::Unreadable(number, _) => Some(number),
+            Lookup::Nowhere => None,
         };
         if slot.is_none() {
-            self.make_room(uid)?;
+            self.reserve_slot(uid)?;
         }
         self.check_blobs(slot, &theirs, peer.may_lack()).await?;
 
-        // Of what this box wrote under the name it now has, nobody else can know more than it does itself.
+        // Of what this box wrote under the name it now has, nobody else can know
+        // more than it does itself.
         let writer = self.ledger.boxes.writer();
         let mut known = 0;
         let told = theirs.seen().filter(|row| peer.origin(row.0) == writer);
@@ -197,7 +199,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         let merged = contact::merge(&ours, &theirs, change, &mut scratch, out)?;
                         let Some(merged) = merged else {
                             let outcome = Outcome::Unchanged;
-                            return Ok(Intake::Taken(Put { uid, version, outcome }));
+                            return Ok(Intake::Taken(Written { uid, version, outcome }));
                         };
                         let after = Contact::parse(merged).map_err(GetError::Record)?;
                         let known = ledger.index.slot(number);
@@ -242,11 +244,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.has_forgotten |= told > Some(known);
         self.sweep.wish();
         let outcome = if was_there { Outcome::Updated } else { Outcome::Added };
-        Ok(Intake::Taken(Put { uid, version: time, outcome }))
+        Ok(Intake::Taken(Written { uid, version: time, outcome }))
     }
 
-    /// Compares every blob that a foreign state refers to, and our own does not, with its hash; our own as well while there is doubt
-    /// of what is here. What is not here may be lacking if there is no state of our own that would be the poorer for it.
+    /// Compares every blob that a foreign state refers to, and our own does not, with its hash; our
+    /// own as well while there is doubt of what is here. What is not here may be lacking if there
+    /// is no state of our own that would be the poorer for it.
     async fn check_blobs(
         &mut self,
         number: Option<u32>,
@@ -307,8 +310,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.met)
     }
 
-    /// Up to where the snapshot of another box was taken in: the checksum of the last mark that was read there;
-    /// 0 of none, or when this box has lost something since.
+    /// Up to where the snapshot of another box was taken in: the checksum of the last mark that was
+    /// read there; 0 of none, or when this box has lost something since.
     pub fn link(&self, id: u64) -> u32 {
         if self.wants_back() {
             return 0;
@@ -316,8 +319,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.boxes.find(id).filter(|entry| !entry.is_self).map_or(0, |entry| entry.link)
     }
 
-    /// All that the box `id` held at `time`, by its own clock, is here; as its snapshot says up to the mark with
-    /// the checksum `link`, if it was a snapshot that was read.
+    /// All that the box `id` held at `time`, by its own clock, is here; as its snapshot says up to
+    /// the mark with the checksum `link`, if it was a snapshot that was read.
     pub async fn note_met(
         &mut self,
         id: u64,
@@ -337,14 +340,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Whether something was taken in, since this was asked last, that this box itself has written and does not know: its flash is
-    /// an older copy, or a copy of it is in use elsewhere.
+    /// Whether something was taken in, since this was asked last, that this box itself has written
+    /// and does not know: its flash is an older copy, or a copy of it is in use elsewhere.
     pub fn take_forgotten(&mut self) -> bool {
         core::mem::take(&mut self.ledger.has_forgotten)
     }
 
-    /// The flash is an earlier state of this box, which had written up to `reached` of its own times. What it writes from here on is
-    /// later, and under a name of its own: see [`Book::renew`].
+    /// The flash is an earlier state of this box, which had written up to `reached` of
+    /// its own times. What it writes from here on is later, and under a name of its
+    /// own: see [`Book::renew`].
     pub async fn put_back(&mut self, reached: Millis) -> Result<(), PutError<F::Error>> {
         self.catch_up(reached);
         // As long as it has not got one, each change tries to take it.
@@ -352,7 +356,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.take_name().await
     }
 
-    /// When a name of the box's own was taken, by its clock; `None` for its first name, and for what is no name of its own.
+    /// When a name of the box's own was taken, by its clock; `None` for its first name, and for
+    /// what is no name of its own.
     pub fn name_since(&self, id: u64) -> Option<Millis> {
         self.ledger.boxes.find(id).filter(|entry| entry.is_self).map(|entry| entry.met)
     }
@@ -362,8 +367,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.ledger.boxes.writer_since().map(|(time, _)| time)
     }
 
-    /// The box has written up to this time of its own, as its own files tell, and its flash is an older
-    /// copy: what it writes next must be later, or it would pass for known where that was met.
+    /// The box has written up to this time of its own, as its own files tell, and its
+    /// flash is an older copy: what it writes next must be later, or it would pass for
+    /// known where that was met.
     pub(crate) fn catch_up(&mut self, time: Millis) {
         if time <= CLOCK_MILLIS_MAX {
             self.ledger.time_max = self.ledger.time_max.max(time);
@@ -401,7 +407,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if self.ledger.boxes.writer_since().is_some_and(|(_, order)| order > lost) {
             return Ok(());
         }
-        // Also when nothing is known that was written under the present name: that may be what was lost.
+        // Also when nothing is known that was written under the present name: that
+        // may be what was lost.
         self.take_name().await
     }
 
@@ -439,8 +446,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         !self.ledger.index.slot(slot).has(index::VACANT | index::CHUNK)
     }
 
-    /// Whether the state in a slot is known, without reading it, to have been there at `time` of this
-    /// box's clock. An index that keeps no times knows it of none.
+    /// Whether the state in a slot is known, without reading it, to have been there at `time` of
+    /// this box's clock. An index that keeps no times knows it of none.
     pub fn was_there_at(&self, slot: u32, time: Millis) -> bool {
         self.ledger.index.slot(slot).version.is_some_and(|version| version <= time)
     }
@@ -464,7 +471,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         buf: &'b mut [u8],
     ) -> Result<Option<Contact<'b>>, GetError<F::Error>> {
-        let seat = seat::find(&mut self.journal, &self.ledger, uid, true, buf).await?;
+        let seat = lookup::find(&mut self.journal, &self.ledger, uid, true, buf).await?;
         let Some(here) = seat.readable()? else { return Ok(None) };
         parse(buf, here.record).map(Some)
     }

@@ -9,17 +9,17 @@ mod brake;
 mod clock;
 mod error;
 mod find;
+mod gram_filter;
 mod kept;
 mod latest;
-mod ledger;
+mod lookup;
 mod meet;
 mod peer;
 mod pieces;
 mod refit;
 mod room;
 mod root;
-mod seat;
-mod signatures;
+mod state;
 mod unread;
 mod verify;
 mod write;
@@ -31,20 +31,20 @@ pub use boxes::BoxCell;
 pub use brake::{BRAKE, Brake, Consent, says};
 pub use error::{FlashTooLarge, FormatError, GetError, OpenError, PutError, StartError};
 pub use find::Shelf;
-pub use kept::{KEEP_MILLIS, Kept};
-pub use ledger::Counts;
+pub use gram_filter::{BookWithoutFilter, FilterInput, FilterSink, GramFilter};
+pub use kept::{KEEP_MILLIS, KeptState};
 pub use peer::{NEWCOMERS_MAX, Number, Peer, Quota};
 pub use root::Root;
-pub use signatures::{Note, Scribe, Signatures, Unsigned};
+pub use state::Counts;
 pub use verify::Verification;
-pub use write::{Outcome, Put};
+pub use write::{Outcome, Written};
 
-use super::cells::Cells;
 use super::entries::{SPILL, Spill};
 use super::index::{self, Index, Packed};
-use super::journal::{self, Barrier, Journal, OpenReport, Tenant};
+use super::journal::{self, Barrier, EntryOwner, Journal, OpenReport};
 use super::memory::{Memory, Parts};
 use super::page::ENTRY_HEADER_BYTES;
+use super::slab::Slab;
 use crate::contact::{AuthorIndex, Contact, Millis, Uid};
 use authors::Authors;
 use blobs::Sweep;
@@ -52,8 +52,8 @@ use boxes::Boxes;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use error::Unfit;
-use ledger::Ledger;
-use signatures::{Dictated, Nobody};
+use gram_filter::{NoSink, Tee};
+use state::BookState;
 
 /// What a box is told about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct Found<'b> {
 /// A box.
 pub struct Book<F: NorFlash, M: Memory> {
     journal: Journal<F, M::Pages, M::Bytes>,
-    ledger: Ledger<M>,
+    ledger: BookState<M>,
     old: M::Bytes,
     new: M::Bytes,
     extra: M::Bytes,
@@ -101,28 +101,29 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(book)
     }
 
-    /// Opens a box: one pass over the flash, nothing written. Where slots are narrow, an entry that is
-    /// superseded costs one more read, of the entry it is compared with.
+    /// Opens a box: one pass over the flash, nothing written. Where slots are narrow, an entry that
+    /// is superseded costs one more read, of the entry it is compared with.
     ///
-    /// `config.id` is only what the index in RAM is salted with; the box's identity is on the flash.
+    /// `config.id` is only what the index in RAM is salted with; the box's
+    /// identity is on the flash.
     pub async fn open(
         flash: F,
         config: BookConfig,
         parts: Parts<M>,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
-        Self::open_by(flash, config, parts, true, &mut Nobody).await
+        Self::open_by(flash, config, parts, true, &mut NoSink).await
     }
 
-    /// Opens a box as [`Book::open`] does, while its signatures are made apart from it: they take most
-    /// of the time. `parts.grams` is not used; the signatures bring their own.
+    /// Opens a box as [`Book::open`] does, while its signatures are made apart from it: they take
+    /// most of the time. `parts.grams` is not used; the signatures bring their own.
     pub async fn open_unsigned(
         flash: F,
         config: BookConfig,
         parts: Parts<M>,
-        scribe: &mut impl Scribe,
-    ) -> Result<(Unsigned<F, M>, OpenReport), OpenError<F::Error>> {
+        scribe: &mut impl FilterSink,
+    ) -> Result<(BookWithoutFilter<F, M>, OpenReport), OpenError<F::Error>> {
         let (book, report) = Self::open_by(flash, config, parts, false, scribe).await?;
-        Ok((Unsigned(book), report))
+        Ok((BookWithoutFilter(book), report))
     }
 
     async fn open_by(
@@ -130,7 +131,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         config: BookConfig,
         parts: Parts<M>,
         is_signed: bool,
-        scribe: &mut impl Scribe,
+        scribe: &mut impl FilterSink,
     ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
         let mut book = Self::closed_by(flash, config, parts, is_signed)?;
         let report = book.open_here(scribe).await?;
@@ -152,7 +153,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// flash is blank. After an error the box is of no use.
     pub async fn start(&mut self) -> Result<OpenReport, StartError<F::Error>> {
         if !self.journal.is_unformatted().await.map_err(StartError::Flash)? {
-            return self.open_here(&mut Nobody).await.map_err(StartError::Open);
+            return self.open_here(&mut NoSink).await.map_err(StartError::Open);
         }
         self.format_here().await.map_err(StartError::Format)?;
         Ok(OpenReport::default())
@@ -171,9 +172,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             parts;
         let journal = Journal::closed(flash, pages, page)
             .map_err(|(pages, buffer_bytes)| Unfit::Memory { pages, buffer_bytes })?;
-        let signatures = is_signed.then(|| Signatures::new(&config, grams));
+        let signatures = is_signed.then(|| GramFilter::new(&config, grams));
         let index = Index::new(slots, table, config.id);
-        let ledger = Ledger::new(index, signatures, Authors::new(authors), Boxes::new(boxes));
+        let ledger = BookState::new(index, signatures, Authors::new(authors), Boxes::new(boxes));
         let (sweep, root, unread) = (Sweep::default(), None, heapless::Vec::new());
         Ok(Self { journal, ledger, old, new, extra, items, sweep, config, root, unread })
     }
@@ -187,12 +188,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 
     async fn open_here(
         &mut self,
-        scribe: &mut impl Scribe,
+        scribe: &mut impl FilterSink,
     ) -> Result<OpenReport, OpenError<F::Error>> {
         let Self { journal, ledger, old, .. } = self;
-        let mut tenant = Dictated { ledger, scribe };
-        // Nothing else needs this buffer yet. As any tenant's, for the code to be there once: see `refit`.
-        let report = journal.open_here::<dyn Tenant>(old.cells_mut(), &mut tenant).await?;
+        let mut tenant = Tee { ledger, scribe };
+        // Nothing else needs this buffer yet. As any tenant's, for the code to be
+        // there once: see `refit`.
+        let report = journal.open_here::<dyn EntryOwner>(old.cells_mut(), &mut tenant).await?;
         if ledger.has_passed_over && !ledger.is_overfull {
             self.refit().await?;
         }
@@ -204,7 +206,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(report)
     }
 
-    /// Says that the medium defers writes. To be called once the box is open or made, before anything else is written.
+    /// Says that the medium defers writes. To be called once the box is open or made, before
+    /// anything else is written.
     pub fn defer(&mut self, barrier: Barrier<F>) {
         self.journal.defer(barrier);
     }
@@ -245,7 +248,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         buf: &'b mut [u8],
     ) -> Result<Option<Found<'b>>, GetError<F::Error>> {
-        let seat = seat::find(&mut self.journal, &self.ledger, uid, false, buf).await?;
+        let seat = lookup::find(&mut self.journal, &self.ledger, uid, false, buf).await?;
         let Some(here) = seat.readable()? else { return Ok(None) };
         let contact = parse(buf, here.record)?;
         Ok(Some(Found { contact, is_stale: self.ledger.is_stale(&contact) }))
@@ -315,8 +318,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
 }
 
 impl BookConfig {
-    fn journal(&self) -> journal::Config {
-        journal::Config { salt: self.id }
+    fn journal(&self) -> journal::JournalConfig {
+        journal::JournalConfig { salt: self.id }
     }
 }
 
@@ -329,7 +332,7 @@ fn within_reach<F: NorFlash, M: Memory>(flash: &F) -> Result<(), FlashTooLarge> 
 /// Reads the record of a slot into `buf`.
 async fn read<'b, F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     number: u32,
     buf: &'b mut [u8],
 ) -> Result<Contact<'b>, GetError<F::Error>> {
@@ -346,7 +349,7 @@ fn parse<E>(buf: &[u8], record: Range<usize>) -> Result<Contact<'_>, GetError<E>
 /// contact `wanted` and this is known before all of it is read.
 async fn read_record<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     number: u32,
     wanted: Option<Uid>,
     buf: &mut [u8],

@@ -2,10 +2,10 @@
 
 use super::Memory;
 use crate::contact::{AuthorIndex, BoxIndex, Contact};
-use crate::store::cells::Cells;
+use crate::store::slab::Slab;
 
-/// New boxes, and as many new authors, that one meeting may bring. What names others waits for another
-/// meeting: no card and no cable can fill the tables of a box at one stroke.
+/// New boxes, and as many new authors, that one meeting may bring. What names others waits for
+/// another meeting: no card and no cable can fill the tables of a box at one stroke.
 pub const NEWCOMERS_MAX: u16 = 64;
 
 /// How many rows the tables of this box may still grow by, in one meeting.
@@ -19,7 +19,8 @@ impl Quota {
     /// What a meeting has at its beginning.
     pub const NEW: Self = Self { boxes: NEWCOMERS_MAX, authors: NEWCOMERS_MAX };
 
-    /// As many as the tables have room for: for a box that holds nothing yet, and for its own snapshots.
+    /// As many as the tables have room for: for a box that holds nothing yet, and
+    /// for its own snapshots.
     pub const NONE: Self = Self { boxes: u16::MAX, authors: u16::MAX };
 
     /// The lower of two, of boxes and of authors.
@@ -130,8 +131,9 @@ impl<M: Memory> Peer<M> {
         self.passed_by
     }
 
-    /// Whether contacts are taken in whose photos and documents can not be had at present, if nothing that is here is the poorer for
-    /// it. They are wanted from then on: see [`super::Book::wants_back`].
+    /// Whether contacts are taken in whose photos and documents can not be had at present, if
+    /// nothing that is here is the poorer for it. They are wanted from then on: see
+    /// [`super::Book::wants_back`].
     pub fn let_lack(&mut self, may_lack: bool) {
         self.may_lack = may_lack;
     }
@@ -163,7 +165,8 @@ impl<M: Memory> Peer<M> {
         }
     }
 
-    /// Whether it may remove a contact, one that it was kept from removing before, or another; else that has to wait.
+    /// Whether it may remove a contact, one that it was kept from removing before, or
+    /// another; else that has to wait.
     pub(super) fn may_remove(&self, was_held: bool) -> bool {
         match self.removals {
             Removals::None => false,
@@ -172,7 +175,8 @@ impl<M: Memory> Peer<M> {
         }
     }
 
-    /// It is kept from removing a contact. True when that is to be known again: it counts once, however often it is said.
+    /// It is kept from removing a contact. True when that is to be known again: it counts once,
+    /// however often it is said.
     pub(super) fn hold(&mut self, was_held: bool) -> bool {
         // What is marked once removals were admitted may be removed.
         let is_first = self.removals == Removals::None;
@@ -195,7 +199,8 @@ impl<M: Memory> Peer<M> {
         contact.seen().all(|row| self.boxes.get(row.0.0).is_some())
     }
 
-    /// Who was not introduced is behind every box there can be: `knows` keeps it from being written.
+    /// Who was not introduced is behind every box there can be: `knows` keeps it
+    /// from being written.
     pub(super) fn origin(&self, origin: BoxIndex) -> BoxIndex {
         BoxIndex(self.boxes.get(origin.0).unwrap_or(u16::MAX))
     }

@@ -1,14 +1,14 @@
 //! Blobs piece by piece, as they come from another box, a card or a cable.
 
 use super::blobs::{self, Helps, chunk_bytes, is_here, read_chunk, sure_chunk};
-use super::ledger::Ledger;
+use super::state::BookState;
 use super::{Book, GetError, Memory, PutError};
 use crate::contact::BlobRef;
 use crate::limits::BLOB_BYTES_MAX;
-use crate::store::cells::Cells;
 use crate::store::entries::{CHUNK, CHUNK_HEAD_BYTES, Chunk};
 use crate::store::index;
 use crate::store::journal::{Journal, Need};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
@@ -29,8 +29,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Keeps a piece of a blob, which begins `offset` bytes into it: a multiple of
     /// [`Book::blob_piece_bytes`], which is the piece's length unless it is the last.
     ///
-    /// Whether the blob is what its hash says is known when all of it is here, and is checked before
-    /// a contact may refer to it ([`Book::take`]). Until then it outlives one sweep, and no more.
+    /// Whether the blob is what its hash says is known when all of it is here, and is
+    /// checked before a contact may refer to it ([`Book::take`]). Until then it
+    /// outlives one sweep, and no more.
     pub async fn put_blob_piece(
         &mut self,
         blob: BlobRef,
@@ -63,8 +64,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Where the first piece of a blob begins that is not here; all of it is read, and given up if it is not what its hash says.
-    /// `None` when nothing is missing.
+    /// Where the first piece of a blob begins that is not here; all of it is read, and given up if
+    /// it is not what its hash says. `None` when nothing is missing.
     pub async fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<u32>, PutError<F::Error>> {
         if self.has_blob(blob) {
             let Self { journal, ledger, extra, .. } = self;
@@ -76,8 +77,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.blob_missing(blob))
     }
 
-    /// Whether a contact, or a photo or document of one, can not be read as a whole, or may not. While that is so, what others have
-    /// is looked at again: see [`Book::take`].
+    /// Whether a contact, or a photo or document of one, can not be read as a whole, or may not.
+    /// While that is so, what others have is looked at again: see [`Book::take`].
     pub fn doubts_pieces(&self) -> bool {
         self.ledger.doubts_pieces
     }
@@ -102,7 +103,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Writes those pieces of a blob anew that are here only because garbage has not been erased yet.
+    /// Writes those pieces of a blob anew that are here only because garbage has
+    /// not been erased yet.
     pub(super) async fn make_sure(&mut self, blob: BlobRef) -> Result<(), PutError<F::Error>> {
         let piece_bytes = self.blob_piece_bytes() as u32;
         while let Some(offset) = self.blob_missing(blob) {
@@ -114,8 +116,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(())
     }
 
-    /// The blob whose first piece a slot stands for, when all of it is here. Going through all slots
-    /// gives each blob once; spilled records are among them.
+    /// The blob whose first piece a slot stands for, when all of it is here. Going through all
+    /// slots gives each blob once; spilled records are among them.
     pub async fn blob_at(&mut self, slot: u32) -> Result<Option<BlobRef>, GetError<F::Error>> {
         let slot = self.ledger.index.slot(slot);
         if !slot.is_chunk() {
@@ -140,10 +142,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 }
 
-/// Writes a piece of a blob, unless it is there; until a contact refers to it, it outlives one sweep.
+/// Writes a piece of a blob, unless it is there; until a contact refers to it, it
+/// outlives one sweep.
 pub(super) async fn store_piece<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &mut Ledger<M>,
+    ledger: &mut BookState<M>,
     need: Need,
     blob: BlobRef,
     number: u32,

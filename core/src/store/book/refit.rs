@@ -1,16 +1,18 @@
-//! Opening a box whose pages still show more chunks than there are slots for: those that something refers to are looked for.
+//! Opening a box whose pages still show more chunks than there are slots for: those that something
+//! refers to are looked for.
 //!
-//! A sweep gives chunks up in RAM; in their pages they stand until these are reclaimed, and other things may have taken their slots
-//! since. So at the next open a chunk never keeps out a contact, nor another chunk that is needed: the first pass takes what there
-//! are slots for, then what nobody refers to goes, and what is missing is taken from the pages in further passes. Slots of a machine whose
-//! memory grows never run short, and nothing of this happens there.
+//! A sweep gives chunks up in RAM; in their pages they stand until these are reclaimed, and other
+//! things may have taken their slots since. So at the next open a chunk never keeps out a contact,
+//! nor another chunk that is needed: the first pass takes what there are slots for, then what
+//! nobody refers to goes, and what is missing is taken from the pages in further passes. Slots of a
+//! machine whose memory grows never run short, and nothing of this happens there.
 
-use super::ledger::Ledger;
+use super::state::BookState;
 use super::{Book, GetError, Memory, OpenError, blobs};
 use crate::contact::BlobRef;
-use crate::store::cells::Cells;
 use crate::store::entries::{CHUNK, Chunk, KEPT, KeptEntry};
-use crate::store::journal::{self, Address, Entry, Loss, Standing, Tenant};
+use crate::store::journal::{self, Address, Entry, EntryOwner, Liveness, Loss};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Hash and length of a blob that is looked for.
@@ -26,8 +28,9 @@ fn want(blob: &BlobRef) -> Want {
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
-    /// Gives up chunks that nothing refers to, and looks for those that something does refer to and that were passed over: those of
-    /// contacts first, for which kept states make way; then kept states and theirs, as long as there is room.
+    /// Gives up chunks that nothing refers to, and looks for those that something does refer to and
+    /// that were passed over: those of contacts first, for which kept states make way; then kept
+    /// states and theirs, as long as there is room.
     pub(super) async fn refit(&mut self) -> Result<(), OpenError<F::Error>> {
         let mut lacks_kept = false;
         loop {
@@ -51,7 +54,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         self.look_for(true).await
     }
 
-    /// Sweeps; a contact that is damaged, or of which a chunk has been passed over, refers to nothing for now.
+    /// Sweeps; a contact that is damaged, or of which a chunk has been passed over,
+    /// refers to nothing for now.
     async fn sweep_readable(&mut self) -> Result<(), GetError<F::Error>> {
         for number in 0..self.slots() {
             match self.mark_slot(number).await {
@@ -83,8 +87,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Collects blobs of which a chunk is not known, in the buffer for new records, one after the other: as many as fit, going
-    /// through the slots from this one on. Returns where to go on, and how many there are.
+    /// Collects blobs of which a chunk is not known, in the buffer for new records, one after
+    /// the other: as many as fit, going through the slots from this one on. Returns where to go
+    /// on, and how many there are.
     async fn wants(
         &mut self,
         from: u32,
@@ -99,7 +104,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 number += 1;
                 continue;
             }
-            let note = |ledger: &mut Ledger<M>, blob: BlobRef| {
+            let note = |ledger: &mut BookState<M>, blob: BlobRef| {
                 let (known, free) = wants.split_at_mut(count);
                 if blobs::is_here(ledger, blob, chunk_bytes) || known.contains(&want(&blob)) {
                     return;
@@ -120,19 +125,20 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok((number, count))
     }
 
-    /// Takes what is wanted from the pages: of the first so many blobs that were collected. Returns how many entries there were.
+    /// Takes what is wanted from the pages: of the first so many blobs that were collected. Returns
+    /// how many entries there were.
     async fn retake(&mut self, count: usize, wanted: Wanted) -> Result<u32, OpenError<F::Error>> {
         let Self { journal, ledger, old, new, .. } = self;
         let (wants, _) = new.cells().as_chunks::<WANT_BYTES>();
         let mut wanting = Wanting { ledger, wanted, wants: &wants[..count], taken: 0 };
-        journal.retake::<dyn Tenant>(old.cells_mut(), &mut wanting).await?;
+        journal.retake::<dyn EntryOwner>(old.cells_mut(), &mut wanting).await?;
         Ok(wanting.taken)
     }
 
     fn unfit(&self, error: GetError<F::Error>) -> OpenError<F::Error> {
         match error {
             GetError::Journal(journal::ReadError::Flash(error)) => {
-                OpenError::Journal(journal::OpenError::Flash(error))
+                OpenError::Journal(journal::JournalOpenError::Flash(error))
             }
             // There is a contact that this machine cannot read, and nobody knows what it refers to.
             _ => OpenError::IndexFull { slots: self.slots() },
@@ -153,7 +159,7 @@ enum Wanted {
 
 /// A ledger that takes in what is wanted, and nothing else.
 struct Wanting<'l, M: Memory> {
-    ledger: &'l mut Ledger<M>,
+    ledger: &'l mut BookState<M>,
     wanted: Wanted,
     wants: &'l [Want],
     taken: u32,
@@ -180,19 +186,19 @@ impl<M: Memory> Wanting<'_, M> {
     }
 }
 
-impl<M: Memory> Tenant for Wanting<'_, M> {
-    fn found(&mut self, entry: &Entry<'_>) -> Standing {
-        let Some(known) = self.known(entry) else { return Standing::Dead };
+impl<M: Memory> EntryOwner for Wanting<'_, M> {
+    fn on_entry(&mut self, entry: &Entry<'_>) -> Liveness {
+        let Some(known) = self.known(entry) else { return Liveness::Dead };
         if let Some(known) = known {
-            return Standing::Equals(self.ledger.index.slot(known).at);
+            return Liveness::Equals(self.ledger.index.slot(known).at);
         }
         let is_needed = self.wanted == Wanted::OfContacts;
         if !is_needed && self.ledger.reserve(1).is_err() {
-            return Standing::Dead;
+            return Liveness::Dead;
         }
         let standing = self.ledger.take_piece(entry, is_needed);
-        self.ledger.is_overfull |= is_needed && standing == Standing::Dead;
-        self.taken += u32::from(standing != Standing::Dead);
+        self.ledger.is_overfull |= is_needed && standing == Liveness::Dead;
+        self.taken += u32::from(standing != Liveness::Dead);
         standing
     }
 

@@ -1,13 +1,13 @@
 //! Which slot of the index an entry gets, and who makes way where there is none.
 
 use super::Memory;
-use super::ledger::Ledger;
+use super::state::BookState;
 use crate::contact::{Millis, Uid};
 use crate::store::entries::Chunk;
 use crate::store::index::{self, Slot};
 use crate::store::journal::Address;
 
-impl<M: Memory> Ledger<M> {
+impl<M: Memory> BookState<M> {
     /// Takes a chunk in; one just stored with [`index::FRESH`], lest a sweep under way give it up.
     pub(super) fn take_chunk(
         &mut self,
@@ -59,9 +59,9 @@ impl<M: Memory> Ledger<M> {
         Some(placed)
     }
 
-    /// Puts a slot where another is, or into a new one; also tells what it replaces. While a box is opened, what there is no slot for
-    /// makes others give way: a contact chunks and kept states, a kept state chunks. They come back if they are needed and there is
-    /// room: see `refit`.
+    /// Puts a slot where another is, or into a new one; also tells what it replaces. While a box is
+    /// opened, what there is no slot for makes others give way: a contact chunks and kept states, a
+    /// kept state chunks. They come back if they are needed and there is room: see `refit`.
     pub(super) fn place(
         &mut self,
         seat: Option<u32>,
@@ -95,7 +95,8 @@ impl<M: Memory> Ledger<M> {
         self.has_lost_kept |= slot.is_kept();
     }
 
-    /// Gives up a slot for what a box cannot do without, or rather not; where its entry is, and how long.
+    /// Gives up a slot for what a box cannot do without, or rather not; where its
+    /// entry is, and how long.
     fn evict(&mut self, wanted: &Slot) -> Option<(Address, u16)> {
         let slots = self.evicted_before..self.index.len();
         let chunk = match wanted.is_chunk() {

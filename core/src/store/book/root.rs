@@ -32,7 +32,8 @@ impl core::fmt::Display for Root {
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
-    /// The root, if it was computed since the box was opened; kept up to date with each change since.
+    /// The root, if it was computed since the box was opened; kept up to date with
+    /// each change since.
     pub fn root_known(&self) -> Option<Root> {
         self.root
     }
@@ -63,7 +64,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(None);
         }
         let Self { journal, ledger, old, config, .. } = self;
-        let contact = super::read(journal, ledger, slot, super::Cells::cells_mut(old)).await?;
+        let contact = super::read(journal, ledger, slot, super::Slab::cells_mut(old)).await?;
         Ok(Some(contact::state_digest(&contact, |index| ledger.boxes.id(config.id, index))))
     }
 

@@ -2,17 +2,19 @@
 
 use super::{Book, GetError, Memory, blobs};
 use crate::contact::Uid;
-use crate::store::cells::Cells;
 use crate::store::entries::{SPILL, Spill};
 use crate::store::index;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Vec;
 
-/// Contacts that a search has met and could not read, as many as are remembered until somebody asks.
+/// Contacts that a search has met and could not read, as many as are remembered
+/// until somebody asks.
 pub(super) const MET_MAX: usize = 8;
 
 impl<F: NorFlash, M: Memory> Book<F, M> {
-    /// Slots of contacts that searches have met and could not read since this was last asked, the first few.
+    /// Slots of contacts that searches have met and could not read since this was
+    /// last asked, the first few.
     pub fn take_unread(&mut self) -> Vec<u32, MET_MAX> {
         core::mem::take(&mut self.unread)
     }

@@ -2,8 +2,8 @@
 
 use super::{Book, Finding, GetError, Memory, VerifyReport, blobs, read};
 use crate::contact::{BlobHasher, Millis};
-use crate::store::cells::Cells;
 use crate::store::index;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// What looking at a slot costs beside what is read for it, in bytes read in the same time.
@@ -12,14 +12,16 @@ const SLOT_BYTES: u32 = 16;
 /// The same for reading a contact.
 const RECORD_BYTES: u32 = 1024;
 
-/// How often a contact may change under the hands of whoever reads its photos, before they are read in one go.
+/// How often a contact may change under the hands of whoever reads its photos, before
+/// they are read in one go.
 const RETRIES_MAX: u8 = 4;
 
 /// A verification under way.
 ///
-/// Pages come first, then contacts with their blobs where they are at that moment. So nothing that is live escapes by moving: what a
-/// page held when it was read was read there, and what lies elsewhere by then is read through its contact. What is found missing in a
-/// page that is reclaimed meanwhile becomes a loss of the box, which the report counts at its end.
+/// Pages come first, then contacts with their blobs where they are at that moment. So nothing that
+/// is live escapes by moving: what a page held when it was read was read there, and what lies
+/// elsewhere by then is read through its contact. What is found missing in a page that is reclaimed
+/// meanwhile becomes a loss of the box, which the report counts at its end.
 #[derive(Default)]
 pub struct Verification {
     stage: Stage,
@@ -30,7 +32,7 @@ pub struct Verification {
 enum Stage {
     /// From this page on.
     Pages(u32),
-    Contacts(Place),
+    Contacts(ContactCursor),
     #[default]
     Begun,
     Done,
@@ -38,7 +40,7 @@ enum Stage {
 
 /// Where among the contacts.
 #[derive(Default)]
-struct Place {
+struct ContactCursor {
     slot: u32,
     /// The version whose blobs are being read; 0 before the contact is.
     version: Millis,
@@ -51,7 +53,7 @@ struct Place {
     retries: u8,
 }
 
-impl Place {
+impl ContactCursor {
     fn next(&mut self) {
         *self = Self { slot: self.slot + 1, ..Self::default() };
     }
@@ -75,7 +77,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(verification.report)
     }
 
-    /// Goes on with a verification until about `bytes` more are read, at least a page or a chunk of a blob; true when it is done.
+    /// Goes on with a verification until about `bytes` more are read, at least a page or a chunk of
+    /// a blob; true when it is done.
     pub async fn verify_step(
         &mut self,
         verification: &mut Verification,
@@ -94,7 +97,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                             report.findings += 1;
                             visit(&Finding::AnyStale);
                         }
-                        *stage = Stage::Contacts(Place::default());
+                        *stage = Stage::Contacts(ContactCursor::default());
                         continue;
                     }
                     journal.scan_page(*page, ledger, &mut report.scan, &mut |_| {}).await?;
@@ -120,7 +123,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Goes on with a slot; returns what that cost.
     async fn verify_slot(
         &mut self,
-        place: &mut Place,
+        place: &mut ContactCursor,
         report: &mut VerifyReport,
         bytes: u32,
         visit: &mut impl FnMut(&Finding),
@@ -151,9 +154,11 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             find(report, Finding::Stale(uid));
         }
         if place.version != version {
-            // It may refer to others by now, in another order, and what it no longer refers to may be gone.
+            // It may refer to others by now, in another order, and what it no
+            // longer refers to may be gone.
             let retries = place.retries + u8::from(place.version != 0);
-            *place = Place { slot: place.slot, version, retries, ..Place::default() };
+            *place =
+                ContactCursor { slot: place.slot, version, retries, ..ContactCursor::default() };
         }
         // One chunk at least, however large the record is.
         let mut may_stop = false;

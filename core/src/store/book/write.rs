@@ -4,19 +4,19 @@
 //! that a cut leaves an orphan, which the sweep collects, and never a dangling reference.
 
 use super::blobs::{self, Helps, is_large};
-use super::clock::Past;
+use super::clock::ChangeFloor;
 use super::meet::Blobs;
-use super::{Book, GetError, Memory, PutError, kept, parse, seat};
+use super::{Book, GetError, Memory, PutError, kept, lookup, parse};
 use crate::contact::{
     self, AuthorIndex, Change, Contact, Contents, Draft, Millis, Origin, Scratch, Uid, Value,
     WriteError, digest,
 };
 use crate::limits::AUTHOR_NAME_BYTES_MAX;
 use crate::search;
-use crate::store::cells::Cells;
 use crate::store::entries::{AUTHOR, AuthorEntry, CONTACT, SMALL_ENTRY_BYTES_MAX, SPILL, Spill};
 use crate::store::index;
 use crate::store::journal::{Address, AppendError, ExtendError, Need, TendError};
+use crate::store::slab::Slab;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub enum Outcome {
 
 /// A change that is on flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Put {
+pub struct Written {
     /// Whose.
     pub uid: Uid,
     /// The contact's version now.
@@ -48,7 +48,7 @@ pub struct Put {
 
 /// What to do with a contact.
 #[derive(Clone, Copy)]
-enum Deed<'d, 'a> {
+enum ChangeKind<'d, 'a> {
     Add(&'d Contents<'a>),
     Edit { card: &'d Contents<'a>, base: Option<Millis> },
     Absorb(&'d Contents<'a>),
@@ -57,7 +57,7 @@ enum Deed<'d, 'a> {
     Purge,
 }
 
-impl Deed<'_, '_> {
+impl ChangeKind<'_, '_> {
     fn origin(&self) -> Origin {
         match self {
             Self::Add(_) | Self::Edit { .. } => Origin::Edit,
@@ -84,14 +84,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         card: &Contents<'_>,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Written, PutError<F::Error>> {
         let uid = if card.has_uid() {
             card.uid()
         } else {
             let time = self.tick(now).to_le_bytes();
             Uid(digest(b"new", &[&self.config.id.to_le_bytes(), &time, &card.uid().0]))
         };
-        self.change(uid, Deed::Add(card), by, now).await
+        self.change(uid, ChangeKind::Add(card), by, now).await
     }
 
     /// Makes a contact say exactly what `card` says; a contact in the trash comes out of it.
@@ -105,8 +105,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         base: Option<Millis>,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
-        self.change(uid, Deed::Edit { card, base }, by, now).await
+    ) -> Result<Written, PutError<F::Error>> {
+        self.change(uid, ChangeKind::Edit { card, base }, by, now).await
     }
 
     /// Adds what an imported card says to the contact it stands for. The same card imported again
@@ -116,8 +116,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         card: &Contents<'_>,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
-        self.change(card.uid(), Deed::Absorb(card), by, now).await
+    ) -> Result<Written, PutError<F::Error>> {
+        self.change(card.uid(), ChangeKind::Absorb(card), by, now).await
     }
 
     /// Puts a contact in the trash.
@@ -126,8 +126,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
-        self.change(uid, Deed::Trash, by, now).await
+    ) -> Result<Written, PutError<F::Error>> {
+        self.change(uid, ChangeKind::Trash, by, now).await
     }
 
     /// Takes a contact out of the trash.
@@ -136,8 +136,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
-        self.change(uid, Deed::Restore, by, now).await
+    ) -> Result<Written, PutError<F::Error>> {
+        self.change(uid, ChangeKind::Restore, by, now).await
     }
 
     /// Removes a contact for good; what is left keeps older states from bringing it back.
@@ -146,8 +146,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         uid: Uid,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
-        self.change(uid, Deed::Purge, by, now).await
+    ) -> Result<Written, PutError<F::Error>> {
+        self.change(uid, ChangeKind::Purge, by, now).await
     }
 
     /// The index of an author by name, written down when the name is new. The empty name is
@@ -191,7 +191,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// A step of idle work: reclaiming ahead, sweeping. True when there is nothing left to do.
     ///
     /// A cut in the middle loses nothing.
-    pub async fn tend(&mut self) -> Result<bool, TendError<F::Error>> {
+    pub async fn maintain(&mut self) -> Result<bool, TendError<F::Error>> {
         let is_swept = match self.sweep_step().await {
             Ok(is_swept) => is_swept,
             // A contact that cannot be read may refer to anything: nothing is given up.
@@ -200,14 +200,14 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 true
             }
         };
-        let is_tended = self.journal.tend(&mut self.ledger, TEND_STEPS).await?;
+        let is_tended = self.journal.maintain(&mut self.ledger, TEND_STEPS).await?;
         Ok(is_swept && is_tended)
     }
 
     /// Vouches for the last entry, so that damage to it can be told from a power cut. To be called
     /// when nothing was changed for a while, and before an orderly end.
-    pub async fn rest(&mut self) -> Result<(), TendError<F::Error>> {
-        self.journal.rest(&mut self.ledger).await
+    pub async fn checkpoint(&mut self) -> Result<(), TendError<F::Error>> {
+        self.journal.confirm_tails(&mut self.ledger).await
     }
 
     /// The flash has grown (`capacity()` says so): takes the new pages in.
@@ -216,7 +216,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 
     /// Makes sure that there is a slot for a contact that has none.
-    pub(super) fn make_room(&mut self, uid: Uid) -> Result<(), PutError<F::Error>> {
+    pub(super) fn reserve_slot(&mut self, uid: Uid) -> Result<(), PutError<F::Error>> {
         if !self.ledger.can_share(uid) {
             return Err(PutError::Crowded(uid));
         }
@@ -226,10 +226,10 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     async fn change(
         &mut self,
         uid: Uid,
-        deed: Deed<'_, '_>,
+        deed: ChangeKind<'_, '_>,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Written, PutError<F::Error>> {
         let mut helps = Helps::default();
         loop {
             match self.change_once(uid, deed, by, now).await {
@@ -239,14 +239,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// What was said of the contact whose record stands in the buffer for old ones, if there is one.
-    fn past_of(&self, record: Option<Range<usize>>) -> Result<Past, GetError<F::Error>> {
+    /// What was said of the contact whose record stands in the buffer for old
+    /// ones, if there is one.
+    fn past_of(&self, record: Option<Range<usize>>) -> Result<ChangeFloor, GetError<F::Error>> {
         let old = record.map(|record| parse(self.old.cells(), record)).transpose()?;
-        Ok(old.map_or(Past::default(), |old| self.past(&old)))
+        Ok(old.map_or(ChangeFloor::default(), |old| self.past(&old)))
     }
 
-    /// What a card refers to may have come piece by piece: what the contact did not refer to before, whose
-    /// record stands in the buffer for old ones, must be what its hash says.
+    /// What a card refers to may have come piece by piece: what the contact did not refer to
+    /// before, whose record stands in the buffer for old ones, must be what its hash says.
     async fn check_references(
         &mut self,
         card: &Contents<'_>,
@@ -275,13 +276,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     async fn change_once(
         &mut self,
         uid: Uid,
-        deed: Deed<'_, '_>,
+        deed: ChangeKind<'_, '_>,
         by: AuthorIndex,
         now: Millis,
-    ) -> Result<Put, PutError<F::Error>> {
+    ) -> Result<Written, PutError<F::Error>> {
         self.tell_time(now);
         let Self { journal, ledger, old, .. } = self;
-        let seat = seat::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
+        let seat = lookup::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
         let was = seat.as_ref().map(|here| self.ledger.index.slot(here.number));
         let is_there = was.is_some_and(|slot| !slot.has(index::TOMBSTONE));
         if !is_there && !deed.creates() {
@@ -289,20 +290,21 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         let version = seat.as_ref().map_or(0, |here| here.version);
         match deed {
-            Deed::Add(_) if is_there => return Err(PutError::Exists(uid)),
-            Deed::Edit { base: Some(base), .. } if base != version => {
+            ChangeKind::Add(_) if is_there => return Err(PutError::Exists(uid)),
+            ChangeKind::Edit { base: Some(base), .. } if base != version => {
                 return Err(PutError::Conflict { version });
             }
             _ => {}
         }
         if was.is_none() {
-            self.make_room(uid)?;
+            self.reserve_slot(uid)?;
         }
         self.renew_if_due().await?;
         let record = seat.as_ref().map(|here| here.record.clone());
         let mut past = self.past_of(record.clone())?;
         if self.is_ahead(&past) {
-            // What is written under the present name would pass for known already where that was told.
+            // What is written under the present name would pass for known already
+            // where that was told.
             self.renew().await?;
             past = self.past_of(record)?;
         }
@@ -311,13 +313,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             ..Change::new(self.tick_past(now, &past), by, deed.origin())
         };
 
-        if let Deed::Add(card) | Deed::Edit { card, .. } | Deed::Absorb(card) = deed {
+        if let ChangeKind::Add(card) | ChangeKind::Edit { card, .. } | ChangeKind::Absorb(card) =
+            deed
+        {
             self.check_references(card, seat.as_ref().map(|here| here.record.clone())).await?;
         }
 
         // The card with its large values stored and replaced by references.
         let large = match deed {
-            Deed::Add(card) | Deed::Edit { card, .. } | Deed::Absorb(card)
+            ChangeKind::Add(card) | ChangeKind::Edit { card, .. } | ChangeKind::Absorb(card)
                 if card.clone().any(|content| is_large(&content.value)) =>
             {
                 Some(card)
@@ -344,7 +348,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let number = seat.as_ref().map(|here| here.number);
         let old = seat.map(|here| parse(self.old.cells(), here.record)).transpose()?;
         let old = old.as_ref();
-        if let Deed::Add(card) | Deed::Edit { card, .. } = deed
+        if let ChangeKind::Add(card) | ChangeKind::Edit { card, .. } = deed
             && contact::is_given_another_uid(old, uid, card)
         {
             return Err(WriteError::OtherUid.into());
@@ -352,7 +356,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let mut scratch = Scratch::new(self.items.cells_mut());
         let out = self.new.cells_mut();
         let written = match (deed, old) {
-            (Deed::Add(full) | Deed::Edit { card: full, .. }, _) => contact::edit(
+            (ChangeKind::Add(full) | ChangeKind::Edit { card: full, .. }, _) => contact::edit(
                 old,
                 uid,
                 if large.is_some() { &slim } else { full },
@@ -360,7 +364,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 &mut scratch,
                 out,
             )?,
-            (Deed::Absorb(full), _) => contact::absorb(
+            (ChangeKind::Absorb(full), _) => contact::import_into(
                 old,
                 uid,
                 if large.is_some() { &slim } else { full },
@@ -368,16 +372,17 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 &mut scratch,
                 out,
             )?,
-            (Deed::Trash, Some(old)) => contact::trash(old, change, &mut scratch, out)?,
-            (Deed::Restore, Some(old)) => contact::restore(old, change, &mut scratch, out)?,
-            (Deed::Purge, Some(old)) => contact::purge(old, change, out)?,
+            (ChangeKind::Trash, Some(old)) => contact::trash(old, change, &mut scratch, out)?,
+            (ChangeKind::Restore, Some(old)) => contact::restore(old, change, &mut scratch, out)?,
+            (ChangeKind::Purge, Some(old)) => contact::purge(old, change, out)?,
             (_, None) => return Err(PutError::NoSuchContact(uid)),
         };
         let Some(record) = written else {
-            return Ok(Put { uid, version, outcome: Outcome::Unchanged });
+            return Ok(Written { uid, version, outcome: Outcome::Unchanged });
         };
         let len = record.len();
-        // A photo that was damaged is no reason to refuse what is changed beside it. All that is new was looked at.
+        // A photo that was damaged is no reason to refuse what is changed beside it. All
+        // that is new was looked at.
         let chunk_bytes = blobs::chunk_bytes(&self.journal);
         let blobs = match old.is_none_or(|old| blobs::are_here(&self.ledger, old, chunk_bytes)) {
             true => Blobs::Whole,
@@ -391,15 +396,15 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             self.sweep.wish();
         }
         let outcome = if is_there { Outcome::Updated } else { Outcome::Added };
-        Ok(Put { uid, version: change.time, outcome })
+        Ok(Written { uid, version: change.time, outcome })
     }
 
-    /// Writes the record of `len` bytes that stands in the buffer for new ones, and takes it in: into the
-    /// slot that the contact has, or a new one.
+    /// Writes the record of `len` bytes that stands in the buffer for new ones, and takes it in:
+    /// into the slot that the contact has, or a new one.
     ///
     /// `was` is the digest of the state before, for the root; `heals` says that nothing newer that
-    /// was lost of this contact matters any more. `kept` is the slot whose entry, as it is now, is to be kept: with the
-    /// record, or before it. `blobs` is whether all it refers to must be here.
+    /// was lost of this contact matters any more. `kept` is the slot whose entry, as it is now, is
+    /// to be kept: with the record, or before it. `blobs` is whether all it refers to must be here.
     pub(super) async fn commit(
         &mut self,
         seat: Option<u32>,

@@ -17,14 +17,14 @@ fn open<F: NorFlash>(flash: F) -> Diary<F> {
 }
 
 fn left(page: u32) -> DiaryEntry<'static> {
-    DiaryEntry { time: 1_700_000_000_000 + u64::from(page), event: Event::PageLeft { page } }
+    DiaryEntry { time: 1_700_000_000_000 + u64::from(page), event: DiaryEvent::PageLeft { page } }
 }
 
 /// The numbers of the entries made by [`left`], and how many others there were.
 fn pages<F: NorFlash>(diary: &mut Diary<F>) -> Result<(Vec<u32>, usize, Reading), F::Error> {
     let (mut pages, mut others) = (Vec::new(), 0);
     let reading = block_on(diary.read(|entry| match entry.event {
-        Event::PageLeft { page } => pages.push(page),
+        DiaryEvent::PageLeft { page } => pages.push(page),
         _ => others += 1,
     }))?;
     Ok((pages, others, reading))
@@ -55,26 +55,26 @@ fn entries_come_back_oldest_first_and_the_oldest_go_first() {
 
 #[test]
 fn codes_in_flash_never_change() {
-    let golden: &[(Event<'_>, &[u8])] = &[
-        (Event::Started { cause: Cause::Power }, &[0, 0]),
-        (Event::Started { cause: Cause::BrownOut }, &[0, 1]),
-        (Event::Started { cause: Cause::Button }, &[0, 2]),
-        (Event::Started { cause: Cause::Watchdog }, &[0, 3]),
-        (Event::Started { cause: Cause::Request }, &[0, 4]),
-        (Event::Started { cause: Cause::Fault }, &[0, 5]),
-        (Event::Started { cause: Cause::Unknown }, &[0, 6]),
-        (Event::panicked("a.rs", 300), &[1, 4, b'a', b'.', b'r', b's', 0xAC, 2]),
-        (Event::DiaryRenewed, &[2]),
-        (Event::SettingsRenewed, &[3]),
-        (Event::Damaged { lost: 2, mended: 1 }, &[4, 2, 1]),
-        (Event::PageLeft { page: 128 }, &[5, 0x80, 1]),
-        (Event::CardFailed { fault: CardFault::Silent, block: None }, &[6, 0, 0]),
-        (Event::CardFailed { fault: CardFault::Read, block: Some(9) }, &[6, 1, 1, 9]),
-        (Event::CardFailed { fault: CardFault::Write, block: None }, &[6, 2, 0]),
-        (Event::CardFailed { fault: CardFault::Foreign, block: None }, &[6, 3, 0]),
-        (Event::CardFailed { fault: CardFault::Full, block: None }, &[6, 4, 0]),
-        (Event::CardFailed { fault: CardFault::Snapshot, block: None }, &[6, 5, 0]),
-        (Event::CardFailed { fault: CardFault::Pulled, block: None }, &[6, 6, 0]),
+    let golden: &[(DiaryEvent<'_>, &[u8])] = &[
+        (DiaryEvent::Started { cause: Cause::Power }, &[0, 0]),
+        (DiaryEvent::Started { cause: Cause::BrownOut }, &[0, 1]),
+        (DiaryEvent::Started { cause: Cause::Button }, &[0, 2]),
+        (DiaryEvent::Started { cause: Cause::Watchdog }, &[0, 3]),
+        (DiaryEvent::Started { cause: Cause::Request }, &[0, 4]),
+        (DiaryEvent::Started { cause: Cause::Fault }, &[0, 5]),
+        (DiaryEvent::Started { cause: Cause::Unknown }, &[0, 6]),
+        (DiaryEvent::panicked("a.rs", 300), &[1, 4, b'a', b'.', b'r', b's', 0xAC, 2]),
+        (DiaryEvent::DiaryRenewed, &[2]),
+        (DiaryEvent::SettingsRenewed, &[3]),
+        (DiaryEvent::Damaged { lost: 2, mended: 1 }, &[4, 2, 1]),
+        (DiaryEvent::PageLeft { page: 128 }, &[5, 0x80, 1]),
+        (DiaryEvent::CardFailed { fault: CardFault::Silent, block: None }, &[6, 0, 0]),
+        (DiaryEvent::CardFailed { fault: CardFault::Read, block: Some(9) }, &[6, 1, 1, 9]),
+        (DiaryEvent::CardFailed { fault: CardFault::Write, block: None }, &[6, 2, 0]),
+        (DiaryEvent::CardFailed { fault: CardFault::Foreign, block: None }, &[6, 3, 0]),
+        (DiaryEvent::CardFailed { fault: CardFault::Full, block: None }, &[6, 4, 0]),
+        (DiaryEvent::CardFailed { fault: CardFault::Snapshot, block: None }, &[6, 5, 0]),
+        (DiaryEvent::CardFailed { fault: CardFault::Pulled, block: None }, &[6, 6, 0]),
     ];
     for (event, bytes) in golden {
         let entry = DiaryEntry { time: 5, event: *event };
@@ -88,15 +88,15 @@ fn codes_in_flash_never_change() {
 #[test]
 fn a_long_file_name_keeps_its_end() {
     let name = format!("{}/é{}.rs", "x".repeat(90), "y".repeat(36));
-    let Event::Panicked { file, .. } = Event::panicked(&name, 1) else { unreachable!() };
+    let DiaryEvent::Panicked { file, .. } = DiaryEvent::panicked(&name, 1) else { unreachable!() };
     assert_eq!(file, &name[name.len() - 39..]);
     let mut diary = open(Nor::<1, 1, 512>::strict(PAGES + 2));
-    let entry = DiaryEntry { time: u64::MAX, event: Event::panicked(&name, u32::MAX) };
+    let entry = DiaryEntry { time: u64::MAX, event: DiaryEvent::panicked(&name, u32::MAX) };
     block_on(diary.note(&entry)).unwrap();
     let mut seen = 0;
     block_on(diary.read(|read| seen += usize::from(*read == entry))).unwrap();
     assert_eq!(seen, 1);
-    let event = Event::Panicked { file: &name, line: 1 };
+    let event = DiaryEvent::Panicked { file: &name, line: 1 };
     let too_large = NoteError::TooLarge { bytes_max: DIARY_ENTRY_BYTES_MAX };
     assert_eq!(block_on(diary.note(&DiaryEntry { time: 0, event })), Err(too_large));
 }

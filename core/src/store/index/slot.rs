@@ -11,8 +11,8 @@ pub struct Slot {
     /// The contact's version: the time of its newest record. For a chunk, 0. `None` where it is not
     /// kept.
     pub(in crate::store) version: Option<Millis>,
-    /// Order-preserving prefix of the sort name. For a chunk, more of its hash. The bits that are not
-    /// kept are 0.
+    /// Order-preserving prefix of the sort name. For a chunk, more of its hash. The bits
+    /// that are not kept are 0.
     pub(in crate::store) key: u64,
     /// Where the newest entry is. Of a vacant slot, the number plus 1 of the next vacant one.
     pub(in crate::store) at: Address,
@@ -35,15 +35,16 @@ pub(in crate::store) const HAS_BLOBS: u8 = 1 << 4;
 pub(in crate::store) const SPILLED: u8 = 1 << 5;
 /// The chunk was found referred to by the sweep under way.
 pub(in crate::store) const MARKED: u8 = 1 << 6;
-/// The slot is a state kept of a contact that another box removed. These flags are only to be looked at together: see
-/// [`Slot::is_kept`].
+/// The slot is a state kept of a contact that another box removed. These flags are only to be
+/// looked at together: see [`Slot::is_kept`].
 pub(in crate::store) const KEPT: u8 = CHUNK | TRASHED;
 /// The chunk was stored after the last sweep began: what refers to it may still be on its way.
 pub(in crate::store) const FRESH: u8 = 1 << 7;
-/// The contact was not here when the meeting began that has brought it. Of a contact, the bit that [`FRESH`] is of a chunk.
+/// The contact was not here when the meeting began that has brought it. Of a contact, the bit that
+/// [`FRESH`] is of a chunk.
 pub(in crate::store) const BROUGHT: u8 = FRESH;
-/// In this meeting somebody was kept from removing the contact, and has not given it back since. Of a contact, the bit that
-/// [`MARKED`] is of a chunk.
+/// In this meeting somebody was kept from removing the contact, and has not given it back since. Of
+/// a contact, the bit that [`MARKED`] is of a chunk.
 pub(in crate::store) const HELD: u8 = MARKED;
 
 impl Slot {
@@ -83,8 +84,8 @@ pub trait Packed: Copy {
     const HASH_BITS: u32;
     /// Upper bits of the sort key that are kept.
     const KEY_BITS: u32;
-    /// Whether that is enough to know, without reading it, whether a contact's entry is about the same
-    /// contact as another one, and which of them is newer.
+    /// Whether that is enough to know, without reading it, whether a contact's entry is about the
+    /// same contact as another one, and which of them is newer.
     const IS_WHOLE: bool;
     /// The largest flash whose addresses it can hold, in bytes.
     const FLASH_BYTES_MAX: u64;
@@ -135,10 +136,10 @@ impl Packed for Wide {
 /// What a device has room for: a slot in 13 bytes, without the version.
 ///
 /// Two contacts may share a hash of 32 bits: of 10,000 some two do in one box of 86, and each keeps
-/// its own slot. So whoever looks for a contact reads what it finds and compares the identity, and what
-/// is newer is told by reading too. Chunks have 56 bits, hash and key, which are taken for their
-/// identity: of 10,000 none share them in 1,400 million boxes, and it cannot be brought about, because
-/// the salt is the box's own.
+/// its own slot. So whoever looks for a contact reads what it finds and compares the identity, and
+/// what is newer is told by reading too. Chunks have 56 bits, hash and key, which are taken for
+/// their identity: of 10,000 none share them in 1,400 million boxes, and it cannot be brought
+/// about, because the salt is the box's own.
 ///
 /// With fewer `HASH_BITS` than 32, tests meet contacts of one hash all the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

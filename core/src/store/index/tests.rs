@@ -19,7 +19,7 @@ impl<T: Copy> Row<T> {
     }
 }
 
-impl<T: Copy> Cells<T> for Row<T> {
+impl<T: Copy> Slab<T> for Row<T> {
     fn cells(&self) -> &[T] {
         &self.cells
     }

@@ -1,30 +1,34 @@
 //! Appending entries, singly or in groups; making room for them; coming to rest; growing.
 
-use super::errors::Trouble;
-use super::state::{FRESH, MOVED, PageState, VIRGIN, other};
+use super::errors::JournalFailure;
+use super::state::{COLD, HOT, NEVER_USED, PageState, other};
 use super::victim::Choice;
-use super::{Address, AppendError, ExtendError, Journal, Need, RESERVE_PAGES, Tenant, TendError};
-use crate::store::cells::Cells;
+use super::{
+    Address, AppendError, EntryOwner, ExtendError, Journal, Need, RESERVE_PAGES, TendError,
+};
 use crate::store::page::{CALLER_KIND_MAX, EntryHeader, entry_bytes};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Once at it, pages in which nothing is live are collected until so many are free: one announcement then serves them all.
+/// Once at it, pages in which nothing is live are collected until so many are free: one
+/// announcement then serves them all.
 const SWEEP_PAGES: u32 = 16;
 
-/// Free pages that there must be for one to be taken only to vouch for what is in another: not the last.
+/// Free pages that there must be for one to be taken only to vouch for what is in
+/// another: not the last.
 const ATTACH_PAGES: u32 = 2;
 
-/// Free pages that there must be for one to be taken only to say where another ends that nothing has happened to: the reserve
-/// stays whole.
+/// Free pages that there must be for one to be taken only to say where another ends that nothing
+/// has happened to: the reserve stays whole.
 const ANCHOR_PAGES: u32 = RESERVE_PAGES + 1;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// Appends an entry whose payload is the `parts` one after the other. When this returns, the entry has been read back and
-    /// compared. `hint` is what the entry is about, in 16 bits (0: nothing): should the entry be destroyed, that much is
-    /// still known of it.
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// Appends an entry whose payload is the `parts` one after the other. When this returns, the
+    /// entry has been read back and compared. `hint` is what the entry is about, in 16 bits (0:
+    /// nothing): should the entry be destroyed, that much is still known of it.
     ///
     /// If power fails before this returns, the entry is there or not when the box is next opened.
-    pub async fn append<T: Tenant + ?Sized>(
+    pub async fn append<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         kind: u8,
@@ -35,7 +39,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// The same, saying how badly it is needed.
-    pub async fn append_needing<T: Tenant + ?Sized>(
+    pub async fn append_needing<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         need: Need,
@@ -50,13 +54,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let bytes = entry_bytes(payload, Self::WORD);
         self.admit(tenant, need, bytes).await?;
         let Some(len) = self.lay(0, kind, hint, parts) else { return Err(Self::too_large(bytes)) };
-        let (page, at) = self.commit(FRESH, len).await.map_err(|trouble| self.refusal(trouble))?;
+        let (page, at) = self.commit(HOT, len).await.map_err(|trouble| self.refusal(trouble))?;
         Ok(Self::address(page, at))
     }
 
-    /// Appends several entries, (kind, hint, payload) each, all or none of them, whatever happens. They must fit one page
-    /// together. `out` takes the address of each.
-    pub async fn append_group<T: Tenant + ?Sized>(
+    /// Appends several entries, (kind, hint, payload) each, all or none of them, whatever happens.
+    /// They must fit one page together. `out` takes the address of each.
+    pub async fn append_group<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         items: &[(u8, u16, &[u8])],
@@ -66,7 +70,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// The same, saying how badly it is needed.
-    pub async fn append_group_needing<T: Tenant + ?Sized>(
+    pub async fn append_group_needing<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         need: Need,
@@ -86,7 +90,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             len = self.lay(len, *kind, *hint, &[payload]).ok_or(Self::too_large(bytes))?;
         }
         let (page, mut at) =
-            self.commit(FRESH, len).await.map_err(|trouble| self.refusal(trouble))?;
+            self.commit(HOT, len).await.map_err(|trouble| self.refusal(trouble))?;
         for ((.., payload), to) in items.iter().zip(out) {
             *to = Self::address(page, at);
             at += entry_bytes(payload.len(), Self::WORD);
@@ -101,11 +105,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
     }
 
-    fn refusal(&self, trouble: Trouble<F::Error>) -> AppendError<F::Error> {
+    fn refusal(&self, trouble: JournalFailure<F::Error>) -> AppendError<F::Error> {
         match trouble {
-            Trouble::Flash(error) => AppendError::Flash(error),
-            Trouble::Worn => AppendError::Worn,
-            Trouble::NoRoom => self.full(),
+            JournalFailure::Flash(error) => AppendError::Flash(error),
+            JournalFailure::Worn => AppendError::Worn,
+            JournalFailure::NoRoom => self.full(),
         }
     }
 
@@ -115,7 +119,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Sees to it that a block of this many bytes has somewhere to go, or says why not.
-    async fn admit<T: Tenant + ?Sized>(
+    async fn admit<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         need: Need,
@@ -128,18 +132,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             return Err(self.full());
         }
         self.idle_steps = 0;
-        self.make_room(tenant, need, bytes).await.map_err(|trouble| self.refusal(trouble))
+        self.reclaim_for(tenant, need, bytes).await.map_err(|trouble| self.refusal(trouble))
     }
 
-    async fn make_room<T: Tenant + ?Sized>(
+    async fn reclaim_for<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         need: Need,
         bytes: usize,
-    ) -> Result<(), Trouble<F::Error>> {
-        self.settle_doubt(tenant, FRESH).await?;
+    ) -> Result<(), JournalFailure<F::Error>> {
+        self.settle_doubt(tenant, HOT).await?;
         tolerate(self.settle_owed().await)?;
-        if self.fits(FRESH, bytes) {
+        if self.fits(HOT, bytes) {
             // No room to reclaim with is no reason to refuse what fits.
             return tolerate(self.step_by_the_way(tenant).await);
         }
@@ -147,13 +151,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             Need::Data => RESERVE_PAGES + 1,
             Need::Deletion => RESERVE_PAGES - 1,
         };
-        // Large entries may leave so much unused that moving them gains nothing: that is given up in time.
+        // Large entries may leave so much unused that moving them gains nothing:
+        // that is given up in time.
         let patience = self.page_count + 64;
         let (mut most, mut steps) = (self.free, 0);
         // Announcing may have opened a page for it.
-        while self.free < needed && !self.fits(FRESH, bytes) {
+        while self.free < needed && !self.fits(HOT, bytes) {
             if steps == patience || !self.reclaim_step(tenant, Choice::Urgent).await? {
-                return Err(Trouble::NoRoom);
+                return Err(JournalFailure::NoRoom);
             }
             steps = if self.free > most { 0 } else { steps + 1 };
             most = most.max(self.free);
@@ -164,14 +169,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// At most one step of reclaiming, when pages become few. Not before the open page is half full: what is reclaimed later has
-    /// less in it that is live, and the second half has room for the steps that a page takes.
-    async fn step_by_the_way<T: Tenant + ?Sized>(
+    /// At most one step of reclaiming, when pages become few. Not before the open page is half
+    /// full: what is reclaimed later has less in it that is live, and the second half has room for
+    /// the steps that a page takes.
+    async fn step_by_the_way<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
-    ) -> Result<(), Trouble<F::Error>> {
+    ) -> Result<(), JournalFailure<F::Error>> {
         let erases = self.tally.erases;
-        if self.free <= RESERVE_PAGES && self.room(FRESH) < Self::PAGE / 2 {
+        if self.free <= RESERVE_PAGES && self.room(HOT) < Self::PAGE / 2 {
             self.sweeping = true;
             self.reclaim_step(tenant, Choice::Usual).await?;
         } else if self.sweeping {
@@ -179,21 +185,22 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.sweeping =
                 more && self.victim.is_none() && self.reclaim_step(tenant, Choice::Dead).await?;
         }
-        // So that the change that takes the next page does not wait for the erase of that, and of one for a step as well.
-        if self.tally.erases == erases && self.room(FRESH) < Self::PAGE / 4 {
+        // So that the change that takes the next page does not wait for the erase of that, and
+        // of one for a step as well.
+        if self.tally.erases == erases && self.room(HOT) < Self::PAGE / 4 {
             self.prepare_ahead().await?;
         }
         Ok(())
     }
 
-    /// Vouches for the last entries, so that damage to them can be told from a cut. To be called when nothing more is expected
-    /// for a while, and before closing.
-    pub async fn rest<T: Tenant + ?Sized>(
+    /// Vouches for the last entries, so that damage to them can be told from a cut. To be called
+    /// when nothing more is expected for a while, and before closing.
+    pub async fn confirm_tails<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
     ) -> Result<(), TendError<F::Error>> {
         tolerate(self.settle_owed().await)?;
-        for stream in [FRESH, MOVED] {
+        for stream in [HOT, COLD] {
             self.settle_doubt(tenant, stream).await?;
             self.reclaim_while(tenant, Choice::Urgent, |journal| {
                 journal.dangles(stream) && journal.free < ATTACH_PAGES
@@ -206,8 +213,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             journal.names_in_vain() && journal.has_torn() && journal.free >= 2
         })
         .await?;
-        // A page that is erased without having been announced looks like one that was struck; what is missing in one that is
-        // named is not missed; and what a loose one will be taken for nobody knows. The last free page is not spent on it.
+        // A page that is erased without having been announced looks like one that was struck; what
+        // is missing in one that is named is not missed; and what a loose one will be taken for
+        // nobody knows. The last free page is not spent on it.
         let has_written = self.streams.iter().any(|stream| stream.page.is_some());
         let is_loose =
             has_written && self.can_name() && self.states().iter().any(PageState::is_loose);
@@ -215,8 +223,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if self.ready == 0 && self.free > 0 || is_due && (self.can_announce() || self.free >= 2) {
             tolerate(self.announce().await)?;
         }
-        // Each end is told of in the other's page too: whatever is lost of one page, the other one knows of it.
-        for stream in [MOVED, FRESH] {
+        // Each end is told of in the other's page too: whatever is lost of one page,
+        // the other one knows of it.
+        for stream in [COLD, HOT] {
             self.reclaim_while(tenant, Choice::Urgent, |journal| {
                 journal.wants_anchor_page(stream) && journal.free < ANCHOR_PAGES
             })
@@ -227,8 +236,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Reclaims as long as that is wanted and there is something to gain, in no more steps than there are pages.
-    async fn reclaim_while<T: Tenant + ?Sized>(
+    /// Reclaims as long as that is wanted and there is something to gain, in no more
+    /// steps than there are pages.
+    async fn reclaim_while<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         choice: Choice,
@@ -240,7 +250,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             match self.reclaim_step(tenant, choice).await {
                 Ok(true) => {}
-                Ok(false) | Err(Trouble::NoRoom) => break,
+                Ok(false) | Err(JournalFailure::NoRoom) => break,
                 Err(trouble) => return Err(trouble.into()),
             }
         }
@@ -260,7 +270,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         for page in before..pages {
             self.change(page, |state| {
                 *state = PageState::NEW;
-                state.set_role(VIRGIN);
+                state.set_role(NEVER_USED);
             });
         }
         self.page_count = pages;
@@ -271,8 +281,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 self.page_count = before;
                 self.recount();
                 Err(match trouble {
-                    Trouble::Flash(error) => ExtendError::Flash(error),
-                    Trouble::NoRoom | Trouble::Worn => ExtendError::Worn,
+                    JournalFailure::Flash(error) => ExtendError::Flash(error),
+                    JournalFailure::NoRoom | JournalFailure::Worn => ExtendError::Worn,
                 })
             }
         }
@@ -280,9 +290,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 }
 
 /// Want of room is no reason to stop.
-pub(super) fn tolerate<E>(result: Result<(), Trouble<E>>) -> Result<(), Trouble<E>> {
+pub(super) fn tolerate<E>(result: Result<(), JournalFailure<E>>) -> Result<(), JournalFailure<E>> {
     match result {
-        Err(Trouble::NoRoom) => Ok(()),
+        Err(JournalFailure::NoRoom) => Ok(()),
         result => result,
     }
 }

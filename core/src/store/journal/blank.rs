@@ -1,18 +1,19 @@
 //! Telling a chip that was never made into a box, before it is opened.
 
 use super::{Journal, PageState};
-use crate::store::cells::Cells;
 use crate::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader, is_erased};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Bytes at the start of the first page that formatting may have written when it was cut.
 const FORMAT_BYTES: usize = 128;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     /// Whether the chip is erased, or a first format of it never finished: the chips that
-    /// [`Journal::open`] calls [`Blank`](super::OpenError::Blank).
+    /// [`Journal::open`] calls [`Blank`](super::JournalOpenError::Blank).
     ///
-    /// A chip with a box is told by the first page with a header; of a blank one, everything is read.
+    /// A chip with a box is told by the first page with a header; of a blank one,
+    /// everything is read.
     pub async fn is_unformatted(&mut self) -> Result<bool, F::Error> {
         let pages = Self::pages_of(&self.flash);
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
@@ -36,8 +37,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 }
 
-/// Whether a page without a header holds nothing but what formatting for the first time may leave when
-/// it is cut short.
+/// Whether a page without a header holds nothing but what formatting for the first time may
+/// leave when it is cut short.
 pub(super) fn is_untouched(page: usize, bytes: &[u8]) -> bool {
     if page > 0 {
         return is_erased(bytes);

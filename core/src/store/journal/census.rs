@@ -1,24 +1,27 @@
-//! The census of the pages: what all of them together hold, written down when the box comes to rest.
+//! The census of the pages: what all of them together hold, written down when the
+//! box comes to rest.
 //!
-//! Where a page ended, the next one of its stream tells; but that one may have gone since. And of a page whose beginning was put
-//! back to what stood there long ago, nothing tells at all. The census does: one number over all pages that may not be erased,
-//! in the checkpoint that is written last.
+//! Where a page ended, the next one of its stream tells; but that one may have gone since. And of a
+//! page whose beginning was put back to what stood there long ago, nothing tells at all. The census
+//! does: one number over all pages that may not be erased, in the checkpoint that is written last.
 
-use super::state::{DOOMED, EVACUATE, FAILED, HOLED, NAMED, PageState, VIRGIN};
+use super::state::{ERASABLE, EVACUATE, FAILED, HAS_GAP, NAMED, NEVER_USED, PageState};
 use super::survey::Survey;
-use super::{Journal, Loss, Tenant};
-use crate::store::cells::Cells;
+use super::{EntryOwner, Journal, Loss};
 use crate::store::seal::Seal;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// The census as it is now, unless something is under way that would have it come out otherwise when the box is next opened.
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// The census as it is now, unless something is under way that would have it come out otherwise
+    /// when the box is next opened.
     pub(super) fn census_to_keep(&self) -> Option<u32> {
         let is_changing = |state: &PageState| {
-            !matches!(state.role(), DOOMED | VIRGIN)
-                && (state.has(HOLED | EVACUATE | FAILED) || state.is_loose())
+            !matches!(state.role(), ERASABLE | NEVER_USED)
+                && (state.has(HAS_GAP | EVACUATE | FAILED) || state.is_loose())
         };
-        // With nothing announced a page may be erased unannounced, and there is nothing to tell that from damage.
+        // With nothing announced a page may be erased unannounced, and there is nothing
+        // to tell that from damage.
         let is_settled = self.ready > 0
             && !self.is_astray
             && self.owed.is_empty()
@@ -27,10 +30,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         is_settled.then(|| self.census())
     }
 
-    /// The sum of what each page comes to that is neither announced nor without a beginning, whatever its order.
+    /// The sum of what each page comes to that is neither announced nor without a
+    /// beginning, whatever its order.
     fn census(&self) -> u32 {
         let counts = |(page, state): &(u32, &PageState)| {
-            !matches!(state.role(), DOOMED | VIRGIN)
+            !matches!(state.role(), ERASABLE | NEVER_USED)
                 && !state.has(NAMED)
                 && state.order != 0
                 && self.prepared != Some(*page)
@@ -41,15 +45,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 Seal::new()
                     .over(&page.to_le_bytes())
                     .over(&state.order.to_le_bytes())
-                    .over(&self.vouched(page).to_le_bytes())
+                    .over(&self.committed(page).to_le_bytes())
                     .value(),
             )
         })
     }
 
-    /// While opening, when nothing else is missing: compares the census with the one that was written down, if nothing has been
-    /// written since.
-    pub(super) fn compare_census<T: Tenant + ?Sized>(
+    /// While opening, when nothing else is missing: compares the census with the one that was
+    /// written down, if nothing has been written since.
+    pub(super) fn compare_census<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         survey: &mut Survey,

@@ -4,7 +4,7 @@ use core::fmt;
 
 /// Why a chip could not be made into a box. It holds no box then; formatting can be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FormatError<E> {
+pub enum JournalFormatError<E> {
     /// The flash failed.
     Flash(E),
     /// The chip has too few pages.
@@ -27,7 +27,7 @@ pub enum FormatError<E> {
 
 /// Why a box could not be opened. Nothing has been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenError<E> {
+pub enum JournalOpenError<E> {
     /// The flash failed.
     Flash(E),
     /// The chip is erased, or a first format of it never finished: there is no box on it.
@@ -45,8 +45,8 @@ pub enum OpenError<E> {
     },
 }
 
-/// Why nothing was appended. What was there before is as it was; the new entries are not acknowledged, and may be found or
-/// not when the box is next opened if the flash failed.
+/// Why nothing was appended. What was there before is as it was; the new entries are not
+/// acknowledged, and may be found or not when the box is next opened if the flash failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendError<E> {
     /// The flash failed.
@@ -110,23 +110,23 @@ pub enum ExtendError<E> {
 
 /// What can go wrong inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble<E> {
+pub(super) enum JournalFailure<E> {
     Flash(E),
     /// No page can be taken, nor one be emptied.
     NoRoom,
     Worn,
 }
 
-impl<E> From<Trouble<E>> for TendError<E> {
-    fn from(trouble: Trouble<E>) -> Self {
+impl<E> From<JournalFailure<E>> for TendError<E> {
+    fn from(trouble: JournalFailure<E>) -> Self {
         match trouble {
-            Trouble::Flash(error) => TendError::Flash(error),
-            Trouble::NoRoom | Trouble::Worn => TendError::Worn,
+            JournalFailure::Flash(error) => TendError::Flash(error),
+            JournalFailure::NoRoom | JournalFailure::Worn => TendError::Worn,
         }
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for FormatError<E> {
+impl<E: fmt::Debug> fmt::Display for JournalFormatError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
@@ -141,7 +141,7 @@ impl<E: fmt::Debug> fmt::Display for FormatError<E> {
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for OpenError<E> {
+impl<E: fmt::Debug> fmt::Display for JournalOpenError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flash(error) => write!(f, "the flash failed: {error:?}"),

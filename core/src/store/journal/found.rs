@@ -1,48 +1,48 @@
 //! An entry met while opening: what the tenant says of it, and reading the one it contends with.
 
-use super::state::{COPIES, EVACUATE, HOLED, PageState};
-use super::walk::Met;
-use super::{Address, Entry, Journal, Loss, OpenError, ReadError, Standing, Tenant};
-use crate::store::cells::Cells;
+use super::page_scan::ScannedEntry;
+use super::state::{COPIES, EVACUATE, HAS_GAP, PageState};
+use super::{Address, Entry, EntryOwner, Journal, JournalOpenError, Liveness, Loss, ReadError};
 use crate::store::page::{ENTRY_HEADER_BYTES, entry_bytes};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// How often an entry that was right a moment ago is read before it is given up.
 const READS: u32 = 4;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     /// Tells the tenant of an entry of the page in the buffer and counts what that makes live.
-    pub(super) async fn found<T: Tenant + ?Sized>(
+    pub(super) async fn found<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         scratch: &mut [u8],
         page: u32,
-        met: &Met,
-    ) -> Result<(), OpenError<F::Error>> {
+        met: &ScannedEntry,
+    ) -> Result<(), JournalOpenError<F::Error>> {
         let bytes = entry_bytes(met.payload().len(), Self::WORD);
         let here = Self::address(page, met.at);
-        let mut standing = tenant.found(&self.met(page, met));
-        while let Standing::Contends(at, len) = standing {
+        let mut standing = tenant.on_entry(&self.met(page, met));
+        while let Liveness::NeedsCompare(at, len) = standing {
             standing = if self.page_of(at) == page {
                 // It stands in the buffer still, mended if it had to be.
                 let other = self.in_buffer(page, at);
-                tenant.weigh(&self.met(page, met), at, other.as_ref())
+                tenant.compare(&self.met(page, met), at, other.as_ref())
             } else {
                 let other = self.read_again(at, len, scratch).await?;
                 if other.is_none() {
                     self.tell_vanished(tenant, at, page, met);
                 }
-                tenant.weigh(&self.met(page, met), at, other.as_ref())
+                tenant.compare(&self.met(page, met), at, other.as_ref())
             };
         }
         match standing {
-            Standing::Dead | Standing::Contends(..) => {}
-            Standing::Live => self.credit(page, bytes),
-            Standing::Replaces(old, len) => {
+            Liveness::Dead | Liveness::NeedsCompare(..) => {}
+            Liveness::Live => self.credit(page, bytes),
+            Liveness::Replaces(old, len) => {
                 self.retire(old, len);
                 self.credit(page, bytes);
             }
-            Standing::Equals(old) => {
+            Liveness::Equals(old) => {
                 // Entries move from either write point to the second, whose page may be older than
                 // the one they come from; and from older pages of a write point to newer ones. So
                 // this tells the copy, on its way to be the only one.
@@ -60,25 +60,25 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// What the tenant counted on was right when its page was looked through, and is not any more. The entry at hand takes its
-    /// place, and may be older.
-    fn tell_vanished<T: Tenant + ?Sized>(
+    /// What the tenant counted on was right when its page was looked through, and is not any more.
+    /// The entry at hand takes its place, and may be older.
+    fn tell_vanished<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         at: Address,
         page: u32,
-        met: &Met,
+        met: &ScannedEntry,
     ) {
         let hint = Some(tenant.hint(&self.met(page, met))).filter(|hint| *hint != 0);
         let vanished = self.page_of(at);
         // Its number is not known here.
         let (order, first) = (self.state(vanished).order, u16::MAX);
         tenant.lost(&Loss { page: vanished, order, first, count: 1, hint });
-        self.change(vanished, |state| state.mark(HOLED | EVACUATE));
+        self.change(vanished, |state| state.mark(HAS_GAP | EVACUATE));
     }
 
     /// An entry of the page in the buffer.
-    fn met(&self, page: u32, met: &Met) -> Entry<'_> {
+    fn met(&self, page: u32, met: &ScannedEntry) -> Entry<'_> {
         let payload = &self.buffer.cells()[met.payload()];
         let (at, page_order) = (Self::address(page, met.at), self.state(page).order);
         Entry { at, kind: met.header.kind(), payload, page_order }
@@ -99,15 +99,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         at: Address,
         len: u32,
         scratch: &'b mut [u8],
-    ) -> Result<Option<Entry<'b>>, OpenError<F::Error>> {
+    ) -> Result<Option<Entry<'b>>, JournalOpenError<F::Error>> {
         for _ in 0..READS {
             let (kind, len, page_order) = match self.read(at, len as usize, scratch).await {
                 Ok(entry) => (entry.kind, entry.payload.len(), entry.page_order),
                 Err(ReadError::Damaged) => continue,
-                Err(ReadError::Flash(error)) => return Err(OpenError::Flash(error)),
+                Err(ReadError::Flash(error)) => return Err(JournalOpenError::Flash(error)),
                 Err(ReadError::Buffer { bytes }) => {
                     let (pages, buffer_bytes) = (self.page_count, bytes);
-                    return Err(OpenError::Memory { pages, buffer_bytes });
+                    return Err(JournalOpenError::Memory { pages, buffer_bytes });
                 }
             };
             let payload = scratch.get(ENTRY_HEADER_BYTES..).and_then(|rest| rest.get(..len));

@@ -1,24 +1,25 @@
 //! What is missing in a page: telling the tenant, and writing it down before the page is erased.
 
-use super::errors::Trouble;
+use super::errors::JournalFailure;
 use super::notes::LOSS_BYTES_MAX;
-use super::state::{HOLED, MOVED, NAMED, PageState, STRUCK, USED};
-use super::walk::{Step, Walk};
-use super::{Journal, Loss, Tenant};
-use crate::store::cells::Cells;
+use super::page_scan::{PageScan, ScanItem};
+use super::state::{COLD, HAS_GAP, NAMED, PageState, UNREADABLE, USED};
+use super::{EntryOwner, Journal, Loss};
 use crate::store::page::{FIRST_ENTRY_AT, LOST, START};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// Goes through what is missing in the page, the page's own start entry left out. The same losses come out whenever and
-    /// by whomever this is asked. Uses the buffer. Returns how many entries are missing, start entry included.
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// Goes through what is missing in the page, the page's own start entry left out. The same
+    /// losses come out whenever and by whomever this is asked. Uses the buffer. Returns how many
+    /// entries are missing, start entry included.
     pub(super) async fn each_loss(
         &mut self,
         page: u32,
         mut tell: impl FnMut(&Loss),
     ) -> Result<u32, F::Error> {
         let frame = self.frame(page);
-        if self.state(page).role() == STRUCK {
+        if self.state(page).role() == UNREADABLE {
             tell(&Loss { page, order: frame.order, first: 0, count: u16::MAX, hint: None });
             return Ok(0);
         }
@@ -32,13 +33,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             None => self.tail_hint(page).await?,
         };
         self.load(page).await?;
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
+        let mut walk = PageScan::new(frame, Self::WORD, Self::PAGE, self.committed(page));
         let mut missing = 0;
         loop {
             match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } => return Ok(missing),
-                Step::Entry(_) => {}
-                Step::Hole { first, count, hint } => {
+                ScanItem::End { .. } => return Ok(missing),
+                ScanItem::Entry(_) => {}
+                ScanItem::Hole { first, count, hint } => {
                     missing += u32::from(count);
                     let hint = hint.or(tail_hint).filter(|hint| *hint != 0);
                     if first > 0 || count > 1 {
@@ -50,19 +51,19 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Tells the tenant of holes that nobody had seen before.
-    pub(super) async fn tell_losses<T: Tenant + ?Sized>(
+    pub(super) async fn tell_losses<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         page: u32,
-    ) -> Result<(), Trouble<F::Error>> {
+    ) -> Result<(), JournalFailure<F::Error>> {
         let state = self.state(page);
-        if state.has(HOLED) || state.role() == STRUCK {
+        if state.has(HAS_GAP) || state.role() == UNREADABLE {
             return Ok(());
         }
         let missing =
-            self.each_loss(page, |loss| tenant.lost(loss)).await.map_err(Trouble::Flash)?;
+            self.each_loss(page, |loss| tenant.lost(loss)).await.map_err(JournalFailure::Flash)?;
         self.tally.holes += u64::from(missing);
-        self.change(page, |state| state.mark(HOLED));
+        self.change(page, |state| state.mark(HAS_GAP));
         Ok(())
     }
 
@@ -71,7 +72,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         &mut self,
         page: u32,
         index: u16,
-    ) -> Result<Option<Loss>, Trouble<F::Error>> {
+    ) -> Result<Option<Loss>, JournalFailure<F::Error>> {
         let (mut seen, mut found) = (0, None);
         let tell = |loss: &Loss| {
             if seen == index {
@@ -79,19 +80,19 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             seen += 1;
         };
-        self.each_loss(page, tell).await.map_err(Trouble::Flash)?;
+        self.each_loss(page, tell).await.map_err(JournalFailure::Flash)?;
         Ok(found)
     }
 
-    /// A loss that no page shows: it is written down with the next thing that is. More than there is room for are told at each
-    /// open, as long as what they were found by is there.
+    /// A loss that no page shows: it is written down with the next thing that is. More than there
+    /// is room for are told at each open, as long as what they were found by is there.
     pub fn owe(&mut self, loss: Loss) {
         self.owed.push(loss).ok();
     }
 
-    /// A part of the medium is gone, from this page on, and blank in its place: what was in it is lost, and no page shows it.
-    /// False when there is no room to owe one more.
-    pub fn lost_from<T: Tenant + ?Sized>(&mut self, tenant: &mut T, page: u32) -> bool {
+    /// A part of the medium is gone, from this page on, and blank in its place: what was in it is
+    /// lost, and no page shows it. False when there is no room to owe one more.
+    pub fn lost_from<T: EntryOwner + ?Sized>(&mut self, tenant: &mut T, page: u32) -> bool {
         // What is written from here on is in this page or a later one.
         let order = self.order_open().saturating_sub(1);
         let loss = Loss { page, order, first: 0, count: u16::MAX, hint: None };
@@ -105,7 +106,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Writes down the losses that no page shows.
-    pub(super) async fn settle_owed(&mut self) -> Result<(), Trouble<F::Error>> {
+    pub(super) async fn settle_owed(&mut self) -> Result<(), JournalFailure<F::Error>> {
         while let Some(loss) = self.owed.first().copied() {
             self.remember(&loss).await?;
             self.owed.remove(0);
@@ -114,16 +115,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Writes a loss down, before the page that shows it is erased.
-    pub(super) async fn remember(&mut self, loss: &Loss) -> Result<(), Trouble<F::Error>> {
+    pub(super) async fn remember(&mut self, loss: &Loss) -> Result<(), JournalFailure<F::Error>> {
         let mut payload = [0; LOSS_BYTES_MAX];
         let len = loss.encode(&mut payload);
         if let Some(block) = self.lay(0, LOST, loss.hint.unwrap_or(0), &[&payload[..len]]) {
-            self.commit(MOVED, block).await?;
+            self.commit(COLD, block).await?;
         }
         Ok(())
     }
 
-    /// What the last entry of the page was about, by the start entry of the next page of its stream. Uses the buffer.
+    /// What the last entry of the page was about, by the start entry of the next page of its
+    /// stream. Uses the buffer.
     pub(super) async fn tail_hint(&mut self, page: u32) -> Result<Option<u16>, F::Error> {
         let order = self.state(page).order;
         let follows = |state: &PageState| {

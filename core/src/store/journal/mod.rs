@@ -1,14 +1,18 @@
-//! The journal: an append-only log of entries over a NOR chip, that neither a power cut nor a flipped bit can make forget.
+//! The journal: an append-only log of entries over a NOR chip, that neither a power cut nor a
+//! flipped bit can make forget.
 //!
-//! The journal knows pages, entries and damage; what entries mean is the [`Tenant`]'s. FORMAT.md has the bytes.
+//! The journal knows pages, entries and damage; what entries mean is the [`EntryOwner`]'s.
+//! FORMAT.md has the bytes.
 //!
-//! - `open`, `append`, `read`, `reclaim`, `scan`: the operations
+//! - `open`, `append`, `read`, `reclaim`, `full_scan`: the operations
 //! - `format`: making a chip into a box
-//! - `survey`, `found`, `roles`: while opening, the pass over the pages; an entry met; what each page is
+//! - `survey`, `found`, `roles`: while opening, the pass over the pages; an entry
+//!   met; what each page is
 //! - `pages`: taking, preparing and announcing pages; `program`: one verified program call
-//! - `census`: what all pages together hold, so that a box at rest misses what no other page tells of
+//! - `census`: what all pages together hold, so that a box at rest misses what no
+//!   other page tells of
 //! - `victim`, `loss`: which page is reclaimed next; what is missing in a page
-//! - `walk`, `notes`: pure reading and writing of pages and of the journal's own entries
+//! - `page_scan`, `notes`: pure reading and writing of pages and of the journal's own entries
 
 mod append;
 mod blank;
@@ -16,48 +20,53 @@ mod census;
 mod errors;
 mod format;
 mod found;
+mod full_scan;
 mod loss;
 mod notes;
 mod open;
+mod owner;
+mod page_scan;
 mod pages;
 mod program;
 mod read;
 mod reclaim;
 mod roles;
-mod scan;
 mod state;
 mod survey;
-mod tenant;
 mod victim;
-mod walk;
 
-pub use errors::{AppendError, ExtendError, FormatError, OpenError, ReadError, TendError};
-pub use open::OpenReport;
-pub use scan::ScanReport;
-pub use state::PageState;
-pub use tenant::{Address, Entry, Loss, Need, Standing, Tenant};
-
-use crate::store::cells::Cells;
-use crate::store::page::{
-    CHECKPOINT_GAP_BYTES, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, Frame, entry_bytes,
+pub use errors::{
+    AppendError, ExtendError, JournalFormatError, JournalOpenError, ReadError, TendError,
 };
+pub use full_scan::ScanReport;
+pub use open::OpenReport;
+pub use owner::{Address, Entry, EntryOwner, Liveness, Loss, Need};
+pub use state::PageState;
+
+use crate::store::page::{
+    CHECKPOINT_GAP_BYTES, ChecksumSeed, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, entry_bytes,
+};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
-use state::Stream;
+use state::WritePoint;
 
 /// What a new box is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Identity of the box: random, never used before. What is on the chip counts only if it carries it.
+pub struct JournalConfig {
+    /// Identity of the box: random, never used before. What is on the chip counts
+    /// only if it carries it.
     pub salt: u64,
 }
 
-/// Pages that are kept free, so that reclaiming can always finish, also when it is cut again and again.
+/// Pages that are kept free, so that reclaiming can always finish, also when it is
+/// cut again and again.
 pub const RESERVE_PAGES: u32 = 4;
 /// Fewest pages of a box: the reserve, both write points, and something to keep.
 pub const PAGES_MIN: u32 = RESERVE_PAGES + 4;
 
-/// How a medium that defers writes is made to keep them: a file, whose system holds back what was written and may bring it
-/// to the disk in any order until it is synced. A chip has none of this: what is programmed is there.
+/// How a medium that defers writes is made to keep them: a file, whose system holds back what was
+/// written and may bring it to the disk in any order until it is synced. A chip has none of this:
+/// what is programmed is there.
 pub struct Barrier<F: NorFlash> {
     /// When this has returned, all that was programmed and erased before is on the medium.
     pub sync: fn(&mut F) -> Result<(), F::Error>,
@@ -65,7 +74,8 @@ pub struct Barrier<F: NorFlash> {
     pub syncs: fn(&F) -> u64,
 }
 
-/// The journal over flash `F`, with the caller's memory: `P` one state a page, `B` a buffer of one page.
+/// The journal over flash `F`, with the caller's memory: `P` one state a page, `B`
+/// a buffer of one page.
 pub struct Journal<F: NorFlash, P, B> {
     flash: F,
     barrier: Option<Barrier<F>>,
@@ -79,12 +89,13 @@ pub struct Journal<F: NorFlash, P, B> {
     page_count: u32,
     next_order: u32,
     epoch: u32,
-    streams: [Stream; 2],
+    streams: [WritePoint; 2],
     /// A page that has been erased and given a header ahead of need.
     prepared: Option<u32>,
     /// The page that was last taken without having been announced, by this run or the one before.
     unannounced: Option<u32>,
-    /// The first program call of a page has failed in this run, or was given up: whatever it reads as now, it may read otherwise later.
+    /// The first program call of a page has failed in this run, or was given up: whatever it reads
+    /// as now, it may read otherwise later.
     is_astray: bool,
     /// Losses that no page shows any more, to be written down with the next that is written.
     owed: heapless::Vec<Loss, { survey::AGED_MAX }>,
@@ -99,12 +110,12 @@ pub struct Journal<F: NorFlash, P, B> {
     ready: u32,
     /// Bytes of live entries in all pages.
     live: u64,
-    tally: Tally,
+    tally: JournalTally,
 }
 
 /// What has been done since the box was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
+struct JournalTally {
     programs: u64,
     programmed_bytes: u64,
     erases: u64,
@@ -117,7 +128,7 @@ struct Tally {
 
 /// How a box is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
+pub struct JournalStats {
     /// Bytes of entries that are live, headers included.
     pub live_bytes: u64,
     /// Bytes of entries that can be live before the box refuses new data.
@@ -152,7 +163,7 @@ pub struct Stats {
     pub unannounced: u64,
 }
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     const WORD: usize = F::WRITE_SIZE;
     const PAGE: usize = F::ERASE_SIZE;
     /// A configuration of flash that the format cannot serve does not compile.
@@ -176,12 +187,14 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Self::BLOCK_MAX - ENTRY_HEADER_BYTES
     }
 
-    /// Says that the medium defers writes. To be called once the box is open or made, before anything else is written.
+    /// Says that the medium defers writes. To be called once the box is open or made, before
+    /// anything else is written.
     pub fn defer(&mut self, barrier: Barrier<F>) {
         self.barrier = Some(barrier);
     }
 
-    /// Waits until all that was written is on the medium: what is written next may refer to it. Costs nothing on a chip.
+    /// Waits until all that was written is on the medium: what is written next may refer to it.
+    /// Costs nothing on a chip.
     pub async fn sync(&mut self) -> Result<(), F::Error> {
         match &self.barrier {
             Some(barrier) => (barrier.sync)(&mut self.flash),
@@ -194,8 +207,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.referred_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
     }
 
-    /// To be called before an entry is appended that may refer to others: they are on the medium first, so that after a cut
-    /// nothing refers to what is not there.
+    /// To be called before an entry is appended that may refer to others: they are on the medium
+    /// first, so that after a cut nothing refers to what is not there.
     pub async fn sync_referents(&mut self) -> Result<(), F::Error> {
         let at = self.referred_at.take();
         self.sync_what_was_written(at).await
@@ -212,7 +225,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Whether all that was committed to a write point in this run is on the medium.
-    fn is_synced(&self, stream: &Stream) -> bool {
+    fn is_synced(&self, stream: &WritePoint) -> bool {
         match (&self.barrier, stream.wrote_at) {
             (Some(barrier), Some(wrote_at)) => (barrier.syncs)(&self.flash) > wrote_at,
             _ => true,
@@ -252,8 +265,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// How the box is doing.
-    pub fn stats(&self) -> Stats {
-        let mut stats = Stats {
+    pub fn stats(&self) -> JournalStats {
+        let mut stats = JournalStats {
             live_bytes: self.live,
             capacity_bytes: self.capacity(),
             flash_bytes: u64::from(self.page_count) * Self::PAGE as u64,
@@ -266,7 +279,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             corrected: self.tally.corrected,
             holes: self.tally.holes,
             unannounced: self.tally.unannounced,
-            ..Stats::default()
+            ..JournalStats::default()
         };
         for state in self.states() {
             stats.pages_free += u32::from(state.is_free());
@@ -284,8 +297,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         (self.live, self.capacity())
     }
 
-    /// Bytes of entries that can be live: what is left beside the reserve and the write points, with a sixteenth off for
-    /// what entries that do not fit leave unused at the ends of pages.
+    /// Bytes of entries that can be live: what is left beside the reserve and the write points,
+    /// with a sixteenth off for what entries that do not fit leave unused at the ends of pages.
     fn capacity(&self) -> u64 {
         let pages = u64::from(self.page_count.saturating_sub(RESERVE_PAGES + 2));
         pages * (Self::usable() - Self::usable() / 16) as u64
@@ -333,8 +346,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         (u64::from(page) * Self::PAGE as u64) as u32
     }
 
-    fn frame(&self, page: u32) -> Frame {
-        Frame { salt: self.salt, order: self.state(page).order, base: Self::base(page) }
+    fn frame(&self, page: u32) -> ChecksumSeed {
+        ChecksumSeed { salt: self.salt, order: self.state(page).order, base: Self::base(page) }
     }
 
     fn credit(&mut self, page: u32, bytes: usize) {
@@ -354,7 +367,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Entries known to have been committed in the page.
-    fn vouched(&self, page: u32) -> u16 {
+    fn committed(&self, page: u32) -> u16 {
         let open = self.streams.iter().find(|stream| stream.page == Some(page));
         open.map_or(self.state(page).vouched, |stream| stream.count)
     }

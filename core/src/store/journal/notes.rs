@@ -1,4 +1,5 @@
-//! Payloads of the journal's own entries: start, announcement, checkpoint, loss. Numbers are LEB128 except hints.
+//! Payloads of the journal's own entries: start, announcement, checkpoint, loss. Numbers
+//! are LEB128 except hints.
 
 use super::Loss;
 
@@ -19,7 +20,7 @@ pub(super) struct Doomed {
 
 /// The complete set of pages with nothing live in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Announcement {
+pub(super) struct EraseIntent {
     pub epoch: u32,
     pub virgin_first: u32,
     pub virgin_count: u32,
@@ -27,7 +28,8 @@ pub(super) struct Announcement {
     pub doomed_count: usize,
 }
 
-/// Where a stream ends, as a page of the other stream says it: a strike that takes the end away cannot take this too.
+/// Where a stream ends, as a page of the other stream says it: a strike that takes the end
+/// away cannot take this too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tail {
     /// The stream that ends there.
@@ -42,7 +44,7 @@ pub(super) struct Tail {
 
 /// What a checkpoint says beside what it vouches for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Witness {
+pub(super) struct CheckpointWitness {
     pub tail: Tail,
     /// The census of the pages when it was written: see `census`.
     pub census: Option<u32>,
@@ -51,7 +53,8 @@ pub(super) struct Witness {
 /// Longest payload of a checkpoint that is a witness.
 pub(super) const WITNESS_BYTES_MAX: usize = 1 + 5 + 5 + 3 + 2 + 4;
 
-/// First entry of a page. The hint in its header is what the last entry of the page before in its stream was about.
+/// First entry of a page. The hint in its header is what the last entry of the page before
+/// in its stream was about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Start {
     pub stream: u8,
@@ -65,18 +68,18 @@ pub(super) struct Start {
     pub previous_count: u32,
     /// Where the other stream ends.
     pub other: Option<Tail>,
-    pub announcement: Option<Announcement>,
+    pub announcement: Option<EraseIntent>,
 }
 
 /// Writes into a slice; what does not fit is noticed, not written.
-pub(super) struct Writer<'b> {
+pub(super) struct NoteWriter<'b> {
     out: &'b mut [u8],
     pub len: usize,
 }
 
-impl<'b> Writer<'b> {
+impl<'b> NoteWriter<'b> {
     pub fn new(out: &'b mut [u8]) -> Self {
-        Writer { out, len: 0 }
+        NoteWriter { out, len: 0 }
     }
 
     pub fn fits(&self) -> bool {
@@ -111,7 +114,7 @@ impl<'b> Writer<'b> {
         self.hint(tail.hint);
     }
 
-    fn announcement(&mut self, announcement: &Announcement) {
+    fn announcement(&mut self, announcement: &EraseIntent) {
         self.number(announcement.epoch);
         self.number(announcement.virgin_first);
         self.number(announcement.virgin_count);
@@ -124,9 +127,9 @@ impl<'b> Writer<'b> {
     }
 }
 
-struct Reader<'b>(&'b [u8]);
+struct NoteReader<'b>(&'b [u8]);
 
-impl Reader<'_> {
+impl NoteReader<'_> {
     fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -159,12 +162,12 @@ impl Reader<'_> {
         })
     }
 
-    fn announcement(&mut self) -> Option<Announcement> {
-        let mut read = Announcement {
+    fn announcement(&mut self) -> Option<EraseIntent> {
+        let mut read = EraseIntent {
             epoch: self.number()?,
             virgin_first: self.number()?,
             virgin_count: self.number()?,
-            ..Announcement::default()
+            ..EraseIntent::default()
         };
         read.doomed_count = usize::from(self.byte()?);
         if read.doomed_count > DOOMED_MAX {
@@ -178,16 +181,16 @@ impl Reader<'_> {
     }
 }
 
-impl Announcement {
+impl EraseIntent {
     /// Writes the payload; returns its length.
     pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
-        let mut writer = Writer::new(out);
+        let mut writer = NoteWriter::new(out);
         writer.announcement(self);
         writer.fits().then_some(writer.len)
     }
 
     pub fn decode(payload: &[u8]) -> Option<Self> {
-        Reader(payload).announcement()
+        NoteReader(payload).announcement()
     }
 
     /// Names one page more, if `bytes` suffice to encode the result.
@@ -195,7 +198,7 @@ impl Announcement {
         let Some(slot) = self.doomed.get_mut(self.doomed_count) else { return false };
         *slot = doomed;
         self.doomed_count += 1;
-        let mut writer = Writer::new(&mut []);
+        let mut writer = NoteWriter::new(&mut []);
         writer.announcement(self);
         if writer.len > bytes {
             self.doomed_count -= 1;
@@ -214,9 +217,9 @@ impl Announcement {
     }
 }
 
-impl Witness {
+impl CheckpointWitness {
     pub fn encode(&self, out: &mut [u8; WITNESS_BYTES_MAX]) -> usize {
-        let mut writer = Writer::new(out);
+        let mut writer = NoteWriter::new(out);
         writer.tail(&self.tail);
         for byte in self.census.iter().flat_map(|census| census.to_le_bytes()) {
             writer.byte(byte);
@@ -225,17 +228,17 @@ impl Witness {
     }
 
     pub fn decode(payload: &[u8]) -> Option<Self> {
-        let mut reader = Reader(payload);
+        let mut reader = NoteReader(payload);
         let tail = reader.tail()?;
         let census = reader.0.first_chunk().copied().map(u32::from_le_bytes);
-        Some(Witness { tail, census })
+        Some(CheckpointWitness { tail, census })
     }
 }
 
 impl Start {
     /// Writes the payload; returns its length.
     pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
-        let mut writer = Writer::new(out);
+        let mut writer = NoteWriter::new(out);
         let short_gap = self.gap.min(u32::from(LONG_GAP)) as u8;
         writer.byte(
             self.stream & 1
@@ -262,7 +265,7 @@ impl Start {
     }
 
     pub fn decode(payload: &[u8]) -> Option<Self> {
-        let mut reader = Reader(payload);
+        let mut reader = NoteReader(payload);
         let flags = reader.byte()?;
         let mut start = Start {
             stream: flags & 1,
@@ -293,7 +296,7 @@ pub(super) const LOSS_BYTES_MAX: usize = 5 + 5 + 3 + 3 + 1 + 2;
 
 impl Loss {
     pub(super) fn encode(&self, out: &mut [u8; LOSS_BYTES_MAX]) -> usize {
-        let mut writer = Writer::new(out);
+        let mut writer = NoteWriter::new(out);
         writer.number(self.page);
         writer.number(self.order);
         writer.number(u32::from(self.first));
@@ -308,7 +311,7 @@ impl Loss {
     }
 
     pub(super) fn decode(payload: &[u8]) -> Option<Self> {
-        let mut reader = Reader(payload);
+        let mut reader = NoteReader(payload);
         let (page, order) = (reader.number()?, reader.number()?);
         let (first, count) = (reader.number()?, reader.number()?);
         let hint = if reader.byte()? == 1 { Some(reader.hint()?) } else { None };
@@ -328,12 +331,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let mut announcement = Announcement {
-            epoch: 70_000,
-            virgin_first: 3,
-            virgin_count: 125,
-            ..Default::default()
-        };
+        let mut announcement =
+            EraseIntent { epoch: 70_000, virgin_first: 3, virgin_count: 125, ..Default::default() };
         assert!(announcement.name(Doomed { page: 300, order: u32::MAX, erases: 99_999 }, 100));
         assert!(!announcement.name(Doomed { page: 301, order: 1, erases: 1 }, 10));
         let start = Start {
@@ -355,11 +354,11 @@ mod tests {
         assert_eq!(start.encode(&mut bytes[..len - 1]), None);
         let tail = Tail { stream: 1, page: u32::MAX, order: u32::MAX, count: u16::MAX, hint: 1 };
         for census in [Some(0x8899_AABB), None] {
-            let witness = Witness { tail, census };
+            let witness = CheckpointWitness { tail, census };
             let mut bytes = [0; WITNESS_BYTES_MAX];
             let len = witness.encode(&mut bytes);
             assert_eq!(len, WITNESS_BYTES_MAX - if census.is_some() { 0 } else { 4 });
-            assert_eq!(Witness::decode(&bytes[..len]), Some(witness));
+            assert_eq!(CheckpointWitness::decode(&bytes[..len]), Some(witness));
         }
         let loss = Loss { page: 9, order: 77, first: 3, count: 2, hint: Some(0x1234) };
         let mut bytes = [0; LOSS_BYTES_MAX];

@@ -1,14 +1,14 @@
 //! Opening a box: a single pass over all pages, without writing.
 
+use super::page_scan::{PageScan, ScanItem};
 use super::state::{
-    CLAIMED, COPIES, DoubtAt, EVACUATE, HOLED, NAMED, PageState, RAGGED, SEALED, SHORT, STRUCK,
-    Stream, USED,
+    CLAIMED, COPIES, EVACUATE, HAS_GAP, NAMED, PageState, RAGGED, SEALED, SHORT, UNREADABLE, USED,
+    UnconfirmedTail, WritePoint,
 };
 use super::survey::Survey;
-use super::walk::{Step, Walk};
-use super::{Journal, Loss, OpenError, Tenant};
-use crate::store::cells::Cells;
+use super::{EntryOwner, Journal, JournalOpenError, Loss};
 use crate::store::page::CALLER_KIND_MAX;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// What opening found.
@@ -16,55 +16,63 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub struct OpenReport {
     /// Entries of the caller that are right, superseded ones included.
     pub entries: u32,
-    /// Entries and page headers in which one flipped bit was corrected. They are written anew by `tend`.
+    /// Entries and page headers in which one flipped bit was corrected. They are
+    /// written anew by `maintain`.
     pub corrected: u32,
     /// Entries that have been there and cannot be read; each has been told to the tenant.
     pub missing: u32,
-    /// Pages of which nothing can be read though they have not been announced; each has been told to the tenant.
+    /// Pages of which nothing can be read though they have not been announced; each has
+    /// been told to the tenant.
     pub pages_struck: u32,
-    /// Write points behind whose last entry there is something unreadable: a program call cut by a power failure and
-    /// never acknowledged, or damage to what was written last before it.
+    /// Write points behind whose last entry there is something unreadable: a program call cut by a
+    /// power failure and never acknowledged, or damage to what was written last before it.
     pub torn_tails: u32,
     /// Losses of earlier that are still written down.
     pub losses: u32,
 }
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// Opens the box on the chip: reads each page once, tells the tenant of each entry and then of each loss. Writes nothing.
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// Opens the box on the chip: reads each page once, tells the tenant of each entry and then of
+    /// each loss. Writes nothing.
     ///
-    /// `scratch` takes an entry that is read again because a tenant of few words asks for it ([`super::Standing::Contends`]);
-    /// for any other it may be empty.
-    pub async fn open<T: Tenant + ?Sized>(
+    /// `scratch` takes an entry that is read again because a tenant of few words asks for it
+    /// ([`super::Liveness::NeedsCompare`]); for any other it may be empty.
+    pub async fn open<T: EntryOwner + ?Sized>(
         flash: F,
         pages: P,
         buffer: B,
         scratch: &mut [u8],
         tenant: &mut T,
-    ) -> Result<(Self, OpenReport), OpenError<F::Error>> {
+    ) -> Result<(Self, OpenReport), JournalOpenError<F::Error>> {
         let mut journal = Self::closed(flash, pages, buffer)
-            .map_err(|(pages, buffer_bytes)| OpenError::Memory { pages, buffer_bytes })?;
+            .map_err(|(pages, buffer_bytes)| JournalOpenError::Memory { pages, buffer_bytes })?;
         let report = journal.open_here(scratch, tenant).await?;
         Ok((journal, report))
     }
 
-    /// Opens a closed journal where it is, as [`Journal::open`] does. After an error it is of no use.
-    pub async fn open_here<T: Tenant + ?Sized>(
+    /// Opens a closed journal where it is, as [`Journal::open`] does. After an
+    /// error it is of no use.
+    pub async fn open_here<T: EntryOwner + ?Sized>(
         &mut self,
         scratch: &mut [u8],
         tenant: &mut T,
-    ) -> Result<OpenReport, OpenError<F::Error>> {
+    ) -> Result<OpenReport, JournalOpenError<F::Error>> {
         self.page_count = Self::pages_of(&self.flash);
         let mut survey = Survey::default();
         for page in 0..self.page_count {
-            self.load(page).await.map_err(OpenError::Flash)?;
+            self.load(page).await.map_err(JournalOpenError::Flash)?;
             self.survey_page(page, tenant, scratch, &mut survey).await?;
         }
         // One page of a newer version is enough: what is in it must not be taken for damage.
         if let Some(version) = survey.version {
-            return Err(OpenError::Version(version));
+            return Err(JournalOpenError::Version(version));
         }
         if survey.salt.is_none() {
-            return Err(if survey.foreign { OpenError::Foreign } else { OpenError::Blank });
+            return Err(if survey.foreign {
+                JournalOpenError::Foreign
+            } else {
+                JournalOpenError::Blank
+            });
         }
         self.look_again(tenant, scratch, &mut survey).await?;
         self.guess_orders(tenant, scratch, &mut survey).await?;
@@ -84,18 +92,19 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(survey.report)
     }
 
-    /// Looks again at pages that could not be read when they were met, and may be now that more is known: the box, so that a
-    /// start entry can be verified without its header; or the order, which another page told.
-    async fn look_again<T: Tenant + ?Sized>(
+    /// Looks again at pages that could not be read when they were met, and may be now that more is
+    /// known: the box, so that a start entry can be verified without its header; or the order,
+    /// which another page told.
+    async fn look_again<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         scratch: &mut [u8],
         survey: &mut Survey,
-    ) -> Result<(), OpenError<F::Error>> {
+    ) -> Result<(), JournalOpenError<F::Error>> {
         for page in 0..self.page_count {
             let role = self.state(page).role();
-            if role == CLAIMED || role == STRUCK && page < survey.salt_from {
-                self.load(page).await.map_err(OpenError::Flash)?;
+            if role == CLAIMED || role == UNREADABLE && page < survey.salt_from {
+                self.load(page).await.map_err(JournalOpenError::Flash)?;
                 self.survey_page(page, tenant, scratch, survey).await?;
             }
         }
@@ -105,10 +114,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 self.change(page, |state| {
                     state.set_role(CLAIMED);
                     (state.order, state.vouched, state.gap) = (order, 0, 0);
-                    state.unmark(HOLED | SEALED | SHORT | COPIES);
+                    state.unmark(HAS_GAP | SEALED | SHORT | COPIES);
                 });
                 survey.aged.retain(|(aged, _)| *aged != page);
-                self.load(page).await.map_err(OpenError::Flash)?;
+                self.load(page).await.map_err(JournalOpenError::Flash)?;
                 self.survey_page(page, tenant, scratch, survey).await?;
             }
         }
@@ -116,16 +125,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Tells the tenant of what is missing. Reads again only the pages where something is.
-    async fn report_damage<T: Tenant + ?Sized>(
+    async fn report_damage<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         scratch: &mut [u8],
         survey: &mut Survey,
-    ) -> Result<(), OpenError<F::Error>> {
+    ) -> Result<(), JournalOpenError<F::Error>> {
         for page in 0..self.page_count {
             let state = self.state(page);
-            let struck = state.role() == STRUCK;
-            if !struck && (state.role() != USED || !(state.has(HOLED) || state.has(SHORT))) {
+            let struck = state.role() == UNREADABLE;
+            if !struck && (state.role() != USED || !(state.has(HAS_GAP) || state.has(SHORT))) {
                 continue;
             }
             survey.report.pages_struck += u32::from(struck);
@@ -133,12 +142,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 self.take_in_vouched(page, tenant, scratch, survey).await?;
             }
             let told = self.each_loss(page, |loss| tenant.lost(loss)).await;
-            let missing = told.map_err(OpenError::Flash)?;
+            let missing = told.map_err(JournalOpenError::Flash)?;
             survey.report.missing += missing;
             self.change(page, |state| {
                 state.mark(EVACUATE);
                 if struck || missing > 0 {
-                    state.mark(HOLED);
+                    state.mark(HAS_GAP);
                 }
                 state.unmark(SHORT);
             });
@@ -151,38 +160,39 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             survey.report.pages_struck += 1;
             let loss = Loss { page, order, first: 0, count: u16::MAX, hint: None };
             tenant.lost(&loss);
-            self.change(page, |state| state.mark(HOLED | EVACUATE));
+            self.change(page, |state| state.mark(HAS_GAP | EVACUATE));
             self.owe(loss);
         }
         Ok(())
     }
 
-    /// Tells the tenant of what did not count before, when nothing was known to vouch for the group it is in: at the end of the page, or
-    /// at its beginning, when the start entry of its first group cannot be read.
-    async fn take_in_vouched<T: Tenant + ?Sized>(
+    /// Tells the tenant of what did not count before, when nothing was known to vouch for the
+    /// group it is in: at the end of the page, or at its beginning, when the start entry of its
+    /// first group cannot be read.
+    async fn take_in_vouched<T: EntryOwner + ?Sized>(
         &mut self,
         page: u32,
         tenant: &mut T,
         scratch: &mut [u8],
         survey: &mut Survey,
-    ) -> Result<(), OpenError<F::Error>> {
-        self.load(page).await.map_err(OpenError::Flash)?;
+    ) -> Result<(), JournalOpenError<F::Error>> {
+        self.load(page).await.map_err(JournalOpenError::Flash)?;
         let frame = self.frame(page);
-        let mut plain = Walk::new(frame, Self::WORD, Self::PAGE, 0);
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, self.vouched(page));
+        let mut plain = PageScan::new(frame, Self::WORD, Self::PAGE, 0);
+        let mut walk = PageScan::new(frame, Self::WORD, Self::PAGE, self.committed(page));
         // Where the next entry is that counted before.
         let mut counted = Some(0);
         loop {
             let met = match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { .. } => return Ok(()),
-                Step::Hole { .. } => continue,
-                Step::Entry(met) => met,
+                ScanItem::End { .. } => return Ok(()),
+                ScanItem::Hole { .. } => continue,
+                ScanItem::Entry(met) => met,
             };
             while counted.is_some_and(|counted| counted < met.at) {
                 counted = match plain.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                    Step::End { .. } => None,
-                    Step::Hole { .. } => counted,
-                    Step::Entry(met) => Some(met.at),
+                    ScanItem::End { .. } => None,
+                    ScanItem::Hole { .. } => counted,
+                    ScanItem::Entry(met) => Some(met.at),
                 };
             }
             if counted != Some(met.at) && met.header.kind() <= CALLER_KIND_MAX {
@@ -192,25 +202,27 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Tells the tenant once more of the entries of all pages, but of none whose erase the newest announcement allows: it may say of
-    /// one that it was passed over at open that it counts. To be called before anything is written. Of what counts already the tenant
-    /// must not say so again, but that it equals that.
-    pub async fn retake<T: Tenant + ?Sized>(
+    /// Tells the tenant once more of the entries of all pages, but of none whose erase the newest
+    /// announcement allows: it may say of one that it was passed over at open that it counts. To be
+    /// called before anything is written. Of what counts already the tenant must not say so again,
+    /// but that it equals that.
+    pub async fn retake<T: EntryOwner + ?Sized>(
         &mut self,
         scratch: &mut [u8],
         tenant: &mut T,
-    ) -> Result<(), OpenError<F::Error>> {
+    ) -> Result<(), JournalOpenError<F::Error>> {
         for page in 0..self.page_count {
             let state = self.state(page);
             if state.role() != USED || state.has(NAMED) {
                 continue;
             }
-            self.load(page).await.map_err(OpenError::Flash)?;
-            let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, self.vouched(page));
+            self.load(page).await.map_err(JournalOpenError::Flash)?;
+            let mut walk =
+                PageScan::new(self.frame(page), Self::WORD, Self::PAGE, self.committed(page));
             loop {
                 match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                    Step::End { .. } => break,
-                    Step::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
+                    ScanItem::End { .. } => break,
+                    ScanItem::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
                         self.found(tenant, scratch, page, &met).await?;
                     }
                     _ => {}
@@ -220,8 +232,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Notes where each stream ended. Nothing more goes into those pages: a program call may have been cut there without leaving a
-    /// trace, and no word is programmed twice.
+    /// Notes where each stream ended. Nothing more goes into those pages: a program call may have
+    /// been cut there without leaving a trace, and no word is programmed twice.
     fn take_up(&mut self, survey: &mut Survey) {
         let mut torn_tails = 0;
         for (index, head) in survey.heads.iter().enumerate() {
@@ -242,7 +254,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 }
             });
             torn_tails += u32::from(head.torn);
-            self.streams[index] = Stream {
+            self.streams[index] = WritePoint {
                 previous_order: head.order,
                 previous_page: head.page,
                 anchored: told.is_some_and(|told| told.count >= count) || head.count <= 1,
@@ -250,8 +262,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 previous_hint: hint,
                 // A page with no more than its start entry adds nothing to what it vouches for.
                 dangling: doubt.is_some() && head.count > 1,
-                doubt: doubt.map(|doubt| DoubtAt { page: head.page, at: doubt.at }),
-                ..Stream::default()
+                doubt: doubt.map(|doubt| UnconfirmedTail { page: head.page, at: doubt.at }),
+                ..WritePoint::default()
             };
         }
         survey.report.torn_tails += torn_tails;

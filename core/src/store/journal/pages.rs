@@ -1,14 +1,14 @@
 //! Which pages are free, which of them is taken next, and saying so before they are erased.
 
-use super::errors::Trouble;
-use super::notes::{Announcement, DOOMED_MAX, Doomed};
+use super::errors::JournalFailure;
+use super::notes::{DOOMED_MAX, Doomed, EraseIntent};
 use super::state::{
-    DOOMED, EMPTY, EVACUATE, FAILED, FRESH, HOLED, MOVED, NAMED, RAGGED, SEALED, UNSURE, USED,
-    VIRGIN, other,
+    COLD, EMPTY, ERASABLE, EVACUATE, FAILED, HAS_GAP, HOT, NAMED, NEVER_USED, RAGGED, SEALED,
+    UNSURE, USED, other,
 };
 use super::{Journal, PageState};
-use crate::store::cells::Cells;
 use crate::store::page::PageHeader;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Pages that are tried before preparing one is given up.
@@ -16,7 +16,7 @@ const TRIES: usize = 4;
 /// When fewer announced pages than this are left, the next start entry announces anew.
 const READY_MIN: u32 = 3;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     /// Counts the free pages anew, after a page has changed its role.
     pub(super) fn recount(&mut self) {
         let (mut free, mut ready) = (0, 0);
@@ -28,7 +28,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// A page that has just been erased and given its header.
-    pub(super) async fn ready_page(&mut self, stream: usize) -> Result<u32, Trouble<F::Error>> {
+    pub(super) async fn ready_page(
+        &mut self,
+        stream: usize,
+    ) -> Result<u32, JournalFailure<F::Error>> {
         self.ready_page_while(stream, |_| true).await
     }
 
@@ -37,7 +40,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         &mut self,
         stream: usize,
         is_wanted: impl Fn(&Self) -> bool,
-    ) -> Result<u32, Trouble<F::Error>> {
+    ) -> Result<u32, JournalFailure<F::Error>> {
         let mut trouble = None;
         for _ in 0..TRIES {
             if !is_wanted(self) {
@@ -51,35 +54,36 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let Some(page) = self.pick(stream) else { break };
             match self.prepare(page).await {
                 Ok(true) => return Ok(page),
-                Ok(false) => trouble = Some(Trouble::Worn),
-                Err(error) => trouble = Some(Trouble::Flash(error)),
+                Ok(false) => trouble = Some(JournalFailure::Worn),
+                Err(error) => trouble = Some(JournalFailure::Flash(error)),
             }
             self.tally.failures += 1;
             self.change(page, |state| state.mark(FAILED));
             self.recount();
         }
-        Err(trouble.unwrap_or(Trouble::NoRoom))
+        Err(trouble.unwrap_or(JournalFailure::NoRoom))
     }
 
     /// Prepares a page ahead of need; false when there is none to prepare.
-    pub(super) async fn prepare_ahead(&mut self) -> Result<bool, Trouble<F::Error>> {
+    pub(super) async fn prepare_ahead(&mut self) -> Result<bool, JournalFailure<F::Error>> {
         if self.prepared.is_some() || self.ready == 0 {
             return Ok(false);
         }
         // Nothing is erased unannounced as long as nobody needs it.
-        self.prepared = match self.ready_page_while(FRESH, |journal| journal.ready > 0).await {
+        self.prepared = match self.ready_page_while(HOT, |journal| journal.ready > 0).await {
             Ok(page) => Some(page),
-            Err(Trouble::NoRoom | Trouble::Worn) => None,
+            Err(JournalFailure::NoRoom | JournalFailure::Worn) => None,
             Err(trouble) => return Err(trouble),
         };
         Ok(self.prepared.is_some())
     }
 
-    /// The free page to take: the least worn for new entries; the most worn for moved ones, which tend to stay.
+    /// The free page to take: the least worn for new entries; the most worn for moved
+    /// ones, which tend to stay.
     fn pick(&mut self, stream: usize) -> Option<u32> {
         let best = |of: &dyn Fn(&PageState) -> bool| {
             let candidates = (0u32..).zip(self.states()).filter(|(_, state)| of(state));
-            if stream == MOVED {
+            if stream == COLD {
                 // max_by_key takes the last of equals: compare so that the first wins.
                 candidates
                     .min_by_key(|(page, state)| (u32::MAX - state.erases(), *page))
@@ -91,9 +95,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if let Some(page) = best(&PageState::is_ready) {
             return Some(page);
         }
-        // Nothing is announced, and there may be no room to do so: an empty page is taken all the same. If the power fails
-        // during its erase, opening knows this case by the absence of any other free page. That explains one page, not two: one
-        // that was taken so and holds nothing yet is taken again, also after a cut.
+        // Nothing is announced, and there may be no room to do so: an empty page is taken all the
+        // same. If the power fails during its erase, opening knows this case by the absence of any
+        // other free page. That explains one page, not two: one that was taken so and holds nothing
+        // yet is taken again, also after a cut.
         let begun = self.unannounced.filter(|page| self.state(*page).is_free());
         let page = begun.or_else(|| best(&|state| state.is_free()))?;
         self.unannounced = Some(page);
@@ -120,7 +125,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.change(page, |state| {
             (state.order, state.live, state.vouched) = (order, 0, 0);
             (state.gap, state.tail) = (0, 0);
-            state.unmark(HOLED | EVACUATE | SEALED | UNSURE | NAMED | RAGGED);
+            state.unmark(HAS_GAP | EVACUATE | SEALED | UNSURE | NAMED | RAGGED);
         });
         let header = PageHeader { order, erases, salt: self.salt }.encode(base);
         self.program_small(page, 0, &header).await
@@ -131,37 +136,38 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.ready <= READY_MIN && self.free > self.ready
     }
 
-    /// The announcement that belongs into the start entry of page `taken` of a write point, if one is due. It vouches for what
-    /// that write point wrote before, not for what the other did: unless something else does, it waits, if it can.
+    /// The announcement that belongs into the start entry of page `taken` of a write point, if one
+    /// is due. It vouches for what that write point wrote before, not for what the other did:
+    /// unless something else does, it waits, if it can.
     pub(super) fn due_announcement(
         &self,
         stream: usize,
         taken: u32,
         bytes: usize,
-    ) -> Option<Announcement> {
+    ) -> Option<EraseIntent> {
         let left = self.ready.saturating_sub(u32::from(self.state(taken).is_ready()));
         let is_due = left < READY_MIN && self.free > self.ready;
         let may = left == 0 || self.is_vouched(other(stream));
         (is_due && may).then(|| self.full_announcement(Some(taken), bytes)).flatten()
     }
 
-    /// All pages that may be erased: those announced before, then those emptied since, the loose ones first and of these the least
-    /// worn. `taken` is not among them.
+    /// All pages that may be erased: those announced before, then those emptied since, the loose
+    /// ones first and of these the least worn. `taken` is not among them.
     pub(super) fn full_announcement(
         &self,
         taken: Option<u32>,
         bytes: usize,
-    ) -> Option<Announcement> {
+    ) -> Option<EraseIntent> {
         let states = self.states();
         let virgin = (0u32..)
             .zip(states)
-            .find(|(page, state)| state.role() == VIRGIN && Some(*page) != taken);
+            .find(|(page, state)| state.role() == NEVER_USED && Some(*page) != taken);
         let virgin_first = virgin.map_or(self.page_count, |(page, _)| page);
-        let mut announcement = Announcement {
+        let mut announcement = EraseIntent {
             epoch: self.epoch.saturating_add(1),
             virgin_first,
             virgin_count: self.page_count - virgin_first,
-            ..Announcement::default()
+            ..EraseIntent::default()
         };
         let doomed = |page: u32| {
             let state = self.state(page);
@@ -171,7 +177,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             Doomed { page, order, erases: state.erases() }
         };
         for (page, state) in (0u32..).zip(states) {
-            if (state.role() == DOOMED || state.has(NAMED) && state.has(EVACUATE))
+            if (state.role() == ERASABLE || state.has(NAMED) && state.has(EVACUATE))
                 && Some(page) != taken
                 && !announcement.name(doomed(page), bytes)
             {
@@ -199,16 +205,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Whether an announcement can name one page more.
     pub(super) fn can_name(&self) -> bool {
-        let is_named = |state: &&PageState| state.role() == DOOMED || state.has(NAMED);
+        let is_named = |state: &&PageState| state.role() == ERASABLE || state.has(NAMED);
         self.states().iter().filter(is_named).count() < DOOMED_MAX
     }
 
-    /// Pages that the newest announcement names, and in which nothing counts any more, are what it says they are.
+    /// Pages that the newest announcement names, and in which nothing counts any more,
+    /// are what it says they are.
     pub(super) fn take_at_its_word(&mut self) {
         for page in 0..self.page_count {
             let state = self.state(page);
             if state.has(NAMED) && state.role() == USED && state.live == 0 {
-                self.change(page, |state| state.set_role(DOOMED));
+                self.change(page, |state| state.set_role(ERASABLE));
                 self.victim = self.victim.filter(|victim| victim.page != page);
                 self.note_announced();
             }
@@ -221,7 +228,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.announced_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
     }
 
-    /// Whether the newest announcement names pages that something is in, in a box that has been written to since it was opened.
+    /// Whether the newest announcement names pages that something is in, in a box that has been
+    /// written to since it was opened.
     pub(super) fn names_in_vain(&self) -> bool {
         self.streams.iter().any(|stream| stream.page.is_some())
             && self.states().iter().any(|state| state.has(NAMED) && state.role() == USED)
@@ -235,13 +243,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// The announcement has been written and verified.
-    pub(super) fn announced(&mut self, announcement: &Announcement) {
+    pub(super) fn announced(&mut self, announcement: &EraseIntent) {
         self.epoch = self.epoch.max(announcement.epoch);
         self.note_announced();
         for doomed in announcement.doomed.iter().take(announcement.doomed_count) {
             self.change(doomed.page, |state| {
                 if state.role() == EMPTY {
-                    state.set_role(DOOMED);
+                    state.set_role(ERASABLE);
                 }
             });
         }
@@ -249,7 +257,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             if state.has(NAMED) && announcement.doomed(page).is_none() {
                 state.unmark(NAMED);
                 if state.has(RAGGED) {
-                    // What told where it ends may have gone meanwhile, and it counts again in the census.
+                    // What told where it ends may have gone meanwhile, and it
+                    // counts again in the census.
                     state.mark(EVACUATE);
                 }
             }

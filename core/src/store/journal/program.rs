@@ -1,14 +1,15 @@
-//! One verified program call: a block of entries goes to a write point, into a fresh page when the open one has no room.
+//! One verified program call: a block of entries goes to a write point, into a fresh page when
+//! the open one has no room.
 
-use super::errors::Trouble;
-use super::notes::{Announcement, Start, Tail, WITNESS_BYTES_MAX, Witness};
-use super::state::{EVACUATE, FAILED, FRESH, MOVED, SEALED, Stream, USED, other};
+use super::errors::JournalFailure;
+use super::notes::{CheckpointWitness, EraseIntent, Start, Tail, WITNESS_BYTES_MAX};
+use super::state::{COLD, EVACUATE, FAILED, HOT, SEALED, USED, WritePoint, other};
 use super::{Journal, PageState, RESERVE_PAGES};
-use crate::store::cells::Cells;
 use crate::store::page::{
     ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, CHECKPOINT_GAP_BYTES, CONTINUES, ENTRY_HEADER_BYTES,
     EntryHeader, FIRST_ENTRY_AT, LOST, MORE, START, SYNCED, entry_bytes, is_erased,
 };
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Pages that are tried before a program call is given up.
@@ -22,7 +23,7 @@ struct Sealed {
     last_hint: u16,
 }
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     /// Whether a block of this many bytes fits the open page of a write point.
     pub(super) fn fits(&self, stream: usize, bytes: usize) -> bool {
         self.room(stream) >= bytes
@@ -37,8 +38,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         (Self::PAGE - Self::CHECKPOINT_ROOM).saturating_sub(stream.at)
     }
 
-    /// Lays an entry into the buffer at the end of a block of `len` bytes; returns the new length, or `None` when it does not
-    /// fit a fresh page.
+    /// Lays an entry into the buffer at the end of a block of `len` bytes; returns the new length,
+    /// or `None` when it does not fit a fresh page.
     pub(super) fn lay(
         &mut self,
         len: usize,
@@ -63,14 +64,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Some(end)
     }
 
-    /// Programs the block of `len` bytes that has been laid into the buffer, as one group, and verifies it. Returns where its
-    /// first entry is. The entries' headers carry their own hints; afterwards they are as in flash. Without any, there is a new
-    /// page with no more than its start entry.
+    /// Programs the block of `len` bytes that has been laid into the buffer, as one group,
+    /// and verifies it. Returns where its first entry is. The entries' headers carry their
+    /// own hints; afterwards they are as in flash. Without any, there is a new page with no
+    /// more than its start entry.
     pub(super) async fn commit(
         &mut self,
         stream: usize,
         len: usize,
-    ) -> Result<(u32, usize), Trouble<F::Error>> {
+    ) -> Result<(u32, usize), JournalFailure<F::Error>> {
         let mut trouble = None;
         for _ in 0..TRIES {
             let mut writing;
@@ -79,27 +81,33 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             if len > 0 && self.fits(stream, len) {
                 writing = self.streams[stream];
             } else {
-                self.vouch_before_giving_up(stream).await;
+                self.commit_tail_before_abandoning(stream).await;
                 self.close(stream, true);
                 let page = match self.ready_page(stream).await {
                     Ok(page) => page,
                     // When there is no other page, what was wrong with the last one is the reason.
-                    Err(Trouble::NoRoom) => return Err(trouble.unwrap_or(Trouble::NoRoom)),
+                    Err(JournalFailure::NoRoom) => {
+                        return Err(trouble.unwrap_or(JournalFailure::NoRoom));
+                    }
                     Err(trouble) => return Err(trouble),
                 };
-                // So that the start entry may say what is on the medium, here and in the other stream, and no group that was
-                // not acknowledged stands before it in another page.
-                self.sync().await.map_err(Trouble::Flash)?;
+                // So that the start entry may say what is on the medium, here and in the other
+                // stream, and no group that was not acknowledged stands before it in another page.
+                self.sync().await.map_err(JournalFailure::Flash)?;
                 let (start, bytes) = self.lay_start(stream, page);
                 announced = start.announcement;
                 start_bytes = bytes;
                 let hint = self.streams[stream].previous_hint;
-                writing =
-                    Stream { page: Some(page), at: FIRST_ENTRY_AT, hint, ..Stream::default() };
+                writing = WritePoint {
+                    page: Some(page),
+                    at: FIRST_ENTRY_AT,
+                    hint,
+                    ..WritePoint::default()
+                };
             }
             let Some(page) = writing.page else { continue };
-            // Until the call has been verified the page counts as left: if this future is dropped, or the call fails, nothing
-            // more goes to it, so no word is ever programmed twice.
+            // Until the call has been verified the page counts as left: if this future is dropped,
+            // or the call fails, nothing more goes to it, so no word is ever programmed twice.
             self.close(stream, false);
             let sealed = self.seal_block(page, &writing, start_bytes, len);
             let from = writing.at;
@@ -109,7 +117,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             match self.program(page, from, range).await {
                 Ok(true) => self.is_astray = was_astray,
                 problem => {
-                    trouble = Some(problem.map_or_else(Trouble::Flash, |_| Trouble::Worn));
+                    trouble =
+                        Some(problem.map_or_else(JournalFailure::Flash, |_| JournalFailure::Worn));
                     self.tally.failures += 1;
                     self.change(page, |state| state.mark(FAILED | EVACUATE));
                     self.recount();
@@ -129,11 +138,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 self.enter(stream, page, announced);
                 self.streams[other(stream)].anchored = true;
             }
-            self.streams[stream] = Stream { doubt: self.streams[stream].doubt, ..writing };
+            self.streams[stream] = WritePoint { doubt: self.streams[stream].doubt, ..writing };
             self.credit(page, sealed.live_bytes);
             return Ok((page, from + start_bytes));
         }
-        Err(trouble.unwrap_or(Trouble::Worn))
+        Err(trouble.unwrap_or(JournalFailure::Worn))
     }
 
     /// Leaves the open page of a write point. `untouched`: nothing has been attempted behind its
@@ -150,7 +159,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     false => state.unmark(SEALED),
                 }
             });
-            self.streams[stream] = Stream {
+            self.streams[stream] = WritePoint {
                 previous_order: order,
                 previous_page: page,
                 previous_count: open.count,
@@ -159,12 +168,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 doubt: open.doubt,
                 anchored: open.anchored,
                 wrote_at: open.wrote_at,
-                ..Stream::default()
+                ..WritePoint::default()
             };
         }
     }
 
-    /// Lays the start entry of a page into the buffer, right before the block; returns it and its length there.
+    /// Lays the start entry of a page into the buffer, right before the block; returns
+    /// it and its length there.
     fn lay_start(&mut self, stream: usize, page: u32) -> (Start, usize) {
         let state = self.state(page);
         let previous = self.streams[stream];
@@ -227,7 +237,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// A page has its first entries: it is in use.
-    fn enter(&mut self, stream: usize, page: u32, announced: Option<Announcement>) {
+    fn enter(&mut self, stream: usize, page: u32, announced: Option<EraseIntent>) {
         let previous = self.streams[stream].previous_order;
         self.change(page, |state| {
             state.set_role(USED);
@@ -244,7 +254,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     fn seal_block(
         &mut self,
         page: u32,
-        writing: &Stream,
+        writing: &WritePoint,
         start_bytes: usize,
         len: usize,
     ) -> Sealed {
@@ -284,7 +294,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         sealed
     }
 
-    /// Undoes the sealing, so that the block can be sealed for another page: each entry's own hint is in the one after it.
+    /// Undoes the sealing, so that the block can be sealed for another page: each entry's own
+    /// hint is in the one after it.
     fn unseal_block(&mut self, len: usize, last_hint: u16) {
         let buffer = self.buffer.cells_mut();
         let mut from = Self::START_ROOM;
@@ -297,7 +308,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Programs a part of the buffer and reads it back; false when the flash says it is done but it is not.
+    /// Programs a part of the buffer and reads it back; false when the flash says
+    /// it is done but it is not.
     async fn program(
         &mut self,
         page: u32,
@@ -359,15 +371,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         if stream.page.is_some() { stream.vouched } else { !stream.dangling }
     }
 
-    /// Before a page is taken for a write point, which may announce, or erase without having announced: what was given up
-    /// for newer entries, or for copies, is erased only when those are vouched for. A page that does not hold a checkpoint has
-    /// failed, and is emptied: that is no reason to stop.
-    async fn vouch_before_giving_up(&mut self, stream: usize) {
+    /// Before a page is taken for a write point, which may announce, or erase without having
+    /// announced: what was given up for newer entries, or for copies, is erased only when
+    /// those are vouched for. A page that does not hold a checkpoint has failed, and is
+    /// emptied: that is no reason to stop.
+    async fn commit_tail_before_abandoning(&mut self, stream: usize) {
         if self.is_announcing() {
             let _ = self.checkpoint(other(stream)).await;
         }
-        // The start of the next page vouches for what was written to this one, but not before what is erased unannounced, and
-        // not where the gap is too wide to be kept in mind.
+        // The start of the next page vouches for what was written to this one, but not before what
+        // is erased unannounced, and not where the gap is too wide to be kept in mind.
         let order = self.streams[stream].page.map(|page| self.state(page).order);
         let is_far = order
             .is_some_and(|order| self.next_order.saturating_sub(order) > u32::from(u16::MAX / 2));
@@ -376,8 +389,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Takes a page for a write point and puts no more than its start entry there, which vouches for the page before.
-    async fn attach(&mut self, stream: usize) -> Result<(), Trouble<F::Error>> {
+    /// Takes a page for a write point and puts no more than its start entry there, which
+    /// vouches for the page before.
+    async fn attach(&mut self, stream: usize) -> Result<(), JournalFailure<F::Error>> {
         self.commit(stream, 0).await.map(|_| ())
     }
 
@@ -386,12 +400,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.streams[stream].page.is_none() && self.streams[stream].dangling
     }
 
-    /// Vouches for what a write point left behind in a page it can add nothing to, when at least this many pages are free.
+    /// Vouches for what a write point left behind in a page it can add nothing to, when at least
+    /// this many pages are free.
     pub(super) async fn attach_if_dangling(
         &mut self,
         stream: usize,
         free_least: u32,
-    ) -> Result<(), Trouble<F::Error>> {
+    ) -> Result<(), JournalFailure<F::Error>> {
         if self.dangles(stream) && self.ready > 0 && self.free >= free_least {
             self.attach(stream).await?;
         }
@@ -399,18 +414,22 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Vouches for the last entry of a write point, if nothing does yet.
-    pub(super) async fn checkpoint(&mut self, stream: usize) -> Result<(), Trouble<F::Error>> {
+    pub(super) async fn checkpoint(
+        &mut self,
+        stream: usize,
+    ) -> Result<(), JournalFailure<F::Error>> {
         match self.streams[stream].vouched {
             true => Ok(()),
             false => self.checkpoint_with(stream, None).await.map(|_| ()),
         }
     }
 
-    /// The same when the box comes to rest: it says as well, if there is room, where the other write point ends, and the census.
+    /// The same when the box comes to rest: it says as well, if there is room, where the other
+    /// write point ends, and the census.
     pub(super) async fn checkpoint_at_rest(
         &mut self,
         stream: usize,
-    ) -> Result<(), Trouble<F::Error>> {
+    ) -> Result<(), JournalFailure<F::Error>> {
         if self.streams[stream].vouched {
             return Ok(());
         }
@@ -421,25 +440,26 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// The same whether or not something vouches for it, and says where the other write point ends; false when there is no
-    /// room for that.
+    /// The same whether or not something vouches for it, and says where the other write point ends;
+    /// false when there is no room for that.
     async fn checkpoint_with(
         &mut self,
         stream: usize,
         tail: Option<Tail>,
-    ) -> Result<bool, Trouble<F::Error>> {
+    ) -> Result<bool, JournalFailure<F::Error>> {
         let mut writing = self.streams[stream];
         let Some(page) = writing.page else { return Ok(false) };
         let mut payload = [0; WITNESS_BYTES_MAX];
-        let witness = tail.map(|tail| Witness { tail, census: self.census_to_keep() });
+        let witness = tail.map(|tail| CheckpointWitness { tail, census: self.census_to_keep() });
         let len = witness.map_or(0, |witness| witness.encode(&mut payload));
         let bytes = CHECKPOINT_GAP_BYTES + entry_bytes(len, Self::WORD);
         if writing.at + bytes > Self::PAGE {
             return Ok(false);
         }
         self.close(stream, false);
-        let held =
-            self.vouch(page, writing.at, writing.count, writing.hint, &payload[..len]).await?;
+        let held = self
+            .commit_tail(page, writing.at, writing.count, writing.hint, &payload[..len])
+            .await?;
         if held {
             writing.at += bytes;
             writing.vouched = true;
@@ -456,17 +476,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         is_wanted && (other.page.is_none() || other.at + bytes > Self::PAGE)
     }
 
-    /// Has a page of the other write point say where this one ends, unless one does already: in a checkpoint, or in the start
-    /// entry of a page taken for it when at least this many are free.
+    /// Has a page of the other write point say where this one ends, unless one does already: in a
+    /// checkpoint, or in the start entry of a page taken for it when at least this many are free.
     pub(super) async fn anchor(
         &mut self,
         stream: usize,
         free_least: u32,
-    ) -> Result<(), Trouble<F::Error>> {
+    ) -> Result<(), JournalFailure<F::Error>> {
         let Some(tail) = self.tail(stream).filter(|_| !self.streams[stream].anchored) else {
             return Ok(());
         };
-        self.sync().await.map_err(Trouble::Flash)?;
+        self.sync().await.map_err(JournalFailure::Flash)?;
         if self.checkpoint_with(other(stream), Some(tail)).await? {
             self.streams[stream].anchored = true;
         } else if self.ready > 0 && self.free >= free_least {
@@ -479,15 +499,15 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
 
     /// Programs a checkpoint behind the `count` entries of a page that end at `end`; false when the
     /// page does not hold it.
-    pub(super) async fn vouch(
+    pub(super) async fn commit_tail(
         &mut self,
         page: u32,
         end: usize,
         count: u16,
         hint: u16,
         payload: &[u8],
-    ) -> Result<bool, Trouble<F::Error>> {
-        self.sync().await.map_err(Trouble::Flash)?;
+    ) -> Result<bool, JournalFailure<F::Error>> {
+        self.sync().await.map_err(JournalFailure::Flash)?;
         let at = end + CHECKPOINT_GAP_BYTES;
         // An entry, filled up to a word of at most 8 bytes.
         let mut bytes = [0xFF; ENTRY_HEADER_BYTES + WITNESS_BYTES_MAX + 7];
@@ -501,22 +521,22 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.tally.failures += 1;
             self.change(page, |state| state.mark(FAILED | EVACUATE));
         }
-        held.map_err(Trouble::Flash)
+        held.map_err(JournalFailure::Flash)
     }
 
     /// Writes the announcement by itself.
-    pub(super) async fn announce(&mut self) -> Result<(), Trouble<F::Error>> {
+    pub(super) async fn announce(&mut self) -> Result<(), JournalFailure<F::Error>> {
         let mut payload = [0; 256];
         let room = (Self::START_ROOM - ENTRY_HEADER_BYTES - Self::WORD).min(payload.len());
         if self.free > self.ready {
-            for stream in [FRESH, MOVED] {
+            for stream in [HOT, COLD] {
                 self.attach_if_dangling(stream, RESERVE_PAGES - 1).await?;
             }
         }
         // Not into a page of its own if it can be helped: it may be the last that is free.
-        let stream = match (self.takes_announcement(FRESH), self.takes_announcement(MOVED)) {
-            (false, true) => MOVED,
-            _ => FRESH,
+        let stream = match (self.takes_announcement(HOT), self.takes_announcement(COLD)) {
+            (false, true) => COLD,
+            _ => HOT,
         };
         if self.free > self.ready {
             let _ = self.checkpoint(other(stream)).await;
@@ -530,9 +550,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             // It goes into a fresh page then.
             announcement = self.full_announcement(None, room);
         }
-        let announcement = announcement.ok_or(Trouble::NoRoom)?;
-        let len = announcement.encode(&mut payload).ok_or(Trouble::NoRoom)?;
-        let block = self.lay(0, ANNOUNCE, 0, &[&payload[..len]]).ok_or(Trouble::NoRoom)?;
+        let announcement = announcement.ok_or(JournalFailure::NoRoom)?;
+        let len = announcement.encode(&mut payload).ok_or(JournalFailure::NoRoom)?;
+        let block = self.lay(0, ANNOUNCE, 0, &[&payload[..len]]).ok_or(JournalFailure::NoRoom)?;
         self.commit(stream, block).await?;
         self.announced(&announcement);
         self.recount();

@@ -2,14 +2,16 @@
 
 use super::state::{EVACUATE, PageState, UNSURE};
 use super::{Address, Entry, Journal, ReadError};
-use crate::store::cells::Cells;
-use crate::store::page::{ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame, entry_bytes};
+use crate::store::page::{
+    ChecksumSeed, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, entry_bytes,
+};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// Reads the entry at `at`: with one flash read when its payload is no longer than `len_guess`, else with two. Its checksum
-    /// is verified, and one flipped bit corrected. `buf` has to take header, payload and padding:
-    /// [`Self::read_bytes`] tells how much that is.
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// Reads the entry at `at`: with one flash read when its payload is no longer than `len_guess`,
+    /// else with two. Its checksum is verified, and one flipped bit corrected. `buf` has to take
+    /// header, payload and padding: [`Self::read_bytes`] tells how much that is.
     pub async fn read<'b>(
         &mut self,
         at: Address,
@@ -29,7 +31,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let from = Self::base(page) + offset as u32;
         self.flash.read(from, &mut buf[..have]).await.map_err(ReadError::Flash)?;
         let end = Self::PAGE - offset;
-        let frame = Frame { base: from, ..frame };
+        let frame = ChecksumSeed { base: from, ..frame };
         let mut header = EntryHeader::decode(buf, 0, end.min(buf.len()));
         let wanted = header
             .map_or(usable, |header| entry_bytes(usize::from(header.len), Self::WORD))
@@ -67,8 +69,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(Entry { at, kind: header.kind(), payload, page_order: frame.order })
     }
 
-    /// Whether the entry at `at` is missed should it go: not so where everything had been given up and the box was opened before
-    /// the page was erased. What is there again by that may be read, but is not to be relied on anew.
+    /// Whether the entry at `at` is missed should it go: not so where everything had been given up
+    /// and the box was opened before the page was erased. What is there again by that may be read,
+    /// but is not to be relied on anew.
     pub fn is_sure(&self, at: Address) -> bool {
         !self.state(self.page_of(at)).has(UNSURE)
     }

@@ -1,21 +1,24 @@
-//! Making pages free: the entries of a victim that are live move to the second write point, a bounded number at a time.
+//! Making pages free: the entries of a victim that are live move to the second write point, a
+//! bounded number at a time.
 
 use super::append::{next_in_block, tolerate};
-use super::errors::Trouble;
-use super::state::{DOOMED, DoubtAt, EMPTY, EVACUATE, MOVED, NAMED, PageState, STRUCK, USED};
+use super::errors::JournalFailure;
+use super::page_scan::{PageScan, ScanItem};
+use super::state::{
+    COLD, EMPTY, ERASABLE, EVACUATE, NAMED, PageState, UNREADABLE, USED, UnconfirmedTail,
+};
 use super::victim::Choice;
-use super::walk::{Step, Walk};
-use super::{Address, Entry, Journal, Loss, RESERVE_PAGES, Tenant, TendError};
-use crate::store::cells::Cells;
+use super::{Address, Entry, EntryOwner, Journal, Loss, RESERVE_PAGES, TendError};
 use crate::store::page::{
     CALLER_KIND_MAX, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, LOST, entry_bytes,
 };
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Most entries moved in one step, unless it is the last resort.
 const MOVES_MAX: usize = 64;
-/// Bytes in which the buffer keeps where an entry was, for a while in the place of its checksum: that is made anew for the new
-/// place.
+/// Bytes in which the buffer keeps where an entry was, for a while in the place of its checksum:
+/// that is made anew for the new place.
 const OLD_BYTES: usize = size_of::<u16>();
 /// When less room than this is left in a page, nothing is looked for that would fit.
 const SMALL_ENTRY_BYTES: usize = 24;
@@ -23,11 +26,13 @@ const SMALL_ENTRY_BYTES: usize = 24;
 const DOUBT_READS: u32 = 4;
 /// Idle work goes on until this many pages are free beside the reserve.
 const IDLE_PAGES: u32 = 4;
-/// Idle work that has made no page free for so many steps gains nothing: it waits for the next append.
+/// Idle work that has made no page free for so many steps gains nothing: it waits
+/// for the next append.
 const IDLE_STEPS_MAX: u32 = 32;
 
-/// Live entries collected at the start of the buffer; where each was in the old page stands at its end, the first one last.
-struct Gathered {
+/// Live entries collected at the start of the buffer; where each was in the old page stands at its
+/// end, the first one last.
+struct RelocationBatch {
     len: usize,
     entries: usize,
     /// Where to go on.
@@ -39,10 +44,11 @@ struct Gathered {
     met_from: bool,
 }
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// Idle work: reclaiming ahead, moving entries away from where a bit has flipped, preparing the next page. Does at most
-    /// `budget` steps, of at most one erase each, and returns whether nothing is left to do.
-    pub async fn tend<T: Tenant + ?Sized>(
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// Idle work: reclaiming ahead, moving entries away from where a bit has flipped, preparing
+    /// the next page. Does at most `budget` steps, of at most one erase each, and returns
+    /// whether nothing is left to do.
+    pub async fn maintain<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         budget: u32,
@@ -55,10 +61,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(false)
     }
 
-    async fn tend_step<T: Tenant + ?Sized>(
+    async fn tend_step<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
-    ) -> Result<bool, Trouble<F::Error>> {
+    ) -> Result<bool, JournalFailure<F::Error>> {
         let must_evacuate = (0u32..).zip(self.states()).any(|(page, state)| {
             state.role() == USED && state.has(EVACUATE) && !self.is_open(page)
         });
@@ -70,27 +76,29 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     self.idle_steps = if self.free > free { 0 } else { self.idle_steps + 1 };
                     return Ok(true);
                 }
-                Ok(false) | Err(Trouble::NoRoom) => {}
+                Ok(false) | Err(JournalFailure::NoRoom) => {}
                 Err(trouble) => return Err(trouble),
             }
         }
-        // Not before something has been written: a box that is only switched on and off does not wear.
+        // Not before something has been written: a box that is only switched on
+        // and off does not wear.
         if self.streams.iter().any(|stream| stream.page.is_some()) {
             return self.prepare_ahead().await;
         }
         Ok(false)
     }
 
-    /// Moves what was written last before the power went, and may only look as if it were there, to where it certainly is.
-    pub(super) async fn settle_doubt<T: Tenant + ?Sized>(
+    /// Moves what was written last before the power went, and may only look as if it were there,
+    /// to where it certainly is.
+    pub(super) async fn settle_doubt<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         stream: usize,
-    ) -> Result<(), Trouble<F::Error>> {
+    ) -> Result<(), JournalFailure<F::Error>> {
         while let Some(doubt) = self.streams[stream].doubt {
             if self.free < RESERVE_PAGES && self.streams[stream].page.is_none() {
-                // Writing it anew takes a page each time the power fails, and pages are short: reading it again and again
-                // has to do.
+                // Writing it anew takes a page each time the power fails, and pages are short:
+                // reading it again and again has to do.
                 let mut right = None;
                 for _ in 0..DOUBT_READS {
                     right = self.reads_right(tenant, doubt).await?;
@@ -107,10 +115,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     break;
                 }
             }
-            self.load(doubt.page).await.map_err(Trouble::Flash)?;
+            self.load(doubt.page).await.map_err(JournalFailure::Flash)?;
             let gathered = self.gather(tenant, doubt.page, doubt.at, 0, Self::BLOCK_MAX, 0);
             if !gathered.met_from {
-                // It was there at open and is not any more. It was never acknowledged, but its tenant counts on it.
+                // It was there at open and is not any more. It was never acknowledged, but
+                // its tenant counts on it.
                 let state = self.state(doubt.page);
                 let loss = Loss {
                     page: doubt.page,
@@ -126,27 +135,28 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             }
             self.streams[stream].doubt = match gathered.done {
                 true => None,
-                false => Some(DoubtAt { at: gathered.from, ..doubt }),
+                false => Some(UnconfirmedTail { at: gathered.from, ..doubt }),
             };
         }
         Ok(())
     }
 
-    /// Reads what is in doubt once more: the number of entries in its page, and what the last of them is about.
-    async fn reads_right<T: Tenant + ?Sized>(
+    /// Reads what is in doubt once more: the number of entries in its page, and what
+    /// the last of them is about.
+    async fn reads_right<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &T,
-        doubt: DoubtAt,
-    ) -> Result<Option<(u16, u16)>, Trouble<F::Error>> {
+        doubt: UnconfirmedTail,
+    ) -> Result<Option<(u16, u16)>, JournalFailure<F::Error>> {
         let page = doubt.page;
-        self.load(page).await.map_err(Trouble::Flash)?;
+        self.load(page).await.map_err(JournalFailure::Flash)?;
         let frame = self.frame(page);
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, 0);
+        let mut walk = PageScan::new(frame, Self::WORD, Self::PAGE, 0);
         let (mut met_it, mut hint) = (false, 0);
         loop {
             match walk.next(buffer) {
-                Step::Entry(met) => {
+                ScanItem::Entry(met) => {
                     met_it |= met.at == doubt.at;
                     let (kind, payload) = (met.header.kind(), &buffer[met.payload()]);
                     let entry = Entry {
@@ -161,8 +171,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                         _ => 0,
                     };
                 }
-                Step::Hole { .. } => {}
-                Step::End { .. } => {
+                ScanItem::Hole { .. } => {}
+                ScanItem::End { .. } => {
                     let is_right = met_it && walk.corrected == 0 && !walk.is_loose;
                     return Ok(is_right.then_some((walk.count(), hint)));
                 }
@@ -171,11 +181,11 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// One step towards another free page; false when there is nothing to gain. At most one erase.
-    pub(super) async fn reclaim_step<T: Tenant + ?Sized>(
+    pub(super) async fn reclaim_step<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         choice: Choice,
-    ) -> Result<bool, Trouble<F::Error>> {
+    ) -> Result<bool, JournalFailure<F::Error>> {
         // Nothing may be given up for a newer entry that is in doubt itself.
         for stream in 0..self.streams.len() {
             if self.streams[stream].doubt.is_some() {
@@ -183,7 +193,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 return Ok(true);
             }
         }
-        // With the last pages nothing is done but what makes room soonest, whatever was begun before.
+        // With the last pages nothing is done but what makes room soonest,
+        // whatever was begun before.
         let scarce = self.free < 3 && choice != Choice::Dead;
         let choice = if scarce { Choice::Urgent } else { choice };
         let begun = self.victim.filter(|_| !scarce);
@@ -197,21 +208,21 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             victim = self.witnessed(tenant, victim).await?;
         }
         let page = victim.page;
-        self.load(page).await.map_err(Trouble::Flash)?;
+        self.load(page).await.map_err(JournalFailure::Flash)?;
         let may_turn = self.free >= 2;
         let fresh = if may_turn { Self::BLOCK_MAX } else { 0 };
         let last_resort = if self.free == 1 { Self::BLOCK_MAX } else { 0 };
-        let gathered = self.gather(tenant, page, victim.from, self.room(MOVED), fresh, last_resort);
+        let gathered = self.gather(tenant, page, victim.from, self.room(COLD), fresh, last_resort);
         if gathered.corrected {
             self.change(page, |state| state.mark(EVACUATE));
         }
         if gathered.len == 0 && !gathered.done {
             // What was begun may have become too much; another may still do.
             let begun = self.victim.take().is_some();
-            return if begun { Ok(true) } else { Err(Trouble::NoRoom) };
+            return if begun { Ok(true) } else { Err(JournalFailure::NoRoom) };
         }
         if gathered.len > 0 {
-            self.move_gathered(tenant, page, MOVED, &gathered).await?;
+            self.move_gathered(tenant, page, COLD, &gathered).await?;
         }
         victim.from = gathered.from;
         self.victim = Some(victim);
@@ -234,7 +245,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.debit(page, usize::MAX);
         if self.state(page).has(NAMED) {
             // From now on it may be erased, and what it was given up for may be nowhere else.
-            self.change(page, |state| state.set_role(DOOMED));
+            self.change(page, |state| state.set_role(ERASABLE));
             self.note_announced();
             for stream in 0..self.streams.len() {
                 self.checkpoint(stream).await?;
@@ -252,19 +263,21 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Ok(true)
     }
 
-    /// Whether all that is live in a page can be moved with one program call, into the last free page.
-    pub(super) async fn moves_at_once<T: Tenant + ?Sized>(
+    /// Whether all that is live in a page can be moved with one program call, into
+    /// the last free page.
+    pub(super) async fn moves_at_once<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &T,
         page: u32,
-    ) -> Result<bool, Trouble<F::Error>> {
-        self.load(page).await.map_err(Trouble::Flash)?;
+    ) -> Result<bool, JournalFailure<F::Error>> {
+        self.load(page).await.map_err(JournalFailure::Flash)?;
         Ok(self.gather(tenant, page, 0, 0, 0, Self::BLOCK_MAX).done)
     }
 
-    /// Collects the live entries of the page in the buffer, from offset `from` on, as a block: as many as fit what the open
-    /// page has `room` for; when that is not even one, as fit a `fresh` page; and if `last_resort` is not zero, all or none.
-    fn gather<T: Tenant + ?Sized>(
+    /// Collects the live entries of the page in the buffer, from offset `from` on, as a block: as
+    /// many as fit what the open page has `room` for; when that is not even one, as fit a `fresh`
+    /// page; and if `last_resort` is not zero, all or none.
+    fn gather<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &T,
         page: u32,
@@ -272,13 +285,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         room: usize,
         fresh: usize,
         last_resort: usize,
-    ) -> Gathered {
+    ) -> RelocationBatch {
         let frame = self.frame(page);
-        let (state, vouched) = (self.state(page), self.vouched(page));
+        let (state, vouched) = (self.state(page), self.committed(page));
         let is_named = state.has(NAMED);
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, vouched);
-        let mut gathered = Gathered {
+        let mut walk = PageScan::new(frame, Self::WORD, Self::PAGE, vouched);
+        let mut gathered = RelocationBatch {
             len: 0,
             entries: 0,
             from,
@@ -289,29 +302,30 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         };
         // Not more than a fresh page takes, should the open one fail.
         let mut limit = room.min(Self::BLOCK_MAX);
-        // Where the header of the entry gathered last is, and its number: the next one tells what it is about.
+        // Where the header of the entry gathered last is, and its number: the next
+        // one tells what it is about.
         let mut last: Option<(usize, u16)> = None;
         let mut skipped = false;
-        if state.role() == STRUCK {
+        if state.role() == UNREADABLE {
             gathered.done = true;
             gathered.holes = 1;
             return gathered;
         }
         loop {
             let met = match walk.next(buffer) {
-                Step::End { .. } => {
+                ScanItem::End { .. } => {
                     gathered.done = !skipped;
                     if gathered.done {
                         gathered.from = Self::PAGE;
                     }
                     break;
                 }
-                Step::Hole { first, count, .. } => {
+                ScanItem::Hole { first, count, .. } => {
                     // A start entry is nothing of the tenant's.
                     gathered.holes += u16::from(!is_named && (first > 0 || count > 1));
                     continue;
                 }
-                Step::Entry(met) => met,
+                ScanItem::Entry(met) => met,
             };
             if let Some((at, number)) = last.take()
                 && met.number == number + 1
@@ -387,13 +401,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
     }
 
     /// Commits the gathered block and tells the tenant.
-    async fn move_gathered<T: Tenant + ?Sized>(
+    async fn move_gathered<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         page: u32,
         stream: usize,
-        gathered: &Gathered,
-    ) -> Result<(), Trouble<F::Error>> {
+        gathered: &RelocationBatch,
+    ) -> Result<(), JournalFailure<F::Error>> {
         let order = self.state(page).order;
         let (new_page, mut at) = self.commit(stream, gathered.len).await?;
         let mut from = Self::START_ROOM;

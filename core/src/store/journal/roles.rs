@@ -3,14 +3,14 @@
 use super::Journal;
 use super::notes::Tail;
 use super::state::{
-    BLANK, CLAIMED, DOOMED, EMPTY, EVACUATE, FOLLOWED, HOLED, NAMED, PageState, RAGGED, SEALED,
-    SHORT, STRUCK, UNSURE, USED, VIRGIN,
+    BLANK, CLAIMED, EMPTY, ERASABLE, EVACUATE, FOLLOWED, HAS_GAP, NAMED, NEVER_USED, PageState,
+    RAGGED, SEALED, SHORT, UNREADABLE, UNSURE, USED,
 };
 use super::survey::Survey;
-use crate::store::cells::Cells;
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     /// Decides what each page is, by the announcement and what was read.
     pub(super) fn assign_roles(&mut self, survey: &mut Survey) {
         let is_announced = survey.announcement.is_some();
@@ -29,25 +29,27 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 // Whatever is announced: its tenant still counts on it.
                 USED
             } else if doomed.is_some_and(|doomed| state.order <= doomed.order) {
-                DOOMED
+                ERASABLE
             } else if state.role() == CLAIMED {
-                // Written since it was announced, by what another page says of it, and nothing can be read.
-                STRUCK
+                // Written since it was announced, by what another page says of it,
+                // and nothing can be read.
+                UNREADABLE
             } else if !unused || state.order != 0 && self.is_told_of(state.order, survey) {
                 // Perhaps with nothing that counts: written since it was announced, and struck.
                 USED
             } else if doomed.is_some() {
-                DOOMED
+                ERASABLE
             } else if announcement.is_virgin(page) || is_new {
-                // What is written and has no beginning has been begun: it is erased by its number from now on. (Also where the
-                // announcement that names it was to be the first in it.)
-                if state.role() == STRUCK { DOOMED } else { VIRGIN }
+                // What is written and has no beginning has been begun: it is erased by
+                // its number from now on. (Also where the announcement that names it
+                // was to be the first in it.)
+                if state.role() == UNREADABLE { ERASABLE } else { NEVER_USED }
             } else if blank && !is_announced {
                 EMPTY
             } else {
-                STRUCK
+                UNREADABLE
             };
-            if let Some(doomed) = doomed.filter(|_| role == DOOMED) {
+            if let Some(doomed) = doomed.filter(|_| role == ERASABLE) {
                 self.change(page, |state| {
                     state.set_erases(state.erases().max(doomed.erases));
                     state.order = state.order.max(doomed.order);
@@ -61,8 +63,9 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     state.mark(NAMED);
                 });
             }
-            ready += u32::from(matches!(role, DOOMED | VIRGIN));
-            // The first program call of a page: cut, or struck since; what is vouched for is no cut.
+            ready += u32::from(matches!(role, ERASABLE | NEVER_USED));
+            // The first program call of a page: cut, or struck since; what is
+            // vouched for is no cut.
             let begun = doomed.is_none_or(|doomed| state.order > doomed.order);
             let is_torn = state.has(SHORT) && !state.has(FOLLOWED);
             survey.report.torn_tails += u32::from(is_torn && begun && role != USED);
@@ -72,17 +75,17 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     state.unmark(SHORT);
                 }
                 if role != USED {
-                    state.unmark(HOLED | EVACUATE | SEALED | SHORT);
+                    state.unmark(HAS_GAP | EVACUATE | SEALED | SHORT);
                     (state.gap, state.vouched) = (0, 0);
                 }
             });
         }
-        // With nothing announced any more, an empty page has to be erased without an announcement (`pick`): one unreadable page is
-        // explained by that.
+        // With nothing announced any more, an empty page has to be erased without an announcement
+        // (`pick`): one unreadable page is explained by that.
         let is_gone = |state: &PageState| {
             let is_used = state.role() == USED && state.live == 0;
-            state.role() == STRUCK
-                || is_used && (state.tail == 0 || state.has(HOLED) && state.has(UNSURE))
+            state.role() == UNREADABLE
+                || is_used && (state.tail == 0 || state.has(HAS_GAP) && state.has(UNSURE))
         };
         let mut struck =
             (0u32..).zip(self.states()).filter(|(_, state)| is_gone(state)).map(|(at, _)| at);
@@ -92,7 +95,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         {
             self.change(page, |state| {
                 state.set_role(EMPTY);
-                state.unmark(HOLED | EVACUATE | SEALED | SHORT | FOLLOWED);
+                state.unmark(HAS_GAP | EVACUATE | SEALED | SHORT | FOLLOWED);
                 (state.gap, state.vouched) = (0, 0);
             });
             self.unannounced = Some(page);
@@ -141,10 +144,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 state.mark(RAGGED);
             }
             if state.has(NAMED) {
-                if state.has(HOLED | SHORT | UNSURE) {
+                if state.has(HAS_GAP | SHORT | UNSURE) {
                     // Its erase was cut.
                     state.mark(EVACUATE);
-                    state.unmark(HOLED | SHORT);
+                    state.unmark(HAS_GAP | SHORT);
                     state.vouched = 0;
                 }
                 state.mark(UNSURE);
@@ -160,7 +163,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let page = match head {
                 Some(head) if head.order == tail.order => head.page,
                 Some(head) if head.order > tail.order => continue,
-                // Its first program call cannot be read: then nothing in it said to which stream it belongs.
+                // Its first program call cannot be read: then nothing in it said to
+                // which stream it belongs.
                 _ => tail.page,
             };
             let state = self.state(page);

@@ -1,15 +1,15 @@
 //! What the journal keeps in RAM of each page and of its two write points.
 
 /// Nothing live, never used, announced as part of the virgin range.
-pub(super) const VIRGIN: u8 = 1;
+pub(super) const NEVER_USED: u8 = 1;
 /// Nothing live, announced by number: may be erased.
-pub(super) const DOOMED: u8 = 2;
+pub(super) const ERASABLE: u8 = 2;
 /// Nothing live, looked through, to be announced.
 pub(super) const EMPTY: u8 = 3;
 /// Holds entries.
 pub(super) const USED: u8 = 0;
 /// Neither announced nor readable: damage.
-pub(super) const STRUCK: u8 = 4;
+pub(super) const UNREADABLE: u8 = 4;
 /// Only while opening: all of it reads as erased.
 pub(super) const BLANK: u8 = 5;
 /// Only while opening: another page says of which order it is, and it does not show that (yet).
@@ -17,28 +17,30 @@ pub(super) const CLAIMED: u8 = 6;
 const ROLE_BITS: u16 = 0x07;
 
 /// Entries are missing and that is not explained.
-pub(super) const HOLED: u16 = 0x08;
+pub(super) const HAS_GAP: u16 = 0x08;
 /// The page has failed, or one of its entries had to be mended: its entries are to be moved, soon.
 pub(super) const EVACUATE: u16 = 0x10;
 /// The page failed in this run and is not taken again.
 pub(super) const FAILED: u16 = 0x20;
-/// Only while opening, in the place of the mark above: the page belongs to the write point of moved entries.
+/// Only while opening, in the place of the mark above: the page belongs to the
+/// write point of moved entries.
 pub(super) const COPIES: u16 = 0x20;
 /// Only while opening: a later page of the stream tells how many entries this one had.
 pub(super) const FOLLOWED: u16 = 0x40;
-/// Later, in the place of the mark above: behind the entries that are known to have been committed others may show, of a program
-/// call that was cut.
+/// Later, in the place of the mark above: behind the entries that are known to have been committed
+/// others may show, of a program call that was cut.
 pub(super) const RAGGED: u16 = 0x40;
 /// Only while opening: it had more than were found.
 pub(super) const SHORT: u16 = 0x80;
 /// A checkpoint vouches for the last entry of the page: its tail needs no other witness.
 pub(super) const SEALED: u16 = 0x100;
-/// What was found in the page while opening counted as given up, or nothing vouches for its tail: if it went, that might go
-/// unnoticed.
+/// What was found in the page while opening counted as given up, or nothing vouches for its tail:
+/// if it went, that might go unnoticed.
 pub(super) const UNSURE: u16 = 0x200;
 
-/// The newest announcement names it, but its tenant counts on something in it again since the box was opened. What is missing in it
-/// is of no consequence, as its erase may have been cut. If it was, the page is emptied before it is named no more.
+/// The newest announcement names it, but its tenant counts on something in it again since the box
+/// was opened. What is missing in it is of no consequence, as its erase may have been cut. If it
+/// was, the page is emptied before it is named no more.
 pub(super) const NAMED: u16 = 0x400;
 
 /// Bits of an erase count: a million, ten times what a page stands.
@@ -54,10 +56,11 @@ pub struct PageState {
     wear: u32,
     /// Bytes of live entries.
     pub(super) live: u16,
-    /// While opening: entries found, or told of by others. Later: where the written part ends, if all behind it is certainly
-    /// untouched, else 0.
+    /// While opening: entries found, or told of by others. Later: where the written part ends, if
+    /// all behind it is certainly untouched, else 0.
     pub(super) tail: u16,
-    /// Entries known to have been committed, 0 when unknown. (At first while opening: those of the page before in the stream.)
+    /// Entries known to have been committed, 0 when unknown. (At first while opening: those of the
+    /// page before in the stream.)
     pub(super) vouched: u16,
     /// Order minus that of the page before in the stream; 0 none, `u16::MAX` too far to say.
     pub(super) gap: u16,
@@ -102,8 +105,8 @@ impl PageState {
     pub(super) fn end_at(&mut self, count: u16) {
         self.mark(FOLLOWED);
         if self.has(UNSURE) {
-            // Behind a gap in it stands more. Was the gap on the medium, it is damage: that goes by the count. What lies
-            // behind that has been written anew.
+            // Behind a gap in it stands more. Was the gap on the medium, it is damage: that goes by
+            // the count. What lies behind that has been written anew.
             self.mark(SHORT);
             self.tail = count;
         } else if self.tail < count {
@@ -118,25 +121,26 @@ impl PageState {
         }
     }
 
-    /// Nothing live, not announced, and when opened it may be taken for something else than it is now.
+    /// Nothing live, not announced, and when opened it may be taken for something
+    /// else than it is now.
     pub(super) fn is_loose(&self) -> bool {
-        self.role() == EMPTY && self.has(HOLED | EVACUATE | UNSURE | RAGGED) && !self.has(FAILED)
+        self.role() == EMPTY && self.has(HAS_GAP | EVACUATE | UNSURE | RAGGED) && !self.has(FAILED)
     }
 
     /// Announced and fit to be taken.
     pub(super) fn is_ready(&self) -> bool {
-        matches!(self.role(), VIRGIN | DOOMED) && !self.has(FAILED)
+        matches!(self.role(), NEVER_USED | ERASABLE) && !self.has(FAILED)
     }
 
     /// Nothing live, announced or to be announced, and fit to be taken.
     pub(super) fn is_free(&self) -> bool {
-        matches!(self.role(), VIRGIN | DOOMED | EMPTY) && !self.has(FAILED)
+        matches!(self.role(), NEVER_USED | ERASABLE | EMPTY) && !self.has(FAILED)
     }
 }
 
 /// A program call at the end of a page of the last run that may have been cut without looking so.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DoubtAt {
+pub(super) struct UnconfirmedTail {
     pub page: u32,
     /// Where its first entry starts.
     pub at: usize,
@@ -144,7 +148,7 @@ pub(super) struct DoubtAt {
 
 /// A write point.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Stream {
+pub(super) struct WritePoint {
     /// The page entries go to.
     pub page: Option<u32>,
     /// Offset in it where the next goes.
@@ -166,17 +170,17 @@ pub(super) struct Stream {
     pub previous_hint: u16,
     /// No page is open, and nothing in flash vouches for the last entry of the page before.
     pub dangling: bool,
-    pub doubt: Option<DoubtAt>,
+    pub doubt: Option<UnconfirmedTail>,
 }
 
 /// Where new entries go.
-pub(super) const FRESH: usize = 0;
+pub(super) const HOT: usize = 0;
 /// Where entries go that are moved.
-pub(super) const MOVED: usize = 1;
+pub(super) const COLD: usize = 1;
 
 /// The other write point.
 pub(super) fn other(stream: usize) -> usize {
-    if stream == FRESH { MOVED } else { FRESH }
+    if stream == HOT { COLD } else { HOT }
 }
 
 #[cfg(test)]
@@ -187,13 +191,13 @@ mod tests {
     fn wear_role_and_marks_do_not_touch_each_other() {
         let mut state = PageState::NEW;
         state.set_erases(0x000B_CDEF);
-        state.mark(HOLED | FAILED | SEALED | UNSURE | NAMED);
-        state.set_role(STRUCK);
+        state.mark(HAS_GAP | FAILED | SEALED | UNSURE | NAMED);
+        state.set_role(UNREADABLE);
         state.set_role(EMPTY);
         state.unmark(FAILED);
         assert_eq!((state.erases(), state.role()), (0x000B_CDEF, EMPTY));
         assert!(
-            state.has(HOLED)
+            state.has(HAS_GAP)
                 && state.has(SEALED)
                 && state.has(UNSURE)
                 && !state.has(FAILED)

@@ -1,23 +1,24 @@
-//! The pass over the pages of a box that is being opened: what each of them holds, and what it says of others.
+//! The pass over the pages of a box that is being opened: what each of them holds,
+//! and what it says of others.
 
 use super::blank::is_untouched;
-use super::notes::{Announcement, Start, Tail, Witness};
+use super::notes::{CheckpointWitness, EraseIntent, Start, Tail};
+use super::page_scan::{Doubt, PageScan, ScanItem};
 use super::state::{
-    BLANK, CLAIMED, COPIES, EVACUATE, HOLED, MOVED, PageState, SEALED, SHORT, STRUCK, UNSURE, USED,
-    other,
+    BLANK, CLAIMED, COLD, COPIES, EVACUATE, HAS_GAP, PageState, SEALED, SHORT, UNREADABLE, UNSURE,
+    USED, other,
 };
-use super::walk::{Doubt, Step, Walk};
-use super::{Journal, Loss, OpenError, OpenReport, Tenant};
-use crate::store::cells::Cells;
+use super::{EntryOwner, Journal, JournalOpenError, Loss, OpenReport};
 use crate::store::page::{
-    ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT, Frame, HeaderFound,
-    LOST, PAGE_HEADER_BYTES, PageHeader, START, entry_bytes, is_erased,
+    ANNOUNCE, CALLER_KIND_MAX, CHECKPOINT, ChecksumSeed, ENTRY_HEADER_BYTES, FIRST_ENTRY_AT,
+    HeaderFound, LOST, PAGE_HEADER_BYTES, PageHeader, START, entry_bytes, is_erased,
 };
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// The newest page of a write point.
 #[derive(Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct NewestPage {
     pub page: u32,
     pub order: u32,
     pub count: u16,
@@ -25,10 +26,11 @@ pub(super) struct Head {
     pub doubt: Option<Doubt>,
     pub torn: bool,
     /// What the last thing in it says, if that is a checkpoint.
-    pub witness: Option<Witness>,
+    pub witness: Option<CheckpointWitness>,
 }
 
-/// Pages that show an older preparation than another page says they have, as many as are kept in mind.
+/// Pages that show an older preparation than another page says they have, as many
+/// as are kept in mind.
 pub(super) const AGED_MAX: usize = 4;
 
 /// Pages without a readable beginning that are tried with the orders they may have.
@@ -50,8 +52,8 @@ pub(super) struct Survey {
     /// Pages before this were met when the salt was not known yet.
     pub salt_from: u32,
     pub version: Option<u8>,
-    pub announcement: Option<Announcement>,
-    pub heads: [Option<Head>; 2],
+    pub announcement: Option<EraseIntent>,
+    pub heads: [Option<NewestPage>; 2],
     /// Where each stream ended, by the newest that a page of the other stream says.
     pub tails: [Option<Tail>; 2],
     /// Pages before this have been looked at.
@@ -66,7 +68,7 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    fn learn(&mut self, announcement: Option<Announcement>) {
+    fn learn(&mut self, announcement: Option<EraseIntent>) {
         if let Some(new) = announcement
             && self.announcement.as_ref().is_none_or(|known| new.epoch >= known.epoch)
         {
@@ -76,8 +78,9 @@ impl Survey {
 }
 
 impl Survey {
-    /// The census that was written down, if nothing has been written since: it is in the last checkpoint of one stream, of the
-    /// other nothing is found behind where that says it ended, and no page is newer that anything is in.
+    /// The census that was written down, if nothing has been written since: it is in the last
+    /// checkpoint of one stream, of the other nothing is found behind where that says it ended, and
+    /// no page is newer that anything is in.
     pub(super) fn census(&self) -> Option<u32> {
         (0..self.heads.len()).find_map(|stream| {
             let head = self.heads[stream]?;
@@ -90,8 +93,9 @@ impl Survey {
         })
     }
 
-    /// Whether the box came to rest and nothing has been written since, as far as can be seen: a checkpoint is the last in each
-    /// stream, and each is told of by the other; or there is a census, which there is only of a box that has announced.
+    /// Whether the box came to rest and nothing has been written since, as far as can be seen: a
+    /// checkpoint is the last in each stream, and each is told of by the other; or there is a
+    /// census, which there is only of a box that has announced.
     pub(super) fn is_at_rest(&self) -> bool {
         let has_census = self.census().is_some();
         has_census
@@ -106,15 +110,15 @@ impl Survey {
     }
 }
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     /// Takes in the page in the buffer.
-    pub(super) async fn survey_page<T: Tenant + ?Sized>(
+    pub(super) async fn survey_page<T: EntryOwner + ?Sized>(
         &mut self,
         page: u32,
         tenant: &mut T,
         scratch: &mut [u8],
         survey: &mut Survey,
-    ) -> Result<(), OpenError<F::Error>> {
+    ) -> Result<(), JournalOpenError<F::Error>> {
         survey.done = survey.done.max(page + 1);
         let before = self.state(page);
         let claimed = if before.role() == CLAIMED { before.order } else { 0 };
@@ -122,7 +126,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let is_identified = matches!(identity, Identity::Header(header) if header.order >= claimed);
         let header = match (identity, survey.salt) {
             (Identity::Header(header), _) if is_identified => header,
-            // What another page says of it cannot be seen from its beginning. It may be seen from what lies behind.
+            // What another page says of it cannot be seen from its beginning. It may be
+            // seen from what lies behind.
             (Identity::Header(_) | Identity::Unreadable, Some(salt)) if claimed > 0 => {
                 PageHeader { order: claimed, erases: before.erases(), salt }
             }
@@ -132,7 +137,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 return Ok(());
             }
             _ => {
-                self.change(page, |state| state.set_role(STRUCK));
+                self.change(page, |state| state.set_role(UNREADABLE));
                 return Ok(());
             }
         };
@@ -146,16 +151,16 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             self.change(page, |state| state.mark(UNSURE | EVACUATE));
         }
         self.next_order = self.next_order.max(header.order.saturating_add(1));
-        let mut walk = Walk::new(self.frame(page), Self::WORD, Self::PAGE, 0);
+        let mut walk = PageScan::new(self.frame(page), Self::WORD, Self::PAGE, 0);
         let (mut stream, mut witness) = (None, None);
         let torn = loop {
             let met = match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
-                Step::End { torn } => break torn,
-                Step::Hole { .. } => {
-                    self.change(page, |state| state.mark(HOLED));
+                ScanItem::End { torn } => break torn,
+                ScanItem::Hole { .. } => {
+                    self.change(page, |state| state.mark(HAS_GAP));
                     continue;
                 }
-                Step::Entry(met) => met,
+                ScanItem::Entry(met) => met,
             };
             let payload = &self.buffer.cells()[met.payload()];
             witness = None;
@@ -169,12 +174,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                     }
                 }
                 CHECKPOINT => {
-                    witness = Witness::decode(payload);
+                    witness = CheckpointWitness::decode(payload);
                     if let Some(witness) = &witness {
                         self.take_tail(&witness.tail, survey);
                     }
                 }
-                ANNOUNCE => survey.learn(Announcement::decode(payload)),
+                ANNOUNCE => survey.learn(EraseIntent::decode(payload)),
                 LOST => {
                     // Whether it is healed the tenant can only say when it knows all entries.
                     if let Some(loss) = Loss::decode(payload) {
@@ -223,7 +228,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             && survey.heads[stream].is_none_or(|head| header.order > head.order)
         {
             let (order, hint, doubt) = (header.order, walk.hint, walk.doubt);
-            survey.heads[stream] = Some(Head { page, order, count, hint, doubt, torn, witness });
+            survey.heads[stream] =
+                Some(NewestPage { page, order, count, hint, doubt, torn, witness });
         }
         Ok(())
     }
@@ -234,7 +240,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         self.change(page, |state| {
             state.gap = u16::try_from(start.gap).unwrap_or(u16::MAX);
             state.vouched = u16::try_from(start.previous_count).unwrap_or(u16::MAX);
-            if usize::from(start.stream & 1) == MOVED {
+            if usize::from(start.stream & 1) == COLD {
                 state.mark(COPIES);
             }
         });
@@ -266,7 +272,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             if state.order < order {
                 survey.aged.retain(|(aged, claimed)| *aged != page || *claimed > order);
                 if survey.aged.iter().all(|(aged, _)| *aged != page) {
-                    // Of more than are kept in mind the rest waits until these have been dealt with.
+                    // Of more than are kept in mind the rest waits until these
+                    // have been dealt with.
                     survey.aged.push((page, order)).ok();
                 }
             }
@@ -308,7 +315,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             return Identity::Blank;
         }
         let Some(salt) = survey.salt else { return Identity::Unreadable };
-        let frame = Frame { salt, order: 0, base: Self::base(page) };
+        let frame = ChecksumSeed { salt, order: 0, base: Self::base(page) };
         let start = frame
             .verified(buffer, FIRST_ENTRY_AT, Self::PAGE)
             .or_else(|| frame.mend(buffer, FIRST_ENTRY_AT, Self::PAGE).map(|(header, _)| header))
@@ -323,17 +330,18 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Identity::Header(PageHeader { order: start.order, erases: start.erases, salt })
     }
 
-    /// Of pages that have no readable beginning, though they were to be erased or had never been used: whether they were
-    /// prepared last, and nothing tells of them yet. Then what is in them can be read.
-    pub(super) async fn guess_orders<T: Tenant + ?Sized>(
+    /// Of pages that have no readable beginning, though they were to be erased or had
+    /// never been used: whether they were prepared last, and nothing tells of them yet.
+    /// Then what is in them can be read.
+    pub(super) async fn guess_orders<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         scratch: &mut [u8],
         survey: &mut Survey,
-    ) -> Result<(), OpenError<F::Error>> {
+    ) -> Result<(), JournalOpenError<F::Error>> {
         let mut guesses = 0;
         for page in 0..self.page_count {
-            if self.state(page).role() != STRUCK || guesses == GUESSES_MAX {
+            if self.state(page).role() != UNREADABLE || guesses == GUESSES_MAX {
                 continue;
             }
             guesses += 1;
@@ -342,13 +350,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 if self.states().iter().any(|state| state.order == order) {
                     continue;
                 }
-                self.load(page).await.map_err(OpenError::Flash)?;
-                let frame = Frame { order, ..self.frame(page) };
-                let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, 0);
+                self.load(page).await.map_err(JournalOpenError::Flash)?;
+                let frame = ChecksumSeed { order, ..self.frame(page) };
+                let mut walk = PageScan::new(frame, Self::WORD, Self::PAGE, 0);
                 walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]);
                 if walk.count() > 0 {
                     self.claim(page, order, survey);
-                    self.load(page).await.map_err(OpenError::Flash)?;
+                    self.load(page).await.map_err(JournalOpenError::Flash)?;
                     self.survey_page(page, tenant, scratch, survey).await?;
                     break;
                 }

@@ -1,12 +1,13 @@
 //! Which page is reclaimed next.
 
-use super::errors::Trouble;
-use super::state::{EVACUATE, PageState, RAGGED, SEALED, STRUCK, USED};
-use super::{Journal, Tenant};
-use crate::store::cells::Cells;
+use super::errors::JournalFailure;
+use super::state::{EVACUATE, PageState, RAGGED, SEALED, UNREADABLE, USED};
+use super::{EntryOwner, Journal};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Erase counts may differ by this many, plus a thirty-second of the highest, before a page that nobody writes to is moved.
+/// Erase counts may differ by this many, plus a thirty-second of the highest, before a page that
+/// nobody writes to is moved.
 const WEAR_SPREAD: u32 = 8;
 
 /// What a step of reclaiming may choose.
@@ -32,15 +33,15 @@ pub(super) struct Victim {
     pub losses: u16,
 }
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// The start entry of a page says how the page before it in its stream ended. Before that witness
-    /// goes, a checkpoint takes its place; where that cannot be written, the page before goes first,
-    /// unless there is no room for what is live in it.
-    pub(super) async fn witnessed<T: Tenant + ?Sized>(
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// The start entry of a page says how the page before it in its stream ended. Before that
+    /// witness goes, a checkpoint takes its place; where that cannot be written, the page before
+    /// goes first, unless there is no room for what is live in it.
+    pub(super) async fn witnessed<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &T,
         victim: Victim,
-    ) -> Result<Victim, Trouble<F::Error>> {
+    ) -> Result<Victim, JournalFailure<F::Error>> {
         let mut victim = victim;
         for _ in 0..self.page_count {
             let state = self.state(victim.page);
@@ -55,12 +56,12 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             let Some((page, state)) = before.map(|(page, state)| (page, *state)) else { break };
             let hint = match state.tail {
                 0 => None,
-                _ => self.tail_hint(page).await.map_err(Trouble::Flash)?,
+                _ => self.tail_hint(page).await.map_err(JournalFailure::Flash)?,
             };
             if let Some(hint) = hint {
                 self.change(page, |state| state.tail = 0);
                 let held =
-                    self.vouch(page, usize::from(state.tail), state.vouched, hint, &[]).await;
+                    self.commit_tail(page, usize::from(state.tail), state.vouched, hint, &[]).await;
                 if matches!(held, Ok(true)) {
                     self.change(page, |state| state.mark(SEALED));
                     break;
@@ -72,8 +73,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 _ => true,
             };
             if !has_room {
-                // Nothing vouches for its tail any more, but the census of the pages, once the box rests; and what that counts has
-                // to stay the same.
+                // Nothing vouches for its tail any more, but the census of the pages, once the box
+                // rests; and what that counts has to stay the same.
                 if state.has(RAGGED) {
                     self.change(page, |state| state.mark(EVACUATE));
                 }
@@ -94,7 +95,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         (0..self.streams.len()).any(|stream| self.takes_announcement(stream))
     }
 
-    /// The page to empty next: one that needs it; the least worn one when wear has become uneven; else by cost and benefit.
+    /// The page to empty next: one that needs it; the least worn one when wear has become uneven;
+    /// else by cost and benefit.
     pub(super) fn choose(&self, choice: Choice) -> Option<Victim> {
         let usable = Self::usable() as u64;
         let states = self.states();
@@ -103,7 +105,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         let least_gain = if choice == Choice::Idle { 8 } else { 16 };
         let mut best: Option<(u64, u32)> = None;
         for (page, state) in (0u32..).zip(states) {
-            if !matches!(state.role(), USED | STRUCK) || self.is_open(page) {
+            if !matches!(state.role(), USED | UNREADABLE) || self.is_open(page) {
                 continue;
             }
             let live = u64::from(state.live).min(usable);
@@ -128,7 +130,8 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             } else if live + usable / least_gain > usable {
                 continue;
             } else {
-                // Benefit: room gained, times how long it is likely to last. Cost: reading the page, writing what is live.
+                // Benefit: room gained, times how long it is likely to last. Cost: reading the
+                // page, writing what is live.
                 (age << 24) * (usable - live) / (usable + live)
             };
             if best.is_none_or(|(most, _)| score > most) {

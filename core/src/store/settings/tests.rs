@@ -9,18 +9,18 @@ const TEXT: Setting<[u8; 12]> = Setting::new(31, *b"no such text");
 
 fn region<F: NorFlash>() -> Range<u32> {
     let page = F::ERASE_SIZE as u32;
-    page..page * (1 + Settings::<F>::PAGES_MIN as u32)
+    page..page * (1 + DeviceSettings::<F>::PAGES_MIN as u32)
 }
 
 fn chip<const READ: usize, const WRITE: usize, const ERASE: usize>(
     strict: bool,
 ) -> Nor<READ, WRITE, ERASE> {
-    let pages = 2 + Settings::<Nor<READ, WRITE, ERASE>>::PAGES_MIN;
+    let pages = 2 + DeviceSettings::<Nor<READ, WRITE, ERASE>>::PAGES_MIN;
     if strict { Nor::strict(pages) } else { Nor::new(pages) }
 }
 
-fn open<F: NorFlash>(flash: F) -> Settings<F> {
-    block_on(Settings::open(flash, region::<F>())).unwrap()
+fn open<F: NorFlash>(flash: F) -> DeviceSettings<F> {
+    block_on(DeviceSettings::open(flash, region::<F>())).unwrap()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_value_of_another_shape_is_the_default() {
 #[test]
 fn a_region_that_cannot_serve_is_refused() {
     type Flash = Nor<1, 4, 512>;
-    let open = |range| block_on(Settings::open(chip::<1, 4, 512>(true), range)).err();
+    let open = |range| block_on(DeviceSettings::open(chip::<1, 4, 512>(true), range)).err();
     let all = region::<Flash>();
     assert_eq!(open(1..all.end), Some(RegionError::NotAligned { page_bytes: 512 }));
     assert!(matches!(open(512..1024), Some(RegionError::TooSmall { bytes: 512, .. })));

@@ -87,7 +87,8 @@ impl<R: Read> Decoded<R> {
             None => self.wanted.or_else(|| utf_16_without_mark(&self.chunk)),
         };
         self.decoder = match encoding {
-            // Its bytes pass as they are: what is not valid among them the reader judges card by card.
+            // Its bytes pass as they are: what is not valid among them the reader
+            // judges card by card.
             Some(encoding) if encoding == UTF_8 => {
                 if self.chunk.starts_with(b"\xef\xbb\xbf") {
                     self.chunk.drain(..3);

@@ -1,10 +1,10 @@
 //! The `import` command: file by file, with what a person sees of it.
 
-use super::super::args::Import;
+use super::super::args::ImportArgs;
 use super::super::text::{count, grouped, message, place, visible};
 use super::super::{Context, Exit, Failure};
 use super::rejected::{Rejected, Saved};
-use super::{Listener, Rejection, Tally, folder, stream};
+use super::{FileTally, ImportObserver, RejectedCard, folder, stream};
 use crate::client::Client;
 use encoding_rs::Encoding;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,7 +18,7 @@ use std::time::Instant;
 const PRINTED_MAX: u64 = 20;
 
 /// What the command prints as it goes.
-struct Report<'a> {
+struct ImportReport<'a> {
     context: &'a mut Context,
     name: String,
     bar: ProgressBar,
@@ -28,14 +28,14 @@ struct Report<'a> {
     printed: u64,
 }
 
-impl Listener for Report<'_> {
-    fn progress(&mut self, bytes: u64, tally: &Tally) {
+impl ImportObserver for ImportReport<'_> {
+    fn progress(&mut self, bytes: u64, tally: &FileTally) {
         self.bar.set_position(bytes);
         self.bar.set_message(count(tally.cards(), "card"));
     }
 
-    fn rejected(&mut self, rejection: Option<&Rejection>, text: &[u8]) -> Result<(), Failure> {
-        if let Some(Rejection { line, at, reason }) = rejection {
+    fn rejected(&mut self, rejection: Option<&RejectedCard>, text: &[u8]) -> Result<(), Failure> {
+        if let Some(RejectedCard { line, at, reason }) = rejection {
             self.printed += 1;
             if self.printed <= PRINTED_MAX {
                 let card =
@@ -52,7 +52,7 @@ impl Listener for Report<'_> {
     }
 }
 
-pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
+pub fn run(context: &mut Context, args: ImportArgs) -> Result<Exit, Failure> {
     let charset = match args.charset.as_deref() {
         Some(label) => Some(Encoding::for_label(label.as_bytes()).ok_or_else(|| {
             Failure::new(Exit::Usage, format!("the charset \"{}\" is not known; try utf-8, windows-1252, shift_jis, gbk, big5, koi8-r...", visible(label)))
@@ -65,8 +65,8 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let mut exit = Exit::Ok;
     let started = Instant::now();
-    let (mut total, mut files, mut unread) = (Tally::default(), 0, 0);
-    let folder::Found { files: paths, skipped, unread: closed } = folder::files(&args.files)?;
+    let (mut total, mut files, mut unread) = (FileTally::default(), 0, 0);
+    let folder::FoundFiles { files: paths, skipped, unread: closed } = folder::files(&args.files)?;
     if let Some(remark) = folder::remark(&skipped) {
         context.out.note(&remark);
     }
@@ -82,7 +82,8 @@ pub fn run(context: &mut Context, args: Import) -> Result<Exit, Failure> {
                     exit = Exit::Partly;
                 }
             }
-            // One file that cannot be read is no reason to leave the others; a box that cannot take more is.
+            // One file that cannot be read is no reason to leave the others; a box
+            // that cannot take more is.
             Err(failure)
                 if failure.exit == Exit::Failure
                     && paths.len() + closed.len() > 1
@@ -134,7 +135,7 @@ fn file(
     path: &Path,
     charset: Option<&'static Encoding>,
     rejected: Option<&Path>,
-) -> Result<Tally, Failure> {
+) -> Result<FileTally, Failure> {
     let is_stdin = path.as_os_str() == "-";
     let name = if is_stdin { "standard input".to_string() } else { path.display().to_string() };
     let failed = |error: io::Error| Failure::file(path, "cannot be read", &error);
@@ -148,7 +149,7 @@ fn file(
     let bar = bar(bytes, context.out.quiet);
     let started = Instant::now();
     let source_path = (!is_stdin).then_some(path);
-    let mut report = Report {
+    let mut report = ImportReport {
         context,
         name: name.clone(),
         bar,
@@ -157,7 +158,7 @@ fn file(
         printed: 0,
     };
     let done = stream(client, source, &name, charset, &mut report);
-    let Report { bar, rejected, unsaved, printed, .. } = report;
+    let ImportReport { bar, rejected, unsaved, printed, .. } = report;
     bar.finish_and_clear();
     if done.is_err() && printed == 0 {
         // Text of a file that holds no card.
@@ -191,7 +192,7 @@ fn file(
 }
 
 /// What a person should look at.
-fn remarks(context: &mut Context, name: &str, tally: &Tally) {
+fn remarks(context: &mut Context, name: &str, tally: &FileTally) {
     for line in tally.repairs.lines(name) {
         context.out.note(&line);
     }
@@ -218,7 +219,7 @@ fn remarks(context: &mut Context, name: &str, tally: &Tally) {
 fn summary(
     context: &mut Context,
     name: &str,
-    tally: &Tally,
+    tally: &FileTally,
     saved: Option<&Path>,
     started: Instant,
 ) -> Result<(), Failure> {

@@ -15,8 +15,8 @@ const FILES_MAX: usize = 100_000;
 const NAMED_MAX: usize = 5;
 
 /// What is named, with the vCard files below a folder in its place; and what was passed over.
-pub fn files(named: &[PathBuf]) -> Result<Found, Failure> {
-    let mut found = Found::default();
+pub fn files(named: &[PathBuf]) -> Result<FoundFiles, Failure> {
+    let mut found = FoundFiles::default();
     for path in named {
         if !path.is_dir() {
             found.files.push(path.clone());
@@ -51,7 +51,7 @@ pub fn remark(skipped: &[PathBuf]) -> Option<String> {
 
 /// What stands in the place of folders.
 #[derive(Default)]
-pub struct Found {
+pub struct FoundFiles {
     /// The vCard files.
     pub files: Vec<PathBuf>,
     /// Files of other kinds.
@@ -60,7 +60,7 @@ pub struct Found {
     pub unread: Vec<Failure>,
 }
 
-impl Found {
+impl FoundFiles {
     fn below(&mut self, folder: &Path, depth: u32) -> Result<(), Failure> {
         let failed = |error| Failure::file(folder, "cannot be read", &error);
         let mut entries = Vec::new();
@@ -130,7 +130,7 @@ mod tests {
         }
         #[cfg(unix)]
         std::os::unix::fs::symlink(place.path(), at("b/up")).unwrap();
-        let Found { files: found, skipped, unread } =
+        let FoundFiles { files: found, skipped, unread } =
             files(&[at("z.vcf"), place.path().to_owned()]).unwrap();
         assert_eq!(unread.len(), 0);
         assert_eq!(found, [at("z.vcf"), at("a.vcf"), at("b/c/y.VCard"), at("z.vcf")]);
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_folder_that_can_not_be_read_is_named_and_left() {
         let place = tempfile::tempdir().unwrap();
-        let mut found = Found::default();
+        let mut found = FoundFiles::default();
         found.below(&place.path().join("gone"), 1).unwrap();
         let why: Vec<_> = found.unread.iter().map(|failure| failure.message.as_str()).collect();
         assert!(matches!(why.as_slice(), [why] if why.contains("gone cannot be read")), "{why:?}");

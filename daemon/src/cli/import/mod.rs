@@ -1,4 +1,5 @@
-//! `import`: streams files of cards to the daemon, a piece at a time, and tells what became of them.
+//! `import`: streams files of cards to the daemon, a piece at a time, and tells
+//! what became of them.
 
 mod decode;
 pub(super) mod files;
@@ -9,14 +10,14 @@ mod split;
 
 use super::Failure;
 use super::text::{count, grouped, visible};
-use crate::client::{Client, ClientError, Incoming, Refusal};
+use crate::client::{Client, ClientError, DaemonLine, Refusal};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use decode::Decoded;
 use encoding_rs::Encoding;
 use repairs::Repairs;
 use serde_json::{Value, json};
-use split::{Event, Piece, Splitter};
+use split::{SplitEvent, Splitter, VcardChunk};
 use std::collections::VecDeque;
 use std::io::Read;
 
@@ -25,7 +26,7 @@ const IN_FLIGHT: usize = 2;
 
 /// What became of the cards of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct FileTally {
     /// New contacts.
     pub added: u64,
     /// Contacts that now say more or something else.
@@ -44,7 +45,7 @@ pub struct Tally {
     pub trashed: u64,
 }
 
-impl Tally {
+impl FileTally {
     /// All cards there were.
     pub fn cards(&self) -> u64 {
         self.added + self.updated + self.unchanged + self.rejected
@@ -83,15 +84,15 @@ impl Tally {
 }
 
 /// Hears of an import as it goes.
-pub trait Listener {
+pub trait ImportObserver {
     /// So many bytes of the file have been read, and this is what became of the cards so far.
-    fn progress(&mut self, bytes: u64, tally: &Tally);
+    fn progress(&mut self, bytes: u64, tally: &FileTally);
     /// A card was not taken; `text` is the next part of it, as it stands in the file.
-    fn rejected(&mut self, rejection: Option<&Rejection>, text: &[u8]) -> Result<(), Failure>;
+    fn rejected(&mut self, rejection: Option<&RejectedCard>, text: &[u8]) -> Result<(), Failure>;
 }
 
 /// Why a card was not taken.
-pub struct Rejection {
+pub struct RejectedCard {
     /// The line the card begins at, from 1.
     pub line: u64,
     /// The line of the fault.
@@ -106,15 +107,15 @@ pub fn stream(
     source: impl Read,
     name: &str,
     charset: Option<&'static Encoding>,
-    listener: &mut impl Listener,
-) -> Result<Tally, Failure> {
+    listener: &mut impl ImportObserver,
+) -> Result<FileTally, Failure> {
     // Base64 of bytes that are no UTF-8 takes a third more, escapes of line ends a little.
     let card_bytes_max = client.frame_bytes_max() / 4 * 3 - 4096;
     let mut import = Sending {
         client,
         name,
         waiting: VecDeque::new(),
-        tally: Tally::default(),
+        tally: FileTally::default(),
         detector: EncodingDetector::new(Iso2022JpDetection::Deny),
         listener,
     };
@@ -171,18 +172,18 @@ pub fn stream(
 struct Sending<'a, L> {
     client: &'a mut Client,
     name: &'a str,
-    waiting: VecDeque<(u64, Piece)>,
-    tally: Tally,
+    waiting: VecDeque<(u64, VcardChunk)>,
+    tally: FileTally,
     /// Has seen what is not UTF-8.
     detector: EncodingDetector,
     listener: &'a mut L,
 }
 
-impl<L: Listener> Sending<'_, L> {
-    fn take(&mut self, event: Event, card_bytes_max: usize) -> Result<(), Failure> {
+impl<L: ImportObserver> Sending<'_, L> {
+    fn take(&mut self, event: SplitEvent, card_bytes_max: usize) -> Result<(), Failure> {
         match event {
-            Event::Cards(piece) => self.send(piece),
-            Event::TooLarge { first_line, bytes, is_end, is_head } => {
+            SplitEvent::Cards(piece) => self.send(piece),
+            SplitEvent::TooLarge { first_line, bytes, is_end, is_head } => {
                 let size = grouped(card_bytes_max as u64);
                 let reason = match is_head {
                     false => format!(
@@ -193,14 +194,14 @@ impl<L: Listener> Sending<'_, L> {
                     ),
                 };
                 let rejection =
-                    is_end.then_some(Rejection { line: first_line, at: first_line, reason });
+                    is_end.then_some(RejectedCard { line: first_line, at: first_line, reason });
                 self.tally.rejected += u64::from(is_end);
                 self.listener.rejected(rejection.as_ref(), &bytes)
             }
         }
     }
 
-    fn send(&mut self, piece: Piece) -> Result<(), Failure> {
+    fn send(&mut self, piece: VcardChunk) -> Result<(), Failure> {
         while self.waiting.len() >= IN_FLIGHT {
             self.settle_one()?;
         }
@@ -226,8 +227,8 @@ impl<L: Listener> Sending<'_, L> {
     fn settle_one(&mut self) -> Result<(), Failure> {
         let (id, result) = loop {
             match self.client.receive("card.import").map_err(|error| self.broken(error))? {
-                Incoming::Reply { id, result } => break (id, result),
-                Incoming::Notification { .. } => {}
+                DaemonLine::Reply { id, result } => break (id, result),
+                DaemonLine::Notification { .. } => {}
             }
         };
         let Some(place) = self.waiting.iter().position(|(waiting, _)| *waiting == id) else {
@@ -240,14 +241,14 @@ impl<L: Listener> Sending<'_, L> {
         }
     }
 
-    fn settle(&mut self, piece: Piece, answer: &Value) -> Result<(), Failure> {
+    fn settle(&mut self, piece: VcardChunk, answer: &Value) -> Result<(), Failure> {
         self.tally.count(answer);
         for rejected in answer["rejected"].as_array().into_iter().flatten() {
             let line = rejected["line"].as_u64().unwrap_or(piece.first_line);
             let at = rejected["at"].as_u64().unwrap_or(line);
             let reason = rejected["reason"].as_str().unwrap_or("no reason is given").to_string();
             self.listener
-                .rejected(Some(&Rejection { line, at, reason }), text_of(&piece, rejected))?;
+                .rejected(Some(&RejectedCard { line, at, reason }), text_of(&piece, rejected))?;
         }
         match rest_of(piece, answer) {
             Some(rest) => self.send(rest),
@@ -272,8 +273,9 @@ impl<L: Listener> Sending<'_, L> {
     }
 }
 
-/// What of a piece was left to another part, because more of its cards were rejected than one answer tells.
-fn rest_of(mut piece: Piece, answer: &Value) -> Option<Piece> {
+/// What of a piece was left to another part, because more of its cards were
+/// rejected than one answer tells.
+fn rest_of(mut piece: VcardChunk, answer: &Value) -> Option<VcardChunk> {
     let rest = &answer["rest"];
     let byte = usize::try_from(rest["byte"].as_u64()?).ok()?;
     // An answer that leaves all of it would be given for ever.
@@ -282,11 +284,11 @@ fn rest_of(mut piece: Piece, answer: &Value) -> Option<Piece> {
     }
     let first_line = rest["line"].as_u64().unwrap_or(piece.first_line);
     let bytes = piece.bytes.split_off(byte);
-    Some(Piece { bytes, first_line, cards: piece.cards })
+    Some(VcardChunk { bytes, first_line, cards: piece.cards })
 }
 
 /// A rejected card as it stands in the piece that was sent.
-fn text_of<'p>(piece: &'p Piece, rejected: &Value) -> &'p [u8] {
+fn text_of<'p>(piece: &'p VcardChunk, rejected: &Value) -> &'p [u8] {
     let place = |index: usize| usize::try_from(rejected["bytes"][index].as_u64()?).ok();
     let text = place(0).zip(place(1)).and_then(|(from, to)| piece.bytes.get(from..to));
     // Whoever does not say which of its bytes were rejected means all: no text is lost.
@@ -305,12 +307,16 @@ mod tests {
         bytes: u64,
     }
 
-    impl Listener for Heard {
-        fn progress(&mut self, bytes: u64, _: &Tally) {
+    impl ImportObserver for Heard {
+        fn progress(&mut self, bytes: u64, _: &FileTally) {
             self.bytes = bytes;
         }
 
-        fn rejected(&mut self, rejection: Option<&Rejection>, text: &[u8]) -> Result<(), Failure> {
+        fn rejected(
+            &mut self,
+            rejection: Option<&RejectedCard>,
+            text: &[u8],
+        ) -> Result<(), Failure> {
             if let Some(rejection) = rejection {
                 self.reasons
                     .push(format!("{}/{}: {}", rejection.line, rejection.at, rejection.reason));
@@ -358,7 +364,7 @@ mod tests {
         })
     }
 
-    fn import(input: &[u8]) -> (Result<Tally, Failure>, Heard) {
+    fn import(input: &[u8]) -> (Result<FileTally, Failure>, Heard) {
         let fake = fake();
         let mut client = Client::connect(fake.socket()).unwrap();
         let mut heard = Heard::default();
@@ -371,7 +377,7 @@ mod tests {
         let mut input = "BEGIN:VCARD\nFN:a\nEND:VCARD\n".repeat(2000);
         input.push_str("BEGIN:VCARD\nFN:b\nBAD\nEND:VCARD\n");
         let (done, heard) = import(input.as_bytes());
-        assert_eq!(done.unwrap(), Tally { added: 2000, rejected: 1, ..Tally::default() });
+        assert_eq!(done.unwrap(), FileTally { added: 2000, rejected: 1, ..FileTally::default() });
         assert_eq!(heard.reasons, ["6001/6003: bad"]);
         assert_eq!(heard.texts, ["BEGIN:VCARD\nFN:b\nBAD\nEND:VCARD\n"]);
         assert_eq!(heard.bytes, input.len() as u64);
@@ -382,7 +388,7 @@ mod tests {
         let large = format!("BEGIN:VCARD\nPHOTO:{}\nEND:VCARD\n", "x".repeat(FRAME_BYTES));
         let input = format!("BEGIN:VCARD\nEND:VCARD\n{large}BEGIN:VCARD\nEND:VCARD\n");
         let (done, heard) = import(input.as_bytes());
-        assert_eq!(done.unwrap(), Tally { added: 2, rejected: 1, ..Tally::default() });
+        assert_eq!(done.unwrap(), FileTally { added: 2, rejected: 1, ..FileTally::default() });
         assert!(
             heard.reasons[0].starts_with("3/3: the card is larger than "),
             "{:?}",
@@ -392,7 +398,8 @@ mod tests {
 
     #[test]
     fn what_an_answer_leaves_is_sent_again() {
-        let piece = |text: &str, first_line| Piece { bytes: text.into(), first_line, cards: 2 };
+        let piece =
+            |text: &str, first_line| VcardChunk { bytes: text.into(), first_line, cards: 2 };
         let rest = |answer: Value| rest_of(piece("BEGIN:VCARD\nBEGIN:VCARD\n", 7), &answer);
         let left = json!({ "rest": { "byte": 12, "line": 8 } });
         assert_eq!(rest(left), Some(piece("BEGIN:VCARD\n", 8)));

@@ -1,5 +1,5 @@
-//! The file that rejected cards are saved to, so that they can be mended and imported again. It is its owner's alone: whoever could
-//! not read the file the cards come from is not to read them here.
+//! The file that rejected cards are saved to, so that they can be mended and imported again. It is
+//! its owner's alone: whoever could not read the file the cards come from is not to read them here.
 
 use super::super::Exit;
 use super::super::text::place;

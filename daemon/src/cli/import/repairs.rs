@@ -8,10 +8,10 @@ const KINDS_MAX: usize = 32;
 
 /// Repairs by kind, in the order in which they were first met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Repairs(Vec<Repair>);
+pub struct Repairs(Vec<RepairCount>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Repair {
+struct RepairCount {
     kind: String,
     what: String,
     count: u64,
@@ -31,7 +31,7 @@ impl Repairs {
             // Answers may come in any order.
             known.line = known.line.min(line);
         } else if self.0.len() < KINDS_MAX {
-            self.0.push(Repair { kind: kind.to_owned(), what: what.to_owned(), count, line });
+            self.0.push(RepairCount { kind: kind.to_owned(), what: what.to_owned(), count, line });
         }
     }
 
@@ -46,14 +46,14 @@ impl Repairs {
 
     /// These and those of another file.
     pub fn add(&mut self, other: &Self) {
-        for Repair { kind, what, count, line } in &other.0 {
+        for RepairCount { kind, what, count, line } in &other.0 {
             self.count(kind, what, *count, *line);
         }
     }
 
     /// For people: a line for each kind.
     pub fn lines(&self, file: &str) -> Vec<String> {
-        let line = |repair: &Repair| {
+        let line = |repair: &RepairCount| {
             let more = match repair.count {
                 0 | 1 => String::new(),
                 count => format!(" (and {} more of these)", grouped(count - 1)),
@@ -65,7 +65,7 @@ impl Repairs {
 
     /// For programs.
     pub fn json(&self) -> Value {
-        let value = |repair: &Repair| json!({ "kind": repair.kind, "what": repair.what, "count": repair.count, "line": repair.line });
+        let value = |repair: &RepairCount| json!({ "kind": repair.kind, "what": repair.what, "count": repair.count, "line": repair.line });
         self.0.iter().map(value).collect()
     }
 }

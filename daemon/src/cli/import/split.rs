@@ -1,4 +1,5 @@
-//! Cuts a stream of vCard text into pieces of whole cards, without ever holding more than the largest card.
+//! Cuts a stream of vCard text into pieces of whole cards, without ever holding
+//! more than the largest card.
 
 use std::collections::VecDeque;
 
@@ -13,11 +14,11 @@ const UNENDED_BYTES: usize = 4 * 1024 * 1024;
 
 /// What comes out of a stream.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum SplitEvent {
     /// Whole cards.
-    Cards(Piece),
-    /// A part of a card, or of text before the first card, that is too large to be sent. It is let through in
-    /// parts.
+    Cards(VcardChunk),
+    /// A part of a card, or of text before the first card, that is too large to be sent. It
+    /// is let through in parts.
     TooLarge {
         /// The line it begins at, from 1.
         first_line: u64,
@@ -32,7 +33,7 @@ pub enum Event {
 
 /// Whole cards, as they stand in the file.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct VcardChunk {
     /// The text.
     pub bytes: Vec<u8>,
     /// The line it begins at, from 1.
@@ -50,7 +51,7 @@ struct Cut {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum SplitState {
     /// Before the first card.
     Outside,
     Cards,
@@ -78,7 +79,7 @@ pub struct Splitter {
     after_agent: bool,
     /// Whether the start of the line at `scanned` has been given away.
     is_mid_line: bool,
-    place: Place,
+    place: SplitState,
     /// Whether what is too large began without a BEGIN.
     is_head: bool,
     /// Whether some of what stood before the first card was dropped.
@@ -89,7 +90,7 @@ pub struct Splitter {
     /// Lines in a row, up to `scanned`, that a lone CR ended.
     returns: u64,
     any_card: bool,
-    events: VecDeque<Event>,
+    events: VecDeque<SplitEvent>,
 }
 
 impl Splitter {
@@ -107,7 +108,7 @@ impl Splitter {
             depth: 0,
             after_agent: false,
             is_mid_line: false,
-            place: Place::Outside,
+            place: SplitState::Outside,
             is_head: false,
             is_dropped: false,
             outside_lines: 0,
@@ -130,10 +131,10 @@ impl Splitter {
         self.scan(true);
         let end = Cut { at: self.pending.len(), line: self.line, cards: self.cards };
         match self.place {
-            Place::Outside => self.leave_outside(end),
+            SplitState::Outside => self.leave_outside(end),
             // A file without any card is told as such.
-            Place::TooLarge => self.give_too_large(end, self.any_card),
-            Place::Cards => {
+            SplitState::TooLarge => self.give_too_large(end, self.any_card),
+            SplitState::Cards => {
                 // The last card alone, when all before it are a piece already.
                 if let Some(cut) = self.cut.filter(|cut| cut.at > 0 && end.at > PIECE_BYTES) {
                     self.give(cut);
@@ -144,7 +145,7 @@ impl Splitter {
     }
 
     /// What is ready.
-    pub fn next_event(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<SplitEvent> {
         self.events.pop_front()
     }
 
@@ -168,20 +169,22 @@ impl Splitter {
             let start = self.scanned;
             let line = self.pending.get(start..next).unwrap_or_default();
             let was_mid_line = std::mem::take(&mut self.is_mid_line);
-            let kind = if was_mid_line { Kind::Other } else { Kind::of(line) };
+            let kind = if was_mid_line { StreamKind::Other } else { StreamKind::of(line) };
             let ending = if was_mid_line { Ending::Other } else { Ending::of(line) };
             match kind {
-                Kind::Begin => self.begin(),
-                Kind::End if self.place == Place::Outside => self.end_without_begin(),
-                Kind::End => {
+                StreamKind::Begin => self.begin(),
+                StreamKind::End if self.place == SplitState::Outside => self.end_without_begin(),
+                StreamKind::End => {
                     self.any_card = true;
                     self.depth = self.depth.saturating_sub(1);
                 }
-                Kind::Other if self.place == Place::Outside && !was_mid_line => self.outside_line(),
+                StreamKind::Other if self.place == SplitState::Outside && !was_mid_line => {
+                    self.outside_line()
+                }
                 _ => {}
             }
-            if kind != Kind::Blank {
-                self.after_agent = kind == Kind::Agent;
+            if kind != StreamKind::Blank {
+                self.after_agent = kind == StreamKind::Agent;
             }
             // Giving a piece moved what follows to the front.
             self.scanned += next - start;
@@ -189,7 +192,8 @@ impl Splitter {
         }
     }
 
-    /// Lines are counted as the reader of cards counts them: the CR CR LF of some phones ends one line.
+    /// Lines are counted as the reader of cards counts them: the CR CR LF of some
+    /// phones ends one line.
     fn count_line(&mut self, ending: Ending) {
         self.line += 1;
         match ending {
@@ -211,11 +215,12 @@ impl Splitter {
     /// reader is to reject it, so that its text is saved.
     fn end_without_begin(&mut self) {
         self.any_card = true;
-        self.place = Place::Cards;
+        self.place = SplitState::Cards;
         self.outside_is_told();
     }
 
-    /// What stood before the first card is rejected, which is told of it; but for what nobody has any more.
+    /// What stood before the first card is rejected, which is told of it; but for
+    /// what nobody has any more.
     fn outside_is_told(&mut self) {
         if !self.is_dropped {
             self.outside_lines = 0;
@@ -248,14 +253,14 @@ impl Splitter {
             return;
         }
         match self.place {
-            Place::Outside => self.leave_outside(here),
-            Place::TooLarge => self.give_too_large(here, true),
-            Place::Cards if self.depth == 0 => self.may_cut(here),
+            SplitState::Outside => self.leave_outside(here),
+            SplitState::TooLarge => self.give_too_large(here, true),
+            SplitState::Cards if self.depth == 0 => self.may_cut(here),
             // The card before has no END; or this one is inside of it.
-            Place::Cards if here.at >= UNENDED_BYTES => self.give(here),
-            Place::Cards => {}
+            SplitState::Cards if here.at >= UNENDED_BYTES => self.give(here),
+            SplitState::Cards => {}
         }
-        self.place = Place::Cards;
+        self.place = SplitState::Cards;
         self.depth = 1;
         self.begun = Some(Cut { at: self.scanned, line: self.line, cards: self.cards });
         self.cards += 1;
@@ -283,7 +288,7 @@ impl Splitter {
     fn bound(&mut self) {
         match self.place {
             // A film or an archive: nobody wants a second copy of it.
-            Place::Outside
+            SplitState::Outside
                 if self.pending.len() > self.card_bytes_max && self.pending.contains(&0) =>
             {
                 let (at, line) = (self.scanned, self.line);
@@ -297,25 +302,25 @@ impl Splitter {
                     }
                 }
             }
-            // It may be a card whose start is missing: it is kept while it could be sent as one, and then
-            // let through, so that whoever saves what was not taken has it.
-            Place::Outside if self.pending.len() > self.card_bytes_max => {
-                self.place = Place::TooLarge;
+            // It may be a card whose start is missing: it is kept while it could be sent as one,
+            // and then let through, so that whoever saves what was not taken has it.
+            SplitState::Outside if self.pending.len() > self.card_bytes_max => {
+                self.place = SplitState::TooLarge;
                 self.is_head = true;
                 self.outside_is_told();
                 self.bound();
             }
-            Place::Outside => {}
-            Place::Cards if self.pending.len() > self.card_bytes_max => {
+            SplitState::Outside => {}
+            SplitState::Cards if self.pending.len() > self.card_bytes_max => {
                 let cut = self.cut.or(self.begun).filter(|cut| cut.at > 0);
                 match cut {
                     Some(cut) => self.give(cut),
-                    None => self.place = Place::TooLarge,
+                    None => self.place = SplitState::TooLarge,
                 }
                 self.bound();
             }
-            Place::Cards => {}
-            Place::TooLarge => {
+            SplitState::Cards => {}
+            SplitState::TooLarge => {
                 // The line that is not complete stays, unless it alone is long.
                 let rest = self.pending.len() - self.scanned;
                 let at = if rest > 1024 { self.pending.len() } else { self.scanned };
@@ -329,7 +334,11 @@ impl Splitter {
         let first_line = self.first_line;
         let bytes = self.drop_front(cut);
         if !bytes.is_empty() {
-            self.events.push_back(Event::Cards(Piece { bytes, first_line, cards: cut.cards }));
+            self.events.push_back(SplitEvent::Cards(VcardChunk {
+                bytes,
+                first_line,
+                cards: cut.cards,
+            }));
         }
     }
 
@@ -344,13 +353,13 @@ impl Splitter {
         let is_head = self.is_head;
         self.is_head &= !is_end;
         if is_end || !bytes.is_empty() {
-            self.events.push_back(Event::TooLarge { first_line, bytes, is_end, is_head });
+            self.events.push_back(SplitEvent::TooLarge { first_line, bytes, is_end, is_head });
         }
     }
 
     fn leave_outside(&mut self, cut: Cut) {
         self.drop_front(cut);
-        self.place = Place::Cards;
+        self.place = SplitState::Cards;
     }
 
     /// Takes everything before `cut` away; what follows is counted from there.
@@ -372,7 +381,7 @@ impl Splitter {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum StreamKind {
     Begin,
     End,
     /// `AGENT:` with nothing behind it: the card that follows is inside of this one.
@@ -381,7 +390,7 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl StreamKind {
     fn of(line: &[u8]) -> Self {
         let line = line.trim_ascii_end();
         match line.first() {

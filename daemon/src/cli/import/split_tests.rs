@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn split(input: &[u8], step: usize, card_bytes_max: usize) -> (Vec<Event>, Splitter) {
+fn split(input: &[u8], step: usize, card_bytes_max: usize) -> (Vec<SplitEvent>, Splitter) {
     let mut splitter = Splitter::new(card_bytes_max);
     let mut events = Vec::new();
     for part in input.chunks(step) {
@@ -19,20 +19,20 @@ fn split(input: &[u8], step: usize, card_bytes_max: usize) -> (Vec<Event>, Split
     (events, splitter)
 }
 
-fn pieces(events: &[Event]) -> Vec<&Piece> {
+fn pieces(events: &[SplitEvent]) -> Vec<&VcardChunk> {
     events
         .iter()
         .map(|event| match event {
-            Event::Cards(piece) => piece,
-            Event::TooLarge { .. } => panic!("too large"),
+            SplitEvent::Cards(piece) => piece,
+            SplitEvent::TooLarge { .. } => panic!("too large"),
         })
         .collect()
 }
 
-fn joined(events: &[Event]) -> Vec<u8> {
+fn joined(events: &[SplitEvent]) -> Vec<u8> {
     let bytes = events.iter().flat_map(|event| match event {
-        Event::Cards(piece) => piece.bytes.iter(),
-        Event::TooLarge { bytes, .. } => bytes.iter(),
+        SplitEvent::Cards(piece) => piece.bytes.iter(),
+        SplitEvent::TooLarge { bytes, .. } => bytes.iter(),
     });
     bytes.copied().collect()
 }
@@ -42,14 +42,14 @@ fn line_of(input: &[u8], at: usize) -> u64 {
 }
 
 /// All is there, in order, and each piece knows its line.
-fn check(input: &[u8], events: &[Event]) {
+fn check(input: &[u8], events: &[SplitEvent]) {
     assert_eq!(joined(events), input);
     let mut at = 0;
     let mut open = None;
     for event in events {
         let (first_line, bytes) = match event {
-            Event::Cards(piece) => (piece.first_line, &piece.bytes),
-            Event::TooLarge { first_line, bytes, is_end, .. } => {
+            SplitEvent::Cards(piece) => (piece.first_line, &piece.bytes),
+            SplitEvent::TooLarge { first_line, bytes, is_end, .. } => {
                 let line = open.unwrap_or(*first_line);
                 assert_eq!(line, *first_line);
                 let is_first = open.is_none();
@@ -111,10 +111,11 @@ fn a_card_that_is_too_large_is_let_through() {
             check(input.as_bytes(), &events);
             let ends = events
                 .iter()
-                .filter(|event| matches!(event, Event::TooLarge { is_end: true, .. }))
+                .filter(|event| matches!(event, SplitEvent::TooLarge { is_end: true, .. }))
                 .count();
             assert_eq!(ends, 1);
-            let smalls = events.iter().filter(|event| matches!(event, Event::Cards(_))).count();
+            let smalls =
+                events.iter().filter(|event| matches!(event, SplitEvent::Cards(_))).count();
             assert!(smalls >= 1);
         }
     }
@@ -169,12 +170,13 @@ fn a_card_without_its_start_is_kept() {
         let (events, splitter) = split(long.as_bytes(), 100, 2000);
         check(long.as_bytes(), &events);
         assert!(splitter.has_cards() && splitter.outside_at().is_none());
-        let ends =
-            |event: &&Event| matches!(event, Event::TooLarge { is_end: true, is_head: true, .. });
+        let ends = |event: &&SplitEvent| {
+            matches!(event, SplitEvent::TooLarge { is_end: true, is_head: true, .. })
+        };
         assert_eq!(events.iter().filter(ends).count(), 1);
         assert_eq!(
             events.last(),
-            Some(&Event::Cards(Piece {
+            Some(&SplitEvent::Cards(VcardChunk {
                 bytes: card.into(),
                 first_line: 1001 + u64::from(!end.is_empty()),
                 cards: 1
@@ -184,7 +186,7 @@ fn a_card_without_its_start_is_kept() {
     // Without any card there is nothing to be rejected.
     let (events, splitter) = split("x\n".repeat(5000).as_bytes(), 100, 2000);
     assert!(!splitter.has_cards());
-    assert!(events.iter().all(|event| matches!(event, Event::TooLarge { is_end: false, .. })));
+    assert!(events.iter().all(|event| matches!(event, SplitEvent::TooLarge { is_end: false, .. })));
 }
 
 #[test]

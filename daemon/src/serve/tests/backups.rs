@@ -5,7 +5,7 @@ use crate::config::{Config, Settings};
 use crate::image::Image;
 use crate::keeper::parts;
 use contactbox_core::card::{OwnFiles, backup};
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
 use contactbox_core::store::{Book, BookConfig};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -22,11 +22,11 @@ fn write_box(image: &Path, who: &str, now: u64) -> Book<Image, crate::memory::He
     let mut book = block_on(Book::format(image, config, parts())).expect("a box is made");
     let mut memory = [0; 256];
     let mut draft = Draft::new(&mut memory);
-    draft.push(&Content::text(Kind::FN, who)).expect("room for a name");
+    draft.push(&Property::text(Kind::FN, who)).expect("room for a name");
     let card = draft.finish();
     let put = block_on(book.put(Uid::from_text(who), &card, None, AuthorIndex(0), now));
     put.expect("a contact is put");
-    block_on(book.rest()).expect("it comes to rest");
+    block_on(book.checkpoint()).expect("it comes to rest");
     book.flash().publish().expect("the file gets its name");
     book
 }

@@ -1,4 +1,5 @@
-//! The Raspberry Pi Pico (RP2040): its own flash, a card on SPI 0, the cable over USB, the log over RTT.
+//! The Raspberry Pi Pico (RP2040): its own flash, a card on SPI 0, the cable over
+//! USB, the log over RTT.
 //!
 //! Card: CS to GP17, SCK to GP18, MOSI to GP19, MISO to GP16, 3V3 and GND.
 
@@ -50,8 +51,8 @@ pub fn run() -> ! {
     time::watch(watchdog);
     let (usb, link) = usb::open(chip.USB);
     let usb: Pin<&mut dyn Future<Output = ()>> = pin!(usb);
-    // SAFETY: this function never returns, so what is on its stack stays there; and this end of the cable has nothing of
-    // what drives the port but the gate.
+    // SAFETY: this function never returns, so what is on its stack stays there; and this end of the
+    // cable has nothing of what drives the port but the gate.
     unsafe { above::start(core::mem::transmute::<Pin<&mut _>, Pin<&'static mut _>>(usb)) };
     let card = card::open(chip.SPI0, chip.PIN_18, chip.PIN_19, chip.PIN_16, chip.PIN_17);
     let app = start(Flash::new(chip.FLASH), card, link, cause);
@@ -65,7 +66,8 @@ fn work(app: &mut Device, words: Option<LastWords>) -> ! {
     wait_for(pin!(super::work::work(app, words)))
 }
 
-/// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
+/// Opens the box. Apart from what comes after, so that the stack that this takes
+/// is free again then.
 #[inline(never)]
 fn start(
     flash: Flash,

@@ -1,7 +1,7 @@
 //! The cable: a serial port over USB.
 //!
-//! What drives it goes on above the program: a host gives up a device that does not answer within seconds, and opening a box or
-//! going through a card takes longer than that.
+//! What drives it goes on above the program: a host gives up a device that does not answer within
+//! seconds, and opening a box or going through a card takes longer than that.
 
 use crate::gate::{Gate, PACKET_BYTES, Packet, Unplugged, attend};
 use contactbox_core::service::cable::{BUSY_FRAME_BYTES, busy_frame};
@@ -30,7 +30,7 @@ const PRODUCT: u16 = 0x0001;
 /// Who does not fetch a packet for this long has gone away without saying so.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-type Port = Driver<'static, USB>;
+type UsbPort = Driver<'static, USB>;
 
 static GATE: Gate<CriticalSectionRawMutex> = Gate::new();
 
@@ -54,8 +54,8 @@ pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()>, Cable)
     );
     let port = CdcAcmClass::new(&mut builder, STATE.init(State::new()), PACKET_BYTES as u16);
     let (out, port) = port.split();
-    let (mut device, mut port) = (builder.build(), Incoming { port });
-    let out = Outgoing { port: out, was_full: false };
+    let (mut device, mut port) = (builder.build(), UsbReceiver { port });
+    let out = UsbSender { port: out, was_full: false };
     let drive = async move {
         let mut frame = [0; BUSY_FRAME_BYTES];
         let busy = busy_frame(&mut frame);
@@ -66,15 +66,15 @@ pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()>, Cable)
 }
 
 /// What the host sends.
-struct Incoming {
-    port: Receiver<'static, Port>,
+struct UsbReceiver {
+    port: Receiver<'static, UsbPort>,
 }
 
-impl ErrorType for Incoming {
+impl ErrorType for UsbReceiver {
     type Error = Infallible;
 }
 
-impl Read for Incoming {
+impl Read for UsbReceiver {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
         loop {
             self.port.wait_connection().await;
@@ -88,13 +88,13 @@ impl Read for Incoming {
 }
 
 /// What the host fetches.
-struct Outgoing {
-    port: Sender<'static, Port>,
+struct UsbSender {
+    port: Sender<'static, UsbPort>,
     /// The last packet was as long as a packet can be.
     was_full: bool,
 }
 
-impl Outgoing {
+impl UsbSender {
     async fn packet(&mut self, packet: &[u8]) -> Result<(), Unplugged> {
         match select(self.port.write_packet(packet), Timer::after(PATIENCE)).await {
             Either::First(Ok(())) => Ok(()),
@@ -103,11 +103,11 @@ impl Outgoing {
     }
 }
 
-impl ErrorType for Outgoing {
+impl ErrorType for UsbSender {
     type Error = Unplugged;
 }
 
-impl Write for Outgoing {
+impl Write for UsbSender {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
         let len = bytes.len().min(PACKET_BYTES);
         self.packet(bytes.get(..len).unwrap_or(&[])).await?;

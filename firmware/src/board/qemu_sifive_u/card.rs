@@ -16,18 +16,18 @@ const IDLE: u8 = 1;
 const DATA_TOKENS: [u8; 3] = [0xfe, 0xfc, 0xfd];
 
 /// The slot.
-pub fn open() -> CardSlot<SdCard<CardBus, Pause>> {
-    sd::slot(CardBus { bus: Bus::at(0x1005_0000), asked: false }, Pause)
+pub fn open() -> CardSlot<SdCard<CardSpi, Pause>> {
+    sd::slot(CardSpi { bus: Bus::at(0x1005_0000), asked: false }, Pause)
 }
 
 /// The card's SPI.
-pub struct CardBus {
+pub struct CardSpi {
     bus: Bus,
     /// The conditions were asked for and the answer has not come yet.
     asked: bool,
 }
 
-impl CardBus {
+impl CardSpi {
     fn write(&mut self, bytes: &[u8]) {
         self.asked = bytes.len() == 6 && bytes.first() == Some(&READ_CONDITIONS);
         if let [token] = bytes
@@ -73,13 +73,13 @@ impl CardBus {
     }
 }
 
-impl Speed for CardBus {}
+impl Speed for CardSpi {}
 
-impl ErrorType for CardBus {
+impl ErrorType for CardSpi {
     type Error = Infallible;
 }
 
-impl SpiDevice for CardBus {
+impl SpiDevice for CardSpi {
     fn transaction(&mut self, parts: &mut [Operation<'_, u8>]) -> Result<(), Infallible> {
         self.bus.select();
         parts.iter_mut().for_each(|part| self.carry_out(part));

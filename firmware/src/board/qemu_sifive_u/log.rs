@@ -6,15 +6,15 @@ use core::cell::UnsafeCell;
 #[defmt::global_logger]
 struct Logger;
 
-struct State(UnsafeCell<Option<defmt::Encoder>>);
+struct LogEncoder(UnsafeCell<Option<defmt::Encoder>>);
 
 // SAFETY: one hart runs the program, interrupts are never enabled, so nobody is ever in between.
-unsafe impl Sync for State {}
+unsafe impl Sync for LogEncoder {}
 
-static STATE: State = State(UnsafeCell::new(None));
+static STATE: LogEncoder = LogEncoder(UnsafeCell::new(None));
 
 fn with_encoder(work: impl FnOnce(&mut defmt::Encoder)) {
-    // SAFETY: as said at `State`; `work` is one of the closures below, which do not log.
+    // SAFETY: as said at `LogEncoder`; `work` is one of the closures below, which do not log.
     let encoder = unsafe { &mut *STATE.0.get() };
     work(encoder.get_or_insert_with(|| {
         uart::open_log();
@@ -27,7 +27,7 @@ pub(super) fn begin_again() {
     with_encoder(|encoder| *encoder = defmt::Encoder::new());
 }
 
-// SAFETY: one execution context, as said at `State`.
+// SAFETY: one execution context, as said at `LogEncoder`.
 unsafe impl defmt::Logger for Logger {
     fn acquire() {
         with_encoder(|encoder| encoder.start_frame(uart::log));

@@ -51,7 +51,8 @@ fn work(app: &mut Device, words: Option<LastWords>) -> ! {
     wait_for(pin!(super::work::work(app, words)))
 }
 
-/// Opens the box. Apart from what comes after, so that the stack that this takes is free again then.
+/// Opens the box. Apart from what comes after, so that the stack that this takes
+/// is free again then.
 #[inline(never)]
 fn start(is_restart: bool) -> &'static mut Device {
     static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());

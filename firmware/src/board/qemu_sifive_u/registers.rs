@@ -15,8 +15,8 @@ impl Registers {
 
     /// Reads a register.
     pub fn read(self, offset: usize) -> u32 {
-        // SAFETY: every address comes from the constants of this board's files, which name registers
-        // of the chip; no memory of Rust lies there.
+        // SAFETY: every address comes from the constants of this board's files, which name
+        // registers of the chip; no memory of Rust lies there.
         unsafe { core::ptr::with_exposed_provenance::<u32>(self.0 + offset).read_volatile() }
     }
 

@@ -38,7 +38,8 @@ impl Bus {
         self.0.write(MODE, RELEASED);
     }
 
-    /// Sends a byte and takes the one that comes back. The queue has room for it: the byte before has come back.
+    /// Sends a byte and takes the one that comes back. The queue has room for it: the
+    /// byte before has come back.
     pub(super) fn exchange(&mut self, byte: u8) -> u8 {
         self.0.write(TRANSMIT, u32::from(byte));
         loop {

@@ -44,7 +44,8 @@ fn wake_at(ticks: u64) {
     TIMER.write(COMPARE + 4, (ticks >> 32) as u32);
 }
 
-/// Lets a byte on the cable and the timer end a sleep. Interrupts stay off: sleeping ends all the same.
+/// Lets a byte on the cable and the timer end a sleep. Interrupts stay off:
+/// sleeping ends all the same.
 pub(super) fn start() {
     INTERRUPTS.write(4 * uart::CABLE_INTERRUPT, 1);
     INTERRUPTS.write(ENABLE, 1 << uart::CABLE_INTERRUPT);
@@ -67,13 +68,14 @@ pub(super) fn sleep() {
     }
 }
 
-/// Cycles since the start. Where the emulator is told to count instructions, these are instructions.
+/// Cycles since the start. Where the emulator is told to count instructions, these
+/// are instructions.
 pub(super) fn cycles() -> u64 {
     riscv::register::mcycle::read() as u64
 }
 
-/// Random bits. The emulated board has no source of them: what differs from one start to the next is
-/// how long the machine around it takes for things, counted in cycles.
+/// Random bits. The emulated board has no source of them: what differs from one start to the next
+/// is how long the machine around it takes for things, counted in cycles.
 pub(super) fn random() -> u64 {
     let mut bits = [0; 16];
     for _ in 0..64 {

@@ -60,8 +60,9 @@ impl Read for Cable {
     }
 }
 
-/// Bytes sent at a time, and how long each takes: a line of half a million symbols a second. The emulated port knows no
-/// speed, and drops what does not fit the some 270 bytes that its socket holds: so a reader has 5 ms to wake up.
+/// Bytes sent at a time, and how long each takes: a line of half a million symbols a second. The
+/// emulated port knows no speed, and drops what does not fit the some 270 bytes that its socket
+/// holds: so a reader has 5 ms to wake up.
 const PACE_BYTES: usize = 32;
 const PACE_MICROS: u64 = 20;
 

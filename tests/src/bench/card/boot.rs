@@ -23,7 +23,8 @@ pub struct Boot {
     pub time: Duration,
 }
 
-/// Starts a device that holds so many contacts, on a host and in the emulator; `log` reads what it says.
+/// Starts a device that holds so many contacts, on a host and in the emulator;
+/// `log` reads what it says.
 pub fn measure(count: usize, log: &Result<LogReader, String>) -> Result<Boot, String> {
     let (mut chip, _) = chip_with(count)?;
     let mut device = Device::with_flash(box_of(&chip));

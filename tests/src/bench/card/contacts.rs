@@ -1,11 +1,12 @@
-//! The contacts that all works are about: invented people, each with what a device is mostly asked for.
+//! The contacts that all works are about: invented people, each with what a device
+//! is mostly asked for.
 
 use super::CONTACTS;
 use crate::desk::Desk;
 use crate::desk_device::{Flash, blank, no_card, start};
 use crate::people::{Person, people};
 use crate::vcards;
-use contactbox_core::contact::{AuthorIndex, Content, Draft, Kind, Uid};
+use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
 use contactbox_core::store::diary::Cause;
 use contactbox_core::store::{Book, Memory};
 use contactbox_firmware::app::memory::{PAGE_BYTES, PAGES, SLOTS};
@@ -50,7 +51,7 @@ pub fn with_card<T>(person: &Person, remark: &str, act: impl FnOnce(&Draft<'_>) 
         }
     }
     if !remark.is_empty() {
-        draft.push(&Content::text(Kind::NOTE, remark)).expect("room for a remark");
+        draft.push(&Property::text(Kind::NOTE, remark)).expect("room for a remark");
     }
     act(&draft)
 }
@@ -62,7 +63,7 @@ pub fn chip_with(count: usize) -> Result<(Flash, u64), String> {
     for (number, person) in people(count, SEED).enumerate() {
         put(book, &person, "").map_err(|error| format!("contact {number} of {count}: {error}"))?;
     }
-    block_on(book.rest()).map_err(|error| error.to_string())?;
+    block_on(book.checkpoint()).map_err(|error| error.to_string())?;
     let live_bytes = book.stats().journal.live_bytes;
     Ok((bench.device.into_flash(), live_bytes))
 }

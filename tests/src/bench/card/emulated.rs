@@ -11,7 +11,7 @@ use crate::people::Person;
 use crate::tally::{Counts, Watched};
 use contactbox_core::card::OwnFiles;
 use contactbox_core::contact::Uid;
-use contactbox_core::service::protocol::Card as Put;
+use contactbox_core::service::protocol::NewContact as Put;
 use contactbox_core::service::sync::sync;
 use contactbox_core::service::{Reply, Request};
 use contactbox_core::store::Consent;
@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 /// What is asked of a device so soon after a change comes after the change is on the card.
 const APPEND_TIME: Duration = Duration::from_millis(50);
 
-/// Quiet on the cable after which a device begins to bring its card up to date, and some more. The file for
-/// phones is not begun yet.
+/// Quiet on the cable after which a device begins to bring its card up to date, and some more. The
+/// file for phones is not begun yet.
 const QUIET_TIME: Duration = Duration::from_millis(1_500);
 
 /// A device with power, and with a card.

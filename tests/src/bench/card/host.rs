@@ -1,4 +1,5 @@
-//! The device's app on a host: a chip in RAM, and a FAT card in RAM that counts the sectors written to it.
+//! The device's app on a host: a chip in RAM, and a FAT card in RAM that counts
+//! the sectors written to it.
 
 use super::contacts::{self, NOW, SEED, chip_with, counts, desk_with, with_card};
 use super::{CHANGED, Cost, Costs, EDITS};
@@ -7,16 +8,16 @@ use crate::desk::Desk;
 use crate::desk_device::{Bench, Flash, ask, blank, no_card, start};
 use crate::disk::{Disk, card};
 use crate::people::{Person, people};
-use contactbox_core::card::Whose;
+use contactbox_core::card::SnapshotOwners;
 use contactbox_core::card::fat::FatCard;
 use contactbox_core::contact::Uid;
 use contactbox_core::service::cable::Caller;
-use contactbox_core::service::protocol::Card as Put;
-use contactbox_core::service::sync::{Report, SyncError, sync};
+use contactbox_core::service::protocol::NewContact as Put;
+use contactbox_core::service::sync::{SyncError, SyncReport, sync};
 use contactbox_core::service::{FRAME_BYTES_MIN, Reply, Request};
 use contactbox_core::store::Consent;
 use contactbox_core::store::diary::Cause;
-use contactbox_firmware::app::{Event, SlotState};
+use contactbox_firmware::app::{AppEvent, SlotState};
 use embassy_futures::block_on;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ fn merge(written: &Disk) -> Result<[Cost; 2], String> {
     let mut fat = card(written.clone())?;
     let book = bench.device.book();
     let begun = Instant::now();
-    let (merged, remarks) = cards::merge(book, &mut fat, Whose::Others, NOW)?;
+    let (merged, remarks) = cards::merge(book, &mut fat, SnapshotOwners::Others, NOW)?;
     let time = begun.elapsed();
     if merged.added == 0 || !remarks.is_empty() {
         return Err(format!("the card is not taken in: {remarks:?}"));
@@ -58,10 +59,11 @@ fn merge(written: &Disk) -> Result<[Cost; 2], String> {
     Ok([Cost { sectors, time, cable_bytes: 0 }, left])
 }
 
-/// Gives power to a device with this card in its slot: it takes in what is there, and leaves what it holds.
+/// Gives power to a device with this card in its slot: it takes in what is there,
+/// and leaves what it holds.
 pub fn snapshot(chip: Flash, disk: &Disk) -> Result<(FatBench, Cost), String> {
     let mut bench = start(chip, card(disk.clone())?, 3, Cause::Power);
-    let cost = until(&mut bench, Event::SlotDue)?;
+    let cost = until(&mut bench, AppEvent::SlotDue)?;
     Ok((bench, cost))
 }
 
@@ -72,7 +74,7 @@ pub fn edits(bench: &mut FatBench, count: usize) -> Result<Cost, String> {
     for (number, person) in edited(count).into_iter().enumerate() {
         let begun = Instant::now();
         edit(bench, &person, &format!("remark {number}"))?;
-        let cost = until(bench, Event::CardDue)?;
+        let cost = until(bench, AppEvent::CardDue)?;
         dearest.sectors = dearest.sectors.max(cost.sectors);
         times.push(begun.elapsed());
     }
@@ -101,8 +103,8 @@ fn edit(bench: &mut FatBench, person: &Person, remark: &str) -> Result<(), Strin
     })
 }
 
-/// A first meeting of a full box with an empty device, and one after some changes on both sides; each with
-/// what the card in the slot takes.
+/// A first meeting of a full box with an empty device, and one after some changes on both sides;
+/// each with what the card in the slot takes.
 pub fn syncs(count: usize, blank_card: &Disk) -> Result<[Cost; 2], String> {
     let mut desk = desk_with(count)?;
     let (mut bench, _) = snapshot(blank(), blank_card)?;
@@ -112,7 +114,7 @@ pub fn syncs(count: usize, blank_card: &Disk) -> Result<[Cost; 2], String> {
             contacts::put(&mut desk.book, person, "changed here")?;
         } else {
             edit(&mut bench, person, "changed there")?;
-            until(&mut bench, Event::CardDue)?;
+            until(&mut bench, AppEvent::CardDue)?;
         }
     }
     Ok([first, meet(&mut desk, &mut bench)?])
@@ -132,12 +134,14 @@ fn meet(desk: &mut Desk, bench: &mut FatBench) -> Result<Cost, String> {
     let time = begun.elapsed();
     same(report)?;
     let traffic = caller.traffic();
-    let sectors = until(bench, Event::CardDue)?.sectors;
+    let sectors = until(bench, AppEvent::CardDue)?.sectors;
     Ok(Cost { sectors, cable_bytes: traffic.sent_bytes + traffic.received_bytes, time })
 }
 
 /// Whether both ends of a meeting hold the same.
-pub fn same<H: Display, T: Display>(report: Result<Report, SyncError<H, T>>) -> Result<(), String> {
+pub fn same<H: Display, T: Display>(
+    report: Result<SyncReport, SyncError<H, T>>,
+) -> Result<(), String> {
     let report = report.map_err(|error| error.to_string())?;
     match report.root {
         Some(_) => Ok(()),
@@ -146,7 +150,7 @@ pub fn same<H: Display, T: Display>(report: Result<Report, SyncError<H, T>>) -> 
 }
 
 /// Lets the device go on until this has happened, and tells what that cost.
-fn until(bench: &mut FatBench, wanted: Event) -> Result<Cost, String> {
+fn until(bench: &mut FatBench, wanted: AppEvent) -> Result<Cost, String> {
     for _ in 0..TURNS_MAX {
         let before = bench.device.outside().1.with_device(Disk::writes);
         let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! SQLite as one would use it for contacts: write-ahead log, full durability, FTS5 with trigrams for
-//! any part of a word, an index of words for queries too short for trigrams.
+//! SQLite as one would use it for contacts: write-ahead log, full durability, FTS5 with trigrams
+//! for any part of a word, an index of words for queries too short for trigrams.
 use std::path::Path;
 
 use rusqlite::{Connection, Result, params};

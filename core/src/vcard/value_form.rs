@@ -4,7 +4,7 @@ use crate::contact::Kind;
 
 /// The shape of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum ValueForm {
     /// One text: every `,` and `;` in it is text.
     Text,
     /// Texts separated by `,`.
@@ -21,7 +21,7 @@ pub(super) enum Form {
     AsItCame,
 }
 
-impl Form {
+impl ValueForm {
     /// The form of a kind, by what its `VALUE` parameter says, if it has one.
     pub(super) fn of(kind: Kind, value_type: Option<&str>) -> Self {
         let own = Self::of_kind(kind);

@@ -1,6 +1,6 @@
 //! Which slot a contact has: told by its hash, and by reading what has that hash.
 
-use super::ledger::Ledger;
+use super::state::BookState;
 use super::{GetError, Memory, read_record};
 use crate::contact::{Contact, Millis, Uid};
 use crate::store::index;
@@ -9,7 +9,7 @@ use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Where a contact is, with its record in a buffer.
-pub(super) struct Here {
+pub(super) struct Located {
     pub(super) number: u32,
     pub(super) version: Millis,
     /// Where in the buffer its record stands.
@@ -17,18 +17,18 @@ pub(super) struct Here {
 }
 
 /// Where a contact is, if anywhere.
-pub(super) enum Seat<E> {
+pub(super) enum Lookup<E> {
     /// In a slot that could be read.
-    Here(Here),
+    Here(Located),
     /// In this slot, most likely, but that cannot be read.
     Unreadable(u32, GetError<E>),
     /// Nowhere.
     Nowhere,
 }
 
-impl<E> Seat<E> {
+impl<E> Lookup<E> {
     /// Where it is; an error when it cannot be read.
-    pub(super) fn readable(self) -> Result<Option<Here>, GetError<E>> {
+    pub(super) fn readable(self) -> Result<Option<Located>, GetError<E>> {
         match self {
             Self::Here(here) => Ok(Some(here)),
             Self::Unreadable(_, error) => Err(error),
@@ -40,12 +40,12 @@ impl<E> Seat<E> {
 /// Finds a contact and reads its record into `buf`; tombstones too if they are wanted.
 pub(super) async fn find<F: NorFlash, M: Memory>(
     journal: &mut Journal<F, M::Pages, M::Bytes>,
-    ledger: &Ledger<M>,
+    ledger: &BookState<M>,
     uid: Uid,
     with_tombstones: bool,
     buf: &mut [u8],
-) -> Result<Seat<F::Error>, GetError<F::Error>> {
-    let mut seat = Seat::Nowhere;
+) -> Result<Lookup<F::Error>, GetError<F::Error>> {
+    let mut seat = Lookup::Nowhere;
     for number in ledger.contacts(uid) {
         if !with_tombstones && ledger.index.slot(number).has(index::TOMBSTONE) {
             continue;
@@ -55,12 +55,12 @@ pub(super) async fn find<F: NorFlash, M: Memory>(
             let Some(record) = record else { return Ok(None) };
             let bytes = buf.get(record.clone()).unwrap_or(&[]);
             let (known, version) = Contact::peek(bytes).map_err(GetError::Record)?;
-            Ok((known == uid).then_some(Here { number, version, record }))
+            Ok((known == uid).then_some(Located { number, version, record }))
         });
         match known {
-            Ok(Some(here)) => return Ok(Seat::Here(here)),
+            Ok(Some(here)) => return Ok(Lookup::Here(here)),
             Ok(None) => {}
-            Err(error) if error.is_damage() => seat = Seat::Unreadable(number, error),
+            Err(error) if error.is_damage() => seat = Lookup::Unreadable(number, error),
             Err(error) => return Err(error),
         }
     }

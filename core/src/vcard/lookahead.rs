@@ -1,14 +1,15 @@
-//! Lines held back while it is not clear what they are, one behind the other in one piece of memory.
+//! Lines held back while it is not clear what they are, one behind the other in
+//! one piece of memory.
 
 use super::line::{Marker, split};
-use super::lines::Place;
+use super::lines::Position;
 use core::ops::Range;
 
 /// Bytes before each held line: its length, the number of its first line, its offset in the input.
 pub(super) const HEAD_BYTES: usize = 16;
 
 /// What stands before a line of `len` bytes.
-pub(super) fn head(len: usize, at: Place) -> [u8; HEAD_BYTES] {
+pub(super) fn head(len: usize, at: Position) -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
     head[..4].copy_from_slice(&(len as u32).to_le_bytes());
     head[4..8].copy_from_slice(&at.line.to_le_bytes());
@@ -19,7 +20,7 @@ pub(super) fn head(len: usize, at: Place) -> [u8; HEAD_BYTES] {
 /// A held line: where it was in the input and where it is in the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
-    pub at: Place,
+    pub at: Position,
     pub range: Range<usize>,
 }
 
@@ -32,7 +33,7 @@ pub(super) fn get(held: &[u8], from: usize) -> Option<Held> {
     let len = u32::from_le_bytes(*len) as usize;
     let start = from + HEAD_BYTES;
     (len <= rest.len()).then_some(Held {
-        at: Place {
+        at: Position {
             line: u32::from_le_bytes(*line),
             offset: u64::from_le_bytes(*head.last_chunk()?),
         },
@@ -43,7 +44,7 @@ pub(super) fn get(held: &[u8], from: usize) -> Option<Held> {
 /// Writes the held card that starts at `from` as one `AGENT` line, as 3.0 writes it, into `out`.
 /// Returns where the next card starts and how long the line is; `None` when it does not fit.
 pub(super) fn compose_agent(held: &[u8], from: usize, out: &mut [u8]) -> Option<(usize, usize)> {
-    let mut out = Out { bytes: out, len: 0 };
+    let mut out = ArenaWriter { bytes: out, len: 0 };
     let mut from = from;
     let mut depth = 0u32;
     let mut is_first = true;
@@ -84,12 +85,12 @@ pub(super) fn compose_agent(held: &[u8], from: usize, out: &mut [u8]) -> Option<
     Some((from, out.len))
 }
 
-struct Out<'o> {
+struct ArenaWriter<'o> {
     bytes: &'o mut [u8],
     len: usize,
 }
 
-impl Out<'_> {
+impl ArenaWriter<'_> {
     fn push(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.len + bytes.len();
         self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);

@@ -4,7 +4,7 @@ use super::text::{size, visible, visible_lines};
 use serde_json::{Map, Value};
 
 /// A property of a jCard: `[name, {parameters}, type, value...]`.
-pub struct Property<'v> {
+pub struct ViewProperty<'v> {
     /// Its name, in lower case.
     pub name: &'v str,
     params: Option<&'v Map<String, Value>>,
@@ -13,19 +13,19 @@ pub struct Property<'v> {
 }
 
 /// The properties of a jCard.
-pub struct Card<'v> {
+pub struct ContactView<'v> {
     /// In their order.
-    pub properties: Vec<Property<'v>>,
+    pub properties: Vec<ViewProperty<'v>>,
 }
 
-impl<'v> Card<'v> {
+impl<'v> ContactView<'v> {
     /// What is there of `["vcard", [property...]]`; what is not in that form is passed over.
     pub fn from_json(card: &'v Value) -> Self {
         let list = card.get(1).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        Self { properties: list.iter().filter_map(Property::from_json).collect() }
+        Self { properties: list.iter().filter_map(ViewProperty::from_json).collect() }
     }
 
-    fn last(&self, name: &str) -> Option<&Property<'v>> {
+    fn last(&self, name: &str) -> Option<&ViewProperty<'v>> {
         self.properties.iter().rfind(|property| property.name == name)
     }
 
@@ -55,7 +55,7 @@ impl<'v> Card<'v> {
     }
 }
 
-impl<'v> Property<'v> {
+impl<'v> ViewProperty<'v> {
     /// None when it is not in the form of a property.
     pub fn from_json(property: &'v Value) -> Option<Self> {
         let [name, params, kind, values @ ..] = property.as_array()?.as_slice() else {
@@ -205,7 +205,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// A line of the sheet that shows a contact.
-pub struct Line {
+pub struct ViewLine {
     /// What it is: `phone`.
     pub label: &'static str,
     /// As the vCard names it, where there is no word of ours.
@@ -253,10 +253,10 @@ const SILENT: [&str; 8] =
     ["uid", "version", "prodid", "rev", "x-ablabel", "clientpidmap", "x-abadr", "profile"];
 
 /// The contact line by line, the usual things first, and nothing of it left out but the machinery.
-pub fn sheet(card: &Card<'_>) -> Vec<Line> {
+pub fn sheet(card: &ContactView<'_>) -> Vec<ViewLine> {
     let rank =
         |name: &str| LABELS.iter().position(|(known, _)| *known == name).unwrap_or(LABELS.len());
-    let mut shown: Vec<&Property<'_>> =
+    let mut shown: Vec<&ViewProperty<'_>> =
         card.properties.iter().filter(|property| !SILENT.contains(&property.name)).collect();
     shown.sort_by_key(|property| rank(property.name));
     let name = card.name();
@@ -278,7 +278,7 @@ pub fn sheet(card: &Card<'_>) -> Vec<Line> {
         let mut types = if is_large { Vec::new() } else { property.types() };
         types.extend(own);
         let types = visible(&types.join(", ")).into_owned();
-        lines.push(Line { label, raw_label, types, values });
+        lines.push(ViewLine { label, raw_label, types, values });
     }
     lines
 }
@@ -290,7 +290,7 @@ pub fn label(name: &str) -> &str {
 
 /// A property in one short line, for a history.
 pub fn brief(property: &Value) -> String {
-    let Some(property) = Property::from_json(property) else { return String::new() };
+    let Some(property) = ViewProperty::from_json(property) else { return String::new() };
     let label = label(property.name);
     let mut value = property.shown().join(" / ");
     if let Some((end, _)) = value.char_indices().nth(120) {
@@ -321,7 +321,7 @@ mod tests {
             ["photo", { "mediatype": "image/jpeg", "blob": "ab", "bytes": "2048" }, "uri", ""],
             ["x-foo", {}, "unknown", "a\\, b"]
         ]]);
-        let card = Card::from_json(&card);
+        let card = ContactView::from_json(&card);
         assert_eq!(card.name(), "Lady Ada King Noel Lovelace");
         let lines: Vec<_> = sheet(&card)
             .into_iter()
@@ -347,8 +347,8 @@ mod tests {
         for odd in
             [json!(null), json!(["vcard", [[], ["fn"], 7, ["fn", {}, "text"]]]), json!([1, 2])]
         {
-            assert_eq!(Card::from_json(&odd).name(), "");
-            sheet(&Card::from_json(&odd));
+            assert_eq!(ContactView::from_json(&odd).name(), "");
+            sheet(&ContactView::from_json(&odd));
         }
     }
 }

@@ -1,20 +1,22 @@
-//! Memory that the caller provides: a fixed array on a device, a growing vector in the daemon, the same code.
+//! Memory that the caller provides: a fixed array on a device, a growing vector in
+//! the daemon, the same code.
 
 /// A row of cells of type `T`.
-pub trait Cells<T> {
+pub trait Slab<T> {
     /// The cells there are now.
     fn cells(&self) -> &[T];
 
     /// The same, to be written.
     fn cells_mut(&mut self) -> &mut [T];
 
-    /// Asks for at least `len` cells in all; false when there is no more. Cells that exist keep their values.
+    /// Asks for at least `len` cells in all; false when there is no more. Cells that
+    /// exist keep their values.
     fn grow(&mut self, len: usize) -> bool {
         self.cells().len() >= len
     }
 }
 
-impl<T, const N: usize> Cells<T> for [T; N] {
+impl<T, const N: usize> Slab<T> for [T; N] {
     fn cells(&self) -> &[T] {
         self
     }
@@ -24,7 +26,7 @@ impl<T, const N: usize> Cells<T> for [T; N] {
     }
 }
 
-impl<T> Cells<T> for &mut [T] {
+impl<T> Slab<T> for &mut [T] {
     fn cells(&self) -> &[T] {
         self
     }

@@ -1,21 +1,22 @@
-//! The book and what is needed to work with it: opening, growing, syncing, and who does which request.
+//! The book and what is needed to work with it: opening, growing, syncing, and who
+//! does which request.
 
-use super::counter::Counter;
 use super::left_out::LeftOut;
 use super::mark::{Mark, PutBack};
+use super::query::Query;
 use super::room::FullDisk;
-use super::{Done, change, export, fault, import, kept, opening, read};
-use crate::card::{Standing, left_behind};
+use super::{Executed, change, export, fault, import, kept, opening, read};
+use crate::card::{Status, left_behind};
 use crate::config::Config;
 use crate::image::{Access, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
-use crate::rpc::{Call, Fault, Kind};
+use crate::rpc::{Call, ErrorKind, RpcError};
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
-use contactbox_core::service::{self, Failure, Request};
+use contactbox_core::service::{self, AnswerError, Request};
 use contactbox_core::store::journal;
 use contactbox_core::store::{
     AuthorCell, Barrier, Book, BookConfig, BoxCell, FormatError, OpenError, OpenReport, Packed,
-    PageState, Parts, Put, PutError, Wide,
+    PageState, Parts, PutError, Wide, Written,
 };
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -28,10 +29,12 @@ pub const CONTACT_BYTES_MAX: usize = 1024 * 1024;
 /// What an entry adds to a record in a buffer.
 pub const ENTRY_BYTES: usize = 256;
 
-/// Properties of one card on its way in: more than fit a record. 5,000 phone numbers are met in the wild.
+/// Properties of one card on its way in: more than fit a record. 5,000 phone
+/// numbers are met in the wild.
 pub(super) const PROPERTIES_MAX: usize = 128 * 1024;
 
-/// Bits of a contact's search signature: 160 bytes, for which a search of 100,000 contacts reads few.
+/// Bits of a contact's search signature: 160 bytes, for which a search of 100,000
+/// contacts reads few.
 const GRAM_SLICES: u32 = 1280;
 const GRAM_PROBES: u32 = 5;
 
@@ -63,19 +66,19 @@ pub enum OpenBoxError {
 impl OpenBoxError {
     fn of(path: &Path, error: OpenError<ImageError>) -> Self {
         match error {
-            OpenError::Journal(journal::OpenError::Flash(error)) => Self::File(error),
+            OpenError::Journal(journal::JournalOpenError::Flash(error)) => Self::File(error),
             error => Self::Open { path: path.to_path_buf(), error },
         }
     }
 }
 
 /// The book, its memory, and what changed since the last sync.
-pub struct Desk {
+pub struct Host {
     pub(super) book: Book<Image, Heap>,
     /// One contact at a time.
     pub(super) record: Vec<u8>,
     /// Where requests are answered.
-    pub(super) counter: Counter,
+    pub(super) counter: Query,
     /// One card on its way in.
     pub(super) draft: Vec<u8>,
     /// One property of it as the file has it.
@@ -86,7 +89,7 @@ pub struct Desk {
     pub(super) open_time: Duration,
     /// Tells cursors of this run from those of another.
     pub(super) run: u32,
-    pub(super) standing: Standing,
+    pub(super) standing: Status,
     /// Contacts that could not be read.
     pub(super) left_out: LeftOut,
     is_watched: bool,
@@ -102,7 +105,7 @@ pub struct Desk {
     pub(super) put_back: Option<PutBack>,
 }
 
-impl Desk {
+impl Host {
     /// Opens the box, or makes one.
     pub fn open(config: &Config) -> Result<Self, OpenBoxError> {
         let start = Instant::now();
@@ -111,7 +114,8 @@ impl Desk {
         Self::since(start, image, Some(mark), config)
     }
 
-    /// Opens the box in an image that need not be a file, or makes one where that is new. No mark is kept of it.
+    /// Opens the box in an image that need not be a file, or makes one where that is
+    /// new. No mark is kept of it.
     pub fn on(image: Image, config: &Config) -> Result<Self, OpenBoxError> {
         Self::since(Instant::now(), image, None, config)
     }
@@ -160,10 +164,10 @@ impl Desk {
         let put_back = reached.map(|reached| PutBack::of(&path, reached));
         let mut run = [0; 4];
         getrandom::fill(&mut run).ok();
-        let mut desk = Self {
+        let mut host = Self {
             book,
             record: vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES],
-            counter: Counter::new(),
+            counter: Query::new(),
             draft: Vec::new(),
             line: Vec::new(),
             config: config.clone(),
@@ -171,7 +175,7 @@ impl Desk {
             opened,
             open_time: start.elapsed(),
             run: u32::from_le_bytes(run),
-            standing: Standing::default(),
+            standing: Status::default(),
             left_out: LeftOut::default(),
             is_watched: false,
             is_nobody_told: false,
@@ -182,10 +186,10 @@ impl Desk {
             mark,
             put_back,
         };
-        desk.notice = desk.look_behind();
-        desk.look_for_unread();
-        desk.tell_opened();
-        Ok(desk)
+        host.notice = host.look_behind();
+        host.look_for_unread();
+        host.tell_opened();
+        Ok(host)
     }
 
     fn tell_opened(&mut self) {
@@ -240,7 +244,7 @@ impl Desk {
     }
 
     /// How cards, backups and devices are doing, for `box.info`.
-    pub fn standing(&self) -> &Standing {
+    pub fn standing(&self) -> &Status {
         &self.standing
     }
 
@@ -253,7 +257,7 @@ impl Desk {
         self.is_watched = is_watched;
     }
 
-    pub(super) fn execute(&mut self, call: Call, author: &str) -> Done {
+    pub(super) fn execute(&mut self, call: Call, author: &str) -> Executed {
         let json = |value: Value| value.to_string().into_bytes();
         let (result, is_change) = match call {
             Call::Find(find) => (read::find(self, &find), false),
@@ -280,23 +284,23 @@ impl Desk {
             // The session and the keeper see to these.
             Call::Verify
             | Call::History(_)
-            | Call::Errand(_)
+            | Call::LongRequest(_)
             | Call::Author(_)
             | Call::Stop
             | Call::WatchStart
             | Call::WatchStop => (Ok(b"{}".to_vec()), false),
         };
         let result = result.and_then(|body| self.within_frame(body));
-        Done { result, is_change }
+        Executed { result, is_change }
     }
 
     /// An answer, if a frame takes it.
-    pub(super) fn within_frame(&self, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    pub(super) fn within_frame(&self, body: Vec<u8>) -> Result<Vec<u8>, RpcError> {
         // Room for what stands around the result.
         let bytes_max = self.config.limits.frame_bytes - 1024;
         if body.len() > bytes_max {
-            return Err(Fault::new(
-                Kind::TooLarge,
+            return Err(RpcError::new(
+                ErrorKind::TooLarge,
                 "the answer is longer than a frame; ask for less at once",
             )
             .with("bytes_max", bytes_max));
@@ -316,15 +320,15 @@ impl Desk {
     }
 
     /// Whether changes are taken, as an error when not.
-    pub(super) fn writable(&mut self) -> Result<(), Fault> {
+    pub(super) fn writable(&mut self) -> Result<(), RpcError> {
         if self.is_closed {
-            return Err(Fault::new(
-                Kind::ReadOnly,
+            return Err(RpcError::new(
+                ErrorKind::ReadOnly,
                 "the box takes no more changes after a fault of the program; start the daemon again",
             ));
         }
         let writable = self.book.flash().writable();
-        writable.map_err(|error| Fault::new(Kind::ReadOnly, self.with_cure(&error)))
+        writable.map_err(|error| RpcError::new(ErrorKind::ReadOnly, self.with_cure(&error)))
     }
 
     /// What is wrong with the file, and where else the box is when that is what helps.
@@ -341,30 +345,36 @@ impl Desk {
     }
 
     /// The disk has refused what was asked for, on the way there.
-    fn refused(&mut self, error: &impl std::fmt::Display) -> Fault {
+    fn refused(&mut self, error: &impl std::fmt::Display) -> RpcError {
         let mut message = self.with_cure(error);
         // What became of a file that is somewhere else is known.
         if !matches!(self.access(), Access::Displaced(_)) {
             message += ". Whether the change is on the disk nobody can tell: look at it when the daemon has been started again";
         }
-        Fault::new(Kind::Disk, message)
+        RpcError::new(ErrorKind::Disk, message)
     }
 
     /// Answers a request that changes one contact, for whoever makes the change.
-    pub(super) fn change(&mut self, request: &Request<'_>, author: &str) -> Result<Put, Fault> {
+    pub(super) fn change(
+        &mut self,
+        request: &Request<'_>,
+        author: &str,
+    ) -> Result<Written, RpcError> {
         let by = self.author(author)?;
         let Self { book, record, counter, .. } = self;
-        counter.sign(by);
+        counter.set_author(by);
         let done = counter.ask(book, record, request).map(|reply| service::change_of(&reply));
         match done {
             Ok(Some(put)) => Ok(put),
-            Ok(None) => Err(Fault::new(Kind::Internal, "a change was answered by something else")),
+            Ok(None) => {
+                Err(RpcError::new(ErrorKind::Internal, "a change was answered by something else"))
+            }
             Err(failure) => Err(self.fault(failure)),
         }
     }
 
     /// The index of whoever makes a change.
-    pub(super) fn author(&mut self, name: &str) -> Result<AuthorIndex, Fault> {
+    pub(super) fn author(&mut self, name: &str) -> Result<AuthorIndex, RpcError> {
         self.writable()?;
         let author = block_on(self.book.author(name)).map_err(|error| self.put_fault(error))?;
         if author == AuthorIndex::default() && !name.is_empty() && !self.is_nobody_told {
@@ -377,7 +387,7 @@ impl Desk {
     }
 
     /// Takes note of a change for watchers.
-    pub(super) fn notice(&mut self, put: &Put, origin: &str, author: &str) {
+    pub(super) fn notice(&mut self, put: &Written, origin: &str, author: &str) {
         if !self.is_watched {
             return;
         }
@@ -392,23 +402,23 @@ impl Desk {
     }
 
     /// Why a request was not done.
-    pub(super) fn fault(&mut self, failure: Failure<ImageError>) -> Fault {
+    pub(super) fn fault(&mut self, failure: AnswerError<ImageError>) -> RpcError {
         match failure {
-            Failure::Get(error) => fault::of_get(error),
-            Failure::Put(error) => self.put_fault(error),
-            Failure::Fault(fault) => fault::of_service(fault),
+            AnswerError::Get(error) => fault::of_get(error),
+            AnswerError::Put(error) => self.put_fault(error),
+            AnswerError::Fault(fault) => fault::of_service(fault),
         }
     }
 
     /// The error of a change, with the disk's share in it.
-    pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> Fault {
+    pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> RpcError {
         // A failed write has closed the image; that is what the client should hear.
         if self.access().is_over() {
             return self.refused(&fault::in_words(&error));
         }
         let fault = fault::of_put(error);
         match self.disk_full {
-            Some(FullDisk { bytes, .. }) if fault.kind() == Kind::Full => fault
+            Some(FullDisk { bytes, .. }) if fault.kind() == ErrorKind::Full => fault
                 .because(&format!("the disk has no room for {bytes} more bytes; make room on it"))
                 .with("disk_bytes_wanted", bytes),
             _ => fault,
@@ -421,7 +431,7 @@ impl Desk {
     }
 
     /// Puts everything said so far on the disk.
-    pub(super) fn sync(&mut self) -> Result<(), Fault> {
+    pub(super) fn sync(&mut self) -> Result<(), RpcError> {
         let synced = self.book.flash().sync();
         synced.map_err(|error| self.refused(&error))?;
         if let Some(mark) = &mut self.mark {
@@ -436,13 +446,13 @@ impl Desk {
     }
 
     /// A step of tidying. Returns whether nothing is left to do.
-    pub(super) fn tend(&mut self) -> bool {
+    pub(super) fn maintain(&mut self) -> bool {
         if self.writable().is_err() {
             return true;
         }
-        self.make_room(0);
+        self.grow_image(0);
         self.book.tell_time(Self::now());
-        let is_done = block_on(self.book.tend()).unwrap_or_else(|error| {
+        let is_done = block_on(self.book.maintain()).unwrap_or_else(|error| {
             tracing::warn!(%error, "tidying failed");
             true
         });
@@ -453,11 +463,11 @@ impl Desk {
     }
 
     /// Leaves the last word on the disk.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn checkpoint(&mut self) {
         if self.writable().is_err() {
             return;
         }
-        if let Err(error) = block_on(self.book.rest()) {
+        if let Err(error) = block_on(self.book.checkpoint()) {
             tracing::warn!(%error, "the last word could not be written");
         }
         let is_kept = self.sync().is_ok() && self.writable().is_ok();
@@ -478,9 +488,9 @@ impl Desk {
     }
 
     /// The one contact a client means: all of an identity, or the first digits of it.
-    pub(super) fn resolve(&mut self, text: &str) -> Result<Uid, Fault> {
+    pub(super) fn resolve(&mut self, text: &str) -> Result<Uid, RpcError> {
         let bad = || {
-            Fault::params(format!(
+            RpcError::params(format!(
                 "{:?} is no identity: give all of it, or at least its first 4 hex digits",
                 text.chars().take(60).collect::<String>()
             ))
@@ -497,11 +507,13 @@ impl Desk {
         let starts = |uid: Uid| crate::jcard::hex(&uid.0).starts_with(&digits);
         let mut found = [Uid([0; 16]); 2];
         match block_on(self.book.by_prefix(starts, &mut found)).map_err(fault::of_get)? {
-            0 => Err(Fault::new(Kind::NoSuchContact, format!("there is no contact {text}"))
-                .with("uid", text)),
+            0 => {
+                Err(RpcError::new(ErrorKind::NoSuchContact, format!("there is no contact {text}"))
+                    .with("uid", text))
+            }
             1 => Ok(found[0]),
-            _ => Err(Fault::new(
-                Kind::Ambiguous,
+            _ => Err(RpcError::new(
+                ErrorKind::Ambiguous,
                 format!("several contacts begin with {text}; give more digits"),
             )
             .with("uid", text)

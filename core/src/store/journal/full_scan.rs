@@ -1,10 +1,10 @@
 //! Reading everything again: for verification, and for those who want superseded entries too.
 
-use super::state::{EVACUATE, HOLED, NAMED, PageState, STRUCK, USED};
-use super::walk::{Step, Walk};
-use super::{Entry, Journal, ReadError, Tenant};
-use crate::store::cells::Cells;
+use super::page_scan::{PageScan, ScanItem};
+use super::state::{EVACUATE, HAS_GAP, NAMED, PageState, UNREADABLE, USED};
+use super::{Entry, EntryOwner, Journal, ReadError};
 use crate::store::page::{CALLER_KIND_MAX, HeaderFound, PAGE_HEADER_BYTES, PageHeader};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// What reading everything found.
@@ -14,7 +14,8 @@ pub struct ScanReport {
     pub pages: u32,
     /// Entries of the caller that are right, superseded ones included.
     pub entries: u32,
-    /// Entries and page headers in which one flipped bit was corrected. They are written anew by `tend`.
+    /// Entries and page headers in which one flipped bit was corrected. They are
+    /// written anew by `maintain`.
     pub corrected: u32,
     /// Entries that have been there and cannot be read; each has been told to the tenant.
     pub missing: u32,
@@ -24,10 +25,10 @@ pub struct ScanReport {
     pub pages_struck: u32,
 }
 
-impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
-    /// Reads every page again, tells the tenant of what is missing and the visitor of each entry that is right, superseded
-    /// ones included, in the order of the pages. Writes nothing.
-    pub async fn scan<T: Tenant + ?Sized>(
+impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
+    /// Reads every page again, tells the tenant of what is missing and the visitor of each entry
+    /// that is right, superseded ones included, in the order of the pages. Writes nothing.
+    pub async fn scan<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         mut visitor: impl FnMut(&Entry<'_>),
@@ -49,9 +50,10 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         Self::PAGE as u32
     }
 
-    /// Does for one page what [`Self::scan`] does for all. Between two pages the journal may be used for anything else: what moves
-    /// meanwhile is not met twice by that, and may be not met at all. What is missing in a page that is reclaimed is told then.
-    pub async fn scan_page<T: Tenant + ?Sized>(
+    /// Does for one page what [`Self::scan`] does for all. Between two pages the journal may be
+    /// used for anything else: what moves meanwhile is not met twice by that, and may be not met at
+    /// all. What is missing in a page that is reclaimed is told then.
+    pub async fn scan_page<T: EntryOwner + ?Sized>(
         &mut self,
         page: u32,
         tenant: &mut T,
@@ -62,7 +64,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
             return Ok(());
         }
         let state = self.state(page);
-        if state.role() == STRUCK {
+        if state.role() == UNREADABLE {
             report.pages_struck += 1;
             self.each_loss(page, |loss| tenant.lost(loss)).await.map_err(ReadError::Flash)?;
         }
@@ -86,7 +88,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
         visitor: &mut impl FnMut(&Entry<'_>),
     ) -> bool {
         let frame = self.frame(page);
-        let (vouched, is_named) = (self.vouched(page), self.state(page).has(NAMED));
+        let (vouched, is_named) = (self.committed(page), self.state(page).has(NAMED));
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
         let mut bytes = [0; PAGE_HEADER_BYTES];
         bytes.copy_from_slice(&buffer[..PAGE_HEADER_BYTES]);
@@ -102,13 +104,13 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 mended = true;
             }
         }
-        let mut walk = Walk::new(frame, Self::WORD, Self::PAGE, vouched);
+        let mut walk = PageScan::new(frame, Self::WORD, Self::PAGE, vouched);
         let mut holes = false;
         loop {
             match walk.next(buffer) {
-                Step::End { .. } => break,
-                Step::Hole { .. } => holes = true,
-                Step::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
+                ScanItem::End { .. } => break,
+                ScanItem::Hole { .. } => holes = true,
+                ScanItem::Entry(met) if met.header.kind() <= CALLER_KIND_MAX => {
                     report.entries += 1;
                     let payload = &buffer[met.payload()];
                     let at = Self::address(page, met.at);
@@ -119,7 +121,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                         page_order: frame.order,
                     });
                 }
-                Step::Entry(_) => {}
+                ScanItem::Entry(_) => {}
             }
         }
         report.corrected += u32::from(walk.corrected);
@@ -130,7 +132,7 @@ impl<F: NorFlash, P: Cells<PageState>, B: Cells<u8>> Journal<F, P, B> {
                 state.mark(EVACUATE);
             }
             if holes {
-                state.mark(HOLED | EVACUATE);
+                state.mark(HAS_GAP | EVACUATE);
             }
         });
         holes

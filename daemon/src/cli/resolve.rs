@@ -1,7 +1,7 @@
 //! Finds the contact that words on the command line mean.
 
-use super::args::Shelf;
-use super::card::bare_number;
+use super::args::ShelfArg;
+use super::contact_view::bare_number;
 use super::text::{count, visible};
 use super::{Exit, Failure, kept};
 use crate::client::Client;
@@ -12,14 +12,14 @@ use std::collections::HashSet;
 const LISTED_MAX: usize = 8;
 
 /// A contact that words led to.
-pub struct Found {
+pub struct Resolved {
     /// Its full identity.
     pub uid: String,
     /// What it is called, fit for a terminal.
     pub name: String,
 }
 
-impl Found {
+impl Resolved {
     fn from_hit(hit: &Value) -> Result<Self, Failure> {
         let uid = hit["uid"]
             .as_str()
@@ -38,7 +38,7 @@ pub fn short(uid: &str) -> &str {
 }
 
 /// The one contact that `words` mean.
-pub fn one(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Found, Failure> {
+pub fn one(client: &mut Client, words: &[String], shelf: ShelfArg) -> Result<Resolved, Failure> {
     if let [word] = words
         && is_id(word)
         && let Some(found) = by_id(client, word, shelf)?
@@ -48,9 +48,14 @@ pub fn one(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Found,
     by_words(client, &words.join(" "), shelf)
 }
 
-/// The contacts that several words mean: each word one of them, or all words together one. Where both can be meant, and
-/// are not the same, it is for a person to say: what is done with them may not be undone.
-pub fn some(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Vec<Found>, Failure> {
+/// The contacts that several words mean: each word one of them, or all words together one.
+/// Where both can be meant, and are not the same, it is for a person to say: what is done
+/// with them may not be undone.
+pub fn some(
+    client: &mut Client,
+    words: &[String],
+    shelf: ShelfArg,
+) -> Result<Vec<Resolved>, Failure> {
     if words.len() < 2 {
         return Ok(vec![one(client, words, shelf)?]);
     }
@@ -101,19 +106,19 @@ pub fn some(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Vec<F
 }
 
 /// Each word a contact.
-fn each(client: &mut Client, words: &[String], shelf: Shelf) -> Result<Vec<Found>, Failure> {
+fn each(client: &mut Client, words: &[String], shelf: ShelfArg) -> Result<Vec<Resolved>, Failure> {
     words.iter().map(|word| one(client, std::slice::from_ref(word), shelf)).collect()
 }
 
 /// None of them twice.
-fn once(mut all: Vec<Found>) -> Vec<Found> {
+fn once(mut all: Vec<Resolved>) -> Vec<Resolved> {
     let mut known = HashSet::new();
     all.retain(|found| known.insert(found.uid.clone()));
     all
 }
 
 /// Whether a word can mean no other than the contact that it led to: it is an id, or all of a name.
-fn is_plain(word: &str, found: &Found) -> bool {
+fn is_plain(word: &str, found: &Resolved) -> bool {
     is_id(word) || word.trim().to_lowercase() == found.name.to_lowercase()
 }
 
@@ -128,12 +133,12 @@ fn is_id(word: &str) -> bool {
 }
 
 /// None when no contact has this id: it may be a name or a number then.
-fn by_id(client: &mut Client, id: &str, shelf: Shelf) -> Result<Option<Found>, Failure> {
+fn by_id(client: &mut Client, id: &str, shelf: ShelfArg) -> Result<Option<Resolved>, Failure> {
     // What another box removed is in the trash only, and is no contact until it is brought back.
-    if shelf == Shelf::Trash
+    if shelf == ShelfArg::Trash
         && let Some(row) = kept::by_id(client, id)?
     {
-        return Found::from_hit(&row).map(Some);
+        return Resolved::from_hit(&row).map(Some);
     }
     let contact = match client.call("contact.get", json!({ "uid": id })) {
         Err(error) if error.is_refusal("NoSuchContact") || error.is_refusal("InvalidParams") => {
@@ -142,13 +147,13 @@ fn by_id(client: &mut Client, id: &str, shelf: Shelf) -> Result<Option<Found>, F
         other => other?,
     };
     let fits = match shelf {
-        Shelf::All => true,
-        Shelf::Active => contact["trashed"] != true,
-        Shelf::Trash => contact["trashed"] == true,
+        ShelfArg::All => true,
+        ShelfArg::Active => contact["trashed"] != true,
+        ShelfArg::Trash => contact["trashed"] == true,
     };
     if !fits {
         return match shelf {
-            Shelf::Trash => {
+            ShelfArg::Trash => {
                 Err(Failure::new(Exit::NothingFound, format!("{id} is not in the trash")))
             }
             _ => Err(Failure::new(
@@ -157,11 +162,11 @@ fn by_id(client: &mut Client, id: &str, shelf: Shelf) -> Result<Option<Found>, F
             )),
         };
     }
-    let name = super::card::Card::from_json(&contact["card"]).name();
-    Ok(Some(Found::from_hit(&json!({ "uid": contact["uid"], "name": name }))?))
+    let name = super::contact_view::ContactView::from_json(&contact["card"]).name();
+    Ok(Some(Resolved::from_hit(&json!({ "uid": contact["uid"], "name": name }))?))
 }
 
-fn by_words(client: &mut Client, query: &str, shelf: Shelf) -> Result<Found, Failure> {
+fn by_words(client: &mut Client, query: &str, shelf: ShelfArg) -> Result<Resolved, Failure> {
     if query.trim().is_empty() {
         return Err(Failure::new(
             Exit::Usage,
@@ -174,15 +179,15 @@ fn by_words(client: &mut Client, query: &str, shelf: Shelf) -> Result<Found, Fai
         Value::Array(hits) => hits,
         _ => Vec::new(),
     };
-    if shelf == Shelf::Trash {
+    if shelf == ShelfArg::Trash {
         found.extend(kept::find(client, query, LISTED_MAX as u64 + 1)?);
     }
     let hits = found.as_slice();
     let exact: Vec<&Value> = hits.iter().filter(|hit| is_called(hit, query)).collect();
     match (hits, exact.as_slice()) {
         ([], _) => Err(nobody(client, query, shelf)),
-        ([hit], _) => Found::from_hit(hit),
-        (_, [hit]) => Found::from_hit(hit),
+        ([hit], _) => Resolved::from_hit(hit),
+        (_, [hit]) => Resolved::from_hit(hit),
         _ => Err(several(query, hits)),
     }
 }
@@ -191,17 +196,17 @@ fn is_called(hit: &Value, query: &str) -> bool {
     hit["name"].as_str().is_some_and(|name| name.to_lowercase() == query.trim().to_lowercase())
 }
 
-fn nobody(client: &mut Client, query: &str, shelf: Shelf) -> Failure {
-    let place = if shelf == Shelf::Trash { " in the trash" } else { "" };
+fn nobody(client: &mut Client, query: &str, shelf: ShelfArg) -> Failure {
+    let place = if shelf == ShelfArg::Trash { " in the trash" } else { "" };
     let mut message = format!("nobody{place} fits \"{}\"", visible(query));
-    let elsewhere = if shelf == Shelf::Active { Shelf::Trash } else { Shelf::Active };
+    let elsewhere = if shelf == ShelfArg::Active { ShelfArg::Trash } else { ShelfArg::Active };
     let params = json!({ "query": query, "shelf": elsewhere.name(), "limit": 1 });
-    if shelf != Shelf::All
+    if shelf != ShelfArg::All
         && let Ok(answer) = client.call("contact.find", params)
-        && let Some(Ok(found)) = answer["hits"].get(0).map(Found::from_hit)
+        && let Some(Ok(found)) = answer["hits"].get(0).map(Resolved::from_hit)
     {
         let where_it_is =
-            if elsewhere == Shelf::Trash { "is in the trash" } else { "is not in the trash" };
+            if elsewhere == ShelfArg::Trash { "is in the trash" } else { "is not in the trash" };
         message.push_str(&format!("; {} {where_it_is}", found.name));
     }
     Failure::new(Exit::NothingFound, message)
@@ -263,7 +268,7 @@ mod tests {
     fn who(words: &[&str]) -> Result<String, Exit> {
         let (_fake, mut client) = fake();
         let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
-        one(&mut client, &words, Shelf::Active)
+        one(&mut client, &words, ShelfArg::Active)
             .map(|found| found.name)
             .map_err(|failure| failure.exit)
     }
@@ -271,7 +276,7 @@ mod tests {
     fn several(words: &[&str]) -> Result<Vec<String>, (Exit, String)> {
         let (_fake, mut client) = fake();
         let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
-        some(&mut client, &words, Shelf::Active)
+        some(&mut client, &words, ShelfArg::Active)
             .map(|found| found.into_iter().map(|found| found.name).collect())
             .map_err(|failure| (failure.exit, failure.message))
     }

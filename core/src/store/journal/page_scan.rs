@@ -1,13 +1,14 @@
-//! Reading one page's bytes: which entries count, where entries are missing, where the written part ends. Pure.
+//! Reading one page's bytes: which entries count, where entries are missing, where the
+//! written part ends. Pure.
 
 use crate::store::page::{
-    CHECKPOINT, CHECKPOINT_GAP_BYTES, ENTRY_HEADER_BYTES, EntryHeader, FIRST_ENTRY_AT, Frame,
-    START, entry_bytes, is_erased,
+    CHECKPOINT, CHECKPOINT_GAP_BYTES, ChecksumSeed, ENTRY_HEADER_BYTES, EntryHeader,
+    FIRST_ENTRY_AT, START, entry_bytes, is_erased,
 };
 
 /// An entry that counts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Met {
+pub(super) struct ScannedEntry {
     /// Offset in the page.
     pub at: usize,
     pub header: EntryHeader,
@@ -15,7 +16,7 @@ pub(super) struct Met {
     pub number: u16,
 }
 
-impl Met {
+impl ScannedEntry {
     pub fn payload(&self) -> core::ops::Range<usize> {
         let start = self.at + ENTRY_HEADER_BYTES;
         start..start + usize::from(self.header.len)
@@ -24,10 +25,10 @@ impl Met {
 
 /// What comes next in a page.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Step {
-    Entry(Met),
-    /// Entries `first` to `first + count - 1` have been there, on the medium, and cannot be read. `hint`: what the last of them was about, when
-    /// an entry behind it says so.
+pub(super) enum ScanItem {
+    Entry(ScannedEntry),
+    /// Entries `first` to `first + count - 1` have been there, on the medium, and cannot be read.
+    /// `hint`: what the last of them was about, when an entry behind it says so.
     Hole {
         first: u16,
         count: u16,
@@ -59,9 +60,10 @@ enum Which {
     Synced,
 }
 
-/// A walk over one page. The page is passed to each step, so that the caller may use what lies behind the walk.
-pub(super) struct Walk {
-    frame: Frame,
+/// A walk over one page. The page is passed to each step, so that the caller may use
+/// what lies behind the walk.
+pub(super) struct PageScan {
+    frame: ChecksumSeed,
     word: usize,
     end: usize,
     at: usize,
@@ -75,17 +77,19 @@ pub(super) struct Walk {
     /// Entries mended so far.
     pub corrected: u16,
     pub doubt: Option<Doubt>,
-    /// Entries were met behind a gap that nothing proves to be damage: a medium that defers writes may have lost what stood in
-    /// it, and kept what came after, when the power went before a sync. They are in doubt, all of them.
+    /// Entries were met behind a gap that nothing proves to be damage: a medium that defers writes
+    /// may have lost what stood in it, and kept what came after, when the power went before a sync.
+    /// They are in doubt, all of them.
     pub is_loose: bool,
     /// What the last entry was about, when a checkpoint says so.
     pub hint: u16,
 }
 
-impl Walk {
-    /// `vouched`: the number of entries that the page is known to have held, 0 when nothing is known.
-    pub fn new(frame: Frame, word: usize, page_bytes: usize, vouched: u16) -> Self {
-        Walk {
+impl PageScan {
+    /// `vouched`: the number of entries that the page is known to have held, 0
+    /// when nothing is known.
+    pub fn new(frame: ChecksumSeed, word: usize, page_bytes: usize, vouched: u16) -> Self {
+        PageScan {
             frame,
             word,
             end: page_bytes,
@@ -107,16 +111,16 @@ impl Walk {
     }
 
     /// The next thing in the page. One flipped bit of an entry is mended in `page` itself.
-    pub fn next(&mut self, page: &mut [u8]) -> Step {
+    pub fn next(&mut self, page: &mut [u8]) -> ScanItem {
         let Some((at, header, missing)) = self.find(page) else {
             if self.next < self.vouched {
                 let (first, count) = (self.next, self.vouched - self.next);
                 self.next = self.vouched;
                 self.doubt = None;
-                return Step::Hole { first, count, hint: None };
+                return ScanItem::Hole { first, count, hint: None };
             }
             let torn = page.get(self.at..self.end).is_some_and(|rest| !is_erased(rest));
-            return Step::End { torn };
+            return ScanItem::End { torn };
         };
         if missing > 0 {
             let first = self.next;
@@ -127,7 +131,7 @@ impl Walk {
             self.at = at;
             self.right_before = self.right_before.max(at + 1);
             if was_synced {
-                return Step::Hole { first, count: missing, hint: Some(header.hint) };
+                return ScanItem::Hole { first, count: missing, hint: Some(header.hint) };
             }
             if !self.is_loose {
                 self.is_loose = true;
@@ -145,7 +149,7 @@ impl Walk {
                 self.doubt = Some(Doubt { at, number, hint: header.hint });
             }
         }
-        Step::Entry(Met { at, header, number })
+        ScanItem::Entry(ScannedEntry { at, header, number })
     }
 
     /// The next entry that counts: where, its header, and how many are missing before it.
@@ -173,7 +177,8 @@ impl Walk {
                 }
             }
         };
-        // A group that was not committed may stand before others that a medium which defers writes has kept.
+        // A group that was not committed may stand before others that a medium
+        // which defers writes has kept.
         while !self.is_committed(page, at, &header, self.next + missing) {
             (at, header, missing) = self.search(page, at + self.word, Which::First)?;
         }
@@ -190,7 +195,8 @@ impl Walk {
         (header.kind() == CHECKPOINT).then_some((at, header, 0))
     }
 
-    /// Whether a group behind the entry at `at`, of this number, says that all before it was on the medium.
+    /// Whether a group behind the entry at `at`, of this number, says that all
+    /// before it was on the medium.
     fn synced_behind(&mut self, page: &[u8], at: usize, header: &EntryHeader, number: u16) -> bool {
         let here = (self.at, self.next);
         self.at = at + entry_bytes(usize::from(header.len), self.word);
@@ -200,7 +206,8 @@ impl Walk {
         found
     }
 
-    /// Whether the group of the entry was committed: all of it is there, or something was written after it.
+    /// Whether the group of the entry was committed: all of it is there, or
+    /// something was written after it.
     fn is_committed(
         &mut self,
         page: &mut [u8],
@@ -230,7 +237,8 @@ impl Walk {
                 _ => break,
             }
         }
-        // A member is missing: it was committed if a later group has begun when all before was on the medium.
+        // A member is missing: it was committed if a later group has begun when all
+        // before was on the medium.
         let (from, from_number) = (self.at, self.next);
         (self.at, self.next) = (next, number);
         let later = self.search(page, next, Which::Synced);
@@ -265,7 +273,8 @@ impl Walk {
         None
     }
 
-    /// How many entries are missing between the expected number and this entry's; `None` when it cannot be here at all.
+    /// How many entries are missing between the expected number and this entry's; `None` when
+    /// it cannot be here at all.
     fn missing_before(&self, header: &EntryHeader, expected: u16, at: usize) -> Option<u16> {
         match header.kind() {
             START => (at == FIRST_ENTRY_AT && header.seq == 0 && expected == 0).then_some(0),
@@ -277,7 +286,8 @@ impl Walk {
         }
     }
 
-    /// The entry at `at` if it is right and has the expected number; with one flipped bit mended if need be.
+    /// The entry at `at` if it is right and has the expected number; with one
+    /// flipped bit mended if need be.
     fn right_or_mended(
         &mut self,
         page: &mut [u8],

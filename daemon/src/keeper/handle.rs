@@ -1,28 +1,29 @@
-//! The ways to the book: through the keeper's queue, or at once where that is brief and nobody waits.
+//! The ways to the book: through the keeper's queue, or at once where that is
+//! brief and nobody waits.
 
-use super::{CHANGES, Desk, Job, Message, Pulse, QUEUE, Task, ended, execute};
-use crate::rpc::{self, Call, Fault};
+use super::{CHANGES, ChangeSignal, Host, Job, Message, QUEUE, Task, ended, execute};
+use crate::rpc::{self, Call, RpcError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
 /// The book where everybody finds it, and whether somebody waits for it.
-pub(super) struct Table {
-    desk: Mutex<Option<Desk>>,
+pub(super) struct SharedHost {
+    host: Mutex<Option<Host>>,
     /// What was put in the queue and is not answered yet.
     due: AtomicUsize,
 }
 
-impl Table {
-    pub(super) fn new(desk: Desk) -> Self {
-        Self { desk: Mutex::new(Some(desk)), due: AtomicUsize::new(0) }
+impl SharedHost {
+    pub(super) fn new(host: Host) -> Self {
+        Self { host: Mutex::new(Some(host)), due: AtomicUsize::new(0) }
     }
 
     /// The book, for the keeper; there until the keeper has taken it away.
-    pub(super) fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
+    pub(super) fn host(&self) -> MutexGuard<'_, Option<Host>> {
         // Faults of the program are caught while it is held, and close the book.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.host.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// So much of what was in the queue is answered.
@@ -33,16 +34,16 @@ impl Table {
 
 /// A way to ask the keeper; as many as there are clients.
 #[derive(Clone)]
-pub struct Asker {
+pub struct Handle {
     queue: mpsc::Sender<Message>,
     room: Arc<Semaphore>,
     changes: broadcast::Sender<Arc<[u8]>>,
-    pulse: Arc<Pulse>,
-    table: Arc<Table>,
+    pulse: Arc<ChangeSignal>,
+    table: Arc<SharedHost>,
 }
 
-impl Asker {
-    pub(super) fn new(table: Arc<Table>) -> (Self, Receiver<Message>) {
+impl Handle {
+    pub(super) fn new(table: Arc<SharedHost>) -> (Self, Receiver<Message>) {
         let (queue, jobs) = mpsc::channel();
         let (changes, _) = broadcast::channel(CHANGES);
         let room = Arc::new(Semaphore::new(QUEUE));
@@ -54,11 +55,11 @@ impl Asker {
     /// keeper has ended.
     pub fn task<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, Fault>> {
+        work: impl FnOnce(&mut Host) -> Result<T, RpcError> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, RpcError>> {
         let (sender, receiver) = oneshot::channel();
-        let task: Task = Box::new(move |desk| {
-            let given = work(desk);
+        let task: Task = Box::new(move |host| {
+            let given = work(host);
             Box::new(move |synced| {
                 sender.send(given.and_then(|given| synced.map(|()| given))).ok();
             })
@@ -71,13 +72,13 @@ impl Asker {
     /// The same, waiting for it: not for async tasks.
     pub fn have<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
+        work: impl FnOnce(&mut Host) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
         self.task(work).blocking_recv().unwrap_or_else(|_| Err(ended()))
     }
 
     /// The beat of changes.
-    pub fn pulse(&self) -> &Arc<Pulse> {
+    pub fn pulse(&self) -> &Arc<ChangeSignal> {
         &self.pulse
     }
 
@@ -92,18 +93,20 @@ impl Asker {
         self.changes.send(rpc::notification(method, params).into()).ok();
     }
 
-    /// Answers a brief request here and now, and gives back any other. Two changes of thread take
-    /// longer than a contact does; but whoever was there before, be it the same client, comes first.
-    pub fn at_once(&self, call: Call, author: &str) -> Result<Result<Vec<u8>, Fault>, Call> {
+    /// Answers a brief request here and now, and gives back any other. Two changes of
+    /// thread take longer than a contact does; but whoever was there before, be it the
+    /// same client, comes first.
+    pub fn at_once(&self, call: Call, author: &str) -> Result<Result<Vec<u8>, RpcError>, Call> {
         if !call.is_brief() || self.table.due.load(Ordering::SeqCst) > 0 {
             return Err(call);
         }
-        let Ok(mut desk) = self.table.desk.try_lock() else { return Err(call) };
-        let Some(desk) = desk.as_mut() else { return Err(call) };
-        Ok(execute(desk, call, author).result)
+        let Ok(mut host) = self.table.host.try_lock() else { return Err(call) };
+        let Some(host) = host.as_mut() else { return Err(call) };
+        Ok(execute(host, call, author).result)
     }
 
-    /// Puts a request in the queue, waiting for a place in it. When the keeper has ended, the request comes back.
+    /// Puts a request in the queue, waiting for a place in it. When the keeper has
+    /// ended, the request comes back.
     pub async fn ask(&self, job: Job) -> Result<(), Box<Job>> {
         let Ok(room) = self.room.clone().acquire_owned().await else { return Err(Box::new(job)) };
         self.put(Message::Job(Box::new(job), room)).map_err(|refused| match refused {

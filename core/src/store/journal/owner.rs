@@ -19,19 +19,19 @@ pub struct Entry<'a> {
 
 /// What the tenant says of an entry met while opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Liveness {
     /// It counts.
     Live,
     /// It counts, and the older one at this address, with a payload of this length, no longer does.
     Replaces(Address, u32),
-    /// It says the same as the one at this address, which counts: a relocation was cut short. The journal decides which is to be
-    /// kept, and calls [`Tenant::moved`] when it is this one.
+    /// It says the same as the one at this address, which counts: a relocation was cut short. The
+    /// journal decides which is to be kept, and calls [`EntryOwner::moved`] when it is this one.
     Equals(Address),
     /// It is superseded, or means nothing.
     Dead,
-    /// That is to be told from the entry at this address, with a payload of this length: the journal reads that one again and
-    /// asks [`Tenant::weigh`].
-    Contends(Address, u32),
+    /// That is to be told from the entry at this address, with a payload of this length: the
+    /// journal reads that one again and asks [`EntryOwner::compare`].
+    NeedsCompare(Address, u32),
 }
 
 /// Entries that have been there and cannot be read any more.
@@ -60,17 +60,19 @@ pub enum Need {
 
 /// The owner of the entries' meaning. It keeps the address of each entry that counts.
 ///
-/// Entries that were superseded stay in flash until their page is erased, and are found again at each open: what supersedes
-/// an entry, a tombstone too, has to stay live as long as the tenant would otherwise take the older one for the newest.
-pub trait Tenant {
+/// Entries that were superseded stay in flash until their page is erased, and are found again at
+/// each open: what supersedes an entry, a tombstone too, has to stay live as long as the tenant
+/// would otherwise take the older one for the newest.
+pub trait EntryOwner {
     /// An entry was found while opening; pages come in any order.
-    fn found(&mut self, entry: &Entry<'_>) -> Standing;
+    fn on_entry(&mut self, entry: &Entry<'_>) -> Liveness;
 
-    /// The same, now that the entry it [`Standing::Contends`] with, at `at`, has been read: `None` when it cannot be read any
-    /// more, which will be told as a loss. The answer may name yet another entry, as long as that comes to an end.
-    fn weigh(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Standing {
+    /// The same, now that the entry it [`Liveness::NeedsCompare`] with, at `at`, has been read:
+    /// `None` when it cannot be read any more, which will be told as a loss. The answer may name
+    /// yet another entry, as long as that comes to an end.
+    fn compare(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Liveness {
         let _ = (entry, at, other);
-        Standing::Live
+        Liveness::Live
     }
 
     /// Whether this entry, at this address, counts.
@@ -82,10 +84,12 @@ pub trait Tenant {
     /// Entries have been lost; called for the same loss at each open and scan until it is healed.
     fn lost(&mut self, loss: &Loss);
 
-    /// Whether what was lost is there again, or known to be superseded, so that it may be forgotten.
+    /// Whether what was lost is there again, or known to be superseded, so that it
+    /// may be forgotten.
     fn is_healed(&self, loss: &Loss) -> bool;
 
-    /// What the entry is about, as given to `append`. Needed when an entry is moved whose successor does not tell; 0 is "nothing".
+    /// What the entry is about, as given to `append`. Needed when an entry is moved whose successor
+    /// does not tell; 0 is "nothing".
     fn hint(&self, entry: &Entry<'_>) -> u16 {
         let _ = entry;
         0

@@ -1,12 +1,16 @@
-//! A book over the box as it was at one moment: it is read for backups, and meets cards before the box does.
+//! A book over the box as it was at one moment: it is read for backups, and meets
+//! cards before the box does.
 
-use super::mirror::Mirror;
-use super::trouble::Trouble;
-use crate::keeper::{Asker, Batch, CONTACT_BYTES_MAX, Desk, ENTRY_BYTES, Missing, Taken, parts};
+use super::image_copy::ImageCopy;
+use super::sync_error::SyncError;
+use crate::keeper::{
+    CONTACT_BYTES_MAX, ENTRY_BYTES, Handle, Host, MergeBatch, Missing, TakeResult, parts,
+};
 use crate::memory::Heap;
-use crate::rpc::{Fault, Kind};
+use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::{
-    Card, Listed, Listing, MergeError, Merged, OwnWhole, Remark, Whose, list, merge_all,
+    Card, Listing, MergeError, Merged, OwnWhole, Remark, SnapshotOwners, SnapshotState, list,
+    merge_all,
 };
 use contactbox_core::contact::{BlobRef, BoxIndex, Uid};
 use contactbox_core::store::book::{Aside, GetError, PutError, Root};
@@ -31,16 +35,16 @@ const GROWTHS_MAX: u32 = 6;
 const REMARKS_MAX: usize = 1_000;
 
 /// A copy of the box, as a book.
-pub struct Shadow {
-    book: Book<Mirror, Heap>,
-    asker: Asker,
+pub struct Replica {
+    book: Book<ImageCopy, Heap>,
+    handle: Handle,
     /// One contact, or a piece of a blob.
     pub(super) room: Vec<u8>,
 }
 
 /// What a card gave to the box.
 #[derive(Default)]
-pub struct Given {
+pub struct MergeResult {
     /// What came of the card's files.
     pub merged: Merged,
     /// What was not taken in, and why, up to so many.
@@ -55,46 +59,46 @@ pub struct Given {
     pub(super) refused: u32,
 }
 
-impl Shadow {
+impl Replica {
     /// A copy of the box as it is now; `folder` is where pages go that memory is too small for.
-    pub fn new(asker: &Asker, folder: &Path) -> Result<Self, Fault> {
-        Self::open(Mirror::new(asker, folder)?, asker, Vec::new())
+    pub fn new(handle: &Handle, folder: &Path) -> Result<Self, RpcError> {
+        Self::open(ImageCopy::new(handle, folder)?, handle, Vec::new())
     }
 
     /// The copy brought in step with the box. After an error nothing is left of it.
-    pub fn refresh(self) -> Result<Self, Fault> {
-        let Self { book, asker, room } = self;
+    pub fn refresh(self) -> Result<Self, RpcError> {
+        let Self { book, handle, room } = self;
         let mut mirror = book.into_flash();
         mirror.refresh()?;
-        Self::open(mirror, &asker, room)
+        Self::open(mirror, &handle, room)
     }
 
     /// Has the box go on under another name, and brings the copy in step.
-    pub fn renew(self) -> Result<Self, Fault> {
-        self.asker.have(Desk::renew)?;
+    pub fn renew(self) -> Result<Self, RpcError> {
+        self.handle.have(Host::renew)?;
         self.refresh()
     }
 
     /// Tells the box that all a snapshot of its own says is there.
-    pub fn tell_back(&self, own: OwnWhole) -> Result<(), Fault> {
-        self.asker.have(move |desk| {
-            desk.taken_back(own);
+    pub fn tell_back(&self, own: OwnWhole) -> Result<(), RpcError> {
+        self.handle.have(move |host| {
+            host.taken_back(own);
             Ok(())
         })
     }
 
-    fn open(mirror: Mirror, asker: &Asker, mut room: Vec<u8>) -> Result<Self, Fault> {
+    fn open(mirror: ImageCopy, handle: &Handle, mut room: Vec<u8>) -> Result<Self, RpcError> {
         let root = mirror.root();
         let config = BookConfig { id: 0, gram_slices: GRAM_SLICES, gram_probes: 1 };
         let (mut book, _) = block_on(Book::open(mirror, config, parts())).map_err(|error| {
-            Fault::new(Kind::Disk, format!("a copy of the box can not be opened: {error}"))
+            RpcError::new(ErrorKind::Disk, format!("a copy of the box can not be opened: {error}"))
         })?;
         if let Some(root) = root {
             book.assume_root(root);
         }
         let room_bytes = (CONTACT_BYTES_MAX + ENTRY_BYTES).max(book.blob_piece_bytes());
         room.resize(room_bytes, 0);
-        Ok(Self { book, asker: asker.clone(), room })
+        Ok(Self { book, handle: handle.clone(), room })
     }
 
     /// The identity of the box.
@@ -108,11 +112,12 @@ impl Shadow {
     }
 
     /// The book and a buffer for it.
-    pub fn parts(&mut self) -> (&mut Book<Mirror, Heap>, &mut [u8]) {
+    pub fn parts(&mut self) -> (&mut Book<ImageCopy, Heap>, &mut [u8]) {
         (&mut self.book, &mut self.room)
     }
 
-    /// Contacts that can not be read: how many, and the identities of the first of them that are known.
+    /// Contacts that can not be read: how many, and the identities of the first of
+    /// them that are known.
     pub fn unreadable(&mut self) -> (u32, Vec<Uid>) {
         let (mut count, mut uids) = (0, Vec::new());
         for slot in 0..self.book.slots() {
@@ -133,8 +138,8 @@ impl Shadow {
         let root = block_on(self.book.root()).ok()?;
         let time = self.book.time_max();
         // Not waited for.
-        drop(self.asker.task(move |desk: &mut Desk| {
-            desk.learn_root(time, root);
+        drop(self.handle.task(move |host: &mut Host| {
+            host.learn_root(time, root);
             Ok(())
         }));
         Some(root)
@@ -145,24 +150,24 @@ impl Shadow {
     pub fn merge<C: Card>(
         &mut self,
         card: &mut C,
-        whose: Whose,
+        whose: SnapshotOwners,
         consent: Consent,
-    ) -> Result<Given, Trouble> {
+    ) -> Result<MergeResult, SyncError> {
         let bytes = block_on(snapshot_bytes(card))?;
         let (since, contacts) = (self.book.time_max(), self.book.counts().active);
-        if self.asker.have(|desk| Ok(desk.doubts_pieces()))? {
+        if self.handle.have(|host| Ok(host.doubts_pieces()))? {
             self.book.doubt_pieces(true);
         }
         let doubts = self.book.doubts_pieces();
         let mut pages = u32::try_from(bytes / crate::image::PAGE_BYTES as u64)
             .unwrap_or(u32::MAX)
             .saturating_add(16);
-        let mut given = Given::default();
+        let mut given = MergeResult::default();
         for growth in 1.. {
             self.grow(pages)?;
             given.remarks.clear();
-            let now = Desk::now();
-            let Given { remarks, .. } = &mut given;
+            let now = Host::now();
+            let MergeResult { remarks, .. } = &mut given;
             let visit = |remark: &Remark| note(remarks, words(remark));
             let merged =
                 merge_all(&mut self.book, card, whose, consent, now, &mut self.room, visit);
@@ -178,15 +183,15 @@ impl Shadow {
                 }
                 Err(MergeError::Card(error)) => return Err(error.into()),
                 Err(MergeError::Book(error)) => {
-                    return Err(Fault::new(Kind::Disk, error.to_string()).into());
+                    return Err(RpcError::new(ErrorKind::Disk, error.to_string()).into());
                 }
                 Err(MergeError::RoomTooSmall { bytes }) => {
                     let message = format!("a piece of a photo has {bytes} bytes");
-                    return Err(Fault::new(Kind::Internal, message).into());
+                    return Err(RpcError::new(ErrorKind::Internal, message).into());
                 }
             }
         }
-        let batch = Batch { from: self.book.id(), consent, contacts, ..Batch::default() };
+        let batch = MergeBatch { from: self.book.id(), consent, contacts, ..MergeBatch::default() };
         self.deliver(since, batch, &mut given)?;
         if doubts {
             given.blobs = self.mend_blobs()?;
@@ -194,15 +199,23 @@ impl Shadow {
         Ok(given)
     }
 
-    fn grow(&mut self, pages: u32) -> Result<(), Fault> {
+    fn grow(&mut self, pages: u32) -> Result<(), RpcError> {
         self.book.flash().grow(pages);
         block_on(self.book.extend()).map_err(|error| {
-            Fault::new(Kind::Disk, format!("a copy of the box can not be made longer: {error}"))
+            RpcError::new(
+                ErrorKind::Disk,
+                format!("a copy of the box can not be made longer: {error}"),
+            )
         })
     }
 
     /// Hands the box what came into its copy after `since`.
-    fn deliver(&mut self, since: u64, mut batch: Batch, given: &mut Given) -> Result<(), Fault> {
+    fn deliver(
+        &mut self,
+        since: u64,
+        mut batch: MergeBatch,
+        given: &mut MergeResult,
+    ) -> Result<(), RpcError> {
         for slot in 0..self.book.slots() {
             if !self.book.is_state(slot) || self.book.was_there_at(slot, since) {
                 continue;
@@ -228,11 +241,12 @@ impl Shadow {
             return Ok(());
         }
         let met = self.met();
-        self.asker.have(move |desk| desk.note_met(&met))
+        self.handle.have(move |host| host.note_met(&met))
     }
 
-    /// Gives the box the photos and documents that it can not read any more, as far as its copy has them; returns how many.
-    fn mend_blobs(&mut self) -> Result<u32, Fault> {
+    /// Gives the box the photos and documents that it can not read any more, as far as its copy
+    /// has them; returns how many.
+    fn mend_blobs(&mut self) -> Result<u32, RpcError> {
         let (mut mended, mut is_whole) = (0, true);
         for slot in 0..self.book.slots() {
             let blobs: Vec<BlobRef> = match block_on(self.book.state(slot, &mut self.room)) {
@@ -244,18 +258,18 @@ impl Shadow {
                 }
             };
             for blob in blobs {
-                let mut wanted = self.asker.have(move |desk| desk.blob_wanted(blob))?;
+                let mut wanted = self.handle.have(move |host| host.blob_wanted(blob))?;
                 let was_whole = wanted.is_none();
                 while let Some(missing) = wanted {
                     let Ok(piece) = self.piece(missing) else { break };
-                    wanted = self.asker.have(move |desk| desk.take_piece(missing, &piece))?;
+                    wanted = self.handle.have(move |host| host.take_piece(missing, &piece))?;
                 }
                 is_whole &= wanted.is_none();
                 mended += u32::from(!was_whole && wanted.is_none());
             }
         }
-        self.asker.have(move |desk| {
-            desk.doubt_pieces(!is_whole);
+        self.handle.have(move |host| {
+            host.doubt_pieces(!is_whole);
             Ok(())
         })?;
         Ok(mended)
@@ -268,20 +282,24 @@ impl Shadow {
     }
 
     /// Has a batch taken in, blobs first; the batch is empty then.
-    fn hand_over(&mut self, batch: &mut Batch, given: &mut Given) -> Result<(), Fault> {
+    fn hand_over(
+        &mut self,
+        batch: &mut MergeBatch,
+        given: &mut MergeResult,
+    ) -> Result<(), RpcError> {
         if batch.authors.is_empty() {
             let authors = self.book.authors();
             batch.authors = authors.map(|(index, name)| (index, name.to_owned())).collect();
         }
         while !batch.records.is_empty() {
             let sent = std::mem::take(batch);
-            let (sent, taken) = self.asker.have(move |desk| {
-                let taken = desk.take(&sent)?;
+            let (sent, taken) = self.handle.have(move |host| {
+                let taken = host.take(&sent)?;
                 Ok((sent, taken))
             })?;
             *batch = sent;
             batch.records.drain(..taken.done);
-            let Taken { added, updated, refused, aside, missing, .. } = taken;
+            let TakeResult { added, updated, refused, aside, missing, .. } = taken;
             given.added += added;
             given.updated += updated;
             given.refused += (refused.len() + aside.len()) as u32;
@@ -295,7 +313,7 @@ impl Shadow {
             let mut missing = missing;
             while let Some(wanted) = missing {
                 let piece = self.piece(wanted)?;
-                missing = self.asker.have(move |desk| desk.take_piece(wanted, &piece))?;
+                missing = self.handle.have(move |host| host.take_piece(wanted, &piece))?;
             }
         }
         batch.boxes.clear();
@@ -303,13 +321,16 @@ impl Shadow {
         Ok(())
     }
 
-    fn piece(&mut self, wanted: Missing) -> Result<Vec<u8>, Fault> {
+    fn piece(&mut self, wanted: Missing) -> Result<Vec<u8>, RpcError> {
         let Missing { blob, offset, len } = wanted;
         let mut piece = vec![0; len as usize];
         let count = block_on(self.book.read_blob(blob, offset, &mut piece))
             .map_err(|error| read(&error))?;
         if count < piece.len() {
-            return Err(Fault::new(Kind::Damaged, "a photo on the card ends before its end"));
+            return Err(RpcError::new(
+                ErrorKind::Damaged,
+                "a photo on the card ends before its end",
+            ));
         }
         Ok(piece)
     }
@@ -325,23 +346,25 @@ fn kept_aside(uid: Uid, why: &Aside) -> String {
     format!("{uid} was not taken in: {why}")
 }
 
-fn refusal(uid: Uid, fault: &Fault) -> String {
+fn refusal(uid: Uid, fault: &RpcError) -> String {
     format!("{uid} was not taken in: {fault}")
 }
 
-fn read<E: std::fmt::Debug + std::fmt::Display>(error: &GetError<E>) -> Fault
+fn read<E: std::fmt::Debug + std::fmt::Display>(error: &GetError<E>) -> RpcError
 where
     GetError<E>: std::fmt::Display,
 {
-    Fault::new(Kind::Disk, format!("a copy of the box can not be read: {error}"))
+    RpcError::new(ErrorKind::Disk, format!("a copy of the box can not be read: {error}"))
 }
 
-/// Bytes of all snapshots on a card, as far as their headers speak for them: a file may have the name
-/// of one, or be longer than what was written into it, by as much as a file system allows.
-async fn snapshot_bytes<C: Card>(card: &mut C) -> Result<u64, Trouble> {
+/// Bytes of all snapshots on a card, as far as their headers speak for them: a file may have the
+/// name of one, or be longer than what was written into it, by as much as a file system allows.
+async fn snapshot_bytes<C: Card>(card: &mut C) -> Result<u64, SyncError> {
     let mut bytes = 0;
     let visit = |listing: &Listing| {
-        if let Listed::Snapshot { header, .. } | Listed::Unfinished(header) = listing.state {
+        if let SnapshotState::Snapshot { header, .. } | SnapshotState::Unfinished(header) =
+            listing.state
+        {
             bytes += u64::from(listing.bytes.min(header.reach()));
         }
     };

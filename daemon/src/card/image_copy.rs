@@ -1,12 +1,13 @@
 //! The box's image as it was at one moment, as a chip for work that takes long or may hang: cards.
 //!
-//! It reads the box's own file, where what was written since is not seen. So clients are served while a card is written, however
-//! slow or broken that is, no second image takes room on the disk, and what is read for a backup is what the box acknowledged at
-//! one moment. What is written into it stays in it: pages of its own, as many as were written to.
+//! It reads the box's own file, where what was written since is not seen. So clients are served
+//! while a card is written, however slow or broken that is, no second image takes room on the disk,
+//! and what is read for a backup is what the box acknowledged at one moment. What is written into
+//! it stays in it: pages of its own, as many as were written to.
 
-use crate::image::{ImageError, PAGE_BYTES, PageStore, View, WORD_BYTES, parts};
-use crate::keeper::Asker;
-use crate::rpc::Fault;
+use crate::image::{ImageError, PAGE_BYTES, PageStore, View, WORD_BYTES, complement, parts};
+use crate::keeper::Handle;
+use crate::rpc::RpcError;
 use contactbox_core::store::book::Root;
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use std::collections::BTreeMap;
@@ -14,8 +15,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The box's image at one moment, as a chip.
-pub struct Mirror {
-    asker: Asker,
+pub struct ImageCopy {
+    handle: Handle,
     /// Where pages go that memory is too small for.
     folder: PathBuf,
     view: View,
@@ -27,12 +28,12 @@ pub struct Mirror {
     store: PageStore,
 }
 
-impl Mirror {
-    /// The box of `asker` as it is now; `folder` is where pages go that memory is too small for.
-    pub fn new(asker: &Asker, folder: &Path) -> Result<Self, Fault> {
-        let (view, root) = moment(asker, folder)?;
+impl ImageCopy {
+    /// The box of `handle` as it is now; `folder` is where pages go that memory is too small for.
+    pub fn new(handle: &Handle, folder: &Path) -> Result<Self, RpcError> {
+        let (view, root) = moment(handle, folder)?;
         Ok(Self {
-            asker: asker.clone(),
+            handle: handle.clone(),
             folder: folder.to_path_buf(),
             pages: view.pages(),
             view,
@@ -43,8 +44,8 @@ impl Mirror {
     }
 
     /// Makes it the box as it is now; what was written here is gone.
-    pub fn refresh(&mut self) -> Result<(), Fault> {
-        (self.view, self.root) = moment(&self.asker, &self.folder)?;
+    pub fn refresh(&mut self) -> Result<(), RpcError> {
+        (self.view, self.root) = moment(&self.handle, &self.folder)?;
         self.pages = self.view.pages();
         self.own.clear();
         self.store.clear();
@@ -98,20 +99,20 @@ impl Mirror {
     }
 }
 
-fn moment(asker: &Asker, folder: &Path) -> Result<(View, Option<Root>), Fault> {
+fn moment(handle: &Handle, folder: &Path) -> Result<(View, Option<Root>), RpcError> {
     let folder = folder.to_path_buf();
-    asker.have(move |desk| Ok((desk.view(&folder)?, desk.root())))
+    handle.have(move |host| Ok((host.view(&folder)?, host.root())))
 }
 
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> ImageError {
     move |error| ImageError::Io { doing, error }
 }
 
-impl ErrorType for Mirror {
+impl ErrorType for ImageCopy {
     type Error = ImageError;
 }
 
-impl ReadNorFlash for Mirror {
+impl ReadNorFlash for ImageCopy {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ImageError> {
@@ -131,7 +132,7 @@ impl ReadNorFlash for Mirror {
     }
 }
 
-impl NorFlash for Mirror {
+impl NorFlash for ImageCopy {
     const WRITE_SIZE: usize = WORD_BYTES;
     const ERASE_SIZE: usize = PAGE_BYTES;
 
@@ -146,8 +147,9 @@ impl NorFlash for Mirror {
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), ImageError> {
         self.check(offset, bytes.len(), WORD_BYTES)?;
-        let complement: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
-        let mut rest = complement.as_slice();
+        let mut stored = bytes.to_vec();
+        complement(&mut stored);
+        let mut rest = stored.as_slice();
         for (page, part) in parts(offset.into(), rest.len()) {
             let (now, later) = rest.split_at(part.len());
             self.put(page, part.start, now)?;

@@ -1,9 +1,9 @@
 //! Backups of other boxes beside one that holds nothing: somebody may have lost what is in them.
 
 use super::folder::open_plain;
-use super::places::is_ours;
+use super::watcher::is_ours;
 use crate::image::disk;
-use contactbox_core::card::{Header, SECTOR_BYTES};
+use contactbox_core::card::{SECTOR_BYTES, SnapshotHeader};
 use std::fs::OpenOptions;
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub fn left_behind(folder: &Path, id: u64) -> bool {
         let file = open_plain(OpenOptions::new().read(true), &folder.join(name)).ok()?;
         let mut sector = [0; SECTOR_BYTES];
         disk::read_exact_at(&file, &mut sector, 0).ok()?;
-        Header::parse(&sector).ok()
+        SnapshotHeader::parse(&sector).ok()
     });
     headers.any(|header| header.box_id != id)
 }

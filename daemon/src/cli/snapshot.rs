@@ -1,22 +1,22 @@
 //! `card` and `restore`: backups on cards, and what comes back from them.
 
-use super::args::{Card, CardMeeting, CardPath, Restore, Shelf};
+use super::args::{CardCommand, CardMeeting, CardPath, Restore, ShelfArg};
 use super::find::Lacks;
 use super::text::{count, grouped, place, visible};
-use super::{Context, Exit, Failure, cardlist, change, who};
+use super::{Context, Exit, Failure, change, resolve, snapshot_list};
 use crate::client::ClientError;
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub fn run(context: &mut Context, args: Card) -> Result<Exit, Failure> {
+pub fn run(context: &mut Context, args: CardCommand) -> Result<Exit, Failure> {
     match args {
-        Card::Backup(CardPath { path }) => backup(context, &path),
-        Card::Sync(CardMeeting { card: CardPath { path }, consent }) => {
+        CardCommand::Backup(CardPath { path }) => backup(context, &path),
+        CardCommand::Sync(CardMeeting { card: CardPath { path }, consent }) => {
             sync(context, &path, consent.accept_removals)
         }
-        Card::List(CardPath { path }) => cardlist::run_list(context, &path),
-        Card::Verify(CardPath { path }) => cardlist::run_verify(context, &path),
+        CardCommand::List(CardPath { path }) => snapshot_list::run_list(context, &path),
+        CardCommand::Verify(CardPath { path }) => snapshot_list::run_verify(context, &path),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
     // That there is something to restore is known here.
     let mut client = context.connect()?;
     // A bare word can be the name of somebody in the trash as well as of a folder here.
-    if !is_path && who::some(&mut client, &args.who, Shelf::Trash).is_ok() {
+    if !is_path && resolve::some(&mut client, &args.who, ShelfArg::Trash).is_ok() {
         return Err(Failure::new(
             Exit::Ambiguous,
             format!(

@@ -1,26 +1,26 @@
 //! Whether there is a card in a folder, and whether it is still the same with the same on it.
 
-use super::places::is_ours;
+use super::watcher::is_ours;
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Folders in which systems mount what is put in. A folder right in one of them that is no mount and
-/// has nothing in it is a place for a card, not a card.
+/// Folders in which systems mount what is put in. A folder right in one of them that is no mount
+/// and has nothing in it is a place for a card, not a card.
 #[cfg(unix)]
 const MOUNT_FOLDERS: [&str; 4] = ["/media", "/run/media", "/mnt", "/Volumes"];
 
 /// What a card looks like from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct CardFingerprint {
     /// Device and number of the folder, where the system has such.
     card: (u64, u64),
     /// Length and time of the snapshots.
     files: BTreeMap<String, (u64, Option<SystemTime>)>,
 }
 
-impl Look {
+impl CardFingerprint {
     /// Whether it is the same card, whatever is on it by now.
     pub fn is_same_card(&self, other: &Self) -> bool {
         self.card == other.card
@@ -29,14 +29,14 @@ impl Look {
 
 /// What is known of a folder in which cards come and go.
 #[derive(Default)]
-pub struct Sight {
+pub struct MountProbe {
     /// It was a mount at some time: without one there is no card.
     is_mount: bool,
 }
 
-impl Sight {
+impl MountProbe {
     /// The card in a folder, if there is one.
-    pub fn of(&mut self, folder: &Path) -> Option<Look> {
+    pub fn of(&mut self, folder: &Path) -> Option<CardFingerprint> {
         let told = fs::metadata(folder).ok().filter(Metadata::is_dir)?;
         let is_mount = is_mount(folder, &told);
         self.is_mount |= is_mount;
@@ -50,12 +50,12 @@ impl Sight {
     }
 
     /// The look of a folder that has a card in it.
-    pub fn now(folder: &Path) -> Option<Look> {
+    pub fn now(folder: &Path) -> Option<CardFingerprint> {
         look(folder, &fs::metadata(folder).ok()?)
     }
 }
 
-fn look(folder: &Path, told: &Metadata) -> Option<Look> {
+fn look(folder: &Path, told: &Metadata) -> Option<CardFingerprint> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).ok()? {
         let entry = entry.ok()?;
@@ -66,7 +66,7 @@ fn look(folder: &Path, told: &Metadata) -> Option<Look> {
             files.insert(name, (told.len(), told.modified().ok()));
         }
     }
-    Some(Look { card: identity(told), files })
+    Some(CardFingerprint { card: identity(told), files })
 }
 
 #[cfg(unix)]
@@ -113,7 +113,7 @@ mod tests {
     fn a_card_is_known_by_its_files() {
         let folder = tempfile::tempdir().expect("a temp folder");
         let path = folder.path().join("card");
-        let mut sight = Sight::default();
+        let mut sight = MountProbe::default();
         assert_eq!(sight.of(&path), None);
         fs::create_dir(&path).expect("a folder");
         let empty = sight.of(&path).expect("a folder is a card");

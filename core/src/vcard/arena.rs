@@ -7,11 +7,11 @@ use core::fmt;
 pub(super) struct Full;
 
 /// What is left of the caller's memory.
-pub(super) struct Room<'r> {
+pub(super) struct Arena<'r> {
     free: &'r mut [u8],
 }
 
-impl<'r> Room<'r> {
+impl<'r> Arena<'r> {
     pub(super) fn new(free: &'r mut [u8]) -> Self {
         Self { free }
     }

@@ -1,13 +1,14 @@
 //! `card list` and `card verify`: what is on a card, read without a daemon.
 
-use super::cards::{FORMATS, no_backup};
 use super::out::Column;
+use super::snapshot::{FORMATS, no_backup};
 use super::text::{count, grouped, place, size, time};
 use super::{Context, Exit, Failure};
-use crate::card::{AnyCard, Trouble};
+use crate::card::{AnyCard, SyncError};
 use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES};
 use contactbox_core::card::{
-    FileReport, HeaderFault, Latest, Listed, Listing, RootCheck, Tally, list, verify,
+    FileReport, HeaderFault, LatestContact, Listing, RootCheck, SnapshotState, StateCounts, list,
+    verify,
 };
 use contactbox_core::limits::BOXES_MAX;
 use embassy_futures::block_on;
@@ -27,12 +28,12 @@ fn boxes() -> Vec<u64> {
     vec![0; BOXES_MAX]
 }
 
-fn latest() -> Vec<Latest> {
-    vec![Latest::EMPTY; LATEST]
+fn latest() -> Vec<LatestContact> {
+    vec![LatestContact::EMPTY; LATEST]
 }
 
-fn failure(path: &Path, trouble: impl Into<Trouble>) -> Failure {
-    let trouble: Trouble = trouble.into();
+fn failure(path: &Path, trouble: impl Into<SyncError>) -> Failure {
+    let trouble: SyncError = trouble.into();
     Failure::other(format!("{}: {trouble}", place(path)))
 }
 
@@ -70,7 +71,8 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         let is_newest = found.iter().all(|other| !is_newer(other, listing));
         let mut told = to_json(listing, is_newest);
         if told["changed_since"] == true {
-            // What was appended may be new contacts, or others of those that are there: only reading tells.
+            // What was appended may be new contacts, or others of those that are
+            // there: only reading tells.
             let checked = block_on(verify(
                 &mut card,
                 &listing.file,
@@ -79,7 +81,7 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
                 &mut latest(),
             ));
             let tally = checked.map_err(|error| failure(path, error))?.ok().and_then(|it| it.tally);
-            if let Some(Tally { active, trashed, tombstones }) = tally {
+            if let Some(StateCounts { active, trashed, tombstones }) = tally {
                 told["contacts"] = json!(active);
                 told["trashed"] = json!(trashed);
                 told["tombstones"] = json!(tombstones);
@@ -103,7 +105,7 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
 /// Whether `other` is a newer snapshot of the same box.
 fn is_newer(other: &Listing, than: &Listing) -> bool {
     match (other.state, than.state) {
-        (Listed::Snapshot { header: a, .. }, Listed::Snapshot { header: b, .. }) => {
+        (SnapshotState::Snapshot { header: a, .. }, SnapshotState::Snapshot { header: b, .. }) => {
             a.box_id == b.box_id && a.is_newer_than(&b)
         }
         _ => false,
@@ -113,17 +115,17 @@ fn is_newer(other: &Listing, than: &Listing) -> bool {
 fn to_json(listing: &Listing, is_newest: bool) -> Value {
     let mut told = json!({ "file": listing.file.as_str(), "bytes": listing.bytes });
     let (header, state) = match listing.state {
-        Listed::Snapshot { header, time } => {
+        SnapshotState::Snapshot { header, time } => {
             told["time"] = json!(time);
             (Some(header), if is_newest { "newest" } else { "older" })
         }
-        Listed::Unfinished(header) => (Some(header), "unfinished"),
-        Listed::Newer { version, box_id } => {
+        SnapshotState::Unfinished(header) => (Some(header), "unfinished"),
+        SnapshotState::Newer { version, box_id } => {
             told["box"] = json!(format!("{box_id:016x}"));
             told["format"] = json!(version);
             (None, "of a newer contactbox")
         }
-        Listed::NoHeader => (None, "half written or damaged"),
+        SnapshotState::NoHeader => (None, "half written or damaged"),
     };
     told["state"] = json!(state);
     if let Some(header) = header {

@@ -1,22 +1,22 @@
 //! Cards out of logical lines: begin, properties, end; what is repaired and what is rejected.
 
 use super::charset::Charset;
-use super::fault::{Reason, Rejection, Repair, Span, Warning};
 use super::line::{BYTE_ORDER_MARK, Marker};
-use super::lines::Place;
-use super::property::{Fault, Properties, Read, Syntax};
-use crate::contact::Content;
+use super::lines::Position;
+use super::property::{LineFault, PropertyReader, Read, Syntax};
+use super::rejection::{Reason, Rejection, Span, VcardRepair, Warning};
+use crate::contact::Property;
 
 /// Takes what the [`super::Reader`] finds, in the order of the input.
 ///
-/// Each card is `begin`, then `content` for each property, then `end` or `rejected`. What was gathered
-/// of a card that is rejected is to be thrown away.
-pub trait Sink {
+/// Each card is `begin`, then `content` for each property, then `end` or `rejected`. What was
+/// gathered of a card that is rejected is to be thrown away.
+pub trait VcardSink {
     /// A card begins at a line.
     fn begin(&mut self, line: u32);
 
     /// A property of the card. A photo is [`crate::contact::Value::Bytes`] of any length here.
-    fn content(&mut self, content: &Content<'_>);
+    fn content(&mut self, content: &Property<'_>);
 
     /// The card is complete.
     fn end(&mut self, span: &Span);
@@ -31,19 +31,19 @@ pub trait Sink {
 }
 
 /// A logical line, where it is, and where the next one is.
-pub(super) struct Line<'l> {
+pub(super) struct LogicalLine<'l> {
     pub bytes: &'l mut [u8],
     /// Memory to decode into.
     pub free: &'l mut [u8],
-    pub at: Place,
-    pub next: Place,
+    pub at: Position,
+    pub next: Position,
     /// The input ends within it.
     pub is_cut: bool,
 }
 
 /// The card being read, if one is.
-pub(super) struct Cards {
-    open: Option<Place>,
+pub(super) struct Assembler {
+    open: Option<Position>,
     syntax: Option<Syntax>,
     has_contents: bool,
     /// Why it will be rejected at its end, and the line that did it.
@@ -51,12 +51,12 @@ pub(super) struct Cards {
     /// Cards within a card that will be rejected, whose ends are not its end.
     depth: u32,
     /// First line outside of any card since the last one.
-    stray_at: Option<Place>,
+    stray_at: Option<Position>,
     has_card: bool,
     bytes_max: usize,
 }
 
-impl Cards {
+impl Assembler {
     /// No card so far; lines have `bytes_max` bytes of memory.
     pub(super) fn new(bytes_max: usize) -> Self {
         Self {
@@ -87,9 +87,9 @@ impl Cards {
     /// One line. A `BEGIN` within a card means that the card's end is missing.
     pub(super) fn line<C: Charset>(
         &mut self,
-        line: Line<'_>,
+        line: LogicalLine<'_>,
         charsets: &mut C,
-        sink: &mut impl Sink,
+        sink: &mut impl VcardSink,
     ) {
         let marker = Marker::of(line.bytes);
         if self.open.is_none() {
@@ -116,9 +116,9 @@ impl Cards {
         free: &mut [u8],
         number: u32,
         charsets: &mut C,
-        sink: &mut impl Sink,
+        sink: &mut impl VcardSink,
     ) {
-        let mut properties = Properties {
+        let mut properties = PropertyReader {
             syntax: self.syntax.unwrap_or(Syntax::V3),
             charsets,
             warn: |repair| sink.warning(Warning { line: number, repair }),
@@ -131,12 +131,12 @@ impl Cards {
             Ok(Read::Nothing) => {}
             Ok(Read::Version(version)) => {
                 self.syntax = Syntax::of(version).or_else(|| {
-                    sink.warning(Warning { line: number, repair: Repair::UnknownVersion });
+                    sink.warning(Warning { line: number, repair: VcardRepair::UnknownVersion });
                     Some(Syntax::V4)
                 });
             }
-            Err(Fault::Full) => self.too_large(number),
-            Err(Fault::Because(reason)) => self.reject(reason, number),
+            Err(LineFault::Full) => self.too_large(number),
+            Err(LineFault::Because(reason)) => self.reject(reason, number),
         }
     }
 
@@ -147,16 +147,16 @@ impl Cards {
         free: &mut [u8],
         number: u32,
         charsets: &mut C,
-        sink: &mut impl Sink,
+        sink: &mut impl VcardSink,
     ) {
-        sink.warning(Warning { line: number, repair: Repair::NestedCard });
+        sink.warning(Warning { line: number, repair: VcardRepair::NestedCard });
         let syntax = self.syntax.replace(Syntax::V3);
         self.property(line, free, number, charsets, sink);
         self.syntax = syntax;
     }
 
     /// A line that did not fit.
-    pub(super) fn too_long(&mut self, at: Place) {
+    pub(super) fn too_long(&mut self, at: Position) {
         if self.open.is_some() {
             self.too_large(at.line);
         } else {
@@ -180,22 +180,22 @@ impl Cards {
     }
 
     /// The card ends where something else begins.
-    pub(super) fn end_before(&mut self, at: Place, sink: &mut impl Sink) {
+    pub(super) fn end_before(&mut self, at: Position, sink: &mut impl VcardSink) {
         if self.fault.is_none() {
-            sink.warning(Warning { line: at.line, repair: Repair::MissingEnd });
+            sink.warning(Warning { line: at.line, repair: VcardRepair::MissingEnd });
         }
         self.close(at.line.saturating_sub(1), at.offset, sink);
     }
 
     /// The input ends here.
-    pub(super) fn finish(&mut self, here: Place, sink: &mut impl Sink) {
+    pub(super) fn finish(&mut self, here: Position, sink: &mut impl VcardSink) {
         if self.open.is_some() {
             if !self.has_contents {
                 self.reject(Reason::CutOff, here.line);
             }
             self.end_before(here, sink);
         } else if !self.has_card {
-            let first = self.stray_at.unwrap_or(Place { line: 1, offset: 0 });
+            let first = self.stray_at.unwrap_or(Position { line: 1, offset: 0 });
             sink.rejected(&Rejection {
                 line: first.line,
                 at: first.line,
@@ -207,19 +207,19 @@ impl Cards {
         self.warn_of_stray(sink);
     }
 
-    fn begin(&mut self, at: Place, sink: &mut impl Sink) {
+    fn begin(&mut self, at: Position, sink: &mut impl VcardSink) {
         self.warn_of_stray(sink);
         *self = Self { open: Some(at), has_card: true, ..Self::new(self.bytes_max) };
         sink.begin(at.line);
     }
 
-    fn warn_of_stray(&mut self, sink: &mut impl Sink) {
+    fn warn_of_stray(&mut self, sink: &mut impl VcardSink) {
         if let Some(at) = self.stray_at.take() {
-            sink.warning(Warning { line: at.line, repair: Repair::OutsideCard });
+            sink.warning(Warning { line: at.line, repair: VcardRepair::OutsideCard });
         }
     }
 
-    fn close(&mut self, line_last: u32, end: u64, sink: &mut impl Sink) {
+    fn close(&mut self, line_last: u32, end: u64, sink: &mut impl VcardSink) {
         let Some(begin) = self.open else {
             return;
         };
@@ -233,7 +233,7 @@ impl Cards {
             }
             None => {
                 if self.syntax.is_none() {
-                    sink.warning(Warning { line: begin.line, repair: Repair::MissingVersion });
+                    sink.warning(Warning { line: begin.line, repair: VcardRepair::MissingVersion });
                 }
                 sink.end(&Span { line: begin.line, line_last, bytes });
             }
@@ -241,7 +241,12 @@ impl Cards {
         *self = Self { has_card: true, ..Self::new(self.bytes_max) };
     }
 
-    fn outside(&mut self, marker: Option<Marker>, line: &Line<'_>, sink: &mut impl Sink) {
+    fn outside(
+        &mut self,
+        marker: Option<Marker>,
+        line: &LogicalLine<'_>,
+        sink: &mut impl VcardSink,
+    ) {
         match marker {
             Some(Marker::Begin) => self.begin(line.at, sink),
             Some(Marker::End) => {
@@ -262,7 +267,7 @@ impl Cards {
     }
 
     /// A line of a card that will be rejected: only its end counts.
-    fn skip(&mut self, marker: Option<Marker>, line: &Line<'_>, sink: &mut impl Sink) {
+    fn skip(&mut self, marker: Option<Marker>, line: &LogicalLine<'_>, sink: &mut impl VcardSink) {
         match (marker, self.depth) {
             (None, _) => {}
             (Some(Marker::Begin), 0) => {

@@ -1,14 +1,14 @@
-//! Where the box leaves backups by itself: cards that come and go, and the folder beside it. A thread
-//! for each: a card that hangs holds up nobody.
+//! Where the box leaves backups by itself: cards that come and go, and the folder beside it. A
+//! thread for each: a card that hangs holds up nobody.
 
+use super::fingerprint::{CardFingerprint, MountProbe};
 use super::folder::FolderCard;
-use super::look::{Look, Sight};
+use super::replica::Replica;
 use super::schedule::Schedule;
-use super::shadow::Shadow;
-use super::trouble::Trouble;
-use super::visit::{Extent, Kept, keep, take_in, write_for_phones};
-use crate::keeper::{Asker, Desk};
-use contactbox_core::card::{Name, OwnFiles, Whose};
+use super::sync_error::SyncError;
+use super::visit::{BackupResult, Extent, keep, take_in, write_for_phones};
+use crate::keeper::{Handle, Host};
+use contactbox_core::card::{FileName, OwnFiles, SnapshotOwners};
 use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 use serde_json::{Value, json};
@@ -42,9 +42,9 @@ const FAREWELL_TIME: Duration = Duration::from_secs(20);
 
 /// How the places are doing, for whoever asks.
 #[derive(Clone, Default)]
-pub struct Standing(Arc<Mutex<Vec<(String, Value)>>>);
+pub struct Status(Arc<Mutex<Vec<(String, Value)>>>);
 
-impl Standing {
+impl Status {
     /// Says how a place is doing.
     pub fn set(&self, place: &str, told: Value) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,14 +63,14 @@ impl Standing {
 
 /// What is to be kept where.
 #[derive(Clone, Debug)]
-pub enum Plan {
+pub enum WatchPlan {
     /// Cards come and go in this folder.
     Card(PathBuf),
     /// What is not in the backup in this folder waits no longer than this.
     Backup(PathBuf, Duration),
 }
 
-impl Plan {
+impl WatchPlan {
     fn folder(&self) -> &Path {
         match self {
             Self::Card(folder) | Self::Backup(folder, _) => folder,
@@ -79,24 +79,25 @@ impl Plan {
 }
 
 /// The threads.
-pub struct Places {
+pub struct FolderWatchers {
     threads: Vec<(mpsc::Sender<()>, JoinHandle<()>)>,
-    asker: Asker,
+    handle: Handle,
 }
 
-impl Places {
-    /// Begins to look after these places; `data` is where pages of the box go that memory is too small for.
+impl FolderWatchers {
+    /// Begins to look after these places; `data` is where pages of the box go that
+    /// memory is too small for.
     pub fn start(
-        plans: Vec<Plan>,
-        asker: &Asker,
+        plans: Vec<WatchPlan>,
+        handle: &Handle,
         data: &Path,
-        standing: &Standing,
+        standing: &Status,
     ) -> std::io::Result<Self> {
         let mut threads = Vec::new();
         for plan in plans {
             let (halt, halted) = mpsc::channel();
-            let place = Place {
-                asker: asker.clone(),
+            let place = FolderWatcher {
+                handle: handle.clone(),
                 data: data.to_path_buf(),
                 standing: standing.clone(),
                 halted,
@@ -105,8 +106,8 @@ impl Places {
                 failing_since: None,
                 kept: 0,
                 schedule: Schedule::new(match &plan {
-                    Plan::Card(_) => Duration::ZERO,
-                    Plan::Backup(_, wait_max) => *wait_max,
+                    WatchPlan::Card(_) => Duration::ZERO,
+                    WatchPlan::Backup(_, wait_max) => *wait_max,
                 }),
                 told: String::new(),
                 plan,
@@ -114,7 +115,7 @@ impl Places {
             let thread = std::thread::Builder::new().name("card".to_owned());
             threads.push((halt, thread.spawn(move || place.run())?));
         }
-        Ok(Self { threads, asker: asker.clone() })
+        Ok(Self { threads, handle: handle.clone() })
     }
 
     /// Has each leave what is not on its card yet, if it can do so soon.
@@ -123,7 +124,7 @@ impl Places {
         let threads: Vec<JoinHandle<()>> =
             self.threads.into_iter().map(|(_, thread)| thread).collect();
         // The senders are gone: who waits is told by that, or by the beat.
-        self.asker.pulse().beat();
+        self.handle.pulse().raise();
         while threads.iter().any(|thread| !thread.is_finished()) {
             if begun.elapsed() > FAREWELL_TIME {
                 tracing::warn!("a card does not answer; the daemon ends without it");
@@ -134,11 +135,11 @@ impl Places {
     }
 }
 
-struct Place {
-    plan: Plan,
-    asker: Asker,
+struct FolderWatcher {
+    plan: WatchPlan,
+    handle: Handle,
     data: PathBuf,
-    standing: Standing,
+    standing: Status,
     halted: mpsc::Receiver<()>,
     /// Between one visit and the next.
     pause: Duration,
@@ -156,9 +157,9 @@ struct Place {
 
 /// What a place of cards remembers of the card in it.
 struct Present {
-    look: Look,
+    look: CardFingerprint,
     /// The look it had when it was left; other boxes were there since if it has another.
-    left: Option<Look>,
+    left: Option<CardFingerprint>,
     /// The time of the box itself up to which this run has left everything on it.
     kept: u64,
     /// Changes of the box that are on it.
@@ -169,11 +170,11 @@ struct Present {
     held: u32,
 }
 
-impl Place {
+impl FolderWatcher {
     fn run(mut self) {
         match self.plan.clone() {
-            Plan::Card(folder) => self.run_card(&folder),
-            Plan::Backup(folder, _) => self.run_backup(&folder),
+            WatchPlan::Card(folder) => self.run_card(&folder),
+            WatchPlan::Backup(folder, _) => self.run_backup(&folder),
         }
     }
 
@@ -187,11 +188,11 @@ impl Place {
     }
 
     fn run_card(&mut self, folder: &Path) {
-        let mut sight = Sight::default();
+        let mut sight = MountProbe::default();
         let mut present: Option<Present> = None;
         self.say(json!({ "state": "no card" }));
         loop {
-            let beats = self.asker.pulse().beats();
+            let beats = self.handle.pulse().epoch();
             let look = sight.of(folder);
             present = match (look, present) {
                 (None, before) => {
@@ -218,8 +219,8 @@ impl Place {
             if is_halted {
                 return;
             }
-            self.asker.pulse().wait(beats, POLL_TIME);
-            if self.asker.pulse().beats() != beats && self.is_halted(GATHER_TIME.max(self.pause)) {
+            self.handle.pulse().wait(beats, POLL_TIME);
+            if self.handle.pulse().epoch() != beats && self.is_halted(GATHER_TIME.max(self.pause)) {
                 // Once more round, for what changed last.
                 self.pause = Duration::ZERO;
             }
@@ -263,18 +264,18 @@ impl Place {
         folder: &Path,
         present: &mut Present,
         is_visited: bool,
-    ) -> Result<Kept, Trouble> {
+    ) -> Result<BackupResult, SyncError> {
         let mut card = FolderCard::open(folder, true)?;
-        let mut shadow = self.shadow()?;
+        let mut replica = self.replica()?;
         let mut extent = Extent::Changes;
         if is_visited {
             let (after, given) =
-                take_in(shadow, &mut card, Whose::Others, Consent::Ask, present.kept)?;
+                take_in(replica, &mut card, SnapshotOwners::Others, Consent::Ask, present.kept)?;
             extent = given.extent();
             present.held = given.merged.held;
-            shadow = after;
+            replica = after;
             // Also when nothing can be written to it: it is not taken in again and again.
-            present.left = Sight::now(folder);
+            present.left = MountProbe::now(folder);
             for remark in &given.remarks {
                 tracing::warn!(card = %folder.display(), "{remark}");
             }
@@ -286,23 +287,23 @@ impl Place {
                 self.announce(told);
             }
         }
-        let kept = keep(&mut shadow, &mut card, extent)?;
+        let kept = keep(&mut replica, &mut card, extent)?;
         present.kept = kept.time;
-        present.left = Sight::now(folder);
+        present.left = MountProbe::now(folder);
         Ok(kept)
     }
 
-    fn write_for_phones(&mut self, folder: &Path, present: &mut Present) -> Result<(), Trouble> {
+    fn write_for_phones(&mut self, folder: &Path, present: &mut Present) -> Result<(), SyncError> {
         let mut card = FolderCard::open(folder, true)?;
-        let mut shadow = self.shadow()?;
-        write_for_phones(&mut shadow, &mut card)?;
-        present.left = Sight::now(folder);
+        let mut replica = self.replica()?;
+        write_for_phones(&mut replica, &mut card)?;
+        present.left = MountProbe::now(folder);
         Ok(())
     }
 
     /// The box as it is now.
-    fn shadow(&self) -> Result<Shadow, Trouble> {
-        Ok(Shadow::new(&self.asker, &self.data)?)
+    fn replica(&self) -> Result<Replica, SyncError> {
+        Ok(Replica::new(&self.handle, &self.data)?)
     }
 
     fn forget(&mut self) {
@@ -314,10 +315,10 @@ impl Place {
 
     fn announce(&self, mut told: Value) {
         told["card"] = json!(self.plan.folder());
-        self.asker.announce("watch.card", &told);
+        self.handle.announce("watch.card", &told);
     }
 
-    fn done(&mut self, kept: &Kept, held: u32) {
+    fn done(&mut self, kept: &BackupResult, held: u32) {
         let folder = self.plan.folder().display().to_string();
         if let Some(backup) = &kept.snapshot {
             let (records, sectors) = (backup.records, backup.sector_writes);
@@ -338,7 +339,7 @@ impl Place {
         }
         (self.failing_since, self.kept) = (None, kept.time);
         self.told.clear();
-        let mut told = json!({ "state": "in step", "time": kept.time, "checked": Desk::now() });
+        let mut told = json!({ "state": "in step", "time": kept.time, "checked": Host::now() });
         if held > 0 {
             told["state"] = json!("removals wait for a yes");
             told["held"] = json!(held);
@@ -346,13 +347,13 @@ impl Place {
         self.say(told);
     }
 
-    fn fail(&mut self, trouble: &Trouble) {
+    fn fail(&mut self, trouble: &SyncError) {
         let time = self.failed.map_or(RETRY_TIME, |(_, time)| (time * 2).min(RETRY_TIME_MAX));
         self.failed = Some((Instant::now(), time));
         let message = trouble.to_string();
-        let since = *self.failing_since.get_or_insert_with(Desk::now);
+        let since = *self.failing_since.get_or_insert_with(Host::now);
         let mut told =
-            json!({ "state": "failed", "why": message, "since": since, "checked": Desk::now() });
+            json!({ "state": "failed", "why": message, "since": since, "checked": Host::now() });
         if self.kept > 0 {
             told["time"] = json!(self.kept);
         }
@@ -373,7 +374,7 @@ impl Place {
         let (mut kept_time, mut left) = (None, 0);
         let mut wait = Duration::ZERO;
         loop {
-            let beats = self.asker.pulse().beats();
+            let beats = self.handle.pulse().epoch();
             let is_halted = self.is_halted(wait);
             let is_resting = self.failed.is_some_and(|(when, time)| when.elapsed() < time);
             if !is_resting {
@@ -393,26 +394,26 @@ impl Place {
             }
             if wait.is_zero() {
                 // Nothing to do until something changes.
-                while self.asker.pulse().beats() == beats && !self.is_halted(Duration::ZERO) {
-                    self.asker.pulse().wait(beats, Duration::from_secs(3600));
+                while self.handle.pulse().epoch() == beats && !self.is_halted(Duration::ZERO) {
+                    self.handle.pulse().wait(beats, Duration::from_secs(3600));
                 }
             }
         }
     }
 
-    /// Backs up when it is due; gives how long to wait for that, nothing when all is kept. `left` is the time up to which this
-    /// run has left everything there: what was there before may hold what the box has forgotten, when its file is an older copy
-    /// or damaged.
+    /// Backs up when it is due; gives how long to wait for that, nothing when all is kept. `left`
+    /// is the time up to which this run has left everything there: what was there before may hold
+    /// what the box has forgotten, when its file is an older copy or damaged.
     fn back_up(
         &mut self,
         folder: &Path,
         is_halted: bool,
         kept_time: &mut Option<u64>,
         left: &mut u64,
-    ) -> Result<Duration, Trouble> {
-        let (id, time, states, lacks) = self.asker.have(|desk| {
-            let (id, time) = desk.identity();
-            Ok((id, time, desk.states(), desk.wants_back()))
+    ) -> Result<Duration, SyncError> {
+        let (id, time, states, lacks) = self.handle.have(|host| {
+            let (id, time) = host.identity();
+            Ok((id, time, host.states(), host.wants_back()))
         })?;
         let kept = match *kept_time {
             Some(kept) => kept,
@@ -446,15 +447,15 @@ impl Place {
         }
         crate::image::disk::make_private_folder(folder).map_err(|error| {
             let message = format!("{} can not be made: {error}", folder.display());
-            crate::rpc::Fault::new(crate::rpc::Kind::Disk, message)
+            crate::rpc::RpcError::new(crate::rpc::ErrorKind::Disk, message)
         })?;
         let mut card = FolderCard::open(folder, true)?;
-        let (mut shadow, mut extent) = (self.shadow()?, Extent::Changes);
+        let (mut replica, mut extent) = (self.replica()?, Extent::Changes);
         if kept != *left {
             // What it says is the box's own word, in a folder of the box's own.
             let consent = Consent::Given;
-            let (after, given) = take_in(shadow, &mut card, Whose::Own, consent, *left)?;
-            (shadow, extent) = (after, given.extent());
+            let (after, given) = take_in(replica, &mut card, SnapshotOwners::Own, consent, *left)?;
+            (replica, extent) = (after, given.extent());
             for remark in &given.remarks {
                 tracing::warn!(backup = %folder.display(), "{remark}");
             }
@@ -468,7 +469,7 @@ impl Place {
                 );
             }
         }
-        let kept = keep(&mut shadow, &mut card, extent)?;
+        let kept = keep(&mut replica, &mut card, extent)?;
         (*kept_time, *left) = (Some(kept.time), kept.time);
         self.schedule.done(Instant::now());
         self.done(&kept, 0);
@@ -478,7 +479,7 @@ impl Place {
 
 /// Whether a file is one that cards have.
 pub(super) fn is_ours(name: &str) -> bool {
-    Name::parse(name).is_some_and(|name| {
+    FileName::parse(name).is_some_and(|name| {
         let name = name.as_str();
         name.ends_with(".A") || name.ends_with(".B")
     })

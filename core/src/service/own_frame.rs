@@ -6,9 +6,9 @@ use core::task::{Context, Poll};
 
 /// Goes on with `work` in a call of its own.
 ///
-/// Without it, a compiler that folds all that can be asked of a box into one function has that function
-/// take the stack of everything at once, and a device has a few kilobytes of it.
-pub(super) fn apart<W: Future>(work: Pin<&mut W>) -> impl Future<Output = W::Output> {
+/// Without it, a compiler that folds all that can be asked of a box into one function has that
+/// function take the stack of everything at once, and a device has a few kilobytes of it.
+pub(super) fn on_own_frame<W: Future>(work: Pin<&mut W>) -> impl Future<Output = W::Output> {
     Apart(work)
 }
 

@@ -1,29 +1,30 @@
-//! Signatures and sort keys of contacts: made with the index, or apart from it while a box is opened.
+//! Signatures and sort keys of contacts: made with the index, or apart from it
+//! while a box is opened.
 
-use super::ledger::Ledger;
+use super::state::BookState;
 use super::{Book, BookConfig, Memory};
 use crate::contact::Contact;
 use crate::search::{Slices, SortKey};
-use crate::store::cells::Cells;
 use crate::store::entries::Spill;
 use crate::store::index::Slot;
-use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
+use crate::store::journal::{Address, Entry, EntryOwner, Liveness, Loss};
+use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// The signatures that a search skips most contacts by.
-pub struct Signatures<W> {
+pub struct GramFilter<W> {
     slices: Slices,
     grams: W,
 }
 
-impl<W: Cells<u32>> Signatures<W> {
+impl<W: Slab<u32>> GramFilter<W> {
     /// Of no contact yet.
     pub fn new(config: &BookConfig, grams: W) -> Self {
         Self { slices: Slices::new(config.gram_slices, config.gram_probes), grams }
     }
 
     /// Makes the signature of a slot; its sort key, or `None` when there is no memory for it.
-    pub fn take(&mut self, note: &Note<'_>) -> Option<u64> {
+    pub fn take(&mut self, note: &FilterInput<'_>) -> Option<u64> {
         if !self.reserve(note.slot + 1) {
             return None;
         }
@@ -68,7 +69,7 @@ impl<W: Cells<u32>> Signatures<W> {
 
 /// What the signature of a slot is made of.
 #[derive(Clone, Copy)]
-pub struct Note<'r> {
+pub struct FilterInput<'r> {
     /// Which.
     pub slot: u32,
     /// It had another one before.
@@ -79,33 +80,34 @@ pub struct Note<'r> {
     pub record: &'r [u8],
 }
 
-/// Takes note of contacts while a box is opened, for [`Signatures`] that are made apart from it,
+/// Takes note of contacts while a box is opened, for [`GramFilter`] that are made apart from it,
 /// such as on another thread.
-pub trait Scribe {
-    /// In this order the notes are to be given to [`Signatures::take`].
-    fn note(&mut self, note: &Note<'_>);
+pub trait FilterSink {
+    /// In this order the notes are to be given to [`GramFilter::take`].
+    fn note(&mut self, note: &FilterInput<'_>);
 }
 
 /// Takes no notes: the signatures are made on the way.
-pub(super) struct Nobody;
+pub(super) struct NoSink;
 
-impl Scribe for Nobody {
-    fn note(&mut self, _: &Note<'_>) {}
+impl FilterSink for NoSink {
+    fn note(&mut self, _: &FilterInput<'_>) {}
 }
 
 /// A box that has been opened but for its signatures.
-pub struct Unsigned<F: NorFlash, M: Memory>(pub(super) Book<F, M>);
+pub struct BookWithoutFilter<F: NorFlash, M: Memory>(pub(super) Book<F, M>);
 
-impl<F: NorFlash, M: Memory> Unsigned<F, M> {
+impl<F: NorFlash, M: Memory> BookWithoutFilter<F, M> {
     /// Slots there are.
     pub fn slots(&self) -> u32 {
         self.0.slots()
     }
 
-    /// The box, with the signatures made of all notes, and the sort key that this gave for each slot.
+    /// The box, with the signatures made of all notes, and the sort key that this
+    /// gave for each slot.
     pub fn sign(
         mut self,
-        signatures: Signatures<M::Words>,
+        signatures: GramFilter<M::Words>,
         key: impl Fn(u32) -> u64,
     ) -> Book<F, M> {
         let ledger = &mut self.0.ledger;
@@ -120,15 +122,15 @@ impl<F: NorFlash, M: Memory> Unsigned<F, M> {
 }
 
 /// A ledger, and who takes note of the signatures that it does not make itself.
-pub(super) struct Dictated<'l, M: Memory, S> {
-    pub(super) ledger: &'l mut Ledger<M>,
+pub(super) struct Tee<'l, M: Memory, S> {
+    pub(super) ledger: &'l mut BookState<M>,
     pub(super) scribe: &'l mut S,
 }
 
-impl<M: Memory, S: Scribe> Dictated<'_, M, S> {
+impl<M: Memory, S: FilterSink> Tee<'_, M, S> {
     fn dictate(&mut self, entry: &Entry<'_>) {
         if let Some(taken) = self.ledger.taken.take() {
-            self.scribe.note(&Note {
+            self.scribe.note(&FilterInput {
                 slot: taken.slot,
                 is_again: taken.is_again,
                 is_spilled: taken.is_spilled,
@@ -138,15 +140,15 @@ impl<M: Memory, S: Scribe> Dictated<'_, M, S> {
     }
 }
 
-impl<M: Memory, S: Scribe> Tenant for Dictated<'_, M, S> {
-    fn found(&mut self, entry: &Entry<'_>) -> Standing {
-        let standing = self.ledger.found(entry);
+impl<M: Memory, S: FilterSink> EntryOwner for Tee<'_, M, S> {
+    fn on_entry(&mut self, entry: &Entry<'_>) -> Liveness {
+        let standing = self.ledger.on_entry(entry);
         self.dictate(entry);
         standing
     }
 
-    fn weigh(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Standing {
-        let standing = self.ledger.weigh(entry, at, other);
+    fn compare(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Liveness {
+        let standing = self.ledger.compare(entry, at, other);
         self.dictate(entry);
         standing
     }

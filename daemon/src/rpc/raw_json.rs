@@ -1,28 +1,31 @@
-//! JSON that stays text until its turn: a text of many small values takes forty times its bytes once parsed.
+//! JSON that stays text until its turn: a text of many small values takes forty
+//! times its bytes once parsed.
 
-use super::{Fault, Kind};
+use super::{ErrorKind, RpcError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// Most values in one such text. A contact has at most 32,768 properties of four values and a few more.
+/// Most values in one such text. A contact has at most 32,768 properties of four
+/// values and a few more.
 const VALUES_MAX: usize = 512 * 1024;
 
 /// JSON that is well formed, and no more is known of it.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub struct Unread(Box<RawValue>);
+pub struct RawJson(Box<RawValue>);
 
-impl Unread {
+impl RawJson {
     /// Parses it; `name` is what the parameter is called.
-    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, Fault> {
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, RpcError> {
         let text = self.0.get();
         if values_in(text) > VALUES_MAX {
             let message = format!("{name} has more than {VALUES_MAX} values; send less at once");
-            return Err(Fault::new(Kind::TooLarge, message).with("values_max", VALUES_MAX));
+            return Err(RpcError::new(ErrorKind::TooLarge, message).with("values_max", VALUES_MAX));
         }
-        serde_json::from_str(text)
-            .map_err(|error| Fault::params(format!("{name}: {}", super::cut(&error.to_string()))))
+        serde_json::from_str(text).map_err(|error| {
+            RpcError::params(format!("{name}: {}", super::cut(&error.to_string())))
+        })
     }
 }
 
@@ -46,7 +49,7 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn unread(text: &str) -> Unread {
+    fn unread(text: &str) -> RawJson {
         serde_json::from_str(text).expect("JSON")
     }
 
@@ -63,6 +66,6 @@ mod tests {
         let fault = unread(&format!("[0{}]", ",0".repeat(VALUES_MAX)))
             .read::<Value>("card")
             .expect_err("too many values");
-        assert_eq!(fault.kind(), Kind::TooLarge);
+        assert_eq!(fault.kind(), ErrorKind::TooLarge);
     }
 }

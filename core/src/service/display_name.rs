@@ -6,19 +6,19 @@ use crate::contact::{Contact, Kind};
 pub const TEXT_CHARS_MAX: usize = 200;
 
 /// Texts one behind the other in the caller's memory.
-pub struct Texts<'b> {
+pub struct DisplayName<'b> {
     memory: &'b mut [u8],
     chars_max: usize,
 }
 
-impl<'b> Texts<'b> {
+impl<'b> DisplayName<'b> {
     /// Memory for texts of at most `chars_max` characters.
     pub fn new(memory: &'b mut [u8], chars_max: usize) -> Self {
         Self { memory, chars_max }
     }
 
-    /// The name to show: what it is called, or else the first thing known of it; empty when there is
-    /// nothing. `None` when the memory does not do.
+    /// The name to show: what it is called, or else the first thing known of it; empty when there
+    /// is nothing. `None` when the memory does not do.
     pub fn name(&mut self, contact: &Contact<'_>) -> Option<&'b str> {
         let said =
             |kind| contact.latest(kind).and_then(|property| property.content.value.as_text());
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_text_that_does_not_fit_leaves_the_memory() {
         let mut memory = [0; 5];
-        let mut texts = Texts::new(&mut memory, 10);
+        let mut texts = DisplayName::new(&mut memory, 10);
         assert_eq!(texts.plain(["abc def"]), None);
         assert_eq!(texts.plain(["abc"]), Some("abc"));
         assert_eq!(texts.plain(["de"]), Some("de"));

@@ -5,8 +5,8 @@ use super::Memory;
 use super::authors::Authors;
 use super::boxes::Boxes;
 use super::brake::Removed;
+use super::gram_filter::GramFilter;
 use super::kept::Keeping;
-use super::signatures::Signatures;
 use crate::contact::{AuthorIndex, BoxIndex, Contact, Millis, Uid};
 use crate::limits::LOSSES_MAX;
 use crate::store::entries::{
@@ -14,7 +14,7 @@ use crate::store::entries::{
     KeptEntry, REMOVALS, RemovalsEntry, SPILL, Spill,
 };
 use crate::store::index::{self, Index, IndexFull, Packed, Slot};
-use crate::store::journal::{Address, Entry, Loss, Standing, Tenant};
+use crate::store::journal::{Address, Entry, EntryOwner, Liveness, Loss};
 use core::cmp::Ordering;
 
 /// Contacts by state.
@@ -30,12 +30,12 @@ pub struct Counts {
     pub chunks: u32,
 }
 
-pub(super) struct Ledger<M: Memory> {
+pub(super) struct BookState<M: Memory> {
     pub(super) index: Index<M>,
     /// None while the box is opened and they are made apart from it.
-    pub(super) signatures: Option<Signatures<M::Words>>,
+    pub(super) signatures: Option<GramFilter<M::Words>>,
     /// The slot whose signature is to be made apart.
-    pub(super) taken: Option<Taken>,
+    pub(super) taken: Option<TakenSlot>,
     pub(super) authors: Authors<M>,
     pub(super) boxes: Boxes<M>,
     pub(super) removed: Removed,
@@ -48,7 +48,8 @@ pub(super) struct Ledger<M: Memory> {
     untold_order: u32,
     /// Something was taken in that this box itself has written, and had forgotten.
     pub(super) has_forgotten: bool,
-    /// A contact, or a photo or document of one, can not be read as a whole, or may not: what others have of it is wanted.
+    /// A contact, or a photo or document of one, can not be read as a whole, or may not: what
+    /// others have of it is wanted.
     pub(super) doubts_pieces: bool,
     /// Contacts have [`index::BROUGHT`].
     pub(super) has_brought: bool,
@@ -69,7 +70,7 @@ pub(super) struct Ledger<M: Memory> {
 }
 
 /// A slot that was taken, or taken again, while there are no signatures.
-pub(super) struct Taken {
+pub(super) struct TakenSlot {
     pub(super) slot: u32,
     pub(super) is_again: bool,
     pub(super) is_spilled: bool,
@@ -89,10 +90,10 @@ enum What {
     Kept { uid: Uid, time: Millis },
 }
 
-impl<M: Memory> Ledger<M> {
+impl<M: Memory> BookState<M> {
     pub(super) fn new(
         index: Index<M>,
-        signatures: Option<Signatures<M::Words>>,
+        signatures: Option<GramFilter<M::Words>>,
         authors: Authors<M>,
         boxes: Boxes<M>,
     ) -> Self {
@@ -161,14 +162,15 @@ impl<M: Memory> Ledger<M> {
             && !self.is_later(contact, loss.order)
     }
 
-    /// Whether this state of a contact was written when what was lost of a page of this order was lost already: under a name that
-    /// the box took then.
+    /// Whether this state of a contact was written when what was lost of a page of this order was
+    /// lost already: under a name that the box took then.
     fn is_later(&self, contact: &Contact<'_>, order: u32) -> bool {
         let since = self.boxes.writer_since();
         since.is_some_and(|(time, first)| first > order && contact.changed().time > time)
     }
 
-    /// Whether something was lost of which nothing is known: it may have been a newer version of any contact.
+    /// Whether something was lost of which nothing is known: it may have been a
+    /// newer version of any contact.
     pub(super) fn is_any_stale(&self) -> bool {
         self.losses_untold > 0 || self.losses.iter().any(|loss| known_hint(loss).is_none())
     }
@@ -265,7 +267,7 @@ impl<M: Memory> Ledger<M> {
                 let key = signatures.contact(number, is_again, contact);
                 self.index.change(number, |known| known.key = key);
             }
-            None => self.taken = Some(Taken { slot: number, is_again, is_spilled: false }),
+            None => self.taken = Some(TakenSlot { slot: number, is_again, is_spilled: false }),
         }
         replaced
     }
@@ -299,7 +301,7 @@ impl<M: Memory> Ledger<M> {
             }
             None => {
                 let is_again = replaced.is_some();
-                self.taken = Some(Taken { slot: number, is_again, is_spilled: true });
+                self.taken = Some(TakenSlot { slot: number, is_again, is_spilled: true });
             }
         }
         replaced
@@ -337,15 +339,15 @@ impl<M: Memory> Ledger<M> {
         Subject { hash: self.index.contact_hash(uid), what, hint: uid.hint() }
     }
 
-    /// Compares a contact's entry with the contacts of its hash, one after the other: those after the
-    /// slot `last`, or all.
+    /// Compares a contact's entry with the contacts of its hash, one after the other: those after
+    /// the slot `last`, or all.
     fn contend(
         &mut self,
         entry: &Entry<'_>,
         hash: u64,
         version: Millis,
         last: Option<u32>,
-    ) -> Standing {
+    ) -> Liveness {
         let mut contacts = self.index.contacts(hash);
         if let Some(last) = last {
             contacts.find(|&number| number == last);
@@ -354,7 +356,7 @@ impl<M: Memory> Ledger<M> {
             drop(contacts);
             if !self.can_share_hash(hash) {
                 self.is_overfull = true;
-                return Standing::Live;
+                return Liveness::Live;
             }
             return self.take(entry, None);
         };
@@ -362,7 +364,7 @@ impl<M: Memory> Ledger<M> {
         let slot = self.index.slot(number);
         match slot.version {
             Some(known) => self.settle(entry, number, known, version),
-            None => Standing::Contends(slot.at, slot.len.into()),
+            None => Liveness::NeedsCompare(slot.at, slot.len.into()),
         }
     }
 
@@ -373,30 +375,31 @@ impl<M: Memory> Ledger<M> {
         number: u32,
         known: Millis,
         version: Millis,
-    ) -> Standing {
+    ) -> Liveness {
         match version.cmp(&known) {
-            Ordering::Less => Standing::Dead,
-            Ordering::Equal => Standing::Equals(self.index.slot(number).at),
+            Ordering::Less => Liveness::Dead,
+            Ordering::Equal => Liveness::Equals(self.index.slot(number).at),
             Ordering::Greater => self.take(entry, Some(number)),
         }
     }
 
-    /// Takes in a chunk or a kept state, which is not known; a chunk that a contact refers to if it must be.
-    pub(super) fn take_piece(&mut self, entry: &Entry<'_>, is_needed: bool) -> Standing {
+    /// Takes in a chunk or a kept state, which is not known; a chunk that a contact
+    /// refers to if it must be.
+    pub(super) fn take_piece(&mut self, entry: &Entry<'_>, is_needed: bool) -> Liveness {
         let marks = if is_needed { index::MARKED } else { 0 };
-        self.try_take(entry, None, marks).unwrap_or(Standing::Dead)
+        self.try_take(entry, None, marks).unwrap_or(Liveness::Dead)
     }
 
     /// Takes in what an entry says, in the slot it is known by or a new one.
-    fn take(&mut self, entry: &Entry<'_>, seat: Option<u32>) -> Standing {
+    fn take(&mut self, entry: &Entry<'_>, seat: Option<u32>) -> Liveness {
         self.try_take(entry, seat, 0).unwrap_or_else(|| {
             self.foreign += 1;
-            Standing::Live
+            Liveness::Live
         })
     }
 
     /// The same, when this version understands it.
-    fn try_take(&mut self, entry: &Entry<'_>, seat: Option<u32>, marks: u8) -> Option<Standing> {
+    fn try_take(&mut self, entry: &Entry<'_>, seat: Option<u32>, marks: u8) -> Option<Liveness> {
         // An entry says its length in 16 bits.
         let len = entry.payload.len() as u16;
         let replaced = match entry.kind {
@@ -408,7 +411,7 @@ impl<M: Memory> Ledger<M> {
             CHUNK => match self.place_chunk(&Chunk::parse(entry.payload)?, entry.at, len, marks) {
                 Some((_, replaced)) => replaced,
                 // It may be garbage: see `refit`.
-                None => return Some(Standing::Dead),
+                None => return Some(Liveness::Dead),
             },
             KEPT => {
                 let kept = KeptEntry::parse(entry.payload)?;
@@ -416,12 +419,12 @@ impl<M: Memory> Ledger<M> {
                 match self.place_kept(whose, entry.at, len, flags) {
                     Some((_, replaced)) => replaced,
                     // It is not worth a box that cannot be opened.
-                    None => return Some(Standing::Dead),
+                    None => return Some(Liveness::Dead),
                 }
             }
             _ => return None,
         };
-        Some(replaced.map_or(Standing::Live, |(at, len)| Standing::Replaces(at, len.into())))
+        Some(replaced.map_or(Liveness::Live, |(at, len)| Liveness::Replaces(at, len.into())))
     }
 }
 
@@ -445,8 +448,8 @@ fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
     Slot { hash, version: Some(contact.changed().time), key: 0, at: Address(0), len: 0, flags }
 }
 
-impl<M: Memory> Tenant for Ledger<M> {
-    fn found(&mut self, entry: &Entry<'_>) -> Standing {
+impl<M: Memory> EntryOwner for BookState<M> {
+    fn on_entry(&mut self, entry: &Entry<'_>) -> Liveness {
         if entry.kind == AUTHOR
             && let Some(author) = AuthorEntry::parse(entry.payload)
         {
@@ -471,24 +474,24 @@ impl<M: Memory> Tenant for Ledger<M> {
         match self.subject(entry).map(|subject| (subject.hash, subject.what)) {
             Some((_, What::Kept { uid, time })) if !self.keeping.is_over(time) => {
                 match self.index.kept(self.index.kept_hash(uid, time)) {
-                    Some(known) => Standing::Equals(self.index.slot(known).at),
+                    Some(known) => Liveness::Equals(self.index.slot(known).at),
                     None => self.take(entry, None),
                 }
             }
-            Some((_, What::Kept { .. })) => Standing::Dead,
+            Some((_, What::Kept { .. })) => Liveness::Dead,
             Some((hash, What::Contact { version, .. })) => self.contend(entry, hash, version, None),
             Some((_, What::Chunk { blob, number })) => match self.index.chunk(&blob, number) {
-                Some(known) => Standing::Equals(self.index.slot(known).at),
+                Some(known) => Liveness::Equals(self.index.slot(known).at),
                 None => self.take(entry, None),
             },
             None => self.take(entry, None),
         }
     }
 
-    fn weigh(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Standing {
+    fn compare(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Liveness {
         let Some(Subject { hash, what: What::Contact { uid, version }, .. }) = self.subject(entry)
         else {
-            return Standing::Live;
+            return Liveness::Live;
         };
         let Some(number) = self.index.placed(hash, at) else {
             return self.contend(entry, hash, version, None);
@@ -498,7 +501,8 @@ impl<M: Memory> Tenant for Ledger<M> {
                 self.settle(entry, number, known_version, version)
             }
             Some(_) => self.contend(entry, hash, version, Some(number)),
-            // What cannot be read any more hardly was another contact's; the journal tells of the loss.
+            // What cannot be read any more hardly was another contact's; the
+            // journal tells of the loss.
             None => self.take(entry, Some(number)),
         }
     }
@@ -559,7 +563,8 @@ impl<M: Memory> Tenant for Ledger<M> {
             return;
         }
         self.lost_order = self.lost_order.max(Some(loss.order));
-        // What lacks a chunk can not be read, and is told of by that. A chunk that nothing lacks is no loss.
+        // What lacks a chunk can not be read, and is told of by that. A chunk that
+        // nothing lacks is no loss.
         if known_hint(loss).is_some_and(Chunk::is_hint) {
             self.doubts_pieces = true;
             return;

@@ -1,37 +1,38 @@
 //! What goes wrong with a card, as clients and the log say it.
 
-use crate::rpc::{Fault, Kind};
+use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::{BackupError, CardError};
 use std::fmt;
 
-/// Why a visit to a card ended early. The box is as it was, or has more; the card has what it had, or more.
+/// Why a visit to a card ended early. The box is as it was, or has more; the card
+/// has what it had, or more.
 #[derive(Clone, Debug)]
-pub struct Trouble {
-    fault: Fault,
+pub struct SyncError {
+    fault: RpcError,
     /// Whether the card was there no more.
     pub is_removed: bool,
 }
 
-impl Trouble {
+impl SyncError {
     /// What a client is told.
-    pub fn into_fault(self) -> Fault {
+    pub fn into_fault(self) -> RpcError {
         self.fault
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for SyncError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fault.fmt(f)
     }
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
+impl From<RpcError> for SyncError {
+    fn from(fault: RpcError) -> Self {
         Self { fault, is_removed: false }
     }
 }
 
-impl<E: fmt::Debug> From<CardError<E>> for Trouble {
+impl<E: fmt::Debug> From<CardError<E>> for SyncError {
     fn from(error: CardError<E>) -> Self {
         let reason = match &error {
             CardError::NoFileSystem => "no-file-system",
@@ -44,22 +45,22 @@ impl<E: fmt::Debug> From<CardError<E>> for Trouble {
             CardError::Device(_) => "device",
         };
         let is_removed = matches!(error, CardError::Removed);
-        let fault = Fault::new(Kind::Card, error.to_string()).with("reason", reason);
+        let fault = RpcError::new(ErrorKind::Card, error.to_string()).with("reason", reason);
         Self { fault, is_removed }
     }
 }
 
-impl<F: fmt::Debug, C: fmt::Debug> From<BackupError<F, C>> for Trouble {
+impl<F: fmt::Debug, C: fmt::Debug> From<BackupError<F, C>> for SyncError {
     fn from(error: BackupError<F, C>) -> Self {
         let message = error.to_string();
         match error {
             BackupError::Card(error) => error.into(),
-            BackupError::Book(_) => Fault::new(Kind::Disk, message).into(),
+            BackupError::Book(_) => RpcError::new(ErrorKind::Disk, message).into(),
             BackupError::NotReadBack { .. } => not_read_back(message),
         }
     }
 }
 
-fn not_read_back(message: String) -> Trouble {
-    Fault::new(Kind::Card, message).with("reason", "not-read-back").into()
+fn not_read_back(message: String) -> SyncError {
+    RpcError::new(ErrorKind::Card, message).with("reason", "not-read-back").into()
 }

@@ -95,7 +95,7 @@ pub struct Warning {
     /// The line, from 1.
     pub line: u32,
     /// What was odd, and what was done.
-    pub repair: Repair,
+    pub repair: VcardRepair,
 }
 
 impl fmt::Display for Warning {
@@ -106,7 +106,7 @@ impl fmt::Display for Warning {
 
 /// What was odd, and what was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repair {
+pub enum VcardRepair {
     /// A card without `END:VCARD`.
     MissingEnd,
     /// A card without `VERSION`.
@@ -133,7 +133,7 @@ pub enum Repair {
     NestedCard,
 }
 
-impl fmt::Display for Repair {
+impl fmt::Display for VcardRepair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MissingEnd => "END:VCARD is missing; the card was taken to end here",

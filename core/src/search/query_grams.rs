@@ -1,7 +1,7 @@
 //! The grams that a query asks for: every contact it matches has them all.
 
 use super::grams::{Letters, Sort, digit_value, first_digits, inner_digits};
-use super::phone::{Digits, Form};
+use super::phone::{Digits, NumberForm};
 use super::query::{Query, Term};
 use heapless::Vec;
 
@@ -33,8 +33,8 @@ impl Query {
         all
     }
 
-    /// Two sets of grams, of which every contact that this query matches has one: a number is found by
-    /// its digits, or each of its words as text. `None` when that tells nothing more.
+    /// Two sets of grams, of which every contact that this query matches has one: a number is found
+    /// by its digits, or each of its words as text. `None` when that tells nothing more.
     pub fn either_grams(&self) -> Option<[QueryGrams; 2]> {
         // The first number is enough: people type one.
         let number = self.numbers().first()?;
@@ -76,7 +76,7 @@ fn note(grams: &mut QueryGrams, gram: u32) {
 
 /// The grams of every contact that has a number which this one finds.
 fn number_grams(number: &Digits, add: &mut impl FnMut(u32)) {
-    if number.form == Form::National {
+    if number.form == NumberForm::National {
         match *number.core() {
             [one] => return add(Sort::National1.numbered(digit_value(one))),
             [one, other] => {

@@ -1,9 +1,9 @@
 //! Judging: whether a contact matches a query, and how well, read off its record.
 
-use super::key::{Name, NameFinder, SORT_NAME_BYTES, name_of};
+use super::key::{NameFinder, SORT_NAME_BYTES, SortName, name_of};
 use super::phone::Digits;
 use super::query::{FOLDED_BYTES_MAX, Query};
-use super::text::{Scope, Sink, searched, words};
+use super::text::{Scope, WordSink, searched, words};
 use crate::contact::{Contact, Uid};
 
 /// How well a contact matches, best first.
@@ -33,7 +33,7 @@ pub struct Rank {
 /// Folded bytes that are searched at once; texts that are longer, in overlapping parts.
 const WINDOW_BYTES: usize = 2 * FOLDED_BYTES_MAX;
 
-struct Judge<'q> {
+struct Matcher<'q> {
     query: &'q Query,
     /// Bit by bit: terms that were found.
     found: u8,
@@ -48,7 +48,7 @@ struct Judge<'q> {
 /// Between two texts in the window, so that no term reaches from one into the other.
 const TEXT_END: u8 = b'\n';
 
-impl Judge<'_> {
+impl Matcher<'_> {
     fn text(&mut self, scope: Scope, text: &str) {
         let is_name = scope == Scope::Name;
         if is_name != self.is_name {
@@ -113,7 +113,7 @@ impl Judge<'_> {
     }
 }
 
-impl Sink for Judge<'_> {
+impl WordSink for Matcher<'_> {
     #[inline]
     fn ascii(&mut self, byte: u8) {
         if self.len == WINDOW_BYTES {
@@ -163,14 +163,14 @@ impl Query {
         Some(Rank { class, name: name.bytes, uid: contact.uid() })
     }
 
-    fn judge_named(&self, contact: &Contact<'_>) -> Option<(Class, Option<Name>)> {
+    fn judge_named(&self, contact: &Contact<'_>) -> Option<(Class, Option<SortName>)> {
         if self.fits_nobody() {
             return None;
         }
         if self.is_empty() {
             return Some((Class::Begins, None));
         }
-        let mut judge = Judge {
+        let mut judge = Matcher {
             query: self,
             found: 0,
             named: 0,

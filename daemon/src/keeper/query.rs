@@ -1,11 +1,13 @@
 //! The counter at which clients' requests are answered, by the same code as on a device.
 
-use super::desk::{CONTACT_BYTES_MAX, Desk};
+use super::host::{CONTACT_BYTES_MAX, Host};
 use crate::image::{Image, ImageError};
 use crate::memory::Heap;
 use contactbox_core::contact::AuthorIndex;
 use contactbox_core::search::Hit;
-use contactbox_core::service::{Failure, Limits, Reply, Request, Room, Session, answer};
+use contactbox_core::service::{
+    AnswerBuffers, AnswerError, CableLimits, Reply, Request, Session, answer,
+};
 use contactbox_core::store::Book;
 use embassy_futures::block_on;
 
@@ -16,17 +18,17 @@ pub(super) const HITS_MAX: usize = 200;
 const LIST_BYTES: usize = 2 * 1024 * 1024;
 
 /// What the daemon takes and gives at its own counter, where no frame is in the way.
-const LIMITS: Limits =
-    Limits { frame_bytes: LIST_BYTES as u32, contact_bytes: CONTACT_BYTES_MAX as u32 };
+const LIMITS: CableLimits =
+    CableLimits { frame_bytes: LIST_BYTES as u32, contact_bytes: CONTACT_BYTES_MAX as u32 };
 
 /// What answering takes beside the book and memory for a record.
-pub(super) struct Counter {
+pub(super) struct Query {
     session: Session<Heap>,
     pub(super) list: Vec<u8>,
     hits: Vec<Hit>,
 }
 
-impl Counter {
+impl Query {
     pub(super) fn new() -> Self {
         Self {
             session: Session::new(LIMITS),
@@ -36,8 +38,8 @@ impl Counter {
     }
 
     /// Who signs the next change.
-    pub(super) fn sign(&mut self, author: AuthorIndex) {
-        self.session.sign(author);
+    pub(super) fn set_author(&mut self, author: AuthorIndex) {
+        self.session.set_author(author);
     }
 
     /// Answers a request of the daemon's own clients.
@@ -46,9 +48,9 @@ impl Counter {
         book: &mut Book<Image, Heap>,
         record: &'m mut [u8],
         request: &Request<'_>,
-    ) -> Result<Reply<'m>, Failure<ImageError>> {
+    ) -> Result<Reply<'m>, AnswerError<ImageError>> {
         let Self { session, list, hits } = self;
-        let room = Room { list, record, hits };
-        block_on(answer(book, request, Desk::now(), session, room))
+        let room = AnswerBuffers { list, record, hits };
+        block_on(answer(book, request, Host::now(), session, room))
     }
 }
