@@ -1,7 +1,7 @@
 //! SD cards on SPI, as all boards have them.
 
 use crate::card_slot::CardSlot;
-use contactbox_core::card::fat::Trouble;
+use contactbox_core::card::fat::DriverFailure;
 use contactbox_core::card::fat::sdcard::spi::{AcquireOpts, Error, SdCard};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::spi::{Operation, SpiDevice};
@@ -19,7 +19,7 @@ pub(super) trait Speed {
 pub(super) fn slot<S: SpiDevice + Speed, P: DelayNs>(spi: S, pause: P) -> CardSlot<SdCard<S, P>> {
     let options = AcquireOpts { use_crc: true, acquire_retries: 1 };
     let device = SdCard::new_with_options(spi, pause, options);
-    CardSlot::new(device, greet, trouble)
+    CardSlot::new(device, greet, driver_failure)
 }
 
 /// Starts the card in the slot; false when there is none.
@@ -49,7 +49,7 @@ fn answers(spi: &mut impl SpiDevice) -> bool {
     })
 }
 
-fn trouble(error: &Error) -> Trouble {
+fn driver_failure(error: &Error) -> DriverFailure {
     match error {
         // A card that is out does not answer; one that does not answer is of no more use than that.
         Error::CardNotFound
@@ -57,7 +57,7 @@ fn trouble(error: &Error) -> Trouble {
         | Error::TimeoutACommand(_)
         | Error::TimeoutReadBuffer
         | Error::TimeoutWaitNotBusy
-        | Error::BadState => Trouble::Removed,
-        _ => Trouble::Other,
+        | Error::BadState => DriverFailure::Removed,
+        _ => DriverFailure::Other,
     }
 }

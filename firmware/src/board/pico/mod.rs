@@ -10,7 +10,7 @@ mod time;
 mod usb;
 
 use crate::app::memory::{Arena, PAGE_BYTES};
-use crate::app::{App, Layout, Parts};
+use crate::app::{App, BoardParts, Layout};
 use crate::card_slot::CardSlot;
 use crate::last_words::{self, LastWords};
 use crate::log::shown;
@@ -81,7 +81,7 @@ fn start(
     let layout = Layout { box_bytes: BOX_BYTES, diary: BOX_BYTES..flash::BYTES as u32 };
     let random = RoscRng.next_u64();
     let (clock, alive) = (Clock, time::alive as fn());
-    let parts = Parts { flash, layout, card, link, clock, random, cause, alive, memory, work };
+    let parts = BoardParts { flash, layout, card, link, clock, random, cause, alive, memory, work };
     match wait_for(pin!(App::start_in(APP.init(None), parts))) {
         Ok(app) => app,
         Err(error) => {

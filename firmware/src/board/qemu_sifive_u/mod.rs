@@ -11,7 +11,7 @@ mod time;
 mod uart;
 
 use crate::app::memory::{Arena, PAGE_BYTES, PAGES};
-use crate::app::{App, Layout, Parts};
+use crate::app::{App, BoardParts, Layout};
 use crate::card_slot::CardSlot;
 use crate::last_words::{self, LastWords};
 use crate::log::shown;
@@ -63,7 +63,7 @@ fn start(is_restart: bool) -> &'static mut Device {
         Err(_) => halt("the flash chip does not answer"),
     };
     let (memory, work) = ARENA.take().split();
-    let parts = Parts {
+    let parts = BoardParts {
         flash,
         layout: Layout { box_bytes: BOX_BYTES, diary: BOX_BYTES..BOX_BYTES + DIARY_BYTES },
         card: card::open(),
