@@ -186,7 +186,7 @@ fn strike<const W: usize, const E: usize>(seed: u64, pages: usize, bursts: usize
 
 fn bursts<const W: usize, const E: usize>(pages: usize, boxes: u64) {
     let bursts = 1_000;
-    let boxes = if report::campaign() { boxes * 75 } else { boxes };
+    let boxes = if report::campaign() { boxes * 150 } else { boxes };
     let mut told = Told::default();
     for seed in 0..boxes {
         strike::<W, E>(seed, pages, bursts, &mut told);
@@ -205,14 +205,14 @@ fn bursts<const W: usize, const E: usize>(pages: usize, boxes: u64) {
 
 #[test]
 fn a_burst_is_reported_and_costs_only_what_it_struck() {
-    bursts::<1, 512>(64, 10);
-    bursts::<4, 512>(64, 20);
+    bursts::<1, 512>(64, 8);
+    bursts::<4, 512>(64, 12);
 }
 
 #[test]
 fn a_burst_is_reported_with_wide_words_and_large_pages() {
-    bursts::<8, 512>(72, 10);
-    bursts::<1, 4096>(12, 10);
-    bursts::<4, 4096>(16, 10);
-    bursts::<8, 4096>(12, 5);
+    bursts::<8, 512>(72, 5);
+    bursts::<1, 4096>(12, 5);
+    bursts::<4, 4096>(16, 5);
+    bursts::<8, 4096>(12, 3);
 }

@@ -234,12 +234,12 @@ fn a_fat_card_pulled_at_every_write() {
             act(deed, &mut scene.book(), &mut trial).expect("the card takes it");
             let writes = trial.into_device().writes() - before;
             // Long ones are sampled in a usual run, their beginnings and ends aside.
-            let step = if is_campaign { 1 } else { 1 + writes / 120 };
+            let step = if is_campaign { 1 } else { 1 + writes / 48 };
             // What is torn to garbage in the middle of the file system costs files on every FAT:
             // what is asked here is what cards do, whole sectors and such as were half received.
             for tear in [SectorTear::Old, SectorTear::New, SectorTear::Torn] {
                 for cut in 0..writes {
-                    let is_edge = cut < 24 || cut + 24 > writes;
+                    let is_edge = cut < 16 || cut + 16 > writes;
                     if !is_edge && cut % step != 0 {
                         continue;
                     }

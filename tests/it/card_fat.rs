@@ -160,7 +160,7 @@ fn a_full_card_keeps_what_it_has_and_what_is_behind_it() {
 
 #[test]
 fn no_damage_to_a_file_system_harms_a_box_or_stops_it() {
-    let rounds = if std::env::var_os("CONTACTBOX_CAMPAIGN").is_some() { 20_000 } else { 600 };
+    let rounds = if std::env::var_os("CONTACTBOX_CAMPAIGN").is_some() { 20_000 } else { 300 };
     let mut faults = 0;
     for layout in [Layout::Fat16, Layout::Fat32InPartition] {
         let disk = Disk::formatted(layout, kilobytes(layout));
@@ -358,6 +358,8 @@ fn fat32_with_few_clusters_is_read_and_written_as_others_do() {
 /// one likes to go through.
 #[test]
 fn a_backup_is_where_others_find_it_or_is_refused() {
+    // Each case has mtools read it: a usual run takes a sample.
+    let step = if std::env::var_os("CONTACTBOX_CAMPAIGN").is_some() { 1 } else { 7 };
     for layout in [Layout::Fat16, Layout::Fat32] {
         let fresh = Disk::formatted(layout, kilobytes(layout));
         let tables = Tables::of(layout, &fresh);
@@ -368,7 +370,7 @@ fn a_backup_is_where_others_find_it_or_is_refused() {
         }
         let written = fat.into_device();
         let (mut refused, mut taken) = (0, 0);
-        for from in (2u32..160).step_by(3) {
+        for from in (2u32..160).step_by(step) {
             for to in [from, 3, 60, from.saturating_sub(5).max(2)] {
                 let disk = written.clone();
                 tables.lead(&disk, from, to);

@@ -126,7 +126,7 @@ fn compare(case: &str, seed: u64, ops: usize, fate: Fate) {
 
 #[test]
 fn a_device_sees_what_a_daemon_sees() {
-    let cases = if report::campaign() { 30_000 } else { 600 };
+    let cases = if report::campaign() { 30_000 } else { 300 };
     for seed in 0..cases {
         let mut random = Random::new(seed);
         let (ops, fate) = (1 + random.below(400), fate(&mut random));

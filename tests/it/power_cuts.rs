@@ -294,7 +294,7 @@ fn chains<M: Roomy>(name: &str, chains: usize) {
 
 #[test]
 fn chains_of_up_to_fifty_cuts() {
-    let count = if report::campaign() { 20_000 } else { 450 };
+    let count = if report::campaign() { 20_000 } else { 260 };
     chains::<HostMemory>("power cuts", count);
     chains::<DeviceMemory>("power cuts, narrow slots", count / 2);
     chains::<CrowdedMemory>("power cuts, shared hashes", count / 2);

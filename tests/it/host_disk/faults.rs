@@ -16,7 +16,7 @@ const EDQUOT: i32 = 122;
 const CALLS: [Call; 4] = [Call::Write, Call::Len, Call::Room, Call::Sync];
 
 /// Calls of one kind that are tried in the usual run, spread over all of them.
-const CALLS_MAX: usize = 70;
+const CALLS_MAX: usize = 40;
 
 /// Batches that are asked for from the one on in which a call fails.
 const BATCHES: usize = 3;

@@ -148,8 +148,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Lets a peer remove `count` contacts, which it was held back from; takes note of them.
     ///
     /// Fails with [`PutError::Removals`] when they wait for a yes; nothing is changed then.
-    /// One who has said yes is not asked, whatever it removes from then on; that does not count, and
-    /// neither does what was removed before.
+    /// One who has said yes is not asked, whatever it removes from then on; that does not count,
+    /// and neither does what was removed before.
     pub async fn admit_removals(
         &mut self,
         peer: &mut Peer<M>,
