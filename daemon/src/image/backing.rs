@@ -1,71 +1,69 @@
-//! What an image needs of the file it is in, and what each call of it may be relied on for.
+//! The calls that an image needs of its file, and the promises of each.
 //!
-//! The daemon's is a [`std::fs::File`]. Tests put a modelled disk in its place, which
-//! loses power, or fails, at any call. FORMAT.md says what is assumed of the medium, in
-//! its chapter of that name.
+//! The daemon uses [`std::fs::File`]. Tests use a modelled disk, which loses power, or fails, at
+//! any call. FORMAT.md has the assumptions about the medium in its chapter of that name.
 
 use super::Displaced;
 use std::io;
 use std::path::Path;
 
-/// A file that an image is in. No call but the two syncs says anything of the disk.
+/// A file with an image in it. Only the two syncs promise anything about the disk.
 pub trait BackingFile: Send {
-    /// Reads at a place, perhaps less than asked for; 0 at the end. What was written is read,
-    /// be it on the disk or not.
+    /// Reads at a place, perhaps less than asked for; 0 at the end. Every byte written before is
+    /// read, also one that is not on the disk yet.
     fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize>;
 
     /// Writes at a place, perhaps less than asked for. If power fails before the next sync has
-    /// returned, each byte of it is as before or as after.
+    /// returned, each byte is the old or the new one.
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<usize>;
 
-    /// Its length.
+    /// Returns the length of the file.
     fn bytes(&self) -> io::Result<u64>;
 
-    /// Where from `at` on the next byte is that was ever written, as far as the file system tells;
-    /// `None` when there is none before its end.
+    /// Returns the place of the next byte from `at` on that was ever written, as far as the file
+    /// system tells; `None` if there is none before the end.
     fn next_data(&self, at: u64) -> io::Result<Option<u64>> {
         Ok(Some(at))
     }
 
-    /// Makes it shorter, or longer by zeros.
+    /// Makes the file shorter, or longer by zeros.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
 
-    /// Makes it longer by zeros whose room is taken, so that no write to them meets a full disk.
-    /// False, and nothing done, where the file system has no such call.
+    /// Makes the file longer by zeros and takes the space for them, so that no write to them meets
+    /// a full disk. Returns false, and does nothing, if the file system has no such call.
     fn take_room(&self, start: u64, len: u64) -> io::Result<bool> {
         let _ = (start, len);
         Ok(false)
     }
 
-    /// Makes a stretch of it zeros and keeps its room. False, and nothing done, where the file
-    /// system has no such call.
+    /// Makes a part of the file zeros and keeps its space. Returns false, and does nothing, if the
+    /// file system has no such call.
     fn zero_range(&self, start: u64, len: u64) -> io::Result<bool> {
         let _ = (start, len);
         Ok(false)
     }
 
-    /// Has returned without an error: all that was written before, and the length, is on the disk.
-    /// With an error: of all that was written since the last time, any part may be, and the next
-    /// call that succeeds proves nothing of it.
+    /// Puts everything written so far, and the length, on the disk. After an error any part of what
+    /// was written since the last success may be there, and a later success proves nothing of it.
     fn sync_data(&self) -> io::Result<()>;
 
-    /// The same, with what the file system notes of the file beside.
+    /// Does the same, and puts the file's metadata on the disk as well.
     fn sync_all(&self) -> io::Result<()>;
 
-    /// Forgets what is in memory of it and is believed to be on the disk, so that reading it reads
-    /// the disk. Where the system has no way to do it the file is read as it is.
+    /// Drops the system's memory of the file where it counts as written, so that reads come from
+    /// the disk. Where the system cannot do this, the file is read as it is.
     fn forget(&self);
 
-    /// The same file once more, for somebody who only reads.
+    /// Returns another handle to the same file, for reading only.
     fn reader(&self) -> io::Result<Box<dyn BackingFile>>;
 
-    /// What became of its name, if it is no longer the file at `path`.
+    /// Returns what became of its name, if it is no longer the file at `path`.
     fn name_lost(&self, path: &Path) -> Option<Displaced> {
         let _ = path;
         None
     }
 
-    /// The number under which this process has it open, where that leads to it.
+    /// Returns the file descriptor of this process, where the system can open the file by it.
     fn number(&self) -> Option<i32> {
         None
     }

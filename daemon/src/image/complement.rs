@@ -1,4 +1,4 @@
-//! Complements bytes: the form they have in the file, so that a hole in it reads as erased flash.
+//! Complements bytes, which is their form in the file, so that a hole reads as erased flash.
 
 /// Complements every byte, a word at a time.
 pub(crate) fn complement(bytes: &mut [u8]) {

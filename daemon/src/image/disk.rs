@@ -1,5 +1,5 @@
-//! The only file that names what systems do differently with files: reading at a
-//! place, taking room, zeroing.
+//! The only file that names what differs between systems: reading at a place, taking space,
+//! zeroing.
 
 use super::{BackingFile, Displaced};
 use std::fs::{File, OpenOptions};
@@ -60,26 +60,26 @@ fn write_zeros(file: &dyn BackingFile, mut at: u64, end: u64) -> io::Result<()> 
     Ok(())
 }
 
-/// Makes the file reach to `end`, zeros from `start` on, with the room for them taken.
+/// Makes the file end at `end`, with zeros from `start` on and the space for them taken.
 pub(super) fn reserve(file: &dyn BackingFile, start: u64, end: u64) -> io::Result<()> {
-    // What a cut left behind the old end must not be taken for the new pages.
+    // Bytes that a power cut left behind the old end must not pass for new pages.
     file.set_len(start)?;
-    // Writing is the one way to take room that every file system knows.
-    if again(|| file.take_room(start, end - start))? {
+    // Writing is the one way to take space that every file system knows.
+    if retry_interrupted(|| file.take_room(start, end - start))? {
         Ok(())
     } else {
         write_zeros(file, start, end)
     }
 }
 
-/// Zeros in a stretch of the file, whose room stays taken.
+/// Writes zeros to a part of the file, whose space stays taken.
 pub(super) fn zero(file: &dyn BackingFile, start: u64, len: u64) -> io::Result<()> {
-    let is_done = again(|| file.zero_range(start, len))?;
+    let is_done = retry_interrupted(|| file.zero_range(start, len))?;
     if is_done { Ok(()) } else { write_zeros(file, start, start + len) }
 }
 
-/// A call that a signal may interrupt, until none does: nothing was done then.
-fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// Repeats a call that a signal interrupted: such a call has done nothing.
+fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -88,7 +88,7 @@ fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// Whether a stretch of the file is all zeros.
+/// Returns whether a part of the file is all zeros.
 pub(super) fn is_zero(file: &dyn BackingFile, mut start: u64, len: u64) -> io::Result<bool> {
     let end = start + len;
     let mut bytes = [0; 4096];
@@ -178,7 +178,7 @@ impl BackingFile for File {
     }
 }
 
-/// `fallocate`; false where the file system does not know it.
+/// Calls `fallocate`; returns false if the file system does not support it.
 #[cfg(target_os = "linux")]
 fn allocate(
     file: &File,
@@ -193,11 +193,11 @@ fn allocate(
     }
 }
 
-/// Whether an open file is still the one of that name, and what became of it if not.
+/// Returns what became of an open file's name, if `path` is no longer that file.
 #[cfg(unix)]
 fn name_lost(file: &File, path: &Path) -> Option<Displaced> {
     use std::os::unix::fs::MetadataExt;
-    // Who can not be asked has said nothing: the disk itself has taken all that was written.
+    // A system that gives no answer proves nothing: the disk itself has taken every write.
     let held = file.metadata().ok()?;
     if held.nlink() == 0 {
         return Some(Displaced::Deleted);
@@ -216,14 +216,14 @@ fn name_lost(file: &File, path: &Path) -> Option<Displaced> {
     }
 }
 
-/// Here no name is taken from an open file.
+/// Reports nothing on this system, where an open file is taken to keep its name.
 #[cfg(not(unix))]
 fn name_lost(_: &File, _: &Path) -> Option<Displaced> {
     None
 }
 
-/// The name that an open file of this process has now, where the system tells one
-/// and it leads to the file.
+/// Returns the present name of a file that this process has open, if the system tells one and it
+/// leads to the file.
 #[cfg(unix)]
 pub(super) fn name_now(number: i32) -> Option<PathBuf> {
     use std::os::unix::fs::MetadataExt;
@@ -238,13 +238,13 @@ pub(super) fn name_now(_: i32) -> Option<PathBuf> {
     None
 }
 
-/// The disk that the folder of a file is on, whether the file is there or not; where a link leads
-/// to the file, the disk that the link leads to. 0 where that cannot be told.
+/// Returns the disk of a file's folder, whether the file is there or not; of a link, the disk that
+/// it leads to. Returns 0 if that cannot be told.
 #[cfg(unix)]
 pub(super) fn disk_of(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let mut path = path.to_path_buf();
-    // As many links as the system follows.
+    // The number of links that Linux follows.
     for _ in 0..40 {
         let Ok(target) = std::fs::read_link(&path) else { break };
         path = path.parent().unwrap_or(Path::new("")).join(target);
@@ -257,14 +257,14 @@ pub(super) fn disk_of(path: &Path) -> u64 {
     there.next().map_or(0, |folder| folder.dev())
 }
 
-/// Here no disk is taken from a file that is open.
+/// Reports no disk on this system, where an open file is taken to keep its disk.
 #[cfg(not(unix))]
 pub(super) fn disk_of(_: &Path) -> u64 {
     0
 }
 
-/// Bytes that can still be written to the disk a folder is on, by whoever runs this; `None` when
-/// the system does not tell.
+/// Returns the bytes that this user can still write to the disk of a folder; `None` if the system
+/// does not tell.
 pub(crate) fn room_in(folder: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
@@ -278,8 +278,8 @@ pub(crate) fn room_in(folder: &Path) -> Option<u64> {
     }
 }
 
-/// What is in memory of a file that is on the disk is forgotten, so that reading it reads the disk.
-/// Where the system has no way to do it the file is read as it is.
+/// Drops the system's memory of a file where it is on the disk already, so that reads come from the
+/// disk. Where the system cannot do this, the file is read as it is.
 pub(crate) fn forget(file: &File) {
     #[cfg(target_os = "linux")]
     rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).ok();
@@ -287,14 +287,14 @@ pub(crate) fn forget(file: &File) {
     let _ = file;
 }
 
-/// Files of a box are their owner's alone.
+/// Sets the mode of a new file of a box: only its owner may open it.
 pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// Makes a folder and those above it; one that was not there is its owner's alone.
+/// Makes a folder and those above it. Only the owner may open a new one.
 pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
@@ -306,7 +306,7 @@ pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Puts a new name on the disk; where folders can not be synced the system does it by itself.
+/// Puts a new name on the disk. A system that cannot sync folders does it by itself.
 pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {

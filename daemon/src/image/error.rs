@@ -1,4 +1,4 @@
-//! What can go wrong with an image, each with its cure.
+//! The errors of an image, each with its cure.
 
 use super::{Displaced, HeaderError};
 use embedded_storage_async::nor_flash::{NorFlashError, NorFlashErrorKind};
@@ -6,21 +6,21 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why the image can not be opened or made; nothing was changed.
+/// Why an image cannot be opened or made. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenImageError {
-    /// Somebody has it open.
+    /// Another daemon has it open.
     #[error("{} is in use: another contactbox daemon has this box open", path.display())]
     InUse {
         /// The image.
         path: PathBuf,
     },
-    /// It is not an image, or not one this version reads.
+    /// The file is not an image, or not one that this version reads.
     #[error("{}: {error}", path.display())]
     Header {
         /// The image.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The defect of its header.
         error: HeaderError,
     },
     /// The file is shorter than the box in it.
@@ -36,7 +36,7 @@ pub enum OpenImageError {
         /// The length it must have.
         bytes_expected: u64,
     },
-    /// It is a link, and what that leads to is not there.
+    /// The path is a link whose target is not there.
     #[error(
         "{} is a link to {}, which is not there: connect or mount the disk that it is on and try again; or remove the link, and a new and empty box is made",
         path.display(),
@@ -45,43 +45,43 @@ pub enum OpenImageError {
     LinkToNothing {
         /// The link.
         path: PathBuf,
-        /// Where it leads.
+        /// The target of the link.
         target: PathBuf,
     },
-    /// Something has the name that a new box is made under.
+    /// Another file has the name under which a new box is made.
     #[error(
         "there is no box at {}, and a new one is made under the name {} first, which something else has: if that is your box, give it back its name; if not, move it away",
         path.display(),
         draft.display()
     )]
     Occupied {
-        /// Where the box is to be.
+        /// The path that the box is to have.
         path: PathBuf,
-        /// The name it is made under.
+        /// The name under which it is made.
         draft: PathBuf,
     },
     /// The disk has no room for a new box.
     #[error("the disk has no room for a box in {}: {bytes} bytes are needed; make room and start again", path.display())]
     DiskFull {
-        /// Where it was to be.
+        /// The path that the box was to have.
         path: PathBuf,
-        /// What it needs.
+        /// The bytes that a new box needs.
         bytes: u64,
     },
-    /// The box can only be read from here and does not exist yet.
+    /// The box does not exist yet, and cannot be made there.
     #[error("no box can be made in {}: {error}", path.display())]
     NotWritable {
-        /// Where it was to be.
+        /// The path that the box was to have.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The system refuses.
-    #[error("{} can not be opened: {error}", path.display())]
+    /// The system refused to open the file.
+    #[error("{} cannot be opened: {error}", path.display())]
     Io {
         /// The image.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
@@ -89,41 +89,41 @@ pub enum OpenImageError {
 /// Why the image refused an operation.
 #[derive(thiserror::Error)]
 pub enum ImageError {
-    /// The system says no.
+    /// The system refused the operation.
     #[error(
-        "the box's file can not be {doing}: {error}; see to the disk that it is on, then `contactbox stop` and start again"
+        "the box's file cannot be {doing}: {error}; see to the disk that it is on, then `contactbox stop` and start again"
     )]
     Io {
         /// "read", "written", "synced", "erased" or "extended".
         doing: &'static str,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Beyond the end of the image.
+    /// The offset is beyond the end of the image.
     #[error("offset {offset} is beyond the end of the box's file")]
     OutOfBounds {
-        /// Where.
+        /// The offset.
         offset: u64,
     },
-    /// Not at a word or page.
+    /// The offset or the length is not a multiple of a word or a page.
     #[error("offset {offset} or length is not a multiple of {unit}")]
     NotAligned {
-        /// Where.
+        /// The offset.
         offset: u64,
-        /// Of what it must be a multiple.
+        /// The unit that it must be a multiple of.
         unit: usize,
     },
     /// The file was opened for reading only.
     #[error("the box's file is read-only")]
     ReadOnly,
-    /// It is not at its place any more, or not what was opened.
-    #[error("{}", how.told(path, *number))]
+    /// The file is no longer at its place, or is another one.
+    #[error("{}", how.message(path, *number))]
     Displaced {
-        /// Where it was.
+        /// The path that it had.
         path: PathBuf,
-        /// What became of it.
+        /// The change.
         how: Displaced,
-        /// The number under which this process has it open.
+        /// The file descriptor under which this process has it open.
         number: Option<i32>,
     },
     /// An earlier write failed.
@@ -131,17 +131,17 @@ pub enum ImageError {
         "the disk refused an earlier write, so the box takes no more changes until the daemon is started again: see to the disk, then `contactbox stop` and start again"
     )]
     Broken,
-    /// What an earlier daemon wrote could not be put on the disk when the file was opened.
+    /// The disk refused to take an earlier daemon's writes when the file was opened.
     #[error(
         "the disk did not take what had been written to the box's file before ({why}), so the box is read-only and may show what the disk does not hold: see to the disk, then `contactbox stop` and start again"
     )]
     Unsettled {
-        /// What the system says.
+        /// The system's error, as text.
         why: String,
     },
 }
 
-/// In words: a book tells what its flash says as it is debugged, since chips have no other way.
+/// In words, because a book reports an error of its flash by `Debug`: chips implement nothing else.
 impl fmt::Debug for ImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -158,16 +158,16 @@ impl NorFlashError for ImageError {
     }
 }
 
-/// Why an image did not grow; it is as it was.
+/// Why an image did not grow. It is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum GrowError {
-    /// The disk has no room.
+    /// The disk has no space.
     #[error("the disk has no room for {bytes} more bytes")]
     DiskFull {
-        /// What was asked for.
+        /// The bytes that were asked for.
         bytes: u64,
     },
-    /// It has as many pages as can be addressed.
+    /// The image has as many pages as can be addressed.
     #[error("the box has {pages_max} pages, which is as many as there can be")]
     TooManyPages {
         /// The bound.

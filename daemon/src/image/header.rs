@@ -1,30 +1,31 @@
-//! The first block of an image file: what the file is, two copies of it, the newer one counts.
+//! The first block of an image file, which identifies it: two copies, of which the newer counts.
 //!
-//! FORMAT.md has the bytes, in its chapter on the image file. Each copy stands within one sector,
-//! and only the older one is ever written to, so that a cut leaves the other whole.
+//! FORMAT.md has the bytes in its chapter on the image file. Each copy lies within one sector, and
+//! only the older one is ever overwritten, so a power cut leaves the other whole.
 
 use super::{BackingFile, disk};
 use contactbox_core::store::seal::Seal;
 use std::fs::File;
 use std::path::Path;
 
-/// Bytes before the chip.
+/// Bytes before the first page.
 pub const HEADER_BYTES: usize = 4096;
 
-/// What every image begins with.
+/// The first bytes of every image.
 pub(crate) const MAGIC: &[u8; 16] = b"contactbox image";
 
-/// Whether the file at `path` begins as an image does.
+/// Returns whether the file at `path` begins as an image does.
 pub(crate) fn is_image(path: &Path) -> bool {
     let mut begins = [0; MAGIC.len()];
     let read = File::open(path).and_then(|file| disk::read_exact_at(&file, &mut begins, 0));
     read.is_ok() && begins == *MAGIC
 }
+
 const FORMAT: u16 = 1;
 const BYTES: usize = 52;
 const COPY_B: usize = 2048;
 
-/// What the first block says.
+/// The content of the first block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageHeader {
     /// Bytes erased at once.
@@ -35,58 +36,57 @@ pub struct ImageHeader {
     pub pages: u32,
     /// Grows by one with each change of the header.
     pub generation: u32,
-    /// The first page of which something was cut off, as long as the journal has
-    /// not taken note of it.
+    /// The first page that was cut off, wholly or in part, until the journal has recorded it.
     pub gone_from: Option<u32>,
-    /// Identity of the box.
+    /// The identity of the box.
     pub box_id: u64,
 }
 
-/// Why a file is not an image this version can use.
+/// Why this version cannot use a file as an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// Neither copy begins as one.
+    /// Neither copy begins as a header.
     #[error("this is not a contactbox image; name another file with --image")]
     Foreign,
     /// Both copies are damaged.
     #[error("the image's header is damaged, both copies of it; restore the file from a backup")]
     Damaged,
-    /// Neither copy can be read, and the pages of a box are behind it.
+    /// Neither copy can be read, and pages of a box follow.
     #[error(
         "the image's header is damaged, both copies of it, and the pages of a box are behind it: open it with --salvage true, which makes the header anew, or restore a backup"
     )]
     Struck,
-    /// There is a header, and behind it nothing of the box that it is of.
+    /// A header is there, and no page of its box follows.
     #[error(
         "the image was cut off behind its header, and no page of the box is left in it: put the whole file back, or move this one away and restore a backup"
     )]
     Hollow,
-    /// A format this version does not know.
+    /// The format is unknown to this version.
     #[error(
         "the image has format {format}, and this version knows {known}; install a newer contactbox"
     )]
     Newer {
-        /// Its format.
+        /// The format of the file.
         format: u16,
-        /// The newest that is known.
+        /// The newest known format.
         known: u16,
     },
-    /// Sizes this version does not use.
+    /// This version does not use these sizes.
     #[error(
-        "the image has {pages} pages of {page_bytes} bytes in words of {word_bytes}, which this version can not use"
+        "the image has {pages} pages of {page_bytes} bytes in words of {word_bytes}, which this version cannot use"
     )]
     Geometry {
-        /// Pages.
+        /// The number of pages.
         pages: u32,
-        /// Bytes of a page.
+        /// The bytes of a page.
         page_bytes: u32,
-        /// Bytes of a word.
+        /// The bytes of a word.
         word_bytes: u32,
     },
 }
 
 impl ImageHeader {
-    /// Where this copy belongs.
+    /// Returns the place of this copy in the block.
     pub(super) fn offset(&self) -> u64 {
         if self.generation.is_multiple_of(2) { 0 } else { COPY_B as u64 }
     }
@@ -108,16 +108,16 @@ impl ImageHeader {
         bytes
     }
 
-    /// Writes it, and as the older copy what it says under the generation before: either stands in
-    /// for the other from the first day.
+    /// Writes both copies, the older one with the same content under the generation before, so that
+    /// each can replace the other from the first day.
     pub(super) fn write_twice(&self, file: &dyn BackingFile) -> std::io::Result<()> {
         let older = Self { generation: self.generation.wrapping_sub(1), ..*self };
         disk::write_all_at(file, &older.encode(), older.offset())?;
         disk::write_all_at(file, &self.encode(), self.offset())
     }
 
-    /// This header with another note of what was cut off: two generations later, so that
-    /// neither copy says what it did.
+    /// Returns this header with another note of what was cut off. Its generation is two higher, so
+    /// that both copies are replaced.
     pub(super) fn noting(&self, gone_from: Option<u32>) -> Self {
         Self { gone_from, generation: self.generation.wrapping_add(2), ..*self }
     }
@@ -147,12 +147,13 @@ impl ImageHeader {
         })
     }
 
-    /// The newer good copy in the first block of a file, of which there may be less than all.
+    /// Returns the newer intact copy in the first block of a file; the block may be incomplete.
     pub fn newest(block: &[u8]) -> Result<Self, HeaderError> {
         let a = Self::decode(block);
         let b = Self::decode(block.get(COPY_B..).unwrap_or_default());
         match (a, b) {
-            // Half the circle of generations: which of the two came later, also when it wraps.
+            // Generations wrap round. The later one is less than half of the circle ahead of the
+            // other.
             (Ok(a), Ok(b)) => {
                 let is_b_newer = b.generation.wrapping_sub(a.generation) < u32::MAX / 2;
                 Ok(if is_b_newer { b } else { a })

@@ -1,24 +1,24 @@
-//! Who has an image open: one daemon at a time.
+//! The lock on an image: one daemon at a time.
 
 use super::OpenImageError;
 use std::fs::File;
 use std::path::Path;
 
-/// Whether a daemon has the image at `path` open.
+/// Returns whether a daemon has the image at `path` open.
 pub(crate) fn is_held(path: &Path) -> bool {
     let mut options = std::fs::OpenOptions::new();
-    // A pipe under its name is not waited for.
+    // Opening a pipe of this name must not wait.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
         rustix::fs::OFlags::NONBLOCK.bits() as i32,
     );
-    // One that is not there, or has no locks, is held by nobody that could be waited for.
+    // An image that is missing, or on a system without locks, has no holder to wait for.
     let Ok(file) = options.read(true).open(path) else { return false };
     matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
 }
 
-/// How often a lock is tried for: who only asks with [`is_held`] has it for a moment.
+/// Attempts to take a lock. A process that only asks with [`is_held`] holds it for a moment.
 const LOCK_TRIES: u32 = 10;
 
 pub(super) fn lock(file: &File, path: &Path) -> Result<(), OpenImageError> {

@@ -1,15 +1,15 @@
-//! The image file of a box as a NOR flash chip that can grow.
+//! The image file of a box: a NOR flash chip in a file, which can grow.
 //!
-//! Bytes are stored complemented: a stretch of the file that was never written reads as zeros, and
-//! so as erased flash. All the space of the chip is taken from the disk when it grows, so that no
-//! program or erase can meet a full disk; erasing keeps the space.
+//! Bytes are stored complemented, so a part of the file that was never written reads as zeros, and
+//! thus as erased flash. When the chip grows, it takes all of its new space from the disk at once.
+//! Erasing keeps the space. So no program or erase can meet a full disk.
 //!
-//! What is programmed is on the disk when [`Image::sync`] has returned, not before. An erase waits
-//! for all that was programmed before it. That what is programmed after an erase needs the erase is
-//! the journal's affair: it has a page on the disk before it writes the first entry there. When the
-//! disk refuses a write, nobody can tell what it holds: the image then takes no more writes until
-//! it is opened again. Opening it puts on the disk what an earlier daemon left in the system's
-//! memory, and reads the disk, not that memory: nothing is built on what is only there.
+//! A programmed byte is on the disk when [`Image::sync`] has returned, not before. An erase waits
+//! for everything programmed before it. The journal puts a page on the disk before it writes the
+//! first entry there, so the image need not order later programs after an erase. When the disk
+//! refuses a write, nobody can tell what it holds: the image takes no more writes until it is
+//! opened again. Opening puts on the disk what an earlier daemon left in the system's memory, then
+//! reads the disk itself: nothing is built on bytes that are in memory only.
 
 mod backing;
 mod complement;
@@ -54,10 +54,10 @@ pub const PAGES_MIN: u32 = 16;
 /// Most pages: journal addresses count words in 32 bits, which is 16 GiB.
 pub const PAGES_MAX: u32 = (u32::MAX / (PAGE_BYTES / WORD_BYTES) as u32) - 1;
 
-/// Whether writes are taken.
+/// States whether the image takes writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// They are.
+    /// Writes are taken.
     ReadWrite,
     /// The file or its disk is read-only.
     ReadOnly,
@@ -65,12 +65,12 @@ pub enum Access {
     Broken,
     /// The file was taken away, or changed by somebody else.
     Displaced(Displaced),
-    /// When the file was opened, the disk did not take what was in the system's memory of it.
+    /// On opening, the disk refused bytes of the file that were still in the system's memory.
     Unsettled,
 }
 
 impl Access {
-    /// Whether writes were taken once, and are not any more.
+    /// Returns whether writes were taken at first and are refused now.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Broken | Self::Displaced(_))
     }
@@ -80,43 +80,41 @@ impl Access {
 pub struct Image {
     file: Box<dyn BackingFile>,
     path: PathBuf,
-    /// The disk that its folder was on when it was opened.
+    /// The disk that held the image's folder when it was opened.
     disk: u64,
-    /// The name it is made under, until [`Image::publish`].
+    /// The name of a new image's file until [`Image::publish`].
     draft: Option<PathBuf>,
     header: ImageHeader,
     access: Access,
     /// Complemented bytes on their way to the file.
     buffer: Vec<u8>,
-    /// What was written last, as far as it is on the disk: another copy of the box
-    /// does not have it.
-    kept: Vec<WrittenTail>,
-    /// What was written last since.
-    last: Option<WrittenTail>,
-    /// Something was programmed since the last sync.
+    /// The newest bytes that a sync has put on the disk. Another copy of the box lacks them.
+    synced: Vec<WrittenTail>,
+    /// The newest bytes written since the last sync.
+    unsynced: Option<WrittenTail>,
+    /// Set while a program waits for a sync.
     is_programmed: bool,
-    /// Something was erased since the last sync.
+    /// Set while an erase waits for a sync.
     is_erased: bool,
-    /// No sync has succeeded since it was opened. What was read then was on the disk as
-    /// far as systems can be made to read that; the first thing that is acknowledged waits
-    /// for the disk all the same.
+    /// Set until the first sync after opening succeeds. Opening read the disk as far as systems can
+    /// be made to read it; the first acknowledgement waits for the disk all the same.
     is_unproven: bool,
-    /// Why the disk did not take what was in memory of the file when it was opened.
+    /// The reason why the disk refused bytes in memory when the file was opened.
     refusal: Option<String>,
     syncs: u64,
-    /// What it was at moments that somebody still reads.
+    /// The image's ends of the views that may still be read.
     views: Vec<ViewWitness>,
 }
 
 impl Image {
-    /// Opens the image at `path`; makes one, under another name until [`Image::publish`], where
-    /// there is none. A file that can only be read is opened so.
+    /// Opens the image at `path`, or makes one where there is none. A new image has another name
+    /// until [`Image::publish`]. A file that can only be read is opened read-only.
     pub fn open(path: &Path, is_salvage: bool) -> Result<Self, OpenImageError> {
         let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
         match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => Self::take(file, path, Access::ReadWrite, is_salvage),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // A link that leads nowhere is a box whose disk is not there.
+                // A link that leads nowhere: the box exists, and its disk is not there.
                 match std::fs::read_link(path) {
                     Ok(target) => {
                         Err(OpenImageError::LinkToNothing { path: path.to_path_buf(), target })
@@ -155,14 +153,14 @@ impl Image {
         is_salvage: bool,
     ) -> Result<Self, OpenImageError> {
         let io = |error| OpenImageError::Io { path: path.to_path_buf(), error };
-        // A daemon that was killed, or was refused by the disk, has left in the system's memory
-        // what is not on the disk; after a refusal it even passes there for what is. So first all
-        // of it goes to the disk, then the memory is given up, and only then is anything read.
+        // A killed daemon, or one that the disk refused, leaves bytes in the system's memory that
+        // are not on the disk, though they may count as written there. So they are put on the disk
+        // first, then that memory is given up, and only then is anything read.
         let settled = file.sync_data();
         file.forget();
         let (access, refusal) = match (access, settled) {
             (Access::ReadWrite, Err(error)) => (Access::Unsettled, Some(error.to_string())),
-            // Nothing is acknowledged there.
+            // A read-only image acknowledges nothing, so a refusal does not matter to it.
             (access, _) => (access, None),
         };
         let wrong = |error| OpenImageError::Header { path: path.to_path_buf(), error };
@@ -203,15 +201,16 @@ impl Image {
                 bytes_expected,
                 "the box's file was cut short: contacts may be missing, or older than they were"
             );
-            // Before the file shows it no more: it is told until the journal has taken note of it.
+            // The note must be on the disk before the file gets its old length back. It is reported
+            // at each open until the journal has recorded it.
             header = header.noting(header.gone_from.min(page_at(bytes)).or(page_at(bytes)));
             salvage::write(&*file, &header).map_err(io)?;
             disk::reserve(&*file, bytes, bytes_expected).map_err(io)?;
         }
-        // What can not be read is the journal's to tell of.
-        let kept = place::newest(&*file, header.pages).unwrap_or_default();
+        // A file that cannot be read is for the journal to report.
+        let synced = place::newest(&*file, header.pages).unwrap_or_default();
         let mut image = Self::new(file, path, header, access);
-        image.kept = kept;
+        image.synced = synced;
         image.refusal = refusal;
         image.is_unproven = access == Access::ReadWrite;
         Ok(image)
@@ -237,7 +236,7 @@ impl Image {
             return Err(occupied());
         }
         if std::fs::symlink_metadata(path).is_ok() {
-            // Whoever held the lock before has finished one meanwhile.
+            // Another daemon held the lock before and has finished its image.
             return Err(OpenImageError::InUse { path: path.to_path_buf() });
         }
         let mut id = [0; 8];
@@ -281,8 +280,8 @@ impl Image {
             header,
             access,
             buffer: Vec::new(),
-            kept: Vec::new(),
-            last: None,
+            synced: Vec::new(),
+            unsynced: None,
             is_programmed: false,
             is_erased: false,
             is_unproven: false,
@@ -292,17 +291,17 @@ impl Image {
         }
     }
 
-    /// Whether it was made just now and has no box in it yet.
+    /// Returns whether the image was made just now and holds no box yet.
     pub fn is_new(&self) -> bool {
         self.draft.is_some()
     }
 
-    /// Gives a new image its header and its name, with all that is in it on the disk: after a cut
-    /// there is a whole box or none.
+    /// Gives a new image its header and its name, with all of its content on the disk. After a
+    /// power cut there is a whole box or none.
     pub fn publish(&mut self) -> Result<(), ImageError> {
         let Some(draft) = self.draft.clone() else { return Ok(()) };
         let written = self.header.write_twice(&*self.file);
-        self.settle("written", written)?;
+        self.checked("written", written)?;
         self.is_programmed = true;
         self.sync()?;
         std::fs::rename(&draft, &self.path)
@@ -312,60 +311,60 @@ impl Image {
         Ok(())
     }
 
-    /// The identity of the box in it.
+    /// Returns the identity of the box in the image.
     pub fn box_id(&self) -> u64 {
         self.header.box_id
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Pages it has now.
+    /// Returns how many pages the image has now.
     pub fn pages(&self) -> u32 {
         self.header.pages
     }
 
-    /// Whether writes are taken.
+    /// Returns how the image answers writes.
     pub fn access(&self) -> Access {
         self.access
     }
 
-    /// The first page of which something was cut off the file; from there on it was blank. It is
-    /// said at each open until [`Image::note_gone`].
+    /// Returns the first page that was cut off the file, wholly or in part; it reads as blank from
+    /// the cut on. It is reported at each open until [`Image::note_gone`].
     pub fn gone_from(&self) -> Option<u32> {
         self.header.gone_from
     }
 
-    /// The journal has taken note of what was cut off: puts that on the disk, and says it no more.
+    /// Forgets the cut, once the journal has recorded it; that record goes to the disk first.
     pub fn note_gone(&mut self) -> Result<(), ImageError> {
         self.sync()?;
         let header = self.header.noting(None);
         let written = header.write_twice(&*self.file);
-        self.settle("written", written)?;
+        self.checked("written", written)?;
         self.header = header;
         self.is_programmed = true;
         self.sync()
     }
 
-    /// Takes no more writes: what is in memory may not be what belongs on the disk.
+    /// Takes no more writes, because memory may differ from what belongs on the disk.
     pub fn close(&mut self) {
         self.access = Access::Broken;
     }
 
-    /// Whether there is something that the next [`Image::sync`] would put on the disk.
+    /// Returns whether the next [`Image::sync`] has something to put on the disk.
     pub fn is_dirty(&self) -> bool {
         self.is_programmed || self.is_erased
     }
 
-    /// How often everything was put on the disk: what was written before this number rose is there.
+    /// Returns how often everything was put on the disk. A rise means that earlier writes are there.
     pub fn syncs(&self) -> u64 {
         self.syncs
     }
 
-    /// What it is now, to be read by somebody else while this goes on; `folder` is where pages are
-    /// kept that memory is too small for.
+    /// Returns the image as it is now, for a reader beside further writes. Pages too many for
+    /// memory go into a file in `folder`.
     pub fn view(&mut self, folder: &Path) -> io::Result<View> {
         let (view, witness) = View::new(self.file.reader()?, self.header.pages, folder);
         self.views.retain(ViewWitness::is_read);
@@ -373,44 +372,44 @@ impl Image {
         Ok(view)
     }
 
-    /// Puts on the disk all that was programmed and erased. An error as well when the file would
-    /// not be found there again: what is in it must not be acknowledged.
+    /// Puts everything programmed and erased on the disk. Fails as well when the file is no longer
+    /// at its place: its content must not be acknowledged then.
     pub fn sync(&mut self) -> Result<(), ImageError> {
         if !self.is_dirty() && !self.is_unproven {
             return Ok(());
         }
         self.writable()?;
         let synced = self.file.sync_data();
-        self.settle("synced", synced)?;
+        self.checked("synced", synced)?;
         self.syncs += 1;
         self.is_programmed = false;
         self.is_erased = false;
         self.is_unproven = false;
-        self.stay()?;
-        if let Some(last) = self.last.take() {
-            self.kept = vec![last];
+        self.check_place()?;
+        if let Some(tail) = self.unsynced.take() {
+            self.synced = vec![tail];
         }
         Ok(())
     }
 
-    /// Looks whether the file is still at its place and what was opened; writes
-    /// are taken no more when not.
+    /// Checks that the file is still at its place and still the same; refuses further writes if
+    /// not.
     pub fn look(&mut self) -> Access {
         if self.access == Access::ReadWrite {
-            // What is wrong is what the access says from now on.
-            self.stay().ok();
+            // The access holds the failure from now on.
+            self.check_place().ok();
         }
         self.access
     }
 
-    /// Takes no more writes when the file is not at its place any more, or not what was opened.
-    fn stay(&mut self) -> Result<(), ImageError> {
+    /// Refuses further writes if the file has left its place or is another one.
+    fn check_place(&mut self) -> Result<(), ImageError> {
         if self.draft.is_some() {
-            // Nothing in it has been acknowledged, and it has no header yet.
+            // Nothing in a draft has been acknowledged, and it has no header yet.
             return Ok(());
         }
         let how = place::displaced(&*self.file, &self.path, self.disk, &self.header);
-        let is_ours = || self.kept.iter().all(|piece| piece.is_in(&*self.file));
+        let is_ours = || self.synced.iter().all(|tail| tail.is_in(&*self.file));
         let Some(how) = how.or_else(|| (!is_ours()).then_some(Displaced::Overwritten)) else {
             return Ok(());
         };
@@ -424,13 +423,13 @@ impl Image {
         ImageError::Displaced { path: self.path.clone(), how, number: self.file.number() }
     }
 
-    /// Bytes that the disk has room for; `None` where the system does not tell.
+    /// Returns the free bytes of the disk; `None` if the system does not tell.
     pub fn room(&self) -> Option<u64> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         disk::room_in(folder.unwrap_or(Path::new(".")))
     }
 
-    /// Takes room for `pages` pages in all from the disk.
+    /// Takes space from the disk until the image has `pages` pages.
     pub fn grow(&mut self, pages: u32) -> Result<(), GrowError> {
         if pages <= self.header.pages {
             return Ok(());
@@ -438,11 +437,11 @@ impl Image {
         if pages > PAGES_MAX {
             return Err(GrowError::TooManyPages { pages_max: PAGES_MAX });
         }
-        // Making it longer would hide that somebody has cut it short.
-        self.writable().and_then(|()| self.stay()).map_err(GrowError::Image)?;
+        // Making the file longer would hide that somebody has cut it short.
+        self.writable().and_then(|()| self.check_place()).map_err(GrowError::Image)?;
         let (start, end) = (end_of(self.header.pages), end_of(pages));
         if let Err(error) = disk::reserve(&*self.file, start, end) {
-            // What was taken is given back; the header still says the old size.
+            // The space is given back; the header still has the old size.
             self.file.set_len(start).ok();
             return Err(match error.kind() {
                 io::ErrorKind::StorageFull
@@ -456,19 +455,19 @@ impl Image {
             generation: self.header.generation.wrapping_add(1),
             ..self.header
         };
-        // The room is on the disk before the header speaks of it, and the header before anything in
-        // the room does: a cut leaves an image that has grown or one that has not.
+        // The space is on the disk before the header names it, and the header before any page in
+        // it: after a power cut the image has grown or it has not.
         let written = self
             .file
             .sync_all()
             .and_then(|()| disk::write_all_at(&*self.file, &header.encode(), header.offset()));
-        self.settle("written", written).map_err(GrowError::Image)?;
+        self.checked("written", written).map_err(GrowError::Image)?;
         self.is_programmed = true;
         self.header = header;
         self.sync().map_err(GrowError::Image)
     }
 
-    /// Whether writes are taken, as an error when not.
+    /// Returns an error if writes are refused.
     pub fn writable(&self) -> Result<(), ImageError> {
         match self.access {
             Access::ReadWrite => Ok(()),
@@ -481,10 +480,11 @@ impl Image {
         }
     }
 
-    /// After a failed write the file may hold anything, and a later sync may claim success.
-    fn settle(&mut self, doing: &'static str, result: io::Result<()>) -> Result<(), ImageError> {
+    /// Refuses further writes after a failed one: the file may hold anything, and a later sync may
+    /// report success.
+    fn checked(&mut self, doing: &'static str, result: io::Result<()>) -> Result<(), ImageError> {
         result.map_err(|error| {
-            tracing::error!(%error, "the box's file can not be {doing}; no more changes are taken");
+            tracing::error!(%error, "the box's file cannot be {doing}; no more changes are taken");
             self.access = Access::Broken;
             ImageError::Io { doing, error }
         })
@@ -502,8 +502,8 @@ impl Image {
     }
 }
 
-/// Whether a file is one that somebody began to make into an image: as long as it has not got its
-/// name, it has no header. What has another beginning is somebody's own.
+/// Returns whether the file is an unfinished image: it has no header until it gets its name. A file
+/// with another beginning belongs to somebody else.
 fn is_unfinished(file: &File) -> io::Result<bool> {
     let mut block = [0; HEADER_BYTES];
     let bytes = disk::read_up_to(file, &mut block, 0)?;
@@ -518,12 +518,12 @@ impl Drop for Image {
     }
 }
 
-/// Length of a file with so many pages.
+/// Returns the length of a file with `pages` pages.
 fn end_of(pages: u32) -> u64 {
     HEADER_BYTES as u64 + u64::from(pages) * PAGE_BYTES as u64
 }
 
-/// The page that this byte of a file is in.
+/// Returns the page that holds this byte of a file.
 fn page_at(byte: u64) -> Option<u32> {
     u32::try_from(byte.saturating_sub(HEADER_BYTES as u64) / PAGE_BYTES as u64).ok()
 }
@@ -557,22 +557,22 @@ impl NorFlash for Image {
         let len = to.checked_sub(from).ok_or(ImageError::OutOfBounds { offset: from })?;
         let at = self.check(from, len as usize, PAGE_BYTES)?;
         self.writable()?;
-        // New pages are zeros on the disk already; spares two syncs for each page of an import.
+        // New pages are zeros on the disk already. This saves two syncs for each page of an import.
         let blank = disk::is_zero(&*self.file, at, len);
         if blank.map_err(|error| ImageError::Io { doing: "read", error })? {
             return Ok(());
         }
-        // What was moved out of the page is on the disk before the page goes.
+        // Entries moved out of the page must be on the disk before the page goes.
         if self.is_programmed {
             self.sync()?;
         }
         for view in &self.views {
             parts(from, len as usize).for_each(|(page, _)| view.before_erase(&*self.file, page));
         }
-        self.kept.retain(|piece| !piece.is_within(at, len));
-        self.last = self.last.take().filter(|piece| !piece.is_within(at, len));
+        self.synced.retain(|tail| !tail.is_within(at, len));
+        self.unsynced = self.unsynced.take().filter(|tail| !tail.is_within(at, len));
         let erased = disk::zero(&*self.file, at, len);
-        self.settle("erased", erased)?;
+        self.checked("erased", erased)?;
         self.is_erased = true;
         Ok(())
     }
@@ -581,15 +581,16 @@ impl NorFlash for Image {
         let at = self.check(u64::from(offset), bytes.len(), WORD_BYTES)?;
         self.writable()?;
         if at + bytes.len() as u64 == end_of(self.header.pages) {
-            // So would this: it is as long as before with a hole in it.
-            self.stay()?;
+            // A file that was cut short gets its length back by a write at its end, which hides the
+            // cut.
+            self.check_place()?;
         }
         self.views.iter().for_each(|view| view.before_write(offset.into(), bytes.len()));
         self.buffer.clear();
         self.buffer.extend(bytes.iter().map(|byte| !byte));
         let written = disk::write_all_at(&*self.file, &self.buffer, at);
-        self.settle("written", written)?;
-        self.last = Some(WrittenTail::of(&self.buffer, at));
+        self.checked("written", written)?;
+        self.unsynced = Some(WrittenTail::of(&self.buffer, at));
         self.is_programmed = true;
         Ok(())
     }

@@ -1,40 +1,39 @@
-//! Whether the file that is open is still the box's: under its name, as long as it
-//! was, with its header.
+//! Checks that the open file is still the box's: under its name, long enough, with its header.
 //!
-//! A daemon keeps a file open that somebody deletes, and the disk goes on taking writes to it; when
-//! the daemon ends, all of them are gone. So this is looked at before anything is acknowledged: two
-//! calls of the system and a block out of its memory.
+//! If somebody deletes a file that a daemon has open, the disk goes on taking writes to it, and all
+//! of them are lost when the daemon ends. So this is checked before anything is acknowledged. It
+//! costs two system calls and a block read from the system's memory.
 
 use super::salvage::page_header;
 use super::{BackingFile, HEADER_BYTES, ImageHeader, PAGE_BYTES, disk, end_of};
 use std::io;
 use std::path::Path;
 
-/// What became of the file while it was open.
+/// The change that took the file away from the daemon that has it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Displaced {
-    /// It has no name any more, and goes when it is closed.
+    /// The file has no name any more. It is lost when it is closed.
     Deleted,
-    /// It has another name, and nothing has its own.
+    /// The file has another name, and its own name is free.
     Moved,
-    /// The disk that it is on is not where it was: it was unmounted, or another
-    /// was mounted over it.
+    /// The disk of the file is no longer in its place: it was unmounted, or another was mounted
+    /// over it.
     Unmounted,
     /// Another file has its name.
     Replaced,
-    /// It is shorter than the box in it.
+    /// The file is shorter than its box.
     CutShort,
-    /// The header in it is not the one of this box any more.
+    /// The file no longer has the header of this box.
     Overwritten,
 }
 
 impl Displaced {
-    /// Whether all that was acknowledged is still in the file.
+    /// Returns whether everything acknowledged is still in the file.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Deleted | Self::Moved | Self::Unmounted | Self::Replaced)
     }
 
-    /// What happened to the file of `path`, in one or two words.
+    /// Names the change in a few words.
     pub fn word(self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
@@ -46,9 +45,8 @@ impl Displaced {
         }
     }
 
-    /// What happened and what helps; `number` is the one under which this process
-    /// has the file open.
-    pub(super) fn told(self, path: &Path, number: Option<i32>) -> String {
+    /// Describes the change and its cure; `number` is the file descriptor of this process.
+    pub(super) fn message(self, path: &Path, number: Option<i32>) -> String {
         let there = number.and_then(disk::name_now).filter(|there| there != path);
         let path = path.display();
         let happened = match self {
@@ -61,7 +59,7 @@ impl Displaced {
             ),
         };
         let cure = match (self, there, number) {
-            // Whatever has its old name now may be another's box: nothing is to be put over it.
+            // The file that has the old name now may be another box: nothing may be put over it.
             (Self::Moved | Self::Replaced, Some(there), _) => format!(
                 "it is {} now: stop the daemon, and start it again with --image and that name, or put it back if nothing else is at its old place. Nothing acknowledged is lost: it is all in that file",
                 there.display()
@@ -88,70 +86,70 @@ impl Displaced {
     }
 }
 
-/// What has become of a file since it was opened as `path`, when its folder was on the
-/// disk `disk`, if anything.
+/// Returns the change of a file since it was opened as `path`, if there is one. Its folder was on
+/// `disk` then.
 pub(super) fn displaced(
     file: &dyn BackingFile,
     path: &Path,
     disk: u64,
     header: &ImageHeader,
 ) -> Option<Displaced> {
-    // Who can not be asked has said nothing: the disk itself has taken all that was written.
+    // A system that gives no answer proves nothing: the disk itself has taken every write.
     match file.name_lost(path) {
         Some(Displaced::Moved) if disk::disk_of(path) != disk => Some(Displaced::Unmounted),
-        None => struck(file, file.bytes().ok()?, header),
+        None => content_lost(file, file.bytes().ok()?, header),
         lost => lost,
     }
 }
 
-fn struck(file: &dyn BackingFile, bytes: u64, header: &ImageHeader) -> Option<Displaced> {
+fn content_lost(file: &dyn BackingFile, bytes: u64, header: &ImageHeader) -> Option<Displaced> {
     if bytes < end_of(header.pages) {
         return Some(Displaced::CutShort);
     }
     let mut block = [0; HEADER_BYTES];
     disk::read_exact_at(file, &mut block, 0).ok()?;
-    // One of the two copies may be struck: it is written anew with the next change of the header.
+    // One of the two copies may be unreadable. The next change of the header rewrites it.
     let is_ours = ImageHeader::newest(&block).is_ok_and(|found| found.box_id == header.box_id);
     (!is_ours).then_some(Displaced::Overwritten)
 }
 
-/// Bytes of a piece, at most.
-const PIECE_BYTES: usize = 64;
+/// The most bytes that a tail keeps.
+const TAIL_BYTES: usize = 64;
 
-/// Bytes of a piece that may be struck without it being another's.
-const STRUCK_BYTES: usize = 2;
+/// The number of bytes of a tail that may differ through damage and still count as the same file.
+const DAMAGED_BYTES_MAX: usize = 2;
 
-/// The end of something that was written, as the file has it. A copy of the same box that was put
-/// over the file has its header, and not what was written since the copy was made.
+/// The end of something written, as the file has it. It detects an older copy of the same box put
+/// over the file, which has the same header and lacks what was written since the copy was made.
 pub(super) struct WrittenTail {
     at: u64,
     bytes: Vec<u8>,
 }
 
 impl WrittenTail {
-    /// The end of `bytes`, which are at `at` in the file.
+    /// Returns the end of `bytes`, which lie at `at` in the file.
     pub(super) fn of(bytes: &[u8], at: u64) -> Self {
-        let before = bytes.len().saturating_sub(PIECE_BYTES);
+        let before = bytes.len().saturating_sub(TAIL_BYTES);
         Self { at: at + before as u64, bytes: bytes[before..].to_vec() }
     }
 
-    /// Whether it is in a stretch of the file.
+    /// Returns whether the tail begins within this part of the file.
     pub(super) fn is_within(&self, start: u64, len: u64) -> bool {
         (start..start + len).contains(&self.at)
     }
 
-    /// Whether it is where it was written.
+    /// Returns whether the file still has the tail where it was written.
     pub(super) fn is_in(&self, file: &dyn BackingFile) -> bool {
-        let mut bytes = [0; PIECE_BYTES];
+        let mut bytes = [0; TAIL_BYTES];
         let bytes = &mut bytes[..self.bytes.len()];
-        // What can not be read is no proof of anything.
+        // Bytes that cannot be read prove nothing.
         disk::read_exact_at(file, bytes, self.at).is_err()
-            || bytes.iter().zip(&self.bytes).filter(|(a, b)| a != b).count() <= STRUCK_BYTES
+            || bytes.iter().zip(&self.bytes).filter(|(a, b)| a != b).count() <= DAMAGED_BYTES_MAX
     }
 }
 
-/// What was written last in the two pages that were prepared last, one for each
-/// stream of the journal.
+/// Returns the last bytes of the two pages that were prepared last, one for each stream of the
+/// journal.
 pub(super) fn newest(file: &dyn BackingFile, pages: u32) -> io::Result<Vec<WrittenTail>> {
     let mut orders = Vec::new();
     for page in 0..pages {
@@ -160,13 +158,13 @@ pub(super) fn newest(file: &dyn BackingFile, pages: u32) -> io::Result<Vec<Writt
         }
     }
     orders.sort_unstable();
-    let mut pieces = Vec::new();
+    let mut tails = Vec::new();
     for (_, page) in orders.iter().rev().take(2) {
         let at = HEADER_BYTES as u64 + u64::from(*page) * PAGE_BYTES as u64;
         let mut bytes = vec![0; PAGE_BYTES];
         let len = disk::read_up_to(file, &mut bytes, at)?;
         let end = bytes[..len].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        pieces.push(WrittenTail::of(&bytes[..end], at));
+        tails.push(WrittenTail::of(&bytes[..end], at));
     }
-    Ok(pieces)
+    Ok(tails)
 }

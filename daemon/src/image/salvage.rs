@@ -1,4 +1,4 @@
-//! The header of an image out of what is behind it: the pages of a box say whose they are.
+//! Rebuilds the header of an image from its pages, since the pages of a box name their box.
 
 use super::{
     BackingFile, HEADER_BYTES, ImageHeader, PAGE_BYTES, PAGES_MAX, PAGES_MIN, WORD_BYTES,
@@ -10,28 +10,27 @@ use contactbox_core::store::page::{
 use std::collections::HashMap;
 use std::io;
 
-/// Bytes of a page in which its header and its first entry are.
+/// Bytes at the start of a page that hold its header and its first entry.
 const HEAD_BYTES: usize = 512;
 
-/// What is at the place of a page.
+/// The content at the place of a page.
 enum PageFound {
-    /// A page of this box; true when its first entry says so as well, and that this is its place.
+    /// A page of this box. True if its first entry confirms the box and the place.
     Page(u64, bool),
-    /// Bytes that are none.
+    /// Bytes that are no page.
     Other,
 }
 
-/// The header that a file must have had, if most of what is in it are pages of one box
-/// where an image has them.
+/// Rebuilds the header of a file, if most of its content is pages of one box in their places.
 ///
-/// Pages and words of an image have one length. How many pages there are is told by the last one
-/// that is the box's: what is behind it may be anything, and if it was a page of which nothing is
-/// left, the pages that vouch for it tell. Where no whole page is behind the last, nobody knows
-/// where the box ended, and its end counts as cut off.
+/// All images have one length of page and of word. The last page of the box gives the number of
+/// pages: the bytes behind it may be anything, and if one of them was a page that is wholly lost,
+/// the pages that prove its loss tell. If no whole page follows the last one, nobody knows where
+/// the box ended, and its end counts as cut off.
 pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<ImageHeader>> {
     let mut found: Vec<(u32, PageFound)> = Vec::new();
-    each_page(file, |page, head| found.push((page, judge(page, head))))?;
-    // How many pages each box has, and whether one of them is certain.
+    each_page(file, |page, head| found.push((page, classify(page, head))))?;
+    // The pages of each box, and whether one of them is certain.
     let mut boxes: HashMap<u64, (usize, bool)> = HashMap::new();
     for (_, page) in &found {
         if let PageFound::Page(salt, is_certain) = page {
@@ -45,7 +44,8 @@ pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<ImageHeader
     };
     let is_its = |page: &PageFound| matches!(page, PageFound::Page(salt, _) if *salt == box_id);
     let last = found.iter().rposition(|(_, page)| is_its(page)).unwrap_or(0);
-    // A box that lies within another file, say of a disk, is not to be written into there.
+    // A box that lies within another file, such as an image of a disk, must not be written to
+    // there.
     if count * 2 < last + 1 {
         return Ok(None);
     }
@@ -61,17 +61,17 @@ pub(super) fn header_of(file: &dyn BackingFile) -> io::Result<Option<ImageHeader
     }))
 }
 
-/// Whether a page of the box is certain to be in the file.
+/// Returns whether the file certainly has a page of the box.
 pub(super) fn has_page_of(file: &dyn BackingFile, box_id: u64) -> io::Result<bool> {
     let mut is_there = false;
     each_page(file, |page, head| {
-        is_there |= matches!(judge(page, head), PageFound::Page(salt, true) if salt == box_id);
+        is_there |= matches!(classify(page, head), PageFound::Page(salt, true) if salt == box_id);
     })?;
     Ok(is_there)
 }
 
-/// Shows the beginning of every page that has something in its beginning, as the chip has it. Where
-/// nothing was ever written to the file nothing is read.
+/// Shows the beginning, as the chip has it, of every page that does not begin with zeros. Parts of
+/// the file that were never written are not read.
 fn each_page(
     file: &dyn BackingFile,
     mut visit: impl FnMut(u32, &[u8; HEAD_BYTES]),
@@ -81,8 +81,8 @@ fn each_page(
     while page < PAGES_MAX {
         let at = start_of(page);
         let Some(data) = file.next_data(at)?.filter(|&data| data < end) else { break };
-        // From a hole that reaches behind the beginning of this page to the page
-        // that the next byte is in.
+        // A hole begins here and reaches past the beginning of this page. Go on at the page of the
+        // next byte.
         if data >= at + HEAD_BYTES as u64 {
             let next = (data - HEADER_BYTES as u64) / PAGE_BYTES as u64;
             let next = u32::try_from(next).unwrap_or(PAGES_MAX);
@@ -104,8 +104,8 @@ fn start_of(page: u32) -> u64 {
     HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64
 }
 
-fn judge(page: u32, head: &[u8; HEAD_BYTES]) -> PageFound {
-    // Checksums are over the place of the page, too.
+fn classify(page: u32, head: &[u8; HEAD_BYTES]) -> PageFound {
+    // Checksums also cover the place of the page.
     let base = page.wrapping_mul(PAGE_BYTES as u32);
     let header = |head| PageHeader::decode(head, base);
     let Some(HeaderFound::Valid(PageHeader { salt, .. }, _)) = head.first_chunk().map(header)
@@ -116,7 +116,7 @@ fn judge(page: u32, head: &[u8; HEAD_BYTES]) -> PageFound {
     PageFound::Page(salt, start.is_some_and(|start| start.kind() == START))
 }
 
-/// The header of a page, if it has one that can be read.
+/// Returns the header of a page, if it has a readable one.
 pub(super) fn page_header(file: &dyn BackingFile, page: u32) -> io::Result<Option<PageHeader>> {
     let mut head = [0; PAGE_HEADER_BYTES];
     if disk::read_up_to(file, &mut head, start_of(page))? < head.len() {
@@ -129,7 +129,7 @@ pub(super) fn page_header(file: &dyn BackingFile, page: u32) -> io::Result<Optio
     })
 }
 
-/// Puts it where it belongs, on the disk.
+/// Puts both copies of the header in their places, and on the disk.
 pub(super) fn write(file: &dyn BackingFile, header: &ImageHeader) -> io::Result<()> {
     header.write_twice(file)?;
     file.sync_data()

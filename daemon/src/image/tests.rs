@@ -84,7 +84,7 @@ fn places_outside_and_between_words_are_refused() {
     assert!(matches!(block_on(image.read(end, &mut [0])), Err(ImageError::OutOfBounds { .. })));
 }
 
-/// A box that somebody keeps under the name that new ones are made under stays as it is.
+/// A file of somebody else under the name of a draft stays as it is.
 #[test]
 fn what_has_the_name_of_a_draft_is_left_alone() {
     let folder = tempfile::tempdir().expect("a temp folder");
@@ -95,7 +95,7 @@ fn what_has_the_name_of_a_draft_is_left_alone() {
     let refused = Image::open(&path, false).err().expect("the name is taken");
     assert!(matches!(refused, OpenImageError::Occupied { .. }), "{refused}");
     assert!(std::fs::read(&kept).expect("our file") == before);
-    // What a start that was cut left behind is in nobody's way.
+    // A draft left by an interrupted start is in nobody's way.
     std::fs::write(&kept, vec![0; 8192]).expect("our file");
     let mut image = Image::open(&path, false).expect("a new image");
     image.publish().expect("it gets its name");
@@ -113,7 +113,7 @@ fn a_link_to_nothing_is_no_place_for_a_new_box() {
     std::fs::create_dir(folder.path().join("disk")).expect("a folder of ours");
     drop(new_image(&folder.path().join("disk")));
     assert!(!Image::open(&path, false).expect("it is there").is_new());
-    // And a draft is not written through one.
+    // A draft is not written through a link either.
     std::fs::remove_file(&path).expect("our link");
     std::os::unix::fs::symlink("disk/a.box", folder.path().join("link.box.new")).expect("ours");
     let refused = Image::open(&path, false).err().expect("the name is taken");
@@ -153,8 +153,8 @@ fn foreign_and_short_files_are_refused_and_left_alone() {
     let end = image.capacity() as u32;
     assert_eq!(read(&mut image, end - 4, 4), [0xFF; 4]);
 
-    // A process that is killed before the journal has taken note of it has told nobody: the next
-    // one does, whichever copy of the header is left, also when more is cut off.
+    // A process that is killed before the journal has recorded the cut has told nobody. The next
+    // one tells, whichever copy of the header is left, and also when more is cut off.
     let cut_at = |bytes: u64| Some(((bytes - HEADER_BYTES as u64) / PAGE_BYTES as u64) as u32);
     assert_eq!(image.gone_from(), cut_at(500_000));
     drop(image);
@@ -236,7 +236,7 @@ fn a_read_only_file_is_read() {
     drop(image);
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).expect("our file");
     if OpenOptions::new().write(true).open(&path).is_ok() {
-        // Past the test runner, which keeps what a passing test prints to itself.
+        // Straight to the error stream, because the test runner hides what a passing test prints.
         let told = b"    image: run as the superuser, who may write what is read-only: not tried\n";
         std::io::Write::write_all(&mut std::io::stderr(), told).ok();
         return;
@@ -261,7 +261,7 @@ fn page_head(salt: u64, page: u32) -> Vec<u8> {
     head
 }
 
-/// A file with pages of the box 7 at these places, and `other` bytes at others.
+/// Makes a file with pages of the box 7 at these places, and `other` bytes at others.
 fn file_of(path: &Path, pages: &[u32], others: &[(u64, u64)], len: u64) {
     let file = File::create(path).expect("a file of ours");
     file.set_len(len).expect("a sparse file");
@@ -280,22 +280,22 @@ fn only_a_file_of_a_box_is_salvaged_and_no_more_of_it_than_is_the_box() {
     let path = folder.path().join("a.box");
     let start = |page: u64| HEADER_BYTES as u64 + page * PAGE_BYTES as u64;
     let salvage = || Image::open(&path, true);
-    // The header is struck, the pages are there: more of them than a new box has, or fewer.
+    // The header is damaged and the pages are there: more of them than a new box has, or fewer.
     file_of(&path, &[0, 1, 2], &[(0, 4096)], start(16));
     let image = salvage().expect("it is a box");
     assert_eq!((image.box_id(), image.pages()), (7, PAGES_MIN));
     drop(image);
-    // Other bytes behind the box are not the box's.
+    // Other bytes behind the box are not part of it.
     let pages: Vec<u32> = (0..20).collect();
     file_of(&path, &pages, &[(0, 4096), (start(20), 300_000)], start(25) + 17);
     assert_eq!(salvage().expect("it is a box").pages(), 20);
-    // A sparse file is gone through by what is in it, and does not make a huge box.
+    // A sparse file is read only where it has content, and does not make a huge box.
     file_of(&path, &[0, 1], &[(0, 4096)], 20 << 30);
     let before = std::time::Instant::now();
     assert_eq!(salvage().expect("it is a box").pages(), PAGES_MIN);
     assert!(before.elapsed() < std::time::Duration::from_secs(2), "{:?}", before.elapsed());
-    // Files of others stay theirs: one with a box within it, one with pages that
-    // are not at their place.
+    // Foreign files stay as they are: one with a box within it, and one with pages in the wrong
+    // places.
     let refused = |why: &str| {
         let before = std::fs::metadata(&path).expect("it is there").len();
         let refused = salvage().err().unwrap_or_else(|| panic!("{why}"));
@@ -330,8 +330,8 @@ fn a_header_alone_is_no_box_and_is_not_made_longer() {
     }
 }
 
-/// A link to a folder that leads to another disk meanwhile is, to whoever has the file
-/// open, an unmounted disk.
+/// A link to a folder that now leads to another disk looks, to the process that has the file open,
+/// like an unmounted disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_not_there_any_more_is_no_file_that_was_moved() {

@@ -1,9 +1,9 @@
-//! What the image held at one moment, for whoever reads it while the box goes on writing.
+//! The image as it was at one moment, for a reader while the box goes on writing.
 //!
-//! No second image is made. Nothing is programmed twice (rule 2 of the journal), so what was
-//! programmed since that moment was blank at it, and reads as blank here. Only a page that is
-//! erased is copied before it goes. A box at rest costs nothing, a busy one the pages that it
-//! reclaims while somebody reads.
+//! No second image is made. Nothing is programmed twice (rule 2 of the journal), so a byte
+//! programmed since that moment was blank then, and reads as blank here. Only a page that is erased
+//! is copied first. A box at rest costs nothing; a busy one costs the pages that it reclaims during
+//! the reading.
 
 use super::{BackingFile, HEADER_BYTES, ImageError, PAGE_BYTES, disk};
 use std::collections::BTreeMap;
@@ -13,53 +13,53 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Pages that are kept in memory: 16 MiB. More go into a file without a name.
+/// Pages kept in memory: 16 MiB. Further ones go into a file without a name.
 const PAGES_IN_MEMORY: usize = 256;
 
-/// Room that is left on the disk beside that file: for the box to grow.
+/// Bytes left free on the disk beside that file, for the box to grow.
 const SPARE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The image at one moment.
 pub struct View {
     file: Box<dyn BackingFile>,
     pages: u32,
-    since: Arc<Mutex<Since>>,
+    since: Arc<Mutex<ChangesSince>>,
 }
 
-/// The image's end of a view, to be told of what happens to the image.
-pub(super) struct ViewWitness(Weak<Mutex<Since>>);
+/// The image's end of a view, which is told of every change to come.
+pub(super) struct ViewWitness(Weak<Mutex<ChangesSince>>);
 
-/// What the image has done since.
-struct Since {
-    /// Pages there were.
+/// The changes of the image since that moment.
+struct ChangesSince {
+    /// The number of pages at that moment.
     pages: u32,
-    /// What was programmed, in each page; blank at that moment.
+    /// The parts programmed since, for each page; blank at that moment.
     programmed: BTreeMap<u32, Vec<Range<usize>>>,
-    /// Pages that were erased, as they were.
+    /// The pages erased since, each with its number in `kept`.
     erased: BTreeMap<u32, usize>,
     kept: PageStore,
-    /// Why a page that was erased could not be kept.
+    /// The reason why an erased page could not be kept.
     lost: Option<String>,
 }
 
-fn lock(since: &Mutex<Since>) -> MutexGuard<'_, Since> {
+fn lock(since: &Mutex<ChangesSince>) -> MutexGuard<'_, ChangesSince> {
     since.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ViewWitness {
-    /// Whether anybody still reads it.
+    /// Returns whether the view is still in use.
     pub(super) fn is_read(&self) -> bool {
         self.0.strong_count() > 0
     }
 
-    /// Something is about to be programmed, beginning `offset` bytes into the image's pages.
+    /// Records a program to come, which begins `offset` bytes into the image's pages.
     pub(super) fn before_write(&self, offset: u64, len: usize) {
         if let Some(since) = self.0.upgrade() {
             lock(&since).before_write(offset, len);
         }
     }
 
-    /// A page of the image in `file` is about to be erased.
+    /// Keeps a page of the image in `file` before it is erased.
     pub(super) fn before_erase(&self, file: &dyn BackingFile, page: u32) {
         if let Some(since) = self.0.upgrade() {
             lock(&since).before_erase(file, page);
@@ -67,7 +67,7 @@ impl ViewWitness {
     }
 }
 
-impl Since {
+impl ChangesSince {
     fn before_write(&mut self, offset: u64, len: usize) {
         for (page, part) in parts(offset, len) {
             if page >= self.pages || self.erased.contains_key(&page) {
@@ -75,7 +75,7 @@ impl Since {
             }
             let programmed = self.programmed.entry(page).or_default();
             match programmed.last_mut() {
-                // The log goes on where it ended.
+                // The journal went on where it had ended.
                 Some(last) if last.end == part.start => last.end = part.end,
                 _ => programmed.push(part),
             }
@@ -96,7 +96,7 @@ impl Since {
                 self.programmed.remove(&page);
                 self.erased.insert(page, number);
             }
-            // The box comes first: it goes on, and this view is of no use any more.
+            // The box comes first: it goes on, and this view is of no more use.
             Err(error) => {
                 self.lost = Some(error.to_string());
                 self.kept.clear();
@@ -106,14 +106,14 @@ impl Since {
 }
 
 impl View {
-    /// The image in `file`, which only reads, of so many pages as it is now, and the image's end of
-    /// it; `folder` is where pages go that memory is too small for.
+    /// Returns a view of `pages` pages of the image in `file`, a handle for reading, and the
+    /// image's end of it. Pages too many for memory go into a file in `folder`.
     pub(super) fn new(
         file: Box<dyn BackingFile>,
         pages: u32,
         folder: &Path,
     ) -> (Self, ViewWitness) {
-        let since = Arc::new(Mutex::new(Since {
+        let since = Arc::new(Mutex::new(ChangesSince {
             pages,
             programmed: BTreeMap::new(),
             erased: BTreeMap::new(),
@@ -124,16 +124,16 @@ impl View {
         (Self { file, pages, since }, witness)
     }
 
-    /// Pages it has.
+    /// Returns how many pages the view has.
     pub fn pages(&self) -> u32 {
         self.pages
     }
 
-    /// Reads within a page, as the file has it.
+    /// Reads within a page, in the form of the file.
     pub fn read(&self, page: u32, offset: usize, bytes: &mut [u8]) -> Result<(), ImageError> {
         let failed = |error| ImageError::Io { doing: "read", error };
-        // Not under the lock, which the box waits for: what happens meanwhile is
-        // known when it is taken.
+        // Read without the lock, because the box waits for it. Every change up to now is known once
+        // the lock is taken.
         disk::read_exact_at(&*self.file, bytes, at(page, offset)).map_err(failed)?;
         let since = lock(&self.since);
         if let Some(why) = &since.lost {
@@ -150,7 +150,7 @@ impl View {
     }
 }
 
-/// Makes blank what was programmed; `bytes` begin `offset` bytes into the page.
+/// Clears the programmed parts; `bytes` begin `offset` bytes into the page.
 fn blank(bytes: &mut [u8], offset: usize, programmed: Option<&Vec<Range<usize>>>) {
     for part in programmed.into_iter().flatten() {
         let start = part.start.saturating_sub(offset).min(bytes.len());
@@ -163,7 +163,7 @@ fn at(page: u32, offset: usize) -> u64 {
     HEADER_BYTES as u64 + u64::from(page) * PAGE_BYTES as u64 + offset as u64
 }
 
-/// A stretch of the pages, page by page, with where in each.
+/// Splits a stretch of the pages into pages and the range within each.
 pub fn parts(offset: u64, len: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
     let end = offset + len as u64;
     let mut from = offset;
@@ -177,8 +177,8 @@ pub fn parts(offset: u64, len: usize) -> impl Iterator<Item = (u32, Range<usize>
     })
 }
 
-/// Pages by number: the first in memory, more in a file without a name, which goes
-/// with whoever has it open.
+/// A store of pages by number: the first in memory, further ones in a file without a name, which
+/// goes when it is closed.
 pub struct PageStore {
     memory: Vec<Vec<u8>>,
     file: Option<File>,
@@ -187,7 +187,7 @@ pub struct PageStore {
 }
 
 impl PageStore {
-    /// An empty one, with its file in `folder`.
+    /// Returns an empty store, with its file in `folder`.
     pub fn new(folder: &Path) -> Self {
         Self { memory: Vec::new(), file: None, pages: 0, folder: folder.to_path_buf() }
     }
@@ -211,7 +211,8 @@ impl PageStore {
             return Err(io::ErrorKind::StorageFull.into());
         }
         if self.file.is_none() {
-            // For a box that can only be read, where the system keeps such files.
+            // A box that can only be read has no writable folder: the system's place for such files
+            // serves.
             let made = tempfile::tempfile_in(&self.folder).or_else(|_| tempfile::tempfile())?;
             self.file = Some(made);
         }
@@ -240,7 +241,7 @@ impl PageStore {
         disk::write_all_at(file, bytes, place(number, offset))
     }
 
-    /// Keeps none any more.
+    /// Forgets all pages.
     pub fn clear(&mut self) {
         (self.memory, self.file, self.pages) = (Vec::new(), None, 0);
     }
@@ -263,7 +264,7 @@ mod tests {
         bytes
     }
 
-    /// What the box does after the moment is not seen, whatever it does.
+    /// A view stays the same whatever the box does later.
     #[test]
     fn b13_a_view_stays_what_it_was() {
         let folder = tempfile::tempdir().expect("a temp folder");

@@ -99,7 +99,7 @@ fn b4_a_daemon_started_again_after_an_error_answers_for_the_disk() {
         assert!(message.contains("see to the disk"), "{message}");
         // Or the box was tidying up when the disk failed.
         if refused["error"]["data"]["kind"] == "Disk" {
-            let whys = ["can not be synced: Input/output error", "refused an earlier write"];
+            let whys = ["cannot be synced: Input/output error", "refused an earlier write"];
             assert!(whys.iter().any(|why| message.contains(why)), "{message}");
             assert!(message.contains("nobody can tell"), "{message}");
         }
