@@ -1,4 +1,4 @@
-//! The local socket: made where nobody else listens, for its owner alone; a pipe on Windows.
+//! The local socket, made where nobody else listens and for its owner alone; a pipe on Windows.
 
 mod peer;
 mod reach;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use interprocess::local_socket::tokio::Stream;
 
-/// Why nobody can be listened to.
+/// Why the daemon cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Another daemon answers there.
@@ -34,33 +34,33 @@ pub enum ListenError {
         /// The socket.
         path: PathBuf,
     },
-    /// Something that is no socket has the name.
+    /// The name belongs to a file that is no socket.
     #[error("{} is there and is no socket; say another with --socket", path.display())]
     NotASocket {
         /// The path.
         path: PathBuf,
     },
-    /// Others can write the folder it would be in.
-    #[error("the socket's folder can not be used: {0}")]
+    /// Others can write to the folder of the socket.
+    #[error("the socket's folder cannot be used: {0}")]
     Folder(#[from] FolderError),
-    /// The system refuses.
-    #[error("the socket {} can not be made: {error}; say another with --socket", path.display())]
+    /// The system refused to make the socket.
+    #[error("the socket {} cannot be made: {error}; say another with --socket", path.display())]
     Io {
         /// The socket.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
 
-/// Where clients come in.
+/// The place where clients connect.
 pub struct Listener {
     inner: Inner,
-    /// What is to be removed when the box is closed; nothing when the socket was handed to us.
+    /// The socket to remove when the box is closed; `None` if a service manager made it.
     remains: Option<Made>,
 }
 
-/// A socket that we made.
+/// A socket that this process made.
 struct Made {
     path: PathBuf,
     #[cfg(unix)]
@@ -68,14 +68,14 @@ struct Made {
 }
 
 impl Listener {
-    /// Listens at `path`. The caller has the box locked, so that a socket nobody answers
-    /// at is what a daemon that was killed left behind. With `is_strict` a folder that
-    /// others can write is refused.
+    /// Listens at `path`. The caller has locked the box, so a socket at which nobody answers was
+    /// left by a daemon that was killed. With `is_strict` a folder that others can write to is
+    /// refused.
     pub fn bind(path: &Path, policy: &PeerPolicy, is_strict: bool) -> Result<Self, ListenError> {
         let io = |error| ListenError::Io { path: path.to_path_buf(), error };
-        make_way(path, is_strict)?;
+        prepare_path(path, is_strict)?;
         let options = ListenerOptions::new().name(name(path).map_err(io)?).reclaim_name(false);
-        // Nobody else knocks before it has its rights.
+        // Nobody else may connect before the socket has its rights.
         #[cfg(target_os = "linux")]
         let options =
             interprocess::os::unix::local_socket::ListenerOptionsExt::mode(options, 0o600);
@@ -88,17 +88,17 @@ impl Listener {
             _ => io(error),
         })?;
         #[cfg(unix)]
-        let made = Made { path: path.to_path_buf(), file: open_to(path, policy).map_err(io)? };
+        let made = Made { path: path.to_path_buf(), file: set_rights(path, policy).map_err(io)? };
         #[cfg(not(unix))]
         let made = Made { path: path.to_path_buf() };
         Ok(Self { inner, remains: Some(made) })
     }
 
-    /// The socket the service manager has made for us, if it has.
+    /// Returns the socket that the service manager made for this process, if there is one.
     #[cfg(target_os = "linux")]
     pub fn activated() -> io::Result<Option<Self>> {
         use std::os::fd::{FromRawFd, OwnedFd};
-        // Without the variables there is no socket; the crate is asked only when they are set.
+        // Without the variables there is no socket, and the crate is not asked.
         if std::env::var_os("LISTEN_FDS").is_none() {
             return Ok(None);
         }
@@ -109,34 +109,34 @@ impl Listener {
         Ok(Some(Self { inner: Inner::UdSocket(socket.try_into()?), remains: None }))
     }
 
-    /// The socket the service manager has made for us: there is none on this system.
+    /// Returns `None`: no service manager hands over sockets on this system.
     #[cfg(not(target_os = "linux"))]
     pub fn activated() -> io::Result<Option<Self>> {
         Ok(None)
     }
 
-    /// The next client.
+    /// Waits for the next client.
     pub async fn accept(&self) -> io::Result<Stream> {
         self.inner.accept().await
     }
 
-    /// Stops listening; what it gives is to be dropped once the box is closed, and removes the
-    /// socket: then a client that waits for the socket to go waits for the box to be closed.
+    /// Stops listening. Dropping the result removes the socket. The caller does this after closing
+    /// the box, so that a client that waits for the socket to go waits for the box.
     pub fn close(self) -> Remains {
         Remains(self.remains)
     }
 }
 
-/// The file of a socket that nobody listens on any more.
+/// The file of a socket that nobody listens at any more.
 pub struct Remains(Option<Made>);
 
 impl Drop for Remains {
     fn drop(&mut self) {
-        // What has taken its place meanwhile is somebody else's. A pipe goes by itself.
+        // A new file at this path belongs to somebody else. A pipe goes by itself.
         #[cfg(unix)]
         if let Some(made) = &self.0
             && made.file.is_some()
-            && made.file == number(&made.path)
+            && made.file == file_number(&made.path)
         {
             std::fs::remove_file(&made.path).ok();
         }
@@ -145,18 +145,18 @@ impl Drop for Remains {
     }
 }
 
-/// Which file has a name, by the numbers of its disk and its own.
+/// Returns the numbers that identify the file at `path`: its disk's and its own.
 #[cfg(unix)]
-fn number(path: &Path) -> Option<(u64, u64)> {
+fn file_number(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     let found = std::fs::symlink_metadata(path).ok()?;
     Some((found.dev(), found.ino()))
 }
 
-/// Gives the socket just made its rights, and tells its number. A link that has been put in its
-/// place meanwhile is not followed.
+/// Gives a new socket its rights and returns its number. A link put in its place meanwhile is not
+/// followed.
 #[cfg(unix)]
-fn open_to(path: &Path, policy: &PeerPolicy) -> io::Result<Option<(u64, u64)>> {
+fn set_rights(path: &Path, policy: &PeerPolicy) -> io::Result<Option<(u64, u64)>> {
     use std::os::unix::fs::FileTypeExt;
     let users = policy.listed();
     let is_made = |found: std::fs::Metadata| found.file_type().is_socket();
@@ -170,41 +170,41 @@ fn open_to(path: &Path, policy: &PeerPolicy) -> io::Result<Option<(u64, u64)>> {
         if !is_made(held.metadata()?) {
             return Err(replaced());
         }
-        let by_number = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
-        if by_number.exists() {
-            rights::give(&by_number, users.as_deref())?;
-            return Ok(number(path));
+        let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
+        if by_descriptor.exists() {
+            rights::give(&by_descriptor, users.as_deref())?;
+            return Ok(file_number(path));
         }
     }
     if !is_made(std::fs::symlink_metadata(path)?) {
         return Err(replaced());
     }
     rights::give(path, users.as_deref())?;
-    Ok(number(path))
+    Ok(file_number(path))
 }
 
-/// A path as the name of a local socket.
+/// Returns the name of the local socket at this path.
 pub fn name(path: &Path) -> io::Result<Name<'_>> {
     path.to_fs_name::<GenericFilePath>()
 }
 
-/// How long who listens there already may take to take us in.
+/// The longest wait for an existing listener to accept a connection.
 #[cfg(unix)]
-const KNOCK_TIME: std::time::Duration = std::time::Duration::from_secs(1);
+const CONNECT_TIME: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[cfg(unix)]
-fn make_way(path: &Path, is_strict: bool) -> Result<(), ListenError> {
+fn prepare_path(path: &Path, is_strict: bool) -> Result<(), ListenError> {
     use std::os::unix::fs::FileTypeExt;
     let io = |error| ListenError::Io { path: path.to_path_buf(), error };
     if let Some(folder) = path.parent() {
-        let look = || match is_strict {
+        let check = || match is_strict {
             true => check_folder(folder, Use::Socket, "--socket"),
             false => Ok(()),
         };
-        look()?;
+        check()?;
         make_private_folder(folder).map_err(io)?;
-        // Somebody else may have made it first.
-        look()?;
+        // Somebody else may have made the folder first.
+        check()?;
     }
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -212,7 +212,7 @@ fn make_way(path: &Path, is_strict: bool) -> Result<(), ListenError> {
         Ok(found) if !found.file_type().is_socket() => {
             Err(ListenError::NotASocket { path: path.to_path_buf() })
         }
-        Ok(_) => match connect(path, KNOCK_TIME) {
+        Ok(_) => match connect(path, CONNECT_TIME) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 tracing::info!(socket = %path.display(), "removing the socket of a daemon that is gone");
                 std::fs::remove_file(path).map_err(io)
@@ -223,6 +223,6 @@ fn make_way(path: &Path, is_strict: bool) -> Result<(), ListenError> {
 }
 
 #[cfg(not(unix))]
-fn make_way(_: &Path, _: bool) -> Result<(), ListenError> {
+fn prepare_path(_: &Path, _: bool) -> Result<(), ListenError> {
     Ok(())
 }

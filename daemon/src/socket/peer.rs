@@ -1,4 +1,4 @@
-//! Who is at the other end, and whether they may come in.
+//! The user at the other end of a connection, and whether they are admitted.
 
 use super::{Stream, reach};
 use crate::user;
@@ -7,18 +7,18 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Somebody at the other end of a connection.
+/// A user at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketPeer {
-    /// The user's number; `None` where the system tells none.
+    /// The number of the user; `None` where the system tells none.
     pub id: Option<u32>,
-    /// The user, by name where the system tells it: what changes are signed with.
+    /// The name of the user, or the number in words. Changes bear it as their author.
     pub user: String,
-    /// Whether it is the daemon's own user, or root, who may do everything anyway.
+    /// True for the daemon's own user and for root, who can do everything anyway.
     pub is_owner: bool,
 }
 
-/// Who may come in: the daemon's own user, root, and those listed.
+/// The users who are admitted: the daemon's own, root, and those listed.
 #[derive(Debug)]
 pub struct PeerPolicy {
     users: Vec<String>,
@@ -26,26 +26,27 @@ pub struct PeerPolicy {
     listed: Mutex<UserIds>,
 }
 
-/// The listed users' numbers.
+/// The numbers of the listed users.
 #[derive(Debug)]
 struct UserIds {
-    /// With their names: whoever comes and goes all the time is not looked up each time.
+    /// The known numbers with their names, kept so that a user who connects often is looked_up up
+    /// once.
     ids: BTreeMap<u32, String>,
-    /// Names that the system does not know yet.
+    /// The names that the system does not know yet.
     unknown: Vec<String>,
-    looked: Instant,
+    looked_up: Instant,
 }
 
-/// How often it is looked whether the system knows a listed user by now: the list of users is a
-/// file, and anybody can make the daemon look.
-const LOOK_TIME: Duration = Duration::from_secs(1);
+/// The shortest time between two searches for the listed users that were unknown. The system's list
+/// is a file, and anybody can make the daemon read it.
+const LOOKUP_TIME: Duration = Duration::from_secs(1);
 
 impl PeerPolicy {
-    /// The daemon's own user, and `users` by name or number.
+    /// Admits the daemon's own user, root, and `users` by name or number.
     pub fn new(users: Vec<String>) -> Self {
         let unknown = users.clone();
-        let mut listed = UserIds { ids: BTreeMap::new(), unknown, looked: Instant::now() };
-        listed.look();
+        let mut listed = UserIds { ids: BTreeMap::new(), unknown, looked_up: Instant::now() };
+        listed.look_up();
         for name in &listed.unknown {
             tracing::warn!(
                 name,
@@ -60,31 +61,33 @@ impl PeerPolicy {
         Self { users, own: user::own(), listed: Mutex::new(listed) }
     }
 
-    /// Whether nobody else is listed.
+    /// Returns whether no other user is listed.
     pub fn is_owner_only(&self) -> bool {
         self.users.is_empty()
     }
 
-    /// How many others are listed.
+    /// Returns how many other users are listed.
     pub fn users(&self) -> usize {
         self.users.len()
     }
 
-    /// The numbers of the others that are listed, in their order; `None` when not all are known.
+    /// Returns the numbers of the listed users in ascending order; `None` if one of them is
+    /// unknown.
     pub fn listed(&self) -> Option<Vec<u32>> {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         listed.unknown.is_empty().then(|| listed.ids.keys().copied().collect())
     }
 
-    /// Who is at the other end. `Ok(Err(id))` for somebody who may not come in; that costs little.
+    /// Returns the user at the other end; `Ok(Err(id))` for one who is not admitted. A refusal
+    /// costs little.
     pub fn admit(&self, stream: &Stream) -> io::Result<Result<SocketPeer, u32>> {
-        Ok(self.judge(reach::peer(stream)?))
+        Ok(self.classify(reach::peer(stream)?))
     }
 
-    fn judge(&self, id: Option<u32>) -> Result<SocketPeer, u32> {
+    fn classify(&self, id: Option<u32>) -> Result<SocketPeer, u32> {
         let Some(id) = id else {
-            // A pipe on Windows tells no user here. By the system's own rule only who made it, and
-            // who administers the machine, may open it for writing.
+            // On Windows a pipe does not tell its user here. By the system's own rule, only the
+            // user who made it and the administrators can open it for writing.
             let user = std::env::var("USERNAME").unwrap_or_else(|_| "unknown".to_owned());
             return Ok(SocketPeer { id: None, user, is_owner: true });
         };
@@ -97,16 +100,16 @@ impl PeerPolicy {
 
     fn listed_user(&self, id: u32) -> Option<String> {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !listed.unknown.is_empty() && listed.looked.elapsed() > LOOK_TIME {
-            listed.look();
+        if !listed.unknown.is_empty() && listed.looked_up.elapsed() > LOOKUP_TIME {
+            listed.look_up();
         }
         listed.ids.get(&id).cloned()
     }
 }
 
 impl UserIds {
-    fn look(&mut self) {
-        let Self { ids, unknown, looked } = self;
+    fn look_up(&mut self) {
+        let Self { ids, unknown, looked_up } = self;
         unknown.retain(|name| match user::id(name) {
             Some(id) => {
                 ids.insert(id, user::called(id));
@@ -114,7 +117,7 @@ impl UserIds {
             }
             None => true,
         });
-        *looked = Instant::now();
+        *looked_up = Instant::now();
     }
 }
 
@@ -131,20 +134,24 @@ mod tests {
     fn strangers_stay_outside() {
         let own = policy(&[]);
         let user = "user 7001".to_owned();
-        assert_eq!(own.judge(Some(7001)), Ok(SocketPeer { id: Some(7001), user, is_owner: true }));
-        assert_eq!(own.judge(Some(7002)), Err(7002));
+        assert_eq!(
+            own.classify(Some(7001)),
+            Ok(SocketPeer { id: Some(7001), user, is_owner: true })
+        );
+        assert_eq!(own.classify(Some(7002)), Err(7002));
         let listed = policy(&["7002", "nobody the system knows"]);
-        assert!(listed.judge(Some(7002)).is_ok_and(|peer| !peer.is_owner));
-        assert!(listed.judge(Some(7003)).is_err());
+        assert!(listed.classify(Some(7002)).is_ok_and(|peer| !peer.is_owner));
+        assert!(listed.classify(Some(7003)).is_err());
     }
 
     #[test]
     fn root_and_who_the_system_does_not_name_may_do_all() {
         for users in [&[][..], &["7002"]] {
             let policy = policy(users);
-            assert!(policy.judge(Some(user::ROOT)).is_ok_and(|peer| peer.is_owner));
-            // On Windows: with users listed nobody could stop the daemon.
-            assert!(policy.judge(None).is_ok_and(|peer| peer.is_owner));
+            assert!(policy.classify(Some(user::ROOT)).is_ok_and(|peer| peer.is_owner));
+            // On Windows, a list of users must not leave the daemon without anybody who may stop
+            // it.
+            assert!(policy.classify(None).is_ok_and(|peer| peer.is_owner));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The way to a socket that somebody listens on: with a limit of time, and a look at who that is.
+//! Connects to a socket within a limit of time, and checks which user listens there.
 
 use crate::user;
 use interprocess::local_socket::{Stream, traits::StreamCommon};
@@ -6,30 +6,30 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// Who may answer at a socket: oneself, root, and one more who is named.
+/// The users who may answer at a socket: this one, root, and one more who is named.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust {
     own: Option<u32>,
     named: Option<u32>,
 }
 
-/// Why what answers is not spoken to.
+/// Why the listener is not talked to.
 #[derive(Debug)]
 pub enum Distrust {
-    /// It is this user's, whom nobody has named.
+    /// It belongs to this user, whom nobody has named.
     Stranger(u32),
-    /// The system does not tell whose it is.
+    /// The system does not tell its user.
     Untold(io::Error),
 }
 
 impl Trust {
-    /// Oneself and root, who can read everything anyway; and who is named, by number.
+    /// Trusts this user, root, who can read everything anyway, and the user `named`, by number.
     pub fn new(named: Option<u32>) -> Self {
         Self { own: user::own(), named }
     }
 
-    /// Looks who listens at the other end. On Windows a pipe tells no user: there
-    /// is nothing to look at.
+    /// Checks the user who listens at the other end. On Windows a pipe tells no user, and every
+    /// listener passes.
     pub fn judge(self, stream: &Stream) -> Result<(), Distrust> {
         match peer(stream).map_err(Distrust::Untold)? {
             Some(id) if !self.is_trusted(id) => Err(Distrust::Stranger(id)),
@@ -42,7 +42,7 @@ impl Trust {
     }
 }
 
-/// The user at the other end of a connection; `None` where the system has no word for it.
+/// Returns the user at the other end of a connection; `None` where the system cannot tell.
 #[cfg(unix)]
 pub(super) fn peer(stream: &impl StreamCommon) -> io::Result<Option<u32>> {
     match stream.peer_creds()?.euid() {
@@ -56,8 +56,8 @@ pub(super) fn peer(_: &impl StreamCommon) -> io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// Connects to a socket. Who listens and takes nobody in has the queue full: that is waited for no
-/// longer than `time`, and is a [`io::ErrorKind::TimedOut`] then.
+/// Connects to a socket. If the listener accepts nobody and its queue is full, the call waits no
+/// longer than `time` and fails with [`io::ErrorKind::TimedOut`].
 #[cfg(unix)]
 pub fn connect(path: &Path, time: Duration) -> io::Result<Stream> {
     use interprocess::os::unix::uds_local_socket::Stream as Socket;
@@ -80,7 +80,7 @@ pub fn connect(path: &Path, time: Duration) -> io::Result<Stream> {
     Ok(Stream::UdSocket(Socket::from(std::os::unix::net::UnixStream::from(end))))
 }
 
-/// Connects to a pipe; one that is overloaded refuses at once.
+/// Connects to a pipe. An overloaded pipe refuses at once.
 #[cfg(not(unix))]
 pub fn connect(path: &Path, _: Duration) -> io::Result<Stream> {
     use interprocess::local_socket::traits::Stream as _;
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(elsewhere.is_ok(), is_root, "root is known to everybody");
     }
 
-    /// A queue that nobody takes from, as of a process that was stopped.
+    /// The queue of a listener that accepts nobody, like a process that was stopped.
     #[test]
     fn who_takes_nobody_in_is_not_waited_for_without_end() {
         let folder = tempfile::tempdir().expect("a temp folder");

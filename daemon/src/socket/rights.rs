@@ -1,5 +1,6 @@
-//! Who may knock at a socket, by the rights of its file: where those can name users,
-//! strangers never reach the daemon.
+//! The rights on a socket's file, by which the system keeps strangers out where it can.
+//!
+//! A list of users on the file means that strangers never reach the daemon.
 
 use std::io;
 use std::path::Path;
@@ -7,9 +8,9 @@ use std::path::Path;
 const OWN: u32 = 0o600;
 const ALL: u32 = 0o666;
 
-/// Gives a socket just made its rights: for its owner alone when `users` is empty, for those users
-/// as well where the file system keeps lists of rights, and otherwise, or when not all of them are
-/// known (`None`), for everybody, whom the daemon then looks at one by one.
+/// Gives a new socket its rights. With `users` empty, only its owner can connect. Listed users are
+/// named one by one where the file system has access control lists. Otherwise, or if a user is
+/// unknown (`None`), everybody can connect, and the daemon checks each of them.
 pub(super) fn give(path: &Path, users: Option<&[u32]>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let set = |mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
@@ -20,7 +21,7 @@ pub(super) fn give(path: &Path, users: Option<&[u32]>) -> io::Result<()> {
     }
 }
 
-/// Writes the list of rights: `acl(5)`, in the form that the system takes.
+/// Writes the access control list, `acl(5)`, in the system's binary form.
 #[cfg(target_os = "linux")]
 fn list(path: &Path, users: &[u32]) -> bool {
     const VERSION: u32 = 2;
@@ -34,7 +35,7 @@ fn list(path: &Path, users: &[u32]) -> bool {
         bytes.extend(id.to_le_bytes());
     };
     entry(owner, READ_WRITE, NOBODY_NAMED);
-    // In the order of their numbers, as they come.
+    // The caller gives them in the ascending order that the system asks for.
     for &id in users {
         entry(user, READ_WRITE, id);
     }
