@@ -1,4 +1,5 @@
-//! Character sets other than UTF-8: per property for the reader, and whole files in UTF-16.
+//! Character sets other than UTF-8: of one property for the vCard reader, and of whole UTF-16
+//! files.
 
 use contactbox_core::vcard::Charset;
 use encoding_rs::{CoderResult, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
@@ -13,8 +14,8 @@ impl Charset for Charsets {
         let encoding =
             Encoding::for_label(label.trim().as_bytes()).or_else(|| by_nickname(label))?;
         let mut decoder = encoding.new_decoder_without_bom_handling();
-        // Bytes that mean nothing in the charset leave the value to the reader,
-        // which keeps them all.
+        // Bytes that are invalid in the charset leave the value to the reader, which keeps all of
+        // them.
         match decoder.decode_to_utf8_without_replacement(bytes, out, true) {
             (DecoderResult::InputEmpty, _, written) => Some(written),
             _ => None,
@@ -22,7 +23,7 @@ impl Charset for Charsets {
     }
 }
 
-/// Names that files have and browsers do not.
+/// Finds a charset by a name that files use and browsers do not know.
 fn by_nickname(label: &str) -> Option<&'static Encoding> {
     let label = label.trim().to_ascii_lowercase();
     let number = ["cp-", "cp", "windows", "ibm-", "ms"]
@@ -40,13 +41,13 @@ fn by_nickname(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label(name.as_bytes())
 }
 
-/// The bytes of a file, in UTF-8 where they were UTF-16; all other charsets are
-/// for the reader to see to.
+/// Returns the bytes of a file, with UTF-16 turned into UTF-8. All other charsets are left to the
+/// reader.
 pub fn unicode(bytes: &[u8]) -> Cow<'_, [u8]> {
     let encoding = match bytes {
         [0xFF, 0xFE, rest @ ..] => Some((UTF_16LE, rest)),
         [0xFE, 0xFF, rest @ ..] => Some((UTF_16BE, rest)),
-        // `BE` of `BEGIN:VCARD`, without a mark.
+        // `BE` of `BEGIN:VCARD`, without a byte order mark.
         [first, 0, second, 0, ..] if is_letter(*first) && is_letter(*second) => {
             Some((UTF_16LE, bytes))
         }

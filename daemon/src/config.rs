@@ -1,5 +1,4 @@
-//! Where the box and its socket are and how much a peer may use: flags, then
-//! environment, then a TOML file.
+//! The settings, taken from flags, then the environment, then a TOML file.
 
 use crate::user;
 use contactbox_core::limits::BLOB_BYTES_MAX;
@@ -7,11 +6,12 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What a person can set. Each is a flag, an environment variable and a key of the TOML file.
+/// The settings that a person can make. Each is a flag, an environment variable and a key of the
+/// TOML file.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Folder of the box: its image, its log, and its socket unless that is said apart
+    /// Folder of the box: its image, its log, and its socket unless --socket names another
     #[arg(long, global = true, value_name = "FOLDER", env = "CONTACTBOX_DATA")]
     pub data: Option<PathBuf>,
 
@@ -28,7 +28,7 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// Folder in which cards come and go: each is taken in and backed up to by itself
+    /// Folder in which cards come and go: each is imported and backed up to automatically
     #[arg(
         long,
         global = true,
@@ -48,11 +48,11 @@ pub struct Settings {
     )]
     pub device: Option<Vec<PathBuf>>,
 
-    /// Folder for the backups made by themselves, or off [default: backup beside the image]
+    /// Folder for the automatic backups, or off [default: backup beside the image]
     #[arg(long, global = true, value_name = "FOLDER", env = "CONTACTBOX_BACKUP")]
     pub backup: Option<PathBuf>,
 
-    /// Most minutes that a change waits for its backup [default: 60]
+    /// Longest wait of a change for its backup, in minutes [default: 60]
     #[arg(long, global = true, value_name = "MINUTES", env = "CONTACTBOX_BACKUP_MINUTES")]
     pub backup_minutes: Option<u64>,
 
@@ -67,12 +67,12 @@ pub struct Settings {
     )]
     pub users: Option<Vec<String>>,
 
-    /// User whose daemon may answer at the socket, beside yourself and root: the
-    /// owner of a shared box
+    /// User whose daemon may answer at the socket, beside yourself and root: the owner of a shared
+    /// box
     #[arg(long, global = true, value_name = "USER", env = "CONTACTBOX_SERVER_USER", hide = true)]
     pub server_user: Option<String>,
 
-    /// Whether a folder that others can write is refused for the box and its socket [default: true]
+    /// Refuse a folder that others can write to, for the box and its socket [default: true]
     #[arg(
         long,
         global = true,
@@ -114,13 +114,13 @@ pub struct Settings {
     )]
     pub write_seconds: Option<u64>,
 
-    /// Open an image that was cut short, with what is left of it
+    /// Open what is left of an image that was cut short or has a damaged header
     #[arg(long, global = true, value_name = "BOOL", env = "CONTACTBOX_SALVAGE", hide = true)]
     pub salvage: Option<bool>,
 }
 
 impl Settings {
-    /// These, and where they say nothing, `other`.
+    /// Returns these settings, completed from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -145,18 +145,18 @@ impl Settings {
     }
 }
 
-/// What one peer, and all of them together, may use.
+/// The limits of one peer, and of all peers together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerLimits {
-    /// Longest line in and out.
+    /// The longest line in and out.
     pub frame_bytes: usize,
-    /// Bytes of requests being received, all clients together.
+    /// The bytes of requests being received, of all clients together.
     pub memory_bytes: usize,
-    /// Clients at once.
+    /// The number of clients at once.
     pub connections: usize,
-    /// How long one request line may take from its first byte.
+    /// The longest time for one request line, from its first byte.
     pub read_time: Duration,
-    /// How long a reply may wait for the client to read.
+    /// The longest time that a reply waits for the client to read.
     pub write_time: Duration,
 }
 
@@ -172,64 +172,64 @@ impl Default for PeerLimits {
     }
 }
 
-/// Longest frame unless told otherwise.
+/// The longest frame by default.
 pub const FRAME_BYTES: usize = 16 * 1024 * 1024;
 
-/// Shorter frames could not carry a contact.
+/// The smallest limit, since a contact must fit into a frame.
 pub const FRAME_BYTES_MIN: usize = 64 * 1024;
 
-// A blob goes out in pieces, but a photo of 8 MiB must come in within one vCard: 4/3 for base64, a
-// little for its folds.
+// A blob goes out in pieces, but a photo of 8 MiB must come in within one vCard. Base64 makes it
+// 4/3 as long, and line folds a little longer.
 const _: () = assert!(FRAME_BYTES >= BLOB_BYTES_MAX as usize / 2 * 3 / 2);
 
-/// Everything the daemon, and its client, need to know of their surroundings.
+/// Everything that the daemon and its client need to know about their environment.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Folder of the box.
+    /// The folder of the box.
     pub data: PathBuf,
     /// The image file.
     pub image: PathBuf,
-    /// Where the daemon listens.
+    /// The path at which the daemon listens.
     pub socket: PathBuf,
-    /// The settings file that was named, or the one that is looked for.
+    /// The settings file: the one that was named, or the default.
     pub file: Option<PathBuf>,
-    /// Whether there was one, and it was read.
+    /// True if the settings file was read.
     pub is_file_read: bool,
-    /// Folders in which cards come and go.
+    /// The folders in which cards come and go.
     pub cards: Vec<PathBuf>,
-    /// Devices that are kept in step: serial ports and sockets.
+    /// The devices to keep in step: serial ports and sockets.
     pub devices: Vec<PathBuf>,
-    /// Where backups are made by themselves, and how old they may be; nowhere when that is off.
+    /// The folder of automatic backups and the longest wait of a change; `None` if they are off.
     pub backup: Option<(PathBuf, Duration)>,
-    /// Users beside the daemon's own who may connect: names or numbers.
+    /// The users beside the daemon's own who may connect: names or numbers.
     pub users: Vec<String>,
     /// The number of another user whose daemon may answer at the socket.
     pub server_user: Option<u32>,
-    /// Whether folders that others can write are refused.
+    /// True if folders that others can write to are refused.
     pub is_strict: bool,
-    /// What peers may use.
+    /// The limits of peers.
     pub limits: PeerLimits,
-    /// Whether to open an image that was cut short.
+    /// True if an image that was cut short is opened.
     pub salvage: bool,
 }
 
-/// Why the settings can not be used.
+/// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The settings file can not be read.
-    #[error("the settings file {} can not be read: {error}", path.display())]
+    /// The settings file cannot be read.
+    #[error("the settings file {} cannot be read: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// The settings file is not what it should be.
+    /// The settings file has an error in it.
     #[error("the settings file {} is not right: {error}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Line and reason.
+        /// The line and the reason.
         error: Box<toml::de::Error>,
     },
     /// The system names no folder for a program's data.
@@ -243,40 +243,40 @@ pub enum ConfigError {
     SocketPathTooLong {
         /// The path.
         path: PathBuf,
-        /// Its length.
+        /// The length of the path.
         bytes: usize,
-        /// What fits.
+        /// The length that fits.
         bytes_max: usize,
     },
-    /// Nobody is called so.
+    /// The system knows no user of this name.
     #[error(
         "--server-user is {name}, whom the system's list of users does not have: say the user's number"
     )]
     NoSuchUser {
-        /// What was said.
+        /// The name given.
         name: String,
     },
-    /// A number is outside of what works.
+    /// A number is below its minimum.
     #[error("{name} is {value}, and must be at least {min}")]
     TooSmall {
         /// The setting.
         name: &'static str,
-        /// What it was.
+        /// The value given.
         value: usize,
-        /// The least that works.
+        /// The minimum.
         min: usize,
     },
 }
 
-/// How long a change may wait for its backup unless told otherwise.
+/// The longest wait of a change for its backup by default, in minutes.
 const BACKUP_MINUTES: u64 = 60;
 
 /// `sun_path` has 108 bytes on Linux and 104 on the BSDs, one of them for the end.
 const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 impl Config {
-    /// Settles `settings` (flags and environment, as clap gives them) with the settings file
-    /// and the platform's folders.
+    /// Combines `settings`, which clap took from flags and environment, with the settings file and
+    /// the platform's folders.
     pub fn load(settings: Settings) -> Result<Self, ConfigError> {
         let folders = directories::ProjectDirs::from("", "", "contactbox");
         let named = settings.config.clone();
@@ -299,12 +299,13 @@ impl Config {
         let data = std::path::absolute(&data).unwrap_or(data);
         let image = settings.image.unwrap_or_else(|| data.join("contacts.box"));
         let image = std::path::absolute(&image).unwrap_or(image);
-        // Also where it was named: the same box has the same socket, however it is led to.
+        // This also holds where the image was named: a box has one socket, whichever way its path
+        // is given.
         let is_usual = usual_image.is_some_and(|usual| usual == image);
         let runtime = folders.as_ref().and_then(|folders| folders.runtime_dir());
         let socket = match settings.socket {
             Some(socket) => socket,
-            // The runtime folder has one box; a box elsewhere has its socket beside it.
+            // The runtime folder serves one box; a box elsewhere has its socket beside it.
             None => usual_socket(&data, &image, runtime.filter(|one| is_usual && is_own(one))),
         };
         let bytes = socket.as_os_str().len();
@@ -359,8 +360,8 @@ impl Config {
     }
 }
 
-/// Whether a runtime folder is the user's own: after `su` the surroundings still
-/// name the other user's.
+/// Returns whether a runtime folder belongs to this user. After `su` the environment still names
+/// the other user's.
 fn is_own(runtime: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -392,7 +393,7 @@ fn folder_of(file: &Path) -> PathBuf {
 
 fn usual_socket(data: &Path, image: &Path, runtime: Option<&Path>) -> PathBuf {
     if cfg!(windows) {
-        // Pipes have one name space: the image's path keeps two boxes apart.
+        // Pipes have one namespace: a digest of the image's path tells two boxes apart.
         let digest =
             contactbox_core::contact::digest(b"pipe", &[image.as_os_str().as_encoded_bytes()]);
         let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,10 +1,9 @@
 //! The contactbox daemon: a box in an image file, served on a local socket; and its command line.
 //!
-//! `config` says where things are; `image` is the file as a NOR chip; `keeper` owns the book;
-//! `socket` lets clients in, `session` talks to one of them, `rpc` is what they say. `private`
-//! says whose a folder is, `user` who somebody is, `log` keeps what the daemon tells of itself
-//! small. `client` is the other end of the socket, `cli` the commands of a person, `demo` the
-//! main job played through.
+//! `config` holds the settings; `image` makes the file a NOR chip; `keeper` owns the book; `socket`
+//! admits clients, `session` talks to one of them, `rpc` is their language. `private` checks the
+//! owner of a folder, `user` names users, `log` bounds the daemon's log. `client` is the other end
+//! of the socket, `cli` has the commands for people, `demo` plays the main task through.
 
 pub mod card;
 pub mod charset;

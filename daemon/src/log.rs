@@ -1,5 +1,4 @@
-//! What the daemon tells of itself: so many lines at a time, and in a file of so
-//! much, whoever makes it talk.
+//! The daemon's log: bounded in lines over time and in the size of its file, whoever causes them.
 
 use crate::config::Config;
 use crate::private;
@@ -11,23 +10,22 @@ use std::time::{Duration, Instant};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// A log longer than this is put aside, in the place of the one that was put aside
-/// before, in bytes.
+/// The size in bytes from which a log is put aside, in place of the one put aside before.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// Lines that may come at once.
+/// The number of lines that may come at once.
 const LINES_AT_ONCE: u32 = 200;
 
-/// A further line may come each so often.
+/// The time after which a further line may come.
 const LINE_TIME: Duration = Duration::from_millis(100);
 
-/// The log of a daemon started in the background.
+/// Returns the path of the log of a daemon started in the background.
 pub fn file(config: &Config) -> PathBuf {
     config.data.join("daemon.log")
 }
 
-/// Opens the log, and begins a new one when it has become long. No file is ever cut: one that has a
-/// second name is somebody's own, or a copy that somebody keeps.
+/// Opens the log, and begins a new one if it is long. A file is never truncated: one with a second
+/// name may belong to another purpose, or be a copy that somebody keeps.
 pub fn open(path: &Path) -> io::Result<File> {
     let append = || private::open(path, OpenOptions::new().create(true).append(true));
     let file = append()?;
@@ -38,16 +36,16 @@ pub fn open(path: &Path) -> io::Result<File> {
     append()
 }
 
-/// A name is given to the file, whatever has that name: nothing is followed and nothing is cut.
+/// Renames the file over the one that has the name: no link is followed and no file is truncated.
 fn put_aside(path: &Path) -> io::Result<()> {
     std::fs::rename(path, path.with_extension("log.1"))
 }
 
-/// Where the daemon's lines go.
+/// The destination of the daemon's lines.
 pub struct Log {
     state: Mutex<LogState>,
-    /// Whoever looks for a fault wants all of them.
-    is_all: bool,
+    /// True if the level shows more than usual: a search for a fault needs every line.
+    is_verbose: bool,
 }
 
 struct LogState {
@@ -58,13 +56,13 @@ struct LogState {
 enum LogSink {
     /// A terminal, or a service manager.
     Stderr,
-    /// A file of our own, with this name and so many bytes.
+    /// A file of this daemon, with its path and its length in bytes.
     File { file: File, path: PathBuf, bytes: u64 },
 }
 
 impl Log {
-    /// For lines down to `level`; into the file at `path` when this daemon has been started with it
-    /// as its standard error, else to that.
+    /// Returns a log for lines down to `level`. They go to the file at `path`, which a daemon
+    /// started in the background also has as its standard error, or else to standard error.
     pub fn new(path: Option<PathBuf>, level: Level) -> Self {
         let opened = path.and_then(|path| {
             let file = open(&path).ok()?;
@@ -73,7 +71,7 @@ impl Log {
         });
         let out = opened.unwrap_or(LogSink::Stderr);
         let state = Mutex::new(LogState { out, allowance: Allowance::new(Instant::now()) });
-        Self { state, is_all: level > Level::INFO }
+        Self { state, is_verbose: level > Level::INFO }
     }
 }
 
@@ -81,26 +79,29 @@ impl<'a> MakeWriter<'a> for Log {
     type Writer = LineWriter<'a>;
 
     fn make_writer(&'a self) -> LineWriter<'a> {
-        LineWriter { log: self, is_pressing: self.is_all }
+        LineWriter { log: self, is_always_written: self.is_verbose }
     }
 
     fn make_writer_for(&'a self, meta: &Metadata<'_>) -> LineWriter<'a> {
-        // Errors are of the box, not of who knocks.
-        LineWriter { log: self, is_pressing: self.is_all || *meta.level() == Level::ERROR }
+        // An error concerns the box, and clients cannot cause one at will.
+        LineWriter {
+            log: self,
+            is_always_written: self.is_verbose || *meta.level() == Level::ERROR,
+        }
     }
 }
 
 /// Writes one line, or leaves it out.
 pub struct LineWriter<'a> {
     log: &'a Log,
-    is_pressing: bool,
+    is_always_written: bool,
 }
 
 impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.log.state.lock().unwrap_or_else(PoisonError::into_inner);
         let LogState { out, allowance } = &mut *state;
-        if let Some(left_out) = allowance.take(Instant::now(), self.is_pressing) {
+        if let Some(left_out) = allowance.take(Instant::now(), self.is_always_written) {
             if left_out > 0 {
                 let told = format!("({left_out} lines are left out here: too many at once)\n");
                 out.write(told.as_bytes())?;
@@ -121,12 +122,12 @@ impl LogSink {
             return io::stderr().write_all(line);
         };
         if *bytes > BYTES_MAX {
-            // When no new one can be made, the old one goes on for as long again.
+            // If no new file can be made, the old one is used for as long again.
             *bytes = 0;
             if put_aside(path).is_ok()
                 && let Ok(new) = open(path)
             {
-                // What the program says when it ends by a fault goes there too.
+                // The last message of a crash goes there too.
                 #[cfg(unix)]
                 rustix::stdio::dup2_stderr(&new).ok();
                 *file = new;
@@ -137,7 +138,7 @@ impl LogSink {
     }
 }
 
-/// So many lines at once, and then one each so often.
+/// A budget of lines: a number at once, then one in each interval.
 struct Allowance {
     lines: u32,
     since: Instant,
@@ -149,8 +150,8 @@ impl Allowance {
         Self { lines: LINES_AT_ONCE, since: now, left_out: 0 }
     }
 
-    /// Whether a line may come, as the number of those that were left out before it.
-    fn take(&mut self, now: Instant, is_pressing: bool) -> Option<u64> {
+    /// Returns the number of lines left out before this one; `None` if this one is left out too.
+    fn take(&mut self, now: Instant, is_always_written: bool) -> Option<u64> {
         let earned = now.saturating_duration_since(self.since).as_millis() / LINE_TIME.as_millis();
         let earned = u32::try_from(earned).unwrap_or(u32::MAX);
         self.lines = self.lines.saturating_add(earned);
@@ -159,7 +160,7 @@ impl Allowance {
             self.lines = LINES_AT_ONCE;
             self.since = now;
         }
-        if self.lines == 0 && !is_pressing {
+        if self.lines == 0 && !is_always_written {
             self.left_out += 1;
             return None;
         }
@@ -187,7 +188,7 @@ mod tests {
             })
             .collect();
         assert_eq!(told.len(), 200 + 49, "in five seconds");
-        // Each line that is told says how many were left out since the one before.
+        // Each line written tells how many were left out since the one before.
         let last = allowance.take(start + Duration::from_secs(6), false);
         assert_eq!(told.iter().sum::<u64>() + last.unwrap_or(0), 50_000 - 249);
         assert!(allowance.take(start + Duration::from_secs(6), true).is_some_and(|n| n == 0));
@@ -229,7 +230,7 @@ mod tests {
         assert!(is_whole());
         assert_eq!(std::fs::read_to_string(&path).expect("a log"), "a line\n");
 
-        // A link in the place of the one that is put aside goes; what it leads to stays.
+        // A link in the place of the file put aside is replaced; its target stays.
         let aside = path.with_extension("log.1");
         std::fs::remove_file(&aside).expect("it was put aside");
         symlink(&theirs, &aside).expect("a link");

@@ -1,18 +1,17 @@
-//! Memory of the book that grows with it, and memory that is given back. The only file that
-//! names the system's heap.
+//! The only file that names the system's heap: the book's memory, and the return of freed memory.
 
 use contactbox_core::contact::Item;
 use contactbox_core::limits::{AUTHORS_MAX, BOXES_MAX};
 use contactbox_core::store::{AuthorCell, BoxCell, Memory, Number, PageState, Slab, Wide};
 
-/// A row of cells that grows as far as the machine's memory goes.
+/// A slab that grows as far as the machine's memory allows.
 pub struct Growing<T> {
     cells: Vec<T>,
     fill: T,
 }
 
 impl<T: Copy> Growing<T> {
-    /// `len` cells, each of them `fill`, as new ones will be.
+    /// Returns `len` cells with the value `fill`, which new cells get too.
     pub fn new(fill: T, len: usize) -> Self {
         Self { cells: vec![fill; len], fill }
     }
@@ -29,7 +28,7 @@ impl<T: Copy> Slab<T> for Growing<T> {
 
     fn grow(&mut self, len: usize) -> bool {
         let more = len.saturating_sub(self.cells.len());
-        // The machine's refusal is an answer here, not the end of the daemon.
+        // A refusal of the system is returned as an answer, and the daemon goes on.
         if self.cells.try_reserve(more).is_err() {
             return false;
         }
@@ -38,7 +37,7 @@ impl<T: Copy> Slab<T> for Growing<T> {
     }
 }
 
-/// The daemon's kind of memory.
+/// The memory of the daemon's book.
 pub struct Heap;
 
 impl Memory for Heap {
@@ -62,28 +61,28 @@ impl Memory for Heap {
     }
 }
 
-/// From this size on a piece of memory is the system's own, and goes back to it when it is free.
+/// The size from which an allocation is mapped by itself, and goes back to the system when freed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const APART_BYTES: i32 = 1024 * 1024;
+const MAPPED_BYTES_MIN: i32 = 1024 * 1024;
 
-/// Has large pieces come from the system and go back to it, one by one. By itself the heap
-/// takes the second of a kind from what it keeps, and never gives back what is at the end
-/// of the heap of a thread.
+/// Makes the heap map every large allocation by itself and unmap it when freed. By default it
+/// serves the second one of a size from memory that it keeps, and the end of a thread's heap is
+/// never given back.
 pub fn keep_large_apart() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes two numbers, and sets what later allocations go by.
+    // SAFETY: the call takes two numbers and sets a rule for later allocations.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, APART_BYTES);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
     }
 }
 
-/// Gives what is free to the system. After a large import, export or backup most of the heap is,
-/// and by itself it stays with the program: a free piece below one in use is kept for the next,
-/// which may never be as large.
+/// Returns free memory to the system. Most of the heap is free after a large import, export or
+/// backup. By default the program keeps a free piece that lies below one in use, for a next use
+/// that may never come.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes a number, touches nothing but memory that is free, and may be called
-    // at any time by any thread.
+    // SAFETY: the call takes a number, touches only free memory, and is allowed at any time on any
+    // thread.
     unsafe {
         libc::malloc_trim(0);
     }

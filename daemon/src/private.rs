@@ -1,29 +1,29 @@
-//! Folders that nobody else may write, looked at before they are used; files in them, opened
-//! without following a link.
+//! Keeps other users out of the box's folders: checks a folder before use, opens files without
+//! links.
 //!
-//! Whoever can write a folder, or one above it, can put a link or a file of their own in the
-//! place of the box's. As with the folders that `ssh` reads its keys from, each must belong to
-//! oneself or to root, and be writable by nobody else, from one's home downwards; what lies
-//! above a home is the system's.
+//! A user who can write to a folder, or to one above it, can put a link or another file in the
+//! place of a file of the box. The rule is that of `ssh` for the folders of its keys: from the
+//! user's home downwards each folder must belong to the user or to root, and be writable by nobody
+//! else. The folders above a home are the system's concern.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a folder is for.
+/// The purpose of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// Files of the box: nobody else may make any there.
+    /// It holds files of the box, so nobody else may make any there.
     Box,
-    /// A socket, which is made anew each time: a folder in which nobody can take away what is
-    /// another's (the sticky bit, as in the system's folder for temporary files) will do.
+    /// It holds a socket, which is made anew each time. A folder with the sticky bit, such as the
+    /// system's for temporary files, will do, since nobody can remove the files of others there.
     Socket,
 }
 
 /// Why a folder is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// It is somebody else's.
+    /// It belongs to somebody else.
     #[error(
         "{} belongs to {user}, who could put other files in the place of the box's: run this as {user}, make it your own with `chown`, or say another folder with {flag}{ANYWAY}",
         path.display()
@@ -31,12 +31,12 @@ pub enum FolderError {
     Foreign {
         /// The folder, one above it, or a link on the way.
         path: PathBuf,
-        /// Whose it is.
+        /// The owner.
         user: String,
-        /// What names another.
+        /// The flag that names another folder.
         flag: &'static str,
     },
-    /// Others can write it.
+    /// Others can write to it.
     #[error(
         "{} can be written by {who} (mode {mode:o}), who could put other files in the place of the box's: {}say a folder of your own with {flag}{ANYWAY}",
         path.display(),
@@ -45,26 +45,27 @@ pub enum FolderError {
     Writable {
         /// The folder, or one above it.
         path: PathBuf,
-        /// Who can.
+        /// The users who can.
         who: String,
         /// Its mode.
         mode: u32,
-        /// What names another.
+        /// The flag that names another folder.
         flag: &'static str,
     },
-    /// It can not be looked at.
-    #[error("{} can not be looked at: {error}", path.display())]
+    /// It cannot be examined.
+    #[error("{} cannot be examined: {error}", path.display())]
     Io {
-        /// What.
+        /// The path that failed.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
 
 const ANYWAY: &str = ". Where the file system only makes up owners and modes, --strict-folders false uses it all the same";
 
-/// What helps beside another folder. One with the sticky bit is meant for everybody.
+/// Returns the cure to offer beside another folder. A folder with the sticky bit is meant for
+/// everybody, and keeps its mode.
 fn cure(path: &Path, mode: u32) -> String {
     match mode & 0o1000 {
         0 => format!("take that away with `chmod go-w {}`, or ", path.display()),
@@ -72,28 +73,28 @@ fn cure(path: &Path, mode: u32) -> String {
     }
 }
 
-/// Looks whether somebody else can write a folder, or one on the way to it. One that is not there
-/// is looked at as far as it is; what is made then is made for its owner alone.
+/// Checks that nobody else can write to a folder, or to one on the way to it. A folder that does
+/// not exist is checked as far as its path exists; the rest is made for its owner alone.
 #[cfg(unix)]
 pub fn check_folder(folder: &Path, purpose: Use, flag: &'static str) -> Result<(), FolderError> {
     walk::check(folder, purpose, flag)
 }
 
-/// Looks whether somebody else can write a folder: here the system keeps that in lists of its own,
-/// which keep a user's folder to its user.
+/// Accepts every folder. This system keeps rights in lists of its own, which keep a user's folder
+/// to that user.
 #[cfg(not(unix))]
 pub fn check_folder(_: &Path, _: Use, _: &'static str) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Opens or makes a file of one's own in a folder that was looked at. A link is not followed, and
-/// what is no plain file, or has another owner, is not used: it has been put there.
+/// Opens or makes a file of this user in a folder that was checked. Links are not followed. A file
+/// that is not a plain one, or has another owner, was put there by somebody else and is refused.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
-        // A pipe under that name would wait for its other end.
+        // Opening a pipe of that name would wait for its other end.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         options.mode(0o600).custom_flags(flags.bits() as i32);
     }
@@ -119,7 +120,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
             let user = crate::user::called(found.uid());
             return Err(io::Error::other(format!("it belongs to {user}; remove it")));
         }
-        // An older one may be open to others, who could lock it.
+        // An older file may be open to others, who could lock it.
         if found.mode() & 0o077 != 0 && own == Some(found.uid()) {
             file.set_permissions(PermissionsExt::from_mode(0o600)).ok();
         }
@@ -127,7 +128,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether a file has another name as well, under which it may be somebody's own.
+/// Returns whether a file has a second name, under which it may belong to another purpose.
 pub fn has_other_names(file: &File) -> io::Result<bool> {
     #[cfg(unix)]
     return Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 1);

@@ -1,6 +1,6 @@
-//! The users of this system: who runs this program, and what the others are called.
+//! The users of this system: the one who runs this program, and the names of the others.
 
-/// The user this program runs as; `None` where users have no numbers.
+/// Returns the user who runs this program; `None` where users have no numbers.
 pub fn own() -> Option<u32> {
     #[cfg(unix)]
     return Some(rustix::process::geteuid().as_raw());
@@ -8,20 +8,20 @@ pub fn own() -> Option<u32> {
     None
 }
 
-/// The one that may do everything anyway.
+/// The superuser, who can do everything anyway.
 pub const ROOT: u32 = 0;
 
-/// What a person calls a user: by name where the system's list has one, else by number.
+/// Returns a user's name from the system's list, or `user` and the number.
 pub fn called(id: u32) -> String {
     name(id).unwrap_or_else(|| format!("user {id}"))
 }
 
-/// The name of a user, out of the system's list of local users.
+/// Returns a user's name from the system's list of local users.
 pub fn name(id: u32) -> Option<String> {
     entries(USERS).iter().find(|entry| entry.id == id).map(|entry| entry.name.clone())
 }
 
-/// The number of a user who is named by number or name.
+/// Returns the number of a user given by number or by name.
 pub fn id(named: &str) -> Option<u32> {
     let by_name = || entries(USERS).iter().find(|entry| entry.name == named).map(|entry| entry.id);
     named.parse().ok().or_else(by_name)
@@ -29,7 +29,7 @@ pub fn id(named: &str) -> Option<u32> {
 
 const USERS: &str = "/etc/passwd";
 
-/// A line of the list of users, or of groups: both begin alike.
+/// A line of the list of users, or of the list of groups: both begin alike.
 struct UserLine {
     name: String,
     id: u32,
@@ -49,8 +49,8 @@ fn entries(list: &str) -> Vec<UserLine> {
     text.lines().filter_map(entry).collect()
 }
 
-/// Whether nobody but this user is in a group: many systems give each user one of their own, and
-/// let the group write what its user makes.
+/// Returns whether a group has no member but this user. Many systems give each user such a group,
+/// and let it write to the user's files.
 #[cfg(unix)]
 pub(crate) fn is_alone_in(group: u32, user: u32) -> bool {
     let users = entries(USERS);
@@ -59,7 +59,7 @@ pub(crate) fn is_alone_in(group: u32, user: u32) -> bool {
     };
     let groups = entries("/etc/group");
     let mut of_it = groups.iter().filter(|entry| entry.id == group).peekable();
-    // A group that is not in the list may have anybody in it.
+    // A group that is not in the list may have any members.
     of_it.peek().is_some()
         && of_it.all(|entry| entry.rest.split(',').all(|one| one.is_empty() || one == name))
         && users.iter().all(|entry| entry.id == user || entry.rest.parse() != Ok(group))

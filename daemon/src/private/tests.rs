@@ -1,9 +1,9 @@
-//! B9: whose folder it is, and what may lie in it.
+//! B9: the owner of a folder, and the files that may lie in it.
 use super::*;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
-/// Somebody else, who need not be there.
+/// Another user, who need not exist.
 const OTHER: u32 = 4_000_111;
 
 fn folder() -> tempfile::TempDir {
@@ -24,7 +24,7 @@ fn check(path: &Path, purpose: Use) -> Result<(), FolderError> {
     check_folder(path, purpose, "--data")
 }
 
-/// Whether owners can be changed, which only root may.
+/// Returns whether owners can be changed, which only root may do.
 fn is_root() -> bool {
     let is_root = crate::user::own() == Some(crate::user::ROOT);
     if !is_root {
@@ -48,11 +48,11 @@ fn b9_a_folder_that_others_write_is_refused() {
     for bad in [0o777, 0o702, 0o773, 0o1777] {
         mode(&data, bad);
         let error = check(&data, Use::Box).expect_err("everybody writes");
-        // What is meant for everybody is not to be taken away from them.
+        // A folder meant for everybody keeps its mode.
         assert_eq!(error.to_string().contains("chmod go-w"), bad & 0o1000 == 0, "{error}");
         assert!(error.to_string().contains("everybody"), "{error}");
     }
-    // What others can not take away may lie among what is theirs.
+    // A file that others cannot remove may lie among theirs.
     check(&made(data.join("mine")), Use::Box).expect("the sticky bit keeps it");
     check(&data, Use::Socket).expect("so it does a socket");
     mode(&data, 0o777);
@@ -84,7 +84,7 @@ fn b9_another_owners_folder_is_refused() {
     chown(&theirs, Some(OTHER), None).expect("root may");
     for path in [&theirs, &mine] {
         for purpose in [Use::Box, Use::Socket] {
-            // The sticky bit keeps what is in a folder from all but the folder's owner.
+            // The sticky bit does not keep out the owner of the folder.
             for bits in [0o755, 0o1777] {
                 mode(&theirs, bits);
                 let error = check(path, purpose).expect_err("another's");

@@ -1,4 +1,4 @@
-//! The way to a folder, link by link: who can write on it.
+//! Follows the way to a folder, link by link, and finds out who can write on it.
 
 use super::{FolderError, Use};
 use crate::user;
@@ -8,37 +8,38 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Links on one way, at most: as many as the system follows.
+/// The most links on one way: the number that Linux follows.
 const LINKS_MAX: u32 = 40;
 
 const STICKY: u32 = 0o1000;
 
 pub(super) fn check(folder: &Path, purpose: Use, flag: &'static str) -> Result<(), FolderError> {
-    let told = |path: &Path, error| FolderError::Io { path: path.to_path_buf(), error };
+    let failed = |path: &Path, error| FolderError::Io { path: path.to_path_buf(), error };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let folder = std::path::absolute(folder).map_err(|error| told(folder, error))?;
-    let looker = Looker::new(purpose, flag);
-    // What is still to be gone, the next last.
+    let folder = std::path::absolute(folder).map_err(|error| failed(folder, error))?;
+    let checker = WayChecker::new(purpose, flag);
+    // The names still ahead, the next one last.
     let mut ahead = steps(&folder);
     let mut here = PathBuf::from("/");
     let mut links = 0;
     loop {
         let found = match here.symlink_metadata() {
             Ok(found) => found,
-            // What is not there is made by us; what may not be looked at is no place of ours.
+            // A missing folder will be made by this program; one that cannot be examined is not
+            // used.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(told(&here, error)),
+            Err(error) => return Err(failed(&here, error)),
         };
         if found.is_symlink() {
             links += 1;
             if links > LINKS_MAX {
                 let error = io::Error::other("too many links lead on from each other");
-                return Err(told(&folder, error));
+                return Err(failed(&folder, error));
             }
-            // Who has made the link leads the way; its folder was looked at, and
-            // keeps it from others.
-            looker.owner(&here, &found)?;
-            let target = here.read_link().map_err(|error| told(&here, error))?;
+            // The owner of a link decides where it leads. The folder of the link was checked
+            // already, and keeps the link from others.
+            checker.owner(&here, &found)?;
+            let target = here.read_link().map_err(|error| failed(&here, error))?;
             ahead.extend(steps(&target));
             if target.is_absolute() {
                 here = PathBuf::from("/");
@@ -46,7 +47,7 @@ pub(super) fn check(folder: &Path, purpose: Use, flag: &'static str) -> Result<(
                 here.pop();
             }
         } else {
-            looker.look(&here, &found, ahead.is_empty())?;
+            checker.folder(&here, &found, ahead.is_empty())?;
         }
         match ahead.pop() {
             None => return Ok(()),
@@ -58,7 +59,7 @@ pub(super) fn check(folder: &Path, purpose: Use, flag: &'static str) -> Result<(
     }
 }
 
-/// The names on a way, the first last.
+/// Returns the names on a way, the first one last.
 fn steps(path: &Path) -> Vec<OsString> {
     let names = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_os_string()),
@@ -70,26 +71,26 @@ fn steps(path: &Path) -> Vec<OsString> {
     names
 }
 
-struct Looker {
+struct WayChecker {
     own: Option<u32>,
     home: Option<PathBuf>,
-    /// Who stands for all users outside of this user name space, root among them.
+    /// The user number that stands for all users outside this user namespace, root among them.
     outside: Option<u32>,
     purpose: Use,
     flag: &'static str,
 }
 
-impl Looker {
+impl WayChecker {
     fn new(purpose: Use, flag: &'static str) -> Self {
         let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
         Self { own: user::own(), home, outside: outside(), purpose, flag }
     }
 
-    /// A folder on the way, or the one at its end.
-    fn look(&self, path: &Path, found: &Metadata, is_end: bool) -> Result<(), FolderError> {
+    /// Checks a folder on the way, or the one at its end.
+    fn folder(&self, path: &Path, found: &Metadata, is_end: bool) -> Result<(), FolderError> {
         let is_above_home =
             self.home.as_ref().is_some_and(|home| home != path && home.starts_with(path));
-        // On a disk that is only read nobody can put anything.
+        // Nobody can put a file on a read-only disk.
         if (is_above_home && !is_end) || is_read_only(path) {
             return Ok(());
         }
@@ -103,7 +104,7 @@ impl Looker {
         if is_kept || !(is_by_all || is_by_group) {
             return Ok(());
         }
-        // Such file systems show one mode for all that is on them, and have no say in it.
+        // Such a file system shows one mode for all of its files, and it means nothing.
         if self.own == Some(found.uid()) && is_without_modes(path) {
             return Ok(());
         }
@@ -121,8 +122,8 @@ impl Looker {
     }
 }
 
-/// In a user name space of its own (a container, a sandbox) the owners outside of
-/// it all look like one.
+/// Returns the number that stands for every user outside a user namespace, such as that of a
+/// container or a sandbox; `None` if this process is not in one.
 fn outside() -> Option<u32> {
     let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
     if map.split_whitespace().eq(["0", "0", "4294967295"]) {
@@ -136,8 +137,8 @@ fn is_read_only(path: &Path) -> bool {
         .is_ok_and(|told| told.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
-/// Whether a list of rights hangs on a folder, beside its mode: then the group's part of the mode
-/// is only the most that the list gives.
+/// Returns whether a folder has an access control list beside its mode. The group's part of the
+/// mode is then only the upper bound of that list.
 fn has_more_rights(path: &Path) -> bool {
     #[cfg(target_os = "linux")]
     return rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0][..]).is_ok();
@@ -148,11 +149,11 @@ fn has_more_rights(path: &Path) -> bool {
     }
 }
 
-/// Whether a folder is on a file system that keeps no modes: FAT, exFAT, NTFS, a share of Windows.
+/// Returns whether a folder is on a file system without modes: FAT, exFAT, NTFS, a Windows share.
 fn is_without_modes(path: &Path) -> bool {
     #[cfg(target_os = "linux")]
     {
-        const SUCH: [u32; 8] = [
+        const WITHOUT_MODES: [u32; 8] = [
             0x4d44,      // FAT
             0x2011_bab0, // exFAT
             0x5346_544e, // NTFS
@@ -162,7 +163,7 @@ fn is_without_modes(path: &Path) -> bool {
             0xfe53_4d42, // SMB 2
             0x0102_1997, // 9P, which is how Linux under Windows sees the disks of that
         ];
-        rustix::fs::statfs(path).is_ok_and(|told| SUCH.contains(&(told.f_type as u32)))
+        rustix::fs::statfs(path).is_ok_and(|told| WITHOUT_MODES.contains(&(told.f_type as u32)))
     }
     #[cfg(not(target_os = "linux"))]
     {

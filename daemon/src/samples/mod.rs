@@ -1,12 +1,10 @@
-//! The sample file: 200 invented people of many languages, as phones and mail programs write them.
-//!
-//! Nobody in it exists. Numbers are of the ranges that telephone authorities keep for fiction where
-//! there are such, addresses of email are of the domains kept for examples.
+//! None of them exists. Telephone numbers come from ranges that the authorities keep for fiction,
+//! where there are such ranges; email addresses come from domains kept for examples.
 
-/// The sample, as it would be imported.
+/// The sample, as bytes to import.
 pub const PEOPLE: &[u8] = include_bytes!("people.vcf");
 
-/// How many cards it has.
+/// The number of vCards in the sample.
 pub const PEOPLE_CARDS: u64 = 200;
 
 #[cfg(test)]
