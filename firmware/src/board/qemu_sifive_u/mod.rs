@@ -16,7 +16,7 @@ use crate::card_slot::CardSlot;
 use crate::last_words::{self, LastWords};
 use crate::log::shown;
 use crate::{say, stack};
-use card::CardBus;
+use card::CardSpi;
 use contactbox_core::card::fat::sdcard::spi::SdCard;
 use contactbox_core::store::diary::Cause;
 use core::future::Future;
@@ -32,7 +32,7 @@ use uart::Cable;
 const BOX_BYTES: u32 = (PAGES * PAGE_BYTES) as u32;
 const DIARY_BYTES: u32 = 16 * PAGE_BYTES as u32;
 
-type Device = App<Flash, CardSlot<SdCard<CardBus, Pause>>, Cable, Clock>;
+type Device = App<Flash, CardSlot<SdCard<CardSpi, Pause>>, Cable, Clock>;
 
 /// Runs the device.
 pub fn run() -> ! {
