@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p contactbox-core --example find-cost [CONTACTS [SLICES PROBES [BITS]]]
 
-use contactbox_core::{contact, search};
+use contactbox_core::{contact, search, text};
 
 #[path = "../src/search/people.rs"]
 mod people;

@@ -1,11 +1,11 @@
-//! Writes the fold table that `search` reads:
-//! `cargo run -p contactbox-core --example fold-table > core/src/search/fold.bin`
+//! Writes the fold table that `text` reads:
+//! `cargo run -p contactbox-core --example fold-table > core/src/text/fold.bin`
 //!
 //! Layout, all numbers little-endian: u16 count of ranges, u16 count of targets; then each range as
 //! a u64 (first character in bits 43.., length in 32..43, way in 29..32, number in 0..29); then the
 //! targets as u16; then the pool, each text preceded by its length in a byte.
 
-#[path = "../src/search/folding.rs"]
+#[path = "../src/text/folding.rs"]
 mod folding;
 
 use folding::folded;

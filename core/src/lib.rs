@@ -4,7 +4,7 @@
 //! caller's, flash is anything that implements `embedded_storage_async::nor_flash::NorFlash`.
 //!
 //! This file is the map of the crate and holds no code. Dependencies point one way:
-//! `limits` <- `contact` <- {`vcard`, `search`, `store`} <- `card` <- `service`.
+//! {`limits`, `text`} <- `contact` <- {`vcard`, `search`, `store`} <- `card` <- `service`.
 #![cfg_attr(not(any(test, feature = "sim")), no_std)]
 #![forbid(unsafe_code)]
 
@@ -16,4 +16,5 @@ pub mod service;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod store;
+pub mod text;
 pub mod vcard;

@@ -4,6 +4,7 @@ use super::group;
 use super::record::{RecordError, WriteError};
 use super::{AuthorIndex, BlobRef, BoxIndex, Kind, Stamp, Types, Uid, UuidText, Value};
 use crate::limits::{BLOB_BYTES_MAX, GROUP_BYTES_MAX, PARAMS_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
+use crate::text::{Fnv32, SliceFull, SliceWriter};
 use serde::{Deserialize, Serialize};
 
 // The first byte of a property. Most are a text and nothing else: their kind is all it says.
@@ -90,7 +91,7 @@ impl<'a> Property<'a> {
 
     /// 32 bits that equal contents share (FNV-1a).
     pub(crate) fn hash32(&self) -> u32 {
-        let mut hash = Fnv(0x811C_9DC5);
+        let mut hash = Fnv32::new();
         hash.add(&[self.kind.code()]);
         for text in [self.other, self.group, self.params] {
             hash.add(text.as_bytes());
@@ -103,7 +104,7 @@ impl<'a> Property<'a> {
             Value::Bytes(bytes) => hash.add(bytes),
             Value::Blob(blob) => hash.add(&blob.hash),
         }
-        hash.0
+        hash.value()
     }
 
     /// Encodes the content with its stamps, which are none in a draft and else in rising order.
@@ -370,31 +371,26 @@ struct StampBytes {
 
 /// Postcard values one behind the other into the caller's memory.
 pub(super) struct ValueWriter<'b> {
-    out: &'b mut [u8],
-    len: usize,
+    out: SliceWriter<'b>,
 }
 
 impl<'b> ValueWriter<'b> {
     pub(super) fn new(out: &'b mut [u8]) -> Self {
-        Self { out, len: 0 }
+        Self { out: SliceWriter::new(out) }
     }
 
     pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        let bytes_max = self.out.len();
-        let end = self.len + bytes.len();
-        let room = self.out.get_mut(self.len..end).ok_or(WriteError::TooLarge { bytes_max })?;
-        room.copy_from_slice(bytes);
-        self.len = end;
-        Ok(())
+        let bytes_max = self.out.bytes_max();
+        self.out.push(bytes).map_err(|SliceFull| WriteError::TooLarge { bytes_max })
     }
 
     pub(super) fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
-        let bytes_max = self.out.len();
-        let room = self.out.get_mut(self.len..).ok_or(WriteError::TooLarge { bytes_max })?;
-        let used =
-            postcard::to_slice(value, room).map_err(|_| WriteError::TooLarge { bytes_max })?;
-        self.len += used.len();
-        Ok(())
+        let bytes_max = self.out.bytes_max();
+        let put = |room: &mut [u8]| match postcard::to_slice(value, room) {
+            Ok(used) => Ok(used.len()),
+            Err(_) => Err(SliceFull),
+        };
+        self.out.push_with(put).map_err(|SliceFull| WriteError::TooLarge { bytes_max })
     }
 
     fn stamp(&mut self, stamp: Stamp, base_time: u64) -> Result<(), WriteError> {
@@ -407,20 +403,19 @@ impl<'b> ValueWriter<'b> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.out.len()
     }
 
     pub(super) fn cut(&mut self, len: usize) {
-        self.len = self.len.min(len);
+        self.out.truncate(len);
     }
 
     pub(super) fn written(&self) -> &[u8] {
-        &self.out[..self.len]
+        self.out.written()
     }
 
     pub(super) fn finish(self) -> &'b mut [u8] {
-        let Self { out, len } = self;
-        &mut out[..len]
+        self.out.finish().0
     }
 }
 
@@ -456,15 +451,5 @@ impl<'a> ValueReader<'a> {
             author: AuthorIndex(bytes.author),
             seq: bytes.seq,
         })
-    }
-}
-
-struct Fnv(u32);
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        }
     }
 }

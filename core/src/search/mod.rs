@@ -7,7 +7,6 @@
 
 mod code;
 mod find;
-mod fold;
 mod grams;
 mod key;
 mod matcher;
@@ -19,7 +18,6 @@ mod spell;
 mod text;
 
 pub use find::{ContactSource, Hit, PageRequest, find};
-pub use fold::fold;
 pub use grams::grams;
 pub use key::{SORT_NAME_BYTES, SortKey, sort_name};
 pub use matcher::{Class, Rank};

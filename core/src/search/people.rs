@@ -176,12 +176,17 @@ pub fn person(random: &mut Random) -> Vec<(Kind, String)> {
     let trade = random.skewed(TRADES);
     let org = format!("{trade} {} {}", random.skewed(FAMILY), random.skewed(FORMS));
     let city = random.skewed(CITIES);
-    let mail: String = crate::search::fold(&format!("{given}.{family}")).collect();
+    let folded = |text: &str| {
+        let mut out = String::new();
+        crate::text::fold(text, |c| out.push(c));
+        out
+    };
+    let mail = folded(&format!("{given}.{family}"));
     let mut person = Vec::from([
         (Kind::FN, format!("{given} {family}")),
         (Kind::N, format!("{family};{given};;;")),
         (Kind::ORG, org),
-        (Kind::EMAIL, format!("{mail}@{}.example", crate::search::fold(trade).collect::<String>())),
+        (Kind::EMAIL, format!("{mail}@{}.example", folded(trade))),
         (
             Kind::ADR,
             format!(

@@ -49,7 +49,7 @@ impl Digits {
             } else if c.is_ascii_digit() {
                 number.push(c as u8);
             } else if !c.is_ascii() {
-                super::fold::fold_char(c, |c| match c {
+                crate::text::fold_char(c, |c| match c {
                     '+' if number.len == 0 => number.form = NumberForm::International,
                     c if c.is_ascii_digit() => number.push(c as u8),
                     _ => {}
@@ -139,7 +139,7 @@ impl Digits {
 pub(super) fn is_number_like(token: &str) -> bool {
     token.chars().all(|c| {
         let mut fits = true;
-        super::fold::fold_char(c, |c| {
+        crate::text::fold_char(c, |c| {
             fits &= c.is_ascii_digit()
                 || matches!(c, '+' | '-' | '(' | ')' | '/' | '.' | '*' | '#' | ',')
                 || (!c.is_alphanumeric() && !c.is_ascii());

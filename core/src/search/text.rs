@@ -4,9 +4,9 @@
 //! separates. In scripts that write no spaces between words every character is a word of its own,
 //! so "田中太郎", "田中 太郎" and the query "太郎" all meet.
 
-use super::fold::{fold_char, unescaped};
 use super::spell::{has_other_spelling, spell_out};
 use crate::contact::{Kind, Property};
+use crate::text::{fold_char, unescaped};
 
 /// How a property takes part in search.
 #[derive(Clone, Copy, PartialEq, Eq)]

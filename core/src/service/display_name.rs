@@ -1,6 +1,7 @@
 //! What a contact is called in lists: texts on one line, without escapes, not too long.
 
 use crate::contact::{Contact, Kind};
+use crate::text::{SliceWriter, split_bare, with_escapes};
 
 /// Longest text in a list, in characters.
 pub const TEXT_CHARS_MAX: usize = 200;
@@ -74,56 +75,42 @@ fn write_plain<'t>(
     chars_max: usize,
     memory: &mut [u8],
 ) -> Option<usize> {
-    let (mut len, mut chars) = (0, 0);
+    let mut out = SliceWriter::new(memory);
+    let mut chars = 0;
     for part in parts {
         // Written only before something else: a text neither begins nor ends with one.
-        let mut is_space_due = len > 0;
-        let mut is_escaped = false;
-        for c in part.chars() {
-            let c = match (is_escaped, c) {
-                (false, '\\') => {
-                    is_escaped = true;
-                    continue;
-                }
-                (true, 'n' | 'N') | (false, ';') => ' ',
-                (_, c) if c.is_control() => ' ',
-                (_, c) => c,
+        let mut is_space_due = !out.is_empty();
+        for character in with_escapes(part) {
+            let c = match character {
+                ('\\', false) => continue,
+                ('n' | 'N', true) | (';', false) => ' ',
+                (c, _) if c.is_control() => ' ',
+                (c, _) => c,
             };
-            is_escaped = false;
             if c == ' ' {
-                is_space_due = len > 0;
+                is_space_due = !out.is_empty();
                 continue;
             }
             for c in is_space_due.then_some(' ').into_iter().chain([c]) {
                 if chars == chars_max {
-                    return trimmed(memory, len);
+                    return trimmed(&out);
                 }
-                let bytes = memory.get_mut(len..len + c.len_utf8())?;
-                len += c.encode_utf8(bytes).len();
+                out.push_char(c).ok()?;
                 chars += 1;
             }
             is_space_due = false;
         }
     }
-    trimmed(memory, len)
+    trimmed(&out)
 }
 
-fn trimmed(memory: &[u8], len: usize) -> Option<usize> {
-    Some(core::str::from_utf8(memory.get(..len)?).ok()?.trim_end().len())
+fn trimmed(out: &SliceWriter<'_>) -> Option<usize> {
+    Some(core::str::from_utf8(out.written()).ok()?.trim_end().len())
 }
 
 /// Family;given;additional;prefix;suffix in the order people say them.
 fn in_speech(value: &str) -> impl Iterator<Item = &str> {
-    [3, 1, 2, 0, 4].into_iter().filter_map(|place| components(value).nth(place))
-}
-
-fn components(value: &str) -> impl Iterator<Item = &str> {
-    let mut is_escaped = false;
-    value.split(move |c| {
-        let is_bare = c == ';' && !is_escaped;
-        is_escaped = c == '\\' && !is_escaped;
-        is_bare
-    })
+    [3, 1, 2, 0, 4].into_iter().filter_map(|place| split_bare(value, ';').nth(place))
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
 //! Memory handed out from the front, for what one line decodes to.
 
+use crate::text::{SliceFull, SliceWriter};
 use core::fmt;
-
-/// The memory is used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
 
 /// What is left of the caller's memory.
 pub(super) struct Arena<'r> {
@@ -17,14 +14,13 @@ impl<'r> Arena<'r> {
     }
 
     /// Lets `write` write a text and keeps what it wrote.
-    pub(super) fn text<E: From<Full>>(
+    pub(super) fn text<E: From<SliceFull>>(
         &mut self,
         write: impl FnOnce(&mut Text<'_>) -> Result<(), E>,
     ) -> Result<&'r str, E> {
-        let mut text = Text { out: core::mem::take(&mut self.free), len: 0 };
+        let mut text = Text(SliceWriter::new(core::mem::take(&mut self.free)));
         let outcome = write(&mut text);
-        let Text { out, len } = text;
-        let (written, free) = out.split_at_mut(len);
+        let (written, free) = text.0.finish();
         self.free = free;
         outcome?;
         // Only whole strings were pushed.
@@ -51,27 +47,21 @@ impl<'r> Arena<'r> {
     }
 }
 
-/// A text being written.
-pub(super) struct Text<'t> {
-    out: &'t mut [u8],
-    len: usize,
-}
+/// A text being written: whole strings one behind the other.
+pub(super) struct Text<'t>(SliceWriter<'t>);
 
 impl Text<'_> {
-    pub(super) fn push(&mut self, text: &str) -> Result<(), Full> {
-        let end = self.len + text.len();
-        self.out.get_mut(self.len..end).ok_or(Full)?.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
+    pub(super) fn push(&mut self, text: &str) -> Result<(), SliceFull> {
+        self.0.push(text.as_bytes())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.0.is_empty()
     }
 }
 
 impl fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text).map_err(|_| fmt::Error)
+        fmt::Write::write_str(&mut self.0, text)
     }
 }

@@ -1,5 +1,7 @@
 //! Character sets: UTF-8 and Windows-1252 here, all others through the caller's [`Charset`].
 
+use crate::text::SliceWriter;
+
 /// Decodes values that say `CHARSET=...`, or that are not UTF-8 and say nothing.
 ///
 /// This crate knows UTF-8, US-ASCII, ISO-8859-1 and Windows-1252 and asks for no others.
@@ -70,34 +72,25 @@ const HIGH: [char; 32] = [
 
 /// Windows-1252 to UTF-8; `None` when `out` is too small.
 pub(super) fn decode_windows_1252(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
-    let mut len = 0;
-    for &byte in bytes {
-        push_windows_1252(byte, out, &mut len)?;
-    }
-    Some(len)
+    let mut out = SliceWriter::new(out);
+    bytes.iter().try_for_each(|&byte| out.push_char(of_windows_1252(byte))).ok()?;
+    Some(out.len())
 }
 
 /// What is UTF-8 stays; each byte that is not becomes the character it is in Windows-1252. `None`
 /// when `out` is too small.
 pub(super) fn decode_mixed(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
-    let mut len = 0;
+    let mut out = SliceWriter::new(out);
     for chunk in bytes.utf8_chunks() {
-        let valid = chunk.valid().as_bytes();
-        out.get_mut(len..len + valid.len())?.copy_from_slice(valid);
-        len += valid.len();
-        for &byte in chunk.invalid() {
-            push_windows_1252(byte, out, &mut len)?;
-        }
+        out.push(chunk.valid().as_bytes()).ok()?;
+        chunk.invalid().iter().try_for_each(|&byte| out.push_char(of_windows_1252(byte))).ok()?;
     }
-    Some(len)
+    Some(out.len())
 }
 
-fn push_windows_1252(byte: u8, out: &mut [u8], len: &mut usize) -> Option<()> {
-    let decoded = match byte {
+fn of_windows_1252(byte: u8) -> char {
+    match byte {
         0x80..=0x9F => HIGH[usize::from(byte - 0x80)],
         _ => char::from(byte),
-    };
-    let room = out.get_mut(*len..*len + decoded.len_utf8())?;
-    *len += decoded.encode_utf8(room).len();
-    Some(())
+    }
 }

@@ -1,6 +1,7 @@
 //! Dates and points of time: the basic form of vCard 4.0 and the extended one that 3.0 writes.
 
-use super::arena::{Arena, Full};
+use super::arena::Arena;
+use crate::text::SliceFull;
 use core::fmt::{self, Display, Write};
 
 /// The form in which dates and points of time are kept, of one in that form or in the extended one:
@@ -74,8 +75,8 @@ impl<'a> Moment<'a> {
     }
 
     /// As 4.0 writes it.
-    pub(super) fn basic<'r>(&self, room: &mut Arena<'r>) -> Result<&'r str, Full> {
-        room.text(|out| self.write(out, "", "").map_err(|_| Full))
+    pub(super) fn basic<'r>(&self, room: &mut Arena<'r>) -> Result<&'r str, SliceFull> {
+        room.text(|out| self.write(out, "", "").map_err(|_| SliceFull))
     }
 
     /// As 3.0 writes it. A date without a year has no such form of its own.

@@ -3,6 +3,7 @@
 
 use super::spelling::OneLine;
 use crate::contact::{Kind, Property};
+use crate::text::{Fnv32, is_said, split_bare, with_escapes};
 use core::fmt::{self, Write};
 
 /// Where the formatted name (FN) of a card without one comes from.
@@ -38,8 +39,8 @@ impl<'a> NameSource<'a> {
                 // Prefixes, given, additional, family names, suffixes.
                 let mut is_first = true;
                 for wanted in [3, 1, 2, 0, 4] {
-                    let component = parts(name, ';').nth(wanted).unwrap_or("");
-                    for one in parts(component, ',').filter(|one| is_said(one)) {
+                    let component = split_bare(name, ';').nth(wanted).unwrap_or("");
+                    for one in split_bare(component, ',').filter(|one| is_said(one)) {
                         if !core::mem::take(&mut is_first) {
                             out.write_str(" ")?;
                         }
@@ -49,7 +50,7 @@ impl<'a> NameSource<'a> {
                 Ok(())
             }
             Self::First(text, separator) => {
-                let first = parts(text, separator).find(|part| is_said(part));
+                let first = split_bare(text, separator).find(|part| is_said(part));
                 write_text(first.unwrap_or(text), out)
             }
             Self::Nothing => out.write_str("No name"),
@@ -76,71 +77,31 @@ impl Derived<'_> {
         }
     }
 
-    /// The value of the mark.
+    /// The value of the mark, which tells whether the value is still the one that was made up.
     pub(super) fn mark(&self) -> Result<u32, fmt::Error> {
-        let mut mark = DerivedMark::default();
+        let mut mark = Fnv32::new();
         self.write(&mut mark)?;
-        Ok(mark.0)
-    }
-}
-
-/// Tells whether a value is still the one that was made up: 32 bits of it (FNV-1a).
-struct DerivedMark(u32);
-
-impl Default for DerivedMark {
-    fn default() -> Self {
-        Self(0x811C_9DC5)
-    }
-}
-
-impl Write for DerivedMark {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        }
-        Ok(())
+        Ok(mark.value())
     }
 }
 
 /// Whether a property with this mark still has the value that was made up for it. When somebody has
 /// changed it since, it counts as said.
 pub(super) fn is_mark_of(value: &str, mark: &str) -> bool {
-    let mut of_value = DerivedMark::default();
-    // Writing to it cannot fail.
-    of_value.write_str(value).is_ok() && u32::from_str_radix(mark, 16) == Ok(of_value.0)
-}
-
-/// Whether a value holds more than separators.
-fn is_said(text: &str) -> bool {
-    text.contains(|c: char| !matches!(c, ';' | ',' | ' '))
-}
-
-/// The parts of a value between bare separators.
-fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut is_escaped = false;
-    text.split(move |c| {
-        let is_bare = !is_escaped;
-        is_escaped = is_bare && c == '\\';
-        is_bare && c == separator
-    })
+    let mut of_value = Fnv32::new();
+    of_value.add(value.as_bytes());
+    u32::from_str_radix(mark, 16) == Ok(of_value.value())
 }
 
 /// Writes a value as one text: escapes what is still bare, as a URI has it, or what has no escapes
 /// at all because nobody knew how it was encoded.
 fn write_text(text: &str, out: &mut impl Write) -> fmt::Result {
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            ',' | ';' => out.write_char('\\')?,
-            '\\' => {
-                let escaped = chars.next_if(|c| matches!(c, '\\' | ',' | ';' | 'n'));
-                out.write_char('\\')?;
-                out.write_char(escaped.unwrap_or('\\'))?;
-                continue;
-            }
-            _ => {}
+    with_escapes(text).try_for_each(|(c, is_escaped)| {
+        match (c, is_escaped) {
+            (',' | ';' | '\\', _) | ('n', true) => out.write_char('\\')?,
+            (_, true) => out.write_str("\\\\")?,
+            (_, false) => {}
         }
-        out.write_char(c)?;
-    }
-    Ok(())
+        out.write_char(c)
+    })
 }

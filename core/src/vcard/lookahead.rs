@@ -3,6 +3,7 @@
 
 use super::line::{Marker, split};
 use super::lines::Position;
+use crate::text::SliceWriter;
 use core::ops::Range;
 
 /// Bytes before each held line: its length, the number of its first line, its offset in the input.
@@ -44,7 +45,7 @@ pub(super) fn get(held: &[u8], from: usize) -> Option<Held> {
 /// Writes the held card that starts at `from` as one `AGENT` line, as 3.0 writes it, into `out`.
 /// Returns where the next card starts and how long the line is; `None` when it does not fit.
 pub(super) fn compose_agent(held: &[u8], from: usize, out: &mut [u8]) -> Option<(usize, usize)> {
-    let mut out = ArenaWriter { bytes: out, len: 0 };
+    let mut out = SliceWriter::new(out);
     let mut from = from;
     let mut depth = 0u32;
     let mut is_first = true;
@@ -55,10 +56,10 @@ pub(super) fn compose_agent(held: &[u8], from: usize, out: &mut [u8]) -> Option<
         if core::mem::take(&mut is_first) {
             match (marker, split(line)) {
                 (None, Some(parts)) => {
-                    out.push(&line[..parts.value_at])?;
+                    out.push(&line[..parts.value_at]).ok()?;
                     continue;
                 }
-                _ => out.push(b"AGENT:")?,
+                _ => out.push(b"AGENT:").ok()?,
             }
         }
         for piece in line.split_inclusive(|byte| b"\\,;\n".contains(byte)) {
@@ -69,10 +70,10 @@ pub(super) fn compose_agent(held: &[u8], from: usize, out: &mut [u8]) -> Option<
                 Some((b';', plain)) => (plain, &b"\\;"[..]),
                 _ => (piece, &b""[..]),
             };
-            out.push(plain)?;
-            out.push(special)?;
+            out.push(plain).ok()?;
+            out.push(special).ok()?;
         }
-        out.push(b"\\n")?;
+        out.push(b"\\n").ok()?;
         match marker {
             Some(Marker::Begin) => depth += 1,
             Some(Marker::End) => depth = depth.saturating_sub(1),
@@ -82,19 +83,5 @@ pub(super) fn compose_agent(held: &[u8], from: usize, out: &mut [u8]) -> Option<
             break;
         }
     }
-    Some((from, out.len))
-}
-
-struct ArenaWriter<'o> {
-    bytes: &'o mut [u8],
-    len: usize,
-}
-
-impl ArenaWriter<'_> {
-    fn push(&mut self, bytes: &[u8]) -> Option<()> {
-        let end = self.len + bytes.len();
-        self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
-        self.len = end;
-        Some(())
-    }
+    Some((from, out.len()))
 }

@@ -1,8 +1,9 @@
 //! Parameters: the usual types as bits, what tells how to read the value, and all others as text.
 
-use super::arena::{Arena, Full, Text};
+use super::arena::{Arena, Text};
 use super::line::Encoding;
 use crate::contact::Types;
+use crate::text::SliceFull;
 
 /// The parameter with which the writer marks what it had to make up; its value is a hash of the
 /// property's value, so that a value somebody changed since counts as said.
@@ -28,7 +29,7 @@ pub(super) struct Params<'r> {
 
 impl<'r> Params<'r> {
     /// Reads what stands between name and colon.
-    pub(super) fn parse(text: &'r str, room: &mut Arena<'r>) -> Result<Self, Full> {
+    pub(super) fn parse(text: &'r str, room: &mut Arena<'r>) -> Result<Self, SliceFull> {
         let mut params = Self::default();
         if text.is_empty() {
             return Ok(params);
@@ -46,7 +47,12 @@ impl<'r> Params<'r> {
         Ok(params)
     }
 
-    fn one(&mut self, param: &'r str, has_quotes: bool, kept: &mut Text<'_>) -> Result<(), Full> {
+    fn one(
+        &mut self,
+        param: &'r str,
+        has_quotes: bool,
+        kept: &mut Text<'_>,
+    ) -> Result<(), SliceFull> {
         let named =
             param.split_once('=').map(|(name, value)| (name.trim_ascii(), value.trim_ascii()));
         let Some((name, value)) = named.filter(|(name, _)| is_token(name)) else {
@@ -83,7 +89,12 @@ impl<'r> Params<'r> {
     }
 
     /// A value without a name, as 2.1 has them: a type, an encoding, or where the value is.
-    fn bare(&mut self, value: &'r str, has_quotes: bool, kept: &mut Text<'_>) -> Result<(), Full> {
+    fn bare(
+        &mut self,
+        value: &'r str,
+        has_quotes: bool,
+        kept: &mut Text<'_>,
+    ) -> Result<(), SliceFull> {
         if let Some(encoding) = Encoding::of_bare(value.as_bytes()) {
             self.encoding = Some((value, Some(encoding)));
             return Ok(());
@@ -106,7 +117,12 @@ impl<'r> Params<'r> {
     }
 
     /// A list of types. In quotes it is a list only when all of it are usual types.
-    fn types(&mut self, value: &'r str, has_quotes: bool, kept: &mut Text<'_>) -> Result<(), Full> {
+    fn types(
+        &mut self,
+        value: &'r str,
+        has_quotes: bool,
+        kept: &mut Text<'_>,
+    ) -> Result<(), SliceFull> {
         let mut is_first = true;
         for one in (Split { rest: Some(value), separator: b',', has_quotes }) {
             let one = one.trim_ascii();
@@ -134,7 +150,7 @@ fn keep_earlier<'r>(
     slot: &mut Option<&'r str>,
     value: &'r str,
     kept: &mut Text<'_>,
-) -> Result<(), Full> {
+) -> Result<(), SliceFull> {
     match slot.replace(value) {
         Some(earlier) if earlier != value => keep(kept, other_name, earlier, false),
         _ => Ok(()),
@@ -165,7 +181,7 @@ pub(super) fn keep(
     name: &str,
     value: &str,
     has_quotes: bool,
-) -> Result<(), Full> {
+) -> Result<(), SliceFull> {
     if !kept.is_empty() {
         kept.push(";")?;
     }
@@ -176,7 +192,7 @@ pub(super) fn keep(
 
 /// Writes a parameter's value so that it reads as one again: what has a separator in it goes into
 /// quotes, and a quote that is not part of a pair is encoded (RFC 6868).
-fn push_value(kept: &mut Text<'_>, value: &str, has_quotes: bool) -> Result<(), Full> {
+fn push_value(kept: &mut Text<'_>, value: &str, has_quotes: bool) -> Result<(), SliceFull> {
     let is_quoted = has_quotes && value.contains('"');
     if is_quoted || !value.contains([':', ';', ',', '"']) {
         return kept.push(value);
@@ -193,7 +209,7 @@ fn push_value(kept: &mut Text<'_>, value: &str, has_quotes: bool) -> Result<(), 
 }
 
 /// Writes a text with its quotes encoded.
-fn push_encoded(kept: &mut Text<'_>, text: &str) -> Result<(), Full> {
+fn push_encoded(kept: &mut Text<'_>, text: &str) -> Result<(), SliceFull> {
     for (at, piece) in text.split('"').enumerate() {
         if at > 0 {
             kept.push("^'")?;

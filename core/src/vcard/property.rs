@@ -1,6 +1,6 @@
 //! One property line to one content, in the form that [`crate::contact::Value`] describes.
 
-use super::arena::{Arena, Full};
+use super::arena::Arena;
 use super::base64;
 use super::binary::{NO_MEDIA_TYPE, data_uri, image_of, is_uri, sniff};
 use super::charset::{Charset, EXPANSION_MAX, Known, decode_mixed, decode_windows_1252};
@@ -14,6 +14,7 @@ use super::text::{Dialect, canonical};
 use super::value_form::{ValueForm, is_anniversary, is_binary};
 use crate::contact::{Kind, Property, Value};
 use crate::limits::PARAMS_BYTES_MAX;
+use crate::text::SliceFull;
 
 /// The name under which a line is kept that is not a property.
 pub(super) const UNREADABLE_LINE: &str = "X-UNREADABLE-LINE";
@@ -53,8 +54,8 @@ pub(super) enum LineFault {
     Because(Reason),
 }
 
-impl From<Full> for LineFault {
-    fn from(Full: Full) -> Self {
+impl From<SliceFull> for LineFault {
+    fn from(SliceFull: SliceFull) -> Self {
         Self::Full
     }
 }
@@ -219,7 +220,7 @@ impl<C: Charset, W: FnMut(VcardRepair)> PropertyReader<'_, C, W> {
         match (known, utf8) {
             (None | Some(Known::Utf8), Ok(text)) => return Ok((text, None)),
             (Some(Known::Windows1252), _) => {
-                let text = room.decode(|out| decode_windows_1252(bytes, out)).ok_or(Full)?;
+                let text = room.decode(|out| decode_windows_1252(bytes, out)).ok_or(SliceFull)?;
                 return Ok((text, None));
             }
             _ => {}
@@ -244,7 +245,7 @@ impl<C: Charset, W: FnMut(VcardRepair)> PropertyReader<'_, C, W> {
         if let (true, Ok(text)) = (is_other, utf8) {
             return Ok((text, label));
         }
-        let text = room.decode(|out| decode_mixed(bytes, out)).ok_or(Full)?;
+        let text = room.decode(|out| decode_mixed(bytes, out)).ok_or(SliceFull)?;
         Ok((text, label))
     }
 
@@ -265,7 +266,7 @@ impl<C: Charset, W: FnMut(VcardRepair)> PropertyReader<'_, C, W> {
             return Ok(text);
         }
         // What it says it is cannot be, or the line would not be one.
-        Ok(room.decode(|out| decode_mixed(head, out)).ok_or(Full)?)
+        Ok(room.decode(|out| decode_mixed(head, out)).ok_or(SliceFull)?)
     }
 }
 
@@ -281,7 +282,7 @@ fn other_spelling<'r>(
     params: &mut Params<'r>,
     text: &'r str,
     room: &mut Arena<'r>,
-) -> Result<Option<&'r str>, Full> {
+) -> Result<Option<&'r str>, SliceFull> {
     if kind == Kind::GEO && params.value_type.is_none() {
         return match coordinates(text, ';') {
             Some((latitude, longitude)) => room
@@ -324,7 +325,7 @@ fn with_late_params<'r>(
     params: &Params<'r>,
     unknown_charset: Option<&str>,
     room: &mut Arena<'r>,
-) -> Result<&'r str, Full> {
+) -> Result<&'r str, SliceFull> {
     let late = [
         // Read back it is one of those before, so it comes first here.
         ("X-CHARSET", unknown_charset),

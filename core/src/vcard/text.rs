@@ -1,7 +1,8 @@
 //! Text values of every version in one form: the escapes of vCard 4.0, separators bare.
 
-use super::arena::{Arena, Full, Text};
+use super::arena::{Arena, Text};
 use super::value_form::ValueForm;
+use crate::text::SliceFull;
 
 /// What a backslash means in the text that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) fn canonical<'r>(
     form: ValueForm,
     dialect: Dialect,
     room: &mut Arena<'r>,
-) -> Result<&'r str, Full> {
+) -> Result<&'r str, SliceFull> {
     let rule = match (form, dialect) {
         (ValueForm::Uri | ValueForm::AsItCame, _) => return as_it_came(text, form, room),
         (_, Dialect::Modern) => Rule {
@@ -71,7 +72,7 @@ pub(super) fn canonical<'r>(
     room.text(|out| rewrite(text, rule, out))
 }
 
-fn rewrite(text: &str, rule: Rule, out: &mut Text<'_>) -> Result<(), Full> {
+fn rewrite(text: &str, rule: Rule, out: &mut Text<'_>) -> Result<(), SliceFull> {
     let mut rest = text;
     loop {
         let end = rest.find(['\\', ',', ';', '\n', '\r', '\0']).unwrap_or(rest.len());
@@ -132,7 +133,11 @@ fn has_path(text: &str) -> bool {
 
 /// A value whose escapes are not ours to judge: only line ends become `\n`. A URI has no escapes,
 /// so those that writers of 3.0 put before `,`, `;` and `:` are taken away.
-fn as_it_came<'r>(text: &'r str, form: ValueForm, room: &mut Arena<'r>) -> Result<&'r str, Full> {
+fn as_it_came<'r>(
+    text: &'r str,
+    form: ValueForm,
+    room: &mut Arena<'r>,
+) -> Result<&'r str, SliceFull> {
     if !text.contains(['\\', '\n', '\r', '\0']) {
         return Ok(text);
     }

@@ -1,6 +1,7 @@
 //! A contact as jCard (RFC 7095), read for people.
 
 use super::text::{size, visible, visible_lines};
+use contactbox_core::text::plain;
 use serde_json::{Map, Value};
 
 /// A property of a jCard: `[name, {parameters}, type, value...]`.
@@ -115,7 +116,7 @@ impl<'v> ViewProperty<'v> {
                 .join(", "),
         };
         // The text of a vCard line, escapes included.
-        if self.kind == "unknown" { unescaped(&joined) } else { joined }
+        if self.kind == "unknown" { plain(&joined).collect() } else { joined }
     }
 
     /// The components of N in the order one speaks them.
@@ -189,19 +190,6 @@ fn parts_of(value: &Value) -> Vec<String> {
         Value::String(text) => vec![text.clone()],
         other => vec![other.to_string()],
     }
-}
-
-fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut escaped = false;
-    for c in text.chars() {
-        match (escaped, c) {
-            (false, '\\') => escaped = true,
-            (true, 'n' | 'N') => (out.push('\n'), escaped = false).1,
-            (_, c) => (out.push(c), escaped = false).1,
-        }
-    }
-    out
 }
 
 /// A line of the sheet that shows a contact.

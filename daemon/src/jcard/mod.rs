@@ -14,6 +14,7 @@ pub use plain::PlainContact;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use contactbox_core::contact::{BlobRef, Kind, Property, Types, Value};
+use contactbox_core::text::split_bare;
 use contactbox_core::vcard::basic_date;
 use head::PropertyHead;
 use serde_json::{Map, Value as Json, json};
@@ -225,16 +226,14 @@ fn write_text(head: &PropertyHead, value: &str) -> (String, Vec<Json>) {
     };
     let values = match form {
         ValueLayout::Text => vec![json!(text::unescape(value))],
-        ValueLayout::List => {
-            text::split(value, b',').map(|one| json!(text::unescape(one))).collect()
+        ValueLayout::List => split_bare(value, ',').map(|one| json!(text::unescape(one))).collect(),
+        ValueLayout::Components => {
+            vec![one_or_all(split_bare(value, ';').map(|one| json!(text::unescape(one))).collect())]
         }
-        ValueLayout::Components => vec![one_or_all(
-            text::split(value, b';').map(|one| json!(text::unescape(one))).collect(),
-        )],
         ValueLayout::ComponentLists => vec![Json::Array(
-            text::split(value, b';')
+            split_bare(value, ';')
                 .map(|component| {
-                    let parts = text::split(component, b',');
+                    let parts = split_bare(component, ',');
                     one_or_all(parts.map(|one| json!(text::unescape(one))).collect())
                 })
                 .collect(),

@@ -1,5 +1,6 @@
 //! The escapes of vCard 4.0 text.
 
+use contactbox_core::text::with_escapes;
 use std::borrow::Cow;
 
 /// Text out of its escapes; an escape that means nothing stays as it is.
@@ -8,17 +9,11 @@ pub(super) fn unescape(value: &str) -> Cow<'_, str> {
         return Cow::Borrowed(value);
     }
     let mut text = String::with_capacity(value.len());
-    let mut rest = value.chars();
-    while let Some(c) = rest.next() {
-        if c != '\\' {
-            text.push(c);
-            continue;
-        }
-        match rest.next() {
-            Some('n' | 'N') => text.push('\n'),
-            Some(c @ ('\\' | ',' | ';')) => text.push(c),
-            Some(c) => text.extend(['\\', c]),
-            None => text.push('\\'),
+    for character in with_escapes(value) {
+        match character {
+            ('n' | 'N', true) => text.push('\n'),
+            (c, true) if !matches!(c, '\\' | ',' | ';') => text.extend(['\\', c]),
+            (c, _) => text.push(c),
         }
     }
     Cow::Owned(text)
@@ -41,25 +36,4 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     value
-}
-
-/// The parts between bare separators.
-pub(super) fn split(value: &str, separator: u8) -> impl Iterator<Item = &str> {
-    let mut rest = Some(value);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let mut is_escaped = false;
-        let end = text.bytes().position(|byte| {
-            let is_bare = byte == separator && !is_escaped;
-            is_escaped = byte == b'\\' && !is_escaped;
-            is_bare
-        });
-        match end {
-            Some(end) => {
-                rest = Some(&text[end + 1..]);
-                Some(&text[..end])
-            }
-            None => rest.take(),
-        }
-    })
 }

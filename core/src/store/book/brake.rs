@@ -6,6 +6,7 @@ use crate::contact::{Contact, Kind, Millis, Property};
 use crate::store::entries::{REMOVAL_SPANS, REMOVALS, RemovalsEntry, SMALL_ENTRY_BYTES_MAX};
 use crate::store::index::{self, Slot};
 use crate::store::journal::{Liveness, Need};
+use crate::text::with_escapes;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// When removals wait for a yes.
@@ -134,13 +135,10 @@ pub fn says(contact: &Contact<'_>) -> bool {
 
 /// Whether a text, escaped as it is kept, has a letter or a digit that can be seen.
 fn has_something_to_read(text: &str) -> bool {
-    let mut is_escaped = false;
-    text.chars().any(|character| {
-        let was_escaped = is_escaped;
-        is_escaped = character == '\\' && !was_escaped;
+    with_escapes(text).any(|(character, is_escaped)| {
         // Unicode has the fillers of Hangul among its letters.
         let is_unseen = matches!(character, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}');
-        character.is_alphanumeric() && !was_escaped && !is_unseen
+        character.is_alphanumeric() && !is_escaped && !is_unseen
     })
 }
 

@@ -1,5 +1,6 @@
 //! What SQLite is given to search in: texts folded as the box folds them, words, phone digits.
-use contactbox_core::search::{SORT_NAME_BYTES, fold, spell_out};
+use contactbox_core::search::{SORT_NAME_BYTES, spell_out};
+use contactbox_core::text::fold;
 
 use crate::people::Person;
 use crate::random::Random;
@@ -66,7 +67,9 @@ impl Row {
 
 /// The text as search sees it.
 pub fn folded(text: &str) -> String {
-    fold(text).collect()
+    let mut folded = String::new();
+    fold(text, |c| folded.push(c));
+    folded
 }
 
 /// The text as search sees it, in each of its spellings.

@@ -4,7 +4,7 @@
 //! katakana as hiragana, every decimal digit as 0-9. The table is made from Unicode's by the
 //! example `fold-table`, which also documents its layout; a test checks it for every character.
 
-use core::str::Chars;
+use super::escape::plain;
 
 const TABLE: &[u8] = include_bytes!("fold.bin");
 const HEAD_BYTES: usize = 4;
@@ -126,7 +126,7 @@ fn pooled(at: usize) -> Folded {
 }
 
 /// Calls `emit` with each character that `c` folds to.
-pub(super) fn fold_char(c: char, mut emit: impl FnMut(char)) {
+pub fn fold_char(c: char, mut emit: impl FnMut(char)) {
     if c.is_ascii() {
         if !matches!(c, '\'' | '`') {
             emit(c.to_ascii_lowercase());
@@ -141,52 +141,10 @@ pub(super) fn fold_char(c: char, mut emit: impl FnMut(char)) {
     }
 }
 
-/// The folded characters of a vCard text, its escapes (`\,` `\;` `\\` `\n`) undone.
-pub fn fold(text: &str) -> impl Iterator<Item = char> {
-    FoldEntry { rest: text.chars(), pending: "".chars(), jamo: [None; 2] }
-}
-
-struct FoldEntry<'a> {
-    rest: Chars<'a>,
-    pending: Chars<'static>,
-    jamo: [Option<char>; 2],
-}
-
-impl Iterator for FoldEntry<'_> {
-    type Item = char;
-
-    fn next(&mut self) -> Option<char> {
-        loop {
-            if let Some(c) = self.jamo[0].take().or_else(|| self.jamo[1].take()) {
-                return Some(c);
-            }
-            if let Some(c) = self.pending.next() {
-                return Some(c);
-            }
-            let mut c = self.rest.next()?;
-            if c == '\\' {
-                c = unescaped(self.rest.next()?);
-            }
-            match c {
-                '\'' | '`' => {}
-                c if c.is_ascii() => return Some(c.to_ascii_lowercase()),
-                c => match lookup(c) {
-                    Folded::Nothing => {}
-                    Folded::One(c) => return Some(c),
-                    Folded::Text(text) => self.pending = text.chars(),
-                    Folded::Syllable([lead, vowel], tail) => {
-                        self.jamo = [Some(vowel), tail];
-                        return Some(lead);
-                    }
-                },
-            }
-        }
-    }
-}
-
-/// What the character after a backslash stands for.
-pub(super) fn unescaped(c: char) -> char {
-    if matches!(c, 'n' | 'N') { '\n' } else { c }
+/// Calls `emit` with each folded character of a vCard text, its escapes (`\,` `\;` `\\` `\n`)
+/// undone.
+pub fn fold(text: &str, mut emit: impl FnMut(char)) {
+    plain(text).for_each(|c| fold_char(c, &mut emit));
 }
 
 #[cfg(test)]
@@ -195,16 +153,20 @@ mod folding;
 
 #[cfg(test)]
 mod tests {
-    use super::fold;
     use super::folding::folded;
     use std::string::String;
+
+    fn fold(text: &str) -> String {
+        let mut out = String::new();
+        super::fold(text, |c| out.push(c));
+        out
+    }
 
     #[test]
     fn the_table_is_unicodes_for_every_character() {
         for c in ('\0'..=char::MAX).filter(|&c| c != '\\') {
             let mut text = [0; 4];
-            let got: String = fold(c.encode_utf8(&mut text)).collect();
-            assert_eq!(got, folded(c), "{c:?}");
+            assert_eq!(fold(c.encode_utf8(&mut text)), folded(c), "{c:?}");
         }
     }
 
@@ -224,14 +186,14 @@ mod tests {
             ("٠١٧١", "0171"),
             (r"one\,two\;three\\four\nfive", "one,two;three\\four\nfive"),
         ] {
-            assert_eq!(fold(written).collect::<String>(), typed, "{written}");
+            assert_eq!(fold(written), typed, "{written}");
         }
     }
 
     #[test]
     fn composed_and_decomposed_are_one() {
         let both = ["한국", "\u{1112}\u{1161}\u{11AB}\u{1100}\u{116E}\u{11A8}"];
-        assert!(fold(both[0]).eq(fold(both[1])));
-        assert!(fold("é").eq(fold("e\u{301}")));
+        assert_eq!(fold(both[0]), fold(both[1]));
+        assert_eq!(fold("é"), fold("e\u{301}"));
     }
 }
