@@ -1,4 +1,4 @@
-//! Hands the linker the memory of the board that is built for.
+//! Gives the linker the memory map of the board that is built for.
 
 use std::path::PathBuf;
 use std::{env, fs};

@@ -1,14 +1,14 @@
-# Sourced by scripts: installs what is missing, and compiles for machines that are not this one.
+# Sourced by scripts: installs missing packages, and compiles for other machines than this one.
 #
-# Wants TARGET, the folder that is built in. CONTACTBOX_DEVICE is "target" or "source": build with
-# rustup's targets or from the library's source, instead of whichever is at hand.
+# TARGET must be the build folder. CONTACTBOX_DEVICE can be "target" or "source", to build with
+# rustup's targets or from the library's source; by default, the first one at hand is used.
 
 readonly RUST_MINOR_MIN=95
 
 say() { printf '%s\n' "$@"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# apt_install WHY PACKAGE...: as root on Debian installs them, else says what to type and fails.
+# apt_install WHY PACKAGE...: installs them as root on Debian, else prints the command and fails.
 apt_install() {
     local why=$1 && shift
     if ! have apt-get; then
@@ -21,13 +21,13 @@ apt_install() {
         >"$TARGET/apt.log" 2>&1 </dev/null || { tail -n 5 "$TARGET/apt.log" >&2; return 1; }
 }
 
-# rust_fits RUSTC: whether this compiler is new enough.
+# rust_fits RUSTC: succeeds if this compiler is new enough.
 rust_fits() {
     local version minor
     version=$("$1" --version 2>/dev/null) && minor=${version#rustc 1.} && ((${minor%%.*} >= RUST_MINOR_MIN))
 }
 
-# library_source RUSTC: whether this compiler has the source of the standard library beside it.
+# library_source RUSTC: succeeds if the source of the standard library is beside this compiler.
 library_source() {
     local sysroot
     sysroot=$("$1" --print sysroot 2>/dev/null) && [[ -f $sysroot/lib/rustlib/src/rust/library/Cargo.lock ]]
@@ -44,9 +44,9 @@ source_toolchain() {
     return 1
 }
 
-# way_to TARGET: finds, or installs, the first way to build for a target that is open: the target's own library as
-# rustup has it, the library's source, rustup's server, Debian's source. Sets WAY_BIN: the folder of the cargo that
-# builds the library, or nothing.
+# way_to TARGET: finds, or installs, the first possible way to build for a target: the target's library
+# installed by rustup, the library's source, rustup's server, Debian's source. Sets WAY_BIN: the folder
+# of the cargo that builds the library, or nothing.
 way_to() {
     local target=$1 way=${CONTACTBOX_DEVICE:-}
     WAY_BIN=""
@@ -69,8 +69,8 @@ way_to() {
     fi
 }
 
-# cross LIBRARY COMMAND... --target T: cargo for a foreign target, by the way that is open. What was built is in
-# CROSS_OUT then.
+# cross LIBRARY COMMAND... --target T: runs cargo for a foreign target, by the way found. CROSS_OUT is
+# the folder of the result.
 cross() {
     local library=$1 target=${*: -1} bin
     shift
@@ -83,7 +83,7 @@ cross() {
         return
     fi
     say "$target: with the library's source, $("$bin/rustc" --version)"
-    # Its own target folder: cargo rebuilds all when the compiler changes under it.
+    # A target folder of its own, because cargo rebuilds everything when the compiler changes.
     CROSS_OUT=$TARGET/source
     PATH=$bin:$PATH RUSTC=$bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$CROSS_OUT \
         "$bin/cargo" "$@" -Zbuild-std="$library"

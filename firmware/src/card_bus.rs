@@ -1,22 +1,22 @@
-//! A card on an SPI that is its alone.
+//! A card that has an SPI bus to itself.
 
 use embedded_hal::digital::OutputPin;
 use embedded_hal::spi::{Error, ErrorKind, ErrorType, Operation, SpiBus, SpiDevice};
 
 /// The bus, and the wire that selects the card.
 ///
-/// The card is selected from its start on and stays so: the driver makes a transaction of each part
-/// of a command, and a card that is not selected between a command and its answer may forget the
-/// command, as the standard lets it.
+/// The card stays selected from its start on. The driver makes each part of a command a
+/// transaction, and a card that is deselected between a command and its answer may forget the
+/// command, as the standard allows.
 pub struct CardBus<B, S> {
     bus: B,
     select: S,
-    /// Called with each transaction: going through a card is one turn of the program, and may take
-    /// longer than a watchdog waits.
+    /// The function called with each transaction, because reading a card is one turn of the program
+    /// and may take longer than the watchdog waits.
     alive: fn(),
 }
 
-/// The bus or the wire failed.
+/// A failure of the bus or the wire.
 #[derive(Debug)]
 pub struct Failed;
 
@@ -26,22 +26,22 @@ impl Error for Failed {
     }
 }
 
-/// What a card wants before its first command: at least 74 clocks, and not to be
-/// selected meanwhile.
+/// The bytes that wake a card: it needs at least 74 clocks before its first command, and must not
+/// be selected meanwhile.
 const WAKE: [u8; 10] = [0xff; 10];
 
 impl<B: SpiBus, S: OutputPin> CardBus<B, S> {
-    /// A bus that was not used yet.
+    /// Returns a card on a bus that was not used yet.
     pub fn new(bus: B, select: S, alive: fn()) -> Self {
         Self { bus, select, alive }
     }
 
-    /// The bus, to set how fast it goes.
+    /// Returns the bus, to set its speed.
     pub fn bus(&mut self) -> &mut B {
         &mut self.bus
     }
 
-    /// Wakes whatever card is in the slot. Should the bus fail, the next command will too.
+    /// Wakes a card in the slot. If the bus fails here, the next command fails too.
     pub fn wake(&mut self) {
         let _ = self.select.set_high();
         let _ = self.bus.write(&WAKE);
@@ -51,14 +51,14 @@ impl<B: SpiBus, S: OutputPin> CardBus<B, S> {
     fn carry_out(&mut self, part: &mut Operation<'_, u8>) -> Result<(), B::Error> {
         match part {
             Operation::Read(bytes) => {
-                // A card takes zeros for the beginning of a command.
+                // A card would take zeros for the beginning of a command.
                 bytes.fill(0xff);
                 self.bus.transfer_in_place(bytes)
             }
             Operation::Write(bytes) => self.bus.write(bytes),
             Operation::Transfer(into, from) => self.bus.transfer(into, from),
             Operation::TransferInPlace(bytes) => self.bus.transfer_in_place(bytes),
-            // Nothing asks for a pause within a transaction.
+            // No driver here asks for a pause within a transaction.
             Operation::DelayNs(_) => Ok(()),
         }
     }
@@ -87,12 +87,12 @@ mod tests {
     use std::collections::VecDeque;
     use std::rc::Rc;
 
-    /// A card that forgets a command when it is not selected until it has answered,
-    /// as the standard lets it.
+    /// A card that forgets a command if it is deselected before it has answered, as the standard
+    /// allows.
     #[derive(Default)]
     struct Strict {
         is_selected: bool,
-        /// Clocks that came while it was not selected.
+        /// The clocks that came while it was not selected.
         clocks: u32,
         command: Vec<u8>,
         answer: VecDeque<u8>,
@@ -111,7 +111,7 @@ mod tests {
             }
             if let [command, a, b, c, d, _] = *self.command {
                 self.command.clear();
-                // One byte later, as fast as a card may.
+                // One byte later, the earliest that a card may answer.
                 self.answer = VecDeque::from([0xff]);
                 let idle = u8::from(!self.is_ready);
                 match command & 0x3f {

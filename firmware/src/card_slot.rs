@@ -1,17 +1,17 @@
-//! A card slot: the file system of whatever card is in it, looked for anew after every failure.
+//! A card slot: the file system of the card in it, mounted anew after every failure.
 
 use contactbox_core::card::fat::{BlockDevice, DriverFailure, FatCard, FenceError};
 use contactbox_core::card::{Card, CardError, FileName};
 use contactbox_core::contact::Millis;
 
-type SlotResult<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
+type SlotError<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
 
 /// A slot, with or without a card in it.
 pub struct CardSlot<D: BlockDevice> {
-    /// `None` only while the one becomes the other.
+    /// The state; `None` only while it changes.
     state: Option<SlotState<D>>,
     greet: fn(&D) -> bool,
-    trouble: fn(&D::Error) -> DriverFailure,
+    failure_of: fn(&D::Error) -> DriverFailure,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one of them, and no heap")]
@@ -22,19 +22,23 @@ enum SlotState<D: BlockDevice> {
 }
 
 impl<D: BlockDevice> CardSlot<D> {
-    /// The slot that `device` reads. `greet` starts what is in the slot as a card just put in, and
-    /// says whether there is one; `trouble` tells what an error of it comes from.
-    pub fn new(device: D, greet: fn(&D) -> bool, trouble: fn(&D::Error) -> DriverFailure) -> Self {
-        Self { state: Some(SlotState::Shut(device)), greet, trouble }
+    /// Returns the slot that `device` reads. `greet` starts the card in it as a card just put in,
+    /// and returns whether there is one. `failure_of` names the source of a device's error.
+    pub fn new(
+        device: D,
+        greet: fn(&D) -> bool,
+        failure_of: fn(&D::Error) -> DriverFailure,
+    ) -> Self {
+        Self { state: Some(SlotState::Shut(device)), greet, failure_of }
     }
 
-    fn card(&mut self) -> Result<&mut FatCard<D>, SlotResult<D>> {
+    fn card(&mut self) -> Result<&mut FatCard<D>, SlotError<D>> {
         if let Some(SlotState::Shut(device)) = self.state.take_if(|state| !state.is_open()) {
             if !(self.greet)(&device) {
                 self.state = Some(SlotState::Shut(device));
                 return Err(CardError::Removed);
             }
-            match FatCard::new(device, self.trouble, nobody_knows) {
+            match FatCard::new(device, self.failure_of, no_calendar) {
                 Ok(card) => self.state = Some(SlotState::Open(card)),
                 Err((device, error)) => {
                     self.state = Some(SlotState::Shut(device));
@@ -48,8 +52,9 @@ impl<D: BlockDevice> CardSlot<D> {
         }
     }
 
-    /// After a failure of the device nothing that is known of the card counts.
-    fn mind<T>(&mut self, result: Result<T, SlotResult<D>>) -> Result<T, SlotResult<D>> {
+    /// Passes a result on. After a failure of the device, everything known about the card is
+    /// dropped.
+    fn checked<T>(&mut self, result: Result<T, SlotError<D>>) -> Result<T, SlotError<D>> {
         if matches!(result, Err(CardError::Removed | CardError::Device(_)))
             && let Some(SlotState::Open(card)) = self.state.take_if(|state| state.is_open())
         {
@@ -65,8 +70,8 @@ impl<D: BlockDevice> SlotState<D> {
     }
 }
 
-/// A device has no calendar.
-fn nobody_knows() -> Millis {
+/// Returns 0 as the date of files: a device has no calendar.
+fn no_calendar() -> Millis {
     0
 }
 
@@ -76,14 +81,14 @@ impl<D: BlockDevice> Card for CardSlot<D> {
     async fn next_file(
         &mut self,
         after: Option<&FileName>,
-    ) -> Result<Option<FileName>, SlotResult<D>> {
+    ) -> Result<Option<FileName>, SlotError<D>> {
         let result = self.card()?.next_file(after).await;
-        self.mind(result)
+        self.checked(result)
     }
 
-    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, SlotResult<D>> {
+    async fn len(&mut self, name: &FileName) -> Result<Option<u32>, SlotError<D>> {
         let result = self.card()?.len(name).await;
-        self.mind(result)
+        self.checked(result)
     }
 
     async fn read(
@@ -91,9 +96,9 @@ impl<D: BlockDevice> Card for CardSlot<D> {
         name: &FileName,
         offset: u32,
         out: &mut [u8],
-    ) -> Result<usize, SlotResult<D>> {
+    ) -> Result<usize, SlotError<D>> {
         let result = self.card()?.read(name, offset, out).await;
-        self.mind(result)
+        self.checked(result)
     }
 
     async fn write(
@@ -101,14 +106,14 @@ impl<D: BlockDevice> Card for CardSlot<D> {
         name: &FileName,
         offset: u32,
         bytes: &[u8],
-    ) -> Result<(), SlotResult<D>> {
+    ) -> Result<(), SlotError<D>> {
         let result = self.card()?.write(name, offset, bytes).await;
-        self.mind(result)
+        self.checked(result)
     }
 
-    async fn flush(&mut self, name: &FileName) -> Result<(), SlotResult<D>> {
+    async fn flush(&mut self, name: &FileName) -> Result<(), SlotError<D>> {
         let result = self.card()?.flush(name).await;
-        self.mind(result)
+        self.checked(result)
     }
 
     fn sector_writes(&self) -> u64 {

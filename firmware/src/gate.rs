@@ -1,9 +1,8 @@
-//! The gate of a cable: what came in waits behind it while the device is at work, and
-//! whoever sent it is told so.
+//! The gate of a cable: holds what came in while the device is at work, and tells its sender so.
 //!
-//! A device opens its box and goes through a card in one turn of its program, which may take a
-//! minute. [`attend`] runs beside the program, where nothing keeps it waiting: in an interrupt.
-//! Nothing but the gate is in the hands of both.
+//! A device opens its box, or reads a card, in one turn of its program, which may take a minute.
+//! [`attend`] runs beside the program where nothing delays it: in an interrupt. The gate is all
+//! that both of them use.
 
 use contactbox_core::service::cable::BUSY_MILLIS;
 use core::cell::Cell;
@@ -18,23 +17,23 @@ use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{Error, ErrorKind, Read, Write};
 
-/// Bytes that go through at once: a packet of USB at full speed.
+/// The most bytes that go through at once: a packet of USB at full speed.
 pub const PACKET_BYTES: usize = 64;
 
-/// What goes through at once.
+/// The bytes that go through at once.
 #[derive(Clone, Copy)]
 pub struct Packet {
     bytes: [u8; PACKET_BYTES],
     len: u8,
-    /// Nothing of the same piece follows.
+    /// True if nothing of the same frame follows in this call.
     is_last: bool,
 }
 
 impl Packet {
-    /// Nothing.
+    /// The empty packet.
     pub const EMPTY: Self = Self { bytes: [0; PACKET_BYTES], len: 0, is_last: true };
 
-    /// As much of a piece as fits.
+    /// Returns as much of a piece as fits.
     fn of(piece: &[u8]) -> Self {
         let len = piece.len().min(PACKET_BYTES);
         let mut packet = Self { len: len as u8, is_last: len == piece.len(), ..Self::EMPTY };
@@ -42,13 +41,13 @@ impl Packet {
         packet
     }
 
-    /// The bytes.
+    /// Returns the bytes of the packet.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
     }
 }
 
-/// Nobody is at the other end.
+/// The error of a cable that has nobody at its other end.
 #[derive(Debug)]
 pub struct Unplugged;
 
@@ -66,14 +65,14 @@ impl Error for Unplugged {
     }
 }
 
-/// Between the port of a cable and the program.
+/// The place between the port of a cable and the program.
 pub struct Gate<M: RawMutex> {
     came: Channel<M, Packet, 1>,
     taken: Signal<M, ()>,
     going: Channel<M, Packet, 1>,
-    /// Whether the packet that was to go has gone.
+    /// True for each packet that has gone out, false for one that could not.
     gone: Signal<M, bool>,
-    /// A frame of the program's has begun to go out, and nothing else may go between.
+    /// True while a frame of the program is going out, and nothing else may come between.
     is_sending: Latch<M, Cell<bool>>,
 }
 
@@ -84,7 +83,7 @@ impl<M: RawMutex> Default for Gate<M> {
 }
 
 impl<M: RawMutex> Gate<M> {
-    /// A gate that nobody has come to.
+    /// Returns a gate with no packet in it.
     pub const fn new() -> Self {
         Self {
             came: Channel::new(),
@@ -95,14 +94,14 @@ impl<M: RawMutex> Gate<M> {
         }
     }
 
-    /// Waits for the next packet, which is then taken.
+    /// Waits for the next packet and takes it.
     pub async fn next(&self) -> Packet {
         let packet = self.came.receive().await;
         self.taken.signal(());
         packet
     }
 
-    /// Sends some of a frame, and returns how many bytes that were.
+    /// Sends a part of a frame and returns its length.
     pub async fn send(&self, piece: &[u8]) -> Result<usize, Unplugged> {
         self.is_sending.lock(|is_sending| is_sending.set(true));
         let packet = Packet::of(piece);
@@ -115,15 +114,15 @@ impl<M: RawMutex> Gate<M> {
         Err(Unplugged)
     }
 
-    /// The frame has gone out.
+    /// Marks the end of an outgoing frame.
     pub fn end(&self) {
         self.is_sending.lock(|is_sending| is_sending.set(false));
     }
 }
 
-/// Goes on for ever with a port: `port` is what comes, `out` what goes, `busy` what is sent as long
-/// as a packet waits, and `pause` waits that many milliseconds. A read of nothing, or one that
-/// fails, is passed over: the port waits for the cable then.
+/// Serves a port for ever. `port` is its receiving side and `out` its sending side; `busy` is sent
+/// as long as a packet waits, and `pause` waits for so many milliseconds. A read that returns
+/// nothing or fails is ignored: the port waits for the cable itself.
 pub async fn attend<M: RawMutex, R: Read, W: Write, P: Future<Output = ()>>(
     gate: &Gate<M>,
     port: &mut R,
@@ -146,7 +145,7 @@ pub async fn attend<M: RawMutex, R: Read, W: Write, P: Future<Output = ()>>(
             gate.came.send(packet).await;
             while let Either::Second(()) = select(gate.taken.wait(), pause(BUSY_MILLIS)).await {
                 if !gate.is_sending.lock(Cell::get) {
-                    // Who has gone away need not know.
+                    // A sender that has gone away need not know.
                     let mut out = out.lock().await;
                     let _ = out.write_all(busy).await;
                     let _ = out.flush().await;
@@ -177,7 +176,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    /// What came, what went, and how often somebody has waited.
+    /// The packets to come, the bytes sent, and the number of waits.
     type Traffic = (Vec<Vec<u8>>, Vec<u8>, u32);
 
     #[derive(Clone, Default)]
@@ -216,7 +215,7 @@ mod tests {
         let world = World::default();
         let gate = Gate::<NoopRawMutex>::new();
         let pause = |_| {
-            // The first look says that the time is not over, the next that it is.
+            // The first poll finds the time not over, the next one finds it over.
             let mut looks = 0;
             let world = world.clone();
             core::future::poll_fn(move |_| {
@@ -239,7 +238,7 @@ mod tests {
         }
         let said = world.0.borrow().1.clone();
         assert!(said.starts_with(b"busybusy"), "{said:?}");
-        // While the program says something nobody goes between.
+        // Nothing comes between while the program sends.
         let mut context = Context::from_waker(Waker::noop());
         let mut sending = pin!(gate.send(b"half"));
         assert!(sending.as_mut().poll(&mut context).is_pending());
@@ -252,7 +251,7 @@ mod tests {
         }
         assert_eq!(world.0.borrow().1.len(), before);
         gate.end();
-        // What was sent first is let in, and then there is nothing to say.
+        // The waiting packet is taken, and then there is nothing to report.
         let Poll::Ready(packet) = pin!(gate.next()).as_mut().poll(&mut context) else {
             panic!("it waits")
         };

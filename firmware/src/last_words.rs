@@ -1,13 +1,12 @@
-//! What a panic leaves behind in memory that a reset does not touch, for the next
-//! start to write down.
+//! The place of a panic, kept in memory that a reset does not touch, for the next start to note.
 
 use core::panic::PanicInfo;
 use core::ptr::addr_of_mut;
 
-/// Longest file name that is kept; of a longer one the end.
+/// The longest file name that is kept. A longer one loses its beginning.
 const FILE_BYTES_MAX: usize = 120;
 
-/// Says that the words are words, and not what the memory happened to hold when power came.
+/// The mark of kept words, by which memory with a chance content after power-up is told apart.
 const MAGIC: u32 = 0x4c61_7374;
 
 #[repr(C)]
@@ -19,11 +18,11 @@ struct KeptWords {
     file: [u8; FILE_BYTES_MAX],
 }
 
-/// Where the program stopped itself.
+/// The place at which the program stopped itself.
 pub struct LastWords {
     file: [u8; FILE_BYTES_MAX],
     len: usize,
-    /// Line in the file.
+    /// The line in the file.
     pub line: u32,
 }
 
@@ -33,13 +32,13 @@ unsafe extern "C" {
 }
 
 impl LastWords {
-    /// Source file, from its end.
+    /// Returns the source file, or the end of its name.
     pub fn file(&self) -> &str {
         self.file.get(..self.len).and_then(|file| str::from_utf8(file).ok()).unwrap_or("")
     }
 }
 
-/// Keeps where a panic was.
+/// Keeps the place of a panic.
 pub fn keep(panic: &PanicInfo<'_>) {
     let (file, line) = panic.location().map_or(("", 0), |place| (place.file(), place.line()));
     let start = file.ceil_char_boundary(file.len().saturating_sub(FILE_BYTES_MAX));
@@ -55,12 +54,12 @@ pub fn keep(panic: &PanicInfo<'_>) {
         *to = *from;
     }
     kept.check = check(&kept);
-    // SAFETY: one thread of execution runs on a device, and it is here; the memory is the linker's
-    // gift, aligned to 256 bytes and larger than `KeptWords`.
+    // SAFETY: a device has one thread of execution, which is here. The linker gives this memory to
+    // nothing else, aligned to 256 bytes and larger than `KeptWords`.
     unsafe { addr_of_mut!(_last_words).write_volatile(kept) };
 }
 
-/// What the run before this one kept, once.
+/// Takes what the run before this one kept. A second call returns `None`.
 pub fn take() -> Option<LastWords> {
     let place = &raw mut _last_words;
     // SAFETY: as in `keep`; every bit pattern is a `KeptWords`.

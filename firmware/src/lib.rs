@@ -1,6 +1,6 @@
 //! The device: one box on a microcontroller, with `contactbox_core` as its whole memory.
 //!
-//! Everything here but the boards compiles and runs on a host, where the tests are.
+//! Everything here but the boards also compiles and runs on a host, where the tests are.
 #![cfg_attr(target_os = "none", no_std)]
 
 pub mod app;

@@ -1,36 +1,38 @@
-//! How much of the stack was ever in use: painted when the board starts, and looked at later.
+//! Measures how much of the stack was ever in use: paints it at the start, and examines it later.
 
 use core::ptr::addr_of;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// What an untouched word holds: not a value that programs have much use for.
+/// The content of an untouched word, a value that programs hardly use.
 const PAINT: u32 = 0x5AFE_57AC;
 
-/// Left bare below the frame that paints: what it calls is there.
+/// Bytes left unpainted below the painting frame, for the functions that it calls.
 const BELOW: usize = 256;
 
 unsafe extern "C" {
-    // From each board's memory.x: the lowest address of the stack, a whole number of words.
+    // From each board's memory.x: the lowest address of the stack, which is a whole number of words
+    // long.
     static mut _stack_end: u32;
 }
 
-/// The least that was seen untouched so far, in bytes.
+/// The fewest bytes seen untouched so far.
 static LEAST: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// Paints what of the stack is not in use. For the board's first lines.
+/// Paints the unused part of the stack. Called in the board's first lines.
 #[inline(never)]
 pub fn paint() {
     let here = 0_u32;
     let end = &raw mut _stack_end;
     let words = (addr_of!(here) as usize - BELOW - end as usize) / size_of::<u32>();
-    // The lowest word last: once it is painted, all are.
+    // The lowest word comes last: once it is painted, all are.
     for word in (0..words).rev() {
-        // SAFETY: between the end of the stack and what is in use of it, where nothing lives.
+        // SAFETY: the word lies between the end of the stack and its used part, where nothing
+        // lives.
         unsafe { end.add(word).write_volatile(PAINT) };
     }
 }
 
-/// Says how many bytes were never in use, when it has become fewer.
+/// Logs how many bytes were never in use, if it has become fewer.
 pub fn tell() {
     let untouched = untouched();
     if untouched < LEAST.load(Ordering::Relaxed) {
@@ -42,7 +44,7 @@ pub fn tell() {
 fn untouched() -> usize {
     let start = &raw const _stack_end;
     let mut word = start;
-    // SAFETY: the frame of this function is on the stack above, and is no paint.
+    // SAFETY: the frame of this function is higher on the stack, and is not paint.
     while unsafe { word.read_volatile() } == PAINT {
         // SAFETY: as above.
         word = unsafe { word.add(1) };

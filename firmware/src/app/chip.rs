@@ -1,20 +1,20 @@
-//! The flash chip and what of it is whose.
+//! The flash chip, shared by the box and the diary.
 
 use core::ops::Range;
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
-/// What of the chip is whose, in bytes from its beginning; on boundaries of erase units.
+/// The division of the chip, in bytes from its beginning and on boundaries of erase units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The box: always from the beginning of what the board gives.
+    /// The length of the box, which begins where the board's part of the chip begins.
     pub box_bytes: u32,
-    /// The diary of the device.
+    /// The range of the device's diary.
     pub diary: Range<u32>,
 }
 
-/// The chip as the box sees it: as long as its part. What lies behind it is reached as well,
-/// for the diary. Each operation is a sign of life: taking in a large card is many of them,
-/// and one turn of the app.
+/// The chip as the box sees it: as long as the box's part. The diary behind it can be reached as
+/// well. Each operation reports a sign of life, because the import of a large card is one turn of
+/// the app and many operations.
 pub struct Chip<F> {
     flash: F,
     box_bytes: usize,
@@ -26,12 +26,12 @@ impl<F> Chip<F> {
         Self { flash, box_bytes: layout.box_bytes as usize, alive }
     }
 
-    /// All of the chip.
+    /// Returns the whole chip.
     pub(super) fn whole(&mut self) -> &mut F {
         &mut self.flash
     }
 
-    /// All of the chip, for good.
+    /// Gives up the whole chip.
     pub(super) fn into_inner(self) -> F {
         self.flash
     }

@@ -1,7 +1,8 @@
-//! The memory of a box on a device: how much of what, and where it comes from.
+//! The memory of a box on a device: the amount for each purpose, and the one piece that it comes
+//! from.
 //!
-//! As many contacts as the 264 KB of an RP2040 hold beside the stack, of which 28
-//! KB were seen in use.
+//! The number of contacts is what the 264 KB of an RP2040 hold beside the stack, of which 28 KB
+//! were seen in use.
 
 use contactbox_core::contact::Item;
 use contactbox_core::search::Hit;
@@ -11,34 +12,35 @@ use contactbox_core::store::{
 };
 use core::mem::MaybeUninit;
 
-/// Contacts, and pieces of photos and of large contacts, that a box on a device holds.
+/// The slots of a box on a device: one for each contact, each piece of a photo and of a large
+/// contact.
 pub const SLOTS: usize = 10_000;
-/// Links that lead to them: a sixth more, so that a search for one ends soon.
+/// The links that lead to the slots: a sixth more than slots, so that a search for one ends soon.
 pub const LINKS: usize = contactbox_core::store::links(SLOTS as u32);
 /// Bits of a contact's search signature.
 pub const GRAM_SLICES: u32 = 16;
-/// Pages of 4 KiB: the part of the flash that is the box's.
+/// Pages of 4 KiB in the box's part of the flash.
 pub const PAGES: usize = 512;
 /// Bytes of a page.
 pub const PAGE_BYTES: usize = 4096;
-/// The largest contact, photos aside, in bytes.
+/// The largest contact without its photos, in bytes.
 pub const RECORD_BYTES: usize = 4096;
-/// What an entry adds to it in a buffer.
+/// The bytes that an entry adds to a contact in a buffer.
 const ENTRY_BYTES: usize = 64;
-/// Properties of one contact, and of another one that it is merged with.
+/// The properties of one contact, and of another one that it is merged with.
 const ITEMS: usize = 2 * 64;
-/// Boxes that are told apart, itself among them.
+/// The boxes that are told apart, including this one.
 pub const BOXES: usize = 64;
-/// Authors, nobody in particular among them.
+/// The authors, including the one for nobody in particular.
 pub const AUTHORS: usize = 64;
-/// Contacts in one answer to a search.
+/// The contacts in one answer to a search.
 const HITS: usize = 20;
 
 const BUFFER: usize = RECORD_BYTES + ENTRY_BYTES;
 const FRAME: usize = FRAME_BYTES_MIN as usize;
 const GRAMS: usize = contactbox_core::search::Slices::new(GRAM_SLICES, 1).words(SLOTS as u32);
 
-// Slots hold the address of every byte of the flash.
+// A slot can hold the address of every byte of the flash.
 const _: () = assert!((PAGES * PAGE_BYTES) as u64 <= <Narrow>::FLASH_BYTES_MAX);
 
 /// Memory of fixed size that lives as long as the device.
@@ -65,21 +67,21 @@ impl Memory for DeviceMemory {
     }
 }
 
-/// Memory that requests and cards are worked on in.
+/// The memory in which requests and cards are processed.
 pub struct Work {
-    /// A frame on its way in.
+    /// The buffer of an incoming frame.
     pub frame: &'static mut [u8],
-    /// A frame on its way out.
+    /// The buffer of an outgoing frame.
     pub out: &'static mut [u8],
-    /// Lists and pieces; what a card needs.
+    /// The buffer for lists, for pieces, and for reading and writing a card.
     pub list: &'static mut [u8],
-    /// One record.
+    /// The buffer of one record.
     pub record: &'static mut [u8],
-    /// Hits of a search.
+    /// The hits of a search.
     pub hits: &'static mut [Hit],
 }
 
-/// All of it, as one piece.
+/// All memory of a box, as one piece.
 pub struct Arena {
     pages: MaybeUninit<[PageState; PAGES]>,
     slots: MaybeUninit<[Narrow; SLOTS]>,
@@ -104,7 +106,8 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// All zero, or of no matter: it takes no room in a program.
+    /// Returns an arena of zeros and uninitialised memory, which takes no space in a program's
+    /// file.
     pub const fn new() -> Self {
         Self {
             pages: MaybeUninit::uninit(),
@@ -121,7 +124,7 @@ impl Arena {
         }
     }
 
-    /// The parts of it.
+    /// Divides the arena into the book's memory and the memory to work in.
     pub fn split(&'static mut self) -> (Parts<DeviceMemory>, Work) {
         let [old, new, extra, list, record] =
             self.buffers.each_mut().map(|buffer| buffer.as_mut_slice());
@@ -144,12 +147,12 @@ impl Arena {
     }
 }
 
-/// Fills memory where it is: an array that is moved there would need as much of the stack.
+/// Fills memory in place. An array moved there would need its own size of stack.
 fn filled<T: Copy, const N: usize>(memory: &mut MaybeUninit<[T; N]>, value: T) -> &mut [T] {
     let first = memory.as_mut_ptr().cast::<T>();
     for at in 0..N {
-        // SAFETY: `first` is the first of N places for a `T`, in memory that is
-        // borrowed for writing.
+        // SAFETY: `first` is the first of N places for a `T`, in memory that is borrowed for
+        // writing.
         unsafe { first.add(at).write(value) };
     }
     // SAFETY: each of the N places has just been written.

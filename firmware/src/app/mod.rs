@@ -1,9 +1,8 @@
-//! The device as turns over a closed set of events, whatever board it runs on, and
-//! on a host in tests.
+//! The device as turns over a closed set of events, the same on every board and on a host in tests.
 //!
-//! - [`App`]: the device; [`BoardParts`]: what a board gives it
+//! - [`App`]: the device; [`BoardParts`]: the parts that a board gives it
 //! - `notes`: the diary; `slot`: the card in the slot
-//! - [`memory`]: the memory of a box on a device, and how much of it there is
+//! - [`memory`]: the memory of a box on a device, and its amount
 
 mod chip;
 pub mod memory;
@@ -27,25 +26,24 @@ use embedded_storage_async::nor_flash::NorFlash;
 use memory::{GRAM_SLICES, Work};
 use slot::{CardSlotTask, UpdateDue};
 
-/// A board's clock, in milliseconds. It only goes forward, and nobody sets it: all durations
-/// are taken from it, and none from the times that contacts carry. What it counts from does
-/// not matter, and it need not go on where it was before a reset: the box keeps its own
-/// time, which never goes back.
+/// The clock of a board, in milliseconds. It only goes forward, and nobody sets it. All durations
+/// come from it, and none from the times of contacts. Its zero does not matter, and it may begin
+/// again after a reset: the box keeps a time of its own, which never goes back.
 pub trait Clock {
-    /// Milliseconds now.
+    /// Returns the milliseconds now.
     fn now(&self) -> Millis;
 
     /// Returns when the clock shows `time`, or soon after.
     fn until(&self, time: Millis) -> impl Future<Output = ()>;
 }
 
-/// What a board gives the app.
+/// The parts that a board gives the app.
 pub struct BoardParts<F, C, L, K> {
     /// The flash chip.
     pub flash: F,
-    /// What of it is whose.
+    /// The division of the chip.
     pub layout: Layout,
-    /// The card slot: whether a card is in it shows when it is asked.
+    /// The card slot. A request to it shows whether a card is in it.
     pub card: C,
     /// The cable.
     pub link: L,
@@ -53,41 +51,42 @@ pub struct BoardParts<F, C, L, K> {
     pub clock: K,
     /// 64 random bits: the identity of the box, if it has to be made.
     pub random: u64,
-    /// Why the device starts.
+    /// The cause of the start.
     pub cause: Cause,
-    /// Called whenever work has gone on a little: feeds the watchdog.
+    /// The function called whenever work has gone on a little; it feeds the watchdog.
     pub alive: fn(),
-    /// Memory of the box.
+    /// The memory of the box.
     pub memory: store::Parts<DeviceMemory>,
-    /// Memory to work in.
+    /// The memory to work in.
     pub work: Work,
 }
 
-/// What happened.
+/// An event that a turn handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppEvent {
-    /// So many bytes came over the cable.
+    /// This many bytes came over the cable.
     Bytes(usize),
-    /// The cable failed, or its other end was taken out.
+    /// The cable failed, or was unplugged at its other end.
     CableGone,
-    /// Something changed that is not on the card yet.
+    /// A change is due to be written to the card.
     CardDue,
-    /// It is time to see whether a card came or went.
+    /// It is time to check whether a card came or went.
     SlotDue,
-    /// There is time to tidy up.
+    /// There is time for maintenance.
     Idle,
 }
 
-/// Quiet after which the box tidies up.
+/// The quiet time in milliseconds after which the box does maintenance.
 const IDLE_MILLIS: Millis = 50;
 
-/// Quiet on the cable after which what changed in large numbers is put on the card.
+/// The quiet time on the cable, in milliseconds, after which a large number of changes is written
+/// to the card.
 const QUIET_MILLIS: Millis = 500;
 
-/// Time between two looks into the slot.
+/// The time between two checks of the slot, in milliseconds.
 const SLOT_MILLIS: Millis = 2_000;
 
-/// Bytes taken from the cable at once.
+/// The most bytes taken from the cable at once.
 const PIECE_BYTES: usize = 256;
 
 /// The device.
@@ -99,14 +98,14 @@ pub struct App<F: NorFlash, C, L, K> {
     clock: K,
     frames: Frames<'static>,
     out: &'static mut [u8],
-    room: AnswerBuffers<'static>,
+    buffers: AnswerBuffers<'static>,
     session: Session<DeviceMemory>,
     piece: [u8; PIECE_BYTES],
-    /// When the slot is looked into next.
+    /// The time of the next check of the slot.
     slot_at: Millis,
-    /// When whoever is at the other end of the cable counts as having come to an end.
+    /// The time from which the cable counts as quiet.
     quiet_at: Millis,
-    /// Whether all is tidied up, and vouched for.
+    /// True if maintenance is done and everything written is committed.
     is_tidy: bool,
     opened: OpenReport,
     alive: fn(),
@@ -115,15 +114,15 @@ pub struct App<F: NorFlash, C, L, K> {
 impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
     /// Opens the box of a device, or makes one on a blank chip.
     ///
-    /// An error says why there is no box; nothing was written then.
+    /// An error says why there is no box. Nothing was written then.
     pub async fn start(parts: BoardParts<F, C, L, K>) -> Result<Self, StartError<F::Error>> {
         let mut place = None;
         Self::start_in(&mut place, parts).await?;
         Ok(place.expect("a start that went well has filled the place"))
     }
 
-    /// The same, in a place of its own: on its way through the hands of callers it would take as
-    /// much of the stack in each. After an error what is in the place is of no use.
+    /// Does the same in the place given. A device returned through several callers would take its
+    /// size of the stack in each of them. After an error the content of the place is of no use.
     pub async fn start_in(
         place: &mut Option<Self>,
         parts: BoardParts<F, C, L, K>,
@@ -135,8 +134,8 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         Ok(app)
     }
 
-    /// Puts a device where it will stay, with its box still closed. Apart, so that the stack that
-    /// this takes is free again when the box is opened.
+    /// Puts a device where it will stay, with its box still closed. A function of its own, so that
+    /// its stack is free again when the box is opened.
     #[inline(never)]
     fn lay_out(
         place: &mut Option<Self>,
@@ -159,7 +158,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             clock,
             frames: Frames::new(work.frame),
             out: work.out,
-            room: AnswerBuffers { list: work.list, record: work.record, hits: work.hits },
+            buffers: AnswerBuffers { list: work.list, record: work.record, hits: work.hits },
             session: Session::new(limits),
             piece: [0; PIECE_BYTES],
             slot_at: 0,
@@ -170,44 +169,44 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         }))
     }
 
-    /// The box.
+    /// Returns the box.
     pub fn book(&mut self) -> &mut Book<Chip<F>, DeviceMemory> {
         &mut self.book
     }
 
-    /// What opening the box found.
+    /// Returns the report of opening the box.
     pub fn opened(&self) -> &OpenReport {
         &self.opened
     }
 
-    /// The card in the slot.
+    /// Returns the state of the card slot.
     pub fn slot(&self) -> &SlotState {
         self.slot.state()
     }
 
-    /// The ends of the cable and the slot, for tests to work with from outside.
+    /// Returns the cable and the slot, for tests to act on from outside.
     pub fn outside(&mut self) -> (&mut L, &mut C) {
         (&mut self.link, self.slot.card())
     }
 
-    /// Gives everything up but the flash, as a power cut would.
+    /// Gives up everything but the flash, as a power cut would.
     pub fn into_flash(self) -> F {
         self.book.into_flash().into_inner()
     }
 
-    /// Waits for the next event, and does what it asks for. A board does this for ever.
+    /// Waits for the next event and handles it. A board calls this for ever.
     pub async fn turn(&mut self) -> AppEvent {
         let event = self.next().await;
         match event {
-            AppEvent::Bytes(len) => self.take_bytes(len).await,
+            AppEvent::Bytes(len) => self.process_bytes(len).await,
             AppEvent::CableGone => {
-                // Whoever comes next begins with a hello. Until then there is nothing to hear.
+                // The next client begins with a hello. Until then nothing comes.
                 self.frames.clear();
                 self.clock.until(self.clock.now() + IDLE_MILLIS).await;
             }
             AppEvent::CardDue => self.save().await,
             AppEvent::SlotDue => {
-                self.look_into_slot().await;
+                self.check_slot().await;
                 self.slot_at = self.clock.now() + SLOT_MILLIS;
             }
             AppEvent::Idle => self.tidy().await,
@@ -218,7 +217,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
 
     async fn next(&mut self) -> AppEvent {
         let now = self.clock.now();
-        // The first look into the slot comes before anything else: a card may hold the whole box.
+        // The first check of the slot comes before anything else: a card may hold the whole box.
         if self.slot_at == 0 {
             return AppEvent::SlotDue;
         }
@@ -238,8 +237,8 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         }
     }
 
-    /// Takes in what came over the cable, and answers.
-    async fn take_bytes(&mut self, len: usize) {
+    /// Processes bytes from the cable, and answers each complete frame.
+    async fn process_bytes(&mut self, len: usize) {
         let piece = self.piece;
         let mut came = piece.get(..len).unwrap_or(&[]);
         while let Some(frame) = self.frames.take(&mut came) {
@@ -248,16 +247,16 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
         self.quiet_at = self.clock.now() + QUIET_MILLIS;
     }
 
-    /// Answers a frame, and notes whom it changed.
+    /// Answers a frame, and records the contact that it changed.
     async fn answer(&mut self, frame: Result<Frame, FrameError>) {
         let before = self.book.time_max();
         let now = self.clock.now();
-        let Self { book, frames, session, room, out, link, .. } = self;
+        let Self { book, frames, session, buffers, out, link, .. } = self;
         let response = match frame {
-            Ok(frame) => cable::respond(book, frame, frames, now, session, room, out).await,
+            Ok(frame) => cable::respond(book, frame, frames, now, session, buffers, out).await,
             Err(error) => cable::complain(error, out),
         };
-        // Who does not hear the answer asks again.
+        // A client that misses the answer asks again.
         link.write_all(response.frame).await.ok();
         link.flush().await.ok();
         let after = book.time_max();
@@ -265,20 +264,20 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: Clock> App<F, C, L, K> {
             return;
         }
         self.is_tidy = false;
-        // A backup must not miss anything: unless it is plain that one contact
-        // changed, any may have.
+        // A backup must not miss anything: unless exactly one contact is known to have changed, any
+        // of them may have.
         match response.change {
             Some(put) if put.version == after => self.slot.note(put.uid),
             _ => self.slot.note_many(),
         }
     }
 
-    /// A step of idle work; at last the box vouches for what it wrote.
+    /// Does one step of maintenance. After the last one the box commits everything it wrote.
     async fn tidy(&mut self) {
         if matches!(self.book.maintain().await, Ok(false)) {
             return;
         }
-        // What fails now is tried again after the next change.
+        // A failure here is tried again after the next change.
         self.book.checkpoint().await.ok();
         self.book.root().await.ok();
         self.is_tidy = !self.finish_card().await;

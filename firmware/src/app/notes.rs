@@ -1,7 +1,7 @@
-//! What the device writes in its diary: starts, panics, damage, cards that failed.
+//! Writes the device's diary: starts, panics, damage, cards that failed.
 //!
-//! The diary is a help for whoever looks after the device. Where it cannot be written,
-//! the box goes on without.
+//! The diary helps a person who looks after the device. If it cannot be written, the box works
+//! without it.
 
 use super::App;
 use contactbox_core::card::{Card, CardError};
@@ -10,7 +10,7 @@ use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 
 impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
-    /// Notes why the device started, and what opening the box found.
+    /// Notes the cause of the start, and damage found on opening the box.
     pub(super) async fn note_start(&mut self, cause: Cause) {
         self.write_down(DiaryEvent::Started { cause }).await;
         let (lost, mended) = (self.opened.missing, self.opened.corrected);
@@ -19,12 +19,12 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         }
     }
 
-    /// Notes where the program stopped itself the last time.
+    /// Notes the place at which the program stopped itself the last time.
     pub async fn note_panic(&mut self, file: &str, line: u32) {
         self.write_down(DiaryEvent::panicked(file, line)).await;
     }
 
-    /// Notes what a card did.
+    /// Notes a fault of a card.
     pub(super) async fn note_card(&mut self, fault: CardFault) {
         self.write_down(DiaryEvent::CardFailed { fault, block: None }).await;
     }
@@ -38,7 +38,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
     }
 }
 
-/// A card's error as the diary has it; `None` for what is no fault: a slot without a card.
+/// Returns the diary's word for an error of a card; `None` for an empty slot, which is no fault.
 pub(super) fn fault_of<E>(error: &CardError<E>) -> Option<CardFault> {
     Some(match error {
         CardError::Removed => return None,

@@ -1,4 +1,4 @@
-//! The card in the slot: taking in what other boxes left on it, and keeping it up to date.
+//! The card in the slot: imports what other boxes left on it, and keeps it up to date.
 
 use super::App;
 use super::notes::fault_of;
@@ -13,31 +13,30 @@ use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Vec;
 
-/// Changed contacts that are told apart until they are on the card. With more, the card is
+/// The most changed contacts that are remembered until they are on the card. With more, the card is
 /// compared with the whole box.
 const CHANGED_MAX: usize = 8;
 
-/// Quiet after which the file for phones is made anew, in milliseconds.
+/// The quiet time in milliseconds after which the file for phones is rewritten.
 const PHONE_MILLIS: Millis = 5_000;
 
-/// What is known of the card in the slot.
+/// The state of the card slot.
 #[derive(Default)]
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one of it, and no heap to put a part of it in"
 )]
 pub enum SlotState {
-    /// There is none, or none that answers.
+    /// There is no card, or none that answers.
     #[default]
     Empty,
-    /// There is one that cannot be used, for this reason; it is tried again each time
-    /// the slot is looked into.
+    /// There is a card that cannot be used, for this reason. Each check of the slot tries it again.
     Unfit(CardFault),
-    /// There is one, what was on it is in the box, and the box is on it.
+    /// There is a card, its content is in the box, and the box is on it.
     Ready(OwnFiles),
 }
 
-/// What is not on the card yet.
+/// The changes that are not on the card yet.
 enum Unsaved {
     These(Vec<Uid, CHANGED_MAX>),
     TooMany,
@@ -47,7 +46,7 @@ pub(super) struct CardSlotTask<C> {
     card: C,
     state: SlotState,
     unsaved: Unsaved,
-    /// The time of the box up to which this run has left everything on a card.
+    /// The box's time up to which this run has put everything on a card.
     kept: Millis,
 }
 
@@ -64,7 +63,7 @@ impl<C> CardSlotTask<C> {
         &mut self.card
     }
 
-    /// A contact changed.
+    /// Records that a contact changed.
     pub(super) fn note(&mut self, uid: Uid) {
         if let Unsaved::These(known) = &mut self.unsaved
             && !known.contains(&uid)
@@ -74,12 +73,12 @@ impl<C> CardSlotTask<C> {
         }
     }
 
-    /// Any number of contacts may have changed.
+    /// Records that any number of contacts may have changed.
     pub(super) fn note_many(&mut self) {
         self.unsaved = Unsaved::TooMany;
     }
 
-    /// When the card is to be brought up to date.
+    /// Returns when the card is to be brought up to date.
     pub(super) fn due(&self) -> UpdateDue {
         match (&self.state, &self.unsaved) {
             (SlotState::Ready(_), Unsaved::These(known)) if !known.is_empty() => UpdateDue::Now,
@@ -89,18 +88,19 @@ impl<C> CardSlotTask<C> {
     }
 }
 
-/// When a card is to be brought up to date.
+/// The time at which a card is to be brought up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UpdateDue {
-    /// It is, or there is none.
+    /// Never: it is up to date, or there is none.
     Not,
     /// At once: somebody changed a contact.
     Now,
-    /// When nothing comes over the cable for a while: looking for what changed reads the whole box.
+    /// When the cable has been quiet for a while, because a search for the changes reads the whole
+    /// box.
     WhenQuiet,
 }
 
-/// Why a card is left alone until the next look into the slot.
+/// The reason why a card is left alone until the next check of the slot.
 enum SlotFailure<C> {
     Card(CardError<C>),
     Snapshot,
@@ -125,24 +125,24 @@ impl<C> SlotFailure<C> {
 }
 
 impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
-    /// Sees whether a card came or went. One that came is taken in at once.
-    pub(super) async fn look_into_slot(&mut self) {
+    /// Checks whether a card came or went. A new card is imported at once.
+    pub(super) async fn check_slot(&mut self) {
         if matches!(self.slot.state, SlotState::Ready(_)) {
-            // A card that is there can list its files; the first will do.
+            // A card that is there can list its files; the first one is enough.
             if let Err(error) = self.slot.card.next_file(None).await {
                 self.give_up(SlotFailure::Card(error)).await;
             }
             return;
         }
-        match self.take_in().await {
+        match self.import_card().await {
             Ok(()) => {}
-            Err(trouble) => self.give_up(trouble).await,
+            Err(failure) => self.give_up(failure).await,
         }
     }
 
-    /// Takes in what other boxes left on the card, then leaves on it what this box holds.
-    async fn take_in(&mut self) -> Result<(), SlotFailure<C::Error>> {
-        let Self { book, slot, room, clock, .. } = self;
+    /// Imports what other boxes left on the card, then puts this box on it.
+    async fn import_card(&mut self) -> Result<(), SlotFailure<C::Error>> {
+        let Self { book, slot, buffers, clock, .. } = self;
         slot.card.next_file(None).await.map_err(SlotFailure::Card)?;
         say!("card: reading");
         let own = OwnFiles::find(&mut slot.card, book.id()).await.map_err(SlotFailure::Card)?;
@@ -154,7 +154,7 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
             whose,
             Consent::Ask,
             clock.now(),
-            room.list,
+            buffers.list,
             |_| {},
         )
         .await
@@ -175,14 +175,14 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
 
     /// Puts on the card what it lacks.
     pub(super) async fn save(&mut self) {
-        if let Err(trouble) = self.bring_up_to_date(false).await {
-            self.give_up(trouble).await;
+        if let Err(failure) = self.bring_up_to_date(false).await {
+            self.give_up(failure).await;
         }
     }
 
-    /// With `is_all_due`, all of the box is written whatever changed.
+    /// Brings the card up to date. With `is_all_due` the whole box is written, whatever changed.
     async fn bring_up_to_date(&mut self, is_all_due: bool) -> Result<(), SlotFailure<C::Error>> {
-        let Self { book, slot, room, .. } = self;
+        let Self { book, slot, buffers, .. } = self;
         let CardSlotTask { card, state, unsaved, kept } = slot;
         let SlotState::Ready(own) = state else { return Ok(()) };
         let changes = match unsaved {
@@ -191,23 +191,23 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         };
         let appended = match is_all_due {
             true => Ok(Appended::Due),
-            false => card::append(book, card, own, changes, room.list).await,
+            false => card::append(book, card, own, changes, buffers.list).await,
         };
         if appended.map_err(SlotFailure::of_backup)? == Appended::Due {
             say!("card: writing a snapshot");
-            card::backup(book, card, own, room.list).await.map_err(SlotFailure::of_backup)?;
+            card::backup(book, card, own, buffers.list).await.map_err(SlotFailure::of_backup)?;
         }
         *unsaved = Unsaved::These(Vec::new());
         *kept = own.time();
         Ok(())
     }
 
-    /// Leaves the card alone until the next look into the slot; what is on it is found again then.
-    async fn give_up(&mut self, trouble: SlotFailure<C::Error>) {
-        let fault = match &trouble {
+    /// Leaves the card alone until the next check of the slot, which reads it anew.
+    async fn give_up(&mut self, failure: SlotFailure<C::Error>) {
+        let fault = match &failure {
             SlotFailure::Card(error) => fault_of(error),
             SlotFailure::Snapshot => Some(CardFault::Snapshot),
-            // The box itself says what is wrong with it.
+            // A failure of the box is reported by the box itself.
             SlotFailure::Box => None,
         };
         // A card that stays in the slot as it is would fill the diary with one line.
@@ -224,18 +224,18 @@ impl<F: NorFlash, C: Card, L: Read + Write, K: super::Clock> App<F, C, L, K> {
         }
     }
 
-    /// Makes the file for phones anew when the box has been idle for a while; true when
-    /// that is still to be done.
+    /// Rewrites the file for phones when the box has been idle for a while. Returns true if that is
+    /// still to be done.
     pub(super) async fn finish_card(&mut self) -> bool {
         if !matches!(self.slot.state, SlotState::Ready(_)) {
             return false;
         }
-        // It is written whole, whatever changed.
+        // The file is rewritten as a whole, whatever changed.
         if self.clock.now() < self.quiet_at + PHONE_MILLIS || self.slot.due() != UpdateDue::Not {
             return true;
         }
-        let Self { book, slot, room, .. } = self;
-        let written = card::write_phone_file(book, &mut slot.card, room.list).await;
+        let Self { book, slot, buffers, .. } = self;
+        let written = card::write_phone_file(book, &mut slot.card, buffers.list).await;
         if let Err(error) = written {
             self.give_up(SlotFailure::of_backup(error)).await;
         }

@@ -1,5 +1,4 @@
-//! The device on a Raspberry Pi Pico. Build it for thumbv6m-none-eabi; README.md
-//! says how to flash it.
+//! The device on a Raspberry Pi Pico, built for thumbv6m-none-eabi. README.md says how to flash it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

@@ -1,5 +1,5 @@
-//! The device on QEMU's `sifive_u`. `firmware/run` builds it for
-//! riscv64imac-unknown-none-elf and starts it.
+//! The device on QEMU's `sifive_u`. `firmware/run` builds it for riscv64imac-unknown-none-elf and
+//! runs it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

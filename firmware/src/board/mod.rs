@@ -1,4 +1,4 @@
-//! The boards. What is under here, and only that, names a chip.
+//! The boards. Only the files under this folder name a chip.
 
 #[cfg(all(target_os = "none", target_arch = "arm"))]
 pub mod pico;

@@ -1,4 +1,4 @@
-//! SD cards on SPI, as all boards have them.
+//! SD cards on SPI, the same for all boards.
 
 use crate::card_slot::CardSlot;
 use contactbox_core::card::fat::DriverFailure;
@@ -6,23 +6,25 @@ use contactbox_core::card::fat::sdcard::spi::{AcquireOpts, Error, SdCard};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::spi::{Operation, SpiDevice};
 
-/// An SPI that a card can be started on.
+/// An SPI on which a card can be started.
 pub(super) trait Speed {
-    /// As slow as a card wants it until it has started; with what it wants to have before that.
+    /// Sets the slow rate that a card needs until it has started, and sends what it needs before
+    /// that.
     fn slow(&mut self) {}
 
-    /// As fast as it goes.
+    /// Sets the full rate.
     fn fast(&mut self) {}
 }
 
-/// The slot of a board. An empty one is asked only twice: it is looked into again soon.
+/// Returns the slot of a board. An empty slot is tried only twice, because the next check comes
+/// soon.
 pub(super) fn slot<S: SpiDevice + Speed, P: DelayNs>(spi: S, pause: P) -> CardSlot<SdCard<S, P>> {
     let options = AcquireOpts { use_crc: true, acquire_retries: 1 };
     let device = SdCard::new_with_options(spi, pause, options);
     CardSlot::new(device, greet, driver_failure)
 }
 
-/// Starts the card in the slot; false when there is none.
+/// Starts the card in the slot; false if there is none.
 fn greet<S: SpiDevice + Speed, P: DelayNs>(device: &SdCard<S, P>) -> bool {
     device.mark_card_uninit();
     let is_there = device.spi(|spi| {
@@ -35,12 +37,12 @@ fn greet<S: SpiDevice + Speed, P: DelayNs>(device: &SdCard<S, P>) -> bool {
     is_there
 }
 
-/// Whether anything answers the command that every card obeys. The driver asks with more patience
-/// than an empty slot deserves that is looked into every few seconds.
+/// Returns whether a card answers the command that every card obeys. The driver would ask for
+/// longer than an empty slot deserves, since it is checked every few seconds.
 fn answers(spi: &mut impl SpiDevice) -> bool {
     const GO_IDLE: [u8; 6] = [0x40, 0, 0, 0, 0, 0x95];
-    // A card may be in the middle of what it was told before the device started:
-    // it hears the second.
+    // A card may still be busy with a command from before the device started; it hears the second
+    // one.
     (0..2).any(|_| {
         // An answer comes within 8 bytes.
         let mut answer = [0xff; 16];
@@ -51,7 +53,8 @@ fn answers(spi: &mut impl SpiDevice) -> bool {
 
 fn driver_failure(error: &Error) -> DriverFailure {
     match error {
-        // A card that is out does not answer; one that does not answer is of no more use than that.
+        // A card that was taken out does not answer. One that does not answer is of no more use
+        // than that.
         Error::CardNotFound
         | Error::TimeoutCommand(_)
         | Error::TimeoutACommand(_)

@@ -1,4 +1,4 @@
-//! What a board does once its box is open.
+//! The main loop of a board once its box is open.
 
 use crate::app::{App, Clock};
 use crate::last_words::LastWords;
@@ -6,7 +6,7 @@ use contactbox_core::card::Card;
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Goes on for ever.
+/// Notes the last panic, then runs the app for ever.
 pub(super) async fn work<F: NorFlash, C: Card, L: Read + Write, K: Clock>(
     app: &mut App<F, C, L, K>,
     words: Option<LastWords>,

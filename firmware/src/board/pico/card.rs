@@ -10,15 +10,15 @@ use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::{PIN_16, PIN_17, PIN_18, PIN_19, SPI0};
 use embassy_rp::spi::{Blocking, Config, Spi};
 
-/// What every card takes while it starts.
+/// The clock rate that every card accepts while it starts.
 const START_HERTZ: u32 = 400_000;
-/// What a card takes then, over wires of a hand's length.
+/// The clock rate after the start, over wires as long as a hand.
 const HERTZ: u32 = 12_000_000;
 
-/// The card's SPI.
+/// The SPI of the card.
 pub type Wires = CardBus<Spi<'static, SPI0, Blocking>, Output<'static>>;
 
-/// The slot.
+/// Opens the slot.
 pub(super) fn open(
     spi: Peri<'static, SPI0>,
     clock: Peri<'static, PIN_18>,

@@ -1,4 +1,4 @@
-//! The flash chip of the board, behind the program in it.
+//! The part of the board's flash chip that lies behind the program.
 
 use crate::app::memory::PAGE_BYTES;
 use embassy_rp::Peri;
@@ -8,12 +8,12 @@ use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
 /// Bytes of the whole chip.
 const CHIP_BYTES: usize = 2 << 20;
-/// Bytes before what is the box's: memory.x gives them to the program.
+/// Bytes before the box, which memory.x gives to the program.
 const PROGRAM_BYTES: usize = 512 << 10;
-/// Bytes of the rest.
+/// Bytes behind the program.
 pub(super) const BYTES: usize = CHIP_BYTES - PROGRAM_BYTES;
 
-/// What of the chip is not the program's. Nothing else runs while it is erased or programmed.
+/// The part of the chip behind the program. Nothing else runs while it is erased or programmed.
 pub struct Flash(Chip<'static, FLASH, Blocking, CHIP_BYTES>);
 
 impl Flash {
@@ -22,7 +22,8 @@ impl Flash {
     }
 }
 
-/// An offset in the chip; beyond its end where it does not exist, which the driver refuses.
+/// Returns the offset in the chip. An offset too large stays beyond the end, where the driver
+/// refuses it.
 fn in_chip(offset: u32) -> u32 {
     offset.saturating_add(PROGRAM_BYTES as u32)
 }

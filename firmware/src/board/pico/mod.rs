@@ -1,5 +1,5 @@
-//! The Raspberry Pi Pico (RP2040): its own flash, a card on SPI 0, the cable over
-//! USB, the log over RTT.
+//! The Raspberry Pi Pico (RP2040): its own flash, a card on SPI 0, the cable over USB, the log over
+//! RTT.
 //!
 //! Card: CS to GP17, SCK to GP18, MOSI to GP19, MISO to GP16, 3V3 and GND.
 
@@ -29,9 +29,9 @@ use static_cell::{ConstStaticCell, StaticCell};
 use time::{Clock, Pause};
 use usb::Cable;
 
-/// Pages at the end of the flash that are the diary's.
+/// Pages of the diary, at the end of the flash.
 const DIARY_PAGES: usize = 16;
-/// Bytes of the flash before them that are the box's.
+/// Bytes of the box, in the flash before the diary.
 const BOX_BYTES: u32 = (flash::BYTES - DIARY_PAGES * PAGE_BYTES) as u32;
 
 type Device = App<Flash, CardSlot<SdCard<Wires, Pause>>, Cable, Clock>;
@@ -51,8 +51,8 @@ pub fn run() -> ! {
     time::watch(watchdog);
     let (usb, link) = usb::open(chip.USB);
     let usb: Pin<&mut dyn Future<Output = ()>> = pin!(usb);
-    // SAFETY: this function never returns, so what is on its stack stays there; and this end of the
-    // cable has nothing of what drives the port but the gate.
+    // SAFETY: this function never returns, so its stack frame stays in place. This end of the cable
+    // shares only the gate with the future that drives the port.
     unsafe { above::start(core::mem::transmute::<Pin<&mut _>, Pin<&'static mut _>>(usb)) };
     let card = card::open(chip.SPI0, chip.PIN_18, chip.PIN_19, chip.PIN_16, chip.PIN_17);
     let app = start(Flash::new(chip.FLASH), card, link, cause);
@@ -60,14 +60,13 @@ pub fn run() -> ! {
     work(app, words)
 }
 
-/// Apart from what comes before, as [`start`] is from this.
+/// Runs the app. A function of its own for the same reason as [`start`].
 #[inline(never)]
 fn work(app: &mut Device, words: Option<LastWords>) -> ! {
     wait_for(pin!(super::work::work(app, words)))
 }
 
-/// Opens the box. Apart from what comes after, so that the stack that this takes
-/// is free again then.
+/// Opens the box. A function of its own, so that its stack is free again afterwards.
 #[inline(never)]
 fn start(
     flash: Flash,
@@ -91,9 +90,9 @@ fn start(
     }
 }
 
-/// Runs a future. Between its steps the processor sleeps until an interrupt comes.
+/// Runs a future to its end. Between its steps the processor sleeps until an interrupt comes.
 ///
-/// It stays where it is: moved in here, it would be on the stack twice.
+/// The future stays where it is: moved in here, it would be on the stack twice.
 fn wait_for<T>(mut work: Pin<&mut impl Future<Output = T>>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     loop {
@@ -104,9 +103,9 @@ fn wait_for<T>(mut work: Pin<&mut impl Future<Output = T>>) -> T {
     }
 }
 
-/// Stops where somebody has to come and see.
+/// Stops for good: a person has to look at the device.
 fn halt() -> ! {
-    say!("the device can not go to work; nothing was written to its flash");
+    say!("the device cannot go to work; nothing was written to its flash");
     loop {
         time::alive();
         cortex_m::asm::nop();

@@ -9,19 +9,20 @@ use embassy_rp::watchdog::Watchdog;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_hal::delay::DelayNs;
 
-/// Without a sign of life for this long the board starts anew: close to the longest it can wait.
+/// The longest time without a sign of life, after which the board restarts. It is close to the
+/// longest that the watchdog can wait.
 const WATCH: Duration = Duration::from_secs(8);
 
 static WATCHDOG: Mutex<RefCell<Option<Watchdog>>> = Mutex::new(RefCell::new(None));
 
-/// Lets the watchdog loose.
+/// Starts the watchdog.
 pub(super) fn watch(mut watchdog: Watchdog) {
     watchdog.pause_on_debug(true);
     watchdog.start(WATCH);
     critical_section::with(|token| WATCHDOG.borrow(token).replace(Some(watchdog)));
 }
 
-/// A sign of life.
+/// Reports a sign of life to the watchdog.
 pub(super) fn alive() {
     critical_section::with(|token| {
         if let Some(watchdog) = WATCHDOG.borrow(token).borrow_mut().as_mut() {
@@ -30,7 +31,7 @@ pub(super) fn alive() {
     });
 }
 
-/// The clock.
+/// The clock of the board.
 pub struct Clock;
 
 impl app::Clock for Clock {
@@ -43,7 +44,7 @@ impl app::Clock for Clock {
     }
 }
 
-/// Waits without doing anything else, for drivers that ask for it.
+/// A delay that does nothing else meanwhile, for drivers that ask for one.
 pub struct Pause;
 
 impl DelayNs for Pause {

@@ -1,7 +1,7 @@
 //! The cable: a serial port over USB.
 //!
-//! What drives it goes on above the program: a host gives up a device that does not answer within
-//! seconds, and opening a box or going through a card takes longer than that.
+//! The port is driven above the main program, in an interrupt. A host gives up a device that does
+//! not answer within seconds, and opening a box or reading a card takes longer than that.
 
 use crate::gate::{Gate, PACKET_BYTES, Packet, Unplugged, attend};
 use contactbox_core::service::cable::{BUSY_FRAME_BYTES, busy_frame};
@@ -24,17 +24,17 @@ bind_interrupts!(struct Interrupts {
     USBCTRL_IRQ => InterruptHandler<USB>;
 });
 
-/// For projects of no company: pid.codes, its number for trials.
+/// The number that pid.codes gives to projects of no company, for tests.
 const VENDOR: u16 = 0x1209;
 const PRODUCT: u16 = 0x0001;
-/// Who does not fetch a packet for this long has gone away without saying so.
+/// The longest wait for the host to fetch a packet. After that it counts as unplugged.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 type UsbPort = Driver<'static, USB>;
 
 static GATE: Gate<CriticalSectionRawMutex> = Gate::new();
 
-/// Opens the port: what drives it, and this end of the cable.
+/// Opens the port. Returns the future that drives it, and this end of the cable.
 pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()>, Cable) {
     static CONFIG_DESCRIPTOR: ConstStaticCell<[u8; 128]> = ConstStaticCell::new([0; 128]);
     static BOS_DESCRIPTOR: ConstStaticCell<[u8; 16]> = ConstStaticCell::new([0; 16]);
@@ -65,7 +65,7 @@ pub(super) fn open(usb: Peri<'static, USB>) -> (impl Future<Output = ()>, Cable)
     (drive, Cable { packet: Packet::EMPTY, from: 0 })
 }
 
-/// What the host sends.
+/// The receiving side of the port.
 struct UsbReceiver {
     port: Receiver<'static, UsbPort>,
 }
@@ -80,17 +80,17 @@ impl Read for UsbReceiver {
             self.port.wait_connection().await;
             match self.port.read_packet(buffer).await {
                 Ok(len) => return Ok(len),
-                // A packet that does not fit there cannot be: the buffer holds the largest.
+                // A packet too large cannot come: the buffer holds the largest.
                 Err(EndpointError::Disabled | EndpointError::BufferOverflow) => {}
             }
         }
     }
 }
 
-/// What the host fetches.
+/// The sending side of the port.
 struct UsbSender {
     port: Sender<'static, UsbPort>,
-    /// The last packet was as long as a packet can be.
+    /// True if the last packet had the full length.
     was_full: bool,
 }
 
@@ -117,7 +117,7 @@ impl Write for UsbSender {
 
     async fn flush(&mut self) -> Result<(), Unplugged> {
         if core::mem::take(&mut self.was_full) {
-            // A full packet at the end of a transfer wants an empty one behind it.
+            // A transfer that ends with a full packet needs an empty one behind it.
             self.packet(&[]).await?;
         }
         Ok(())
@@ -126,7 +126,7 @@ impl Write for UsbSender {
 
 /// This end of the cable.
 pub struct Cable {
-    /// The last packet, of which nobody had room for what is from here on.
+    /// The last packet, of which the bytes from `from` on are still to be read.
     packet: Packet,
     from: usize,
 }
@@ -141,7 +141,7 @@ impl Read for Cable {
             return Ok(0);
         }
         if self.from >= self.packet.bytes().len() {
-            // In this order: given up while it waits, it has lost nothing.
+            // In this order: a read that is cancelled while it waits has lost nothing.
             self.packet = GATE.next().await;
             self.from = 0;
         }

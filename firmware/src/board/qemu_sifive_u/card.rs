@@ -1,4 +1,4 @@
-//! The card slot of the board. Two gaps in the emulated card are bridged here and nowhere else.
+//! The card slot of the board, and the only file that works round two faults of the emulated card.
 
 use super::spi::Bus;
 use super::time::Pause;
@@ -8,22 +8,22 @@ use contactbox_core::card::fat::sdcard::spi::SdCard;
 use core::convert::Infallible;
 use embedded_hal::spi::{ErrorType, Operation, SpiDevice};
 
-/// First byte of the command that reads the operating conditions (CMD58).
+/// The first byte of the command that reads the operating conditions (CMD58).
 const READ_CONDITIONS: u8 = 0x7a;
 /// The bit of an answer that says the card is still starting.
 const IDLE: u8 = 1;
-/// Bytes that begin a block of data.
+/// The bytes that begin a block of data.
 const DATA_TOKENS: [u8; 3] = [0xfe, 0xfc, 0xfd];
 
-/// The slot.
+/// Opens the slot.
 pub fn open() -> CardSlot<SdCard<CardSpi, Pause>> {
     sd::slot(CardSpi { bus: Bus::at(0x1005_0000), asked: false }, Pause)
 }
 
-/// The card's SPI.
+/// The SPI of the card.
 pub struct CardSpi {
     bus: Bus,
-    /// The conditions were asked for and the answer has not come yet.
+    /// True from the request for the conditions until the answer comes.
     asked: bool,
 }
 
@@ -33,7 +33,8 @@ impl CardSpi {
         if let [token] = bytes
             && DATA_TOKENS.contains(token)
         {
-            // The emulated card swallows the byte after an answer; the standard allows one more.
+            // The emulated card swallows the byte after an answer. The standard allows one more
+            // byte here.
             self.bus.exchange(0xff);
         }
         for byte in bytes {
@@ -46,7 +47,7 @@ impl CardSpi {
         if !self.asked || received == 0xff {
             return received;
         }
-        // The emulated card says that it is starting when it has long started.
+        // The emulated card says that it is starting long after it has started.
         self.asked = false;
         received & !IDLE
     }
@@ -67,7 +68,7 @@ impl CardSpi {
             Operation::TransferInPlace(bytes) => {
                 bytes.iter_mut().for_each(|byte| *byte = self.exchange(*byte));
             }
-            // Nothing here asks for a pause within a transaction.
+            // No driver here asks for a pause within a transaction.
             Operation::DelayNs(_) => {}
         }
     }

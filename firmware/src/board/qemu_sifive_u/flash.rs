@@ -1,23 +1,22 @@
-//! The NOR chip of the board, an is25wp256, through the driver of the W25 family: the commands used
-//! are the same.
+//! The NOR chip of the board, an is25wp256, driven as a W25 chip: the commands used are the same.
 
 use super::spi::Bus;
 use core::convert::Infallible;
 use embedded_hal_async::spi::{ErrorType, Operation, SpiDevice};
 use w25::{Error, Q, W25};
 
-/// What the chip calls itself: maker, kind, and size as a power of two.
+/// The chip's identity: its maker and its kind.
 const JEDEC: (u8, u8) = (0x9d, 0x70);
-/// What 24 bits of an address reach: half of the chip.
+/// Bytes that a 24-bit address reaches: half of the chip.
 const BYTES: u32 = 16 << 20;
 
-/// The chip.
+/// The flash chip.
 pub type Flash = W25<Q, FlashBus, (), ()>;
 
-/// The chip's SPI.
+/// The SPI of the chip.
 pub struct FlashBus(Bus);
 
-/// Opens the chip; `None` when another one answers.
+/// Opens the chip; `None` if another chip answers.
 pub async fn open() -> Result<Option<Flash>, Error<Infallible>> {
     let mut flash = W25::new_no_pins(FlashBus(Bus::at(0x1004_0000)), BYTES).await?;
     let id = flash.jedec_id().await?;
@@ -51,7 +50,7 @@ impl SpiDevice for FlashBus {
                 Operation::TransferInPlace(bytes) => {
                     bytes.iter_mut().for_each(|byte| *byte = bus.exchange(*byte));
                 }
-                // Nothing here asks for a pause within a transaction.
+                // No driver here asks for a pause within a transaction.
                 Operation::DelayNs(_) => {}
             }
         }

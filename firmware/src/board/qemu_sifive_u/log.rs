@@ -8,13 +8,14 @@ struct Logger;
 
 struct LogEncoder(UnsafeCell<Option<defmt::Encoder>>);
 
-// SAFETY: one hart runs the program, interrupts are never enabled, so nobody is ever in between.
+// SAFETY: one hart runs the program and interrupts are never enabled, so no other code ever comes
+// between.
 unsafe impl Sync for LogEncoder {}
 
 static STATE: LogEncoder = LogEncoder(UnsafeCell::new(None));
 
 fn with_encoder(work: impl FnOnce(&mut defmt::Encoder)) {
-    // SAFETY: as said at `LogEncoder`; `work` is one of the closures below, which do not log.
+    // SAFETY: as at `LogEncoder`; `work` is one of the closures below, which do not log.
     let encoder = unsafe { &mut *STATE.0.get() };
     work(encoder.get_or_insert_with(|| {
         uart::open_log();
@@ -22,12 +23,12 @@ fn with_encoder(work: impl FnOnce(&mut defmt::Encoder)) {
     }));
 }
 
-/// Forgets a frame that a panic has cut short; the reader skips it.
+/// Drops a frame that a panic has interrupted. The reader skips it.
 pub(super) fn begin_again() {
     with_encoder(|encoder| *encoder = defmt::Encoder::new());
 }
 
-// SAFETY: one execution context, as said at `LogEncoder`.
+// SAFETY: one execution context, as at `LogEncoder`.
 unsafe impl defmt::Logger for Logger {
     fn acquire() {
         with_encoder(|encoder| encoder.start_frame(uart::log));

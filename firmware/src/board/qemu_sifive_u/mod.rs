@@ -28,7 +28,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 use time::{Clock, Pause};
 use uart::Cable;
 
-/// Bytes of the chip that are the box's; what comes behind them is the diary's.
+/// Bytes of the box's part of the chip; the diary follows.
 const BOX_BYTES: u32 = (PAGES * PAGE_BYTES) as u32;
 const DIARY_BYTES: u32 = 16 * PAGE_BYTES as u32;
 
@@ -45,14 +45,13 @@ pub fn run() -> ! {
     work(app, words)
 }
 
-/// Apart from what comes before, as [`start`] is from this.
+/// Runs the app. A function of its own for the same reason as [`start`].
 #[inline(never)]
 fn work(app: &mut Device, words: Option<LastWords>) -> ! {
     wait_for(pin!(super::work::work(app, words)))
 }
 
-/// Opens the box. Apart from what comes after, so that the stack that this takes
-/// is free again then.
+/// Opens the box. A function of its own, so that its stack is free again afterwards.
 #[inline(never)]
 fn start(is_restart: bool) -> &'static mut Device {
     static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());
@@ -79,14 +78,15 @@ fn start(is_restart: bool) -> &'static mut Device {
         Ok(app) => app,
         Err(error) => {
             say!("{}", shown(&error));
-            halt("the device can not go to work; nothing was written to its flash")
+            halt("the device cannot go to work; nothing was written to its flash")
         }
     }
 }
 
-/// Runs a future. Between its steps the hart sleeps until a byte comes or a tick has passed.
+/// Runs a future to its end. Between its steps the hart sleeps until a byte comes or a tick has
+/// passed.
 ///
-/// It stays where it is: moved in here, it would be on the stack twice.
+/// The future stays where it is: moved in here, it would be on the stack twice.
 fn wait_for<T>(mut work: Pin<&mut impl Future<Output = T>>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     loop {
@@ -97,7 +97,7 @@ fn wait_for<T>(mut work: Pin<&mut impl Future<Output = T>>) -> T {
     }
 }
 
-/// Stops where somebody has to come and see.
+/// Stops for good: a person has to look at the device.
 fn halt(why: &str) -> ! {
     say!("{}", why);
     loop {
@@ -105,7 +105,8 @@ fn halt(why: &str) -> ! {
     }
 }
 
-/// Starts the board anew, as its reset button would: the button is wired to a pin of its own chip.
+/// Restarts the board, as its reset button does. The button is wired to a pin of the board's own
+/// chip.
 fn reset() -> ! {
     const GPIO: Registers = Registers::at(0x1006_0000);
     const OUTPUT_ENABLE: usize = 2 * WORD;

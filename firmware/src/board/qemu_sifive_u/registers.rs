@@ -3,12 +3,12 @@
 /// Bytes from one register to the next.
 pub const WORD: usize = 4;
 
-/// A peripheral of the chip: where its registers begin.
+/// A peripheral of the chip, by the address of its first register.
 #[derive(Clone, Copy)]
 pub struct Registers(usize);
 
 impl Registers {
-    /// The peripheral at an address. Only for addresses out of the chip's memory map.
+    /// Returns the peripheral at an address, which must come from the chip's memory map.
     pub const fn at(address: usize) -> Self {
         Self(address)
     }
@@ -16,7 +16,7 @@ impl Registers {
     /// Reads a register.
     pub fn read(self, offset: usize) -> u32 {
         // SAFETY: every address comes from the constants of this board's files, which name
-        // registers of the chip; no memory of Rust lies there.
+        // registers of the chip. No memory of Rust lies there.
         unsafe { core::ptr::with_exposed_provenance::<u32>(self.0 + offset).read_volatile() }
     }
 

@@ -12,7 +12,7 @@ const RELEASED: u32 = 0;
 const SELECTED: u32 = 2;
 /// Frames of 8 bits, the highest first.
 const BYTES: u32 = 0x0008_0000;
-/// Nothing received.
+/// The flag of a register that has received nothing.
 const NOT_NOW: u32 = 1 << 31;
 
 /// A controller with one chip on it.
@@ -33,13 +33,13 @@ impl Bus {
         self.0.write(MODE, SELECTED);
     }
 
-    /// Lets go of the chip.
+    /// Releases the chip.
     pub(super) fn release(&mut self) {
         self.0.write(MODE, RELEASED);
     }
 
-    /// Sends a byte and takes the one that comes back. The queue has room for it: the
-    /// byte before has come back.
+    /// Sends a byte and returns the one that comes back. The queue has room, because the byte
+    /// before has come back.
     pub(super) fn exchange(&mut self, byte: u8) -> u8 {
         self.0.write(TRANSMIT, u32::from(byte));
         loop {

@@ -1,4 +1,4 @@
-//! The clock of the board, and how it sleeps.
+//! The clock of the board, and its sleep.
 
 use super::registers::Registers;
 use super::uart;
@@ -14,7 +14,8 @@ const COMPARE: usize = 0x4000;
 const COUNT: usize = 0xbff8;
 /// The counter runs at 1 MHz.
 const TICKS_PER_MILLI: u64 = 1_000;
-/// The longest sleep: what waits for the clock alone waits this much too long at most.
+/// The longest sleep, in ticks. A future that waits for the clock alone is late by at most this
+/// much.
 const SLEEP_TICKS: u64 = 10 * TICKS_PER_MILLI;
 
 const INTERRUPTS: Registers = Registers::at(0x0c00_0000);
@@ -32,25 +33,25 @@ fn ticks() -> u64 {
     }
 }
 
-/// Microseconds since the start.
+/// Returns the microseconds since the start.
 pub(super) fn micros() -> u64 {
     ticks() * 1_000 / TICKS_PER_MILLI
 }
 
 fn wake_at(ticks: u64) {
-    // Never earlier than meant in between: the high half is out of reach first.
+    // The high half goes out of reach first, so that the timer never fires too early in between.
     TIMER.write(COMPARE + 4, u32::MAX);
     TIMER.write(COMPARE, ticks as u32);
     TIMER.write(COMPARE + 4, (ticks >> 32) as u32);
 }
 
-/// Lets a byte on the cable and the timer end a sleep. Interrupts stay off:
-/// sleeping ends all the same.
+/// Makes a byte on the cable and the timer end a sleep. Interrupts stay off, and a sleep ends all
+/// the same.
 pub(super) fn start() {
     INTERRUPTS.write(4 * uart::CABLE_INTERRUPT, 1);
     INTERRUPTS.write(ENABLE, 1 << uart::CABLE_INTERRUPT);
     INTERRUPTS.write(THRESHOLD, 0);
-    // SAFETY: no handler is needed, as the interrupts are not enabled as a whole.
+    // SAFETY: no handler is needed, because interrupts stay disabled as a whole.
     unsafe {
         riscv::register::mie::set_mtimer();
         riscv::register::mie::set_mext();
@@ -61,21 +62,20 @@ pub(super) fn start() {
 pub(super) fn sleep() {
     wake_at(ticks() + SLEEP_TICKS);
     riscv::asm::wfi();
-    // What was waiting is taken off the list; the port itself is asked for bytes by its reader.
+    // A pending interrupt is taken off the list. The reader of the port asks it for bytes itself.
     let claimed = INTERRUPTS.read(CLAIM);
     if claimed != 0 {
         INTERRUPTS.write(CLAIM, claimed);
     }
 }
 
-/// Cycles since the start. Where the emulator is told to count instructions, these
-/// are instructions.
+/// Returns the cycles since the start. If the emulator counts instructions, these are instructions.
 pub(super) fn cycles() -> u64 {
     riscv::register::mcycle::read() as u64
 }
 
-/// Random bits. The emulated board has no source of them: what differs from one start to the next
-/// is how long the machine around it takes for things, counted in cycles.
+/// Returns random bits. The emulated board has no source of them. The starts differ in how long the
+/// host takes for things, counted in cycles.
 pub(super) fn random() -> u64 {
     let mut bits = [0; 16];
     for _ in 0..64 {
@@ -88,7 +88,7 @@ pub(super) fn random() -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// The clock.
+/// The clock of the board.
 pub struct Clock;
 
 impl app::Clock for Clock {
@@ -111,7 +111,7 @@ impl Future for Until {
     }
 }
 
-/// Waits without doing anything else, for drivers that ask for it.
+/// A delay that does nothing else meanwhile, for drivers that ask for one.
 pub struct Pause;
 
 impl DelayNs for Pause {

@@ -9,7 +9,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 
 const CABLE: Registers = Registers::at(0x1001_0000);
 const LOG: Registers = Registers::at(0x1001_1000);
-/// Number of the cable's interrupt.
+/// The number of the cable's interrupt.
 pub(super) const CABLE_INTERRUPT: usize = 4;
 
 const TRANSMIT: usize = 0x00;
@@ -19,7 +19,7 @@ const RECEIVE_CONTROL: usize = 0x0c;
 const INTERRUPT_ENABLE: usize = 0x10;
 const ENABLE: u32 = 1;
 const RECEIVED: u32 = 1 << 1;
-/// The byte read is none; the byte to be written has no room yet.
+/// The flag of a register that has no byte to read, or no room for one to write.
 const NOT_NOW: u32 = 1 << 31;
 
 /// The cable.
@@ -60,9 +60,9 @@ impl Read for Cable {
     }
 }
 
-/// Bytes sent at a time, and how long each takes: a line of half a million symbols a second. The
-/// emulated port knows no speed, and drops what does not fit the some 270 bytes that its socket
-/// holds: so a reader has 5 ms to wake up.
+/// The bytes sent at a time, and the time of each: those of a line with half a million symbols a
+/// second. The emulated port has no speed, and drops bytes when the 270 or so that its socket holds
+/// are full. This pace leaves a reader 5 ms to wake up.
 const PACE_BYTES: usize = 32;
 const PACE_MICROS: u64 = 20;
 
