@@ -1,0 +1,43 @@
+//! What clients and the daemon say to each other on the local socket, as types for both ends.
+//!
+//! Normative: PROTOCOL.md beside the core. A method is a struct of its parameters that implements
+//! [`Method`]; its reply, the events and the errors are structs as well. Parameters that are not
+//! known are refused, members of replies and events that are not known are passed over.
+
+pub mod blob;
+pub mod card;
+pub mod contact;
+pub mod device;
+pub mod envelope;
+pub mod error;
+pub mod event;
+pub mod jcard;
+pub mod method;
+mod raw_json;
+pub mod status;
+pub mod trash;
+pub mod vcard;
+
+pub use envelope::{Id, PROTOCOL};
+pub use error::{ApiError, ErrorData, ErrorKind};
+pub use event::Event;
+pub use jcard::{Jcard, JcardProperty};
+pub use method::{Call, Method};
+pub use raw_json::RawJson;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a page of a long answer ended. It is opaque: the next request gives it back as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct PageCursor(pub String);
+
+/// The reply of a method that has nothing to tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Empty {}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
