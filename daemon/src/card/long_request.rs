@@ -1,4 +1,4 @@
-//! What clients ask to be done with a card or a device: each on a thread of its own, whose
+//! Does what clients ask to be done with a card or a device: each on a thread of its own, whose
 //! reply comes when it is done.
 
 use super::replica::Replica;
@@ -10,31 +10,52 @@ use crate::rpc::{ErrorKind, LongRequest, LongRequestKind, RpcError};
 use contactbox_core::card::{PhoneFile, SnapshotOwners};
 use contactbox_core::store::Consent;
 use serde_json::{Value, json};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// What is needed for long_requests.
+/// The work of one request, and the reply to it.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// What long requests need: the box, its folder, its devices and threads.
 #[derive(Clone)]
 pub struct LongRequests {
     handle: Handle,
     /// Where pages of the box go that memory is too small for.
     data: PathBuf,
     devices: Devices,
+    /// Starts a thread with the work; an error when there is none to be had.
+    spawn: fn(Work) -> io::Result<()>,
 }
 
 impl LongRequests {
     /// For the box of `handle`; `data` is where pages of it go that memory is too small for.
     pub fn new(handle: &Handle, data: &Path, devices: &Devices) -> Self {
-        Self { handle: handle.clone(), data: data.to_path_buf(), devices: devices.clone() }
+        Self {
+            handle: handle.clone(),
+            data: data.to_path_buf(),
+            devices: devices.clone(),
+            spawn: spawn_thread,
+        }
     }
 
-    /// Does it elsewhere; `reply` is called there.
+    /// Does it on another thread, which calls `reply`. When no thread can be started, `reply` is
+    /// called here, with an error.
     pub fn run(
         &self,
         request: LongRequest,
         reply: impl FnOnce(Result<Vec<u8>, RpcError>) + Send + 'static,
     ) {
         let long_requests = self.clone();
+        // A thread that cannot be started drops its work, and the reply must outlive that.
+        let reply = Arc::new(Mutex::new(Some(reply)));
+        let replies = Arc::clone(&reply);
+        let answer = move |result| {
+            if let Some(reply) = replies.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                reply(result);
+            }
+        };
         let work = move || {
             let work = || long_requests.work(&request).map_err(SyncError::into_fault);
             let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
@@ -45,13 +66,14 @@ impl LongRequests {
             });
             // The book that was read for it is gone by now.
             crate::memory::give_back();
-            reply(result.map(|told| told.to_string().into_bytes()));
+            answer(result.map(|told| told.to_string().into_bytes()));
         };
-        if let Err(error) = std::thread::Builder::new().name("long-request".to_owned()).spawn(work)
-        {
-            // The closure is gone with the reply in it: the client sees no answer,
-            // the log says why.
+        if let Err(error) = (self.spawn)(Box::new(work)) {
             tracing::error!(%error, "no thread for what a client asked");
+            let reply = reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(reply) = reply {
+                reply(Err(no_thread(&error)));
+            }
         }
     }
 
@@ -131,6 +153,19 @@ impl LongRequests {
     }
 }
 
+fn spawn_thread(work: Work) -> io::Result<()> {
+    std::thread::Builder::new().name("long-request".to_owned()).spawn(work).map(|_| ())
+}
+
+fn no_thread(error: &io::Error) -> RpcError {
+    RpcError::new(
+        ErrorKind::Busy,
+        format!(
+            "this machine can start no thread for it ({error}); nothing was done; end other programs, or try again later"
+        ),
+    )
+}
+
 fn phone_json(file: &PhoneFile) -> Value {
     json!({
         "was_current": file.was_current,
@@ -141,4 +176,46 @@ fn phone_json(file: &PhoneFile) -> Value {
         "unreadable": file.unreadable,
         "bytes": file.bytes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Settings};
+    use crate::keeper::{Host, WriterThread};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_request_no_thread_can_be_started_for_is_answered_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings { data: Some(folder.path().to_path_buf()), ..Settings::default() };
+        let config = Config::load(settings).expect("good settings");
+        let writer = WriterThread::start(Host::open(&config).expect("a box")).expect("a thread");
+        let handle = writer.handle();
+        let works =
+            LongRequests::new(&handle, folder.path(), &Devices::new(&handle, folder.path()));
+        let refuses = LongRequests {
+            spawn: |_| Err(io::Error::from(io::ErrorKind::WouldBlock)),
+            ..works.clone()
+        };
+        for (requests, kind, cure) in [
+            (&refuses, ErrorKind::Busy, "try again later"),
+            (&works, ErrorKind::Card, "no card at"),
+        ] {
+            let (sender, answers) = mpsc::channel();
+            let request = LongRequest {
+                kind: LongRequestKind::CardBackup,
+                path: folder.path().join("none"),
+                accept_removals: false,
+            };
+            requests.run(request, move |result| sender.send(result).expect("it is waited for"));
+            let result = answers.recv_timeout(Duration::from_secs(20)).expect("an answer");
+            let error = result.expect_err("no card");
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(cure), "{error}");
+            assert!(answers.recv_timeout(Duration::from_secs(20)).is_err(), "one answer");
+        }
+        writer.stop();
+    }
 }

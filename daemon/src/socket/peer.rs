@@ -29,7 +29,7 @@ pub struct PeerPolicy {
 /// The numbers of the listed users.
 #[derive(Debug)]
 struct UserIds {
-    /// The known numbers with their names, kept so that a user who connects often is looked_up up
+    /// The known numbers with their names, kept so that a user who connects often is looked up
     /// once.
     ids: BTreeMap<u32, String>,
     /// The names that the system does not know yet.
@@ -37,8 +37,8 @@ struct UserIds {
     looked_up: Instant,
 }
 
-/// The shortest time between two searches for the listed users that were unknown. The system's list
-/// is a file, and anybody can make the daemon read it.
+/// The shortest time between two searches for the listed users that were unknown. A search reads a
+/// file and may ask a directory in the network, and anybody can make the daemon do it.
 const LOOKUP_TIME: Duration = Duration::from_secs(1);
 
 impl PeerPolicy {
