@@ -5,8 +5,8 @@
 
 use super::key::{NameFinder, SortName};
 use super::phone::Digits;
-use super::text::{Scope, WordSink, is_own_word, searched, words};
-use crate::contact::Contact;
+use super::text::{WordSink, is_own_word, searched, words};
+use crate::contact::{Contact, SearchScope};
 use heapless::Vec;
 
 /// What a gram tells, in its upper four bits; the rest is a hash, or a number where there are few.
@@ -259,8 +259,8 @@ struct Grams<'a, F> {
 }
 
 impl<F: FnMut(u32)> Grams<'_, F> {
-    fn text(&mut self, scope: Scope, text: &str) {
-        self.letters = Letters::new(scope == Scope::Name, true);
+    fn text(&mut self, scope: SearchScope, text: &str) {
+        self.letters = Letters::new(scope == SearchScope::Name, true);
         words(scope, text, self);
     }
 
@@ -337,7 +337,7 @@ pub(super) fn grams_and_name(contact: &Contact<'_>, add: &mut impl FnMut(u32)) -
     for property in contact.properties() {
         finder.see(&property);
         searched(&property.content, |scope, text| match scope {
-            Scope::Phone => phone_grams(&Digits::of(text), grams.add),
+            SearchScope::Phone => phone_grams(&Digits::of(text), grams.add),
             _ => grams.text(scope, text),
         });
     }

@@ -1,13 +1,13 @@
 //! The order of a list: the sort name of a contact, and the numbers that stand for its beginning.
 //!
 //! Lists are sorted by what they show first: the formatted name (FN). Who has said how to be sorted
-//! (SORT-AS, SORT-STRING, a phonetic last name) is sorted so. Without a name: nickname,
-//! organisation, email, phone. Contacts without any of these come last.
+//! (SORT-AS, SORT-STRING, a phonetic last name) is sorted so. Without a formatted name: the other
+//! [`NAMES`] in their order. Contacts without any of these come last.
 
 use super::code;
 use super::phone::Digits;
 use super::text::{Words, is_own_word, sort_as};
-use crate::contact::{Contact, Kind, Stamp, StampedProperty, Uid};
+use crate::contact::{Contact, Kind, NAMES, NameRole, Stamp, StampedProperty, Uid, own_name};
 
 /// Bytes of a sort name; longer ones are cut.
 pub const SORT_NAME_BYTES: usize = 32;
@@ -69,9 +69,15 @@ impl SortName {
     }
 }
 
-/// What a contact may be sorted by has a place each, the best first; the last is a phone number.
-const CANDIDATES: usize = PHONE + 1;
-const PHONE: usize = 9;
+/// What a contact may be sorted by has a place each, the best first: the SORT-AS of N and of FN,
+/// what only says how to sort, the names.
+const SORTED: usize = 2;
+const NAMED: usize = SORTED + 2;
+const CANDIDATES: usize = NAMED + NAMES.len();
+const PHONE: usize = match Kind::TEL.name_role() {
+    Some(NameRole::Named(rank)) => NAMED + rank,
+    _ => CANDIDATES,
+};
 
 /// Looks for the name a contact is sorted by while its properties go by.
 pub(super) struct NameFinder<'a> {
@@ -86,19 +92,14 @@ impl<'a> NameFinder<'a> {
     #[inline]
     pub(super) fn see(&mut self, property: &StampedProperty<'a>) {
         let content = property.content;
-        let place = match content.kind {
-            Kind::N => 5,
-            Kind::FN => 4,
-            Kind::SORT_STRING => 2,
-            Kind::X_PHONETIC_LAST_NAME => 3,
-            Kind::NICKNAME => 6,
-            Kind::ORG => 7,
-            Kind::EMAIL => 8,
-            Kind::TEL => PHONE,
-            _ => return,
+        let place = match content.kind.name_role() {
+            Some(NameRole::Sorts(rank)) => SORTED + rank,
+            Some(NameRole::Named(rank)) => NAMED + rank,
+            None => return,
         };
         let wished = if content.kind == Kind::N { 0 } else { 1 };
-        for (place, text) in [(wished, sort_as(&content)), (place, content.value.as_text())] {
+        let own = content.value.as_text().map(|text| own_name(content.kind, text));
+        for (place, text) in [(wished, sort_as(&content)), (place, own)] {
             let (Some(slot), Some(text)) = (self.found.get_mut(place), text) else { continue };
             let stamp = property.last_stamp();
             // Of a kind that has one value, the one said last; of others, the one said first.

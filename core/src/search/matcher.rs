@@ -3,8 +3,8 @@
 use super::key::{NameFinder, SORT_NAME_BYTES, SortName, name_of};
 use super::phone::Digits;
 use super::query::{FOLDED_BYTES_MAX, Query};
-use super::text::{Scope, WordSink, searched, words};
-use crate::contact::{Contact, Uid};
+use super::text::{WordSink, searched, words};
+use crate::contact::{Contact, SearchScope, Uid};
 
 /// How well a contact matches, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,8 +49,8 @@ struct Matcher<'q> {
 const TEXT_END: u8 = b'\n';
 
 impl Matcher<'_> {
-    fn text(&mut self, scope: Scope, text: &str) {
-        let is_name = scope == Scope::Name;
+    fn text(&mut self, scope: SearchScope, text: &str) {
+        let is_name = scope == SearchScope::Name;
         if is_name != self.is_name {
             self.search();
             self.len = 0;
@@ -182,7 +182,7 @@ impl Query {
         for property in contact.properties() {
             finder.see(&property);
             searched(&property.content, |scope, text| match scope {
-                Scope::Phone => judge.phone(text),
+                SearchScope::Phone => judge.phone(text),
                 _ => judge.text(scope, text),
             });
         }

@@ -5,113 +5,18 @@
 //! so "田中太郎", "田中 太郎" and the query "太郎" all meet.
 
 use super::spell::{has_other_spelling, spell_out};
-use crate::contact::{Kind, Property};
+use crate::contact::{Kind, Property, SearchScope};
 use crate::text::{fold_char, unescaped};
-
-/// How a property takes part in search.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// A name, nickname or organisation: a match at a word's start ranks high.
-    Name,
-    /// Any other text.
-    Text,
-    /// A date: its digits are one word.
-    Date,
-    /// A phone number: searched by digits, see `phone`.
-    Phone,
-}
 
 /// Longest value without a space that is searched in a property this box does not know: longer
 /// ones are data, not words.
 const UNKNOWN_BYTES_MAX: usize = 160;
 
-/// How a property is searched; `None` when it is not.
-fn scope(kind: Kind) -> Option<Scope> {
-    Some(match kind {
-        Kind::FN
-        | Kind::N
-        | Kind::NICKNAME
-        | Kind::ORG
-        | Kind::SORT_STRING
-        | Kind::X_PHONETIC_FIRST_NAME
-        | Kind::X_PHONETIC_MIDDLE_NAME
-        | Kind::X_PHONETIC_LAST_NAME
-        | Kind::X_PHONETIC_ORG => Scope::Name,
-        Kind::TEL
-        | Kind::X_EVOLUTION_CALLBACK
-        | Kind::X_EVOLUTION_RADIO
-        | Kind::X_EVOLUTION_TELEX
-        | Kind::X_EVOLUTION_TTYTDD => Scope::Phone,
-        Kind::BDAY
-        | Kind::ANNIVERSARY
-        | Kind::DEATHDATE
-        | Kind::X_ABDATE
-        | Kind::X_ANNIVERSARY
-        | Kind::X_EVOLUTION_ANNIVERSARY
-        | Kind::X_KADDRESSBOOK_X_ANNIVERSARY => Scope::Date,
-        Kind::ADR
-        | Kind::LABEL
-        | Kind::EMAIL
-        | Kind::IMPP
-        | Kind::URL
-        | Kind::TITLE
-        | Kind::ROLE
-        | Kind::NOTE
-        | Kind::CATEGORIES
-        | Kind::RELATED
-        | Kind::AGENT
-        | Kind::BIRTHPLACE
-        | Kind::DEATHPLACE
-        | Kind::EXPERTISE
-        | Kind::HOBBY
-        | Kind::INTEREST
-        | Kind::CONTACT_URI
-        | Kind::SOCIALPROFILE
-        | Kind::X_SOCIALPROFILE
-        | Kind::X_ABRELATEDNAMES
-        | Kind::X_AIM
-        | Kind::X_ICQ
-        | Kind::X_JABBER
-        | Kind::X_MSN
-        | Kind::X_YAHOO
-        | Kind::X_SKYPE
-        | Kind::X_SKYPE_USERNAME
-        | Kind::X_GOOGLE_TALK
-        | Kind::X_QQ
-        | Kind::X_GADUGADU
-        | Kind::X_GROUPWISE
-        | Kind::X_SIP
-        | Kind::X_TWITTER
-        | Kind::X_ANDROID_CUSTOM
-        | Kind::X_SPOUSE
-        | Kind::X_MANAGER
-        | Kind::X_ASSISTANT
-        | Kind::X_EVOLUTION_FILE_AS
-        | Kind::X_EVOLUTION_ASSISTANT
-        | Kind::X_EVOLUTION_MANAGER
-        | Kind::X_EVOLUTION_SPOUSE
-        | Kind::X_EVOLUTION_BLOG_URL
-        | Kind::X_EVOLUTION_VIDEO_URL
-        | Kind::X_MS_IMADDRESS
-        | Kind::X_DEPARTMENT
-        | Kind::X_KADDRESSBOOK_X_ASSISTANTSNAME
-        | Kind::X_KADDRESSBOOK_X_DEPARTMENT
-        | Kind::X_KADDRESSBOOK_X_OFFICE
-        | Kind::X_KADDRESSBOOK_X_PROFESSION
-        | Kind::X_KADDRESSBOOK_X_MANAGERSNAME
-        | Kind::X_KADDRESSBOOK_X_SPOUSENAME
-        | Kind::X_KADDRESSBOOK_BLOGFEED
-        | Kind::X_IMADDRESS
-        | Kind::OTHER => Scope::Text,
-        _ => return None,
-    })
-}
-
 /// The searched texts of a property, raw, with their scope. Judging and signatures both go through
 /// here, which is why a signature can never miss what judging would find.
 #[inline]
-pub(super) fn searched<'a>(content: &Property<'a>, mut visit: impl FnMut(Scope, &'a str)) {
-    let Some(scope) = scope(content.kind) else { return };
+pub(super) fn searched<'a>(content: &Property<'a>, mut visit: impl FnMut(SearchScope, &'a str)) {
+    let Some(scope) = content.kind.search_scope() else { return };
     if let Some(text) = content.value.as_text() {
         match content.kind {
             Kind::OTHER if text.len() > UNKNOWN_BYTES_MAX && !text.contains(' ') => {}
@@ -121,7 +26,7 @@ pub(super) fn searched<'a>(content: &Property<'a>, mut visit: impl FnMut(Scope, 
         }
     }
     if let Some(text) = sort_as(content) {
-        visit(Scope::Name, text);
+        visit(SearchScope::Name, text);
     }
 }
 
@@ -300,17 +205,17 @@ pub(super) fn date_digits(text: &str, emit: &mut impl WordSink) {
 
 /// Emits a searched text as words, by its scope, in each of its spellings; phone numbers have none.
 #[inline]
-pub(super) fn words(scope: Scope, text: &str, emit: &mut impl WordSink) {
+pub(super) fn words(scope: SearchScope, text: &str, emit: &mut impl WordSink) {
     match scope {
-        Scope::Name | Scope::Text => {
+        SearchScope::Name | SearchScope::Text => {
             Words::new().add(text, emit);
             if has_other_spelling(text) {
                 emit.end();
                 other_spelling(text, emit);
             }
         }
-        Scope::Date => date_digits(text, emit),
-        Scope::Phone => {}
+        SearchScope::Date => date_digits(text, emit),
+        SearchScope::Phone => {}
     }
     emit.end();
 }
@@ -329,7 +234,7 @@ mod tests {
 
     fn words_of(text: &str) -> String {
         let mut out = String::new();
-        words(Scope::Text, text, &mut |c: char| out.push(c));
+        words(SearchScope::Text, text, &mut |c: char| out.push(c));
         out
     }
 
@@ -363,7 +268,7 @@ mod tests {
     #[test]
     fn a_date_is_one_word() {
         let mut out = String::new();
-        words(Scope::Date, "1980-04-12T10:00:00Z", &mut |c: char| out.push(c));
+        words(SearchScope::Date, "1980-04-12T10:00:00Z", &mut |c: char| out.push(c));
         assert_eq!(out, " 19800412");
     }
 }

@@ -1,7 +1,7 @@
 //! What a contact is called in lists: texts on one line, without escapes, not too long.
 
-use crate::contact::{Contact, Kind};
-use crate::text::{SliceWriter, split_bare, with_escapes};
+use crate::contact::{Contact, Kind, NAMES, name_parts};
+use crate::text::{SliceWriter, with_escapes};
 
 /// Longest text in a list, in characters.
 pub const TEXT_CHARS_MAX: usize = 200;
@@ -21,23 +21,15 @@ impl<'b> DisplayName<'b> {
     /// The name to show: what it is called, or else the first thing known of it; empty when there
     /// is nothing. `None` when the memory does not do.
     pub fn name(&mut self, contact: &Contact<'_>) -> Option<&'b str> {
-        let said =
-            |kind| contact.latest(kind).and_then(|property| property.content.value.as_text());
-        if let Some(text) = said(Kind::FN) {
-            let name = self.plain([text])?;
-            if !name.is_empty() {
-                return Some(name);
-            }
-        }
-        if let Some(text) = said(Kind::N) {
-            let name = self.plain(in_speech(text))?;
-            if !name.is_empty() {
-                return Some(name);
-            }
-        }
-        for kind in [Kind::ORG, Kind::NICKNAME, Kind::EMAIL, Kind::TEL] {
-            if let Some(text) = self.first(contact, kind)? {
-                return Some(text);
+        for kind in NAMES {
+            let latest = contact.latest(kind).filter(|_| kind.is_single());
+            let all = contact.all(kind).filter(|_| !kind.is_single());
+            for property in latest.into_iter().chain(all) {
+                let Some(text) = property.content.value.as_text() else { continue };
+                let name = self.plain(name_parts(kind, text))?;
+                if !name.is_empty() {
+                    return Some(name);
+                }
             }
         }
         Some("")
@@ -108,11 +100,6 @@ fn trimmed(out: &SliceWriter<'_>) -> Option<usize> {
     Some(core::str::from_utf8(out.written()).ok()?.trim_end().len())
 }
 
-/// Family;given;additional;prefix;suffix in the order people say them.
-fn in_speech(value: &str) -> impl Iterator<Item = &str> {
-    [3, 1, 2, 0, 4].into_iter().filter_map(|place| split_bare(value, ';').nth(place))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,9 +117,12 @@ mod tests {
         assert_eq!(plain(["x".repeat(10_000).as_str()]).len(), TEXT_CHARS_MAX);
         let cut = "x".repeat(TEXT_CHARS_MAX - 1) + " y";
         assert_eq!(plain([cut.as_str()]).len(), TEXT_CHARS_MAX - 1);
-        assert_eq!(plain(in_speech("Lovelace;Ada;Byron;Lady;")), "Lady Ada Byron Lovelace");
-        assert_eq!(plain(in_speech("Only")), "Only");
-        assert_eq!(plain(in_speech("A\\;B;C")), "C A;B");
+        assert_eq!(
+            plain(name_parts(Kind::N, "Lovelace;Ada;Byron;Lady;")),
+            "Lady Ada Byron Lovelace"
+        );
+        assert_eq!(plain(name_parts(Kind::N, "Only")), "Only");
+        assert_eq!(plain(name_parts(Kind::N, "A\\;B;C")), "C A;B");
         assert_eq!(plain(["äö", "ü"]), "äö ü");
     }
 

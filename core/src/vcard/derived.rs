@@ -2,59 +2,44 @@
 //! they are not read back.
 
 use super::spelling::OneLine;
-use crate::contact::{Kind, Property};
+use crate::contact::{Kind, NAMES, Property, ValueShape, name_parts};
 use crate::text::{Fnv32, is_said, split_bare, with_escapes};
 use core::fmt::{self, Write};
 
-/// Where the formatted name (FN) of a card without one comes from.
+/// Where the formatted name (FN) of a card without one comes from: the best of the other kinds that
+/// name a contact, if it has any.
 #[derive(Clone, Copy)]
-pub(super) enum NameSource<'a> {
-    /// The components of its N.
-    Components(&'a str),
-    /// The first of these: its nickname, organisation, address or number.
-    First(&'a str, char),
-    Nothing,
-}
+pub(super) struct NameSource<'a>(Option<(Kind, &'a str)>);
 
 impl<'a> NameSource<'a> {
     /// The best that a card has.
     pub(super) fn of(contents: impl Iterator<Item = Property<'a>> + Clone) -> Self {
-        let text = |kind: Kind| {
-            let mut texts = contents.clone().filter(|content| content.kind == kind);
-            texts.find_map(|content| content.value.as_text().filter(|text| is_said(text)))
+        let said = |kind: Kind| {
+            let texts = contents.clone().filter(move |content| content.kind == kind);
+            let mut texts = texts.filter_map(|content| content.value.as_text());
+            let is_said = |text: &&str| is_said(text);
+            let text =
+                if kind.is_single() { texts.last().filter(is_said) } else { texts.find(is_said) };
+            text.map(|text| (kind, text))
         };
-        if let Some(name) = text(Kind::N) {
-            return Self::Components(name);
-        }
-        [(Kind::NICKNAME, ','), (Kind::ORG, ';'), (Kind::EMAIL, '\0'), (Kind::TEL, '\0')]
-            .into_iter()
-            .find_map(|(kind, separator)| text(kind).map(|text| Self::First(text, separator)))
-            .unwrap_or(Self::Nothing)
+        Self(NAMES.into_iter().filter(|&kind| kind != Kind::FN).find_map(said))
     }
 
-    /// Writes it as a text value.
+    /// Writes it as a text value. Of an organisation only its own name, not those of its units.
     fn write(&self, out: &mut impl Write) -> fmt::Result {
-        match *self {
-            Self::Components(name) => {
-                // Prefixes, given, additional, family names, suffixes.
-                let mut is_first = true;
-                for wanted in [3, 1, 2, 0, 4] {
-                    let component = split_bare(name, ';').nth(wanted).unwrap_or("");
-                    for one in split_bare(component, ',').filter(|one| is_said(one)) {
-                        if !core::mem::take(&mut is_first) {
-                            out.write_str(" ")?;
-                        }
-                        write_text(one.trim_ascii(), out)?;
-                    }
-                }
-                Ok(())
-            }
-            Self::First(text, separator) => {
-                let first = split_bare(text, separator).find(|part| is_said(part));
-                write_text(first.unwrap_or(text), out)
-            }
-            Self::Nothing => out.write_str("No name"),
+        let Some((kind, text)) = self.0 else { return out.write_str("No name") };
+        if kind.shape() == ValueShape::Components {
+            let first = split_bare(text, ';').find(|part| is_said(part));
+            return write_text(first.unwrap_or(text), out);
         }
+        let mut is_first = true;
+        for part in name_parts(kind, text).filter(|part| is_said(part)) {
+            if !core::mem::take(&mut is_first) {
+                out.write_str(" ")?;
+            }
+            write_text(part.trim_ascii(), out)?;
+        }
+        Ok(())
     }
 }
 

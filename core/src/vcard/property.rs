@@ -11,8 +11,8 @@ use super::params::{IMAGES, OMIT_YEAR, Params, keep};
 use super::quoted::{Marks, decode_in_place, marks_of};
 use super::rejection::{Reason, VcardRepair};
 use super::text::{Dialect, canonical};
-use super::value_form::{ValueForm, is_anniversary, is_binary};
-use crate::contact::{Kind, Property, Value};
+use super::value_form::ValueForm;
+use crate::contact::{Kind, Property, Value, ValueShape};
 use crate::limits::PARAMS_BYTES_MAX;
 use crate::text::SliceFull;
 
@@ -172,7 +172,7 @@ impl<C: Charset, W: FnMut(VcardRepair)> PropertyReader<'_, C, W> {
             }
             Some((_, Some(Encoding::Plain))) => params.encoding = None,
             Some((_, None)) => {}
-            None if is_binary(content.kind) => {
+            None if content.kind.shape().is_binary() => {
                 if let Some((media_type, data_at)) = data_uri(value)
                     && let Some(media_type) = own_media_type(&value[media_type], &params)
                 {
@@ -192,7 +192,7 @@ impl<C: Charset, W: FnMut(VcardRepair)> PropertyReader<'_, C, W> {
         if let Some(other) = other_spelling(content.kind, form, &mut params, text, room)? {
             text = other;
         }
-        if is_binary(content.kind) && is_uri(text) {
+        if content.kind.shape().is_binary() && is_uri(text) {
             // Only 3.0 has to say so, and does.
             params.value_type = params.value_type.filter(|it| !it.eq_ignore_ascii_case("uri"));
         }
@@ -293,13 +293,13 @@ fn other_spelling<'r>(
             None => Ok(None),
         };
     }
-    if form != ValueForm::Date && !is_anniversary(kind) {
+    if form != ValueForm::Date && !kind.shape().is_day() {
         return Ok(None);
     }
     let Some(moment) = Moment::parse(text) else {
         return Ok(None);
     };
-    let is_day = moment.is_day() && is_anniversary(kind);
+    let is_day = moment.is_day() && kind.shape().is_day();
     if is_day && params.omit_year.is_some() && params.omit_year == moment.year {
         params.omit_year = None;
         return moment.without_year().basic(room).map(Some);
@@ -366,7 +366,7 @@ fn binary<'r>(
     params.encoding = None;
     let is_known = |it: &&str| !it.is_empty() && *it != NO_MEDIA_TYPE;
     params.media_type = media_type.filter(is_known).or(params.media_type).filter(is_known);
-    if is_binary(content.kind)
+    if content.kind.shape().is_binary()
         && let Some(image) = params.media_type.and_then(image_of)
     {
         content.types = content.types.with(image);
@@ -377,7 +377,7 @@ fn binary<'r>(
     let is_unnamed = IMAGES.iter().all(|&image| content.types.without(image) == content.types)
         && params.media_type.is_none()
         && content.param("TYPE").is_none();
-    if matches!(content.kind, Kind::PHOTO | Kind::LOGO) && is_unnamed {
+    if content.kind.shape() == ValueShape::Picture && is_unnamed {
         content.types = content.types.with(sniff(bytes).unwrap_or_default());
     }
     content.params = with_late_params(&params, None, room)?;

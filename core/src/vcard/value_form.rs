@@ -1,8 +1,8 @@
-//! How the value of each kind is read: which `,` and `;` are separators and which are text.
+//! How the value of each shape is read: which `,` and `;` are separators and which are text.
 
-use crate::contact::Kind;
+use crate::contact::{Kind, ValueShape};
 
-/// The shape of a value.
+/// How the text of a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ValueForm {
     /// One text: every `,` and `;` in it is text.
@@ -24,7 +24,7 @@ pub(super) enum ValueForm {
 impl ValueForm {
     /// The form of a kind, by what its `VALUE` parameter says, if it has one.
     pub(super) fn of(kind: Kind, value_type: Option<&str>) -> Self {
-        let own = Self::of_kind(kind);
+        let own = Self::of_shape(kind.shape());
         let says = |word: &str| value_type.is_some_and(|it| it.eq_ignore_ascii_case(word));
         if own == Self::AsItCame {
             own
@@ -37,36 +37,15 @@ impl ValueForm {
         }
     }
 
-    fn of_kind(kind: Kind) -> Self {
-        match kind {
-            Kind::NICKNAME | Kind::CATEGORIES => Self::List,
-            Kind::ORG | Kind::GENDER => Self::Components,
-            Kind::N | Kind::ADR => Self::ComponentLists,
-            Kind::BDAY | Kind::ANNIVERSARY | Kind::DEATHDATE | Kind::REV | Kind::CREATED => {
-                Self::Date
-            }
-            Kind::PHOTO
-            | Kind::LOGO
-            | Kind::SOUND
-            | Kind::KEY
-            | Kind::ATTACH
-            | Kind::URL
-            | Kind::UID
-            | Kind::IMPP
-            | Kind::GEO
-            | Kind::MEMBER
-            | Kind::RELATED
-            | Kind::SOURCE
-            | Kind::FBURL
-            | Kind::CALADRURI
-            | Kind::CALURI
-            | Kind::ORG_DIRECTORY
-            | Kind::CONTACT_URI
-            | Kind::SOCIALPROFILE => Self::Uri,
-            Kind::CLIENTPIDMAP | Kind::JSPROP | Kind::OTHER => Self::AsItCame,
-            // Vendors' properties: what their writers escape differs from program to program.
-            kind if kind.code() >= Kind::X_ABLABEL.code() => Self::AsItCame,
-            _ => Self::Text,
+    fn of_shape(shape: ValueShape) -> Self {
+        match shape {
+            ValueShape::Text | ValueShape::Language => Self::Text,
+            ValueShape::List => Self::List,
+            ValueShape::Components => Self::Components,
+            ValueShape::ComponentLists => Self::ComponentLists,
+            ValueShape::Uri | ValueShape::Binary | ValueShape::Picture => Self::Uri,
+            ValueShape::Day | ValueShape::Timestamp => Self::Date,
+            ValueShape::VendorDay | ValueShape::AsItCame => Self::AsItCame,
         }
     }
 
@@ -74,20 +53,4 @@ impl ValueForm {
     pub(super) fn has_components(self) -> bool {
         matches!(self, Self::Components | Self::ComponentLists)
     }
-}
-
-/// Whether binary values of this kind are `data:` URIs in 4.0.
-pub(super) fn is_binary(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::PHOTO | Kind::LOGO | Kind::SOUND | Kind::KEY | Kind::ATTACH | Kind::X_MS_CARDPICTURE
-    )
-}
-
-/// Whether a kind tells a day of which the year may not be known.
-pub(super) fn is_anniversary(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::BDAY | Kind::ANNIVERSARY | Kind::DEATHDATE | Kind::X_ABDATE | Kind::X_ANNIVERSARY
-    )
 }

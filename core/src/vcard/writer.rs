@@ -8,7 +8,7 @@ use super::fold::LineFolder;
 use super::params::{DERIVED, OMIT_YEAR};
 use super::property::coordinates;
 use super::spelling::{OneLine, before_param, write_name};
-use super::value_form::{ValueForm, is_anniversary, is_binary};
+use super::value_form::ValueForm;
 use crate::contact::{BlobRef, Kind, Property, Types, Uid, UuidText, Value, split_params};
 use core::fmt::{self, Write};
 
@@ -207,7 +207,7 @@ impl<W: Write> Writer<W> {
     /// Writes a property up to its binary value, which follows in pieces.
     pub fn begin_binary(&mut self, content: &Property<'_>) -> fmt::Result {
         self.rest_len = 0;
-        if self.version == VcardVersion::V3 || !is_binary(content.kind) {
+        if self.version == VcardVersion::V3 || !content.kind.shape().is_binary() {
             self.head(content, content.types, "ENCODING=b", None)?;
             return self.out.write_str(":");
         }
@@ -291,7 +291,9 @@ impl<W: Write> Writer<W> {
             let moment = Moment::parse(text);
             let form = ValueForm::of(content.kind, content.param("VALUE"));
             match moment {
-                Some(day) if is_anniversary(content.kind) && day.is_day() && day.year.is_none() => {
+                Some(day)
+                    if content.kind.shape().is_day() && day.is_day() && day.year.is_none() =>
+                {
                     self.head(content, content.types, "", None)?;
                     write!(self.out, ";{OMIT_YEAR}={NO_YEAR}:")?;
                     day.write_in_year(NO_YEAR, &mut self.out)?;
@@ -316,7 +318,7 @@ impl<W: Write> Writer<W> {
         }
         // Where 3.0 expects bytes, an address must say that it is one.
         let is_address = self.version == VcardVersion::V3
-            && is_binary(content.kind)
+            && content.kind.shape().is_binary()
             && is_uri(text)
             && ["VALUE", "ENCODING"].iter().all(|name| content.param(name).is_none());
         self.head(content, content.types, if is_address { "VALUE=uri" } else { "" }, None)?;

@@ -224,16 +224,7 @@ impl PropertyHead {
 
 /// Whether binary values are usual for a kind.
 pub(super) fn takes_bytes(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::PHOTO
-            | Kind::LOGO
-            | Kind::SOUND
-            | Kind::KEY
-            | Kind::ATTACH
-            | Kind::X_MS_CARDPICTURE
-            | Kind::OTHER
-    )
+    kind.shape().is_binary() || kind == Kind::OTHER
 }
 
 pub(super) fn check_name(what: &str, name: &str) -> Result<(), String> {

@@ -13,7 +13,7 @@ pub use plain::PlainContact;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use contactbox_core::contact::{BlobRef, Kind, Property, Types, Value};
+use contactbox_core::contact::{BlobRef, Kind, Property, Types, Value, ValueShape};
 use contactbox_core::text::split_bare;
 use contactbox_core::vcard::basic_date;
 use head::PropertyHead;
@@ -61,6 +61,8 @@ impl Owned {
 enum ValueLayout {
     /// One text.
     Text,
+    /// One text that is a language tag.
+    Language,
     /// Texts separated by `,`.
     List,
     /// Components separated by `;`.
@@ -73,35 +75,16 @@ enum ValueLayout {
 
 impl ValueLayout {
     fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::NICKNAME | Kind::CATEGORIES => Self::List,
-            Kind::ORG | Kind::GENDER => Self::Components,
-            Kind::N | Kind::ADR => Self::ComponentLists,
-            Kind::BDAY | Kind::ANNIVERSARY | Kind::DEATHDATE => Self::Letter("date-and-or-time"),
-            Kind::REV | Kind::CREATED => Self::Letter("timestamp"),
-            Kind::LANG => Self::Letter("language-tag"),
-            Kind::PHOTO
-            | Kind::LOGO
-            | Kind::SOUND
-            | Kind::KEY
-            | Kind::ATTACH
-            | Kind::URL
-            | Kind::UID
-            | Kind::IMPP
-            | Kind::GEO
-            | Kind::MEMBER
-            | Kind::RELATED
-            | Kind::SOURCE
-            | Kind::FBURL
-            | Kind::CALADRURI
-            | Kind::CALURI
-            | Kind::ORG_DIRECTORY
-            | Kind::CONTACT_URI
-            | Kind::SOCIALPROFILE => Self::Letter("uri"),
-            Kind::CLIENTPIDMAP | Kind::JSPROP | Kind::OTHER => Self::Letter("unknown"),
-            // What vendors escape differs from program to program: their values stay as they came.
-            kind if kind.code() >= Kind::X_ABLABEL.code() => Self::Letter("unknown"),
-            _ => Self::Text,
+        match kind.shape() {
+            ValueShape::Text => Self::Text,
+            ValueShape::Language => Self::Language,
+            ValueShape::List => Self::List,
+            ValueShape::Components => Self::Components,
+            ValueShape::ComponentLists => Self::ComponentLists,
+            ValueShape::Uri | ValueShape::Binary | ValueShape::Picture => Self::Letter("uri"),
+            ValueShape::Day => Self::Letter("date-and-or-time"),
+            ValueShape::Timestamp => Self::Letter("timestamp"),
+            ValueShape::VendorDay | ValueShape::AsItCame => Self::Letter("unknown"),
         }
     }
 
@@ -114,6 +97,7 @@ impl ValueLayout {
     fn usual_type(self) -> &'static str {
         match self {
             Self::Letter(name) => name,
+            Self::Language => "language-tag",
             _ => "text",
         }
     }
@@ -121,7 +105,7 @@ impl ValueLayout {
     /// The form of a value whose type is `name`.
     fn with_type(self, name: &str) -> Self {
         match (self, name) {
-            (Self::Letter(_), "text") => Self::Text,
+            (Self::Letter(_) | Self::Language, "text") => Self::Text,
             (form, "text") => form,
             _ => Self::Letter("unknown"),
         }
@@ -225,7 +209,7 @@ fn write_text(head: &PropertyHead, value: &str) -> (String, Vec<Json>) {
         None => (form.usual_type().to_owned(), form),
     };
     let values = match form {
-        ValueLayout::Text => vec![json!(text::unescape(value))],
+        ValueLayout::Text | ValueLayout::Language => vec![json!(text::unescape(value))],
         ValueLayout::List => split_bare(value, ',').map(|one| json!(text::unescape(one))).collect(),
         ValueLayout::Components => {
             vec![one_or_all(split_bare(value, ';').map(|one| json!(text::unescape(one))).collect())]
@@ -349,7 +333,7 @@ fn read_values(form: ValueLayout, values: &[Json]) -> Result<String, String> {
             Ok(value.into_owned())
         }
         (ValueLayout::List, values) => join(values, ","),
-        (ValueLayout::Text, [value]) => Ok(text::escape(&scalar(value)?)),
+        (ValueLayout::Text | ValueLayout::Language, [value]) => Ok(text::escape(&scalar(value)?)),
         (ValueLayout::Components | ValueLayout::ComponentLists, [Json::Array(components)]) => {
             let components: Result<Vec<_>, String> = components
                 .iter()

@@ -83,7 +83,7 @@ impl<'a> PlainProperty<'a> {
         let form = ValueLayout::of(content.kind);
         // Separators of the form are what they seem; any other would come back with an escape.
         let odd: &[u8] = match form {
-            ValueLayout::Text => b"\\,;\r\n",
+            ValueLayout::Text | ValueLayout::Language => b"\\,;\r\n",
             ValueLayout::List => b"\\;\r\n",
             ValueLayout::Components => b"\\,\r\n",
             ValueLayout::ComponentLists => b"\\\r\n",
@@ -110,7 +110,9 @@ impl Serialize for PlainProperty<'_> {
         property.serialize_element(&GroupAndTypes { content: Some(content) })?;
         property.serialize_element(form.usual_type())?;
         match form {
-            ValueLayout::Text | ValueLayout::Letter(_) => property.serialize_element(&**text)?,
+            ValueLayout::Text | ValueLayout::Language | ValueLayout::Letter(_) => {
+                property.serialize_element(&**text)?;
+            }
             ValueLayout::List => {
                 text.split(',').try_for_each(|one| property.serialize_element(one))?;
             }
