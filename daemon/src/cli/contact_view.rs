@@ -1,7 +1,9 @@
 //! A contact as jCard (RFC 7095), read for people.
 
+use super::labels;
 use super::text::{size, visible, visible_lines};
-use contactbox_core::text::plain;
+use contactbox_core::contact::{Kind, NAMES, SPOKEN, ValueShape};
+use contactbox_core::text::{is_said, plain};
 use serde_json::{Map, Value};
 
 /// A property of a jCard: `[name, {parameters}, type, value...]`.
@@ -26,18 +28,17 @@ impl<'v> ContactView<'v> {
         Self { properties: list.iter().filter_map(ViewProperty::from_json).collect() }
     }
 
-    fn last(&self, name: &str) -> Option<&ViewProperty<'v>> {
-        self.properties.iter().rfind(|property| property.name == name)
-    }
-
     /// What a person would call this contact: of two names after a merge, the later one.
     pub fn name(&self) -> String {
-        let told = ["fn", "n", "org", "nickname", "email", "tel"].iter().filter_map(|name| {
-            let property = self.last(name)?;
-            let text = if *name == "n" { property.spoken_name() } else { property.text() };
-            Some(text).filter(|text| !text.trim().is_empty())
-        });
-        told.into_iter().next().unwrap_or_default()
+        NAMES.into_iter().find_map(|kind| self.named_by(kind)).unwrap_or_default()
+    }
+
+    /// The name that the properties of a kind give, if they say something.
+    fn named_by(&self, kind: Kind) -> Option<String> {
+        let of_kind = self.properties.iter().filter(|property| Kind::of(property.name) == kind);
+        let mut names = of_kind.map(|property| property.called(kind));
+        let is_said = |name: &String| !name.is_empty();
+        if kind.is_single() { names.next_back().filter(is_said) } else { names.find(is_said) }
     }
 
     /// The label somebody gave to a group of properties (`item1.X-ABLabel`).
@@ -119,6 +120,22 @@ impl<'v> ViewProperty<'v> {
         if self.kind == "unknown" { plain(&joined).collect() } else { joined }
     }
 
+    /// What it calls a contact, on one line: of several nicknames, the first that says something.
+    fn called(&self, kind: Kind) -> String {
+        let text = match kind.shape() {
+            ValueShape::ComponentLists => self.spoken_name(),
+            ValueShape::List => {
+                let mut said = self.values.iter().flat_map(parts_of);
+                said.find(|part| is_said(part)).unwrap_or_default()
+            }
+            ValueShape::Components => {
+                self.values.iter().flat_map(parts_of).collect::<Vec<_>>().join(" ")
+            }
+            _ => self.text(),
+        };
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// The components of N in the order one speaks them.
     fn spoken_name(&self) -> String {
         let parts: Vec<String> = match self.values {
@@ -127,8 +144,7 @@ impl<'v> ViewProperty<'v> {
             }
             _ => self.text().split(';').map(str::to_string).collect(),
         };
-        let order = [3, 1, 2, 0, 4];
-        let spoken = order.iter().filter_map(|&index| parts.get(index)).map(|part| part.trim());
+        let spoken = SPOKEN.iter().filter_map(|&index| parts.get(index)).map(|part| part.trim());
         spoken.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
@@ -141,7 +157,7 @@ impl<'v> ViewProperty<'v> {
         let text = match self.name {
             "n" => self.spoken_name(),
             "tel" => bare_number(&self.text()).to_string(),
-            "bday" | "anniversary" | "deathdate" => spaced_date(self.text()),
+            name if Kind::of(name).shape().is_day() => spaced_date(self.text()),
             _ => self.text(),
         };
         if let Some((head, data)) = text.strip_prefix("data:").and_then(|uri| uri.split_once(',')) {
@@ -204,65 +220,27 @@ pub struct ViewLine {
     pub values: Vec<String>,
 }
 
-/// Order and names of what a sheet shows first.
-const LABELS: [(&str, &str); 28] = [
-    ("fn", "name"),
-    ("n", "full name"),
-    ("nickname", "nickname"),
-    ("org", "organisation"),
-    ("title", "title"),
-    ("role", "role"),
-    ("tel", "phone"),
-    ("email", "email"),
-    ("impp", "chat"),
-    ("adr", "address"),
-    ("label", "address label"),
-    ("url", "web"),
-    ("socialprofile", "profile"),
-    ("x-socialprofile", "profile"),
-    ("bday", "birthday"),
-    ("anniversary", "anniversary"),
-    ("x-anniversary", "anniversary"),
-    ("x-abdate", "date"),
-    ("related", "related"),
-    ("x-abrelatednames", "related"),
-    ("categories", "categories"),
-    ("member", "member"),
-    ("note", "note"),
-    ("photo", "photo"),
-    ("logo", "logo"),
-    ("sound", "sound"),
-    ("key", "key"),
-    ("gender", "gender"),
-];
-
-/// What says nothing to a person: the machinery of vCard.
-const SILENT: [&str; 8] =
-    ["uid", "version", "prodid", "rev", "x-ablabel", "clientpidmap", "x-abadr", "profile"];
-
 /// The contact line by line, the usual things first, and nothing of it left out but the machinery.
 pub fn sheet(card: &ContactView<'_>) -> Vec<ViewLine> {
-    let rank =
-        |name: &str| LABELS.iter().position(|(known, _)| *known == name).unwrap_or(LABELS.len());
     let mut shown: Vec<&ViewProperty<'_>> =
-        card.properties.iter().filter(|property| !SILENT.contains(&property.name)).collect();
-    shown.sort_by_key(|property| rank(property.name));
+        card.properties.iter().filter(|property| !labels::is_silent(property.name)).collect();
+    shown.sort_by_key(|property| labels::rank(property.name));
     let name = card.name();
     let mut lines = Vec::new();
     for property in shown {
         let values = property.shown();
-        let is_the_title = matches!(property.name, "fn" | "n") && values.first() == Some(&name);
+        let kind = Kind::of(property.name);
+        let is_the_title = matches!(kind, Kind::FN | Kind::N) && property.called(kind) == name;
         if is_the_title || values.iter().all(|line| line.trim().is_empty()) {
             continue;
         }
-        let (label, raw_label) = match LABELS.get(rank(property.name)) {
-            Some((_, label)) => (*label, String::new()),
+        let (label, raw_label) = match labels::word(property.name) {
+            Some(word) => (word, String::new()),
             None => ("", visible(property.name).into_owned()),
         };
         let own = property.param("group").and_then(|group| card.label_of(group));
         // The type of a picture is its format, which its value says.
-        let is_large =
-            values.len() == 1 && matches!(property.name, "photo" | "logo" | "sound" | "key");
+        let is_large = values.len() == 1 && kind.shape().is_binary();
         let mut types = if is_large { Vec::new() } else { property.types() };
         types.extend(own);
         let types = visible(&types.join(", ")).into_owned();
@@ -273,7 +251,7 @@ pub fn sheet(card: &ContactView<'_>) -> Vec<ViewLine> {
 
 /// What a person calls a property; its own name where there is no word for it.
 pub fn label(name: &str) -> &str {
-    LABELS.iter().find(|(known, _)| *known == name).map_or(name, |(_, label)| label)
+    labels::word(name).unwrap_or(name)
 }
 
 /// A property in one short line, for a history.

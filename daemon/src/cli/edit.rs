@@ -2,6 +2,7 @@
 
 use super::args::{Add, Edit, PropertyArgs, ShelfArg};
 use super::contact_view::{ContactView, ViewProperty};
+use super::labels;
 use super::out::shorten;
 use super::resolve::{self, Resolved};
 use super::text::{count, visible};
@@ -148,14 +149,9 @@ fn which(who: &str, name: &str, several: &[(usize, &ViewProperty<'_>)]) -> Failu
 /// The vCard name of what a person says.
 fn property_name(word: &str) -> String {
     match word.trim().to_lowercase().as_str() {
-        "phone" => "tel".into(),
-        "address" => "adr".into(),
-        "birthday" => "bday".into(),
         "category" => "categories".into(),
-        "name" => "fn".into(),
-        "organisation" | "organization" => "org".into(),
-        "web" => "url".into(),
-        other => other.into(),
+        "organization" => "org".into(),
+        other => labels::name_of(other).unwrap_or_else(|| other.into()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The commands of a person: each is a client of the daemon's socket.
 
+#[cfg(test)]
+mod agreement_tests;
 mod args;
 mod change;
 mod contact_view;
@@ -12,6 +14,7 @@ mod find;
 mod history;
 pub mod import;
 mod kept;
+mod labels;
 mod lines;
 mod out;
 mod property;
