@@ -86,16 +86,16 @@ macro_rules! kinds {
 //
 // Codes are in records: appended, never renumbered. 0 is OTHER; from 240 on, the box's own marks.
 kinds! {
-    // The order of names: what somebody is called, then what only they are called (a nickname), then
-    // what several share (an organisation), then where to reach them.
+    // The order of names: what somebody is called, then what only they are called (a nickname),
+    // then what several share (an organisation), then where to reach them.
     FN = 1, "FN", one, Text, Name, named 0;
     N = 2, "N", one, ComponentLists, Name, named 1;
     NICKNAME = 3, "NICKNAME", several, List, Name, named 2;
-    // May hold bytes: those that 3.0 wrote so (RFC 2426), as `data:` URIs in 4.0; and what programs
-    // attach.
+    // A picture, like a sound, a key and what programs attach, is bytes in 3.0 (RFC 2426) and a
+    // URI, also of the scheme `data:`, in 4.0.
     PHOTO = 4, "PHOTO", several, Picture, Unsearched;
     BDAY = 5, "BDAY", one, Day, Date;
-    // One of each, as there is one of what the X- forms below stand for.
+    // There is one, and so there is one of each of its X- forms below.
     ANNIVERSARY = 6, "ANNIVERSARY", one, Day, Date;
     GENDER = 7, "GENDER", one, Components, Unsearched;
     ADR = 8, "ADR", several, ComponentLists, Text;
@@ -159,8 +159,8 @@ kinds! {
     SOCIALPROFILE = 56, "SOCIALPROFILE", several, Uri, Text;
     // JSON (RFC 9555, section 3.2.1), of which no `,` is to be touched.
     JSPROP = 57, "JSPROP", several, AsItCame, Unsearched;
-    // Vendors' properties: what their writers escape differs from program to program, so all of
-    // them stay as they came, but for two sorts that are read like the property they stand for.
+    // Vendors' properties: what their writers escape differs from program to program, so they stay
+    // as they came. Days and pictures among them are read like those they stand for.
     X_ABLABEL = 64, "X-ABLabel", several, AsItCame, Unsearched;
     // A day of any meaning, told by a label: several.
     X_ABDATE = 65, "X-ABDATE", several, VendorDay, Date;
@@ -190,8 +190,8 @@ kinds! {
     X_SIP = 89, "X-SIP", several, AsItCame, Text;
     X_TWITTER = 90, "X-TWITTER", several, AsItCame, Text;
     X_ANDROID_CUSTOM = 91, "X-ANDROID-CUSTOM", several, AsItCame, Text;
-    // Forms of ANNIVERSARY: one each, searched and shown as the day it is. The text stays as it came
-    // unless it is a day without its year, which has one spelling.
+    // A form of ANNIVERSARY: there is one, searched and shown as the day it is. The text stays as
+    // it came, but for a day without its year, which has one spelling.
     X_ANNIVERSARY = 92, "X-ANNIVERSARY", one, VendorDay, Date;
     X_SPOUSE = 93, "X-SPOUSE", several, AsItCame, Text;
     X_MANAGER = 94, "X-MANAGER", several, AsItCame, Text;

@@ -148,8 +148,8 @@ pub fn is_silent(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Kinds of one vendor or one program for which there is no word: they are shown last, by their own
-    /// name.
+    /// Kinds of one vendor or one program for which there is no word: they are shown last, by
+    /// their own name.
     const UNNAMED: &[Kind] = &[
         Kind::JSPROP,
         Kind::X_ABUID,
