@@ -3,8 +3,7 @@
 use super::display_name::{DisplayName, TEXT_CHARS_MAX};
 use super::own_frame::on_own_frame;
 use super::protocol::{
-    Cursor, Figures, Flaw, HitRow, Info, NewContact, PROTOCOL, Reply, Request, Verdict, VersionRow,
-    Welcome,
+    Cursor, HitRow, Info, NewContact, PROTOCOL, Reply, Request, VersionRow, Welcome,
 };
 use super::rows::{Bytes, Packer};
 use super::session::{AnswerBuffers, Session};
@@ -12,7 +11,7 @@ use super::{AnswerError, Fault, meeting};
 use crate::contact::{BlobRef, Contact, Contents, Kind, Millis, Origin, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, BLOB_BYTES_MAX};
 use crate::search::{Class, Hit, PageRequest, Query};
-use crate::store::{Book, Finding, GetError, Memory, Shelf, Stats, VerifyReport, Written};
+use crate::store::{Book, GetError, Memory, Shelf, Written};
 use core::pin::pin;
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Vec;
@@ -34,14 +33,7 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
     session: &mut Session<M>,
     room: AnswerBuffers<'m>,
 ) -> Result<Reply<'m>, AnswerError<F::Error>> {
-    if !matches!(
-        request,
-        Request::Stage { .. }
-            | Request::Put { card: NewContact::Staged, .. }
-            | Request::TakeStaged
-            | Request::PutBlobStaged { .. }
-    ) {
-        // Anything else may use the memory it lies in.
+    if !request.uses_staged() {
         session.staged = None;
     }
     let author = session.author;
@@ -60,14 +52,15 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             })
         }
         Request::Info => Reply::Info(info(book)),
-        Request::Stats => Reply::Stats(figures(&book.stats())),
+        Request::Stats => Reply::Stats(book.stats()),
         Request::Verify => {
-            let mut flaws = Packer::new(room.list, room_bytes);
+            let mut findings = Packer::new(room.list, room_bytes);
             let verified = book.verify(|finding| {
-                flaws.push(&flaw(finding));
+                findings.push(finding);
             });
             let report = on_own_frame(pin!(verified)).await?;
-            Reply::Verify { report: verdict(&report), findings: flaws.finish() }
+            let findings = findings.finish();
+            Reply::Verify { is_sound: report.is_sound(), report, findings }
         }
         Request::Find { query, shelf, limit, after } => {
             on_own_frame(pin!(find(book, query, shelf, limit, after, room, room_bytes))).await?
@@ -131,7 +124,22 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
             let len = book.read_blob(BlobRef { hash, len: total }, offset, out).await?;
             Reply::Blob { total, bytes: Bytes(out.get(..len).unwrap_or(&[])) }
         }
-        _ => return on_own_frame(pin!(meeting::answer(book, request, now, session, room))).await,
+        Request::Root
+        | Request::Tables { .. }
+        | Request::Meet { .. }
+        | Request::Introduce { .. }
+        | Request::Offers { .. }
+        | Request::Want { .. }
+        | Request::Records { .. }
+        | Request::Take { .. }
+        | Request::TakeStaged
+        | Request::Missing { .. }
+        | Request::PutBlob { .. }
+        | Request::PutBlobStaged { .. }
+        | Request::Met { .. }
+        | Request::Removals { .. } => {
+            return on_own_frame(pin!(meeting::answer(book, request, now, session, room))).await;
+        }
     })
 }
 
@@ -156,59 +164,6 @@ fn info<F: NorFlash, M: Memory>(book: &Book<F, M>) -> Info<'static> {
         flash_bytes: stats.journal.flash_bytes,
         losses: stats.losses,
         root: book.root_known().map(|root| root.0),
-    }
-}
-
-fn figures(stats: &Stats) -> Figures {
-    let journal = &stats.journal;
-    Figures {
-        active: stats.counts.active,
-        trashed: stats.counts.trashed,
-        tombstones: stats.counts.tombstones,
-        chunks: stats.counts.chunks,
-        losses: stats.losses,
-        foreign: stats.foreign,
-        live_bytes: journal.live_bytes,
-        capacity_bytes: journal.capacity_bytes,
-        flash_bytes: journal.flash_bytes,
-        pages: journal.pages,
-        pages_free: journal.pages_free,
-        pages_failed: journal.pages_failed,
-        erases_min: journal.erases_min,
-        erases_max: journal.erases_max,
-        erases_total: journal.erases_total,
-        programs: journal.programs,
-        programmed_bytes: journal.programmed_bytes,
-        erases: journal.erases,
-        torn: journal.torn,
-        corrected: journal.corrected,
-        holes: journal.holes,
-    }
-}
-
-fn verdict(report: &VerifyReport) -> Verdict {
-    let scan = &report.scan;
-    Verdict {
-        is_sound: report.is_sound(),
-        contacts: report.contacts,
-        blobs: report.blobs,
-        pages: scan.pages,
-        entries: scan.entries,
-        corrected: scan.corrected,
-        missing: scan.missing,
-        headers_struck: scan.headers_struck,
-        pages_struck: scan.pages_struck,
-        losses: report.losses,
-        findings: report.findings,
-    }
-}
-
-fn flaw(finding: &Finding) -> Flaw {
-    match *finding {
-        Finding::Unreadable { slot } => Flaw::Unreadable { slot },
-        Finding::Stale(uid) => Flaw::Stale(uid),
-        Finding::AnyStale => Flaw::AnyStale,
-        Finding::BlobDamaged(uid, blob) => Flaw::Blob(uid, blob),
     }
 }
 
@@ -389,15 +344,4 @@ async fn version<F: NorFlash, M: Memory>(
         Some(bytes) => Err(Fault::TooLong { bytes }.into()),
         None => Ok(len),
     }
-}
-
-/// A change of one contact is done once, however often it is asked for under one number.
-pub(super) fn is_change(request: &Request<'_>) -> bool {
-    matches!(
-        request,
-        Request::Put { .. }
-            | Request::Remove { .. }
-            | Request::Restore { .. }
-            | Request::Purge { .. }
-    )
 }

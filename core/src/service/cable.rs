@@ -1,12 +1,13 @@
 //! The two ends of a cable: the one that answers, and the one that asks.
 
 use super::Fault;
-use super::answer::{answer, change_of, is_change};
+use super::answer::{answer, change_of};
+use super::effect::Effect;
 use super::frame::{self, Frame, FrameError, FrameKind, Frames};
 use super::protocol::{Reply, Request};
 use super::session::{AnswerBuffers, Session};
 use crate::contact::Millis;
-use crate::store::{Book, Memory, Outcome, Written};
+use crate::store::{Book, Memory, Written};
 use core::fmt;
 use core::future::Future;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -17,8 +18,6 @@ pub struct Response<'o> {
     pub frame: &'o [u8],
     /// What was changed in the box by it, when that is one contact.
     pub change: Option<Written>,
-    /// Whether anything in the box is other than before.
-    pub has_changed: bool,
 }
 
 /// Answers the frame that `frames` told of last. `out` takes the frame that goes back.
@@ -35,7 +34,7 @@ pub async fn respond<'o, F: NorFlash, M: Memory>(
     out: &'o mut [u8],
 ) -> Response<'o> {
     if frame.kind != FrameKind::Request {
-        return Response { frame: &[], change: None, has_changed: false };
+        return Response { frame: &[], change: None };
     }
     let number = frame.number;
     let Ok((request, [])) = postcard::take_from_bytes::<Request<'_>>(frames.message()) else {
@@ -43,12 +42,12 @@ pub async fn respond<'o, F: NorFlash, M: Memory>(
     };
     if let Some(put) = session.answered(number, frame.seal) {
         let sent = send(number, Ok(Reply::Done(put)), out);
-        return Response { change: None, has_changed: false, ..sent };
+        return Response { change: None, ..sent };
     }
     let reply = answer(book, &request, now, session, room.lend()).await;
     let reply = reply.map_err(|failure| failure.fault());
     if let Ok(Reply::Done(put)) = reply
-        && is_change(&request)
+        && request.effect() == Effect::ChangesContact
     {
         // One that failed is tried again: what was in its way may have passed.
         session.remember(number, frame.seal, put);
@@ -78,11 +77,6 @@ pub fn busy_frame(out: &mut [u8; BUSY_FRAME_BYTES]) -> &[u8] {
 
 fn send<'o>(number: u16, reply: Result<Reply<'_>, Fault>, out: &'o mut [u8]) -> Response<'o> {
     let change = reply.as_ref().ok().and_then(change_of);
-    let has_changed = match reply {
-        Ok(Reply::Done(put)) => put.outcome != Outcome::Unchanged,
-        Ok(Reply::Taken { taken, .. }) => taken > 0,
-        _ => false,
-    };
     let len = match &reply {
         Ok(reply) => frame::encode(FrameKind::Reply, number, reply, out),
         Err(fault) => frame::encode(FrameKind::Fault, number, fault, out),
@@ -90,7 +84,7 @@ fn send<'o>(number: u16, reply: Result<Reply<'_>, Fault>, out: &'o mut [u8]) -> 
     // A reply longer than the memory for it; a fault has a few bytes.
     let fault = Fault::TooLarge { bytes_max: out.len() as u32 };
     let len = len.or_else(|_| frame::encode(FrameKind::Fault, number, &fault, out));
-    Response { frame: out.get(..len.unwrap_or(0)).unwrap_or(&[]), change, has_changed }
+    Response { frame: out.get(..len.unwrap_or(0)).unwrap_or(&[]), change }
 }
 
 /// A cable, as the end that asks sees it.
@@ -286,12 +280,11 @@ impl<L: Link> Exchange for Caller<'_, L> {
 
     async fn ask<'s>(&'s mut self, request: &Request<'_>) -> Result<Reply<'s>, AskError<L::Error>> {
         // However much its user takes: a reply must fit the memory it comes into.
-        let hello = match *request {
-            Request::Hello { protocol, frame_bytes } => {
-                let bytes_max = u32::try_from(self.frames.frame_bytes()).unwrap_or(u32::MAX);
-                Some(Request::Hello { protocol, frame_bytes: frame_bytes.min(bytes_max) })
-            }
-            _ => None,
+        let hello = if let Request::Hello { protocol, frame_bytes } = *request {
+            let bytes_max = u32::try_from(self.frames.frame_bytes()).unwrap_or(u32::MAX);
+            Some(Request::Hello { protocol, frame_bytes: frame_bytes.min(bytes_max) })
+        } else {
+            None
         };
         let request = hello.as_ref().unwrap_or(request);
         // 0 is for what cannot be told.

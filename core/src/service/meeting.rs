@@ -142,7 +142,23 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             book.admit_removals(peer, count, consent, now).await?;
             Reply::Ok
         }
-        _ => return Err(Fault::Refused.into()),
+        // Answered by `super::answer`, which sends only the others here.
+        Request::Hello { .. }
+        | Request::Info
+        | Request::Stats
+        | Request::Verify
+        | Request::Find { .. }
+        | Request::Get { .. }
+        | Request::Piece { .. }
+        | Request::Stage { .. }
+        | Request::Put { .. }
+        | Request::Remove { .. }
+        | Request::Restore { .. }
+        | Request::Purge { .. }
+        | Request::History { .. }
+        | Request::Version { .. }
+        | Request::Author { .. }
+        | Request::Blob { .. } => return Err(Fault::Refused.into()),
     })
 }
 

@@ -1,7 +1,8 @@
 //! The box as a service: requests and replies, frames for the cable, and the one function that
 //! answers.
 //!
-//! - [`protocol`]: requests and replies; [`rows`]: lists in them; [`Fault`]: why one was not done
+//! - [`protocol`]: requests and replies; [`rows`]: lists in them; [`Effect`]: what a request does
+//!   to the box; [`Fault`]: why one was not done
 //! - [`frame`]: a message on a cable, and gathering one from what comes in
 //! - [`answer()`]: what a box does with a request
 //! - [`cable`]: both ends of a cable: [`cable::respond`] and [`cable::Caller`]
@@ -11,6 +12,7 @@
 mod answer;
 pub mod cable;
 pub mod display_name;
+mod effect;
 mod fault;
 pub mod frame;
 mod meeting;
@@ -21,6 +23,7 @@ mod session;
 pub mod sync;
 
 pub use answer::{answer, change_of};
+pub use effect::Effect;
 pub use fault::{AnswerError, Fault};
 pub use protocol::{PROTOCOL, Reply, Request};
 pub use rows::Rows;

@@ -7,7 +7,7 @@ use super::Fault;
 use super::rows::{Bytes, Rows};
 use crate::contact::{BlobRef, Contact, Contents, Millis, Origin, Uid};
 use crate::search::{Class, Rank, SORT_NAME_BYTES};
-use crate::store::{Aside, Shelf, Written};
+use crate::store::{Aside, Finding, Shelf, Stats, VerifyReport, Written};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The version of the requests and replies.
@@ -266,14 +266,16 @@ pub enum Reply<'a> {
     /// To [`Request::Info`].
     Info(#[serde(borrow)] Info<'a>),
     /// To [`Request::Stats`].
-    Stats(Figures),
+    Stats(Stats),
     /// To [`Request::Verify`].
     Verify {
+        /// Whether everything is as it was written: [`VerifyReport::is_sound`].
+        is_sound: bool,
         /// What was found.
-        report: Verdict,
+        report: VerifyReport,
         /// The first of what is wrong, one by one.
         #[serde(borrow)]
-        findings: Rows<'a, Flaw>,
+        findings: Rows<'a, Finding>,
     },
     /// To [`Request::Find`], best first.
     Hits {
@@ -463,33 +465,6 @@ pub struct Info<'a> {
     pub root: Option<[u8; 16]>,
 }
 
-/// The counters of a box.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "`store::Stats` and `journal::Stats` have each with its meaning")]
-pub struct Figures {
-    pub active: u32,
-    pub trashed: u32,
-    pub tombstones: u32,
-    pub chunks: u32,
-    pub losses: u32,
-    pub foreign: u32,
-    pub live_bytes: u64,
-    pub capacity_bytes: u64,
-    pub flash_bytes: u64,
-    pub pages: u32,
-    pub pages_free: u32,
-    pub pages_failed: u32,
-    pub erases_min: u32,
-    pub erases_max: u32,
-    pub erases_total: u64,
-    pub programs: u64,
-    pub programmed_bytes: u64,
-    pub erases: u64,
-    pub torn: u64,
-    pub corrected: u64,
-    pub holes: u64,
-}
-
 /// A contact that was kept aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsideRow {
@@ -497,39 +472,6 @@ pub struct AsideRow {
     pub uid: Uid,
     /// Why.
     pub why: Aside,
-}
-
-/// What reading everything again found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "`store::VerifyReport` has each with its meaning")]
-pub struct Verdict {
-    pub is_sound: bool,
-    pub contacts: u32,
-    pub blobs: u32,
-    pub pages: u32,
-    pub entries: u32,
-    pub corrected: u32,
-    pub missing: u32,
-    pub headers_struck: u32,
-    pub pages_struck: u32,
-    pub losses: u32,
-    pub findings: u32,
-}
-
-/// Something that reading everything found wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Flaw {
-    /// A contact cannot be read.
-    Unreadable {
-        /// The slot it is known by.
-        slot: u32,
-    },
-    /// A newer version of this contact may have been lost.
-    Stale(Uid),
-    /// A photo or document of this contact is not whole.
-    Blob(Uid, BlobRef),
-    /// A newer version of any contact may have been lost, or one that is not here.
-    AnyStale,
 }
 
 /// A contact that was found, as a line of a list; texts without escapes, cut to

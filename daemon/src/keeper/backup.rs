@@ -9,7 +9,7 @@ use crate::memory::Heap;
 use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::OwnWhole;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
-use contactbox_core::service::{AnswerError, Reply, Request, answer};
+use contactbox_core::service::{AnswerError, Effect, Reply, Request, answer};
 use contactbox_core::store::book::{
     Aside, Consent, Intake, Outcome, Peer, PutError, Quota, Root, Written,
 };
@@ -313,7 +313,7 @@ impl Host {
         let Ok(request) = postcard::from_bytes::<Request<'_>>(message) else {
             return Err(RpcError::new(ErrorKind::Internal, "a request to the box that is none"));
         };
-        if changes(&request) {
+        if request.effect() != Effect::Reads {
             self.writable()?;
             self.grow_image(message.len());
         }
@@ -357,24 +357,4 @@ impl Host {
             }
         }
     }
-}
-
-/// Whether a request may write to the box.
-fn changes(request: &Request<'_>) -> bool {
-    matches!(
-        request,
-        Request::Meet { .. }
-            | Request::Introduce { .. }
-            | Request::Take { .. }
-            | Request::TakeStaged
-            | Request::PutBlob { .. }
-            | Request::PutBlobStaged { .. }
-            | Request::Met { .. }
-            | Request::Removals { .. }
-            | Request::Put { .. }
-            | Request::Remove { .. }
-            | Request::Restore { .. }
-            | Request::Purge { .. }
-            | Request::Author { .. }
-    )
 }

@@ -6,9 +6,10 @@ use crate::store::entries::{CONTACT, SPILL, Spill};
 use crate::store::journal::{self, Entry, ScanReport};
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
-/// Something that verification found wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Something that verification found wrong. The order of the variants is what postcard writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Finding {
     /// A contact's newest record cannot be read.
     Unreadable {
@@ -17,28 +18,30 @@ pub enum Finding {
     },
     /// A newer version of this contact may have been lost.
     Stale(Uid),
+    /// A photo or document of this contact is not whole.
+    BlobDamaged(Uid, BlobRef),
     /// A newer version of any contact may have been lost, or one that is not here: of what was lost
     /// nothing is known. Told once, for all of them.
     AnyStale,
-    /// A photo or document of this contact is not whole.
-    BlobDamaged(Uid, BlobRef),
 }
 
-/// What verification found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What verification found. The order of the fields is what postcard writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyReport {
-    /// What reading every page found.
-    pub scan: ScanReport,
     /// Contacts whose newest record was read and understood.
     pub contacts: u32,
     /// Blobs that were read and whose hash is right; one that two contacts share counts twice.
     pub blobs: u32,
-    /// Things found wrong with contacts and blobs; each was shown to the visitor.
-    pub findings: u32,
-    /// Contacts, photos and documents among these that can not be read as a whole.
-    pub unreadable: u32,
+    /// What reading every page found.
+    pub scan: ScanReport,
     /// Losses that nothing has healed.
     pub losses: u32,
+    /// Things found wrong with contacts and blobs; each was shown to the visitor.
+    pub findings: u32,
+    /// Contacts, photos and documents among these that can not be read as a whole. Not on a
+    /// cable.
+    #[serde(skip)]
+    pub unreadable: u32,
 }
 
 impl VerifyReport {
@@ -58,17 +61,17 @@ impl journal::OpenReport {
     }
 }
 
-/// How a box is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How a box is doing. The order of the fields is what postcard writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Contacts by state.
     pub counts: Counts,
-    /// The journal.
-    pub journal: journal::JournalStats,
     /// Losses that nothing has healed.
     pub losses: u32,
     /// Entries of a newer version's, kept as they are.
     pub foreign: u32,
+    /// The journal.
+    pub journal: journal::JournalStats,
 }
 
 impl<F: NorFlash, M: Memory> Book<F, M> {

@@ -16,9 +16,10 @@ use crate::store::entries::{
 use crate::store::index::{self, Index, IndexFull, Packed, Slot};
 use crate::store::journal::{Address, Entry, EntryOwner, Liveness, Loss};
 use core::cmp::Ordering;
+use serde::{Deserialize, Serialize};
 
-/// Contacts by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Contacts by state. The order of the fields is what postcard writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// To be seen.
     pub active: u32,

@@ -6,9 +6,10 @@ use super::{Entry, EntryOwner, Journal, ReadError};
 use crate::store::page::{CALLER_KIND_MAX, HeaderFound, PAGE_HEADER_BYTES, PageHeader};
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
-/// What reading everything found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What reading everything found. The order of the fields is what postcard writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanReport {
     /// Pages read.
     pub pages: u32,

@@ -48,6 +48,7 @@ use crate::store::page::{
 };
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 use state::WritePoint;
 
 /// What a new box is given.
@@ -126,8 +127,8 @@ struct JournalTally {
     unannounced: u64,
 }
 
-/// How a box is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How a box is doing. The order of the fields is what postcard writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalStats {
     /// Bytes of entries that are live, headers included.
     pub live_bytes: u64,
@@ -159,7 +160,8 @@ pub struct JournalStats {
     pub corrected: u64,
     /// Entries found missing.
     pub holes: u64,
-    /// Erases in need, without an announcement.
+    /// Erases in need, without an announcement. Not on a cable.
+    #[serde(skip)]
     pub unannounced: u64,
 }
 
