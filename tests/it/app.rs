@@ -36,7 +36,7 @@ fn a_blank_device_makes_its_box_and_keeps_it() {
     let mut bench = start(blank(), no_card(), 7, Cause::Power);
     let uid = add(&mut bench, "Ada");
     let flash = bench.device.into_flash();
-    // Another number is at hand the next time; the box is who it was.
+    // A restart gets another random number; the box keeps its identity.
     let mut bench = start(flash, no_card(), 8, Cause::Watchdog);
     assert_eq!(bench.device.book().id(), 7);
     assert_eq!(name_of(&mut bench, uid), "Ada");

@@ -18,8 +18,8 @@ fn a_daemon_and_a_device_answer_alike() {
     assert!(from_app.iter().any(|line| line == photo), "{from_app:#?}");
 }
 
-/// What boxes ask each other goes to the daemon's keeper, as a device's driver in
-/// the daemon asks it.
+/// The requests between boxes go to the daemon's writer thread, as from the daemon's driver of a
+/// device.
 #[test]
 fn a_daemon_and_a_device_meet_another_box_alike() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! Work that goes through the whole box, and clients beside it: a verification, a backup;
-//! and what neither can read.
+//! Long work over the whole box with clients beside it: verification, backup, and unreadable
+//! contacts.
 use super::mended::strike;
 use contactbox_tests::daemon::{Client, Daemon, Place, Ran};
 use contactbox_tests::random::Random;
@@ -22,7 +22,7 @@ fn card(place: &Place) -> PathBuf {
     folder
 }
 
-/// Contacts with documents of so many bytes each, which are not alike.
+/// Adds contacts with documents of this many bytes each, all different.
 fn documents(client: &mut Client, count: usize, bytes: usize) -> Vec<String> {
     let mut random = Random::new(13);
     let mut uids = Vec::new();
@@ -50,8 +50,7 @@ fn photos(client: &mut Client, count: usize, bytes: usize) {
     }
 }
 
-/// How many requests of another client are answered while one is at work that goes
-/// through the whole box.
+/// Returns how many requests of another client are answered during one long request.
 fn answered_beside(daemon: &Daemon, method: &str, params: Value) -> usize {
     let is_done = AtomicBool::new(false);
     let mut answered = 0;
@@ -66,7 +65,7 @@ fn answered_beside(daemon: &Daemon, method: &str, params: Value) -> usize {
             is_done.store(true, Ordering::SeqCst);
             assert!(reply["error"].is_null(), "{reply}");
         });
-        // It has begun by then.
+        // The long request has begun by then.
         thread::sleep(Duration::from_millis(5));
         while !is_done.load(Ordering::SeqCst) {
             brief.call("contact.find", json!({ "query": "photo 1" }));
@@ -80,7 +79,7 @@ fn answered_beside(daemon: &Daemon, method: &str, params: Value) -> usize {
 fn b11_others_are_answered_beside_a_verification() {
     let (_place, daemon) = served();
     let mut client = daemon.client();
-    // So much that it takes a while, also on a machine that has nothing else to do.
+    // Enough that it takes a while even on an idle machine.
     photos(&mut client, 16, 4 << 20);
     let uid = client.call("contact.find", json!({ "query": "photo 1" }))["hits"][0]["uid"].clone();
     for (method, params) in [("box.verify", json!({})), ("contact.history", json!({ "uid": uid }))]
@@ -88,19 +87,19 @@ fn b11_others_are_answered_beside_a_verification() {
         let answered = answered_beside(&daemon, method, params);
         assert!(answered > 3, "{answered} answered beside {method}");
     }
-    // Many that ask at once are all answered, by two verifications at most.
+    // Many clients that ask at once are all answered, by two verifications at most.
     let mut clients: Vec<Client> = (0..8).map(|_| daemon.client()).collect();
     for client in &mut clients {
         client.send("box.verify", json!({})).expect("the daemon reads");
     }
-    // Some that go away meanwhile harm nobody.
+    // Clients that go away meanwhile harm nobody.
     clients.truncate(5);
     for mut client in clients {
         assert_eq!(client.receive().expect("a reply")["result"]["sound"], true);
     }
 }
 
-/// Files of the daemon that have no name any more, and bytes of the box's file.
+/// Returns the number of the daemon's open files that have no name any more.
 fn nameless(daemon: &Daemon) -> usize {
     let folder = format!("/proc/{}/fd", daemon.pid());
     let files = std::fs::read_dir(folder).expect("a running process").flatten();
@@ -118,8 +117,8 @@ fn b13_a_backup_makes_no_second_image_and_holds_what_was_acknowledged() {
     let uids = documents(&mut client, 60, 20_000);
     let (is_done, backups) = (AtomicBool::new(false), 4);
     let mut highest = 0;
-    // The latest version of each that was acknowledged before a backup began, and
-    // after it had ended.
+    // For each backup: the latest acknowledged versions before it began, and the number of its
+    // records.
     let mut bounds = Vec::new();
     let acked = std::sync::Mutex::new(BTreeMap::<String, u64>::new());
     thread::scope(|scope| {
@@ -156,7 +155,7 @@ fn b13_a_backup_makes_no_second_image_and_holds_what_was_acknowledged() {
         }
         is_done.store(true, Ordering::SeqCst);
     });
-    // Nothing was erased that often: what had to be kept was kept in memory.
+    // Few pages were erased during a backup, so all that had to be kept was kept in memory.
     assert_eq!(highest, 0, "files without a name beside the box");
     let stats = client.call("box.stats", json!({}));
     assert!(stats["erases"].as_u64() > Some(50), "pages were reclaimed meanwhile: {stats}");
@@ -182,7 +181,7 @@ fn b13_a_backup_makes_no_second_image_and_holds_what_was_acknowledged() {
 fn what_can_not_be_read_is_told_by_all_that_leave_it_out() {
     let (place, daemon) = served();
     let mut client = daemon.client();
-    // One is so long that it lies in pieces.
+    // One note is so long that it is stored in pieces.
     let long: String = (0..30_000).map(|number| format!("{number:07} ")).collect();
     for (name, note) in [("Ada", "short"), ("Bea", long.as_str()), ("Cleo", "short")] {
         let card = json!(["vcard", [["fn", {}, "text", name], ["note", {}, "text", note]]]);
@@ -228,7 +227,7 @@ fn what_can_not_be_read_is_told_by_all_that_leave_it_out() {
     );
     assert!(told[0]["left_out"][0]["uid"].is_string());
     place.run(["verify"]).expect(1);
-    // A backup from before has it: then it is there again, and nothing is left out.
+    // A backup from before has it: it comes back, and nothing is left out.
     place.run(["card", "sync", old]).expect(0);
     place.run(["find"]).expect(0);
     place.run(["export", "-o", file]).expect(0);

@@ -1,5 +1,7 @@
-//! Flipped bits and bursts in a filled box: one bit is corrected or harmless, a burst costs at most
-//! the entries it struck, is reported, and never passes an older version off as the newest.
+//! Flipped bits and bursts in a filled box.
+//!
+//! A single bit is corrected or harmless. A burst costs at most the entries that it hit, is
+//! reported, and never passes an older version off as the newest.
 
 use contactbox_core::sim::{Nor, Tear};
 use contactbox_tests::random::Random;
@@ -11,7 +13,7 @@ use contactbox_tests::world::{self, Chip};
 const PAGES: usize = 64;
 type Filled = (Chip<4, 512>, Oracle);
 
-/// A box with a history, resting.
+/// Makes a box with a history, after a checkpoint.
 fn filled(seed: u64) -> Filled {
     let mut book = world::format::<4, 512>(Nor::new(PAGES));
     let mut oracle = Oracle::default();
@@ -55,8 +57,8 @@ fn one_flipped_bit_loses_nothing() {
     assert!(corrected > FLIPS / 4, "most of the box is entries");
 }
 
-/// The entry stands elsewhere, whole, after idle work; where it was written last, as soon as the
-/// box has written on.
+/// Checks that the entry is rewritten as a whole: by maintenance, or, for the last one written, as
+/// soon as the box has written more.
 fn mends(mut book: world::Box<4, 512>, oracle: &Oracle) {
     let mut oracle = oracle.clone();
     for op in script(999, 300) {
@@ -73,8 +75,8 @@ fn mends(mut book: world::Box<4, 512>, oracle: &Oracle) {
     assert_eq!(world::check(&mut book, &mut oracle, None), Ok(()));
 }
 
-/// A box with a longer history: work, opened now and then, power cuts while it works; at rest in
-/// the end.
+/// Makes a box with a longer history: work, restarts, power cuts during the work, and a checkpoint
+/// at the end.
 fn lived<const W: usize, const E: usize>(seed: u64, pages: usize) -> (Chip<W, E>, Oracle) {
     let mut random = Random::new(seed);
     let mut chip = Nor::new(pages);
@@ -95,7 +97,8 @@ fn lived<const W: usize, const E: usize>(seed: u64, pages: usize) -> (Chip<W, E>
                 book = world::open(chip).expect("a cut closes no box").0;
                 let checked = world::check(&mut book, &mut oracle, Some(op));
                 checked.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-                // Whether an import that shows nothing was noted cannot be seen.
+                // An import that shows nothing may or may not have been noted, which cannot be
+                // seen.
                 world::apply(&mut book, op, 0).expect("the script fits the box");
                 oracle.apply(op);
             }
@@ -107,7 +110,7 @@ fn lived<const W: usize, const E: usize>(seed: u64, pages: usize) -> (Chip<W, E>
     (book.into_flash(), oracle)
 }
 
-/// What came of the bursts.
+/// The results of the bursts.
 #[derive(Default)]
 struct Told {
     silent: usize,
@@ -116,7 +119,7 @@ struct Told {
     gone: usize,
 }
 
-/// A bit to begin at: anywhere, or near one of the ends of what is written in a page.
+/// Returns a bit to begin at: anywhere, or near one of the ends of what is written in a page.
 fn place<const W: usize, const E: usize>(chip: &Chip<W, E>, random: &mut Random) -> u64 {
     let bits = (chip.contents().len() * 8 - 64) as u64;
     let page = random.below(chip.contents().len() / E);
@@ -129,7 +132,7 @@ fn place<const W: usize, const E: usize>(chip: &Chip<W, E>, random: &mut Random)
     bits.min(bit as u64)
 }
 
-/// Bursts of 2 to 64 bits into one box.
+/// Puts bursts of 2 to 64 bits into one box.
 fn strike<const W: usize, const E: usize>(seed: u64, pages: usize, bursts: usize, told: &mut Told) {
     let mut random = Random::new(seed);
     let (chip, oracle) = lived::<W, E>(seed, pages);

@@ -1,5 +1,5 @@
-//! Cards pulled at every sector write: the backup before or the new one is there,
-//! whole, and work goes on.
+//! Cards pulled at every sector write: the old backup or the new one is there, whole, and work goes
+//! on.
 use contactbox_core::card::{
     Card, FileReport, Listing, SnapshotOwners, SnapshotState, list, verify,
 };
@@ -36,19 +36,18 @@ fn root(book: &mut Small) -> Root {
     block_on(book.root()).expect("everything can be read")
 }
 
-/// A box in the middle of its life: what it held when it last came to an end with its
-/// card, and what it holds.
+/// A box in the middle of its life: its state after the last backup, and its state now.
 #[derive(Clone)]
 struct Scene {
     chip: Chip<4, E>,
-    /// Roots that the card may show: that of the last backup, then those of what
-    /// was acknowledged since.
+    /// The roots that the card may show: that of the last backup, then those of the changes
+    /// acknowledged since.
     roots: Vec<Root>,
-    /// The digests of all states that any of these roots is made of.
+    /// The digests of all states in any of these roots.
     states: HashSet<[u8; 16]>,
 }
 
-/// The digests of all states of a box.
+/// Returns the digests of all states of a box.
 fn states(book: &mut Small) -> HashSet<[u8; 16]> {
     let mut room = vec![0; 16 * 1024];
     let mut states = HashSet::new();
@@ -68,18 +67,18 @@ impl Scene {
     }
 }
 
-/// What is done with the card when it is pulled.
+/// The work that is interrupted by pulling the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     /// The first snapshot on this card.
     First,
-    /// One change, appended.
+    /// The append of one change.
     Append,
-    /// A snapshot over an older one, longer than it.
+    /// A snapshot over an older, shorter one.
     Grow,
     /// A snapshot over an older one.
     Again,
-    /// Another box's is taken in, then backed up.
+    /// The import of another box's snapshot, then a backup.
     Meet,
 }
 
@@ -103,7 +102,7 @@ fn act<C: Card>(deed: Deed, book: &mut Small, card: &mut C) -> Result<(), String
     Ok(())
 }
 
-/// Brings box and card to where the deed begins.
+/// Brings box and card to the beginning of the work.
 fn prepare<C: Card>(deed: Deed, mut card: C) -> (Scene, C) {
     let mut book = new(0);
     change(&mut book, 11, 90, 1_000);
@@ -132,7 +131,7 @@ fn prepare<C: Card>(deed: Deed, mut card: C) -> (Scene, C) {
     (Scene { chip: book.into_flash(), roots, states: known }, card)
 }
 
-/// The newest snapshots of a box on a card that are whole, newest first.
+/// Returns the newest whole snapshots of a box on a card, newest first.
 fn whole<C: Card>(card: &mut C, id: u64) -> Vec<FileReport> {
     let mut listed: Vec<Listing> = Vec::new();
     block_on(list(card, |listing| listed.push(*listing))).expect("the card reads");
@@ -156,8 +155,8 @@ fn whole<C: Card>(card: &mut C, id: u64) -> Vec<FileReport> {
     reports
 }
 
-/// What must hold of a card that was pulled: a whole backup of before or after, an empty box that
-/// restores to it, and work that goes on.
+/// Checks a card that was pulled: it has a whole backup of before or after, an empty box can be
+/// restored from it, and work goes on.
 fn examine<C: Card>(scene: &Scene, deed: Deed, card: &mut C, what: &str) {
     let mut book = scene.book();
     let id = book.id();
@@ -170,8 +169,8 @@ fn examine<C: Card>(scene: &Scene, deed: Deed, card: &mut C, what: &str) {
         merge(&mut restored, card, SnapshotOwners::Others, 60_000).expect("the card reads");
         let now = root(&mut restored);
         let is_empty = restored.counts().active + restored.counts().trashed == 0;
-        // Of changes that were being appended those are taken that are there already: each contact
-        // is as before or as after.
+        // The changes already appended are imported, so each contact is in the state before or
+        // after.
         let is_between = deed == Deed::Append && states(&mut restored).is_subset(&scene.states);
         assert!(
             scene.roots.contains(&now) || is_between || (deed == Deed::First && is_empty),
@@ -215,7 +214,7 @@ fn a_card_in_ram_pulled_at_every_write() {
     println!("{points} cuts of a card in RAM");
 }
 
-/// Of how many cut points one is examined by `fsck.vfat`.
+/// The number of cut points of which one is examined by `fsck.vfat`.
 const FSCK_EVERY: u64 = 25;
 
 #[test]
@@ -233,10 +232,10 @@ fn a_fat_card_pulled_at_every_write() {
             let mut trial = card(trial).expect("it is formatted");
             act(deed, &mut scene.book(), &mut trial).expect("the card takes it");
             let writes = trial.into_device().writes() - before;
-            // Long ones are sampled in a usual run, their beginnings and ends aside.
+            // A usual run takes samples of long work, and all of its beginning and end.
             let step = if is_campaign { 1 } else { 1 + writes / 48 };
-            // What is torn to garbage in the middle of the file system costs files on every FAT:
-            // what is asked here is what cards do, whole sectors and such as were half received.
+            // Garbage in the middle of the file system costs files on every FAT. These cases are
+            // what cards do: whole sectors, and half received ones.
             for tear in [SectorTear::Old, SectorTear::New, SectorTear::Torn] {
                 for cut in 0..writes {
                     let is_edge = cut < 16 || cut + 16 > writes;

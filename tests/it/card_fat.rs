@@ -1,4 +1,4 @@
-//! Snapshots on FAT cards: every layout, every trouble, checked by the tools that others use.
+//! Snapshots on FAT cards: every layout and every failure, checked by the tools that others use.
 use contactbox_core::card::fat::FatCard;
 use contactbox_core::card::{Card, FileName, SECTOR_BYTES, SnapshotOwners};
 use contactbox_core::store::{Book, BookConfig, Root};
@@ -135,7 +135,7 @@ fn a_full_card_keeps_what_it_has_and_what_is_behind_it() {
         let mut book = filled(0, 3, 60);
         let mut fat = card(disk).expect("it is formatted");
         let backup = back_up(&mut book, &mut fat).expect("the card takes it");
-        // Somebody's films.
+        // A file of somebody else.
         let film = FileName::parse("FILM.AVI").expect("a name");
         let mut at = 0;
         let full = loop {
@@ -200,7 +200,7 @@ fn no_damage_to_a_file_system_harms_a_box_or_stops_it() {
     println!("{rounds} damaged file systems, {faults} refusals");
 }
 
-/// Where the tables of a disk are.
+/// The tables of a disk.
 struct Tables {
     at: u32,
     blocks: u32,
@@ -218,7 +218,7 @@ impl Tables {
         Self { at, blocks, entry_bytes: if is_long { 4 } else { 2 } }
     }
 
-    /// Has a cluster lead to another, in both tables.
+    /// Makes a cluster lead to another, in both tables.
     fn lead(&self, disk: &Disk, from: u32, to: u32) {
         let at = from as usize * self.entry_bytes;
         for copy in 0..2 {
@@ -231,7 +231,7 @@ impl Tables {
     }
 }
 
-/// Whether others get all of each file off the card, with the bytes that we read.
+/// Checks that other tools read the whole of each file, with the same bytes.
 fn others_read(mut fat: FatCard<Disk>, layout: Layout, files: &[FileName]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder for the image");
     let (image, copy) = (folder.path().join("card.img"), folder.path().join("copy"));
@@ -255,7 +255,7 @@ fn others_read(mut fat: FatCard<Disk>, layout: Layout, files: &[FileName]) -> Re
     Ok(())
 }
 
-/// Item 7: a chain of clusters that was cut short costs what is behind the cut, of that one file.
+/// Item 7: a broken chain of clusters costs what lies behind the break, and only of that one file.
 #[test]
 fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
     for layout in [Layout::Fat16, Layout::Fat32] {
@@ -275,7 +275,7 @@ fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
         let both = root(&mut both);
         let written = fat.into_device();
         let (mut told, mut whole) = (0, 0);
-        // To a cluster that is free, that is bad, that is none of the card's; and an end.
+        // To a free cluster, a bad one, and one that the card does not have; and an end.
         let ends =
             [0, if layout == Layout::Fat16 { 0xFFF7 } else { 0x0FFF_FFF7 }, 0xFFF0, u32::MAX];
         for from in (2u32..160).step_by(7) {
@@ -288,14 +288,14 @@ fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
                 let (merged, remarks) = merge(&mut other, &mut fat, SnapshotOwners::Others, 9_000)
                     .unwrap_or_else(|error| panic!("{case}: {error}"));
                 told += u32::from(!remarks.is_empty());
-                // What was not told of is there; and of each box one of its two
-                // snapshots always is.
+                // A part without a remark is there, and one of the two snapshots of each box always
+                // is.
                 assert_eq!(merged.boxes, 2, "{case}");
                 whole += u32::from(root(&mut other) == both);
                 if remarks.is_empty() {
                     assert_eq!(root(&mut other), both, "{case}: not told");
                 }
-                // And each box goes on using the card.
+                // Each box goes on using the card.
                 for (book, root) in [(&mut source, root_of_source), (&mut second, root_of_second)] {
                     for _ in 0..2 {
                         let backup = back_up(book, &mut fat)
@@ -317,8 +317,8 @@ fn a_chain_cut_short_costs_no_other_file_and_is_mended_when_written() {
     }
 }
 
-/// Item 7: Linux and fsck.vfat take what has no length of 16 bits for a table as FAT32,
-/// however few clusters there are.
+/// Item 7: Linux and fsck.vfat take a table without a 16-bit length for FAT32, however few clusters
+/// there are.
 #[test]
 fn fat32_with_few_clusters_is_read_and_written_as_others_do() {
     let layout = Layout::Fat32;
@@ -354,8 +354,7 @@ fn fat32_with_few_clusters_is_read_and_written_as_others_do() {
     }
 }
 
-/// Chains that lead back into themselves: in the tables of a card there are as many clusters as
-/// one likes to go through.
+/// Chains that lead back into themselves, which never end for a reader.
 #[test]
 fn a_backup_is_where_others_find_it_or_is_refused() {
     // Each case has mtools read it: a usual run takes a sample.

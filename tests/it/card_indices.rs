@@ -1,10 +1,10 @@
-//! Whom an index stands for: what a box leaves on a card says it as the box itself does.
+//! The boxes behind indices: a box and its files on a card give the same ones.
 
 use crate::cards::{bare, root, run};
 use contactbox_tests::daemon::Place;
 
-/// Whoever meets an empty box notes whom an index stands for, and what it leaves on the card
-/// afterwards says the same.
+/// A box that meets an empty box records its index, and its later files on the card give the same
+/// one.
 #[test]
 fn boxes_that_met_while_they_were_empty_take_nothing_from_each_other() {
     let boxes = [bare(), bare(), bare()];
@@ -34,8 +34,8 @@ fn boxes_that_met_while_they_were_empty_take_nothing_from_each_other() {
     run(a, &["card", "verify"], card.path()).expect(0);
 }
 
-/// An earlier state of a box gives its indices to others than the box did, which has left
-/// word of that on the card.
+/// An older state of a box gives its indices to other boxes than the box itself did. The box's
+/// files on the card say so.
 #[test]
 fn b1_a_box_that_was_put_back_before_it_met_anybody_takes_nothing_from_others() {
     let ((a, daemon), (b, _other)) = (bare(), bare());

@@ -1,4 +1,4 @@
-//! Nothing that a card lacks or spoils takes anything away from a box.
+//! A card that lacks files or has damaged ones takes nothing away from a box.
 use contactbox_core::card::{Card, SnapshotOwners};
 use contactbox_core::contact::{Contact, Uid};
 use contactbox_core::sim::RamCard;
@@ -27,7 +27,8 @@ fn change(book: &mut Small, seed: u64, len: usize, now: u64) {
     }
 }
 
-/// What stands in a box: for everybody who is not gone, each property with all its stamps.
+/// Returns the content of a box: for each contact that is not purged, every property with all its
+/// stamps.
 fn all(book: &mut Small) -> BTreeMap<Uid, Vec<String>> {
     let mut room = vec![0; 16 * 1024];
     let mut all = BTreeMap::new();
@@ -48,7 +49,7 @@ fn said(contact: &Contact<'_>) -> Vec<String> {
     properties.collect()
 }
 
-/// Everybody and everything of before is still there.
+/// Checks that every contact and every property of before is still there.
 fn nobody_is_missing(before: &BTreeMap<Uid, Vec<String>>, book: &mut Small, what: &str) {
     let after = all(book);
     for (uid, said) in before {
@@ -62,8 +63,8 @@ fn nobody_is_missing(before: &BTreeMap<Uid, Vec<String>>, book: &mut Small, what
     }
 }
 
-/// A box and a card on which are an older snapshot of it, appended to, and another box's, of people
-/// that have the same identities.
+/// Returns a box, and a card with an older snapshot of it, appended to, and one of another box
+/// about people with the same identities.
 fn scene(seed: u64) -> (Small, RamCard) {
     let mut card = RamCard::new();
     let mut book = new(0);
@@ -75,7 +76,7 @@ fn scene(seed: u64) -> (Small, RamCard) {
         change(&mut book, seed * 7 + step, 1, 2_000 + step);
         keep(&mut book, &mut card, &mut own).expect("the card takes it");
     }
-    // The other one has never met this one, so nothing it removed was anything of this one's.
+    // The other box has never met this one, so it cannot have removed anything of this one's.
     let mut other = new(1);
     change(&mut other, seed + 1_000, 60, 1_500);
     back_up(&mut other, &mut card).expect("the card takes it");
@@ -132,7 +133,7 @@ fn damaged_and_half_cards_take_nothing_away() {
                         file[at] ^= 1 << bit;
                     }
                 }
-                // A stretch of anything.
+                // A stretch of random bytes or zeros.
                 1 => {
                     let at = random.below(file.len());
                     let len = 1 + random.below(1_500);
@@ -152,7 +153,7 @@ fn damaged_and_half_cards_take_nothing_away() {
         nobody_is_missing(&before, &mut book, &what);
         remarks += merged.remarks;
         whole += u32::from(merged.remarks == 0);
-        // And the card serves again.
+        // The card can be used again.
         let root = block_on(book.root()).expect("everything can be read");
         let backup =
             back_up(&mut book, &mut card).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -177,7 +178,7 @@ fn of_a_damaged_snapshot_what_is_left_is_taken_and_the_rest_from_the_older_one()
         let mut restored = new(1);
         merge(&mut restored, &mut struck, SnapshotOwners::Others, 9_000).expect("the card reads");
         assert_eq!(block_on(restored.root()).expect("it reads"), root, "struck at {at}");
-        // Without the older one: all but what was struck.
+        // Without the older snapshot, everything but the damaged entry is there.
         struck.files_mut().retain(|name, _| *name == newest.file);
         let mut partly = new(2);
         merge(&mut partly, &mut struck, SnapshotOwners::Others, 9_000).expect("the card reads");

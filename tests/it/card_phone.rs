@@ -1,4 +1,4 @@
-//! The file for phones: who is in it, what other readers make of it, and how it is kept.
+//! The file for phones: its contacts, its form for other readers, and its updates.
 use calcard::vcard::{VCard, VCardProperty};
 use calcard::{Entry, Parser};
 use contactbox_core::card::{Card, FileName, PhoneFile, SECTOR_BYTES, write_phone_file};
@@ -48,7 +48,7 @@ fn text(card: &mut RamCard) -> String {
     String::from_utf8(file).expect("the file is text")
 }
 
-/// What an independent reader finds.
+/// Reads the file with an independent reader.
 fn read(text: &str) -> Vec<VCard> {
     let mut parser = Parser::new(text);
     let mut cards = Vec::new();
@@ -135,7 +135,7 @@ fn the_file_is_made_when_something_changed_and_only_then() {
     assert!(first.cards > 3 && !first.was_current);
     let again = write(&mut book, &mut card).expect("the card takes it");
     assert!(again.was_current && again.sector_writes == 0);
-    // One who becomes less: the file is no longer than it was, and holds one less.
+    // If a contact loses something, the file does not grow and has one contact less.
     let who = (0..14).find(|&who| {
         apply(&mut book, Op::Remove { who }, 9_000).expect("there is room");
         block_on(book.state_of(Uid::from_text(&uid_text(who)), &mut vec![0; 16 * 1024]))
@@ -168,7 +168,7 @@ fn a_cut_leaves_cards_and_the_next_time_makes_it_right() {
             write(&mut after, &mut card).expect_err("the card is pulled");
             card.insert();
             let report = write(&mut after, &mut card).expect("the card takes it");
-            // Of the last sector what matters may be there already.
+            // The relevant part of the last sector may be there already.
             assert!(!report.was_current || cut + 1 == writes, "{tear:?} at {cut}");
             assert_eq!(text(&mut card), expected, "{tear:?} at {cut}");
             points += 1;

@@ -1,4 +1,4 @@
-//! Snapshots on a card in RAM: there and back, appended to, restored from.
+//! Snapshots on a card in RAM: written, read back, appended to, restored from.
 use contactbox_core::card::{
     Card, FileName, LatestContact, Remark, RootCheck, SECTOR_BYTES, SnapshotOwners, SnapshotState,
     list, verify,
@@ -103,7 +103,7 @@ fn the_name_of_another_box_is_left_to_it() {
     let mut card = RamCard::new();
     let mut a = filled(0, 1, 30);
     back_up(&mut a, &mut card).expect("the card takes it");
-    // The same upper 40 bits.
+    // The identities have the same upper 40 bits.
     let config = BookConfig { id: CONFIG.id ^ 1, ..CONFIG };
     let mut b: Small = block_on(Book::format(Chip::new(120), config, parts(120, E, 16 * 1024)))
         .expect("a sound chip can be formatted");
@@ -172,7 +172,7 @@ fn a_card_is_listed_and_verified() {
     let report = block_on(verify(&mut card, &file, &mut room, &mut [0; 64], &mut []))
         .expect("the card reads");
     assert_eq!(report.map(|report| report.root_appended), Ok(RootCheck::Unknown));
-    // Each entry that is struck is found.
+    // Every damaged entry is found.
     let mut restored = new(2);
     merge(&mut restored, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
     let both = root(&mut restored);
@@ -186,7 +186,7 @@ fn a_card_is_listed_and_verified() {
         let report =
             block_on(verify(&mut card, &file, &mut room, &mut [0; 64], &mut [])).expect("it reads");
         if report.is_ok_and(|report| report.is_sound()) {
-            // It was in what fills an entry up to a whole word, or a sector.
+            // The damage was in the padding of an entry to a whole word, or of a sector.
             let mut restored = new(2);
             merge(&mut restored, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
             assert_eq!(root(&mut restored), both, "at {at}");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// The sample that ships with the daemon.
 const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
 
-/// A box whose only backups are those the test asks for.
+/// Starts a box whose only backups are those that the test asks for.
 pub fn bare() -> (Place, Daemon) {
     served(&[])
 }
@@ -39,7 +39,7 @@ pub fn run(place: &Place, words: &[&str], path: &Path) -> Ran {
     place.run([words, &[path, "--json"]].concat())
 }
 
-/// The root of a box, by way of a sync with an empty card, which changes nothing in it.
+/// Returns the root of a box, by a sync with an empty card, which changes nothing in the box.
 pub fn root(place: &Place) -> String {
     let folder = tempfile::tempdir().expect("a temp folder");
     let synced = run(place, &["card", "sync"], folder.path()).expect(0).json();
@@ -69,7 +69,7 @@ fn a_backup_restores_an_empty_box() {
     assert_eq!(listed.len(), 1, "{listed:?}");
     assert_eq!(listed[0]["root"], backup[0]["root"]);
     run(&place, &["card", "verify"], &card).expect(0);
-    // The box that is not empty is not restored into.
+    // A box that is not empty is not restored into.
     run(&place, &["restore"], &card).expect(1).says(&["card sync"]);
     drop(daemon);
 
@@ -97,20 +97,20 @@ fn what_is_no_card_is_said_to_be_none() {
     let file = place.file("notes.img", vec![0; 1 << 20]);
     run(&place, &["card", "backup"], &file).expect(1).says(&["no FAT", "FAT12", "mkfs.vfat -F 32"]);
     run(&place, &["card", "list"], &file).expect(1).says(&["no FAT", "FAT12", "mkfs.vfat -F 32"]);
-    // The first sector of a card as it is bought with more than 32 GB.
+    // The first sector of a card of more than 32 GB as it is sold.
     let mut exfat = vec![0; 1 << 20];
     exfat[..11].copy_from_slice(b"\xEB\x76\x90EXFAT   ");
     exfat[510..512].copy_from_slice(&[0x55, 0xAA]);
     let file = place.file("large.img", exfat);
     run(&place, &["card", "list"], &file).expect(1).says(&["exFAT", "FAT32"]);
-    // A name that is a folder here, and somebody in the trash.
+    // A name that is a folder here, and that of a contact in the trash.
     people(&place);
     place.run(["rm", "ada byrd"]).expect(0);
     std::fs::create_dir(place.path().join("lovelock")).expect("a folder");
     place.run(["restore", "lovelock"]).expect(5).says(&["./lovelock"]);
 }
 
-/// A card comes from anybody: what its files are called leads nowhere else.
+/// A card may come from anybody: the names of its files lead nowhere else.
 #[test]
 fn links_and_pipes_on_a_card_are_not_followed() {
     let (place, _daemon) = bare();
@@ -153,7 +153,7 @@ fn an_image_of_a_card_is_a_card() {
     add(&daemon, "Bruno Kessel");
     let synced = run(&place, &["card", "sync"], image.path()).expect(0).json();
     assert_eq!(synced[0]["kept"]["kind"], "appended", "{synced:?}");
-    // What was appended counts, whether it is new or another state of what was there.
+    // Appended changes count, whether they are new or replace an older state.
     place.run(["rm", "ada byrd"]).expect(0);
     run(&place, &["card", "sync"], image.path()).expect(0);
     for words in [["card", "list"], ["card", "verify"]] {
@@ -185,13 +185,13 @@ fn a_full_card_is_said_to_be_full() {
         "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Bruno Kessel\r\nPHOTO:data:image/jpeg;base64,{photo}\r\nEND:VCARD\r\n"
     );
     for name in ["Kessel", "Lund", "Marten"] {
-        // Each another photo.
+        // Each has another photo.
         let vcard =
             vcard.replace("Kessel", name).replacen("AAAA", &format!("{:A<4}", &name[..3]), 1);
         daemon.client().call("contact.put", json!({ "vcard": vcard }));
     }
     run(&place, &["card", "backup"], &image).expect(1).says(&["full"]);
-    // What was there is there.
+    // The old content is still there.
     let (other, restored) = bare();
     run(&other, &["restore"], &image).expect(0);
     assert_eq!(finds(&restored, "lovelock"), 1);
@@ -225,7 +225,7 @@ fn two_daemons_and_a_card_folder_hold_the_same() {
     assert_eq!((finds(&a, "kessel"), finds(&b, "kessel")), (1, 1));
 }
 
-/// A box put back from an older copy of its file, and used before it meets what it left elsewhere.
+/// A box put back from an older copy of its file is used before it meets its own later snapshots.
 #[test]
 fn what_an_older_copy_of_a_box_has_forgotten_comes_back() {
     for automatic in [false, true] {
@@ -266,7 +266,7 @@ fn what_an_older_copy_of_a_box_has_forgotten_comes_back() {
     }
 }
 
-/// A backup that rots is found at the next start, and made anew.
+/// A damaged backup is found at the next start, and rewritten.
 #[test]
 fn a_damaged_backup_is_replaced() {
     let (place, daemon) = bare();
@@ -310,7 +310,7 @@ fn a_card_that_is_pulled_holds_up_nobody() {
         card(&place);
         until("the card is found", || state(&daemon) == "in step");
         people(&place);
-        // In the middle of what it does.
+        // In the middle of its work.
         std::fs::remove_dir_all(&folder).ok();
         std::fs::remove_dir_all(&folder).ok();
         let begun = Instant::now();
@@ -331,7 +331,7 @@ fn a_card_that_can_not_be_written_is_read() {
     add(&a, "Ada Lovelock");
     let card = card(&first);
     run(&first, &["card", "backup"], &card).expect(0);
-    // Whoever runs as root may write anywhere: a folder in place of a file stops them as well.
+    // Root may write anywhere: a folder in place of a file stops root as well.
     let (second, b) = bare();
     add(&b, "Bruno Kessel");
     let before: Vec<_> = std::fs::read_dir(&card).expect("a folder").collect();
@@ -359,7 +359,7 @@ fn a_backup_is_made_by_itself() {
     let backup = place.data().join("backup");
     add(&daemon, "Ada Lovelock");
     until("the first backup is made soon", || run(&place, &["card", "list"], &backup).code() == 0);
-    // What changed since is there when the daemon has stopped.
+    // The later changes are there when the daemon has stopped.
     add(&daemon, "Bruno Kessel");
     let expected = root(&place);
     assert!(daemon.stop().success());
@@ -377,7 +377,7 @@ fn a_daemon_killed_at_a_backup_leaves_a_whole_one() {
     let flags = ["--backup", "off", "--card", folder.to_str().expect("letters")];
     let daemon = place.serve_with(&flags);
     people(&place);
-    // The empty box is backed up as well, and may be first.
+    // The empty box is backed up as well, and may come first.
     until("there is a backup of all", || {
         let listed = run(&place, &["card", "list"], &folder);
         listed.code() == 0 && listed.json().iter().any(|file| file["contacts"] == 200)
@@ -391,7 +391,7 @@ fn a_daemon_killed_at_a_backup_leaves_a_whole_one() {
         let path = folder.clone();
         let mut client = daemon.client();
         let asked = std::thread::spawn(move || {
-            // It is killed before it answers, mostly.
+            // It is usually killed before it answers.
             client.send("cards.backup", json!({ "path": path })).ok();
             client.receive().ok();
         });
@@ -406,7 +406,7 @@ fn a_daemon_killed_at_a_backup_leaves_a_whole_one() {
     }
 }
 
-/// Its own daemon has that file open and locked.
+/// The box's own daemon has that file open and locked.
 #[test]
 fn the_file_of_a_box_is_no_card() {
     let (place, _daemon) = bare();
@@ -420,7 +420,7 @@ fn the_file_of_a_box_is_no_card() {
     }
 }
 
-/// A file may have the name of a snapshot, or be longer than one, by as much as its disk allows.
+/// A file may have the name of a snapshot, or be longer than one, up to what its disk allows.
 #[test]
 fn a_file_of_no_end_on_a_card_costs_no_time() {
     let (place, daemon) = bare();
@@ -449,7 +449,7 @@ fn a_file_of_no_end_on_a_card_costs_no_time() {
     assert_eq!(finds(&_daemon, "kessel"), 1);
 }
 
-/// Whose generation comes behind the highest number begins at 0 again.
+/// The generation after the highest number is 0.
 #[test]
 fn generations_go_round_in_a_circle() {
     let (place, daemon) = bare();
@@ -457,7 +457,7 @@ fn generations_go_round_in_a_circle() {
     let first = run(&place, &["card", "backup"], &card).expect(0).json();
     let path = card.join(first[0]["file"].as_str().expect("a name"));
     let empty = std::fs::read(&path).expect("a snapshot");
-    // As long as nothing is in it there is nothing to restore, and that is said.
+    // An empty snapshot has nothing to restore, and the command says so.
     let (other, _other) = bare();
     run(&other, &["restore"], &card).expect(3).says(&["holds no contact"]);
     std::fs::write(&path, with_generation(&empty, u32::MAX)).expect("our file");
@@ -476,7 +476,7 @@ fn generations_go_round_in_a_circle() {
     }
 }
 
-/// B7: a card that would empty a box waits for a yes, and says so.
+/// B7: a card that would empty a box waits for consent, and the command says so.
 #[test]
 fn a_card_of_tombstones_waits_for_a_yes() {
     let (place, daemon) = bare();
@@ -508,7 +508,7 @@ fn a_card_of_tombstones_waits_for_a_yes() {
     assert_eq!(root(&place), root(&other));
 }
 
-/// Also where whoever starts the daemon makes what they make for everybody to read.
+/// This also holds if the user who starts the daemon makes files readable for everybody by default.
 #[test]
 fn what_is_left_on_a_card_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Clocks of other people: what a wrong or forged time in one box does to the others.
+//! Wrong clocks: the effect of a wrong or forged time in one box on the others.
 
 use contactbox_core::card::{Remark, SnapshotOwners};
 use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
@@ -15,13 +15,13 @@ const PAGE: usize = 4096;
 const PAGES: usize = 64;
 const CONTACT_BYTES: usize = 16 * 1024;
 
-/// The time of a clock that is right: the autumn of 2026.
+/// The time of a correct clock: autumn 2026.
 const NOW: u64 = 1_795_824_000_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 const YEAR: u64 = 365 * DAY;
 
 fn config(number: u64) -> BookConfig {
-    // The names of files on a card are made of the upper bits.
+    // The upper bits make the names of files on a card.
     BookConfig { id: number << 32 | 0xC10C, gram_slices: 32, gram_probes: 1 }
 }
 
@@ -47,7 +47,7 @@ fn uid(who: &str) -> Uid {
     Uid::from_text(who)
 }
 
-/// Makes a contact say this; gives its version.
+/// Sets the lines of a contact; returns its version.
 fn put<M: Memory>(book: &mut Box<4, PAGE, M>, who: &str, lines: &[&str], now: u64) -> u64 {
     let mut memory = [0; 2048];
     let mut draft = Draft::new(&mut memory);
@@ -59,7 +59,7 @@ fn put<M: Memory>(book: &mut Box<4, PAGE, M>, who: &str, lines: &[&str], now: u6
     put.unwrap_or_else(|error| panic!("{who} is put: {error}")).version
 }
 
-/// What a contact says; `None` when it is gone, or in the trash.
+/// Returns the lines of a contact; `None` if it is gone or in the trash.
 fn lines<M: Memory>(book: &mut Box<4, PAGE, M>, who: &str) -> Option<Vec<String>> {
     let mut memory = vec![0; CONTACT_BYTES];
     let found = block_on(book.get(uid(who), &mut memory)).expect("it can be read")?;
@@ -74,7 +74,7 @@ fn root<M: Memory>(book: &mut Box<4, PAGE, M>) -> Root {
     block_on(book.root()).unwrap_or_else(|error| panic!("everything can be read: {error}"))
 }
 
-/// A card is put into a box: taken in, and left with all the box holds. Gives what was not taken.
+/// Puts a card into a box: imports it, and puts the box on it. Returns the remarks.
 fn visit<M: Memory>(book: &mut Box<4, PAGE, M>, card: &mut RamCard, now: u64) -> Vec<Remark> {
     let merged = cards::merge(book, card, SnapshotOwners::Others, now);
     let (_, remarks) = merged.unwrap_or_else(|error| panic!("the card is taken in: {error}"));
@@ -84,7 +84,7 @@ fn visit<M: Memory>(book: &mut Box<4, PAGE, M>, card: &mut RamCard, now: u64) ->
     remarks
 }
 
-/// A record as a box might write it that has no clock but this time: one name, one note.
+/// Returns a record as a box with no clock but this time might write it: one name, one note.
 fn record_of(who: &str, note: &str, time: u64) -> Vec<u8> {
     let mut record = vec![0];
     record.extend(uid(who).0);
@@ -107,7 +107,7 @@ fn forge(book: &mut Box<4, PAGE>, from: u64, record: &[u8], now: u64) -> Intake 
     block_on(book.take(&mut peer, record, now)).unwrap_or_else(|error| panic!("a record: {error}"))
 }
 
-/// What a box holds is in a backup, and comes back from it into an empty box.
+/// Checks that everything in a box is in a backup, and comes back from it into an empty box.
 fn assert_restorable(book: &mut Box<4, PAGE>, number: u64) {
     let mut card = RamCard::new();
     cards::back_up(book, &mut card).expect("a backup is made");
@@ -127,7 +127,7 @@ fn two_devices_never_set_and_a_daemon_swap_cards_for_a_month() {
     let people: Vec<String> = (0..12).map(|who| format!("person {who}")).collect();
     let mut said = 0;
     for day in 0..30 {
-        // A device counts from its start, and is switched off over night: its clock begins anew.
+        // A device counts from its start and is switched off over night, so its clock begins again.
         let [one, other] = devices;
         devices = [reopened(one), reopened(other)];
         for hour in 0..8 {
@@ -163,7 +163,7 @@ fn two_devices_never_set_and_a_daemon_swap_cards_for_a_month() {
     }
     let [one, other] = &mut devices;
     assert_eq!((root(one), root(other)), (root(&mut daemon), root(&mut daemon)));
-    // What somebody says at a device counts from then on, whatever its clock shows.
+    // A change made at a device counts as later, whatever its clock shows.
     put(one, &people[0], &["said at the device"], 3_000);
     visit(one, &mut cards[0], 4_000);
     visit(&mut daemon, &mut cards[0], now);
@@ -181,7 +181,7 @@ fn b2_a_foreign_time_moves_no_clock_but_for_the_contact_it_is_of() {
     assert!(put(&mut ours, "Somebody", &["else"], NOW + DAY) < NOW + 2 * DAY);
     let mut ours = reopened(ours);
     assert!(put(&mut ours, "Somebody", &["again"], NOW + 2 * DAY) < NOW + 3 * DAY);
-    // A change of that contact counts as later than what was said there; and times never go back.
+    // A change of that contact counts as later than the other box's, and times never go back.
     let version = put(&mut ours, "Ahead", &["corrected"], NOW + 3 * DAY);
     assert!(version > NOW + 50 * YEAR);
     assert!(put(&mut ours, "Somebody", &["and again"], NOW + 4 * DAY) > version);
@@ -195,7 +195,7 @@ fn b2_a_foreign_time_moves_no_clock_but_for_the_contact_it_is_of() {
 fn b3_what_is_written_after_a_forged_time_can_be_had_everywhere() {
     let bounds = [CLOCK_MILLIS_MAX, CLOCK_MILLIS_MAX + LIFE_CHANGES, FOREIGN_MILLIS_MAX];
     let times = bounds.iter().flat_map(|&bound| [bound - 1, bound, bound + 1]);
-    // Those of before, and the last that a record can have at all.
+    // Bounds of earlier versions, and the last times that a record can have at all.
     let old = [253_402_300_799_999, 1 << 61, (1 << 61) + (1 << 48) - 1, (1 << 61) + (1 << 48)];
     for time in times.chain(old).chain([MILLIS_MAX - 1, MILLIS_MAX]) {
         let (mut ours, mut friend) = (host(1), host(2));
@@ -212,7 +212,7 @@ fn b3_what_is_written_after_a_forged_time_can_be_had_everywhere() {
             assert!(matches!(intake, Intake::Taken(_)), "{time}: {intake:?}");
             forge(&mut ours, 99, &record_of("Trashed", "forged", time), NOW);
         }
-        // All that one may do with them, after which it counts.
+        // Every kind of change to them, which then counts.
         put(&mut ours, "Ada", &["second"], NOW + 1);
         put(&mut ours, "Forged", &["ours again"], NOW + 2);
         assert_restorable(&mut ours, 10);
@@ -231,7 +231,7 @@ fn b3_what_is_written_after_a_forged_time_can_be_had_everywhere() {
         let last = put(&mut ours, "Grace", &["newer"], NOW + 6);
         assert!(last <= CLOCK_MILLIS_MAX + LIFE_CHANGES, "{time}: {last}");
         assert_restorable(&mut ours, 12);
-        // Whoever had taken the same, and whoever had not.
+        // A box that had taken the same record, and one that had not.
         let mut stranger = host(3);
         forge(&mut stranger, 99, &record, NOW);
         assert_eq!(visit(&mut ours, &mut card, NOW + 7), []);
@@ -241,7 +241,7 @@ fn b3_what_is_written_after_a_forged_time_can_be_had_everywhere() {
             assert_eq!(lines(book, "Grace"), Some(vec!["newer".to_owned()]), "{time}");
             assert_eq!(root(book), root(&mut ours), "{time}");
         }
-        // Purged, it stays away; put anew, it is there.
+        // Purged, it stays away; put again, it is there.
         block_on(ours.purge(uid("Forged"), by, NOW + 9)).expect("it is there");
         forge(&mut ours, 99, &record, NOW + 9);
         assert_eq!(lines(&mut ours, "Forged"), None, "{time}: nobody brings it back");
@@ -273,7 +273,7 @@ fn b3_a_forged_time_under_the_own_name_costs_the_name_and_no_more() {
     }
 }
 
-/// A snapshot of a box with one contact that carries this time, beside others that are sound.
+/// Returns a snapshot of a box with one contact that carries this time, beside sound ones.
 fn forged_card(time: u64) -> RamCard {
     let mut forger = host(9);
     for who in 0..5 {
@@ -309,7 +309,8 @@ fn b3_what_is_kept_aside_holds_up_nothing_and_is_told_each_time() {
         .expect("the card is taken in");
     let aside = Remark::Aside(uid("Mallory!!"), Aside::BeyondTime { time });
     assert_eq!((merged.added, merged.aside, &remarks[..]), (6, 1, &[aside][..]));
-    // It comes again as long as it is there, after a restart too; the rest does not.
+    // The remark is repeated as long as the contact is there, also after a restart; the rest is
+    // not.
     let mut ours = reopened(ours);
     let (merged, remarks) = cards::merge(&mut ours, &mut card, SnapshotOwners::Others, NOW)
         .expect("the card is taken in");

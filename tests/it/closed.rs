@@ -1,5 +1,5 @@
-//! A box before it is opened: it shows nothing, writes nothing, and says when flash and
-//! memory do not fit each other.
+//! A box before it is opened: it shows nothing, writes nothing, and says if flash and memory do not
+//! fit each other.
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{Book, FlashTooLarge, Narrow, OpenError, Packed, StartError};
 use contactbox_tests::world::memory::{HostMemory, Roomy};
@@ -25,7 +25,7 @@ fn a_closed_box_is_empty_and_takes_nothing() {
         let mut book = Book::closed(chip, CONFIG, parts).expect("memory enough");
         assert_eq!(book.counts().active, 0);
         for op in script(8, 100) {
-            // Refused, or about somebody who is not there.
+            // It is refused, or it is about a missing contact.
             let _ = world::apply(&mut book, op, 0);
         }
         let chip = book.flash();

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 /// The sample that ships with the daemon.
 const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
 
-/// A box whose daemon is started by whoever needs it first, and stopped at the end.
+/// A box whose daemon is started by the first command, and stopped at the end.
 struct Desk {
     place: Place,
 }
@@ -35,7 +35,7 @@ impl Desk {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program runs");
-        // It may end before it has read all.
+        // It may end before it has read everything.
         child.stdin.take().expect("a pipe").write_all(input).ok();
         Ran::of(child.wait_with_output().expect("a child can be waited for"))
     }
@@ -63,7 +63,7 @@ fn what_was_typed_comes_back_from_either_version() {
     }
 }
 
-/// What `stop` says is so: the box is free for whoever comes next.
+/// When `stop` returns, the next daemon can open the box.
 #[test]
 fn stopped_means_stopped() {
     let desk = Desk::new();
@@ -145,7 +145,7 @@ fn many_commands_at_once_start_one_daemon() {
     desk.run(&["--no-autostart", "info"]).expect(0);
     desk.run(&["stop"]).expect(0);
     desk.run(&["--no-autostart", "info"]).expect(6).says(&["contactbox serve"]);
-    // A daemon that was killed leaves its socket, and is started anew.
+    // A daemon that was killed leaves its socket, and the next command starts a new one.
     let pid = desk.run(&["info", "--json"]).expect(0).json()[0]["pid"].to_string();
     let killed = Command::new("kill").args(["-9", &pid]).status().expect("the system has kill");
     assert!(killed.success());
@@ -232,7 +232,7 @@ fn a_watcher_sees_each_change() {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program runs");
     let mut told = [0; 8];
-    // It says so when it watches.
+    // It says so when it begins to watch.
     child.stderr.as_mut().expect("a pipe").read_exact(&mut told).expect("it watches");
     desk.run(&["add", "Ada Lovelock"]).expect(0);
     desk.run(&["rm", "ada"]).expect(0);
@@ -257,7 +257,7 @@ fn completions_are_scripts() {
     }
 }
 
-/// What a file, a contact or a word of the command line is called is nothing that a terminal obeys.
+/// A name of a file, of a contact or on the command line contains nothing that a terminal obeys.
 #[test]
 fn a_terminal_obeys_no_name() {
     let desk = Desk::new();
@@ -294,7 +294,7 @@ fn a_terminal_obeys_no_name() {
         calm(&ran.stdout);
         calm(&ran.stderr);
     }
-    // A program gets what it is, not what can be shown of it; a box keeps no controls.
+    // Programs get the stored name, not its printable form; a box stores no control characters.
     let hits = desk.run(&["find", "vil", "--json"]).expect(0).json();
     assert_eq!(hits[0]["name"], "E [2Jvil 31m\u{202e}\u{200f}\u{61c}");
 }
@@ -322,7 +322,7 @@ fn a_contact_with_nothing_in_it_is_not_added() {
     desk.run(&["find"]).expect(3);
 }
 
-/// `--note` of a contact with several notes says so, and what can be done.
+/// `--note` on a contact with several notes explains the choices.
 #[test]
 fn several_values_are_not_replaced_by_one_without_a_word() {
     let desk = Desk::new();
@@ -401,7 +401,7 @@ fn info_says_where_everything_is() {
     }
 }
 
-/// A terminal of 72 columns, and one that does not say how many it has.
+/// A terminal of 72 columns, and one that does not tell its width.
 #[test]
 fn a_table_is_as_wide_as_the_terminal() {
     let desk = Desk::new();
@@ -420,7 +420,7 @@ fn a_table_is_as_wide_as_the_terminal() {
     let program = contactbox_tests::daemon::program().to_str().expect("a path of letters");
     for (size, room) in [("cols 72 rows 20", 72), ("cols 0 rows 0", 80)] {
         let line = format!("stty {size} && '{program}' find");
-        // Without util-linux there is no terminal to be had.
+        // Without util-linux no terminal can be made.
         let mut command = Command::new("script");
         desk.place.settle(command.args(["-qec", &line, "/dev/null"]).env_remove("COLUMNS"));
         let Ok(output) = command.stdin(Stdio::null()).output() else { return };
@@ -435,7 +435,7 @@ fn a_table_is_as_wide_as_the_terminal() {
     }
 }
 
-/// What a terminal shows, without what makes it bold.
+/// Returns the text that a terminal shows, without the codes for bold and dim.
 fn console_text(text: &str) -> String {
     let plain = text.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
     plain.replace("\u{1b}[2m", "").replace('\r', "")

@@ -1,4 +1,4 @@
-//! The corpus is there, and says which it is.
+//! Names the corpus in use.
 use contactbox_tests::{corpus, report};
 
 #[test]

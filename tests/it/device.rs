@@ -1,5 +1,5 @@
-//! The emulated device, with the firmware as it ships: its power is cut at any moment, and what it
-//! has acknowledged is there.
+//! The emulated device with the firmware as it ships: power cuts at any moment lose nothing
+//! acknowledged.
 
 use contactbox_core::card::OwnFiles;
 use contactbox_core::contact::{Contact, Kind, Uid};
@@ -23,23 +23,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a device may take from power to an answer.
+/// The longest time from power to an answer.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Contacts that are changed on the device, and on the PC that it meets.
+/// The contacts that are changed on the device, and on the PC that it meets.
 const PEOPLE: usize = 30;
 const PEOPLE_THERE: usize = 200;
 
-/// Contacts changed on the PC between two meetings.
+/// The contacts changed on the PC between two meetings.
 const CHANGED_THERE: usize = 60;
 
-/// How long a request may be under way when the power is cut, in microseconds.
+/// The longest time in microseconds for which a request runs before the power is cut.
 const REQUEST_MICROS: usize = 10_000;
 
-/// How long a count may stand still before it has come to its end.
+/// The time without a change after which a count has come to its end.
 const STILL_TIME: Duration = Duration::from_secs(2);
 
-/// Waits until a count has come so far, or goes on no more.
+/// Waits until a count has reached `end`, or has stopped.
 fn wait_for(end: u64, count: impl Fn() -> u64) {
     let (mut last, mut since) = (0, Instant::now());
     loop {
@@ -47,7 +47,7 @@ fn wait_for(end: u64, count: impl Fn() -> u64) {
         if now != last {
             (last, since) = (now, Instant::now());
         }
-        // Before the first there may be a box to open.
+        // The device may open its box before the first event.
         let still = if now == 0 { START_TIME_MAX } else { STILL_TIME };
         if now >= end || since.elapsed() > still {
             return;
@@ -56,7 +56,7 @@ fn wait_for(end: u64, count: impl Fn() -> u64) {
     }
 }
 
-/// Plugs in as soon as the device answers.
+/// Connects as soon as the device answers.
 fn plug_in(device: &Device) -> Cable {
     let start = Instant::now();
     loop {
@@ -70,23 +70,23 @@ fn plug_in(device: &Device) -> Cable {
     }
 }
 
-/// What a person's contact says, as the newest acknowledged change has it; and as one has it that
-/// was asked for and not acknowledged.
+/// A person's contact after the newest acknowledged change, and after one that was asked for and
+/// not acknowledged.
 #[derive(Default)]
 struct Known {
     acknowledged: Option<String>,
     in_flight: Option<Option<String>>,
-    /// The digest of its state when it was last looked at, and said what was acknowledged; none
-    /// when something has been since.
+    /// The digest of its state when it was last read and matched what was acknowledged; `None` if
+    /// it may have changed since.
     looked_at: Option<[u8; 8]>,
 }
 
 type People = BTreeMap<Uid, Known>;
 
-/// What is under way when the power is cut.
+/// The work that a power cut interrupts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// Opening the box, taking in the card.
+    /// The opening of the box and the import of the card.
     Start,
     /// Edits, each appended to the card.
     Edits,
@@ -96,7 +96,7 @@ enum Moment {
     Sync,
 }
 
-/// Which it is for a cut; each has a share of twenty.
+/// Returns the work for a cut; each kind has its share of twenty.
 fn moment(cut: u32) -> Moment {
     match cut % 20 {
         9 | 19 => Moment::Start,
@@ -106,32 +106,32 @@ fn moment(cut: u32) -> Moment {
     }
 }
 
-/// A device, its card, the PC that it meets, and what must be there.
+/// A device, its card, the PC that it meets, and the content that must be there.
 struct World {
     device: Device,
-    /// The identity of its box.
+    /// The identity of the device's box.
     id: u64,
     card: CardImage,
     /// The card when it was empty.
     blank: Vec<u8>,
-    /// The card with a snapshot of the device when it held nothing, and the root of that.
+    /// The card with a snapshot of the device when it was empty, and the root of that snapshot.
     old: Option<(Vec<u8>, Root)>,
     desk: Desk,
-    /// What the contacts of the PC say there.
+    /// The notes of the contacts on the PC.
     notes: BTreeMap<Uid, Option<String>>,
     random: Random,
-    /// Sectors that a snapshot of all takes on an empty card, and requests to the device that a
-    /// meeting does: no power lasts for much more, however fast the machine is.
+    /// The sectors of a whole snapshot on an empty card, and the requests of a meeting to the
+    /// device. The power is cut within little more than these, however fast the machine is.
     backup_sectors: u64,
     sync_requests: u64,
-    /// Changed on the device.
+    /// The contacts changed on the device.
     people: People,
-    /// Changed on the PC: what the device has acknowledged to have taken from there.
+    /// The contacts changed on the PC, as far as the device has acknowledged them.
     there: People,
     told: Told,
 }
 
-/// What is told in the end.
+/// The figures reported at the end.
 #[derive(Default)]
 struct Told {
     edits: u32,
@@ -187,15 +187,15 @@ fn what_the_device_acknowledged_survives_fifty_power_cuts() {
     );
     let untouched = stack::least_untouched();
     report::line("device", &format!("{untouched} bytes of the device's stack were never used"));
-    // A moment that is always missed would prove nothing. How often it is hit depends on how fast
-    // the machine lets the emulator run; over a thousand cuts that evens out.
+    // A kind of cut that always misses would prove nothing. The rate depends on the speed of the
+    // emulator on this machine; over a thousand cuts it evens out.
     let often = if report::campaign() { backups / 5 } else { 0 };
     assert!(backups_broken > often && syncs_broken * 5 > syncs);
 }
 
 impl World {
-    /// Keeps a card with a snapshot of the empty box; then the device meets the PC, and makes
-    /// a snapshot, undisturbed.
+    /// Keeps a card with a snapshot of the empty box. Then lets the device meet the PC and make a
+    /// snapshot, without cuts.
     fn begin(&mut self) {
         self.device.start(Some(&self.card));
         let mut cable = plug_in(&self.device);
@@ -222,20 +222,20 @@ impl World {
         self.device.cut();
     }
 
-    /// Starts the device with a card that lacks most of what the box holds: a snapshot is the
-    /// first thing that it makes.
+    /// Starts the device with a card that lacks most of its box, so that a snapshot is its first
+    /// work.
     fn start_with_card_behind(&mut self, old: Option<&[u8]>) {
         self.card.put_back(old.unwrap_or(&self.blank));
         let watched = Watched::Card;
         self.device.start_with(Power { card: Some(&self.card), watched, ..Power::default() });
     }
 
-    /// When the power is cut in the middle of so many steps: mostly before the end.
+    /// Returns the step at which the power is cut: mostly before the end of these steps.
     fn somewhere_in(&mut self, steps: u64) -> u64 {
         1 + self.random.below(steps as usize * 5 / 4) as u64
     }
 
-    /// They meet once more, and everything is there.
+    /// Lets both meet once more, and checks that everything is there.
     fn end(&mut self) {
         self.device.start(Some(&self.card));
         let mut cable = plug_in(&self.device);
@@ -250,13 +250,12 @@ impl World {
             thread::sleep(Duration::from_millis(100));
         }
         self.device.cut();
-        // A cut while a file grows leaves it with more clusters than it has use
-        // for, and nothing worse.
+        // A cut while a file grows leaves it with clusters that it does not use, and nothing worse.
         let found = self.card.check().err().unwrap_or_default();
         assert_eq!(harm(findings(&found)), Vec::<String>::new());
     }
 
-    /// The root of what the device has on its card.
+    /// Returns the root of the device's snapshot on its card.
     fn on_card(&self) -> Option<Root> {
         let mut fat = card(Disk::new(self.card.bytes())).expect("the card is formatted");
         let own = block_on(OwnFiles::find(&mut fat, self.id)).expect("the card can be read");
@@ -294,7 +293,7 @@ impl World {
     }
 
     fn cut_backup(&mut self) {
-        // An empty card and one with an older snapshot in turn.
+        // An empty card, and one with an older snapshot, in turn.
         let old = self.old.clone().filter(|_| self.told.backups % 2 == 1);
         let before = old.as_ref().map(|(_, root)| *root);
         self.start_with_card_behind(old.as_ref().map(|(bytes, _)| bytes.as_slice()));
@@ -343,7 +342,7 @@ impl World {
         let known = self.notes.entry(uid).or_default();
         match &note {
             Some(note) => self.desk.put(uid, &[(Kind::FN, "Somebody"), (Kind::NOTE, note)]),
-            // Who is not there cannot go.
+            // A missing contact cannot be purged.
             None if known.is_none() => return,
             None => self.desk.purge(uid),
         }
@@ -351,7 +350,8 @@ impl World {
         *known = note;
     }
 
-    /// Lets both meet, and learns what the device has acknowledged; false when that was broken off.
+    /// Lets both meet, and records what the device has acknowledged; false if the meeting was
+    /// interrupted.
     fn meet(&mut self, meeting: impl FnOnce(&mut Desk, &mut Device) -> Met) -> bool {
         for (uid, note) in &self.notes {
             self.there.entry(*uid).or_default().in_flight = Some(note.clone());
@@ -362,7 +362,7 @@ impl World {
         }
         self.told.taken += taken.len() as u32;
         for (uid, note) in taken {
-            // What was changed on the device before goes there and comes back.
+            // An earlier change on the device goes to the PC and comes back.
             let known = self.there.get_mut(&uid).expect("a contact of the PC");
             *known = Known { acknowledged: note, ..Known::default() };
         }
@@ -370,17 +370,16 @@ impl World {
     }
 }
 
-/// What a meeting came to.
+/// The result of a meeting.
 struct Met {
     came_to_end: bool,
-    /// Requests to the device.
+    /// The requests to the device.
     requests: u64,
-    /// What the device has acknowledged to have taken.
+    /// The contacts that the device has acknowledged.
     taken: Vec<(Uid, Option<String>)>,
 }
 
-/// Brings both to hold the same, or as far as the cable lasts; counts on `asked`
-/// what the device is asked.
+/// Synchronises both, as far as the cable lasts. Counts the requests to the device in `asked`.
 fn meet(desk: &mut Desk, cable: &mut Cable, asked: &AtomicU64) -> Met {
     let mut there = Overheard { cable, asked, taken: Vec::new() };
     let report = block_on(sync(&mut desk.end(), &mut there, Consent::Given, |_| {}));
@@ -395,7 +394,7 @@ fn meet(desk: &mut Desk, cable: &mut Cable, asked: &AtomicU64) -> Met {
     Met { came_to_end, requests: asked.load(Ordering::Relaxed), taken: there.taken }
 }
 
-/// The device, with somebody who listens to what it acknowledges.
+/// The device, with a record of what it acknowledges.
 struct Overheard<'c> {
     cable: &'c mut Cable,
     asked: &'c AtomicU64,
@@ -453,7 +452,7 @@ fn write(cable: &mut Cable, people: &mut People, random: &mut Random) -> u32 {
     0
 }
 
-/// The digest of each state on the device.
+/// Returns the digest of each state on the device.
 fn digests(cable: &mut Cable) -> BTreeMap<Uid, [u8; 8]> {
     let (mut digests, mut from) = (BTreeMap::new(), Some(0));
     while let Some(page) = from {
@@ -469,9 +468,9 @@ fn digests(cable: &mut Cable) -> BTreeMap<Uid, [u8; 8]> {
     digests
 }
 
-/// Compares all that the device holds with what it has acknowledged, and learns what became of what
-/// it has not. A state with the digest that it had when it was last looked at says what it said
-/// then: of all the others the cable would take too long.
+/// Compares everything on the device with what it has acknowledged, and finds out the fate of the
+/// rest. A contact with an unchanged digest is not read again, because that would take too long
+/// over the cable.
 fn check(cable: &mut Cable, digests: &BTreeMap<Uid, [u8; 8]>, people: &mut People) {
     for (uid, known) in people {
         let digest = digests.get(uid).copied();

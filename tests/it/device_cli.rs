@@ -1,5 +1,5 @@
-//! A device on a cable, as people and scripts use it: a real daemon, and the device's own app at
-//! the other end of a socket.
+//! A device on a cable as people and scripts use it: a real daemon, and the device's own app at the
+//! other end of a socket.
 
 use contactbox_core::contact::Kind;
 use contactbox_core::service::cable::Link;
@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 /// The sample that ships with the daemon.
 const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
 
-/// A device with power, and a socket to plug into.
+/// A running device, with a socket to connect to.
 struct Powered {
     socket: PathBuf,
     is_off: Arc<AtomicBool>,
-    /// The cable breaks after so many pieces of bytes from the device; 0 for never.
+    /// The number of pieces from the device after which the cable breaks; 0 for never.
     breaks: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,7 +63,7 @@ impl Drop for Powered {
     }
 }
 
-/// Is the cable between the device and a socket.
+/// Carries bytes between the device and a socket.
 fn serve(
     mut device: &mut contactbox_tests::desk_device::Bench,
     mut stream: UnixStream,
@@ -112,7 +112,7 @@ fn add(daemon: &Daemon, name: &str) -> Value {
     daemon.client().call("contact.put", json!({ "vcard": vcard }))
 }
 
-/// Somebody types a contact into the device.
+/// Types a contact into the device.
 fn type_in(device: &Powered, name: &str) {
     let (mut cable, _) = Cable::plug_in(&device.socket).expect("the device answers");
     cable.put(None, &[(Kind::FN, name)]).expect("the device takes it");
@@ -136,7 +136,7 @@ fn a_device_is_asked_and_brought_in_step() {
     assert_eq!(finds(&daemon, "kessel"), 1);
     let info = place.run(["device", "info", device.path(), "--json"]).expect(0).json();
     assert_eq!((&info[0]["contacts"], &info[0]["root"]), (&201.into(), &synced[0]["root"]));
-    // Once more costs a word or two.
+    // A second sync costs a few words.
     let again = place.run(["device", "sync", device.path(), "--json"]).expect(0).json();
     assert_eq!((&again[0]["is_same"], &again[0]["rounds"]), (&true.into(), &0.into()));
     let bytes = again[0]["sent_bytes"].as_u64().zip(again[0]["received_bytes"].as_u64());
@@ -150,7 +150,7 @@ fn a_port_without_a_device_is_said_to_be_one() {
     let nowhere = place.path().join("nowhere");
     let nowhere = nowhere.to_str().expect("letters");
     place.run(["device", "info", nowhere]).expect(1).says(&["is no port"]);
-    // Somebody who says nothing.
+    // A listener that says nothing.
     let mute = place.path().join("mute");
     let _listener = UnixListener::bind(&mute).expect("a socket");
     let mute = mute.to_str().expect("letters");
@@ -176,7 +176,7 @@ fn a_device_is_kept_in_step_while_it_is_plugged_in() {
     until("an edit goes over by itself", || {
         info().first().is_some_and(|told| told["contacts"] == 2)
     });
-    // Breaks in the middle cost nothing.
+    // Interruptions cost nothing.
     let file = place.file("people.vcf", PEOPLE);
     device.breaks.store(40, Ordering::Relaxed);
     place.run(["import".as_ref(), file.as_os_str()]).expect(0);
@@ -190,7 +190,7 @@ fn a_device_is_kept_in_step_while_it_is_plugged_in() {
     assert!(daemon.stop().success());
 }
 
-/// A device that goes mad: it says something all the time, and never what was asked.
+/// Starts a faulty device, which sends all the time and never answers a request.
 fn babble(socket: &Path, word: impl Fn(usize) -> Vec<u8> + Send + 'static) -> JoinHandle<()> {
     let listener = UnixListener::bind(socket).expect("a socket");
     std::thread::spawn(move || {
@@ -208,7 +208,7 @@ fn babble(socket: &Path, word: impl Fn(usize) -> Vec<u8> + Send + 'static) -> Jo
 fn a_device_that_never_comes_to_an_answer_is_given_up() {
     let place = Place::new();
     let _daemon = place.serve_with(&["--backup", "off"]);
-    // A byte at a time, of a frame that never ends; and whole replies to what nobody asked.
+    // Single bytes of a frame that never ends, and whole replies that nobody asked for.
     let reply = vec![0, 6, 1, 1, 2, 1, 7, 9, 3, 97, 100, 97, 0x9c, 0x43, 0x7e, 0x1c, 0];
     let words: [Box<dyn Fn(usize) -> Vec<u8> + Send>; 2] =
         [Box::new(|_| vec![0x55]), Box::new(move |_| reply.clone())];

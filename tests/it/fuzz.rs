@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 const CAMPAIGN_TIMES: usize = 100;
 const LENGTH_MAX: usize = 8 * 1024;
-/// No input may take longer: a bound that catches loops, far above what a busy machine adds.
+/// The limit for one input. It catches loops, and is far above what a busy machine adds.
 const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
 
 #[test]

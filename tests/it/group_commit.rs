@@ -27,7 +27,7 @@ fn each_edit_is_synced_before_its_answer() {
         assert!(after > before, "edit {number} was answered without a sync");
         before = after;
     }
-    // Neither does what changes nothing cost one, nor a question.
+    // A change without effect costs no sync, nor does a query.
     client.call("contact.find", json!({ "query": "alone" }));
     client.refused(
         "contact.remove",
@@ -71,7 +71,7 @@ fn edits_that_wait_together_share_a_sync() {
         ),
     );
     assert_eq!(client.call("box.info", json!({}))["contacts"], edits + EDITS);
-    // How many share one is the machine's to say; that many do must show on any.
+    // The number of edits that share a sync depends on the machine; that many do must show on any.
     assert!(waiting * 2 < edits, "{waiting} syncs for {edits} edits");
     assert!(at_once * 2 < EDITS, "{at_once} syncs for {EDITS} edits sent at once");
 }

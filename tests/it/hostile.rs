@@ -1,5 +1,4 @@
-//! Clients that mean no good, or have gone wrong: the daemon stays small, answers
-//! the others, and lives.
+//! Hostile and faulty clients: the daemon stays small, answers the others, and lives.
 use contactbox_tests::daemon::{Client, Daemon, Place};
 use contactbox_tests::people::people;
 use contactbox_tests::report;
@@ -8,29 +7,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest frame and the memory for frames of all clients, as the daemon has them by default.
+/// The default limits of a frame, and of the memory for the frames of all clients.
 const FRAME_BYTES: usize = 16 << 20;
 
-/// What the daemon may take at its worst: the requests of all clients (128 MiB), 16 long replies of
-/// 11 MiB and their JSON, the box, and what the allocator keeps.
+/// The most memory of the daemon: the requests of all clients (128 MiB), 16 long replies of 11 MiB
+/// and their JSON, the box, and what the allocator keeps.
 const MEMORY_KIB_MAX: usize = 384 * 1024;
 
-/// Longest that another client may wait for an answer while all this goes on, beyond
-/// fifty times what it waits in peace. The daemon itself takes milliseconds; a busy
-/// machine does not always let it.
+/// The longest wait of another client during an attack, beyond fifty times its usual wait. The
+/// daemon itself takes milliseconds, but a busy machine does not always let it.
 const LATENCY_MAX: Duration = Duration::from_secs(5);
 
-/// The same where each request of the attack is a second of work or two: it may come after one of
-/// them, and not after all.
+/// The same limit for attacks whose requests take a second or two each: the other client may have
+/// to wait for one of them, and not for all.
 const LATENCY_OF_LONG_MAX: Duration = Duration::from_secs(20);
 
-/// People in the box.
+/// The people in the box.
 const PEOPLE: usize = 1000;
 
-/// Short times, so that nobody waits long for a client that is closed for being too slow.
+/// Short limits, so that a client that is too slow is closed soon.
 const FLAGS: [&str; 4] = ["--read-seconds", "2", "--write-seconds", "2"];
 
-/// A daemon on a filled box, in a hurry.
+/// Starts a daemon with these limits on a filled box.
 fn serve(place: &Place) -> Daemon {
     filled(place.serve_with(&FLAGS))
 }
@@ -42,7 +40,7 @@ fn filled(daemon: Daemon) -> Daemon {
     daemon
 }
 
-/// What a client does that means well: finds, and edits.
+/// Does the work of a well-behaved client, which searches and edits.
 fn work(client: &mut Client) -> Duration {
     let begun = Instant::now();
     let found = client.call("contact.find", json!({ "query": "mü" }));
@@ -52,8 +50,8 @@ fn work(client: &mut Client) -> Duration {
     begun.elapsed()
 }
 
-/// Attacks while another client works; that one must get its answers in time, and the daemon must
-/// stay within its memory.
+/// Attacks while another client works. That client must get its answers in time, and the daemon
+/// must stay within its memory.
 fn attack(name: &str, daemon: &mut Daemon, attack: impl FnOnce(&Daemon)) {
     attack_at_length(name, daemon, LATENCY_MAX, attack);
 }
@@ -102,13 +100,13 @@ fn attack_at_length(
     assert!(worst < worst_max, "{name}: another client has waited for {worst:?}");
 }
 
-/// Sends bytes, which the daemon need not read to their end.
+/// Sends bytes that the daemon need not read to their end.
 fn shout(client: &mut Client, bytes: &[u8]) {
-    // It fails when the daemon closes, which is what it may do.
+    // This fails if the daemon closes the connection, which it may do.
     client.send_bytes(bytes).ok();
 }
 
-/// Sends a line that is refused with this kind, on a connection that is of use afterwards.
+/// Sends a line that is refused with this kind; the connection can be used afterwards.
 #[track_caller]
 fn refused(client: &mut Client, line: &[u8], kind: &str) {
     client.send_bytes(line).expect("the daemon reads");
@@ -170,7 +168,7 @@ fn lines_that_are_no_requests() {
             &request("contact.find", "{\"query\":\"a\",\"cursor\":\"zzz\"}"),
             "InvalidParams",
         );
-        // Empty lines are nothing at all.
+        // Empty lines are ignored.
         client.send_bytes(&b"\n\r\n".repeat(300_000)).expect("the daemon reads");
         client.call("box.hello", json!({}));
 
@@ -183,7 +181,7 @@ fn lines_that_are_no_requests() {
     assert!(daemon.stop().success());
 }
 
-/// The reply to a line.
+/// Returns the reply to a line.
 fn answer(client: &mut Client, line: &[u8]) -> Value {
     client.send_bytes(line).expect("the daemon reads");
     client.send_bytes(b"\n").expect("the daemon reads");
@@ -216,7 +214,7 @@ fn half_a_line_and_silence() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    // Between lines a client may be silent for as long as it likes.
+    // A client may be silent between lines for any time.
     let mut client = daemon.client();
     client.call("box.hello", json!({}));
     thread::sleep(Duration::from_millis(2500));
@@ -233,7 +231,7 @@ fn a_thousand_connections() {
         let (mut inside, mut told) = (Vec::new(), 0);
         for _ in 0..CONNECTIONS {
             let mut client = daemon.client();
-            // In the last place, which is kept for saying stop, nobody is found.
+            // The last place is kept for `stop`, so a search is refused there.
             match client.try_call("contact.find", json!({ "query": "a" })) {
                 Ok(Ok(_)) => inside.push(client),
                 Ok(Err(error)) => {
@@ -241,7 +239,7 @@ fn a_thousand_connections() {
                     assert!(client.is_closed_within(Duration::from_secs(10)));
                     told += 1;
                 }
-                // The line was not read: the end of the connection came before it.
+                // The connection ended before the line was read.
                 Err(_) => told += 1,
             }
         }
@@ -294,14 +292,14 @@ fn clients_that_never_read() {
                     .set_write_timeout(Some(Duration::from_millis(20)))
                     .expect("not zero");
                 for _ in 0..50 {
-                    // The daemon stops reading from a client that has asked for much.
+                    // The daemon stops reading from a client with many open requests.
                     if client.send(method, params.clone()).is_err() {
                         break;
                     }
                 }
                 deaf.push(client);
             }
-            // Others get in between: also what is long, such as an import.
+            // Other requests are answered in between, including long ones such as an import.
             let mut other = daemon.client();
             let begun = Instant::now();
             let text = people(10, 9).next().expect("a person").vcard();
@@ -387,7 +385,7 @@ fn little_text_that_wants_much_memory() {
     let import =
         format!("{{\"vcard\":\"BEGIN:VCARD\\nVERSION:3.0\\nFN:x\\n{empty}END:VCARD\\n\"}}");
     let begins = format!("{{\"vcard\":\"{}\"}}", "BEGIN:VCARD\\n".repeat(BYTES / 13));
-    // What one request may cost the others at most: the longest frame there is, all of it lines.
+    // The most that one request may cost the others: the longest frame, all of it lines.
     attack_at_length("one import of 3,900,000 lines", &mut daemon, LATENCY_OF_LONG_MAX, |daemon| {
         for params in [&import, &begins] {
             let reply = answer(&mut daemon.client(), &request("card.import", params));

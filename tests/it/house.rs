@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 const LINES_MAX: usize = 600;
 
-/// Of a hundred names of types so many may stand for several things.
+/// The percentage of type names that may stand for several things.
 const SHARED_NAMES_MAX_PERCENT: usize = 4;
 
-/// Characters of a line of a comment or a paper.
+/// The characters of a line of a comment or a paper.
 const COLUMNS_MAX: usize = 100;
 
-/// What the top level may hold beside dot files, licences and what a build leaves.
+/// The entries of the top level beside dot files, licences and the files of a build.
 const TOP_LEVEL: [&str; 8] = [
     "CHANGELOG.md",
     "Cargo.lock",
@@ -25,15 +25,14 @@ const TOP_LEVEL: [&str; 8] = [
 ];
 const TOP_LEVEL_LEFT: [&str; 1] = ["target"];
 
-/// The modules of core and what each may name of the others. `sim` stands beside
-/// them: tests use it.
+/// The modules of core, and the others that each may name. `sim` stands beside them, for tests.
 const CORE_MODULES: [(&str, &[&str]); 9] = [
     ("limits", &[]),
     ("text", &[]),
     ("contact", &["limits", "text"]),
     ("vcard", &["limits", "text", "contact"]),
     ("search", &["limits", "text", "contact"]),
-    // The book, which is the facade, finds.
+    // The book searches, because it is the facade.
     ("store", &["limits", "text", "contact", "search"]),
     ("card", &["limits", "text", "contact", "vcard", "store"]),
     ("service", &["limits", "text", "contact", "search", "store", "card"]),
@@ -51,7 +50,7 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// Its code up to the tests at its end, without the lines that are only a comment.
+    /// Returns its code up to the tests at its end, without the lines that are only comments.
     fn code_without_tests(&self) -> String {
         let mut code = String::new();
         let mut lines = self.text.lines().peekable();
@@ -77,7 +76,7 @@ fn root() -> PathBuf {
         .to_path_buf()
 }
 
-/// Every text file of the project that a person wrote.
+/// Returns every text file of the project that a person wrote.
 fn sources() -> Vec<Source> {
     let root = root();
     let mut sources = Vec::new();
@@ -119,12 +118,12 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// Fails with every breach at once, each on a line.
+/// Fails with all breaches at once, each on a line.
 fn none(rule: &str, breaches: Vec<String>) {
     assert!(breaches.is_empty(), "{rule}\n  {}", breaches.join("\n  "));
 }
 
-/// Whether `word` stands in `text` on its own, not as a part of a longer name.
+/// Returns whether `word` stands in `text` on its own, not as a part of a longer name.
 fn has_word(text: &str, word: &str) -> bool {
     let joins = |character: char| character.is_alphanumeric() || character == '_';
     text.match_indices(word).any(|(at, _)| {
@@ -133,7 +132,7 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// The lines of all sources that `breaks` a rule, as `path:line: text`.
+/// Returns the lines of all sources that break a rule, as `path:line: text`.
 fn lines_where(breaks: impl Fn(&Source, &str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources() {
@@ -169,7 +168,7 @@ fn no_file_is_too_long() {
     none("a file has at most 600 lines", too_long.collect());
 }
 
-/// A line that a person reads and that could be broken: not of a table, a heading, a
+/// Returns whether a line is read by a person and could be broken: not one of a table, a heading, a
 /// program or one long word.
 fn can_be_broken(text: &str) -> bool {
     let text = text.trim_start_matches(['/', '!']).trim_start();
@@ -254,7 +253,7 @@ fn one_file_names_the_serial_port() {
     none("cables are a matter of daemon/src/device/port.rs", strays);
 }
 
-/// The tests build the daemon with core's simulator in: so they would not see it.
+/// The tests build the daemon with core's simulator, so they would not notice its use.
 #[test]
 fn what_ships_does_without_the_simulator() {
     let strays = lines_where(|source, line| {
@@ -300,7 +299,7 @@ fn core_depends_one_way() {
             ));
             continue;
         };
-        // Tests may lean on anything, and stand at the end of a file or in one of their own.
+        // Tests may use anything, and stand at the end of a file or in one of their own.
         if inside.contains("/tests/")
             || inside.ends_with("/tests.rs")
             || inside.ends_with("_tests.rs")
@@ -318,7 +317,8 @@ fn core_depends_one_way() {
     none("{limits, text} <- contact <- {vcard, search} <- store <- card <- service", breaches);
 }
 
-/// What follows each `crate::` in the code; of a list in braces, each member's first name.
+/// Returns the name behind each `crate::` in the code; of a list in braces, each member's first
+/// name.
 fn crate_names(code: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for (at, prefix) in code.match_indices("crate::") {
@@ -418,7 +418,7 @@ fn packages_depend_one_way() {
     none("tests see all, daemon and firmware see core, core sees nobody", breaches);
 }
 
-/// The type that a line of code defines, if it does: not one that a trait asks for.
+/// Returns the type that a line of code defines, unless a trait asks for it.
 fn defined_type(line: &str) -> Option<&str> {
     let code = line.trim_start();
     let code = match code.strip_prefix("pub") {

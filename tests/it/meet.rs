@@ -32,7 +32,7 @@ fn root(book: &mut Small) -> Root {
     block_on(book.root()).unwrap_or_else(|error| panic!("everything can be read: {error}"))
 }
 
-/// Everybody hands everything to everybody until nobody learns anything new.
+/// Lets every box hand everything to every other until nothing changes.
 fn settle(books: &mut [Small], now: u64) {
     for _ in 0..4 {
         let mut changed = 0;
@@ -61,7 +61,7 @@ fn boxes_that_have_met_hold_the_same() {
         let mut books = [new(1), new(2), new(3)];
         for (step, op) in ops::script(seed, 150).into_iter().enumerate() {
             let at = random.below(3);
-            // Clocks are close, so that stamps of different boxes fall on the same moment.
+            // The clocks are close, so that stamps of different boxes fall on the same moment.
             let now = 1_000 + step as u64 / 3;
             world::apply(&mut books[at], op, now).unwrap_or_else(|error| panic!("{op:?}: {error}"));
             if random.below(12) == 0 {
@@ -77,7 +77,7 @@ fn boxes_that_have_met_hold_the_same() {
             let seen: Vec<_> = books.iter_mut().map(|book| world::look(book, who)).collect();
             assert!(seen.iter().all(|one| *one == seen[0]), "seed {seed}, person {who}");
         }
-        // What was kept up to date with each change is what is computed anew.
+        // The root updated with each change equals the one computed anew.
         let again: Vec<Root> = books.map(reopened).iter_mut().map(root).collect();
         assert_eq!(again, roots, "seed {seed}");
     }
@@ -115,7 +115,7 @@ fn lines(book: &mut Small) -> Vec<String> {
 
 const ADA: (Kind, &str) = (Kind::FN, "Ada");
 
-/// Two boxes that both know of Ada, with one number.
+/// Makes two boxes that both know Ada with one number.
 fn two() -> [Small; 2] {
     let mut books = [new(1), new(2)];
     put(&mut books[0], &[ADA, (Kind::TEL, "1")], 10);
@@ -161,7 +161,7 @@ fn a_purge_outlives_a_deletion() {
     let mut books = two();
     block_on(books[0].remove(uid(), AuthorIndex::default(), 40)).expect("a sound chip");
     block_on(books[1].purge(uid(), AuthorIndex::default(), 30)).expect("a sound chip");
-    // What is left is that somebody wished it in the trash; of what it said, nothing is.
+    // The wish to have it in the trash remains; of its content, nothing does.
     let seen = meet(books);
     assert!(seen.iter().all(|line| line == "gone" || line == "(in the trash)"), "{seen:?}");
 }
@@ -181,7 +181,7 @@ fn damage_in_one_box_does_not_make_another_forget() {
     settle(&mut books, 40);
     let [mut one, mut other] = books;
     block_on(one.checkpoint()).expect("a sound chip");
-    // What the first box wrote last is struck; it shows what it knew before, as stale.
+    // The last entry of the first box is damaged. It shows its older state, as stale.
     let mut chip = one.into_flash();
     let found = chip.contents().windows(7).rposition(|window| window == b"0171222");
     chip.burst(found.expect("the number is in the flash") as u64 * 8, 40);
@@ -189,7 +189,7 @@ fn damage_in_one_box_does_not_make_another_forget() {
         .unwrap_or_else(|error| panic!("{error}"));
     assert!(!report.is_sound(), "{report:?}");
     assert_eq!(lines(&mut one), ["1", "Ada"]);
-    // Somebody goes on with what is there.
+    // Somebody goes on with that state.
     put(&mut one, &[ADA, (Kind::TEL, "1"), (Kind::NOTE, "hello")], 50);
     hand_over(&mut one, &mut other, 60).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(lines(&mut other), ["0171222", "1", "Ada", "hello"]);
@@ -207,7 +207,7 @@ fn a_photo_that_is_not_what_its_hash_says_is_not_taken() {
     let blob = (0..from.slots())
         .find_map(|slot| block_on(from.blob_at(slot)).expect("a sound chip"))
         .expect("a photo");
-    // Somebody sends other bytes under its hash.
+    // Other bytes are sent under the photo's hash.
     let piece_bytes = to.blob_piece_bytes();
     while let Some(offset) = to.blob_missing(blob) {
         let bytes = (blob.len - offset).min(piece_bytes as u32) as usize;

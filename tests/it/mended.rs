@@ -1,4 +1,4 @@
-//! What damage took comes back: by hand, from a card, and without what nobody has.
+//! Lost content comes back: by hand, from a card, and without what nobody has.
 use contactbox_tests::daemon::{Daemon, Place};
 use contactbox_tests::random::Random;
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ fn serve(place: &Place) -> Daemon {
     place.serve_with(&["--backup", "off"])
 }
 
-/// Strikes the image of a box that is at rest where a text stands in it.
+/// Damages the image of a closed box where it contains a text.
 pub(crate) fn strike(place: &Place, text: &str) {
     strike_bytes(place, text.as_bytes());
 }
 
-/// The same where these bytes stand.
+/// Damages the image where it contains these bytes.
 fn strike_bytes(place: &Place, bytes: &[u8]) {
     let mut image = std::fs::read(place.image()).expect("the image");
     let complement: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
@@ -26,8 +26,8 @@ fn strike_bytes(place: &Place, bytes: &[u8]) {
     std::fs::write(place.image(), image).expect("room for a file");
 }
 
-/// What is lost of a contact is told until somebody writes that contact anew, and then no more:
-/// also not after a restart, which finds the damage again.
+/// A loss is reported until somebody writes the contact anew, and not after that, not even after a
+/// restart, which finds the damage again.
 #[test]
 fn a_loss_that_was_mended_stays_mended() {
     let place = Place::new();
@@ -49,7 +49,7 @@ fn a_loss_that_was_mended_stays_mended() {
         let daemon = serve(&place);
         place.run(["verify"]).expect(1);
         assert!(is_older("Bea", 4) && !is_older("Ada", 4));
-        // What is said of others mends nothing.
+        // A change of another contact ends nothing.
         place.run(["edit", "Ada", "--note", "another"]).expect(0);
         place.run(["verify"]).expect(1);
         assert!(daemon.stop().success());
@@ -66,7 +66,7 @@ fn a_loss_that_was_mended_stays_mended() {
     }
 }
 
-/// A box of two, one of them with a photo, and what the photo holds.
+/// Makes a box with two contacts, one of them with a photo; returns the photo as well.
 fn with_photo(place: &Place) -> (Daemon, Vec<u8>) {
     use base64::Engine;
     let daemon = serve(place);
@@ -97,8 +97,8 @@ fn photo_of(place: &Place, out: &Path) -> Option<String> {
     text.lines().find(|line| line.starts_with("PHOTO")).map(str::to_owned)
 }
 
-/// A photo that can not be read any more is no reason to refuse a change beside it, and comes back
-/// from a card that has it, though nothing of the contact is new there.
+/// A photo that cannot be read is no reason to refuse a change beside it. It comes back from a card
+/// that has it, even if the contact is not new there.
 #[test]
 fn a_damaged_photo_keeps_nobody_from_writing_and_comes_back() {
     let place = Place::new();
@@ -128,8 +128,8 @@ fn a_damaged_photo_keeps_nobody_from_writing_and_comes_back() {
     assert!(daemon.stop().success());
 }
 
-/// Who makes a new box of what is left of an old one has all but the photo; and that, when a
-/// card turns up which has it.
+/// A new box made of what is left of an old one has everything but the photo, and gets that from a
+/// card that has it.
 #[test]
 fn a_contact_comes_without_the_photo_that_nobody_has() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! Opening whatever a chip holds: each page is read a few times at most, nothing is written, and
-//! the memory given is all the memory there is.
+//! Opening any chip reads each page a few times at most, writes nothing, and uses only the given
+//! memory.
 use contactbox_core::contact::Item;
 use contactbox_core::sim::Nor;
 use contactbox_core::store::page::{MAGIC, PAGE_HEADER_BYTES, PageHeader};
@@ -15,16 +15,16 @@ use std::time::{Duration, Instant};
 
 const PAGE: usize = 4096;
 const PAGES: usize = 1024;
-/// A page is read once, once more to tell what of it is lost, and once for what its neighbour says.
+/// A page is read once, once more to find out its losses, and once for what its neighbour tells.
 const READS_MAX: u64 = 4;
-/// No entry of these boxes is longer.
+/// The longest entry of these boxes.
 const ENTRY_BYTES: u64 = 1024;
-/// A bound that catches loops, far above what a busy machine adds.
+/// The limit of time. It catches loops, and is far above what a busy machine adds.
 const TIME_MAX: Duration = Duration::from_secs(20);
 
 type Image = Chip<4, PAGE>;
 
-/// A device's memory: it does not grow.
+/// Returns a device's memory, which does not grow.
 fn fixed<P: Packed, L: Link>() -> Parts<HostMemory<P, L>> {
     Parts {
         pages: Heap::fixed(PAGES, PageState::NEW),
@@ -44,7 +44,8 @@ fn fixed<P: Packed, L: Link>() -> Parts<HostMemory<P, L>> {
 /// Opens a copy of the image; returns whether it is a box.
 fn open(name: &str, image: &Image) -> bool {
     let is_box = open_in::<Wide, u32>(name, image, 0);
-    // Narrow slots do not know what is newer: each entry may have another one read again.
+    // Narrow slots do not store which entry is newer, so each entry may have another one read
+    // again.
     let on_a_device = open_in::<Narrow, u16>(&format!("{name}, on a device"), image, 1);
     assert_eq!(on_a_device, is_box, "{name}");
     is_box
@@ -78,7 +79,7 @@ fn noise(seed: u64) -> Image {
     chip
 }
 
-/// Gives every page a header as a box would.
+/// Gives every page a valid header.
 fn with_headers(mut chip: Image, order: impl Fn(u32) -> u32) -> Image {
     for (number, page) in (0..).zip(chip.contents_mut().chunks_exact_mut(PAGE)) {
         let header = PageHeader { order: order(number), erases: 1, salt: 0xA11 };
@@ -102,7 +103,7 @@ fn whatever_a_chip_holds_opening_it_is_bounded() {
 
     open("noise under headers", &with_headers(noise(3), |number| number + 1));
     open("noise under headers of one number", &with_headers(noise(4), |_| 1));
-    // Every word looks like the beginning of an entry that goes on to the end of the page.
+    // Every word looks like the beginning of an entry that fills the rest of the page.
     let mut long = noise(5);
     for (at, word) in long.contents_mut().chunks_exact_mut(4).enumerate() {
         let left = PAGE - at * 4 % PAGE;

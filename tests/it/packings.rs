@@ -1,5 +1,5 @@
-//! Whatever a chip holds, a box in a device's memory finds in it what one in a daemon's finds, and
-//! from then on writes the same.
+//! A box in a device's memory finds on any chip what one in a daemon's memory finds, and then
+//! writes the same.
 
 use contactbox_core::contact::Uid;
 use contactbox_core::sim::{NorError, Tear};
@@ -17,7 +17,7 @@ const PAGES: usize = 48;
 
 type Image = Chip<4, 512>;
 
-/// What befell a box before it is opened.
+/// The fate of a box before it is opened.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Rested,
@@ -33,7 +33,7 @@ fn fate(random: &mut Random) -> Fate {
     }
 }
 
-/// A chip with a history.
+/// Returns a chip with a history.
 fn image(seed: u64, ops: usize, fate: Fate) -> Image {
     let mut random = Random::new(seed);
     let mut chip = world::format::<4, 512>(Chip::new(PAGES)).into_flash();
@@ -57,7 +57,7 @@ fn image(seed: u64, ops: usize, fate: Fate) -> Image {
     chip
 }
 
-/// All there is to know of a box.
+/// Everything that can be seen of a box.
 #[derive(Debug, PartialEq)]
 struct Seen {
     report: OpenReport,
@@ -79,17 +79,18 @@ fn see<M: Memory>(book: &mut Box<4, 512, M>, report: OpenReport) -> Seen {
     let versions = (0..PEOPLE).map(versions).collect();
     let people = (0..PEOPLE).map(|who| world::look_closely(book, who)).collect();
     let mut stats = book.stats();
-    // Counts each time that a flipped bit is read, and who shares a hash is read more often.
+    // This counts every read of a flipped bit, and contacts that share a hash are read more often.
     stats.journal.corrected = 0;
     Seen { report, stats, people, versions, slots: book.slots() }
 }
 
-/// Opens, looks, goes on working, looks again; returns what was seen and what is on the chip then.
+/// Opens, examines, goes on working, examines again. Returns what was seen, and the chip at the
+/// end.
 fn live_on<M: Roomy>(chip: Image, seed: u64) -> Result<(Vec<Seen>, Image), String> {
     let (mut book, report) = world::open_in::<4, 512, M>(chip)?;
     let mut seen = vec![see(&mut book, report)];
     for (number, op) in script(seed ^ 0xA5, 40).into_iter().enumerate() {
-        // It may be refused, for damage: then by all alike.
+        // An operation may be refused because of damage, but then by all boxes.
         let done = world::apply(&mut book, op, 0);
         if number % 10 == 9 || done.is_err() {
             seen.push(see(&mut book, report));
@@ -140,7 +141,7 @@ fn a_device_sees_what_a_daemon_sees() {
     );
 }
 
-/// A chip on which an entry reads right with its page, and wrong ever after by itself.
+/// A chip on which an entry reads correctly with its page, and wrongly ever after by itself.
 struct Fickle {
     chip: Image,
     entry: u32,
@@ -185,7 +186,7 @@ impl NorFlash for Fickle {
 #[test]
 fn an_entry_that_vanishes_while_the_box_is_opened_is_told_as_a_loss() {
     let mut book = world::format::<4, 512>(Chip::new(PAGES));
-    // Of everybody there are several versions, in different pages.
+    // Each person has several versions, in different pages.
     for op in (0..60).map(|number| Op::Put { who: number % PEOPLE, card: number.into() }) {
         world::apply(&mut book, op, 0).expect("the script fits the box");
     }
@@ -200,7 +201,7 @@ fn an_entry_that_vanishes_while_the_box_is_opened_is_told_as_a_loss() {
             continue;
         }
         vanished += 1;
-        // What was taken in its stead is not passed off as the newest.
+        // An older version in its place does not pass for the newest.
         let mut memory = vec![0; 16 * 1024];
         let mut stale = 0;
         for who in 0..PEOPLE {

@@ -1,6 +1,8 @@
 //! Power cuts at every flash operation of a long script, in every tear mode, once, twice, and in
-//! chains: what was acknowledged is there, what was in flight is as before or as after, and the box
-//! goes on.
+//! chains.
+//!
+//! Every acknowledged change is there, the interrupted one is in the state before or after, and the
+//! box goes on.
 
 use contactbox_core::sim::Tear;
 use contactbox_tests::random::Random;
@@ -12,13 +14,14 @@ use contactbox_tests::world::{self, Chip, CrowdedMemory, DeviceMemory};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
-/// Operations in the script.
+/// The operations in the script.
 const OPS: usize = 420;
-/// Operations done after each recovery; after that of a second cut.
+/// The operations after each recovery, and after that of a second cut.
 const AFTERLIFE: usize = 12;
 const SECOND_AFTERLIFE: usize = 4;
 
-/// A box after a cut: the chip without power, what was acknowledged, what was not.
+/// A box after a cut: the chip without power, the acknowledged state, and the interrupted
+/// operation.
 #[derive(Clone)]
 struct Cut<const W: usize, const E: usize> {
     chip: Chip<W, E>,
@@ -27,8 +30,8 @@ struct Cut<const W: usize, const E: usize> {
     next: usize,
 }
 
-/// Opens the box, compares, and does up to `count` operations of the script. `Err` is a cut; of a
-/// chip that keeps cuts instead, `kept` is given each.
+/// Opens the box, compares, and does up to `count` operations of the script. `Err` is a cut. If the
+/// chip collects cuts instead, `kept` is given each.
 fn go_on<const W: usize, const E: usize, M: Roomy>(
     mut cut: Cut<W, E>,
     chip: Chip<W, E>,
@@ -45,8 +48,8 @@ fn go_on<const W: usize, const E: usize, M: Roomy>(
     if let Err(error) = world::check(&mut book, &mut cut.oracle, cut.in_flight) {
         panic!("{before}: {error}");
     }
-    // Whether an import that changes nothing visible was noted cannot be seen: it is repeated, as
-    // its user would.
+    // An import that changes nothing visible may or may not have been noted, which cannot be seen.
+    // It is repeated, as its user would do.
     let again = cut.in_flight.filter(|op| matches!(op, Op::Import { .. }));
     let ops = again.into_iter().chain(script.iter().copied().cycle().skip(cut.next).take(count));
     for op in ops {
@@ -75,18 +78,18 @@ fn go_on<const W: usize, const E: usize, M: Roomy>(
     Ok(cut)
 }
 
-/// Nobody who asks for one cut is given others.
+/// Takes no collected cuts, for a run with a single cut.
 fn none<const W: usize, const E: usize>(_: Cut<W, E>) {
     unreachable!("cuts are kept of chips that were asked to");
 }
 
-/// A box on which nothing has been done.
+/// Returns a new box.
 fn untouched<const W: usize, const E: usize>(pages: usize) -> Cut<W, E> {
     let chip = world::format::<W, E>(Chip::strict(pages)).into_flash();
     Cut { chip, oracle: Oracle::default(), in_flight: None, next: 0 }
 }
 
-/// Runs the script on an empty box until the fuse burns; `None` when it outlasts the script.
+/// Runs the script on an empty box until the fuse burns; `None` if it outlasts the script.
 fn run<const W: usize, const E: usize, M: Roomy>(
     untouched: &Cut<W, E>,
     script: &[Op],
@@ -100,9 +103,9 @@ fn run<const W: usize, const E: usize, M: Roomy>(
     cut.err().map(|cut| *cut)
 }
 
-/// After a cut: opens, compares, does `count` operations, opens and compares again. When going on,
-/// every `stride`th flash operation from `first` on could be cut as well: `kept` is given what that
-/// would leave.
+/// Recovers after a cut: opens, compares, does `count` operations, opens and compares again. With
+/// `second`, every `stride`th flash operation from `first` on is cut as well, and `kept` is given
+/// the result.
 fn recover<const W: usize, const E: usize, M: Roomy>(
     cut: &Cut<W, E>,
     script: &[Op],
@@ -145,8 +148,8 @@ fn in_parallel(end: usize, work: impl Fn(usize) + Sync) {
     });
 }
 
-/// Runs the script once on every processor, and gives `work` what a cut would leave at every
-/// `stride`th flash operation, in every tear mode; returns how many operations that were in all.
+/// Runs the script once on every processor. `work` is given the result of a cut at every `stride`th
+/// flash operation, in every tear mode. Returns the number of operations.
 fn cuts_of_script<const W: usize, const E: usize, M: Roomy>(
     pages: usize,
     script: &[Op],
@@ -161,7 +164,7 @@ fn cuts_of_script<const W: usize, const E: usize, M: Roomy>(
         chip.keep_cuts(0, stride);
         let mut number = 0;
         let mut kept = |cut: Cut<W, E>| {
-            // Whoever comes to a cut first takes it.
+            // The thread that comes to a cut first takes it.
             if taken.compare_exchange(number, number + 1, Relaxed, Relaxed).is_ok() {
                 work(number / Tear::ALL.len() as u64, cut);
             }
@@ -219,7 +222,7 @@ fn single_cuts_words_of_1_and_8_and_large_pages() {
 }
 
 /// Cuts the script at every `first_stride`th operation, and each recovery at every
-/// `second_stride`th; returns how many pairs of cuts that were.
+/// `second_stride`th. Returns the number of pairs of cuts.
 fn second_cuts<M: Roomy>(name: &str, first_stride: u64, second_stride: u64) -> u64 {
     let script = script(42, OPS);
     let cases = AtomicU64::new(0);
@@ -243,7 +246,7 @@ fn second_cuts<M: Roomy>(name: &str, first_stride: u64, second_stride: u64) -> u
 
 #[test]
 fn a_second_cut_during_recovery() {
-    // In a usual run a sample of at least 20,000; in a campaign all of them.
+    // A usual run takes a sample of at least 20,000; a campaign takes all of them.
     let (first, second) = if report::campaign() { (1, 1) } else { (30, 13) };
     let cases = second_cuts::<HostMemory>("power cuts", first, second);
     assert!(cases >= 20_000, "only {cases} cases");
@@ -313,7 +316,7 @@ fn a_cut_while_formatting() {
             }
             cases += 1;
             chip.power_on();
-            // Either there is no box yet, and that is said, or there is a whole and empty one.
+            // Either there is no box yet, which opening reports, or there is a whole and empty one.
             if let Ok((mut book, _)) = world::open(chip.clone()) {
                 let checked = world::check(&mut book, &mut Oracle::default(), None);
                 assert_eq!(checked, Ok(()), "{tear:?} at {fuse}");

@@ -1,12 +1,12 @@
-//! What a contact costs: its record, stamps included, against the vCard it came as.
+//! The cost of a contact: its record, stamps included, compared with the vCard that it came as.
 use contactbox_core::contact::{Change, Draft, Item, Origin, Scratch, import_into};
 use contactbox_tests::vcards::{self, OwnedProperty, Stored};
 use contactbox_tests::{corpus, report};
 
-/// What the mean over the cards of a given corpus has to stay below.
+/// The upper bound of the mean over the vCards of a given corpus.
 const CORPUS_RATIO_MAX: f64 = 0.60;
-/// The same for our own samples: they are short, so that identity, time and what else is there once
-/// in a card weigh more, and some are broken on purpose.
+/// The same bound for the project's samples. They are short, so that identity, time and other
+/// single items weigh more, and some are broken on purpose.
 const SAMPLES_RATIO_MAX: f64 = 0.72;
 
 fn record_bytes(card: &[OwnedProperty]) -> usize {
@@ -26,7 +26,7 @@ fn record_bytes(card: &[OwnedProperty]) -> usize {
         .len()
 }
 
-/// Whether a property is binary, or was meant to be.
+/// Returns whether a property is binary, or was meant to be.
 fn has_picture(property: &OwnedProperty) -> bool {
     matches!(property.value, Stored::Bytes(_))
         || property.content().param("ENCODING").is_some_and(|it| it.eq_ignore_ascii_case("BASE64"))

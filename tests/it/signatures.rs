@@ -1,4 +1,4 @@
-//! A box whose signatures are made apart from it while it is opened finds the same as any other.
+//! A box whose signatures are made outside it during opening finds the same as any other.
 
 use contactbox_core::contact::Uid;
 use contactbox_core::search::{Hit, PageRequest, Query};
@@ -11,7 +11,7 @@ use embassy_futures::block_on;
 
 type Pages = Chip<4, 512>;
 
-/// Makes signatures on the way, as another thread would.
+/// Makes signatures during opening, as another thread would.
 struct Signer {
     signatures: GramFilter<Heap<u32>>,
     keys: Vec<u64>,
@@ -39,7 +39,7 @@ fn opened_apart(chip: Pages) -> (Box<4, 512>, u32) {
     (book.sign(signatures, |slot| keys.get(slot as usize).copied().unwrap_or(0)), notes)
 }
 
-/// Who is found, in this order.
+/// Returns the contacts found, in order.
 fn found(book: &mut Box<4, 512>, query: &str) -> Vec<Uid> {
     let (query, mut hits, mut memory) = (Query::parse(query), [Hit::EMPTY; 32], vec![0; 16 * 1024]);
     let page = PageRequest::first(&query);
@@ -57,7 +57,7 @@ fn what_is_signed_apart_finds_the_same() {
         for op in script(seed, 60 + 9 * seed as usize) {
             world::apply(&mut book, op, 0).expect("there is room");
         }
-        // Every other box as a power cut leaves it.
+        // Every second box is in the state after a power cut.
         let mut chip = book.into_flash();
         if seed % 2 == 0 {
             chip.cut_after(seed % 7, Tear::Prefix);

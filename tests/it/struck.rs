@@ -1,5 +1,7 @@
-//! B1: any unit that a chip or a disk loses of a box at rest is told when the box is opened, and by
-//! verify; nothing older is shown as the newest without its mark.
+//! B1: any unit that a chip or a disk loses from a box at rest is reported, on opening and by
+//! `verify`.
+//!
+//! Nothing older is shown as the newest without its mark.
 
 use contactbox_core::sim::{Nor, Tear};
 use contactbox_core::store::Wide;
@@ -11,26 +13,26 @@ use contactbox_tests::world::oracle::Oracle;
 use contactbox_tests::world::{self, Chip, DeviceMemory};
 use embassy_futures::block_on;
 
-/// What a disk loses at once.
+/// The bytes that a disk loses at once.
 const SECTOR: usize = 512;
-/// So much of each page is struck sector by sector.
+/// The bytes of each page that are damaged sector by sector.
 const SWEPT: usize = 4096;
 
-/// What stands where something else stood.
+/// The bytes that replace others.
 #[derive(Clone, Copy, Debug)]
 enum Strike {
     Zeros,
     Erased,
     Noise,
-    /// What stood there before the box came to rest last: a write that was lost.
+    /// The bytes from before the last checkpoint: a write that was lost.
     Before,
-    /// What stood there long before.
+    /// The bytes from long before.
     LongBefore,
-    /// What belongs somewhere else: a write that went astray.
+    /// The bytes of another place: a write that went astray.
     Astray,
-    /// The beginning in zeros, the rest as it was.
+    /// Zeros at the beginning, the rest unchanged.
     Beginning,
-    /// Two bytes wrong: at the start of a page, one in its header and one in its start entry.
+    /// Two wrong bytes: at the start of a page, one in its header and one in its start entry.
     TwoBytes,
 }
 
@@ -45,23 +47,22 @@ const STRIKES: [Strike; 8] = [
     Strike::TwoBytes,
 ];
 
-/// How a box came to be as it is.
+/// The history of a box.
 #[derive(Clone, Copy, Debug)]
 struct Kind {
     name: &'static str,
     pages: usize,
-    /// Operations before it rests last.
+    /// The operations before its last checkpoint.
     ops: usize,
-    /// Only imports: a box that has only just been filled.
+    /// True if it only imports, like a box that has just been filled.
     is_imported: bool,
-    /// Power cuts on the way.
+    /// The power cuts on the way.
     cuts: usize,
-    /// Pages that come half way.
+    /// The pages added half way.
     grows_by: usize,
 }
 
-/// A box at rest, what is known of it, and its chip at earlier times: before it
-/// rested last, and long before.
+/// A box at rest, its known content, and its chip before the last checkpoint and long before.
 struct Rested<const W: usize, const E: usize> {
     chip: Chip<W, E>,
     oracle: Oracle,
@@ -82,7 +83,7 @@ fn live<const W: usize, const E: usize>(kind: &Kind, seed: u64) -> Rested<W, E> 
     }
     for (at, op) in ops.iter().copied().enumerate() {
         if at == kind.ops / 2 {
-            // No cut that was still to come.
+            // A cut still to come is called off.
             book.flash().power_on();
             world::apply(&mut book, Op::Rest, 0).expect("a box can rest");
             long_before = book.flash().contents().to_vec();
@@ -120,7 +121,7 @@ fn live<const W: usize, const E: usize>(kind: &Kind, seed: u64) -> Rested<W, E> 
 }
 
 impl<const W: usize, const E: usize> Rested<W, E> {
-    /// The chip with a stretch of it struck; `None` when that changes nothing.
+    /// Returns the chip with a part of it replaced; `None` if that changes nothing.
     fn struck(
         &self,
         strike: Strike,
@@ -151,8 +152,8 @@ impl<const W: usize, const E: usize> Rested<W, E> {
         (chip.contents() != was).then_some(chip)
     }
 
-    /// Opens a struck box and compares; whether anything is wrong in it. What is wrong and not told
-    /// is an error, also when the box has tidied up and come to rest.
+    /// Opens a damaged box and compares. Returns whether anything in it is wrong. A fault that is
+    /// not reported is an error, also after maintenance and a checkpoint.
     fn judge<M: Roomy>(&self, chip: Chip<W, E>) -> Result<bool, String> {
         let (mut book, opened) = world::open_in::<W, E, M>(chip)?;
         let mut wrong = Vec::new();
@@ -192,7 +193,7 @@ impl<const W: usize, const E: usize> Rested<W, E> {
     }
 }
 
-/// Cases, and how many of them had something wrong.
+/// The cases, and how many of them had a fault.
 #[derive(Default)]
 struct Tally {
     cases: usize,
@@ -215,7 +216,7 @@ fn sweep<const W: usize, const E: usize, M: Roomy>(kind: Kind, seeds: u64, tally
             let sectors = (0..E.min(SWEPT)).step_by(SECTOR).map(|at| (at, SECTOR));
             let elsewhere = (0..4).map(|_| (random.below(E / SECTOR) * SECTOR, SECTOR));
             let whole = [(0, E), (0, 64), (0, E.min(4096))];
-            // The header and the start entry, with what is in one group with it left as it was.
+            // The header and the start entry, with the other entries of its group unchanged.
             let beginning = [(0, 33), (0, 41), (0, 48), (0, 53)];
             let places: Vec<_> = sectors.chain(elsewhere).chain(whole).chain(beginning).collect();
             for (at, len) in places {
@@ -243,7 +244,7 @@ fn b1_whatever_is_lost_of_a_page_is_told() {
     let kind =
         |name, pages, ops| Kind { name, pages, ops, is_imported: false, cuts: 0, grows_by: 0 };
     let imported = |pages, ops| Kind { is_imported: true, ..kind("imported", pages, ops) };
-    // More than a minute of a processor: one half of them beside the other.
+    // More than a minute of one processor: the two halves run side by side.
     let mut halves = [Tally::default(), Tally::default()];
     let [one, other] = &mut halves;
     std::thread::scope(|scope| {
@@ -292,12 +293,12 @@ fn b1_whatever_is_lost_of_a_page_is_told() {
         untold.len(),
         untold[..untold.len().min(12)].join("\n")
     );
-    // Most strikes at the first bytes of a page cost nothing: what is in one group with its start
-    // entry can still be read.
+    // Most damage at the first bytes of a page costs nothing: the other entries in the start
+    // entry's group can still be read.
     assert!(told > cases / 8, "too few of them strike what counts");
 }
 
-/// What no log sees without help from outside: all of it as it was before.
+/// A fault that no log sees without help from outside: all of it is older.
 #[cfg(unix)]
 #[test]
 fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
@@ -315,7 +316,7 @@ fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
     std::fs::write(place.image(), before).expect("room for a file");
     let daemon = serve();
     place.run(["verify"]).expect(1).says(&[said]);
-    // What is written from here on is later than all that was. It is told all the same, as long
+    // The later changes are newer than all the others. The fault is reported all the same, as long
     // as something is missing.
     place.run(["add", "Hedy"]).expect(0).says(&[said]);
     assert!(daemon.stop().success());
@@ -323,7 +324,7 @@ fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
     place.run(["verify"]).expect(1).says(&[said, "contacts.box.mark"]);
     place.run(["add", "Rosalind"]).expect(0).says(&[said]);
     assert!(daemon.stop().success());
-    // Nobody has it: the way that the notice names.
+    // Nobody has it: the way that the message names.
     let mark = place.image().with_extension("box.mark");
     std::fs::remove_file(&mark).expect("it is there");
     let daemon = serve();
@@ -332,8 +333,8 @@ fn b1_an_image_that_was_put_back_is_told_by_the_mark_beside_it() {
     assert!(daemon.stop().success());
 }
 
-/// What it lacks comes back from its own backup, before anything else happens, and then
-/// nothing is wrong any more.
+/// Its missing content comes back from its own backup before anything else happens, and nothing is
+/// wrong after that.
 #[cfg(unix)]
 #[test]
 fn b1_an_image_that_was_put_back_takes_back_what_its_backup_has() {
@@ -357,8 +358,8 @@ fn b1_an_image_that_was_put_back_takes_back_what_its_backup_has() {
     assert!(daemon.stop().success());
 }
 
-/// What it has left on a card or in its backup since it was put back knows nothing of what is
-/// missing: meeting that again, at once or after a restart, ends nothing.
+/// Its own snapshots, on a card or in its backup, made since it was put back, do not know what is
+/// missing. A meeting with them, at once or after a restart, ends nothing.
 #[cfg(unix)]
 #[test]
 fn b1_a_box_that_was_put_back_is_not_whole_by_its_own_later_word() {
@@ -373,7 +374,7 @@ fn b1_a_box_that_was_put_back_is_not_whole_by_its_own_later_word() {
     place.run(["add", "Lost One"]).expect(0);
     assert!(daemon.stop().success());
     std::fs::write(place.image(), before).expect("room for a file");
-    // Also before anything was changed.
+    // This also holds before any change.
     let daemon = place.serve_with(&["--backup", "off"]);
     place.run(["card", "backup", folder]).expect(4);
     for _ in 0..3 {
@@ -398,8 +399,8 @@ fn b1_a_box_that_was_put_back_is_not_whole_by_its_own_later_word() {
     assert!(daemon.stop().success());
 }
 
-/// What a box that was put back says does not pass, where its later state is, for said
-/// in the knowledge of that.
+/// A box that was put back changes something without knowing its own later state. Other boxes that
+/// have that state must not take the change for one made with knowledge of it.
 #[cfg(unix)]
 #[test]
 fn b1_a_box_that_was_put_back_removes_nothing_from_others() {
@@ -421,7 +422,7 @@ fn b1_a_box_that_was_put_back_removes_nothing_from_others() {
     assert!(daemon.stop().success());
     std::fs::write(here.image(), before).expect("room for a file");
     let daemon = serve();
-    // Before it meets anybody.
+    // Before it meets any other box.
     here.run(["edit", "Ada", "--note", "Engines"]).expect(0);
     for place in [&here, &there, &here, &there] {
         place.run(["card", "sync", folder]).expect(0);

@@ -1,5 +1,5 @@
-//! Three boxes and two cards: whatever is edited, swapped, cut and pulled, in the end all hold the
-//! same and nothing is lost.
+//! Three boxes and two cards: after any edits, swaps, cuts and pulls all hold the same, and nothing
+//! is lost.
 
 use contactbox_core::sim::{SectorTear, Tear};
 use contactbox_tests::report;

@@ -1,5 +1,5 @@
-//! B7: whoever is met, and whatever a card says, the owner of a box goes on writing, and what is
-//! removed elsewhere in great numbers waits for a yes.
+//! B7: whatever boxes are met and whatever a card contains, the owner of a box can go on writing,
+//! and a large number of foreign removals waits for consent.
 
 use contactbox_core::card::{Remark, SnapshotOwners};
 use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
@@ -49,7 +49,7 @@ fn holds(book: &mut Owned, name: &str) -> bool {
     block_on(book.get(uid(name), &mut memory)).expect("it can be read").is_some()
 }
 
-/// A box in which so many people have written, one contact each.
+/// Makes a box in which this many people have written, one contact each.
 fn office(id: u64, people: usize) -> Owned {
     let mut book = new(id);
     for number in 1..=people {
@@ -59,7 +59,7 @@ fn office(id: u64, people: usize) -> Owned {
     book
 }
 
-/// B7: as many names as a box can know, on one card, and nobody could write in it any more.
+/// B7: a card with as many names as a box can know must not keep the owner from writing.
 #[test]
 fn the_owner_writes_beside_all_the_authors_of_a_card() {
     let mut card = RamCard::new();
@@ -68,21 +68,21 @@ fn the_owner_writes_beside_all_the_authors_of_a_card() {
     let (merged, remarks) =
         merge(&mut book, &mut card, SnapshotOwners::Others, 9_000).expect("it reads");
     assert_eq!((merged.added as usize, remarks), (AUTHORS_MAX, vec![]));
-    // Of the places for authors some are the owner's own.
+    // Some of the places for authors are the owner's own.
     let by = author(&mut book, "the owner");
     assert_ne!(by, AuthorIndex::default());
     put_by(&mut book, "of the owner", by, 9_001);
     assert!(holds(&mut book, "of the owner"));
 }
 
-/// B7: with no malice, the employee who was one too many.
+/// B7: without malice, the employee who was one too many.
 #[test]
 fn one_employee_more_than_a_box_can_know_writes_as_nobody() {
     let mut book = office(1, AUTHORS_MAX + 1);
     let last = author(&mut book, &format!("employee {}", AUTHORS_MAX + 1));
     assert_eq!(last, AuthorIndex::default());
     assert!(holds(&mut book, &format!("contact {}", AUTHORS_MAX + 1)));
-    // Whom it knows it knows still, and a box made from it is written in by anybody, too.
+    // It still knows those it knew, and anybody can write in a box made from it.
     assert_eq!(author(&mut book, "employee 7"), AuthorIndex(7));
     let mut card = RamCard::new();
     back_up(&mut book, &mut card).expect("a card with room");
@@ -93,7 +93,7 @@ fn one_employee_more_than_a_box_can_know_writes_as_nobody() {
     assert!(holds(&mut restored, "of another user"));
 }
 
-/// A box that knows as many others as it can.
+/// Makes a box that knows as many others as it can.
 fn acquainted(id: u64) -> Owned {
     let mut book = new(id);
     for number in 0..BOXES_MAX as u64 {
@@ -102,8 +102,7 @@ fn acquainted(id: u64) -> Owned {
     book
 }
 
-/// B7: so many boxes that there is no place for another one: that one is passed
-/// by, and all else goes on.
+/// B7: with no place left for another box, that one is passed over, and everything else goes on.
 #[test]
 fn a_box_that_knows_all_it_can_is_written_in_and_passes_others_by() {
     let mut book = acquainted(1);
@@ -120,7 +119,7 @@ fn a_box_that_knows_all_it_can_is_written_in_and_passes_others_by() {
     assert_eq!(merged.added, 1, "{remarks:?}");
     assert!(matches!(remarks[..], [Remark::Stranger { .. }]), "{remarks:?}");
     assert!(holds(&mut book, "of a friend") && !holds(&mut book, "of a stranger"));
-    // What a friend brings of a stranger is passed by, the rest of that friend's is not.
+    // A stranger's contacts that a friend brings are passed over; the friend's own are not.
     put(&mut known, "of a friend too", 3_000);
     hand_over(&mut stranger, &mut known, 3_000).expect("they meet");
     back_up(&mut known, &mut card).expect("a card with room");
@@ -163,8 +162,8 @@ fn one_meeting_brings_so_many_newcomers_and_no_more() {
 
 const YEARS_10: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
 
-/// B7: a snapshot under the name of another box, of a time that box is not at yet,
-/// hides nothing of it.
+/// B7: a snapshot under the name of another box, with a time that the box has not reached, hides
+/// nothing of that box.
 #[test]
 fn a_forged_mark_hides_nothing_of_the_box_it_names() {
     let mut book = new(1);
@@ -183,7 +182,7 @@ fn a_forged_mark_hides_nothing_of_the_box_it_names() {
             merge(&mut book, &mut card, SnapshotOwners::Others, 5_000).expect("it reads");
         assert_eq!((merged.added, merged.known), (1, 0), "{name}");
         assert!(holds(&mut book, name));
-        // What was read once is known.
+        // A snapshot that was read once is known.
         let (merged, _) =
             merge(&mut book, &mut card, SnapshotOwners::Others, 5_000).expect("it reads");
         assert_eq!((merged.boxes, merged.known), (0, 1), "{name}");
@@ -193,7 +192,7 @@ fn a_forged_mark_hides_nothing_of_the_box_it_names() {
 const HOUR: u64 = 60 * 60 * 1000;
 const NOW: u64 = 1_763_769_600_000;
 
-/// Two boxes that hold the same so many contacts.
+/// Makes two boxes with the same `count` contacts.
 fn two(count: usize) -> [Owned; 2] {
     let mut books = [new(1), new(2)];
     for number in 0..count {
@@ -209,7 +208,7 @@ fn purge(book: &mut Owned, name: &str, now: u64) {
     purged.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
-/// Takes in what the other box left on a card of its own; tells how many removals wait.
+/// Imports what the other box left on a card; returns how many removals wait.
 fn meet_by_card(book: &mut Owned, other: &mut Owned, consent: Consent, now: u64) -> u32 {
     let mut card = RamCard::new();
     back_up(other, &mut card).expect("a card with room");
@@ -236,7 +235,7 @@ fn reopened(book: Owned) -> Owned {
         .0
 }
 
-/// Leaves nothing of a contact that tells who it was.
+/// Removes everything from a contact that tells who it was.
 fn strip(book: &mut Owned, name: &str, now: u64) {
     strip_to(book, name, Kind::NOTE, "gone", now);
 }
@@ -249,8 +248,7 @@ fn strip_to(book: &mut Owned, name: &str, kind: Kind, text: &str, now: u64) {
     put.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
-/// The brake measures by what the box had, whether what is removed is still shown, with
-/// nothing left in it, or not.
+/// The brake counts by what the box had, whether a removed contact is still shown, emptied, or not.
 #[test]
 fn what_is_removed_counts_once() {
     let [mut book, mut other] = two(100);
@@ -263,7 +261,7 @@ fn what_is_removed_counts_once() {
                 _ => strip(&mut other, &name, NOW + round * HOUR),
             }
         }
-        // 7 and 14 of 100 go; of the 21 that it would be then, none of the last 7 does.
+        // 7 and then 14 of 100 go. The third time it would be 21, and none of the last 7 goes.
         let mut card = RamCard::new();
         back_up(&mut other, &mut card).expect("a card with room");
         let now = NOW + round * HOUR + HOUR / 2;
@@ -285,7 +283,7 @@ fn what_is_removed_counts_once() {
     }
 }
 
-/// A name without a letter, a number without a digit: nobody is found by that.
+/// A name without a letter, or a number without a digit: nobody is found by these.
 #[test]
 fn what_is_left_empty_is_removed() {
     let unseen = [
@@ -317,7 +315,7 @@ fn what_is_left_empty_is_removed() {
     }
 }
 
-/// What a box brings makes room for nothing that it removes, then or on the same day.
+/// New contacts from a box make no room for its removals, at once or on the same day.
 #[test]
 fn what_is_brought_does_not_loosen_the_brake() {
     let [mut book, mut other] = two(60);
@@ -343,8 +341,7 @@ fn what_is_brought_does_not_loosen_the_brake() {
     assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + 3 * HOUR), 15);
 }
 
-/// What comes and goes before it was ever here is no removal, in a box that holds
-/// nothing yet neither.
+/// A contact that came and went before it was ever here is no removal, not even in an empty box.
 #[test]
 fn what_was_never_here_is_not_removed() {
     let mut books = [new(1), new(2)];
@@ -364,7 +361,7 @@ fn what_was_never_here_is_not_removed() {
     assert_eq!(meet_by_card(book, other, Consent::Ask, NOW + 4), 1);
 }
 
-/// What is said of one contact in a file counts once: stripped, into the trash, out of it for good.
+/// The changes of one contact in a file count once: emptied, put into the trash, purged.
 #[test]
 fn a_contact_that_goes_in_steps_counts_once() {
     let steps = |gone: u64, consent| {
@@ -397,7 +394,7 @@ fn a_contact_that_goes_in_steps_counts_once() {
     assert_eq!(steps(21, Consent::Given), (0, 19));
 }
 
-/// No 24 hours see more go than the brake lets, wherever a day may begin.
+/// In no 24 hours do more contacts go than the brake allows, wherever a day may begin.
 #[test]
 fn a_day_that_begins_anew_gives_nobody_twice() {
     let [mut book, mut other] = two(400);
@@ -414,7 +411,7 @@ fn a_day_that_begins_anew_gives_nobody_twice() {
         (19, 24 * HOUR - MINUTE, 0),
         (20, 24 * HOUR + MINUTE, 20),
         (0, 47 * HOUR, 20),
-        // The 19 are more than a day ago, whatever part of one counts in full.
+        // The 19 are more than a day ago, even if a part of a day counts in full.
         (0, 57 * HOUR, 0),
     ] {
         remove(&mut other, count, NOW + at);
@@ -423,8 +420,8 @@ fn a_day_that_begins_anew_gives_nobody_twice() {
     }
 }
 
-/// What was removed and given back before anybody read of it removes nothing, and
-/// hides nothing that does.
+/// A contact that was removed and restored before anybody read of it counts as no removal, and
+/// hides none.
 #[test]
 fn what_was_given_back_is_not_held() {
     for real in [0, 3, 30] {
@@ -472,7 +469,7 @@ fn what_was_given_back_is_not_held() {
     }
 }
 
-/// A clock that is put back, and forward again, begins no new day; a yes does.
+/// A clock that is put back, and forward again, begins no new day; consent does.
 #[test]
 fn a_clock_put_back_gives_nobody_more() {
     let [mut book, mut other] = two(400);
@@ -509,7 +506,7 @@ fn a_box_of_20_contacts_under_a_card_of_tombstones() {
         assert_eq!(held as usize, count);
         assert_eq!(active(&book) as usize, count + 1, "nothing went, and the rest was taken in");
         assert!(holds(&mut book, "new there"));
-        // Into the trash, and out of its name, number and mail, are no other ways.
+        // The trash, and the removal of name, number and mail, are no ways round it.
         let [mut book, mut other] = two(count);
         for number in 0..count {
             let name = format!("contact {number}");
@@ -548,13 +545,13 @@ fn a_removal_held_over_ten_restarts_and_then_accepted() {
             .expect("it reads");
     assert_eq!((merged.held, merged.updated, remarks), (0, 25, vec![]));
     assert_eq!((active(&book), root(&mut book)), (5, root(&mut other)));
-    // What was accepted does not count.
+    // An accepted removal does not count.
     purge(&mut other, "contact 29", now);
     assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, now + 1), 0);
     assert_eq!((active(&book), root(&mut book)), (4, root(&mut other)));
 }
 
-/// What others remove counts together for a day, also over restarts.
+/// The removals of others count together for a day, also over restarts.
 #[test]
 fn removals_of_a_day_count_together() {
     let [mut book, mut other] = two(100);
@@ -572,7 +569,7 @@ fn removals_of_a_day_count_together() {
     remove(&mut other, 6, NOW + HOUR);
     assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + 23 * HOUR), 6);
     assert_eq!(active(&book), 85);
-    // A clock that is put back gives nothing away.
+    // A clock that is put back makes no room.
     assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW - 500 * HOUR), 6);
     assert_eq!(meet_by_card(&mut book, &mut other, Consent::Ask, NOW + BRAKE.millis * 3 / 2), 0);
     assert_eq!((active(&book), root(&mut book)), (79, root(&mut other)));

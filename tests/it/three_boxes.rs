@@ -18,13 +18,13 @@ use serde_json::json;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Contacts in all: those of the corpus, and invented people to make up the number.
+/// The contacts in all: those of the corpus, and invented people to make up the number.
 const CONTACTS: usize = 300;
 
-/// The same in the long sweep.
+/// The number in the long sweep.
 const CONTACTS_LONG: usize = 500;
 
-/// How long a device may take to come to rest.
+/// The longest time until a device is at rest.
 const REST_TIME_MAX: Duration = Duration::from_secs(180);
 
 fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -59,7 +59,7 @@ fn root_of_daemon(daemon: &Daemon) -> String {
     })
 }
 
-/// Waits until the card holds all that the device does, as the device's own files on it tell.
+/// Waits until the card holds everything on the device, by the device's own files on it.
 fn wait_for_card(image: &CardImage, id: u64, root: Root) {
     wait_for("the card to be up to date", || {
         let bytes = std::fs::read(image.path()).expect("the card is a file");
@@ -69,7 +69,7 @@ fn wait_for_card(image: &CardImage, id: u64, root: Root) {
     });
 }
 
-/// Has the command line bring the daemon's box and the device to hold the same.
+/// Lets the command line sync the daemon's box with the device.
 fn sync(place: &Place, device: &Device) {
     let cable = device.cable();
     place.run(["device".as_ref(), "sync".as_ref(), cable.as_os_str()]).expect(0);
@@ -80,8 +80,8 @@ fn a_cable_and_a_card_bring_three_boxes_to_one_root() {
     let place = Place::new();
     let daemon = place.serve();
     for file in corpus::files() {
-        // Files of the wild are rejected in part; what is good in them is in. The rest
-        // is not to lie beside them.
+        // Files of the corpus are rejected in part, and their good contacts are imported. The
+        // rejected ones must not be saved beside them.
         let import = ["import", "--rejected", "rejected.vcf"].map(std::ffi::OsStr::new);
         place.run(import.into_iter().chain([file.as_os_str()]));
     }
@@ -109,7 +109,7 @@ fn a_cable_and_a_card_bring_three_boxes_to_one_root() {
     drop(cable);
     one.cut();
 
-    // The card goes to the second device, and somebody types there.
+    // The card goes to the second device, where somebody types a contact.
     other.start(Some(&image));
     let (mut cable, other_id) = plug_in(&other);
     wait_for("the second device to take the card in", || {
@@ -137,7 +137,7 @@ fn a_cable_and_a_card_bring_three_boxes_to_one_root() {
     }
     assert!(names.iter().any(|name| name == "Typed on a Device"), "{} names", names.len());
 
-    // The card goes back, and what was typed goes on to the daemon.
+    // The card goes back, and the typed contact goes on to the daemon.
     one.start(Some(&image));
     let (mut cable, _) = plug_in(&one);
     wait_for("the first device to take the card in", || {

@@ -1,4 +1,5 @@
-//! Bad input: a clear rejection with line and reason, the good cards in, nothing else harmed.
+//! Bad input: a clear rejection with line and reason, the good vCards accepted, nothing else
+//! harmed.
 use contactbox_core::vcard::{Reader, Reason, Rejection, Utf8Only, VcardRepair};
 use contactbox_tests::random::Random;
 use contactbox_tests::vcards::{self, Listener, Reading, Said};
@@ -11,7 +12,7 @@ fn reasons(reading: &Reading) -> Vec<(u32, u32, Reason)> {
     reading.rejections.iter().map(of).collect()
 }
 
-/// The text between two good cards, which must both come through.
+/// Reads a text between two good vCards, which must both be accepted.
 fn between_good(text: &str) -> Reading {
     let reading = vcards::read(format!("{GOOD}{text}{GOOD}").as_bytes());
     for card in [reading.cards.first(), reading.cards.last()] {
@@ -63,14 +64,14 @@ fn a_file_cut_anywhere_gives_its_whole_cards() {
     let whole = vcards::read(&file);
     for end in 1..file.len() {
         if file[..end].trim_ascii_end().ends_with(b"=\r\nEND:VCARD") {
-            // The words are part of a note here, which nobody can know when all else is gone.
+            // These words are part of a note, which nobody can know when all else is gone.
             continue;
         }
         let reading = vcards::read(&file[..end]);
         let complete = whole.spans.iter().filter(|span| span.bytes.end <= end as u64).count();
         assert!(reading.cards.len() >= complete, "cut at {end}");
         assert_eq!(reading.cards[..complete], whole.cards[..complete], "cut at {end}");
-        // What was cut off in the middle of a value is not taken for the value.
+        // A value that was cut in the middle does not pass for the value.
         for (cut, card) in reading.cards[complete..].iter().zip(&whole.cards[complete..]) {
             assert!(cut.iter().all(|property| card.contains(property)), "cut at {end}: {cut:?}");
         }

@@ -1,11 +1,11 @@
-//! What an independent reader (calcard) sees in a file, it sees in what we write of it.
+//! An independent reader (calcard) finds the same in a file and in what the writer makes of it.
 use calcard::vcard::VCardValue;
 use calcard::{Entry, Parser};
 use contactbox_core::vcard::VcardVersion;
 use contactbox_tests::{corpus, report, vcards};
 
-/// What calcard reads otherwise than we do, by file, property and the reason.
-/// Everything else agrees.
+/// The differences between calcard's reading and ours, by file, property and reason. Everything
+/// else agrees.
 const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("v21_adr_multiple_line", "ADR", "the lines behind a backslash belong to the address"),
     ("v21_adr_multiple_line", "PACKSTATION 999", "a line of the address, not a property"),
@@ -22,8 +22,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("broken", "*", "stops at the cards that are repaired"),
 ];
 
-/// A file that calcard cannot be asked about: its text is not UTF-8, and calcard
-/// takes nothing else.
+/// Returns whether calcard cannot read a file: its text is not UTF-8, and calcard takes nothing
+/// else.
 fn is_beyond_calcard(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err()
         || bytes.contains(&0)
@@ -42,10 +42,10 @@ fn spelled(name: &str, value: &VCardValue) -> String {
         }
         VCardValue::Text(text) => text.replace("\r\n", "\n"),
         VCardValue::Component(parts) => parts.join(",").replace("\r\n", "\n"),
-        // It calls bytes that happen to be UTF-8 text.
+        // calcard takes bytes that happen to be UTF-8 for text.
         VCardValue::Binary(data) => String::from_utf8_lossy(&data.data).into_owned(),
         VCardValue::PartialDateTime(date) => {
-            // A year that X-APPLE-OMIT-YEAR takes back.
+            // A year that X-APPLE-OMIT-YEAR cancels.
             let mut date = date.clone();
             date.year = date.year.filter(|&year| year != 1604);
             format!("{date:?}")

@@ -1,4 +1,4 @@
-//! Every vCard file of the corpus in, out as 3.0 and 4.0, and in again: nothing is lost.
+//! Every vCard file of the corpus is read, written as 3.0 and 4.0, and read again: nothing is lost.
 use contactbox_core::vcard::VcardVersion;
 use contactbox_tests::vcards::{self, OwnedProperty, Reading};
 use contactbox_tests::{corpus, report};

@@ -36,7 +36,7 @@ fn photos_in_every_spelling_are_the_same_bytes() {
         ("2.1", lines("PHOTO;JPEG;BASE64", "", &["", "TEL:1"])),
         ("2.1", lines("PHOTO;JPEG;BASE64", "", &["TEL:1"])),
         ("2.1", vec!["PHOTO;JPEG;BASE64:".into(), "".into(), PICTURE.into(), "TEL:1".into()]),
-        // The bytes tell what they are.
+        // The type is detected from the bytes.
         ("3.0", lines("PHOTO;BASE64", "  ", &[])),
         ("3.0", one_line("PHOTO;ENCODING=b")),
         ("3.0", one_line("PHOTO;VALUE=binary;TYPE=image/jpeg;ENCODING=B")),

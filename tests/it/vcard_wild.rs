@@ -1,9 +1,10 @@
-//! vCard as programs and phones write it: each peculiarity, read as it was meant, and not lost.
+//! vCards as programs and phones write them: each peculiarity is read as it was meant, and not
+//! lost.
 use contactbox_core::vcard::{Reason, VcardRepair, VcardVersion};
 use contactbox_tests::corpus;
 use contactbox_tests::vcards::{self, OwnedProperty, Reading, card, read_back as read_bytes};
 
-/// What a card of a version with these lines says, after it has also survived both ways out.
+/// Returns the lines of a vCard of a version, after it has also survived both ways out.
 fn read(version: &str, lines: &[&str]) -> Vec<String> {
     read_bytes(&card(version, lines)).lines()
 }
@@ -77,7 +78,7 @@ fn folds_of_2_1_stand_for_a_blank() {
     let text = "This is a very long description that exists on a long line.";
     assert_eq!(read("2.1", &lines), [format!("NOTE:{text}")]);
     assert_eq!(read("3.0", &lines), [format!("NOTE:{}", text.replace(" that", "that"))]);
-    // A line that is full was folded because it was full.
+    // A full line was folded because it was full.
     let full = "NOTE:".to_string() + &"word".repeat(17);
     assert_eq!(read("2.1", &[&full, " and"]), [format!("{full}and")]);
 }
@@ -184,7 +185,7 @@ fn utf_16_of_both_kinds_and_byte_order_marks() {
     let joined = [corpus::sample("utf-8-bom"), corpus::sample("utf-8-bom")].concat();
     let reading = vcards::read(&joined);
     assert_eq!((reading.cards.len(), reading.warnings.len()), (2, 0));
-    // Without a mark it shows in the first letter.
+    // Without a byte order mark the first letter shows it.
     let bare: Vec<u8> = corpus::sample("utf-16")[2..].to_vec();
     assert_eq!(vcards::read(&bare).cards, vcards::read(&corpus::sample("utf-16")).cards);
 }
@@ -460,7 +461,7 @@ fn backslashes_of_2_1_are_backslashes() {
             "N:A\\;B\\\\;C\\, D;E\\,F",
         ]
     );
-    // Half of the writers of 2.1 escape as in 3.0.
+    // Half of the programs that write 2.1 escape as in 3.0.
     assert_eq!(read("2.1", &["NOTE:one\\ntwo\\, three"]), ["NOTE:one\\ntwo\\, three"]);
 }
 
@@ -513,7 +514,7 @@ fn what_is_not_known_comes_back_as_it_went_in() {
             ]
         );
     }
-    // A quote without its like would swallow what follows.
+    // A quote without a second one would swallow what follows.
     assert_eq!(read("3.0", &["X-A;B=\"c;D=e:f"]), ["X-A;B=^'c;D=e:f"]);
 }
 
@@ -534,7 +535,7 @@ fn lines_are_folded_between_characters() {
     let text = vcards::write(&cards, VcardVersion::V4);
     assert!(text.split("\r\n").all(|line| line.len() <= 75));
     assert_eq!(vcards::read(text.as_bytes()).cards, cards);
-    // A name of more than a line stays whole, or its half would pass for a line of the photo.
+    // A name longer than a line stays whole, or its second half would pass for a line of the photo.
     let name = "X".repeat(200);
     let lines = ["PHOTO;ENCODING=b:AAEC", &format!("{name};TYPE=home:1")];
     assert_eq!(read("3.0", &lines), ["PHOTO:<3 bytes>", &format!("{name};TYPE=home:1")]);
@@ -548,7 +549,7 @@ fn a_line_folded_before_its_colon_is_a_property_behind_prose() {
         let said = read(version, &["NOTE:one", &social, "FN:Ada"]);
         assert_eq!(said.len(), 3, "{version}: {said:?}");
         assert_eq!(said[0], "NOTE:one", "{version}");
-        // A rest of a note that is folded is one still.
+        // A folded continuation of a note is one as well.
         let said = read(version, &["NOTE:one", "two", " and a half", "", "three", "FN:Ada"]);
         assert_eq!(said.len(), 2, "{version}: {said:?}");
         assert!(said[0].ends_with(r"\n\nthree"), "{version}: {said:?}");

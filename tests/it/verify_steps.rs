@@ -1,5 +1,4 @@
-//! B11: a verification in steps, between which the box is used, finds what one in one go
-//! would, and nothing else.
+//! B11: a verification in steps, with the box in use between them, finds the same as one in one go.
 
 use contactbox_core::sim::Nor;
 use contactbox_core::store::{Finding, Verification, VerifyReport};
@@ -15,7 +14,7 @@ const PAGES: usize = 28;
 fn filled(seed: u64) -> Chip<4, 512> {
     let mut book = world::format::<4, 512>(Nor::new(PAGES));
     for op in script(seed, 300) {
-        // What no longer fits is left out.
+        // An operation that no longer fits is left out.
         world::apply(&mut book, op, 0).ok();
     }
     world::apply(&mut book, Op::Rest, 0).expect("a box can rest");
@@ -26,8 +25,8 @@ fn at_once(book: &mut Box<4, 512>) -> VerifyReport {
     block_on(book.verify(|_| {})).expect("the chip can be read")
 }
 
-/// In the smallest steps, with something done to the box after each; gives what was found,
-/// and how many steps it took.
+/// Verifies in the smallest steps, with a change of the box after each; returns the findings and
+/// the number of steps.
 fn in_steps(book: &mut Box<4, 512>, ops: &[Op]) -> (VerifyReport, Vec<Finding>, usize) {
     let mut verification = Verification::default();
     let (mut findings, mut steps) = (Vec::new(), 0);
@@ -39,7 +38,7 @@ fn in_steps(book: &mut Box<4, 512>, ops: &[Op]) -> (VerifyReport, Vec<Finding>, 
         }
         steps += 1;
         for &op in ops.by_ref().take(1 + steps % 5) {
-            // What cannot be read cannot be changed either.
+            // A contact that cannot be read cannot be changed either.
             world::apply(book, op, 0).ok();
         }
         block_on(book.maintain()).ok();
@@ -63,7 +62,7 @@ fn b11_what_moves_meanwhile_is_neither_damage_nor_hides_it() {
                 chip.burst(bit as u64, 64 + random.below(448) as u32);
             }
             let name = format!("box {seed}, strike {strike}");
-            // What was struck before it could be opened is not the matter here.
+            // Damage that keeps the box from opening is not the subject here.
             let Ok((mut book, _)) = world::open(chip) else { continue };
             let before = at_once(&mut book);
             let erased = book.stats().journal.erases;

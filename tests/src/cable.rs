@@ -1,4 +1,4 @@
-//! A box at the other end of a cable, asked from a test.
+//! The asking end of a cable, with a box at the other end, for tests.
 
 use crate::behaviour::Asked;
 use contactbox_core::contact::{Draft, Kind, Property, Uid};
@@ -12,10 +12,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a box may take to answer; an emulated one on a busy machine takes its time.
+/// The longest time for an answer. An emulated box on a busy machine needs a while.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// The socket that a cable ends in.
+/// The socket at the end of a cable.
 struct Wire(UnixStream);
 
 impl Link for Wire {
@@ -27,7 +27,7 @@ impl Link for Wire {
     }
 
     async fn receive(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        // A test that was stopped and goes on has read nothing yet.
+        // A test that was stopped and continued has read nothing yet.
         let read = loop {
             match self.0.read(into) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -45,16 +45,16 @@ impl Link for Wire {
     }
 }
 
-/// What asking a box may come to, besides an answer.
+/// The errors of a request to a box.
 pub type NoAnswer = AskError<std::io::Error>;
 
-/// The end of a cable that asks.
+/// The asking end of a cable.
 pub struct Cable {
     caller: Caller<'static, Wire>,
 }
 
 impl Cable {
-    /// Plugs in, and says hello.
+    /// Connects and says hello.
     pub fn plug_in(socket: &Path) -> Result<(Self, Welcome), NoAnswer> {
         let stream = UnixStream::connect(socket).map_err(AskError::Link)?;
         // A test has few cables, and they last as long as it does.
@@ -68,12 +68,12 @@ impl Cable {
         Ok((cable, welcome.ok_or(AskError::NotUnderstood)?))
     }
 
-    /// The same, for whoever goes through a script.
+    /// Returns the same end in the form that a script takes.
     pub fn asked(self) -> Asked<impl Exchange> {
         Asked(self.caller)
     }
 
-    /// Asks, and takes what matters out of the answer.
+    /// Sends a request and takes what matters out of the answer.
     pub fn ask<T>(
         &mut self,
         request: &Request<'_>,
@@ -82,12 +82,12 @@ impl Cable {
         block_on(self.caller.ask(request)).map(|reply| take(&reply))
     }
 
-    /// What went over it so far.
+    /// Returns the bytes that went over the cable so far.
     pub fn traffic(&self) -> Traffic {
         self.caller.traffic()
     }
 
-    /// Makes a contact say these lines.
+    /// Sets the lines of a contact.
     pub fn put(&mut self, uid: Option<Uid>, lines: &[(Kind, &str)]) -> Result<Written, NoAnswer> {
         let mut memory = vec![0; 8 * 1024];
         let mut draft = Draft::new(&mut memory);
@@ -108,7 +108,7 @@ impl Cable {
         put.ok_or(AskError::NotUnderstood)
     }
 
-    /// The texts of a contact, kind by kind; `None` when there is no such contact.
+    /// Returns the texts of a contact with their kinds; `None` if there is no such contact.
     pub fn texts(&mut self, uid: Uid) -> Result<Option<Vec<(Kind, String)>>, NoAnswer> {
         let taken = self.ask(&Request::Get { uid }, |reply| match reply {
             Reply::Contact { contact, .. } => {
@@ -128,7 +128,7 @@ impl Cable {
     }
 }
 
-/// For whoever asks on behalf of another box.
+/// For code that asks on behalf of another box.
 impl Exchange for Cable {
     type Error = std::io::Error;
 

@@ -1,4 +1,4 @@
-//! Boxes with a card in their slot, for tests: what a shell does with one, without waiting.
+//! Boxes with a card in their slot, for tests: the work of a shell, without its waits.
 
 use contactbox_core::card::{
     Appended, Backup, Card, Changes, Merged, OwnFiles, Remark, SECTOR_BYTES, SnapshotOwners,
@@ -9,10 +9,10 @@ use contactbox_core::store::{Book, Consent, Memory};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Room for the largest contact of these tests.
+/// The size of a buffer for the largest contact of these tests.
 pub const ROOM_BYTES: usize = 16 * 1024;
 
-/// Looks for the box's files and writes a whole snapshot.
+/// Finds the box's files and writes a whole snapshot.
 pub fn back_up<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -21,7 +21,7 @@ pub fn back_up<F: NorFlash, M: Memory, C: Card>(
     block_on(backup(book, card, &mut own, &mut room())).map_err(|error| error.to_string())
 }
 
-/// Looks for the box's files.
+/// Finds the box's files.
 pub fn find<F: NorFlash, M: Memory, C: Card>(
     book: &Book<F, M>,
     card: &mut C,
@@ -29,8 +29,8 @@ pub fn find<F: NorFlash, M: Memory, C: Card>(
     block_on(OwnFiles::find(card, book.id())).map_err(|error| error.to_string())
 }
 
-/// What a shell does after a change: appends, or makes a snapshot where that is due. True when it
-/// was a snapshot.
+/// Does the work of a shell after a change: appends, or writes a snapshot if one is due. Returns
+/// true for a snapshot.
 pub fn keep<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -46,7 +46,8 @@ pub fn keep<F: NorFlash, M: Memory, C: Card>(
     Ok(true)
 }
 
-/// Takes in what others left, whatever it removes; what could not be taken in comes with it.
+/// Imports what others left, with consent to every removal. Returns the remarks on what could not
+/// be imported as well.
 pub fn merge<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -56,7 +57,7 @@ pub fn merge<F: NorFlash, M: Memory, C: Card>(
     merge_with(book, card, whose, Consent::Given, now)
 }
 
-/// The same, with or without a yes to what is removed.
+/// Does the same, with or without consent to removals.
 pub fn merge_with<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -75,7 +76,7 @@ fn room() -> Vec<u8> {
     vec![0; ROOM_BYTES]
 }
 
-/// A snapshot file as it would be with this generation: its header and all its entries sealed anew.
+/// Returns a snapshot file with another generation: its header and all its entries are sealed anew.
 pub fn with_generation(file: &[u8], generation: u32) -> Vec<u8> {
     let mut file = file.to_vec();
     let word = |file: &[u8], at: usize| {

@@ -1,16 +1,17 @@
-//! The vCard files that tests read: a folder of real ones where there is one, else our own samples.
+//! The vCard files that tests read: a folder of real ones if there is one, else the project's
+//! samples.
 //!
-//! `CONTACTBOX_CORPUS` names a folder that is searched recursively (`tests/run` sets it when it
-//! finds one beside the checkout). Whoever clones the project has the samples in `tests/samples`:
-//! smaller, with the same traps, one kind to a file.
+//! `CONTACTBOX_CORPUS` names a folder that is searched recursively (`tests/run` sets it if it finds
+//! one beside the checkout). A clone of the project has the samples in `tests/samples`: smaller,
+//! with the same traps, one kind to a file.
 use std::path::{Path, PathBuf};
 
 /// The variable that names the folder.
 pub const VARIABLE: &str = "CONTACTBOX_CORPUS";
 
-/// Every vCard file of the corpus in use, in the same order each time.
+/// Returns every vCard file of the corpus in use, in the same order each time.
 ///
-/// Panics when `CONTACTBOX_CORPUS` names a folder without vCard files: a test must not pass because
+/// Panics if `CONTACTBOX_CORPUS` names a folder without vCard files: a test must not pass because
 /// it had nothing to read.
 pub fn files() -> Vec<PathBuf> {
     match given() {
@@ -27,20 +28,20 @@ pub fn files() -> Vec<PathBuf> {
     }
 }
 
-/// The project's own samples, also where there is a corpus.
+/// Returns the project's own samples, even if there is a corpus.
 pub fn samples() -> Vec<PathBuf> {
     let files = vcards_under(&samples_folder());
     assert!(!files.is_empty(), "no samples in {}", samples_folder().display());
     files
 }
 
-/// One of the project's own samples, by its file name without `.vcf`.
+/// Returns one of the project's own samples, by its file name without `.vcf`.
 pub fn sample(name: &str) -> Vec<u8> {
     let path = samples_folder().join(name).with_extension("vcf");
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// One line that says which corpus is in use and how large it is.
+/// Returns a line that names the corpus in use and its size.
 pub fn describe() -> String {
     let count = files().len();
     match given() {
@@ -49,7 +50,7 @@ pub fn describe() -> String {
     }
 }
 
-/// Whether the corpus in use is a given one, so that figures stated for it can be asserted.
+/// Returns whether the corpus in use was given, so that figures stated for it can be asserted.
 pub fn is_given() -> bool {
     given().is_some()
 }

@@ -1,7 +1,7 @@
-//! A daemon for a test: on a folder of its own, killed and started at will, asked
-//! through its socket.
+//! A daemon for a test, in a folder of its own, started and killed at will, asked through its
+//! socket.
 //!
-//! Clients know nothing of the project's own code: a socket of the standard library and JSON.
+//! Clients use none of the project's own code: a socket of the standard library and JSON.
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,20 +12,20 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a daemon may take to answer after its start; the machine may be busy.
+/// The longest time from a daemon's start to its answer; the machine may be busy.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long a client waits for a reply before the test fails.
+/// The longest time that a client waits for a reply before the test fails.
 const REPLY_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long something may take to come about by itself; the machine may be busy.
+/// The longest wait for something that happens by itself; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 ///
 /// # Panics
 ///
-/// When that takes too long.
+/// If that takes too long.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -35,7 +35,8 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// The program: `CONTACTBOX_BIN` when that is set, else built as it ships, beside this test.
+/// Returns the program: `CONTACTBOX_BIN` if that is set, else one built as it ships, beside this
+/// test.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -44,7 +45,7 @@ pub fn program() -> &'static Path {
         }
         let here = std::env::current_exe().expect("a running program knows its file");
         let profile = here.ancestors().nth(2).expect("a test lies in TARGET/PROFILE/deps");
-        // Without cargo around, what was built last is taken.
+        // Without cargo at hand, the last build is used.
         if let Some(cargo) = std::env::var_os("CARGO") {
             let mut build = Command::new(cargo);
             build.args(["build", "--quiet", "-p", "contactbox-daemon", "--manifest-path"]);
@@ -60,7 +61,7 @@ pub fn program() -> &'static Path {
     })
 }
 
-/// A folder for a box, and for the files of a test; it goes when this is dropped.
+/// A folder for a box and for the files of a test, removed when this is dropped.
 pub struct Place {
     folder: TempDir,
 }
@@ -72,40 +73,40 @@ impl Default for Place {
 }
 
 impl Place {
-    /// A folder in the system's place for temporary files.
+    /// Makes a folder in the system's place for temporary files.
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("there is room for temporary files") }
     }
 
-    /// The folder of files that are not the box's.
+    /// Returns the folder for files that are not the box's.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A file in the folder, with these bytes.
+    /// Writes a file with these bytes into the folder and returns its path.
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::write(&path, bytes).expect("the folder takes a file");
         path
     }
 
-    /// The data folder of the box.
+    /// Returns the data folder of the box.
     pub fn data(&self) -> PathBuf {
         self.path().join("box")
     }
 
-    /// The image of the box.
+    /// Returns the image of the box.
     pub fn image(&self) -> PathBuf {
         self.data().join("contacts.box")
     }
 
-    /// The socket.
+    /// Returns the path of the socket.
     pub fn socket(&self) -> PathBuf {
         self.data().join("socket")
     }
 
-    /// The program on this box, with nothing of the surroundings in it. It starts no daemon by
-    /// itself: the test knows which are running.
+    /// Returns a command that runs the program on this box, without the variables of the
+    /// environment. It starts no daemon by itself: the test knows which ones run.
     pub fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(program());
         self.settle(&mut command);
@@ -113,7 +114,7 @@ impl Place {
         command
     }
 
-    /// Gives a command the surroundings of this box.
+    /// Gives a command the environment of this box.
     pub fn settle(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CONTACTBOX_") {
@@ -122,7 +123,7 @@ impl Place {
         }
         command.env("CONTACTBOX_DATA", self.data());
         command.env("CONTACTBOX_NO_AUTOSTART", "1");
-        // A settings file of whoever runs the tests is not to be found.
+        // The settings file of the user who runs the tests must not be found.
         command.env("XDG_CONFIG_HOME", self.path().join("config"));
         command.env("NO_COLOR", "1").current_dir(self.path()).stdin(Stdio::null());
     }
@@ -137,14 +138,14 @@ impl Place {
         self.serve_with(&[])
     }
 
-    /// The same with further flags.
+    /// Does the same with further flags.
     pub fn serve_with(&self, flags: &[&str]) -> Daemon {
         let mut command = self.command(["serve"]);
         command.args(flags);
         self.started(command).unwrap_or_else(|ran| panic!("the daemon did not start: {ran:?}"))
     }
 
-    /// Starts a daemon that is expected to end by itself, and says how it ended.
+    /// Starts a daemon that must end by itself, and returns how it ended.
     pub fn serve_in_vain(&self, flags: &[&str]) -> Ran {
         let mut command = self.command(["serve"]);
         command.args(flags);
@@ -154,7 +155,7 @@ impl Place {
         }
     }
 
-    /// Runs `command`, which is to be a daemon on this box; when it ends instead, says how.
+    /// Runs `command`, which should be a daemon on this box. If it ends instead, returns how.
     pub fn started(&self, mut command: Command) -> Result<Daemon, Ran> {
         let log = self.path().join("log");
         let out = std::fs::File::create(&log).expect("the folder takes a file");
@@ -174,7 +175,7 @@ impl Place {
                 return Ok(Daemon { child, socket: self.socket(), log });
             }
             if begun.elapsed() > START_TIME_MAX {
-                // It would outlive the test.
+                // The process would outlive the test.
                 child.kill().ok();
                 child.wait().ok();
                 panic!("no answer: {}", std::fs::read_to_string(&log).unwrap_or_default());
@@ -184,19 +185,19 @@ impl Place {
     }
 }
 
-/// What a command left.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
-    /// What it printed.
+    /// The standard output.
     pub stdout: String,
-    /// What it remarked.
+    /// The standard error.
     pub stderr: String,
 }
 
 impl Ran {
-    /// Of the output of a command.
+    /// Takes the output of a command.
     pub fn of(output: Output) -> Self {
         Self {
             status: output.status,
@@ -205,7 +206,7 @@ impl Ran {
         }
     }
 
-    /// The exit code; -1 for a signal.
+    /// Returns the exit code; -1 for a signal.
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or(-1)
     }
@@ -218,7 +219,7 @@ impl Ran {
         self
     }
 
-    /// Fails unless it remarked each of these.
+    /// Fails unless each of these is in its standard error.
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Self {
         for part in parts {
@@ -227,14 +228,14 @@ impl Ran {
         self
     }
 
-    /// Fails unless it printed this.
+    /// Fails unless this is in its standard output.
     #[track_caller]
     pub fn shows(self, part: &str) -> Self {
         assert!(self.stdout.contains(part), "{part:?} is not in: {self:?}");
         self
     }
 
-    /// The lines it printed as JSON.
+    /// Returns the lines of its standard output, parsed as JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
@@ -250,12 +251,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// The number of the process.
+    /// Returns the number of the process.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// A client of it.
+    /// Connects a client to it.
     pub fn client(&self) -> Client {
         Client::try_connect(&self.socket).expect("the daemon listens")
     }
@@ -271,17 +272,17 @@ impl Daemon {
         self.child.wait().expect("a child can be waited for")
     }
 
-    /// Whether it still runs.
+    /// Returns whether it still runs.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("a child can be asked").is_none()
     }
 
-    /// What it wrote to its log.
+    /// Returns the text of its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// A line of `/proc/PID/status` in KiB, such as `VmRSS` or `VmHWM`.
+    /// Returns a line of `/proc/PID/status` in KiB, such as `VmRSS` or `VmHWM`.
     pub fn memory_kib(&self, name: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
             .expect("a running process has a status");
@@ -291,7 +292,7 @@ impl Daemon {
     }
 
     fn end(&mut self) {
-        // It fails when the process has ended, and then all is as it should be.
+        // This fails if the process has ended already, which is no error.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -306,7 +307,7 @@ impl Drop for Daemon {
     }
 }
 
-/// What a call gave: its result, or the error the daemon answered with.
+/// The answer to a call: its result, or the daemon's error.
 pub type Answer = Result<Value, Value>;
 
 /// A client on the socket.
@@ -316,14 +317,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects, if somebody listens.
+    /// Connects, if a daemon listens.
     pub fn try_connect(socket: &Path) -> std::io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(REPLY_TIME_MAX))?;
         Ok(Self { stream: BufReader::new(stream), last_id: 0 })
     }
 
-    /// Sends a request and gives its number.
+    /// Sends a request and returns its number.
     pub fn send(&mut self, method: &str, params: Value) -> std::io::Result<u64> {
         self.last_id += 1;
         let request =
@@ -337,7 +338,7 @@ impl Client {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// The next line as JSON; `UnexpectedEof` when the daemon has closed.
+    /// Returns the next line as JSON; `UnexpectedEof` if the daemon has closed the connection.
     pub fn receive(&mut self) -> std::io::Result<Value> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
@@ -347,7 +348,7 @@ impl Client {
         Ok(serde_json::from_str(&line)?)
     }
 
-    /// Asks and waits for the reply; an error of the connection is the outer one.
+    /// Sends a request and waits for the reply. An error of the connection is the outer one.
     pub fn try_call(&mut self, method: &str, params: Value) -> std::io::Result<Answer> {
         let id = self.send(method, params)?;
         let mut reply = self.receive()?;
@@ -358,7 +359,7 @@ impl Client {
         })
     }
 
-    /// Asks, and fails unless there is a result.
+    /// Sends a request, and fails unless there is a result.
     #[track_caller]
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         match self.try_call(method, params) {
@@ -367,7 +368,7 @@ impl Client {
         }
     }
 
-    /// Asks, and fails unless the daemon refuses with this kind.
+    /// Sends a request, and fails unless the daemon refuses it with this kind.
     #[track_caller]
     pub fn refused(&mut self, method: &str, params: Value, kind: &str) -> Value {
         match self.try_call(method, params) {
@@ -376,7 +377,7 @@ impl Client {
         }
     }
 
-    /// Whether the daemon closes the connection within `time`, whatever it says before.
+    /// Returns whether the daemon closes the connection within `time`, whatever it sends before.
     pub fn is_closed_within(&mut self, time: Duration) -> bool {
         let begun = Instant::now();
         let mut rest = [0; 64 * 1024];
@@ -392,7 +393,7 @@ impl Client {
         false
     }
 
-    /// The socket itself.
+    /// Returns the socket itself.
     pub fn socket(&self) -> &UnixStream {
         self.stream.get_ref()
     }

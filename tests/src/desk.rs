@@ -1,4 +1,4 @@
-//! A box on a PC, at hand as one end of a meeting with a device.
+//! A box on a PC, used as one end of a meeting with a device.
 
 use crate::world::memory::{HostMemory, parts};
 use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
@@ -8,28 +8,29 @@ use contactbox_core::sim::Nor;
 use contactbox_core::store::{Book, BookConfig, Wide, Written};
 use embassy_futures::block_on;
 
-/// Bytes of a page: as long as a daemon's.
+/// The bytes of a page, the same as a daemon's.
 const PAGE_BYTES: usize = 65_536;
 
-/// Room for the largest contact, with an entry's head; and for a photo on its way into a chunk.
+/// The size of a buffer for the largest contact with an entry's header, and for a photo on its way
+/// into a chunk.
 const CONTACT_BYTES: usize = 64 * 1024;
 
-/// What its clock shows.
+/// The time on its clock.
 const NOW: u64 = 1_795_824_000_000;
 
-/// Its chip.
+/// The chip of the box.
 pub type Chip = Nor<1, 4, PAGE_BYTES>;
 
 /// The box.
 pub struct Desk {
-    /// What it holds.
+    /// The contacts of the box.
     pub book: Book<Chip, HostMemory>,
     list: Vec<u8>,
     record: Vec<u8>,
 }
 
 impl Desk {
-    /// An empty box with this identity, and so many bytes of flash.
+    /// Makes an empty box with this identity and this many bytes of flash.
     pub fn new(id: u64, bytes: usize) -> Self {
         let pages = bytes.div_ceil(PAGE_BYTES);
         let config = BookConfig { id, gram_slices: 32, gram_probes: 1 };
@@ -39,14 +40,14 @@ impl Desk {
         Self { book, list: vec![0; FRAME_BYTES_MIN as usize], record: vec![0; CONTACT_BYTES] }
     }
 
-    /// Makes a contact say these lines.
+    /// Sets the lines of a contact.
     pub fn put(&mut self, uid: Uid, lines: &[(Kind, &str)]) -> Result<Written, String> {
         let contents: Vec<_> =
             lines.iter().map(|&(kind, text)| Property::text(kind, text)).collect();
         self.put_contents(uid, &contents)
     }
 
-    /// Makes a contact say this.
+    /// Sets the properties of a contact.
     pub fn put_contents(&mut self, uid: Uid, contents: &[Property<'_>]) -> Result<Written, String> {
         let mut memory = vec![0; CONTACT_BYTES];
         let mut draft = Draft::new(&mut memory);
@@ -58,13 +59,13 @@ impl Desk {
         put.map_err(|error| error.to_string())
     }
 
-    /// Removes a contact for good.
+    /// Purges a contact.
     pub fn purge(&mut self, uid: Uid) -> Result<Written, String> {
         let put = block_on(self.book.purge(uid, AuthorIndex(0), NOW));
         put.map_err(|error| error.to_string())
     }
 
-    /// It as one end of a meeting.
+    /// Returns the box as one end of a meeting.
     pub fn end(&mut self) -> Local<'_, Chip, HostMemory> {
         let limits = CableLimits {
             frame_bytes: FRAME_BYTES_MIN,

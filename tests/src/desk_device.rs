@@ -26,7 +26,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// What the device sent, as much as fits.
+    /// Takes as many of the bytes from the device as fit.
     fn heard(&self, into: &mut [u8]) -> usize {
         let mut queue = self.to_host.borrow_mut();
         let len = queue.len().min(into.len());
@@ -67,7 +67,7 @@ impl Write for Wire {
     }
 }
 
-/// A clock that shows a later time each time it is asked.
+/// A clock that advances each time it is asked.
 #[derive(Clone, Default)]
 pub struct Ticks(Rc<Cell<Millis>>);
 
@@ -85,7 +85,7 @@ impl Clock for Ticks {
 /// The device.
 pub type Device<C = RamCard> = App<Flash, C, Wire, Ticks>;
 
-/// The host's end of the cable: the device goes on while the host waits.
+/// The host's end of the cable. The device runs while the host waits.
 pub struct Bench<C = RamCard> {
     /// The device.
     pub device: Device<C>,
@@ -112,13 +112,13 @@ impl<C: Card> Link for &mut Bench<C> {
     }
 }
 
-/// What of the chip is whose.
+/// Returns the division of the chip.
 pub fn layout() -> Layout {
     let end = (PAGES * PAGE_BYTES) as u32;
     Layout { box_bytes: end, diary: end..end + 4 * PAGE_BYTES as u32 }
 }
 
-/// Gives a device power.
+/// Starts a device.
 pub fn start<C: Card>(flash: Flash, card: C, random: u64, cause: Cause) -> Bench<C> {
     let wire = Wire::default();
     let (memory, work) = Box::leak(Box::new(Arena::new())).split();
@@ -138,19 +138,19 @@ pub fn start<C: Card>(flash: Flash, card: C, random: u64, cause: Cause) -> Bench
     Bench { device, wire }
 }
 
-/// An empty slot.
+/// Returns an empty slot.
 pub fn no_card() -> RamCard {
     let mut slot = RamCard::new();
     slot.pull();
     slot
 }
 
-/// A chip fresh from the factory.
+/// Returns a chip fresh from the factory.
 pub fn blank() -> Flash {
     Nor::new(PAGES + 4)
 }
 
-/// Asks the device something that it can do.
+/// Asks the device something that it must answer.
 pub fn ask<C: Card, T>(
     bench: &mut Bench<C>,
     request: &Request<'_>,
@@ -163,7 +163,7 @@ pub fn ask<C: Card, T>(
     take(&reply)
 }
 
-/// Lets the device go on until it has nothing left to do.
+/// Runs the device until it has nothing left to do.
 pub fn settle<C: Card>(bench: &mut Bench<C>) {
     let mut looks = 0;
     for _ in 0..1_000 {

@@ -1,4 +1,4 @@
-//! A card's blocks in RAM, formatted by the real tools, that counts and is pulled on command.
+//! The blocks of a card in RAM: formatted by the real tools, counting writes, pulled on command.
 
 use crate::random::Random;
 use contactbox_core::card::fat::{
@@ -14,14 +14,14 @@ use std::rc::Rc;
 
 const SECTOR: usize = 512;
 
-/// What the disk says of itself.
+/// The errors of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskError {
-    /// It was pulled.
+    /// The card was pulled.
     Out,
-    /// Its switch is on LOCK.
+    /// The switch of the card is on LOCK.
     Locked,
-    /// There is no such block.
+    /// The block does not exist.
     NoSuchBlock(u32),
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for DiskError {
 
 impl std::error::Error for DiskError {}
 
-/// What a disk's error comes from.
+/// Returns the source of a disk's error.
 pub fn trouble(error: &DiskError) -> DriverFailure {
     match error {
         DiskError::Out => DriverFailure::Removed,
@@ -42,12 +42,12 @@ pub fn trouble(error: &DiskError) -> DriverFailure {
     }
 }
 
-/// A card on such a disk.
+/// Returns a card on such a disk.
 pub fn card(disk: Disk) -> Result<FatCard<Disk>, String> {
     FatCard::new(disk, trouble, || 1_763_769_600_000).map_err(|(_, error)| error.to_string())
 }
 
-/// How a disk is laid out.
+/// The layout of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// FAT with 16 bits, no partitions.
@@ -61,11 +61,11 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Each.
+    /// All layouts.
     pub const ALL: [Layout; 4] =
         [Self::Fat16, Self::Fat16InPartition, Self::Fat32, Self::Fat32InPartition];
 
-    /// The block at which the file system begins.
+    /// Returns the block at which the file system begins.
     pub fn start(self) -> usize {
         match self {
             Self::Fat16 | Self::Fat32 => 0,
@@ -82,11 +82,11 @@ struct State {
     is_out: bool,
     is_locked: bool,
     random: Random,
-    /// Blocks in the order they were written, with what was there before.
+    /// The blocks written, in order.
     log: Vec<u32>,
 }
 
-/// The disk. A clone has what this one has, and goes its own way.
+/// The disk. A clone has the same content at first and is independent after that.
 #[derive(Clone)]
 pub struct Disk {
     base: Rc<Vec<u8>>,
@@ -94,7 +94,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A disk with these bytes.
+    /// Returns a disk with these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
         let state = State {
             written: HashMap::new(),
@@ -108,7 +108,7 @@ impl Disk {
         Self { base: Rc::new(bytes), state: RefCell::new(state) }
     }
 
-    /// A disk formatted by `mkfs.vfat`, with about this many kilobytes.
+    /// Returns a disk formatted by `mkfs.vfat`, with about this many kilobytes.
     pub fn formatted(layout: Layout, kilobytes: usize) -> Self {
         let bits = match layout {
             Layout::Fat16 | Layout::Fat16InPartition => "16",
@@ -144,34 +144,34 @@ impl Disk {
         self.state.borrow_mut().random = Random::new(seed);
     }
 
-    /// Pulls the card at a write to come.
+    /// Sets a fuse, which pulls the card at a later write.
     pub fn set_fuse(&self, fuse: Option<PullFuse>) {
         self.state.borrow_mut().fuse = fuse;
     }
 
-    /// Takes it out.
+    /// Pulls the card.
     pub fn pull(&self) {
         self.state.borrow_mut().is_out = true;
     }
 
-    /// Puts it in again.
+    /// Puts the card back.
     pub fn insert(&self) {
         let mut state = self.state.borrow_mut();
         state.is_out = false;
         state.fuse = None;
     }
 
-    /// Sets its switch.
+    /// Sets the switch of the card.
     pub fn lock(&self, is_locked: bool) {
         self.state.borrow_mut().is_locked = is_locked;
     }
 
-    /// Blocks written so far.
+    /// Returns the number of blocks written so far.
     pub fn writes(&self) -> u64 {
         self.state.borrow().writes
     }
 
-    /// The numbers of the blocks written, in turn.
+    /// Returns the numbers of the blocks written, in order.
     pub fn log(&self) -> Vec<u32> {
         self.state.borrow().log.clone()
     }
@@ -183,12 +183,12 @@ impl Disk {
         self.state.borrow_mut().written.insert(block, bytes);
     }
 
-    /// How many blocks there are.
+    /// Returns the number of blocks.
     pub fn blocks(&self) -> u32 {
         (self.base.len() / SECTOR) as u32
     }
 
-    /// All of it.
+    /// Returns all bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = (*self.base).clone();
         for (block, sector) in &self.state.borrow().written {
@@ -198,12 +198,12 @@ impl Disk {
         bytes
     }
 
-    /// What `fsck.vfat -n` says that could cost a file or a part of one.
+    /// Returns the findings of `fsck.vfat -n` that could cost a file or a part of one.
     pub fn fsck_harm(&self, layout: Layout) -> Vec<String> {
         harm(self.fsck(layout))
     }
 
-    /// What `fsck.vfat -n` says of the file system; empty when it is content.
+    /// Returns the findings of `fsck.vfat -n`; empty if the file system is sound.
     pub fn fsck(&self, layout: Layout) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder for the image");
         let path = folder.path().join("card.img");
@@ -234,7 +234,7 @@ impl Disk {
     }
 }
 
-/// What `fsck.vfat` found, of all that it printed.
+/// Picks the findings out of what `fsck.vfat` printed.
 pub fn findings(printed: &str) -> Vec<String> {
     let is_told = |line: &&str| {
         let is_frame = line.starts_with("fsck.fat") || line.ends_with(" clusters");
@@ -243,10 +243,10 @@ pub fn findings(printed: &str) -> Vec<String> {
     printed.lines().filter(is_told).map(str::to_owned).collect()
 }
 
-/// What of that could cost a file or a part of one.
+/// Returns the findings that could cost a file or a part of one.
 pub fn harm(findings: Vec<String>) -> Vec<String> {
-    // Room that is nobody's, counts that are not right, a chain longer than its file, tables that
-    // differ where only one of them was written yet, and names that tell where.
+    // Harmless: unused space, wrong counts, a chain longer than its file, tables that differ
+    // because only one of them was written yet, and lines that only name a place.
     let harmless = [
         "Free cluster summary",
         "Leaving filesystem unchanged",
@@ -265,7 +265,7 @@ pub fn harm(findings: Vec<String>) -> Vec<String> {
     findings.into_iter().filter(is_harm).collect()
 }
 
-/// A tool of the system, which may keep it where only its keeper looks.
+/// Returns a tool of the system, also from folders that are only on the administrator's path.
 fn tool(name: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(name);
@@ -273,7 +273,7 @@ fn tool(name: &str) -> Command {
     command
 }
 
-/// Runs a tool that has to succeed.
+/// Runs a tool, which must succeed.
 pub fn told(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {output:?}");

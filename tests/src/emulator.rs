@@ -1,7 +1,6 @@
-//! The emulated device: images of its flash and its card, and the emulator that
-//! runs the firmware on them.
+//! The emulated device: images of its flash and its card, and the emulator that runs the firmware.
 //!
-//! What is missing on the machine is named, and the test fails: nothing is skipped.
+//! A test fails, and names the tool, if one is missing on the machine: nothing is skipped.
 
 use crate::disk;
 use crate::stack;
@@ -18,30 +17,30 @@ use tempfile::TempDir;
 /// Bytes of the flash chip (is25wp256).
 pub const FLASH_BYTES: usize = 32 * 1024 * 1024;
 
-/// How a card is formatted. Its size is a power of two, as the emulator wants it.
+/// The format of a card. Its size is a power of two, as the emulator demands.
 #[derive(Clone, Copy)]
 struct Format {
     bytes: u64,
-    /// 16 or 32: the kind of FAT.
+    /// The kind of FAT: 16 or 32.
     bits: u8,
-    /// Type of the partition.
+    /// The type of the partition.
     kind: u8,
     cluster_sectors: u8,
 }
 
-/// Just large enough for FAT32, which then has the smallest clusters.
+/// A card just large enough for FAT32, which then has the smallest clusters.
 const SMALL: Format = Format { bytes: 64 << 20, bits: 32, kind: 0x0C, cluster_sectors: 1 };
 
-/// With clusters about as long as cards have them that people buy, and no larger than must be.
+/// A card with clusters about as long as on cards that people buy, and no larger than necessary.
 const COMMON: Format = Format { bytes: 128 << 20, bits: 16, kind: 0x06, cluster_sectors: 32 };
 
-/// Where the card's only partition begins, in bytes.
+/// The place at which the card's only partition begins, in bytes.
 const PARTITION_AT: u64 = 1024 * 1024;
 
-/// How long the emulator may take to open its cable.
+/// The longest time until the emulator opens its cable.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Runs a tool to its end and returns what it printed; `package` has it on Debian.
+/// Runs a tool to its end and returns its output; `package` contains it on Debian.
 pub fn tool(package: &str, command: &mut Command) -> String {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = match command.stdin(Stdio::null()).output() {
@@ -54,14 +53,15 @@ pub fn tool(package: &str, command: &mut Command) -> String {
     printed
 }
 
-/// A tool of the system's administration, which is not on everybody's path.
+/// Returns a tool of system administration, which is not on every user's path.
 pub fn system_tool(name: &str) -> Command {
     let here = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(name));
     let path = here.into_iter().find(|path| path.exists());
     Command::new(path.unwrap_or_else(|| name.into()))
 }
 
-/// The firmware for the emulated board: `CONTACTBOX_FIRMWARE` when that is set, else built now.
+/// Returns the firmware for the emulated board: `CONTACTBOX_FIRMWARE` if that is set, else built
+/// now.
 pub fn firmware() -> &'static Path {
     static FIRMWARE: OnceLock<PathBuf> = OnceLock::new();
     FIRMWARE.get_or_init(|| {
@@ -83,12 +83,12 @@ pub struct CardImage {
 }
 
 impl CardImage {
-    /// An empty card in this file: FAT32, clusters of 512 bytes.
+    /// Makes an empty card in this file: FAT32, clusters of 512 bytes.
     pub fn new(path: PathBuf) -> Self {
         Self::formatted(path, SMALL)
     }
 
-    /// An empty card in this file: FAT16, clusters of 16 KiB.
+    /// Makes an empty card in this file: FAT16, clusters of 16 KiB.
     pub fn common(path: PathBuf) -> Self {
         Self::formatted(path, COMMON)
     }
@@ -111,24 +111,24 @@ impl CardImage {
         command.arg("-s").arg(format.cluster_sectors.to_string());
         command.args(["-n", "CONTACTS", "--offset"]);
         command.arg((PARTITION_AT / 512).to_string()).arg(&path);
-        // Without it, the length of the whole file would be taken for that of the partition.
+        // Without this length, that of the whole file would be taken for the partition's.
         command.arg((sectors / 2).to_string());
         tool("dosfstools", &mut command);
         Self { path, bytes: format.bytes }
     }
 
-    /// A card with these bytes, in this file.
+    /// Makes a card with these bytes in this file.
     pub fn of(path: PathBuf, bytes: &[u8]) -> Self {
         fs::write(&path, bytes).expect("there is room for a card");
         Self { path, bytes: bytes.len() as u64 }
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Puts these bytes onto it in the place of all there is. What is zeros takes no room.
+    /// Replaces the whole content. Zeros take no space.
     pub fn put_back(&self, bytes: &[u8]) {
         const PIECE: usize = 64 * 1024;
         let mut file = File::create(&self.path).expect("the card is a file");
@@ -141,13 +141,13 @@ impl CardImage {
         file.set_len(bytes.len() as u64).expect("a file");
     }
 
-    /// All of it.
+    /// Returns all bytes.
     pub fn bytes(&self) -> Vec<u8> {
         fs::read(&self.path).expect("the card is a file")
     }
 
-    /// What the checker of file systems finds that could cost a file or a part of one: a device may
-    /// be cut while it writes. It changes nothing.
+    /// Runs the checker of file systems, and fails if it finds something that could cost a file or
+    /// a part of one, since a device may lose power while it writes. The check changes nothing.
     pub fn check(&self) -> Result<(), String> {
         let mut image = File::open(&self.path).expect("the card is a file");
         image.seek(SeekFrom::Start(PARTITION_AT)).expect("a file");
@@ -166,12 +166,12 @@ impl CardImage {
         if is_content { Ok(()) } else { Err(printed.into_owned()) }
     }
 
-    /// A file of the card, read by tools that know nothing of this project.
+    /// Returns a file of the card, read by tools that know nothing of this project.
     pub fn read(&self, name: &str) -> Vec<u8> {
         self.try_read(name).unwrap_or_else(|| panic!("{name} is on the card"))
     }
 
-    /// The same, if the file is there.
+    /// Does the same, if the file is there.
     pub fn try_read(&self, name: &str) -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().expect("room for temporary files");
         let out = folder.path().join("file");
@@ -183,15 +183,15 @@ impl CardImage {
     }
 }
 
-/// How a device is given power.
+/// The conditions under which a device is started.
 #[derive(Clone, Copy, Default)]
 pub struct Power<'c> {
     /// The card in its slot, or none.
     pub card: Option<&'c CardImage>,
-    /// What is counted of what its program asks of flash and card.
+    /// The requests of its program to flash and card that are counted.
     pub watched: Watched,
-    /// Its clock shows the instructions that it has carried out, a nanosecond
-    /// each: two runs are alike.
+    /// True if its clock shows the instructions carried out, one a nanosecond, so that two runs are
+    /// alike.
     pub by_instructions: bool,
 }
 
@@ -209,7 +209,7 @@ impl Default for Device {
 }
 
 impl Device {
-    /// A device fresh from the factory: its flash is blank.
+    /// Returns a device fresh from the factory, with blank flash.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("room for temporary files");
         let mut flash = File::create(folder.path().join("flash.img")).expect("a folder");
@@ -220,7 +220,7 @@ impl Device {
         Self { folder, running: None, tally: Tally::default() }
     }
 
-    /// A device whose flash begins with these bytes.
+    /// Returns a device whose flash begins with these bytes.
     pub fn with_flash(bytes: &[u8]) -> Self {
         let device = Self::new();
         let flash = File::options().write(true).open(device.flash());
@@ -228,49 +228,49 @@ impl Device {
         device
     }
 
-    /// The image of the flash.
+    /// Returns the image of the flash.
     pub fn flash(&self) -> PathBuf {
         self.folder.path().join("flash.img")
     }
 
-    /// The cable's socket, there while the device has power.
+    /// Returns the socket of the cable, which exists while the device has power.
     pub fn cable(&self) -> PathBuf {
         self.folder.path().join("cable")
     }
 
-    /// The emulator's own console, there while the device has power.
+    /// Returns the emulator's own console, which exists while the device has power.
     fn monitor(&self) -> PathBuf {
         self.folder.path().join("monitor")
     }
 
-    /// What the device has said of itself since it has power, for a decoder.
+    /// Returns the device's log since its start, for a decoder.
     pub fn words(&self) -> PathBuf {
         self.folder.path().join("defmt")
     }
 
-    /// What has been asked of flash and card since the device has power, of what is watched.
+    /// Returns the running count of requests to flash and card since the start.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// What was asked of them until its power was cut.
+    /// Returns the count up to the power cut.
     pub fn total(&mut self) -> Counts {
         assert!(self.running.is_none(), "the device goes on asking");
         self.tally.total()
     }
 
-    /// What the emulator has complained of since the device has power.
+    /// Returns the emulator's complaints since the start.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Gives it power, with a card in its slot or none.
+    /// Starts the device with a card in its slot or none.
     pub fn start(&mut self, card: Option<&CardImage>) {
         self.start_with(Power { card, ..Power::default() });
     }
 
-    /// Gives it power.
+    /// Starts the device.
     pub fn start_with(&mut self, power: Power<'_>) {
         assert!(self.running.is_none(), "the device has power already");
         fs::remove_file(self.cable()).ok();
@@ -288,7 +288,7 @@ impl Device {
             emulator.arg(format!("file={},if=sd,format=raw", card.path().display()));
         }
         emulator.arg("-serial").arg(format!("unix:{},server=on,wait=off", self.cable().display()));
-        // What it logs comes out of the second port, for a decoder.
+        // The log of the device comes out of the second port, for a decoder.
         emulator.arg("-serial").arg(format!("file:{}", self.words().display()));
         if power.by_instructions {
             emulator.args(["-icount", "shift=0"]);
@@ -312,8 +312,8 @@ impl Device {
         }
     }
 
-    /// Cuts its power, after a look at its stack. The emulator stops between two instructions; what
-    /// the chips had taken is kept.
+    /// Cuts the power, after a check of the stack. The emulator stops between two instructions, and
+    /// the chips keep what they had taken.
     pub fn cut(&mut self) {
         if self.running.is_none() {
             return;

@@ -1,4 +1,4 @@
-//! Harness, model and worlds for the tests of the whole project.
+//! The harness, the models and the worlds for the tests of the whole project.
 
 #[cfg(unix)]
 pub mod behaviour;

@@ -1,4 +1,4 @@
-//! Boxes that meet without a card or a cable between them: what one holds is handed to another.
+//! Boxes that meet without a card or a cable between them: one hands its contacts to the other.
 
 use crate::world::Box;
 use crate::world::memory::HostMemory;
@@ -8,7 +8,7 @@ use embassy_futures::block_on;
 
 const CONTACT_BYTES: usize = 16 * 1024;
 
-/// Introduces everybody that `from` knows to `to`.
+/// Tells `to` about all boxes and authors that `from` knows.
 pub fn introduce<const W: usize, const E: usize>(
     from: &Box<W, E>,
     to: &mut Box<W, E>,
@@ -28,7 +28,7 @@ pub fn introduce<const W: usize, const E: usize>(
     Ok(peer)
 }
 
-/// Hands a blob over, piece by piece as the receiver wants them.
+/// Hands a blob over in pieces of the size that the receiver asks for.
 pub fn hand_blob<const W: usize, const E: usize>(
     from: &mut Box<W, E>,
     to: &mut Box<W, E>,
@@ -44,7 +44,7 @@ pub fn hand_blob<const W: usize, const E: usize>(
     Ok(())
 }
 
-/// Hands all that `from` holds to `to`; returns how many contacts that changed there.
+/// Hands everything in `from` to `to`. Returns how many contacts changed there.
 pub fn hand_over<const W: usize, const E: usize>(
     from: &mut Box<W, E>,
     to: &mut Box<W, E>,

@@ -1,36 +1,36 @@
-//! A host's disk under the system's memory of a file: what was not synced a power
-//! cut keeps as it likes.
+//! A file on a host's disk under the system's page cache, in which a power cut may drop unsynced
+//! writes.
 //!
-//! The model of ALICE (Pillai and others, OSDI 2014), for one file: between two syncs each block
-//! may go to the disk at any moment or not at all, in any order, whole or in part. A sync that
-//! fails leaves on the disk any part of what was written, and the system believes all of it to be
-//! there, as Linux does since 4.13.
+//! The model is that of ALICE (Pillai and others, OSDI 2014), for one file. Between two syncs each
+//! block may go to the disk at any moment or not at all, in any order, whole or in part. A sync
+//! that fails leaves any part of the writes on the disk, and the system takes all of them for
+//! written, as Linux does since 4.13.
 
 use crate::random::Random;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// What systems keep in memory together.
+/// The bytes that systems keep in memory together.
 pub const BLOCK: usize = 4096;
 
-/// What disks write together.
+/// The bytes that disks write together.
 pub const SECTOR: usize = 512;
 
 type Block = Arc<[u8; BLOCK]>;
 
-/// One thing that was done to the file.
+/// A change of the file.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Bytes were written at a place.
     Write(u64, Arc<[u8]>),
-    /// A stretch, from a place on and so long, was made zeros.
+    /// A part, given by its place and its length, was made zeros.
     Zero(u64, u64),
-    /// It was given this length.
+    /// The file was given this length.
     Len(u64),
 }
 
-/// A file's bytes, shared with its copies as long as they are the same.
+/// The bytes of a file, shared with its copies as long as they are the same.
 #[derive(Clone, Default)]
 struct Bytes {
     blocks: Vec<Block>,
@@ -75,7 +75,7 @@ impl Bytes {
         self.len = len;
     }
 
-    /// Does a change, and tells which blocks it was to.
+    /// Applies a change, and returns the blocks that it touched.
     fn apply(&mut self, change: &Change) -> std::ops::Range<usize> {
         match change {
             Change::Write(at, bytes) => self.put(*at, bytes.len(), |from, to| {
@@ -112,26 +112,26 @@ impl Bytes {
     }
 }
 
-/// What is left of the writes since the last sync.
+/// The remains of the writes since the last sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cut {
-    /// The process was killed and the power stayed: all of them, and none on the disk yet.
+    /// All of them, in memory only: the process was killed, and the power stayed.
     Kill,
     /// All of them.
     All,
     /// None.
     Nothing,
-    /// The first of them, and a part of the next.
+    /// The first ones, and a part of the next.
     Prefix,
-    /// Each block as it was at any moment.
+    /// Each block as at any moment.
     Blocks,
-    /// Each sector as it was at any moment.
+    /// Each sector as at any moment.
     Sectors,
-    /// The same, and sectors that are in part as at one moment and in part as at another.
+    /// The same, and sectors that mix two moments.
     Torn,
-    /// Some of the writes are missing.
+    /// All but some of them.
     Dropped,
-    /// The same, in another order.
+    /// All but some of them, in another order.
     Reordered,
 }
 
@@ -148,49 +148,49 @@ pub const CUTS: [Cut; 9] = [
     Cut::Reordered,
 ];
 
-/// A file on a disk, and in memory.
+/// A file on a disk and in memory.
 #[derive(Clone, Default)]
 pub struct PageCache {
     disk: Bytes,
     memory: Bytes,
-    /// For each block that is to be written: what it was at each moment since the last sync.
+    /// The states since the last sync of each block to be written.
     moments: BTreeMap<usize, Vec<Block>>,
     lens: Vec<u64>,
-    /// What was done since the last sync.
+    /// The changes since the last sync.
     pending: Vec<Change>,
 }
 
 impl PageCache {
-    /// A file with these bytes, on the disk.
+    /// Returns a file with these bytes, which are on the disk.
     pub fn of(bytes: &[u8]) -> Self {
         let mut disk = Bytes::default();
         disk.apply(&Change::Write(0, bytes.into()));
         Self { memory: disk.clone(), disk, ..Self::default() }
     }
 
-    /// Its length.
+    /// Returns the length of the file.
     pub fn bytes(&self) -> u64 {
         self.memory.len
     }
 
-    /// Reads what is in memory; returns how much there was.
+    /// Reads from memory; returns the number of bytes read.
     pub fn read(&self, out: &mut [u8], at: u64) -> usize {
         self.memory.read(out, at)
     }
 
-    /// All that is in memory.
+    /// Returns all bytes in memory.
     pub fn contents(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.memory.len as usize];
         self.memory.read(&mut bytes, 0);
         bytes
     }
 
-    /// Whether a sync would have something to do.
+    /// Returns whether a sync would have something to do.
     pub fn is_dirty(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Does a change in memory.
+    /// Applies a change in memory.
     pub fn apply(&mut self, change: &Change) {
         let blocks = self.memory.apply(change);
         for index in blocks {
@@ -200,7 +200,7 @@ impl PageCache {
         self.pending.push(change.clone());
     }
 
-    /// Puts everything on the disk that is known to be only in memory.
+    /// Puts on the disk everything that is known to be in memory only.
     pub fn sync(&mut self) {
         self.disk.set_len(self.memory.len);
         for &index in self.moments.keys() {
@@ -211,7 +211,7 @@ impl PageCache {
         self.settle();
     }
 
-    /// Tries to, and fails: some blocks get there, and all of them pass for written.
+    /// Fails to sync: some blocks get to the disk, and all of them pass for written.
     pub fn sync_failing(&mut self, random: &mut Random) {
         if random.below(2) == 0 {
             self.disk.set_len(self.memory.len);
@@ -232,7 +232,7 @@ impl PageCache {
         self.pending.clear();
     }
 
-    /// Gives up the memory of all blocks that pass for written.
+    /// Drops the memory of all blocks that pass for written.
     pub fn forget(&mut self) {
         for index in 0..self.memory.blocks.len() {
             if !self.moments.contains_key(&index) {
@@ -241,7 +241,7 @@ impl PageCache {
         }
     }
 
-    /// What is there when the power is back.
+    /// Returns the file when the power is back.
     pub fn after(&self, cut: Cut, random: &mut Random) -> Self {
         let mut disk = self.disk.clone();
         match cut {
@@ -279,7 +279,7 @@ impl PageCache {
         Self { memory: disk.clone(), disk, ..Self::default() }
     }
 
-    /// What this would be if nothing had been synced since `before`.
+    /// Returns this file as if nothing had been synced since `before`.
     pub fn since(&self, before: &Self) -> Self {
         let mut file = before.clone();
         let whole: Arc<[u8]> = self.contents().into();
@@ -292,7 +292,7 @@ impl PageCache {
         self
     }
 
-    /// Each unit is as it was at some moment since the last sync.
+    /// Sets each unit to its state at some moment since the last sync.
     fn mix(&self, disk: &mut Bytes, cut: Cut, random: &mut Random) {
         if let Some(len) = self.lens.get(random.below(self.lens.len() + 1)) {
             disk.set_len(*len);
@@ -321,7 +321,7 @@ impl PageCache {
         }
     }
 
-    /// A number that two outcomes of a cut at one place share when they are the same.
+    /// Returns a number that is the same for two equal outcomes of a cut at one place.
     pub fn print(&self, of: &Self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.memory.len.hash(&mut hasher);

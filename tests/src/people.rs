@@ -1,8 +1,10 @@
-//! Invented people, as many as a test wants, the same for the same seed: names of many languages,
-//! phone numbers in every spelling, notes that people write.
+//! Invented people in any number, the same for the same seed.
+//!
+//! They have names of many languages, phone numbers in every spelling, and notes like those that
+//! people write.
 use crate::random::Random;
 
-/// How a country writes names, streets and numbers.
+/// A country's names, streets and numbers.
 struct Country {
     given: &'static [&'static str],
     family: &'static [&'static str],
@@ -10,9 +12,9 @@ struct Country {
     cities: &'static [&'static str],
     name: &'static str,
     dial: &'static str,
-    /// Area or mobile codes, without the leading 0.
+    /// The area or mobile codes, without the leading 0.
     codes: &'static [&'static str],
-    /// What national numbers start with.
+    /// The prefix of national numbers.
     trunk: &'static str,
     domain: &'static str,
 }
@@ -288,36 +290,36 @@ const NOTES: [&str; 12] = [
     "Kunde seit 2011",
 ];
 
-/// One invented person.
+/// An invented person.
 #[derive(Clone)]
 pub struct Person {
     /// The identity, as a vCard UID.
     pub uid: String,
-    /// First name.
+    /// The first name.
     pub given: String,
-    /// Last name.
+    /// The last name.
     pub family: String,
     /// The company; empty for a quarter of them.
     pub org: String,
-    /// What they do there; may be empty.
+    /// The position there; may be empty.
     pub title: String,
-    /// Street and number.
+    /// The street and number.
     pub street: String,
-    /// Postal code.
+    /// The postal code.
     pub code: String,
-    /// Town.
+    /// The town.
     pub city: String,
-    /// Country, in its own language.
+    /// The country, in its own language.
     pub country: String,
-    /// One or two addresses.
+    /// One or two email addresses.
     pub emails: Vec<String>,
-    /// Two numbers, in spellings that vary.
+    /// Two phone numbers, in varying spellings.
     pub phones: [String; 2],
     /// A remark; may be empty.
     pub note: String,
 }
 
-/// `count` people.
+/// Returns `count` people.
 pub fn people(count: usize, seed: u64) -> impl Iterator<Item = Person> {
     let mut random = Random::new(seed);
     (0..count).map(move |_| person(&mut random))
@@ -376,7 +378,7 @@ fn text(random: &mut Random, choices: &[&str]) -> String {
     (*random.pick(choices)).to_string()
 }
 
-/// A name of two or three syllables, with a capital.
+/// Returns a name of two or three syllables, with a capital.
 fn invented(random: &mut Random) -> String {
     let syllables = 2 + random.below(2);
     let name: String = (0..syllables).map(|_| *random.pick::<&str>(&SYLLABLES)).collect();
@@ -398,7 +400,7 @@ fn uuid(random: &mut Random) -> String {
     .join("-")
 }
 
-/// The same number can be written in many ways, and is.
+/// Returns a phone number in one of the spellings that people use.
 fn phone(random: &mut Random, country: &Country) -> String {
     let code = random.pick(country.codes);
     let digits = 9_usize.saturating_sub(code.len()).max(5);
@@ -418,12 +420,12 @@ fn phone(random: &mut Random, country: &Country) -> String {
 }
 
 impl Person {
-    /// The name as it is displayed.
+    /// Returns the displayed name.
     pub fn name(&self) -> String {
         format!("{} {}", self.given, self.family)
     }
 
-    /// The person as a vCard 3.0, lines ended by CR LF.
+    /// Returns the person as a vCard 3.0, with lines ended by CR LF.
     pub fn vcard(&self) -> String {
         let mut card = String::with_capacity(512);
         let mut line = |text: &str| {

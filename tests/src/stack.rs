@@ -1,5 +1,6 @@
-//! How much of the emulated device's stack was never in use: the firmware paints it, the
-//! emulator's monitor shows it.
+//! Measures how much of the emulated device's stack was never in use.
+//!
+//! The firmware paints the stack, and the emulator's monitor shows it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,32 +9,31 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What must stay untouched whatever a device does, in bytes: room for what no test has made it do,
-/// and for the cable of a Pico, whose future and interrupts take 3 KB more than this board's.
+/// The bytes that must stay untouched whatever a device does. They are for what no test has made it
+/// do, and for the cable of a Pico, whose future and interrupts take 3 KB more than this board's.
 pub const MARGIN_BYTES: usize = 6 * 1024;
 
-/// What the firmware paints with (`firmware/src/stack.rs`).
+/// The firmware's paint (`firmware/src/stack.rs`).
 const PAINT: [u8; 4] = 0x5AFE_57AC_u32.to_le_bytes();
 
-/// So many bytes at the end of the stack are zero as long as nothing is painted,
-/// and at no other time.
+/// The bytes at the end of the stack that are all zero until it is painted, and never after that.
 const BARE_BYTES: usize = 256;
 
-/// How long the emulator may take to answer.
+/// The longest time for an answer of the emulator.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
 static LEAST: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// The least that any device was left with so far in this run, in bytes.
+/// Returns the fewest untouched bytes of any device so far in this run.
 pub fn least_untouched() -> usize {
     LEAST.load(Ordering::Relaxed)
 }
 
-/// Looks at the stack of a running device through the emulator's monitor.
+/// Examines the stack of a running device through the emulator's monitor.
 ///
 /// # Panics
 ///
-/// When too little of it was never used.
+/// If too little of it was never used.
 pub fn check(monitor: &Path, folder: &Path) {
     let (start, len) = place();
     let memory = folder.join("stack");
@@ -53,7 +53,7 @@ pub fn check(monitor: &Path, folder: &Path) {
     );
 }
 
-/// Gives the monitor a command, and waits until it has been carried out.
+/// Gives the monitor a command, and waits until it is done.
 fn ask(monitor: &Path, command: &str) -> std::io::Result<()> {
     const PROMPT: &[u8] = b"(qemu) ";
     let mut monitor = UnixStream::connect(monitor)?;
@@ -75,7 +75,7 @@ fn ask(monitor: &Path, command: &str) -> std::io::Result<()> {
     wait(&mut monitor)
 }
 
-/// Where the stack is, as the linker is told: its lowest address and its length.
+/// Returns the lowest address and the length of the stack, from the linker's script.
 fn place() -> (u64, usize) {
     let script = include_str!("../../firmware/memory/qemu_sifive_u.x");
     let line = script.lines().find(|line| line.trim_start().starts_with("STACK ")).expect("a line");

@@ -1,8 +1,7 @@
-//! Boxes that swap cards, with power cuts and pulled cards, and an oracle that
-//! knows what must be left.
+//! Boxes that swap cards under power cuts and pulled cards, and an oracle of what must be left.
 //!
-//! Every line is written once in its life, so what must be there at the end is plain: all lines
-//! that were acknowledged, but for those that somebody removed who saw them.
+//! Every line is written once in its life, so the right result is plain: all acknowledged lines,
+//! except those removed by somebody who had seen them.
 
 use crate::cards;
 use crate::world::Chip;
@@ -14,11 +13,11 @@ use contactbox_core::store::{Book, BookConfig, GetError, PutError, Root};
 use embassy_futures::block_on;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Boxes.
+/// The number of boxes.
 pub const BOXES: usize = 3;
-/// Cards, fewer than boxes.
+/// The number of cards, fewer than boxes.
 pub const CARDS: usize = 2;
-/// People that contacts are about.
+/// The number of people with contacts.
 pub const PEOPLE: u8 = 4;
 
 const PAGE: usize = 512;
@@ -27,71 +26,70 @@ const CONTACT_BYTES: usize = 16 * 1024;
 
 type Small = Book<Chip<4, PAGE>, HostMemory>;
 
-/// What can happen.
+/// An event of a script.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// Somebody adds a line to a person, and removes one that is to be seen there.
+    /// Somebody adds a line to a person, and removes one that is visible there.
     Edit {
-        /// At this box.
+        /// The box.
         at: usize,
-        /// To this person.
+        /// The person.
         who: u8,
-        /// Which one is removed, if there is one of this number.
+        /// The number of the line to remove, if there is one of that number.
         without: Option<usize>,
     },
-    /// Into the trash.
+    /// A person is put into the trash.
     Trash {
-        /// At this box.
+        /// The box.
         at: usize,
-        /// This person.
+        /// The person.
         who: u8,
     },
-    /// Away for good.
+    /// A person is purged.
     Purge {
-        /// At this box.
+        /// The box.
         at: usize,
-        /// This person.
+        /// The person.
         who: u8,
     },
-    /// A card is put into a box: taken out of where it is, taken in, and left with
-    /// all the box holds.
+    /// A card is moved into a box, which imports it and puts its own contacts on it.
     Put {
-        /// Into this box.
+        /// The box.
         at: usize,
-        /// This card.
+        /// The card.
         card: usize,
     },
-    /// After so many operations of its flash, a box loses power, in this way.
+    /// A box will lose power at a later operation of its flash.
     Cut {
-        /// This box.
+        /// The box.
         at: usize,
-        /// So many.
+        /// The number of operations before that.
         after: u64,
-        /// What becomes of the one after.
+        /// The state of the interrupted operation.
         tear: Tear,
     },
-    /// After so many sector writes, a card is pulled.
+    /// A card will be pulled at a later sector write.
     Pull {
-        /// This card.
+        /// The card.
         card: usize,
-        /// So many.
+        /// The number of writes before that.
         after: u64,
-        /// What becomes of the one after.
+        /// The state of the interrupted write.
         tear: SectorTear,
     },
 }
 
-/// The boxes, the cards, and what must be left in the end.
+/// The boxes, the cards, and the lines that must be left in the end.
 pub struct World {
     boxes: Vec<Option<Small>>,
     cards: Vec<RamCard>,
-    /// Which box a card is in.
+    /// The box that each card is in.
     place: [Option<usize>; CARDS],
     lines: u32,
     time: u64,
-    /// For each person, the lines that must be there in the end.
+    /// The lines of each person that must be there in the end.
     left: BTreeMap<u8, BTreeSet<String>>,
-    /// Power cuts and pulled cards that came in the middle of something.
+    /// The number of power cuts and pulled cards that interrupted something.
     pub cuts: u32,
 }
 
@@ -99,7 +97,7 @@ fn config(number: usize) -> BookConfig {
     BookConfig { id: 0xB0C5_0000 + number as u64, gram_slices: 32, gram_probes: 1 }
 }
 
-/// The identity of a person.
+/// Returns the identity of a person.
 fn uid(who: u8) -> Uid {
     Uid::from_text(&format!("person-{who}"))
 }
@@ -111,7 +109,7 @@ impl Default for World {
 }
 
 impl World {
-    /// Empty boxes, and empty cards in no slot.
+    /// Returns empty boxes, and empty cards in no slot.
     pub fn new() -> Self {
         let empty = |number| {
             let memory = parts(PAGES, PAGE, CONTACT_BYTES);
@@ -133,7 +131,7 @@ impl World {
         self.boxes[at].as_mut().unwrap_or_else(|| panic!("box {at} is open"))
     }
 
-    /// Opens a box again when its power was cut; true when it was.
+    /// Opens a box again if its power was cut; returns true if it was.
     fn revive(&mut self, at: usize) -> bool {
         if !self.book(at).flash().is_cut() {
             return false;
@@ -149,7 +147,7 @@ impl World {
         true
     }
 
-    /// The lines that a box shows of a person.
+    /// Returns the lines that a box shows of a person.
     fn shown(&mut self, at: usize, who: u8) -> BTreeSet<String> {
         let mut memory = vec![0; CONTACT_BYTES];
         let found = block_on(self.book(at).get(uid(who), &mut memory));
@@ -161,7 +159,8 @@ impl World {
         notes.filter_map(|note| note.content.value.as_text().map(str::to_owned)).collect()
     }
 
-    /// Does a step; what was not acknowledged may have happened or not, and is looked for.
+    /// Does a step. A change that was not acknowledged may have happened or not, which is then
+    /// found out.
     pub fn step(&mut self, step: Step) {
         self.time += 1;
         match step {
@@ -182,7 +181,7 @@ impl World {
         }
     }
 
-    /// Asks a box for a change; true when it was acknowledged.
+    /// Asks a box for a change; returns true if it was acknowledged.
     fn change<E: std::fmt::Debug>(
         &mut self,
         at: usize,
@@ -247,7 +246,7 @@ impl World {
     fn put(&mut self, at: usize, card: usize) {
         if let Some(from) = self.place[card] {
             self.place[card] = None;
-            // What was in the slot is out of it; another card may come in.
+            // A card in the slot comes out of it first, and another one may come in.
             self.revive(from);
         }
         if let Some(there) = (0..CARDS).find(|&other| self.place[other] == Some(at)) {
@@ -271,8 +270,8 @@ impl World {
         }
     }
 
-    /// Lets every box meet every other by card, undisturbed, and compares all with
-    /// what must be left.
+    /// Lets every box meet every other by card, undisturbed, and compares all of them with what
+    /// must be left.
     pub fn settle(&mut self) {
         self.cards.iter_mut().for_each(|card| card.set_fuse(None));
         for at in 0..BOXES {

@@ -1,8 +1,8 @@
-//! What a device's program asks of its flash and its card, as the emulator's own
-//! models of the two chips tell.
+//! Counts a device's requests to its flash and its card, as the emulator's models of the chips
+//! report them.
 //!
-//! The emulator says each event on a line of its error output when it is asked to; its counters of
-//! drives do not count what these two models do.
+//! The emulator can print each event as a line of its error output. Its own counters of drives do
+//! not cover these two models.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,20 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// What is watched. What is not is not counted, and costs nothing.
+/// The events that are counted. Other events cost nothing.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub enum Watched {
-    /// Nothing.
+    /// No event.
     #[default]
     Nothing,
-    /// The blocks of the card: so few events that the device is no slower for it.
+    /// The blocks of the card: so few events that they do not slow the device down.
     Card,
-    /// The card, and the flash to the byte: the device is much slower for it.
+    /// The card, and the flash to the byte, which makes the device much slower.
     Everything,
 }
 
 impl Watched {
-    /// What the emulator is told.
+    /// Returns the emulator's arguments.
     pub(crate) fn arguments(self) -> impl Iterator<Item = &'static str> {
         let events: &[&str] = match self {
             Self::Nothing => &[],
@@ -39,22 +39,22 @@ impl Watched {
     }
 }
 
-/// How often what was asked, and when.
+/// The numbers and the times of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Blocks read from the card.
+    /// The blocks read from the card.
     pub card_reads: u64,
-    /// Blocks written to the card.
+    /// The blocks written to the card.
     pub card_writes: u64,
-    /// When the card was first asked for a block.
+    /// The time of the first block read from or written to the card.
     pub card_first: Option<Instant>,
-    /// When a block was first written to the card.
+    /// The time of the first block written to the card.
     pub card_write_first: Option<Instant>,
-    /// When the card was last asked for, or given, a block.
+    /// The time of the last block read from or written to the card.
     pub card_last: Option<Instant>,
-    /// Reads of the flash.
+    /// The reads of the flash.
     pub flash_reads: u64,
-    /// Bytes they gave.
+    /// The bytes of these reads.
     pub flash_read_bytes: u64,
 }
 
@@ -66,7 +66,7 @@ impl Counts {
         now
     }
 
-    /// Counts what a line tells; false when it tells of something else.
+    /// Counts the event in a line; returns false if the line is something else.
     pub fn count(&mut self, line: &[u8]) -> bool {
         if line.starts_with(b"m25p80_read_byte ") {
             self.flash_read_bytes += 1;
@@ -86,7 +86,7 @@ impl Counts {
     }
 }
 
-/// The command that reads a NOR chip, at the end of the line that tells of it.
+/// The command that reads a NOR chip, at the end of the line of its event.
 pub const READ: &[u8] = b":0x3";
 
 /// A running count, until the emulator ends.
@@ -97,7 +97,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts what is told; everything else goes to the log.
+    /// Counts the events in `told`; all other lines go to the log.
     pub(crate) fn of(told: impl Read + Send + 'static, mut log: File) -> Self {
         let counts = Arc::<Mutex<Counts>>::default();
         let shared = counts.clone();
@@ -114,12 +114,12 @@ impl Tally {
         Self { counts, thread: Some(thread) }
     }
 
-    /// What was counted so far.
+    /// Returns the count so far.
     pub fn counts(&self) -> Counts {
         *locked(&self.counts)
     }
 
-    /// What was counted to the end; waits for the emulator to end.
+    /// Waits for the emulator to end and returns the whole count.
     pub fn total(&mut self) -> Counts {
         if let Some(thread) = self.thread.take() {
             thread.join().expect("counting does not panic");

@@ -1,10 +1,10 @@
-//! vCards as tests see them: what the reader says, owned and comparable, and what the writer makes.
+//! vCards for tests: the calls of the reader, owned and comparable, and the output of the writer.
 use contactbox_core::contact::{Kind, Property, Types, Value};
 use contactbox_core::vcard::{
     Charset, NoBlobs, Reader, Rejection, Span, VcardSink, VcardVersion, Warning, write_card,
 };
 
-/// All charsets a desktop knows, as the daemon has them.
+/// The charsets that a desktop knows, the same as the daemon's.
 pub struct Charsets;
 
 impl Charset for Charsets {
@@ -17,14 +17,14 @@ impl Charset for Charsets {
     }
 }
 
-/// A content that owns what it says.
+/// A property that owns its content.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnedProperty {
     /// The name, as it is written.
     pub name: String,
     /// The group.
     pub group: String,
-    /// The types, by their bits.
+    /// The types, as bits.
     pub types: u32,
     /// All other parameters.
     pub params: String,
@@ -35,14 +35,14 @@ pub struct OwnedProperty {
 /// A value that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stored {
-    /// Text, a UUID included.
+    /// A text or a UUID.
     Text(String),
     /// A binary value.
     Bytes(Vec<u8>),
 }
 
 impl OwnedProperty {
-    /// A copy of a content.
+    /// Copies a property.
     pub fn of(content: &Property<'_>) -> Self {
         Self {
             name: content.name().to_string(),
@@ -58,7 +58,7 @@ impl OwnedProperty {
         }
     }
 
-    /// The content it is a copy of.
+    /// Returns the property that this is a copy of.
     pub fn content(&self) -> Property<'_> {
         let kind = Kind::of(&self.name);
         Property {
@@ -74,7 +74,7 @@ impl OwnedProperty {
         }
     }
 
-    /// On one line, as an assertion shows it: `group.NAME;TYPE=home,work;PARAMS:value`.
+    /// Returns the property on one line for assertions: `group.NAME;TYPE=home,work;PARAMS:value`.
     pub fn line(&self) -> String {
         let group = if self.group.is_empty() { "" } else { "." };
         let types: Vec<_> = Types(self.types).names().collect();
@@ -88,7 +88,7 @@ impl OwnedProperty {
         format!("{}{group}{}{types}{params}{}:{value}", self.group, self.name, self.params)
     }
 
-    /// The text, when it is one.
+    /// Returns the text; empty for another value.
     pub fn text(&self) -> &str {
         match &self.value {
             Stored::Text(text) => text,
@@ -100,19 +100,19 @@ impl OwnedProperty {
 /// One call of the reader to its sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
-    /// A card begins.
+    /// A vCard begins.
     Begin(u32),
     /// A property.
     Content(OwnedProperty),
-    /// The card is complete.
+    /// The vCard is complete.
     End(Span),
-    /// The card is not taken.
+    /// The vCard is rejected.
     Rejected(Rejection),
     /// Something was repaired.
     Warning(Warning),
 }
 
-/// Takes down all that a reader says.
+/// A sink that records every call of a reader.
 #[derive(Default)]
 pub struct Listener(pub Vec<Said>);
 
@@ -138,8 +138,8 @@ impl VcardSink for Listener {
     }
 }
 
-/// What a reader with `memory_bytes` says of an input that comes in pieces of the lengths
-/// given, over and over again.
+/// Returns the calls of a reader with `memory_bytes` for an input that comes in pieces of the given
+/// lengths, over and over.
 pub fn listen(input: &[u8], pieces: &[usize], memory_bytes: usize) -> Vec<Said> {
     let mut memory = vec![0; memory_bytes];
     let mut reader = Reader::new(&mut memory, Charsets);
@@ -157,21 +157,21 @@ pub fn listen(input: &[u8], pieces: &[usize], memory_bytes: usize) -> Vec<Said> 
     listener.0
 }
 
-/// What an input holds.
+/// The content of an input.
 #[derive(Default)]
 pub struct Reading {
-    /// The cards that were taken, each with its properties in order.
+    /// The accepted vCards, each with its properties in order.
     pub cards: Vec<Vec<OwnedProperty>>,
-    /// Where each of them lies.
+    /// The place of each of them.
     pub spans: Vec<Span>,
-    /// The cards that were not.
+    /// The rejected vCards.
     pub rejections: Vec<Rejection>,
-    /// What was repaired.
+    /// The repairs.
     pub warnings: Vec<Warning>,
 }
 
 impl Reading {
-    /// Puts together what a reader said; panics when it did not keep the order it promises.
+    /// Puts the calls of a reader together; panics if they are not in the promised order.
     pub fn of(said: Vec<Said>) -> Self {
         let mut reading = Self::default();
         let mut open: Option<Vec<OwnedProperty>> = None;
@@ -199,14 +199,14 @@ impl Reading {
         reading
     }
 
-    /// The properties of the one card there is, on a line each.
+    /// Returns the properties of the only vCard, one on each line.
     pub fn lines(&self) -> Vec<String> {
         assert_eq!(self.rejections, [], "a card was rejected");
         assert_eq!(self.cards.len(), 1, "not one card");
         self.cards[0].iter().map(OwnedProperty::line).collect()
     }
 
-    /// Each card's properties, sorted, so that order does not count.
+    /// Returns the properties of each vCard, sorted, for comparisons without an order.
     pub fn sorted(&self) -> Vec<Vec<OwnedProperty>> {
         let mut cards = self.cards.clone();
         cards.iter_mut().for_each(|card| card.sort());
@@ -214,7 +214,7 @@ impl Reading {
     }
 }
 
-/// Memory that holds every line of the corpus.
+/// The memory that holds every line of the corpus.
 pub const MEMORY_BYTES: usize = 4 << 20;
 
 /// Reads an input in one piece.
@@ -222,7 +222,7 @@ pub fn read(input: &[u8]) -> Reading {
     Reading::of(listen(input, &[input.len().max(1)], MEMORY_BYTES))
 }
 
-/// Writes cards as one vCard file.
+/// Writes vCards as one file.
 pub fn write(cards: &[Vec<OwnedProperty>], version: VcardVersion) -> String {
     let mut out = String::new();
     for card in cards {
@@ -243,7 +243,7 @@ pub fn read_back(input: &[u8]) -> Reading {
     reading
 }
 
-/// A card of a version with these lines, ended by CR LF.
+/// Returns a vCard of a version with these lines, ended by CR LF.
 pub fn card(version: &str, lines: &[&str]) -> Vec<u8> {
     let version = format!("VERSION:{version}");
     let all = [&["BEGIN:VCARD", &version], lines, &["END:VCARD"]].concat();

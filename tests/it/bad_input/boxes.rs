@@ -1,5 +1,5 @@
-//! The box's file and folder in trouble: full and read-only disks, a second
-//! daemon, stale sockets, damage.
+//! The box's file and folder in trouble: full and read-only disks, a second daemon, stale sockets,
+//! damage.
 use super::{contacts, good, import, names, sum};
 use contactbox_tests::daemon::{Client, Daemon, Place};
 use contactbox_tests::people::people;
@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A daemon on a box with this many people.
+/// Starts a daemon on a box with this many people.
 pub(super) fn filled(place: &Place, count: usize) -> Daemon {
     let daemon = place.serve();
     let text: String = people(count, 5).map(|person| person.vcard()).collect();
@@ -19,11 +19,11 @@ pub(super) fn filled(place: &Place, count: usize) -> Daemon {
     daemon
 }
 
-/// A small disk of its own where the tests may mount one; gone when this is dropped.
+/// A small disk where the tests may mount one, unmounted when this is dropped.
 pub(super) struct Disk(PathBuf);
 
 impl Disk {
-    /// Puts the data folder of `place` on a disk of `bytes`, if that can be done here.
+    /// Mounts a disk of `bytes` at the data folder of `place`; `None` if that cannot be done here.
     pub(super) fn under(place: &Place, bytes: usize) -> Option<Self> {
         fs::create_dir_all(place.data()).expect("the folder takes a folder");
         let disk = Self(place.data());
@@ -39,7 +39,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // It fails only where the mount did.
+        // This fails only if the mount did.
         Command::new("umount").arg("--lazy").arg(&self.0).output().ok();
     }
 }
@@ -55,7 +55,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
     let daemon = if disk.is_some() {
         place.serve()
     } else {
-        // Without the right to mount, the system's bound on the size of files has to do.
+        // Without the right to mount, the system's limit on the size of files serves.
         let mut shell = Command::new("sh");
         place.settle(&mut shell);
         let program = contactbox_tests::daemon::program();
@@ -80,7 +80,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
         error["data"]["live_bytes"].is_u64() && error["data"]["capacity_bytes"].is_u64(),
         "{error}"
     );
-    // Reading goes on, and so does deleting.
+    // Contacts can still be read and removed.
     client.call("contact.find", json!({ "query": "a" }));
     let uid = before.keys().next().expect("a contact");
     client.call("contact.remove", json!({ "uid": uid }));
@@ -122,7 +122,7 @@ fn a_read_only_disk_is_read() {
     assert!(daemon.stop().success());
     match &disk {
         Some(disk) => assert!(disk.mount(&["-o", "remount,ro"])),
-        // Who may mount may also write what is not to be written; for the others modes will do.
+        // A user who may mount may also write to read-only files; for others, modes will do.
         None => allow(&place, 0o500, 0o400),
     }
     let socket = place.path().join("socket");
@@ -179,7 +179,7 @@ fn a_second_daemon_is_told_of_the_first() {
     let other = other.to_str().expect("a plain path");
     let ran = place.run(["serve", "--socket", other]).expect(1);
     ran.says(&["another contactbox daemon has this box open"]);
-    // Another box, but on the socket of the first.
+    // Another box on the socket of the first.
     let socket = place.socket();
     let socket = socket.to_str().expect("a plain path");
     let elsewhere = place.path().join("elsewhere");
@@ -227,7 +227,7 @@ fn an_image_cut_short_is_refused_and_what_is_left_can_be_read() {
     fs::write(place.image(), cut).expect("room for a file");
     place.serve_in_vain(&[]).expect(1).says(&["was cut short", "--salvage"]);
     assert!(fs::read(place.image()).expect("it is still there") == cut, "it is as it was");
-    // Its backup would give back what is missing, and later what was added meanwhile.
+    // The backup would restore what is missing, and later what was added meanwhile.
     let daemon = place.serve_with(&["--salvage", "true", "--backup", "off"]);
     let mut client = daemon.client();
     let left = contacts(&mut client);
@@ -237,7 +237,7 @@ fn an_image_cut_short_is_refused_and_what_is_left_can_be_read() {
     assert_eq!((told["sound"].as_bool(), told["losses"].as_u64() > Some(0)), (Some(false), true));
     let put = json!({ "card": ["vcard", [["fn", {}, "text", "New"]]] });
     let new = client.call("contact.put", put)["uid"].clone();
-    // Of each contact there may have been a newer version, but not of one that was written since.
+    // Each contact may have had a newer version, except one that was written since.
     let old = left.keys().next().expect("a third of them").clone();
     let is_stale = |client: &mut Client, uid: serde_json::Value| {
         client.call("contact.get", json!({ "uid": uid }))["stale"].as_bool()
@@ -245,14 +245,14 @@ fn an_image_cut_short_is_refused_and_what_is_left_can_be_read() {
     assert_eq!(is_stale(&mut client, old.clone().into()), Some(true));
     assert_ne!(is_stale(&mut client, new.clone()), Some(true));
     assert!(daemon.stop().success());
-    // The file is as long as it was again, and nothing in it is damaged. Something
-    // is missing all the same.
+    // The file has its old length again and nothing in it is damaged. Something is missing all the
+    // same.
     let daemon = place.serve_with(&["--backup", "off"]);
     let verdict = place.run(["verify"]).expect(1).stdout;
     assert!(verdict.contains("there is damage") && verdict.contains("new box"));
     assert_eq!(is_stale(&mut daemon.client(), old.into()), Some(true));
     assert_ne!(is_stale(&mut daemon.client(), new), Some(true));
-    // The way out, when nobody has what is missing: all that is left in a new box.
+    // The cure if nobody has what is missing: everything left goes into a new box.
     let left = contacts(&mut daemon.client());
     let backup = place.path().join("kept");
     let backup = backup.to_str().expect("a plain path");
@@ -287,7 +287,7 @@ fn flipped_bits_are_corrected_and_struck_pages_reported() {
     let whole = fs::read(place.image()).expect("the image");
     let mut random = Random::new(11);
 
-    // A bit here and there: each is corrected or harmless.
+    // A bit in each page: each is corrected or harmless.
     let mut bytes = whole.clone();
     for page in bytes.chunks_mut(64 << 10) {
         let at = random.below(page.len());
@@ -298,13 +298,13 @@ fn flipped_bits_are_corrected_and_struck_pages_reported() {
     assert_eq!(contacts(&mut daemon.client()), before, "one bit in each 64 KiB");
     assert!(daemon.stop().success());
 
-    // Some KiB of nonsense: what it struck is reported, the rest is there, and nothing is made up.
+    // Some KiB of noise: the damage is reported, the rest is there, and nothing is made up.
     let mut bytes = whole.clone();
     let middle = 200 << 10;
     let nonsense = random.bytes(5000);
     bytes[middle..middle + nonsense.len()].copy_from_slice(&nonsense);
     fs::write(place.image(), &bytes).expect("room for a file");
-    // Its backup would give back what is missing.
+    // The backup would restore what is missing.
     let daemon = place.serve_with(&["--backup", "off"]);
     let mut client = daemon.client();
     let left = contacts(&mut client);
@@ -314,7 +314,7 @@ fn flipped_bits_are_corrected_and_struck_pages_reported() {
     let ran = place.run(["verify"]).expect(1);
     assert!(ran.stdout.contains("there is damage"), "{ran:?}");
     assert!(daemon.log().contains("damage"), "{}", daemon.log());
-    // The cards again heal it.
+    // A new import of the same vCards restores it.
     let file: String = people(2000, 5).map(|person| person.vcard()).collect();
     let (ran, told) = import(&place, &[&place.file("people.vcf", file)]);
     ran.expect(0);
@@ -326,7 +326,7 @@ fn flipped_bits_are_corrected_and_struck_pages_reported() {
         &format!("5,000 bytes of nonsense in an image cost {lost} of 2,000 contacts"),
     );
 
-    // One header is enough; without any, it is refused.
+    // One copy of the header is enough.
     let mut bytes = whole.clone();
     bytes[..100].fill(0xa5);
     drop(daemon);
@@ -334,7 +334,7 @@ fn flipped_bits_are_corrected_and_struck_pages_reported() {
     assert_eq!(contacts(&mut place.serve().client()), before, "with the first header gone");
 }
 
-/// The system ends who writes past it, unless it is asked not to.
+/// The system ends a process that writes past the limit, unless it is asked not to.
 #[test]
 fn a_limit_on_the_size_of_files_is_told_and_ends_nobody() {
     let place = Place::new();

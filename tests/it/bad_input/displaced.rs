@@ -1,5 +1,5 @@
-//! The box's file taken from under a running daemon: nothing more is acknowledged, what
-//! was acknowledged is there.
+//! The box's file taken away under a running daemon: nothing more is acknowledged, and nothing
+//! acknowledged is lost.
 use super::boxes::filled;
 use super::contacts;
 use contactbox_tests::daemon::{Client, Daemon, Place};
@@ -13,7 +13,8 @@ fn card(name: &str) -> Value {
     json!({ "card": ["vcard", [["fn", {}, "text", name]]] })
 }
 
-/// Contacts before the file of a box with some was `struck`, and a client that was refused since.
+/// Displaces the file of a running box. Returns the contacts before that, a client that was refused
+/// after it, and its message.
 fn struck(
     place: &Place,
     daemon: &Daemon,
@@ -29,7 +30,7 @@ fn struck(
     for part in [word, "no more changes", "backup"] {
         assert!(told.contains(part), "{part:?} is not in: {told}");
     }
-    // From then on, for everybody and for everything that changes something.
+    // Every later change is refused, from every client.
     let uid = before.keys().next().expect("a contact");
     let error = daemon.client().refused("contact.remove", json!({ "uid": uid }), "ReadOnly");
     assert_eq!(error["message"], told);
@@ -40,8 +41,8 @@ fn struck(
     (before, client, told)
 }
 
-/// Somebody renames the folder, and the next command begins a box at the old place: nobody is told
-/// to put anything over it.
+/// If somebody renames the folder, the next command begins a box at the old place. The message must
+/// not advise to put a file over it.
 #[test]
 fn a_box_that_has_the_place_of_a_moved_one_is_not_to_be_written_over() {
     let place = Place::new();
@@ -57,13 +58,13 @@ fn a_box_that_has_the_place_of_a_moved_one_is_not_to_be_written_over() {
     assert!(!told.contains("put the copy at"), "{told}");
 }
 
-/// Reading goes on where the file is still whole.
+/// Checks that the file can still be read, if it is whole.
 fn is_read(client: &mut Client, before: &BTreeMap<String, Vec<String>>) {
     let now = contacts(client);
     assert!(before.iter().all(|(uid, lines)| now.get(uid) == Some(lines)));
 }
 
-/// The path in a message under which the file can still be had.
+/// Returns the path in a message by which the file can still be reached.
 fn held(told: &str) -> PathBuf {
     let from = &told[told.find("/proc/").expect("a path of the system")..];
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '/';
@@ -77,7 +78,8 @@ fn a_deleted_file_is_told_and_comes_back() {
     let (before, mut client, told) =
         struck(&place, &daemon, |image| fs::remove_file(image).expect("it is ours"), "deleted");
     is_read(&mut client, &before);
-    // What the message says helps: a copy of the open file, or the backup that the daemon leaves.
+    // The advice of the message helps: a copy of the open file, or the backup that the daemon
+    // leaves.
     let safe = place.path().join("safe.box");
     fs::copy(held(&told), &safe).expect("a copy");
     assert!(daemon.stop().success());
@@ -91,7 +93,7 @@ fn a_deleted_file_is_told_and_comes_back() {
     is_read(&mut place.serve().client(), &before);
 }
 
-/// Also to whoever only reads, before there is anything to refuse.
+/// A client that only reads is told as well, before anything is refused.
 #[test]
 fn who_only_reads_is_told_as_well() {
     let place = Place::new();
@@ -124,7 +126,7 @@ fn a_file_replaced_by_another_is_told() {
     let (place, other) = (Place::new(), Place::new());
     assert!(filled(&other, 10).stop().success());
     let daemon = filled(&place, 100);
-    // As `mv` does it: the file that is open has no name any more.
+    // Like `mv`: the open file has no name any more.
     let replace = |image: &Path| {
         let aside = place.path().join("other.box");
         fs::copy(other.image(), &aside).expect("a copy");
@@ -137,7 +139,7 @@ fn a_file_replaced_by_another_is_told() {
     assert!(fs::read(held(&told)).expect("it is there").starts_with(b"contactbox image"));
     daemon.kill();
 
-    // With another name left to it.
+    // The open file still has another name.
     let place = Place::new();
     let daemon = filled(&place, 100);
     let replace = |image: &Path| {
@@ -159,7 +161,7 @@ fn a_file_cut_short_or_written_over_is_told() {
         let daemon = filled(&place, 100);
         struck(&place, &daemon, |image| cut(image, bytes), "cut short");
     }
-    // As `cp` does it: the same file with another box in it.
+    // Like `cp`: the same file with another box in it.
     let other = Place::new();
     assert!(filled(&other, 100).stop().success());
     let place = Place::new();
@@ -170,40 +172,39 @@ fn a_file_cut_short_or_written_over_is_told() {
     struck(&place, &daemon, copy, "overwritten");
 }
 
-/// It has the same header, and what was acknowledged since is not in it.
+/// The copy has the same header, and lacks what was acknowledged since.
 #[test]
 fn an_older_copy_of_the_box_put_over_its_file_is_told() {
     let place = Place::new();
     let older = place.path().join("older.box");
-    // Over what is there: while `cp` has cut the file down to nothing, that is
-    // what a daemon would tell.
+    // Written in place: `cp` would first cut the file to nothing, and a daemon would report that.
     let put_back = |image: &Path| {
         let bytes = fs::read(&older).expect("a copy");
         let mut file = OpenOptions::new().write(true).open(image).expect("it is ours");
         file.write_all(&bytes).and_then(|()| file.set_len(bytes.len() as u64)).expect("it is ours");
     };
     assert!(filled(&place, 50).stop().success());
-    // Of an earlier run, before this one has written anything.
+    // A copy from an earlier run, before this one has written anything.
     fs::copy(place.image(), &older).expect("a copy");
     let daemon = place.serve_with(&["--backup", "off"]);
     daemon.client().call("contact.put", card("Dora Lind"));
     assert!(daemon.stop().success());
     let daemon = place.serve_with(&["--backup", "off"]);
     put_back(&place.image());
-    // By the change, or by the daemon itself before it.
+    // The change finds it, or the daemon itself before that.
     let error = daemon.client().try_call("contact.put", card("Emil Sand")).expect("an answer");
     let error = error.expect_err("it was put back");
     assert!(["Disk", "ReadOnly"].iter().any(|kind| error["data"]["kind"] == *kind), "{error}");
     assert!(error["message"].as_str().is_some_and(|text| text.contains("overwritten")), "{error}");
     daemon.kill();
-    // Of this run.
+    // A copy from this run.
     let daemon = place.serve_with(&["--backup", "off"]);
     daemon.client().call("contact.put", card("Dora Lind"));
     fs::copy(place.image(), &older).expect("a copy");
     daemon.client().call("contact.put", card("Emil Sand"));
     struck(&place, &daemon, put_back, "overwritten");
     daemon.kill();
-    // A copy that is as new as the box has all of it, when nothing else writes in between.
+    // A copy as new as the box has everything, if nothing else writes in between.
     let daemon = place.serve_with(&["--backup", "off"]);
     let mut client = daemon.client();
     client.call("contact.put", card("Frida Holm"));
@@ -213,7 +214,7 @@ fn an_older_copy_of_the_box_put_over_its_file_is_told() {
     assert_eq!(client.call("box.info", json!({}))["access"], "read-write");
 }
 
-/// A write at the very end, or growing, would make a file that was cut short as long as it was.
+/// A write at the very end, or growth, would give a file that was cut short its length back.
 #[test]
 fn a_file_cut_short_is_not_made_long_again() {
     let place = Place::new();

@@ -1,12 +1,12 @@
-//! Files that are not what they should be.
+//! Files with errors in them.
 use super::{good, import, names, tally};
 use contactbox_tests::corpus;
 use contactbox_tests::daemon::Place;
 use contactbox_tests::random::Random;
 use serde_json::json;
 
-/// Between two good cards stands something else: both good ones are in, and what stood between is
-/// rejected in its line, saved, and rejected the same way again.
+/// Imports something between two good vCards. Both good ones must be in, and the text between must
+/// be rejected by its line, saved, and rejected the same way again.
 #[track_caller]
 fn rejected(between: &[u8], line: u32, reason: &str) {
     let place = Place::new();
@@ -23,7 +23,7 @@ fn rejected(between: &[u8], line: u32, reason: &str) {
     let saved = std::fs::read(place.path().join("mixed.rejected.vcf")).expect("it is saved");
     assert_eq!(String::from_utf8_lossy(&saved), String::from_utf8_lossy(between));
     assert_eq!(names(&mut daemon.client()), ["Ann", "Bob"]);
-    // What was saved can be mended and imported; without that it is rejected again.
+    // The saved text can be corrected and imported; without that it is rejected again.
     let (_, told) = import(&place, &[&place.path().join("mixed.rejected.vcf")]);
     assert_eq!(tally(&told[0]), [0, 0, 0, 1]);
     let (_, told) = import(&place, &[&file]);
@@ -84,7 +84,7 @@ fn what_is_not_vcard_is_told_and_changes_nothing() {
     std::fs::create_dir(place.path().join("none")).expect("room for a folder");
     place.run(["import", "none"]).expect(1).says(&["holds no .vcf"]);
     place.run(["import", "--charset", "klingon", "empty.vcf"]).expect(2).says(&["klingon"]);
-    // One such file is no reason to leave the others.
+    // Such a file is no reason to leave out the others.
     let ann = place.file("ann.vcf", good("Ann"));
     let (ran, told) = import(&place, &[&csv, &ann, &empty]);
     ran.expect(4).says(&["people.csv", "empty.vcf"]);
@@ -137,7 +137,7 @@ fn files_of_other_charsets_are_read() {
     for (place_in_row, (name, bytes)) in files.iter().enumerate() {
         let (ran, told) = import(&place, &[&place.file(name, bytes)]);
         ran.expect(0);
-        // They all say the same.
+        // All of them have the same content.
         let expected = if place_in_row == 0 { [1, 0, 0, 0] } else { [0, 0, 1, 0] };
         assert_eq!(tally(&told[0]), expected, "{name}");
     }

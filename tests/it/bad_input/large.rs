@@ -1,4 +1,4 @@
-//! Files and photos that are large.
+//! Large files and photos.
 use super::{good, import, names, tally};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -11,10 +11,10 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// What the importing program may take, whatever the size of the file: a few pieces of it.
+/// The memory limit of the importing program, whatever the size of the file: a few pieces of it.
 const CLIENT_KIB_MAX: usize = 64 * 1024;
 
-/// A card with a photo, its lines folded as programs fold them.
+/// Returns a vCard with a photo, its lines folded as programs fold them.
 fn with_photo(name: &str, photo: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(photo);
     let mut card =
@@ -73,7 +73,7 @@ fn a_file_of_100_megabytes_is_streamed() {
     let mut people = people(usize::MAX, 100);
     let (mut bytes, mut cards) = (0, 0);
     while bytes < BYTES {
-        // People have photos, and photos are what makes such files.
+        // Photos are what makes such files large.
         let photo = random.bytes(1_400_000);
         let mut text = with_photo(&format!("Photo {cards}"), &photo);
         let plain: String = people.by_ref().take(99).map(|person| person.vcard()).collect();

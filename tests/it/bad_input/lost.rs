@@ -1,5 +1,5 @@
-//! Boxes whose file, header, backup or disk is not as it was: said at once, with the cure,
-//! and mended where it can be.
+//! Boxes whose file, header, backup or disk is lost or damaged: reported at once with the cure, and
+//! repaired where possible.
 use super::boxes::{Disk, filled};
 use super::contacts;
 use contactbox_tests::daemon::{Daemon, Place, Ran, until};
@@ -25,13 +25,14 @@ fn an_empty_box_beside_the_backup_of_another_is_told() {
     let backup = place.data().join("backup");
     let backup = backup.to_str().expect("a plain path");
     fs::remove_file(place.image()).expect("it is ours");
-    // Whoever starts the daemon, and whoever comes later, is told; scripts in what they read, too.
+    // The client that starts the daemon is told, and later ones as well; scripts find it in their
+    // output.
     let notice = ["is empty", backup, "the backup of another one", "contactbox restore"];
     run(&place, &["find", "nobody at all"]).expect(3).says(&notice);
     run(&place, &["--no-autostart", "info"]).expect(0).says(&notice);
     let log = fs::read_to_string(place.data().join("daemon.log")).expect("its log");
     assert!(notice.iter().all(|part| log.contains(part)), "{log}");
-    // What is said helps, and is said no more then.
+    // The advice helps, and is not repeated after that.
     let ran = run(&place, &["restore", backup]).expect(0);
     assert!(!ran.stderr.contains("is empty"), "{ran:?}");
     let ran = run(&place, &["info"]).expect(0);
@@ -40,7 +41,7 @@ fn an_empty_box_beside_the_backup_of_another_is_told() {
     let daemon = place.serve();
     assert!(contacts(&mut daemon.client()) == before, "all is there, and as it was");
     assert!(daemon.stop().success());
-    // A box that never had anything beside it says nothing.
+    // A box without any backup beside it says nothing.
     let place = Place::new();
     let ran = run(&place, &["info"]).expect(0);
     assert!(!ran.stderr.contains("is empty"), "{ran:?}");
@@ -52,7 +53,7 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
     let place = Place::new();
     let daemon = filled(&place, 1000);
     let before = contacts(&mut daemon.client());
-    // It would take back what the rounds before it have added.
+    // The backup would restore what the rounds before have added.
     let serve = |flags: &[&str]| place.serve_with(&[&["--backup", "off"], flags].concat());
     let id = daemon.client().call("box.hello", json!({}))["box"].clone();
     assert!(daemon.stop().success());
@@ -62,7 +63,7 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
         let mut bytes = whole.clone();
         bytes[..strike.len()].copy_from_slice(&strike);
         fs::write(place.image(), &bytes).expect("room for a file");
-        // It knows of the rounds before.
+        // The mark beside the image knows of the rounds before.
         fs::remove_file(place.image().with_extension("box.mark")).ok();
         place.serve_in_vain(&[]).expect(1).says(&["header is damaged", "--salvage true", "backup"]);
         assert!(fs::read(place.image()).expect("it is there") == bytes, "it is as it was");
@@ -77,8 +78,8 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
         // From then on it is an image like any other.
         assert_eq!(contacts(&mut serve(&[]).client()).len(), before.len() + 1);
     }
-    // Cut off behind the last page in use as well, or within the next: whether there was more,
-    // nobody knows, and that is told.
+    // Cut off behind the last used page, or within the next one: nobody knows whether there was
+    // more, and the daemon says so.
     const PAGE: usize = 65_536;
     let used = whole[4096..].chunks(PAGE).rposition(|page| page.iter().any(|&byte| byte != 0));
     let end = 4096 + (used.expect("a box") + 1) * PAGE;
@@ -93,7 +94,7 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
         assert_eq!(daemon.client().call("box.verify", json!({}))["sound"], false, "{end}");
         assert!(daemon.stop().success());
     }
-    // What has no page of a box in it is nobody's, whatever is asked for.
+    // A file without any page of a box belongs to somebody else, whatever the flags.
     for bytes in [vec![0; 300_000], random.bytes(300_000), b"BEGIN:VCARD".to_vec()] {
         fs::write(place.image(), &bytes).expect("room for a file");
         let ran = place.serve_in_vain(&["--salvage", "true"]).expect(1);
@@ -116,7 +117,7 @@ fn a_backup_that_fails_is_told_with_why_and_since_when() {
     let way = place.data().join("backup");
     fs::write(&way, "").expect("room for a file");
     let daemon = place.serve();
-    // The daemon answers before whoever keeps the backup has begun.
+    // The daemon answers before the thread that keeps the backup has begun.
     until("it begins", || backup_of(&place, &daemon)["state"] == "nothing to keep yet");
     let begun = Instant::now();
     daemon.client().call("contact.put", json!({ "vcard": "BEGIN:VCARD\nFN:Ada\nEND:VCARD" }));
@@ -128,7 +129,7 @@ fn a_backup_that_fails_is_told_with_why_and_since_when() {
         }
         state == "failed"
     });
-    // How long it waits is the daemon's: a slow machine may not see it.
+    // The waiting state is short, and a slow machine may miss it.
     states.retain(|state| state != "waiting for its first backup");
     assert_eq!(states, ["nothing to keep yet", "failed"]);
     let told = backup_of(&place, &daemon);
@@ -139,7 +140,7 @@ fn a_backup_that_fails_is_told_with_why_and_since_when() {
     assert!(since <= now && now - since <= begun.elapsed().as_millis() as u64, "{told}");
     let shown = place.run(["info"]).expect(0).stdout;
     assert!(shown.contains("failed") && shown.contains(why) && shown.contains("since"), "{shown}");
-    // It goes on being tried, and its first failure is what counts.
+    // It is tried again and again, and the time of the first failure is reported.
     until("it is tried again", || backup_of(&place, &daemon)["checked"] != told["checked"]);
     assert_eq!(backup_of(&place, &daemon)["since"], told["since"]);
     fs::remove_file(&way).expect("it is ours");
@@ -161,7 +162,7 @@ fn a_read_only_disk_is_named_to_who_would_start_a_daemon() {
     let image = image.to_str().expect("a plain path");
     let cure = ["its disk is read-only", "--data", "--image", image];
     run(&place, &["find", "a"]).expect(6).says(&cure);
-    // What it says works.
+    // The advice works.
     let aside = place.path().join("aside");
     let aside = aside.to_str().expect("a plain path");
     let elsewhere = ["--data", aside, "--image", image];

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A card that nobody could mind.
+/// Returns a vCard without any fault.
 fn good(name: &str) -> String {
     format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{name}\r\nTEL:+44 20 7946 0018\r\nEND:VCARD\r\n")
 }
 
-/// Imports files, and gives the summary of each.
+/// Imports files, and returns the summary of each.
 fn import(place: &Place, files: &[&Path]) -> (Ran, Vec<Value>) {
     let mut command = place.command(["--json", "import"]);
     command.args(files);
@@ -27,7 +27,7 @@ fn import(place: &Place, files: &[&Path]) -> (Ran, Vec<Value>) {
     (ran, told)
 }
 
-/// A summary's added, updated, unchanged and rejected.
+/// Returns a summary's numbers of added, updated, unchanged and rejected vCards.
 fn tally(told: &Value) -> [u64; 4] {
     ["added", "updated", "unchanged", "rejected"]
         .map(|name| told[name].as_u64().unwrap_or_else(|| panic!("{told}")))
@@ -37,7 +37,7 @@ fn sum(told: &[Value]) -> [u64; 4] {
     told.iter().map(tally).fold([0; 4], |sum, one| std::array::from_fn(|at| sum[at] + one[at]))
 }
 
-/// All contacts of a box: identity, and properties sorted, binary values included.
+/// Returns all contacts of a box by identity, with their properties sorted, binary values included.
 fn contacts(client: &mut Client) -> BTreeMap<String, Vec<String>> {
     let mut contacts = BTreeMap::new();
     let mut params = json!({ "query": "", "shelf": "all", "limit": 200 });
@@ -58,7 +58,7 @@ fn contacts(client: &mut Client) -> BTreeMap<String, Vec<String>> {
     }
 }
 
-/// The names in a box.
+/// Returns the names in a box.
 fn names(client: &mut Client) -> Vec<String> {
     let found = client.call("contact.find", json!({ "query": "", "limit": 200 }));
     let hits = found["hits"].as_array().expect("hits");

@@ -1,4 +1,4 @@
-//! The same file twice changes nothing, and what goes out comes in again.
+//! The same file twice changes nothing, and every export can be imported again.
 use super::{contacts, import, sum};
 use contactbox_tests::corpus;
 use contactbox_tests::daemon::Place;
@@ -12,7 +12,7 @@ fn the_corpus_twice_changes_nothing_and_goes_into_a_fresh_box() {
     let daemon = place.serve();
     let files = corpus::files();
     let files: Vec<&Path> = files.iter().map(|file| file.as_path()).collect();
-    // Rejected cards are saved beside a file unless that is said, and over none that is there.
+    // Without this flag rejected vCards are saved beside a file, and never over an existing one.
     let imported = |rejected: &str| {
         let mut command = place.command(["--json", "import", "--rejected", rejected]);
         let output = command.args(&files).output().expect("the program runs");
@@ -51,7 +51,7 @@ fn the_corpus_twice_changes_nothing_and_goes_into_a_fresh_box() {
         ran.expect(0);
         assert_eq!(sum(&told), [added, 0, 0, 0], "version {version}");
         assert_same(&before, &contacts(&mut other.client()), version);
-        // Into the box it came from it brings nothing.
+        // Imported into its own box it changes nothing.
         let (ran, told) = import(&place, &[&out]);
         ran.expect(0);
         assert_eq!(sum(&told), [0, 0, added, 0], "version {version} into its own box");
@@ -63,7 +63,7 @@ fn assert_same(
     found: &BTreeMap<String, Vec<String>>,
     when: &str,
 ) {
-    // A card without a UID goes out with the one the box has given it.
+    // A vCard without a UID is exported with the one that the box has given it.
     let said = |lines: Option<&Vec<String>>| -> Option<Vec<String>> {
         let said = lines?.iter().filter(|line| !line.starts_with("[\"uid\""));
         Some(said.cloned().collect())
@@ -80,7 +80,7 @@ fn assert_same(
     }
 }
 
-/// With the UID of another contact it would come back from an export as that one.
+/// With the UID of another contact it would come back from an export as that contact.
 #[cfg(unix)]
 #[test]
 fn an_edit_gives_no_contact_the_uid_of_another() {

@@ -1,5 +1,4 @@
-//! What a person must be told of an import: nothing is dropped, guessed or passed
-//! over without a word.
+//! The messages of an import: nothing is dropped, guessed or left out silently.
 use super::{good, import, names, tally};
 use contactbox_tests::daemon::{Place, Ran};
 use contactbox_tests::report;
@@ -20,16 +19,17 @@ fn a_card_without_its_start_at_the_head_of_a_file_is_kept() {
     ran.expect(4).says(&["nb.vcf:4: card from line 1: ", "put the line BEGIN:VCARD"]);
     assert_eq!(tally(&told[0]), [1, 0, 0, 1]);
     assert_eq!(saved(&place, "nb.rejected.vcf"), head);
-    // Mended as it says, it goes in.
+    // Corrected as the message says, it is imported.
     let mended = place.file("mended.vcf", "BEGIN:VCARD\n".to_owned() + head);
     import(&place, &[&mended]).0.expect(0);
     assert_eq!(names(&mut daemon.client()), ["No Begin", "Ok"]);
-    // The second half of a download: a photo longer than any piece that is sent, and no other card.
+    // The second half of a download: a photo longer than any piece that is sent, and no other
+    // vCard.
     let half = format!(" {}\r\nFN:Half\r\nEND:VCARD\r\n", "QUJD".repeat(200_000));
     let (ran, told) = import(&place, &[&place.file("half.vcf", &half)]);
     ran.expect(4).says(&["half.vcf:3: card from line 1: "]);
     assert_eq!(tally(&told[0]), [0, 0, 0, 1]);
-    // All of it was rejected: it is not written again beside itself.
+    // All of it was rejected, so it is not saved again beside itself.
     assert!(told[0].get("rejected_file").is_none(), "{}", told[0]);
     assert!(!place.path().join("half.rejected.vcf").exists());
 }
@@ -133,7 +133,7 @@ fn a_folder_is_imported_with_all_that_is_in_it() {
     assert_eq!(found["hits"], json!([]));
 }
 
-/// A file that lost its END lines: more is rejected in one piece than one answer tells.
+/// A file that lost its END lines: more of it is rejected than one answer can hold.
 #[test]
 fn every_rejected_card_is_saved_however_many_there_are() {
     let place = Place::new();
@@ -145,20 +145,20 @@ fn every_rejected_card_is_saved_however_many_there_are() {
     assert_eq!(tally(&told[0]), [2, 0, 0, 4500]);
     assert_eq!(saved(&place, "many.rejected.vcf"), bad);
     assert_eq!(names(&mut daemon.client()), ["Before", "Behind"]);
-    // Whoever does not ask for parts is told how many there were.
+    // A client that does not ask for parts is told the number.
     let mut client = daemon.client();
     let told = client.call("card.import", json!({ "vcard": bad }));
     assert_eq!(told["rejected"].as_array().map(Vec::len), Some(1000));
     assert_eq!((&told["rejected_untold"], &told["rest"]), (&json!(3500), &json!(null)));
 }
 
-/// The card that begins the next part of an answer is read twice, and what is
-/// repaired in it is told once.
+/// The vCard that begins the next part of an answer is read twice, and its repairs are reported
+/// once.
 #[test]
 fn a_repair_in_a_card_that_is_left_to_another_part_is_counted_once() {
     let place = Place::new();
     let _daemon = place.serve();
-    // Each says nothing, so it is rejected, and has a byte that no text may have.
+    // Each of them is empty, so it is rejected, and has a byte that no text may have.
     let bad = "BEGIN:VCARD\nVERSION:3.0\0\n".repeat(2500);
     let (ran, told) = import(&place, &[&place.file("many.vcf", bad)]);
     ran.expect(4);
@@ -217,7 +217,7 @@ fn what_is_rejected_is_put_behind_what_was_and_over_nothing() {
     assert_eq!(saved(&place, "bad.vcf"), both);
 }
 
-/// What one folder keeps to itself is no reason to leave the others.
+/// A folder that cannot be read is no reason to leave out the others.
 #[test]
 fn a_folder_that_can_not_be_read_costs_that_folder() {
     use std::os::unix::fs::PermissionsExt;
@@ -234,7 +234,7 @@ fn a_folder_that_can_not_be_read_costs_that_folder() {
             .expect("it is ours")
     };
     set(0o000);
-    // Whoever may read everything is kept out of nothing.
+    // A user who may read everything is not kept out.
     let is_closed = std::fs::read_dir(&closed).is_err();
     let (ran, told) = import(&place, &[&place.path().join("all")]);
     set(0o700);
@@ -250,7 +250,7 @@ fn a_folder_that_can_not_be_read_costs_that_folder() {
     assert_eq!(names(&mut daemon.client()), ["A", "Z"]);
 }
 
-/// Half of an import is not what was asked for, whoever stops reading what it says.
+/// Half of an import is not what was asked for, even if nobody reads its output.
 #[test]
 fn an_import_comes_to_its_end_when_nobody_reads_what_it_says() {
     let place = Place::new();

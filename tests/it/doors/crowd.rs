@@ -1,4 +1,4 @@
-//! B10: many connections, of those who may come in and of those who may not.
+//! B10: many connections, of users who are admitted and of users who are not.
 use super::{EVA, MAX, as_user, has_others, open_place};
 use contactbox_tests::daemon::{Client, Daemon, Place};
 use contactbox_tests::report;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connects until somebody is turned away, and keeps what it has.
+/// Connects until one is turned away, and keeps the others.
 fn crowd(socket: &std::path::Path) -> Vec<Client> {
     let mut inside = Vec::new();
     loop {
@@ -20,7 +20,7 @@ fn crowd(socket: &std::path::Path) -> Vec<Client> {
                 assert_eq!(error["data"]["kind"], "TooManyConnections", "{error}");
                 return inside;
             }
-            // The line was not read: the end of the connection came before it.
+            // The connection ended before the line was read.
             Err(_) => return inside,
         }
         assert!(inside.len() <= 256, "there is an end");
@@ -43,7 +43,8 @@ fn b10_a_listed_user_keeps_nobody_out() {
     let evas = crowd_of(EVA, &place);
     let maxs = crowd_of(MAX, &place);
     assert_eq!((evas.len(), maxs.len()), (96, 96));
-    // The owner finds, also with all places of its own taken, and stops.
+    // The owner can search even if all of the owner's own places are taken, and can stop the
+    // daemon.
     place.run(["find", "a"]).expect(3);
     let own = crowd(&place.socket());
     assert_eq!(own.len(), 64);
@@ -53,14 +54,14 @@ fn b10_a_listed_user_keeps_nobody_out() {
     drop((evas, maxs, own, daemon));
 }
 
-/// Also one's own programs can take all places.
+/// The owner's own programs can take all places, too.
 #[test]
 fn b10_the_owner_can_always_stop() {
     let place = Place::new();
     let daemon = place.serve_with(&["--connections", "8"]);
     let inside = crowd(&place.socket());
     assert_eq!(inside.len(), 8);
-    // Who sits in the last place and says nothing does not sit there for long.
+    // A silent client does not keep the last place for long.
     let silent = UnixStream::connect(place.socket()).expect("the daemon listens");
     let begun = Instant::now();
     contactbox_tests::daemon::until("it is free again", || place.run(["info"]).code() == 0);
@@ -69,8 +70,8 @@ fn b10_the_owner_can_always_stop() {
     drop((inside, silent, daemon));
 }
 
-/// How long the owner waits for its answers while `attackers` threads of a stranger connect as fast
-/// as they can: the middle, the 99th of a hundred, the longest; and how often they did.
+/// Measures how long the owner waits for answers while `attackers` threads of a stranger connect as
+/// fast as they can: the median, the 99th percentile, the longest; and how often they connected.
 fn beside_strangers(place: &Place, daemon: &Daemon, attackers: usize) -> ([Duration; 3], usize) {
     let is_over = Arc::new(AtomicBool::new(false));
     let socket: PathBuf = place.socket();
@@ -92,7 +93,7 @@ fn beside_strangers(place: &Place, daemon: &Daemon, attackers: usize) -> ([Durat
     while begun.elapsed() < Duration::from_secs(2) {
         let asked = Instant::now();
         client.call("contact.find", json!({ "query": "a" }));
-        // Also whoever comes anew.
+        // A new connection is answered as well.
         daemon.client().call("box.hello", json!({}));
         times.push(asked.elapsed());
     }
@@ -103,8 +104,8 @@ fn beside_strangers(place: &Place, daemon: &Daemon, attackers: usize) -> ([Durat
     ([at(50), at(99), at(100)], count)
 }
 
-/// Where the socket's file names who may knock, the system turns strangers away; where it can not,
-/// as when a listed user is not known yet, the daemon does.
+/// If the socket's file can name users, the system turns strangers away; if not, for example if a
+/// listed user is unknown yet, the daemon does.
 #[test]
 fn b10_strangers_cost_little_and_fill_no_disk() {
     if !has_others("b10") {

@@ -1,4 +1,4 @@
-//! B9: files of whoever runs the program, behind a folder that others can write.
+//! B9: files of the user who runs the program, behind a folder that others can write to.
 use super::{EVA, as_user, has_others, mode};
 use contactbox_tests::daemon::{Place, Ran};
 use std::fs::{self, File};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Runs a command that would start a daemon.
+/// Runs a command that may start a daemon.
 fn run(place: &Place, arguments: &[&str]) -> Ran {
     let mut command = place.command(arguments);
     command.env_remove("CONTACTBOX_NO_AUTOSTART");
@@ -26,7 +26,7 @@ fn b9_a_folder_that_others_can_write_is_not_used() {
         mode(&place.data(), bits);
         run(&place, &["add", "Ada"]).expect(6).says(&["everybody", "folder of your own", "--data"]);
         place.serve_in_vain(&[]).expect(1).says(&["everybody", "folder of your own", "--image"]);
-        // The socket's folder and the one above count as well.
+        // The socket's folder and the one above it count as well.
         let socket = place.data().join("deep/socket");
         let elsewhere = place.path().join("other");
         let flags = ["--data", elsewhere.to_str().expect("letters")];
@@ -44,7 +44,7 @@ fn b9_a_folder_that_others_can_write_is_not_used() {
         place.serve_in_vain(&[]).expect(1).says(&[&eva]);
         assert!(names(&place).is_empty(), "{:?}", names(&place));
     }
-    // Whoever knows better says so.
+    // A user who knows better can say so.
     run(&place, &["--strict-folders", "false", "add", "Ada"]).expect(0);
     run(&place, &["stop"]).expect(0);
 }
@@ -63,7 +63,7 @@ fn b9_no_link_is_followed_and_nothing_of_others_is_cut() {
         fs::remove_file(&planted).expect("a link");
         assert!(is_whole(), "{name}");
     }
-    // A log that is somebody's file under a second name is put aside, whole.
+    // A log that is another file under a second name is put aside as a whole.
     fs::hard_link(&keys, place.data().join("daemon.log")).expect("a second name");
     run(&place, &["find", "a"]).expect(3);
     run(&place, &["stop"]).expect(0);
@@ -90,10 +90,10 @@ fn b9_whoever_holds_the_lock_is_named_and_not_waited_for_without_a_word() {
     assert!(begun.elapsed() < Duration::from_secs(60));
     run(&place, &["stop"]).expect(0);
     let mode = fs::metadata(place.data().join("start.lock")).expect("it stays").permissions();
-    assert_eq!(mode.mode() & 0o777, 0o600, "others can not lock it");
+    assert_eq!(mode.mode() & 0o777, 0o600, "others cannot lock it");
 }
 
-/// A folder for everybody, where each can take away only what is their own, is good for a socket.
+/// A folder for everybody, with the sticky bit, may hold a socket.
 #[test]
 fn b9_a_socket_among_what_is_others() {
     let place = Place::new();
@@ -110,7 +110,7 @@ fn b9_a_socket_among_what_is_others() {
     assert_eq!(bits(&socket), 0o600);
     place.run(["--socket", socket.to_str().expect("letters"), "stop"]).expect(0);
     if has_others("b9") {
-        // A socket of another's in the way is not ours to replace, and not to be spoken to.
+        // A socket of another user is not replaced, and not talked to.
         let taken = socket.clone();
         let theirs = as_user(EVA, move || std::os::unix::net::UnixListener::bind(taken));
         let _theirs = theirs.join().expect("no panic").expect("a folder for everybody");

@@ -1,7 +1,8 @@
-//! Who is there, whose folder it is and whose turn: other users of the same machine (B8, B9, B10).
+//! Other users of the same machine (B8, B9, B10): users at a socket, owners of folders, shares of
+//! places.
 //!
-//! Other users are played by threads and programs that give up being root; who is
-//! not root has no others.
+//! Threads and programs that give up being root play the other users; a user who is not root cannot
+//! play them.
 mod crowd;
 mod folders;
 
@@ -17,11 +18,11 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-/// Users that nobody else on this machine is likely to be.
+/// Users that do not exist on this machine, most likely.
 const EVA: u32 = 4_000_111;
 const MAX: u32 = 4_000_222;
 
-/// Whether there are other users to be had.
+/// Returns whether other users can be played.
 fn has_others(test: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
@@ -30,7 +31,7 @@ fn has_others(test: &str) -> bool {
     is_root
 }
 
-/// Does something as another user, on a thread that is that user to its end.
+/// Does something as another user, on a thread that stays that user.
 fn as_user<T: Send + 'static>(
     user: u32,
     act: impl FnOnce() -> T + Send + 'static,
@@ -47,7 +48,7 @@ fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, mode).expect("it is ours");
 }
 
-/// A place that others may pass through, with the program in it for them to run.
+/// Makes a place that others may pass through, with a copy of the program for them.
 fn open_place() -> (Place, PathBuf) {
     let place = Place::new();
     mode(place.path(), 0o755);
@@ -59,7 +60,7 @@ fn open_place() -> (Place, PathBuf) {
     (place, copy)
 }
 
-/// The command line as another user has it, with a folder of that user's own.
+/// Returns the command line for another user, with a folder of that user's own.
 fn command_of(user: u32, place: &Place, copy: &Path, arguments: &[&str]) -> Command {
     let home = place.path().join(format!("home-{user}"));
     if std::fs::create_dir(&home).is_ok() {
@@ -103,7 +104,7 @@ fn b8_a_stranger_who_answers_is_told_nothing() {
     let eva = format!("user {EVA}");
     place.run(add).expect(1).says(&[&eva, "nothing was sent", "--server-user"]);
     place.run(["--socket", named, "stop"]).expect(1).says(&[&eva]);
-    // Named, it is spoken to, and hangs up.
+    // Once it is named, it is talked to, and hangs up.
     let eva = EVA.to_string();
     place.run([&["--server-user", &eva], &add[..]].concat()).expect(6);
     let heard = heard.join().expect("no panic");
@@ -112,7 +113,7 @@ fn b8_a_stranger_who_answers_is_told_nothing() {
     place.run(["--server-user", "nobody at all", "find", "a"]).expect(2).says(&["number"]);
 }
 
-/// One box for several users of a machine.
+/// A box shared by several users of a machine.
 #[test]
 fn b8_a_shared_box_is_used_by_who_is_listed() {
     if !has_others("b8") {
@@ -133,7 +134,7 @@ fn b8_a_shared_box_is_used_by_who_is_listed() {
     assert!(daemon.is_alive());
     assert!(daemon.stop().success());
 
-    // The other way round: a box of hers, which root may read but does not take for its own.
+    // The reverse: a box of hers, which root may read and does not take for its own.
     let data = place.path().join("hers");
     std::fs::create_dir(&data).expect("a folder takes a folder");
     chown(&data, Some(EVA), Some(EVA)).expect("root may");
@@ -148,7 +149,7 @@ fn b8_a_shared_box_is_used_by_who_is_listed() {
     place.run(find).expect(6).says(&["serve", &eva]);
 }
 
-/// What a client was given open is not held by the daemon that it starts: a pipe would never end.
+/// The daemon does not keep open what its client was given: a pipe would never end.
 #[test]
 fn the_daemon_takes_nothing_along() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! The lines of tests/run that tell a program's size are understood.
+//! The parser of the sizes that tests/run prints.
 
 use contactbox_tests::bench::card::boards;
 

@@ -1,4 +1,4 @@
-//! What of the costs is exact is held.
+//! The exact costs of a card and a cable stay within their bounds.
 
 use contactbox_tests::bench::card::contacts::counts;
 use contactbox_tests::bench::card::print::{EDIT_SECTORS_MAX, NEXT_SYNC_BYTES_MAX};
@@ -7,8 +7,8 @@ use contactbox_tests::disk::Disk;
 use contactbox_tests::emulator::CardImage;
 use contactbox_tests::report;
 
-/// Sectors that a snapshot of 1,000 contacts takes on an empty card: 326 hold it, 163 are room to
-/// append behind it, the rest is the file system's.
+/// The sectors of a snapshot of 1,000 contacts on an empty card: 326 for the content, 163 of room
+/// to append behind it, the rest for the file system.
 const SNAPSHOT_SECTORS_MAX: u64 = 556;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The kept inputs for the cable are the requests as they are written today.
+//! The kept inputs for the cable are the requests in their present form.
 
 use contactbox_core::contact::{BlobRef, Contents, Draft, Kind, Property, Uid};
 use contactbox_core::service::protocol::{NewContact, Offer, PROTOCOL, TableRow};
@@ -8,7 +8,7 @@ use contactbox_core::store::Shelf;
 
 const FRAME_BYTES: usize = FRAME_BYTES_MIN as usize;
 
-/// Requests as the asker writes them, for the kept inputs: behind a 1, each after its length.
+/// Returns requests in the form of the kept inputs: a 1, then each one after its length.
 fn messages<'a>(requests: impl IntoIterator<Item = Request<'a>>) -> Vec<u8> {
     let mut bytes = vec![1];
     for request in requests {
@@ -20,7 +20,7 @@ fn messages<'a>(requests: impl IntoIterator<Item = Request<'a>>) -> Vec<u8> {
     bytes
 }
 
-/// Requests worth beginning with.
+/// Returns requests that are worth beginning with.
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let uid = Uid([2; 16]);
     let hello = Request::Hello { protocol: PROTOCOL, frame_bytes: FRAME_BYTES_MIN };
@@ -42,7 +42,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     offered.push(&Offer { uid, digest: [1; 8] });
     let mut asked = Packer::new(&mut uids, 200);
     asked.push(&uid);
-    // A tombstone of box 0 that has seen some of box 1.
+    // A tombstone of box 0 that has seen a part of box 1.
     let mut taken = Packer::new(&mut records, 200);
     let head = [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 20, 0, 2, 0, 0, 1, 4];
     taken.push(&Bytes(&head));
@@ -103,8 +103,8 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The kept inputs are the requests as they are written today;
-/// CONTACTBOX_KEEP_SEEDS=1 keeps them anew.
+/// The kept inputs are the requests in their present form; CONTACTBOX_KEEP_SEEDS=1 writes them
+/// anew.
 #[test]
 fn seeds_are_kept() {
     for (name, bytes) in seeds() {

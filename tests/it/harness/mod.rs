@@ -1,5 +1,6 @@
-//! The harness itself: its models, its made-up people, its numbers. Here and not beside them, so
-//! that the library is compiled once.
+//! The harness itself: its models, its invented people, its numbers.
+//!
+//! The tests are here and not beside the code, so that the library is compiled once.
 
 mod boards;
 #[cfg(unix)]

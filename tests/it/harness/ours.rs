@@ -1,12 +1,12 @@
-//! What an edit costs in flash is held.
+//! The cost of an edit in flash stays within its bounds.
 
 use contactbox_tests::bench::flash::{self, Fill, PAGE_BYTES, WORD_BYTES};
 use contactbox_tests::bench::ours::Ours;
 use contactbox_tests::bench::work::Choice;
 use contactbox_tests::report;
 
-/// The bounds are what the box costs now, a little rounded up: a change that makes it dearer
-/// should be seen.
+/// The bounds are the present costs, a little rounded up, so that a change that raises them is
+/// noticed.
 #[test]
 fn an_edit_costs_no_more_than_it_did() {
     let bounds = [(1.10, 1.13, 1.1), (1.36, 1.20, 1.15), (2.90, 1.60, 1.4)];

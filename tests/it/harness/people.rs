@@ -1,4 +1,4 @@
-//! The made-up people of tests and benchmarks repeat, differ, and are folded as they must be.
+//! The invented people of tests and benchmarks repeat, differ, and are folded correctly.
 
 use contactbox_tests::people::people;
 use std::collections::HashSet;

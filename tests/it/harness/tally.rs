@@ -1,4 +1,4 @@
-//! The counts of what an emulator did: its lines are told apart.
+//! The counts of an emulator's requests tell its lines apart.
 
 use contactbox_tests::tally::{Counts, READ};
 

@@ -1,4 +1,4 @@
-//! The work of the benchmarks is the one that is asked for.
+//! The work of the benchmarks has the properties that it is asked for.
 
 use contactbox_tests::bench::work::{Choice, Work};
 

@@ -1,5 +1,5 @@
-//! Power cuts, and kills, at any moment of each kind of work: nothing acknowledged is lost,
-//! and nothing is told to be.
+//! Power cuts, and kills, at any moment of each kind of work: nothing acknowledged is lost or
+//! reported as lost.
 
 use super::file::{Event, Model};
 use super::office::{Card, Office, Op, Oracle, Verdict, Wrong};
@@ -11,20 +11,21 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Points of all kinds of work together, unless CONTACTBOX_POINTS says how many.
-/// CONTACTBOX_POINTS_FROM leaves out so many before them: a long sweep can be run in parts.
+/// The points of all kinds of work together, unless CONTACTBOX_POINTS gives another number.
+/// CONTACTBOX_POINTS_FROM leaves out the points before it, so that a long sweep can be run in
+/// parts.
 const POINTS: usize = 20_000;
 
-/// The same in the long sweep.
+/// The number of points in the long sweep.
 const POINTS_LONG: usize = 1_000_000;
 
-/// Points that one run of a work is good for.
+/// The points taken from one run of a work.
 const POINTS_OF_A_RUN: usize = 100;
 
-/// Of so many points one is cut again while it goes on working.
+/// The number of points of which one is cut again during further work.
 const AGAIN: usize = 3;
 
-/// What came of the points.
+/// The results of the points.
 #[derive(Default)]
 struct Counts {
     points: usize,
@@ -54,7 +55,7 @@ impl Player<'_> {
 }
 
 fn pick(random: &mut Random) -> Cut {
-    // What is the same everywhere needs fewer.
+    // Cuts with only one result need fewer tries.
     match random.below(20) {
         0 => Cut::All,
         1 => Cut::Nothing,
@@ -63,7 +64,7 @@ fn pick(random: &mut Random) -> Cut {
     }
 }
 
-/// One run of a work, cut at many points.
+/// Makes one run of a work, and cuts it at many points.
 fn sweep(work: Work, seed: u64, points: usize, counts: &Mutex<Counts>) {
     let start = Office::blank();
     let office = done(work, seed, start.clone());
@@ -82,7 +83,7 @@ fn sweep(work: Work, seed: u64, points: usize, counts: &Mutex<Counts>) {
             let cut = pick(&mut random);
             let after = player.cache.after(cut, &mut random);
             tries += 1;
-            // The same bytes once more at this place would be counted and prove nothing.
+            // A second case with the same bytes at this place would be counted and prove nothing.
             if seen.insert((place, after.print(&player.cache))) || tries == 20 {
                 break (cut, after);
             }
@@ -104,7 +105,7 @@ fn sweep(work: Work, seed: u64, points: usize, counts: &Mutex<Counts>) {
     }
 }
 
-/// Opens what a cut has left, compares, goes on working, and opens it once more.
+/// Opens the remains of a cut, compares, goes on working, and opens it once more.
 fn judge(
     after: PageCache,
     oracle: &Oracle,
@@ -116,7 +117,7 @@ fn judge(
     let failed = |story: String| (Wrong::Refused, story);
     let file = Model::new(after);
     let mut office = Office::open(file.clone(), oracle.clone(), now)?;
-    // The oracle knows the events of the first run, and what is done from here on is another's.
+    // The oracle knows the events of the first run; the log of what follows begins anew.
     office.compare(events)?;
     office.verify()?;
     let begun = file.state().cache.clone();

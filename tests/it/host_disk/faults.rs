@@ -1,5 +1,5 @@
-//! Calls of the system that fail, each kind in each way at each call: honest errors, nothing
-//! acknowledged lost, and a restart helps.
+//! System calls that fail, each kind in each way at each call: the errors are true, nothing
+//! acknowledged is lost, and a restart helps.
 
 use super::file::{Call, How, Model, Plan};
 use super::office::{Card, Office, Op, Oracle, Wrong};
@@ -12,17 +12,17 @@ const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 const EDQUOT: i32 = 122;
 
-/// The disk has no such calls, or lies about none: these are all that are made.
+/// The kinds of calls that can fail.
 const CALLS: [Call; 4] = [Call::Write, Call::Len, Call::Room, Call::Sync];
 
-/// Calls of one kind that are tried in the usual run, spread over all of them.
+/// The most calls of one kind tried in a usual run, spread over all of them.
 const CALLS_MAX: usize = 40;
 
-/// Batches that are asked for from the one on in which a call fails.
+/// The batches asked for from the one on in which a call fails.
 const BATCHES: usize = 3;
 
-/// What is asked, a batch for a sync: photos, growth, small changes, and enough
-/// for pages to be erased.
+/// Returns the requests, one batch for each sync: photos, growth, small changes, and enough for
+/// pages to be erased.
 fn script() -> Vec<Vec<Op>> {
     let mut random = Random::new(0xFA_017);
     (0..60)
@@ -49,7 +49,7 @@ fn script() -> Vec<Vec<Op>> {
         .collect()
 }
 
-/// The box before a batch, and how many calls there had been.
+/// The box before a batch, and the number of calls up to then.
 struct Before {
     cache: PageCache,
     oracle: Oracle,
@@ -58,7 +58,7 @@ struct Before {
     calls: [usize; 4],
 }
 
-/// Does the whole script, with nothing failing.
+/// Runs the whole script without a failure.
 fn rehearsed(script: &[Vec<Op>]) -> (Vec<Before>, [usize; 4]) {
     let mut office = Office::new(Office::blank());
     office.file.state().calls = [0; 4];
@@ -93,7 +93,7 @@ fn work(office: &mut Office, script: &[Vec<Op>], first: usize) -> Vec<(usize, St
     refused
 }
 
-/// What a message must not have in it: the inside of a program.
+/// Checks that a message shows nothing of the inside of the program.
 fn check_words(story: &str) -> Result<(), String> {
     let is_raw = ["Os {", "kind:", "Io {", "Flash("].iter().any(|raw| story.contains(raw));
     if is_raw { Err(format!("no words for a person: {story}")) } else { Ok(()) }
@@ -128,7 +128,7 @@ fn attempt(
     after.verify().map_err(told("cut"))?;
     drop(after);
 
-    // A disk that goes on refusing gives a box that is read, and changes nothing.
+    // If the disk goes on refusing, the box can be read and changes nothing.
     if plan.is_lasting && plan.call == Call::Sync {
         file.state().plan = Some(Plan { first: 0, ..plan });
         let mut sick = Office::open(file.clone(), oracle.clone(), now).map_err(told("sick"))?;
@@ -141,7 +141,7 @@ fn attempt(
         file.state().plan = None;
     }
 
-    // The daemon is started again, and asked again for what it had refused.
+    // The daemon is restarted, and the refused batches are asked for again.
     let mut office = Office::open(file.clone(), oracle, now).map_err(told("restart"))?;
     office.compare(everything).map_err(told("restart"))?;
     office.verify().map_err(told("restart"))?;

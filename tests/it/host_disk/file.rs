@@ -1,5 +1,4 @@
-//! The modelled disk as the file that an image is in: it keeps a log of what is done to
-//! it, and fails when told to.
+//! The modelled disk as the file of an image: it logs the calls, and fails on command.
 
 use contactbox_daemon::image::BackingFile;
 use contactbox_tests::pagecache::{Change, PageCache};
@@ -7,14 +6,14 @@ use contactbox_tests::random::Random;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What was done to the file.
+/// An event of the file.
 #[derive(Clone)]
 pub enum Event {
-    /// It was changed, in memory.
+    /// A change in memory.
     Change(Change),
-    /// It was put on the disk.
+    /// A sync to the disk.
     Sync,
-    /// What passes for written was forgotten.
+    /// A drop of the memory of everything that passes for written.
     Forget,
 }
 
@@ -31,45 +30,45 @@ pub enum Call {
     Sync,
 }
 
-/// How a call fails.
+/// The way in which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// With this error of the system, and nothing done.
     Error(i32),
     /// With this error, half done.
     Half(i32),
-    /// Not at all: it does less than it was asked for.
+    /// Without an error: it does less than it was asked for.
     Short,
 }
 
-/// Which call fails.
+/// The calls that fail.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Which kind.
+    /// The kind of the call.
     pub call: Call,
-    /// The first of them that fails, from 0.
+    /// The number of the first one that fails, from 0.
     pub first: usize,
-    /// Whether all after it fail as well.
+    /// True if all later ones fail as well.
     pub is_lasting: bool,
-    /// How.
+    /// The way in which it fails.
     pub how: How,
 }
 
-/// The file's state.
+/// The state of the file.
 pub struct State {
-    /// Its bytes.
+    /// The bytes of the file.
     pub cache: PageCache,
-    /// What was done since it was asked for.
+    /// The events since the log was last cleared.
     pub log: Vec<Event>,
-    /// What is to fail.
+    /// The failure to come.
     pub plan: Option<Plan>,
-    /// Calls so far, by kind.
+    /// The calls so far, by kind.
     pub calls: [usize; 4],
     random: Random,
 }
 
 impl State {
-    /// How this call is to fail.
+    /// Counts a call, and returns how it must fail, if it must.
     fn fails(&mut self, call: Call) -> Option<How> {
         let number = self.calls[call as usize];
         self.calls[call as usize] += 1;
@@ -84,19 +83,19 @@ impl State {
     }
 }
 
-/// A file on the modelled disk; copies are the same file.
+/// A file on the modelled disk; clones are the same file.
 #[derive(Clone)]
 pub struct Model(Arc<Mutex<State>>);
 
 impl Model {
-    /// A file.
+    /// Returns a file with this content.
     pub fn new(cache: PageCache) -> Self {
         let state =
             State { cache, log: Vec::new(), plan: None, calls: [0; 4], random: Random::new(7) };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Its state.
+    /// Locks the state of the file.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

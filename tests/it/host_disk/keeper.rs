@@ -1,5 +1,5 @@
-//! The daemon's keeper over a modelled disk that refuses, or that a kill leaves behind: what
-//! it answers then is true.
+//! The daemon's writer thread on a modelled disk that refuses, or that a kill leaves behind: its
+//! answers are true.
 
 use super::file::{Call, How, Model, Plan};
 use super::office::{NAME, Office};
@@ -69,7 +69,7 @@ impl Daemon {
     }
 }
 
-/// All cards, after the power failed: what was in memory only is gone.
+/// Checks that all contacts are there after the power failed and memory was lost.
 fn check_after_a_cut(file: &Model, random: &mut Random) {
     let left = Model::new(file.state().cache.after(Cut::Nothing, random));
     let daemon = Daemon::start(&left);
@@ -86,7 +86,7 @@ fn b4_a_daemon_started_again_after_an_error_answers_for_the_disk() {
     for round in 0..6 {
         let file = Model::new(Office::blank());
         let daemon = Daemon::start(&file);
-        // The first goes through in some of the rounds.
+        // In some of the rounds the first sync succeeds.
         let first = file.state().calls[Call::Sync as usize] + round % 3;
         file.state().plan =
             Some(Plan { call: Call::Sync, first, is_lasting: true, how: How::Error(EIO) });
@@ -97,7 +97,7 @@ fn b4_a_daemon_started_again_after_an_error_answers_for_the_disk() {
         }
         let message = refused["error"]["message"].as_str().expect("a message");
         assert!(message.contains("see to the disk"), "{message}");
-        // Or the box was tidying up when the disk failed.
+        // The kind differs if the box was doing maintenance when the disk failed.
         if refused["error"]["data"]["kind"] == "Disk" {
             let whys = ["cannot be synced: Input/output error", "refused an earlier write"];
             assert!(whys.iter().any(|why| message.contains(why)), "{message}");
@@ -107,7 +107,7 @@ fn b4_a_daemon_started_again_after_an_error_answers_for_the_disk() {
         assert_eq!(later["error"]["data"]["kind"], "ReadOnly", "{later}");
         daemon.stop();
 
-        // As long as it does, there is a box to read.
+        // As long as the disk refuses, the box can be read.
         let daemon = Daemon::start(&file);
         let info = daemon.call("box.info", &json!({}));
         assert!(info["result"]["access"].as_str().is_some_and(|told| told.contains("read-only")));
@@ -131,7 +131,7 @@ fn b4_unchanged_after_a_kill_is_on_the_disk() {
     let mut random = Random::new(5);
     let file = Model::new(Office::blank());
     let daemon = Daemon::start(&file);
-    // What the kill interrupts is the sync: everything is in memory, and nothing on the disk.
+    // The kill interrupts the sync: everything is in memory, and nothing on the disk.
     let before = file.state().cache.clone();
     assert_eq!(daemon.import()["result"]["added"], CARDS);
     daemon.stop();

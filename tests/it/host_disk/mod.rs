@@ -1,5 +1,4 @@
-//! The box's file on a host, on a modelled disk: power cuts that keep what they
-//! like, and calls that fail.
+//! The box's file on a modelled disk, with power cuts that drop unsynced writes, and failing calls.
 mod cuts;
 mod faults;
 mod file;

@@ -1,5 +1,5 @@
-//! A box on a modelled disk, what was asked of it and acknowledged, and an oracle that
-//! knows nothing of journals.
+//! A box on a modelled disk, with an oracle of its requests and acknowledgements that knows no
+//! journal.
 
 use super::file::Model;
 use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid, Value};
@@ -15,45 +15,45 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// Pages of a new box: one more than it must have.
+/// The pages of a new box: one more than it must have.
 const PAGES: u32 = 9;
 
-/// Room for the largest card of these tests, and for the record it becomes.
+/// The size of a buffer for the largest contact of these tests, and for its record.
 const DRAFT_BYTES: usize = 256 * 1024;
 
-/// The name that the file is said to have.
+/// The name given to the file.
 pub const NAME: &str = "modelled.box";
 
-/// When the changes of these tests begin.
+/// The time of the first change.
 const BEGIN: u64 = 1_763_769_600_000;
 
 const CONFIG: BookConfig = BookConfig { id: 0x5EED_0B0C, gram_slices: 32, gram_probes: 1 };
 
-/// A card that a contact is to say.
+/// A content for a contact.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Card {
-    /// Which of the many of this contact.
+    /// The number of the content, of the many of this contact.
     pub number: u32,
-    /// Bytes of its photo; none with 0.
+    /// The bytes of its photo; 0 for none.
     pub photo: usize,
-    /// Bytes of its note.
+    /// The bytes of its note.
     pub note: usize,
 }
 
-/// One thing that is asked.
+/// A request.
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
-    /// The contact says this.
+    /// Sets the content of a contact.
     Put(u16, Card),
-    /// This comes from a file.
+    /// Imports a content.
     Import(u16, Card),
-    /// Into the trash.
+    /// Puts a contact into the trash.
     Remove(u16),
-    /// Out of it.
+    /// Takes a contact out of the trash.
     Restore(u16),
-    /// Away for good.
+    /// Purges a contact.
     Purge(u16),
-    /// The image grows by so many pages, which is nobody's contact.
+    /// Grows the image by this many pages.
     Grow(u16),
 }
 
@@ -70,24 +70,24 @@ impl Op {
     }
 }
 
-/// What can be seen of a contact, as a number; whether it is in the trash.
+/// The visible content of a contact as a hash, and whether it is in the trash.
 type Shown = Option<(u64, bool)>;
 
-/// A state that was asked for.
+/// A requested state.
 #[derive(Clone, Copy, Debug)]
 struct Version {
-    /// Events of the log before anything of it could be in the file.
+    /// The events of the log before any part of the state could be in the file.
     from: usize,
-    /// Events of the log when it was acknowledged.
+    /// The events of the log when the state was acknowledged.
     acked: usize,
     shown: Shown,
 }
 
-/// For each contact, the states it was asked to have.
+/// The requested states of each contact.
 #[derive(Clone, Default)]
 pub struct Oracle(Vec<Vec<Version>>);
 
-/// Not acknowledged.
+/// The mark of a state that was not acknowledged.
 const NEVER: usize = usize::MAX;
 
 impl Oracle {
@@ -103,7 +103,7 @@ impl Oracle {
         self.0[place].push(Version { from, acked: NEVER, shown });
     }
 
-    /// All that was asked for before is acknowledged with so many events in the log.
+    /// Marks all requests since `since` as acknowledged at this length of the log.
     fn acknowledge(&mut self, since: usize, events: usize) {
         for version in self.0.iter_mut().flatten() {
             if version.acked == NEVER && version.from >= since {
@@ -112,7 +112,7 @@ impl Oracle {
         }
     }
 
-    /// Whether a contact may look so when the log was cut behind so many events.
+    /// Returns whether a contact may look like this if the log was cut after this many events.
     fn allows(&self, who: usize, events: usize, shown: Shown) -> bool {
         let versions = &self.0[who];
         let acked = versions.iter().rposition(|version| version.acked <= events);
@@ -122,7 +122,7 @@ impl Oracle {
             || later.filter(|version| version.from <= events).any(|version| version.shown == shown)
     }
 
-    /// What has been found is all there is: a new beginning.
+    /// Begins anew with the states that were found.
     fn settle(found: &[Shown]) -> Self {
         Self(found.iter().map(|&shown| vec![Version { from: 0, acked: 0, shown }]).collect())
     }
@@ -158,39 +158,40 @@ fn uid_text(who: u16) -> String {
     format!("person-{who}@example.com")
 }
 
-/// What went wrong behind a cut.
+/// The fault found after a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wrong {
-    /// Something acknowledged is not there, or something is that nobody asked for.
+    /// Something acknowledged is missing, or something is there that nobody asked for.
     Lost,
-    /// Nothing is missing, and yet damage is told.
+    /// Damage is reported, and nothing is missing.
     Alarm,
     /// The box refuses.
     Refused,
 }
 
-/// Which wrong, and its story.
+/// The fault and its description.
 pub type Verdict<T> = Result<T, (Wrong, String)>;
 
-/// A box that is open.
+/// An open box.
 pub struct Office {
     book: Book<Image, Heap>,
     /// The disk.
     pub file: Model,
     draft: Vec<u8>,
     now: u64,
-    /// What it was asked.
+    /// The requests so far.
     pub oracle: Oracle,
 }
 
 impl Office {
-    /// A new box on a disk.
+    /// Returns a disk with a new box.
     pub fn blank() -> PageCache {
         static BLANK: OnceLock<PageCache> = OnceLock::new();
         BLANK.get_or_init(Self::make).clone()
     }
 
-    /// By what FORMAT.md says of an image: one of fewer pages than the daemon makes is soon full.
+    /// Builds an image by the rules of FORMAT.md. With fewer pages than the daemon's, it is soon
+    /// full.
     fn make() -> PageCache {
         let mut bytes = vec![0; HEADER_BYTES + PAGES as usize * PAGE_BYTES];
         for (generation, at) in [(0u32, 0), (1, 2048)] {
@@ -212,7 +213,7 @@ impl Office {
         file.state().cache.clone()
     }
 
-    /// A box that is new.
+    /// Opens a new box.
     pub fn new(blank: PageCache) -> Self {
         Self::open(Model::new(blank), Oracle::default(), 0)
             .unwrap_or_else(|(_, story)| panic!("a new box opens: {story}"))
@@ -225,7 +226,7 @@ impl Office {
             .map_err(|error| refused(&error))?;
         let (mut book, report) =
             block_on(Book::open(image, CONFIG, parts())).map_err(|error| refused(&error))?;
-        // As the daemon does.
+        // The same call as in the daemon.
         book.defer(Barrier { sync: Image::sync, syncs: Image::syncs });
         if !report.is_sound() {
             return Err((Wrong::Alarm, format!("{report:?}")));
@@ -233,17 +234,17 @@ impl Office {
         Ok(Self { book, file, draft: vec![0; DRAFT_BYTES], now, oracle })
     }
 
-    /// Events of the disk so far.
+    /// Returns the number of events of the disk so far.
     pub fn events(&self) -> usize {
         self.file.state().log.len()
     }
 
-    /// The clock of the next change.
+    /// Returns the time of the next change.
     pub fn now(&self) -> u64 {
         self.now
     }
 
-    /// Asks for several things that share a sync, and takes the acknowledgement of them.
+    /// Makes several requests that share a sync, and takes their acknowledgement.
     pub fn batch(&mut self, ops: &[Op]) -> Result<(), String> {
         let from = self.events();
         for &op in ops {
@@ -255,7 +256,7 @@ impl Office {
         Ok(())
     }
 
-    /// Asks for several things, and nothing is acknowledged.
+    /// Makes several requests without an acknowledgement.
     pub fn unsynced(&mut self, ops: &[Op]) -> Result<(), String> {
         let from = self.events();
         ops.iter().try_for_each(|&op| self.begin(op, from))
@@ -317,7 +318,7 @@ impl Office {
         Ok(())
     }
 
-    /// As the daemon does it: the image first, then the book.
+    /// Grows in the daemon's order: the image first, then the book.
     fn make_room(&mut self, op: Op) {
         let bytes = match op {
             Op::Put(_, card) | Op::Import(_, card) => 2 * (card.photo + card.note + 500),
@@ -332,13 +333,13 @@ impl Office {
 
     fn grow(&mut self, more: u32) {
         let pages = self.book.flash().pages() + more;
-        // A disk that refuses has closed the image, and the next change says so.
+        // A refusal of the disk has closed the image, and the next change reports that.
         if self.book.flash().grow(pages).is_ok() {
             block_on(self.book.extend()).ok();
         }
     }
 
-    /// What the daemon does when nobody asks.
+    /// Does the daemon's work of idle times.
     pub fn idle(&mut self, steps: usize) -> Result<(), String> {
         for _ in 0..steps {
             block_on(self.book.maintain()).map_err(|error| error.to_string())?;
@@ -347,7 +348,7 @@ impl Office {
         self.book.flash().sync().map_err(|error| error.to_string())
     }
 
-    /// The process is killed and started again.
+    /// Kills the process and starts it again.
     pub fn restart(self) -> Verdict<Self> {
         let Self { book, file, oracle, now, .. } = self;
         drop(book);
@@ -384,8 +385,8 @@ impl Office {
         Ok(Some((number_of(lines, photo.as_deref()), is_trashed)))
     }
 
-    /// Compares everything with what was acknowledged when the log had so many events; what is
-    /// found is then what the oracle knows.
+    /// Compares everything with what was acknowledged at this length of the log. The oracle then
+    /// takes over what was found.
     pub fn compare(&mut self, events: usize) -> Verdict<()> {
         let mut found = Vec::new();
         for who in 0..self.oracle.0.len() {

@@ -1,4 +1,4 @@
-//! What a box on a modelled disk is put to: each kind of work that writes in a way of its own.
+//! The kinds of work for a box on a modelled disk, each with its own pattern of writes.
 
 use super::office::{Card, Office, Op};
 use contactbox_tests::pagecache::PageCache;
@@ -7,23 +7,23 @@ use contactbox_tests::random::Random;
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Work {
-    /// Contacts get photos, which are in several chunks.
+    /// Contacts get photos of several chunks.
     Photos,
-    /// Notes so long that the record is kept in chunks.
+    /// Notes are so long that the record is kept in chunks.
     Texts,
-    /// Hundreds of cards come from a file, dozens to a sync, twice.
+    /// Hundreds of contacts are imported, dozens to a sync, twice.
     Imports,
     /// The image grows again and again.
     Growth,
-    /// More is written than there is room for: pages are reclaimed.
+    /// More is written than fits, so that pages are reclaimed.
     Reclaim,
     /// One small change to a sync.
     Edits,
-    /// The process is killed now and then, and what it had not acknowledged is asked for again.
+    /// The process is killed now and then, and unacknowledged requests are repeated.
     Restarts,
 }
 
-/// All of them.
+/// All kinds of work.
 pub const WORKS: [Work; 7] = [
     Work::Photos,
     Work::Texts,
@@ -38,7 +38,7 @@ fn small(random: &mut Random, number: u32) -> Card {
     Card { number, photo: 0, note: random.below(400) }
 }
 
-/// Any change of one of so many contacts.
+/// Returns any change of one of `people` contacts.
 fn any(random: &mut Random, people: usize, number: u32) -> Op {
     let who = random.below(people) as u16;
     match random.below(12) {
@@ -49,7 +49,7 @@ fn any(random: &mut Random, people: usize, number: u32) -> Op {
     }
 }
 
-/// Does the work, in a box that is new.
+/// Does the work in a new box.
 pub fn done(work: Work, seed: u64, blank: PageCache) -> Office {
     let mut random = Random::new(seed);
     let office = Office::new(blank);
@@ -140,13 +140,13 @@ fn work_on(mut office: Office, work: Work, random: &mut Random) -> Result<Office
                 }
             }
         }
-        // Another process goes on each time.
+        // Its process is replaced each time.
         Work::Restarts => {}
     }
     Ok(office)
 }
 
-/// A process that is killed between writing and syncing, and its client that asks again.
+/// A process is killed between writing and syncing, and its client asks again.
 fn restarts(mut office: Office, random: &mut Random) -> Result<Office, String> {
     for round in 0..25 {
         let ops: Vec<_> = (0..1 + random.below(8))

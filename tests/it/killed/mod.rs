@@ -1,4 +1,4 @@
-//! The daemon killed at random moments: what was acknowledged is there when it is opened again.
+//! The daemon killed at random moments: every acknowledged change is there when it is opened again.
 mod writer;
 
 use contactbox_tests::daemon::{Client, Daemon, Place};
@@ -13,13 +13,13 @@ use writer::Writer;
 const KILLS: usize = 50;
 const WRITERS: usize = 8;
 
-/// How long the writers write before a kill, at most.
+/// The longest time of writing before a kill.
 const WRITING_MAX: Duration = Duration::from_millis(300);
 
-/// How long a daemon that is only opening its box may live, at most.
+/// The longest life of a daemon that is only opening its box.
 const OPENING_MAX: Duration = Duration::from_millis(40);
 
-/// Every so many kills the next daemon is killed as well, while it opens the box.
+/// The number of kills after which the next daemon is killed as well, while it opens the box.
 const OPENING_EVERY: usize = 5;
 
 #[test]
@@ -72,7 +72,7 @@ fn fraction(random: &mut Random, of: Duration) -> Duration {
     of.mul_f64(random.below(1000) as f64 / 1000.0)
 }
 
-/// Everything is there, and nothing else is.
+/// Checks that everything acknowledged is there, and nothing else.
 fn check(daemon: &Daemon, writers: &mut [Writer], is_last: bool) {
     let mut client = daemon.client();
     let mut expected = [0; 2];
@@ -106,7 +106,7 @@ fn an_import_goes_on_where_a_kill_stopped_it() {
             .stderr(std::process::Stdio::piped())
             .spawn()
             .expect("the program runs");
-        // Into the middle of what is new: that passes soon, what is there already does not.
+        // In the middle of the new contacts: they take longer than those that are there already.
         let begun = Instant::now();
         let mut client = daemon.client();
         let beyond = before + random.below(CARDS / KILLS) as u64;
@@ -141,7 +141,7 @@ fn contacts(client: &mut Client) -> u64 {
     client.call("box.info", json!({}))["contacts"].as_u64().expect("a number")
 }
 
-/// How many cards an import that did not end says it has taken in.
+/// Returns how many vCards an interrupted import says it has imported.
 fn taken_in(told: &str) -> u64 {
     let line = told
         .lines()

@@ -1,16 +1,16 @@
-//! A client that writes without pause, and knows of each contact what it may say after a kill.
+//! A client that writes without a pause, and knows the allowed states of each contact after a kill.
 use contactbox_tests::daemon::Client;
 use contactbox_tests::people::{Person, people};
 use contactbox_tests::random::Random;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
-/// What a contact says: its properties, sorted, as name and value.
+/// A state of a contact: its properties, sorted, as names and values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is not there.
+    /// The contact is not there.
     Absent,
-    /// It is.
+    /// The contact is there.
     Said { properties: Vec<String>, is_trashed: bool },
 }
 
@@ -19,32 +19,32 @@ struct Contact {
     uid: String,
     person: Person,
     acknowledged: State,
-    /// What was asked for and not answered, in order.
+    /// The requests without an answer, in order.
     pending: VecDeque<(u64, State)>,
 }
 
 impl Contact {
-    /// What it says once all that was asked for is done.
+    /// Returns the state after all requests.
     fn latest(&self) -> &State {
         self.pending.back().map_or(&self.acknowledged, |(_, state)| state)
     }
 }
 
-/// Contacts a writer keeps at once.
+/// The most contacts of a writer at once.
 const CONTACTS_MAX: usize = 40;
 
-/// Requests a writer leaves unanswered at once.
+/// The most unanswered requests of a writer at once.
 const IN_FLIGHT_MAX: usize = 8;
 
-/// What one thread writes, and remembers from one daemon to the next.
+/// The work of one thread, kept from one daemon to the next.
 pub struct Writer {
     random: Random,
     people: Box<dyn Iterator<Item = Person> + Send>,
     contacts: Vec<Contact>,
     revision: u64,
-    /// Changes that were answered.
+    /// The number of changes that were answered.
     pub acknowledged: u64,
-    /// Changes that were not, and of them those that were on the disk all the same.
+    /// The number of changes that were not, and of those that were on the disk all the same.
     pub unanswered: [u64; 2],
 }
 
@@ -82,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// Something to do, and what it makes of which contacts.
+    /// Returns a request, and the states that it gives to which contacts.
     fn change(&mut self) -> (&'static str, Value, Vec<(usize, State)>) {
         if self.contacts.len() < CONTACTS_MAX && self.random.chance(1, 4) {
             return self.fresh();
@@ -124,7 +124,7 @@ impl Writer {
         }
     }
 
-    /// New contacts: one that is put, or some that are imported at once.
+    /// Makes new contacts: one that is put, or some that are imported at once.
     fn fresh(&mut self) -> (&'static str, Value, Vec<(usize, State)>) {
         if self.random.chance(1, 2) {
             let place = self.invent();
@@ -149,7 +149,7 @@ impl Writer {
         ("card.import", json!({ "vcard": text }), changes)
     }
 
-    /// A contact that the box has not met.
+    /// Makes a contact that is new to the box.
     fn invent(&mut self) -> usize {
         let person = self.people.next().expect("there is no end of people");
         let contact = Contact {
@@ -162,7 +162,7 @@ impl Writer {
         self.contacts.len() - 1
     }
 
-    /// A card that this contact has never had before.
+    /// Returns a content that this contact has never had before.
     fn card(&mut self, place: usize) -> Value {
         self.revision += 1;
         let person = &self.contacts[place].person;
@@ -178,14 +178,14 @@ impl Writer {
             properties.push(json!(["title", {}, "text", format!("{long}{}", self.revision)]));
         }
         if self.random.chance(1, 20) {
-            // A blob, in chunks.
+            // A blob in chunks.
             let photo = "/9j/".repeat(1 + self.random.below(20_000));
             properties.push(json!(["photo", {}, "uri", format!("data:image/jpeg;base64,{photo}")]));
         }
         json!(["vcard", properties])
     }
 
-    /// The answer to a request is here.
+    /// Takes in the answer to a request.
     fn settle(&mut self, id: u64) {
         self.acknowledged += 1;
         for contact in &mut self.contacts {
@@ -197,8 +197,8 @@ impl Writer {
         }
     }
 
-    /// Compares all contacts with the box: each says what was acknowledged, or something that was
-    /// asked for after it. Returns how many the box should have, and how many in its trash.
+    /// Compares all contacts with the box. Each must be in the acknowledged state, or in one
+    /// requested after it. Returns how many the box should have, and how many in its trash.
     pub fn compare(&mut self, client: &mut Client) -> [u64; 2] {
         let mut counts = [0; 2];
         for contact in &mut self.contacts {
@@ -233,12 +233,12 @@ impl Writer {
     }
 }
 
-/// What `rejected` is in the reply of an import, and that of anything else.
+/// Returns the expected `rejected` member of an import's reply, and null for other replies.
 fn if_import(reply: &Value) -> Value {
     if reply["result"]["added"].is_null() { Value::Null } else { json!([]) }
 }
 
-/// A jCard's properties, sorted; not its identity, which is asked for by it.
+/// Returns the properties of a jCard, sorted and without its identity, which the request names.
 fn lines(card: &Value) -> Vec<String> {
     let properties = card[1].as_array().expect("a jCard has properties");
     let said = properties.iter().filter(|one| one[0] != "version" && one[0] != "uid");
@@ -247,7 +247,7 @@ fn lines(card: &Value) -> Vec<String> {
     lines
 }
 
-/// A property as name and value.
+/// Returns a property as name and value.
 fn line(property: &Value) -> String {
     format!("{} {}", property[0], property[3])
 }

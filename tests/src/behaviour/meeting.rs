@@ -1,8 +1,7 @@
-//! The other script: what a box is asked when it meets another, request by
-//! request, refusals included.
+//! The other script: the requests of a meeting between two boxes, one by one, refusals included.
 //!
-//! What is handed over comes from a box of the script's own, so that all who are
-//! asked end with one root.
+//! The contacts handed over come from a box of the script's own, so that every box under test ends
+//! with one root.
 
 use crate::desk::Desk;
 use contactbox_core::contact::{BlobRef, Contact, Kind, Property, Types, Uid, Value};
@@ -18,10 +17,10 @@ const GIVER: u64 = 77;
 /// Bytes of a piece that fits a frame of every box.
 const PIECE_BYTES: usize = 1024;
 
-/// Room for a list.
+/// The size of a list's buffer.
 const LIST_BYTES: usize = FRAME_BYTES_MIN as usize;
 
-/// Goes through the script with a box that is new, and writes down what came back.
+/// Plays the script with a new box and returns the answers, one a line.
 pub fn meeting_transcript(to: &mut impl Exchange) -> Vec<String> {
     Script { to, giver: Giver::new(), lines: Vec::new() }.play()
 }
@@ -36,7 +35,7 @@ struct Giver {
 impl Giver {
     fn new() -> Self {
         let mut desk = Desk::new(GIVER, 1 << 20);
-        // More than a piece of any box that has small pages, and more than fits a frame.
+        // Larger than a piece of any box with small pages, and than a frame.
         let bytes: Vec<u8> =
             (0..9_000u32).map(|byte| (byte.wrapping_mul(byte) >> 5) as u8).collect();
         let photo = block_on(desk.book.put_blob(&bytes)).expect("room for a photo");
@@ -102,7 +101,7 @@ struct Script<'t, E> {
 }
 
 impl<E: Exchange> Script<'_, E> {
-    /// Asks, and writes down the answer, or what kind of refusal it was.
+    /// Sends a request and records the answer, or the kind of the refusal.
     fn ask(&mut self, what: &str, request: &Request<'_>) {
         let told = match block_on(self.to.ask(request)) {
             Ok(reply) => shown(&reply),
@@ -117,7 +116,7 @@ impl<E: Exchange> Script<'_, E> {
         self.lines.push(format!("{what}: {told}"));
     }
 
-    /// Asks for what the script itself has to know.
+    /// Sends a request whose answer the script itself needs.
     fn learn<T>(&mut self, request: &Request<'_>, take: impl FnOnce(&Reply<'_>) -> Option<T>) -> T {
         let reply = block_on(self.to.ask(request)).ok();
         reply.and_then(|reply| take(&reply)).expect("this is answered")
@@ -202,7 +201,7 @@ impl<E: Exchange> Script<'_, E> {
             let Some(offset) = offset else { break };
             let rest = &bytes[offset as usize..];
             let piece = &rest[..rest.len().min(piece_bytes as usize)];
-            // How many pieces there are depends on the box: only the first is written down.
+            // The number of pieces depends on the box: only the first is recorded.
             let is_first = offset == 0;
             for (number, part) in piece.chunks(PIECE_BYTES).enumerate() {
                 let at = (number * PIECE_BYTES) as u32;
@@ -238,7 +237,7 @@ impl<E: Exchange> Script<'_, E> {
         self.ask("take what was not staged", &Request::TakeStaged);
     }
 
-    /// A record that comes in pieces.
+    /// Hands over a record in pieces.
     fn staged(&mut self) {
         let note = "a long story ".repeat(150);
         let lines = [(Kind::FN, "Person 0"), (Kind::NOTE, note.as_str())];
@@ -254,7 +253,7 @@ impl<E: Exchange> Script<'_, E> {
         self.read_in_pieces();
     }
 
-    /// The record as the box has it: its numbering and its lengths are the box's own.
+    /// Reads the record from the box in pieces. Its numbering and its lengths are the box's own.
     fn read_in_pieces(&mut self) {
         let mut record = Vec::new();
         loop {
@@ -274,7 +273,7 @@ impl<E: Exchange> Script<'_, E> {
         self.ask("a piece of nobody", &Request::Piece { uid: uid(99), offset: 0, bytes: 500 });
     }
 
-    /// A contact that was removed for good on the other side.
+    /// Hands over a contact that was purged on the other side.
     fn gone(&mut self) {
         self.giver.desk.purge(uid(1)).expect("it is there");
         let record = self.giver.record(uid(1));
@@ -289,7 +288,7 @@ impl<E: Exchange> Script<'_, E> {
         self.ask("get them no more", &Request::Get { uid: uid(1) });
     }
 
-    /// What the box offers and gives is what it was given.
+    /// The box must offer and give what it was given.
     fn given_back(&mut self) {
         self.ask("offers", &Request::Offers { since: 0, from: 0 });
         self.ask("offers behind the end", &Request::Offers { since: u64::MAX, from: 0 });
@@ -308,7 +307,7 @@ impl<E: Exchange> Script<'_, E> {
     }
 }
 
-/// An answer without what differs from box to box: its identity, its time, its limits.
+/// Returns an answer without what differs from box to box: its identity, its time, its limits.
 fn shown(reply: &Reply<'_>) -> String {
     match reply {
         Reply::Ok => "done".to_owned(),
@@ -323,7 +322,7 @@ fn shown(reply: &Reply<'_>) -> String {
             format!("{} next {next:?}", rows.collect::<Vec<_>>().join(", "))
         }
         Reply::Offers { offers, next } => {
-            // In the order of places, which is the box's own.
+            // The order of slots is the box's own.
             let mut offers: Vec<_> = offers.iter().collect();
             offers.sort_by_key(|offer| offer.uid);
             let offers = offers.iter().map(|offer| format!("{} {}", offer.uid, hex(&offer.digest)));
@@ -349,7 +348,7 @@ fn shown(reply: &Reply<'_>) -> String {
     }
 }
 
-/// What a record says; when it was written is in its digest.
+/// Returns the content of a record. Its time is in its digest.
 fn told(record: &[u8]) -> String {
     match Contact::parse(record) {
         Ok(contact) if contact.is_tombstone() => "(gone)".to_owned(),

@@ -1,5 +1,5 @@
-//! One script of requests, and whoever can be asked them: what comes back is written down without
-//! what differs by nature (identities, times), so that two answers can be compared line by line.
+//! One script of requests, played with any box. The recorded answers leave out what differs by
+//! nature, such as identities and times, so that two of them can be compared line by line.
 
 mod meeting;
 
@@ -19,58 +19,58 @@ use contactbox_core::store::{Outcome, Shelf};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 
-/// A change as it was acknowledged.
+/// An acknowledged change.
 #[derive(Clone, Copy)]
 pub struct Changed {
-    /// Whose.
+    /// The contact.
     pub uid: Uid,
-    /// The version it made.
+    /// The version that it made.
     pub version: u64,
-    /// What it did.
+    /// The change, in a word.
     pub outcome: &'static str,
 }
 
-/// What was asked, or the kind of the refusal.
+/// The answer, or the kind of the refusal.
 pub type Told<T> = Result<T, String>;
 
-/// A box that can be asked, by whatever way.
+/// A box that can be asked, in whatever way.
 pub trait Box {
-    /// Makes a contact say these lines.
+    /// Sets the lines of a contact.
     fn put(&mut self, uid: Option<Uid>, base: Option<u64>, lines: &[Line]) -> Told<Changed>;
-    /// Makes a contact of a name and a photo.
+    /// Sets the name and the photo of a contact.
     fn put_photo(&mut self, uid: Option<Uid>, name: &str, photo: &[u8]) -> Told<Changed>;
-    /// Bytes of a blob from an offset on, and the length of the whole.
+    /// Returns bytes of a blob from an offset on, and the length of the whole.
     fn blob(&mut self, hash: [u8; 16], offset: u32, bytes: u32) -> Told<(u32, Vec<u8>)>;
-    /// What a contact says, and `(trash)` at the end when it is in it.
+    /// Returns the lines of a contact, with `(trash)` at the end if it is in the trash.
     fn get(&mut self, uid: Uid) -> Told<Vec<String>>;
-    /// The names that a query finds, best first.
+    /// Returns the names that a query finds, best first.
     fn find(&mut self, query: &str, shelf: Shelf) -> Told<Vec<String>>;
-    /// Into the trash, out of it, or away for good.
+    /// Puts a contact into the trash, takes it out, or purges it.
     fn shelve(&mut self, to: Place, uid: Uid) -> Told<Changed>;
-    /// What made the versions of a contact, newest first, and who.
+    /// Returns the change and the author of each version of a contact, newest first.
     fn history(&mut self, uid: Uid) -> Told<Vec<String>>;
-    /// Signs what is changed from now on.
+    /// Sets the author of the changes from now on.
     fn sign(&mut self, name: &str) -> Told<()>;
-    /// Contacts to be seen, and in the trash.
+    /// Returns the numbers of visible contacts and of those in the trash.
     fn counts(&mut self) -> Told<(u64, u64)>;
-    /// Whether everything reads as it was written.
+    /// Returns whether everything reads as it was written.
     fn verify(&mut self) -> Told<bool>;
 }
 
-/// Bytes of a value that stands in a contact; a longer one is a blob.
+/// The bytes of a value that is kept within the contact. A longer one is a blob.
 const INLINE_BYTES_MAX: usize = 128;
 
-/// A property's name and value.
+/// The name and the value of a property.
 pub type Line = (&'static str, &'static str);
 
-/// Where a contact is put.
+/// The place where a contact is put.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
     /// In the trash.
     Trash,
-    /// Out of it.
+    /// Out of the trash.
     Shelf,
-    /// Nowhere.
+    /// Nowhere: it is purged.
     Nowhere,
 }
 
@@ -94,7 +94,7 @@ fn origin_name(origin: Option<Origin>) -> &'static str {
     }
 }
 
-/// Whoever answers the requests of the cable.
+/// A box that answers the requests of the cable.
 pub struct Asked<E>(pub E);
 
 impl<E: Exchange> Asked<E> {
@@ -119,7 +119,7 @@ impl<E: Exchange> Asked<E> {
         }
     }
 
-    /// Keeps a blob, piece by piece as the box wants them.
+    /// Stores a blob in pieces of the size that the box asks for.
     fn put_blob(&mut self, bytes: &[u8]) -> Told<BlobRef> {
         let blob = BlobRef::of(bytes);
         loop {
@@ -366,7 +366,7 @@ impl Box for Client {
     }
 }
 
-/// What the device's app says on a host to the script, and to that of a meeting.
+/// Returns the answers of the device's app on a host, to this script and to that of a meeting.
 pub fn transcripts_of_app() -> [Vec<String>; 2] {
     let asked = |play: &dyn Fn(Caller<'_, &mut Bench>) -> Vec<String>| {
         let mut bench = start(blank(), no_card(), 1, Cause::Power);
@@ -380,7 +380,7 @@ pub fn transcripts_of_app() -> [Vec<String>; 2] {
     ]
 }
 
-/// Goes through the script and writes down what came back.
+/// Plays the script and returns the answers, one a line.
 pub fn transcript(to: &mut impl Box) -> Vec<String> {
     let mut lines = Vec::new();
     let mut note = |what: &str, told: Told<String>| {
@@ -434,8 +434,7 @@ pub fn transcript(to: &mut impl Box) -> Vec<String> {
     lines
 }
 
-/// The part of the script that is about photos: short ones that stand in the contact,
-/// and long ones beside it.
+/// Plays the part with photos: short ones within the contact, long ones beside it.
 fn photos(to: &mut impl Box, note: &mut impl FnMut(&str, Told<String>)) {
     let photo = |len: u32| -> Vec<u8> {
         (0..len).map(|byte| (byte.wrapping_mul(byte) >> 5) as u8).collect()
@@ -457,8 +456,8 @@ fn photos(to: &mut impl Box, note: &mut impl FnMut(&str, Told<String>)) {
         note(&format!("photo of {len} bytes from {offset}"), read.map(told));
     }
     note("a photo that nobody has", to.blob([9; 16], 0, 40).map(told));
-    // One photo, two contacts: it stays with the second. When the last one goes,
-    // it goes in idle time.
+    // One photo in two contacts stays with the second. When the last one goes, it is collected in
+    // idle time.
     let twin = to.put_photo(None, "Twin", &photo(3_000));
     note("another with it", twin.map(|changed| changed.outcome.to_owned()));
     if let Some(&uid) = uids.get(4) {

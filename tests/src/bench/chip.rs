@@ -1,4 +1,4 @@
-//! The simulated NOR chip as several owners see it: an engine owns a handle, the harness another.
+//! The simulated NOR chip with several owners: an engine holds one handle, the harness another.
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::Rc;
 
@@ -26,8 +26,7 @@ impl<const WRITE: usize, const ERASE: usize> Chip<WRITE, ERASE> {
         Self { nor: Rc::new(RefCell::new(nor)), patience: Rc::new(Cell::new(u64::MAX)) }
     }
 
-    /// From now on the chip serves this many operations and then none: an engine that goes round in
-    /// circles comes to an end.
+    /// Limits the chip to this many operations, so that an engine that goes round in circles ends.
     pub fn set_patience(&self, operations: u64) {
         self.patience.set(operations);
     }
@@ -38,17 +37,17 @@ impl<const WRITE: usize, const ERASE: usize> Chip<WRITE, ERASE> {
         Ok(self.nor_mut())
     }
 
-    /// The chip, to look at.
+    /// Borrows the chip, to examine it.
     pub fn nor(&self) -> Ref<'_, Nor<1, WRITE, ERASE>> {
         self.nor.borrow()
     }
 
-    /// The chip, to arm its fuse or to turn its power on.
+    /// Borrows the chip, to arm its fuse or turn its power on.
     pub fn nor_mut(&self) -> RefMut<'_, Nor<1, WRITE, ERASE>> {
         self.nor.borrow_mut()
     }
 
-    /// Its size in bytes.
+    /// Returns its size in bytes.
     pub fn bytes(&self) -> usize {
         self.nor().contents().len()
     }

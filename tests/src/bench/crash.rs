@@ -10,7 +10,7 @@ use crate::random::Random;
 
 /// Bytes of a program word.
 pub const WORD_BYTES: usize = 4;
-/// Where the random choices start.
+/// The seed of the random choices.
 pub const SEED: u64 = 20_261_122;
 /// Operations of the chip that one opening or one edit may take before it counts as stuck.
 const PATIENCE: u64 = 1_000_000;
@@ -19,29 +19,29 @@ const EDITS_AFTER: usize = 40;
 /// The second cut of a double one falls at most this many operations after the first.
 const SECOND_CUT_MAX: usize = 24;
 
-/// The script of one engine: few and small pages, so that they are used several times over.
+/// The script of one engine: few and small pages, so that they are reused several times.
 #[derive(Clone, Copy)]
 pub struct Plan {
-    /// Pages of the chip.
+    /// The pages of the chip.
     pub pages: usize,
-    /// Contacts, added first.
+    /// The contacts, which are added first.
     pub contacts: usize,
-    /// Edits after that.
+    /// The number of edits after that.
     pub edits: usize,
 }
 
-/// What an engine did, or `None` when it failed or panicked: in the very moment of a cut it may do
-/// either, with the power on neither.
+/// Returns the result of an engine, or `None` if it failed or panicked. At the moment of a cut it
+/// may do either; with the power on, neither.
 fn attempt<T>(act: impl FnOnce() -> Result<T, Trouble>) -> Option<T> {
     panic::catch_unwind(AssertUnwindSafe(act)).ok()?.ok()
 }
 
-/// What a cut chip was found to be like.
+/// The state in which a cut chip was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verdict {
-    /// Acknowledged edits are all there.
+    /// All acknowledged edits are there.
     Whole,
-    /// A contact that was acknowledged is gone, unreadable, or something it never was.
+    /// An acknowledged contact is gone, unreadable, or in a state that it never had.
     Lost,
     /// A contact is an older version of itself.
     Stale,
@@ -49,16 +49,16 @@ enum Verdict {
     Stuck,
 }
 
-/// What became of all runs in one tear mode.
+/// The results of all runs in one tear mode.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Tally {
-    /// Runs.
+    /// The number of runs.
     pub runs: u64,
     /// Runs that lost an acknowledged contact.
     pub lost: u64,
     /// Runs that showed an older version as the newest.
     pub stale: u64,
-    /// Runs that ended with a store that is of no use.
+    /// Runs that ended with an unusable store.
     pub stuck: u64,
 }
 
@@ -73,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// Both together.
+    /// Adds two tallies.
     pub fn plus(self, other: Self) -> Self {
         Self {
             runs: self.runs + other.runs,
@@ -84,14 +84,14 @@ impl Tally {
     }
 }
 
-/// The script and what is right after each of its edits.
+/// The script, and the right state after each of its edits.
 pub struct Script {
     plan: Plan,
     edits: Vec<Edit>,
 }
 
 impl Script {
-    /// The same for every engine with the same plan.
+    /// Returns the script, which is the same for every engine with the same plan.
     pub fn new(plan: Plan) -> Self {
         let mut work = Work::new(plan.contacts, 60..=90, Choice::Skewed, SEED);
         let mut edits: Vec<_> = (0..work.contacts()).map(|key| work.add(key)).collect();
@@ -99,7 +99,8 @@ impl Script {
         Self { plan, edits }
     }
 
-    /// Flash operations (programs and erases) of the whole script, all of which are cut.
+    /// Returns the flash operations (programs and erases) of the whole script, all of which are
+    /// cut.
     pub fn operations<E: Engine<WORD_BYTES, ERASE>, const ERASE: usize>(
         &self,
     ) -> Result<u64, String> {
@@ -116,7 +117,7 @@ impl Script {
         }
     }
 
-    /// One cut at each operation.
+    /// Makes one run with a cut at each operation.
     pub fn single<E: Engine<WORD_BYTES, ERASE>, const ERASE: usize>(
         &self,
         operations: u64,
@@ -129,7 +130,7 @@ impl Script {
         tally
     }
 
-    /// `runs` runs with two cuts: one anywhere, one soon after it.
+    /// Makes `runs` runs with two cuts: one anywhere, one soon after it.
     pub fn double<E: Engine<WORD_BYTES, ERASE>, const ERASE: usize>(
         &self,
         operations: u64,
@@ -152,7 +153,8 @@ impl Script {
         Chip::from_nor(nor)
     }
 
-    /// A run: format, then work that is cut after each of `cuts` operations, then work in peace.
+    /// Makes a run: formats, works with a cut after each of `cuts` operations, then works without
+    /// cuts.
     fn run<E: Engine<WORD_BYTES, ERASE>, const ERASE: usize>(
         &self,
         cuts: &[u64],
@@ -178,7 +180,7 @@ impl Script {
                     done += 1;
                 }
             }
-            // An engine that gave up with the power on, before the end of the script.
+            // The engine gave up with the power on, before the end of the script.
             if !chip.nor().is_cut() && done < self.edits.len() {
                 return Verdict::Stuck;
             }
@@ -216,7 +218,7 @@ impl Script {
         self.compare(&mut engine, done)
     }
 
-    /// Compares with what is right after `done` edits; the next one was under way.
+    /// Compares with the right state after `done` edits; the next one was interrupted.
     fn compare<E: Engine<WORD_BYTES, ERASE>, const ERASE: usize>(
         &self,
         engine: &mut E,
@@ -230,7 +232,7 @@ impl Script {
             let in_flight = self.edits.get(done).filter(|edit| edit.key == key);
             let is_there = match attempt(|| engine.get(key, &mut found)) {
                 Some(is_there) => is_there,
-                // Nothing acknowledged is lost that is not there yet.
+                // A contact that was never acknowledged cannot be lost.
                 None if newest.is_none() => continue,
                 None => return Verdict::Lost,
             };

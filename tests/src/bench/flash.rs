@@ -1,4 +1,5 @@
-//! What an edit and a get cost in flash: programs, bytes, erases, reads, on the simulated chip.
+//! The cost of an edit and a get in flash: programs, bytes, erases and reads, on the simulated
+//! chip.
 use contactbox_core::sim::Counters;
 
 use super::chip::Chip;
@@ -11,32 +12,32 @@ pub const WORD_BYTES: usize = 1;
 pub const PAGE_BYTES: usize = 4096;
 /// Pages of the chip: 512 KiB.
 pub const PAGES: usize = 128;
-/// Sizes of the records, once edited.
+/// The sizes of the records, once edited.
 pub const RECORD_BYTES: std::ops::RangeInclusive<usize> = 90..=170;
-/// Edits measured.
+/// The number of edits measured.
 pub const EDITS: u32 = 8_000;
-/// Gets measured.
+/// The number of gets measured.
 pub const GETS: u32 = 2_000;
-/// Where the random choices start.
+/// The seed of the random choices.
 pub const SEED: u64 = 20_261_122;
 /// The chip of this measurement.
 pub type CostChip = Chip<WORD_BYTES, PAGE_BYTES>;
 
-/// What is counted for one entry beside its record when a fill is turned into a number of contacts:
-/// a header and a key of usual size, for all engines the same.
+/// The bytes counted for an entry beside its record when a fill is turned into a number of
+/// contacts: a header and a key of usual size, the same for all engines.
 const ENTRY_OVERHEAD_BYTES: usize = 12;
 
-/// How full the chip is, and how many contacts that makes.
+/// A fill of the chip, and the number of contacts for it.
 #[derive(Clone, Copy)]
 pub struct Fill {
-    /// Percent of the chip's bytes.
+    /// The percentage of the chip's bytes.
     pub percent: u32,
-    /// Contacts.
+    /// The number of contacts.
     pub contacts: usize,
 }
 
 impl Fill {
-    /// The fills of the table.
+    /// Returns the fills of the table.
     pub fn all() -> [Self; 3] {
         [14, 50, 80].map(Self::new)
     }
@@ -44,7 +45,7 @@ impl Fill {
     fn new(percent: u32) -> Self {
         let entry_bytes = (RECORD_BYTES.start() + RECORD_BYTES.end()) / 2 + ENTRY_OVERHEAD_BYTES;
         let bytes = PAGES * PAGE_BYTES * percent as usize / 100;
-        // 14 % are 516 contacts; a round number is easier to say.
+        // 14 % are 516 contacts; a round number is easier to read.
         let contacts = if percent == 14 { 500 } else { bytes / entry_bytes };
         Self { percent, contacts }
     }
@@ -64,7 +65,7 @@ pub const COLUMNS: [&str; 10] = [
     "warm-up",
 ];
 
-/// What one engine cost on one work.
+/// The cost of one engine for one work.
 pub struct Cost {
     edits: u32,
     edited: Counters,
@@ -74,7 +75,7 @@ pub struct Cost {
     warm_up_bytes: u64,
 }
 
-/// Lets an engine do the work and counts. The error says where it stopped.
+/// Runs the work on an engine and counts. The error says where it stopped.
 pub fn measure<E: Engine<WORD_BYTES, PAGE_BYTES>>(
     fill: Fill,
     choice: Choice,
@@ -82,7 +83,7 @@ pub fn measure<E: Engine<WORD_BYTES, PAGE_BYTES>>(
     measure_edits::<E>(fill, choice, EDITS)
 }
 
-/// The same with a number of edits for engines that are too slow for all of them.
+/// Does the same with fewer edits, for engines that are too slow for all of them.
 pub fn measure_edits<E: Engine<WORD_BYTES, PAGE_BYTES>>(
     fill: Fill,
     choice: Choice,
@@ -128,7 +129,7 @@ pub fn measure_edits<E: Engine<WORD_BYTES, PAGE_BYTES>>(
     Ok(cost)
 }
 
-/// How evenly an engine wears a chip: least and most erases of a page after `edits` edits.
+/// Returns the least and the most erases of a page after `edits` edits: the evenness of the wear.
 pub fn wear<E: Engine<WORD_BYTES, PAGE_BYTES>>(
     fill: Fill,
     choice: Choice,
@@ -183,27 +184,27 @@ fn stopped(what: &str, number: u32, error: &Trouble) -> String {
 }
 
 impl Cost {
-    /// Bytes programmed for each byte of the records.
+    /// Returns the bytes programmed for each byte of the records.
     pub fn bytes_per_byte(&self) -> f64 {
         self.edited.programmed_bytes as f64 / self.record_bytes as f64
     }
 
-    /// Program calls for each edit.
+    /// Returns the program calls for each edit.
     pub fn programs_per_edit(&self) -> f64 {
         self.edited.programs as f64 / f64::from(self.edits)
     }
 
-    /// Most erases in one edit.
+    /// Returns the most erases in one edit.
     pub fn erases_worst(&self) -> u64 {
         self.erases_worst
     }
 
-    /// Reads for each get.
+    /// Returns the reads for each get.
     pub fn reads_per_get(&self) -> f64 {
         self.got.reads as f64 / f64::from(GETS)
     }
 
-    /// The cells of a table row under [`COLUMNS`].
+    /// Returns the cells of a table row under [`COLUMNS`].
     pub fn cells(&self, name: &str) -> Vec<String> {
         let per_edit = |number: u64| number as f64 / f64::from(self.edits);
         let per_get = |number: u64| number as f64 / f64::from(GETS);

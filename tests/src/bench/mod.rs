@@ -1,7 +1,8 @@
-//! What the benchmark programs share: the chip, the work, the engines compared, tables.
+//! The parts that the benchmark programs share: the chip, the work, the engines compared, tables.
 //!
-//! [`flash`] and [`crash`] run any [`engine::Engine`] over the same simulated chip; what needs a
-//! crate of its own (other engines, SQLite) is behind the feature `bench`, and no test needs it.
+//! [`flash`] and [`crash`] run any [`engine::Engine`] over the same simulated chip. Parts that need
+//! a crate of their own (other engines, SQLite) are behind the feature `bench`, and no test needs
+//! it.
 
 #[cfg(unix)]
 pub mod card;

@@ -1,5 +1,4 @@
-//! The contact box itself, as an engine among the others: the whole book, index
-//! and search included.
+//! The contact box itself as one of the engines: the whole book, index and search included.
 use contactbox_core::contact::AuthorIndex;
 use contactbox_core::store::{Book, BookConfig};
 use embassy_futures::block_on;
@@ -9,9 +8,9 @@ use super::engine::{Engine, Trouble};
 use super::work::{Edit, uid};
 use crate::world::memory::{HostMemory, parts};
 
-/// The largest contact of any work here, with room for an entry's header.
+/// The largest contact of all works, with its entry's header.
 const CONTACT_BYTES_MAX: usize = 4_096;
-/// A device's: one slice of 32 bits a contact.
+/// The configuration of a device: one slice of 32 bits for each contact.
 const CONFIG: BookConfig = BookConfig { id: 0x0C01_7AC7_B0C5, gram_slices: 32, gram_probes: 1 };
 
 /// A box on a chip.
@@ -47,7 +46,7 @@ impl<const WRITE: usize, const ERASE: usize> Engine<WRITE, ERASE> for Ours<WRITE
     fn get(&mut self, key: u32, out: &mut Vec<u8>) -> Result<bool, Trouble> {
         out.clear();
         let found = block_on(self.book.get(uid(key), &mut self.buffer)).map_err(Trouble::of)?;
-        // What is known to be stale is not passed off as the newest.
+        // A contact known to be stale does not pass for the newest.
         let Some(found) = found else { return Ok(false) };
         if found.is_stale {
             return Err(Trouble("a newer version of it was lost, which the box says".into()));

@@ -1,4 +1,4 @@
-//! Aligned tables in plain text: words to the left, numbers to the right.
+//! Aligned tables in plain text: words on the left, numbers on the right.
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ impl Table {
         Self { head: head.iter().map(ToString::to_string).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row; cells that are missing at its end stay empty.
+    /// Adds a row; missing cells at its end stay empty.
     pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
         let mut cells: Vec<String> = cells.into_iter().map(Into::into).collect();
         assert!(cells.len() <= self.head.len(), "a row is no wider than the head");
@@ -27,7 +27,7 @@ impl Table {
         self.rows.push(vec![name.into(), remark.into()]);
     }
 
-    /// The rows, for who passes them on instead of showing them.
+    /// Returns the rows, for a caller that does not print them.
     pub fn rows(&self) -> &[Vec<String>] {
         &self.rows
     }
@@ -61,7 +61,7 @@ impl Display for Table {
     }
 }
 
-/// A number with commas between its thousands.
+/// Formats a number with commas between its thousands.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -74,7 +74,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A duration with three figures and the unit that fits.
+/// Formats a duration with three figures and a suitable unit.
 pub fn shown(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let (number, unit) = match seconds {

@@ -1,4 +1,4 @@
-//! The work all engines do: contacts of a chosen size, edited at random, always in the same order.
+//! The work of all engines: contacts of a chosen size, edited at random, always in the same order.
 use contactbox_core::contact::{
     AuthorIndex, Change, Contact, Draft, Item, Kind, Origin, Property, Scratch, Uid, digest, edit,
 };
@@ -31,29 +31,29 @@ const WORDS: [&str; 16] = [
 const FIRST_EDIT: u64 = 1_767_225_600_000;
 const EDIT_GAP: u64 = 60_000;
 
-/// The memory a contact of this work needs at most.
+/// The most memory that a contact of this work needs.
 const CARD_BYTES_MAX: usize = 1024;
 
-/// The identity of the contact with this number.
+/// Returns the identity of the contact with this number.
 pub fn uid(key: u32) -> Uid {
     Uid(digest(b"bench", &[&key.to_le_bytes()]))
 }
 
-/// One edit of one contact: what a client sends, and what the box makes of it.
+/// One edit of one contact: the client's request and the record that the box makes of it.
 #[derive(Clone)]
 pub struct Edit {
     /// The number of the contact.
     pub key: u32,
-    /// The wall clock.
+    /// The time on the wall clock.
     pub now: u64,
-    /// The card as the client sends it, property by property.
+    /// The contact as the client sends it, property by property.
     pub card: Vec<(Kind, String)>,
     /// The whole new state of the contact as the box keeps it.
     pub record: Vec<u8>,
 }
 
 impl Edit {
-    /// Calls `then` with the card as a draft.
+    /// Calls `then` with the contact as a draft.
     pub fn with_draft<R>(&self, then: impl FnOnce(&Draft<'_>) -> R) -> R {
         let mut memory = [0; CARD_BYTES_MAX];
         then(&draft(&self.card, &mut memory))
@@ -68,20 +68,20 @@ fn draft<'b>(card: &[(Kind, String)], memory: &'b mut [u8]) -> Draft<'b> {
     draft
 }
 
-/// How the edits choose their contacts.
+/// The rule by which the edits choose their contacts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// Each contact as likely as the other.
+    /// Each contact is equally likely.
     Uniform,
     /// Nine of ten edits go to one of ten contacts.
     Skewed,
 }
 
 impl Choice {
-    /// Both.
+    /// Both rules.
     pub const ALL: [Self; 2] = [Self::Uniform, Self::Skewed];
 
-    /// What it is called in tables.
+    /// Returns the name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Uniform => "uniform",
@@ -101,7 +101,8 @@ pub struct Work {
 }
 
 impl Work {
-    /// `contacts` contacts whose records, once edited, are evenly spread between the two sizes.
+    /// Returns work with `contacts` contacts, whose records, once edited, are evenly spread between
+    /// the two sizes.
     pub fn new(
         contacts: usize,
         bytes: std::ops::RangeInclusive<usize>,
@@ -125,33 +126,33 @@ impl Work {
         work
     }
 
-    /// How many contacts there are.
+    /// Returns the number of contacts.
     pub fn contacts(&self) -> u32 {
         self.cards.len() as u32
     }
 
-    /// The current record of a contact; empty before it was added.
+    /// Returns the current record of a contact; empty before it was added.
     pub fn record(&self, key: u32) -> &[u8] {
         &self.records[key as usize]
     }
 
-    /// The mean size of the current records.
+    /// Returns the mean size of the current records.
     pub fn mean_record_bytes(&self) -> f64 {
         self.records.iter().map(Vec::len).sum::<usize>() as f64 / self.records.len() as f64
     }
 
-    /// The edit that adds a contact.
+    /// Returns the edit that adds a contact.
     pub fn add(&mut self, key: u32) -> Edit {
         self.make(key)
     }
 
-    /// The next random edit: a new phone number, of the same length, for one contact.
+    /// Returns the next random edit: a new phone number of the same length for one contact.
     pub fn edit(&mut self) -> Edit {
         let contacts = self.cards.len();
         let hot = contacts.div_ceil(10);
         let key = match self.choice {
             Choice::Skewed if self.random.chance(9, 10) => self.random.below(hot),
-            // The rest goes to the other nine, so that a contact is either hot or cold.
+            // The rest goes to the other nine tenths, so that a contact is either hot or cold.
             Choice::Skewed if contacts > hot => hot + self.random.below(contacts - hot),
             _ => self.random.below(contacts),
         };
@@ -161,7 +162,7 @@ impl Work {
         self.make(key as u32)
     }
 
-    /// A random contact, for reading.
+    /// Returns a random contact to read.
     pub fn pick(&mut self) -> u32 {
         self.random.below(self.cards.len()) as u32
     }
@@ -177,8 +178,8 @@ impl Work {
         Edit { key, now, card: card.clone(), record }
     }
 
-    /// A card whose record has this size once its number was changed: the stamps of what was there
-    /// before are spelled out then.
+    /// Returns a contact whose record has this size once its number was changed, because the older
+    /// stamps are spelled out then.
     fn card_of(&mut self, record_bytes: usize) -> Vec<(Kind, String)> {
         let random = &mut self.random;
         let (given, family) = (*random.pick::<&str>(&GIVEN), *random.pick::<&str>(&FAMILY));
@@ -226,7 +227,7 @@ fn record_of(
             .expect("a record of this work is small");
     match record {
         Some(record) => record.to_vec(),
-        // The number drawn was the one it had.
+        // The number drawn was the old one.
         None => old.expect("a new contact is a change").bytes().to_vec(),
     }
 }

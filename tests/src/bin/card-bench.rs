@@ -1,7 +1,8 @@
-//! `card-bench`: what a card and a cable cost a device, on a host and in the emulator; how it
-//! starts, and what its program takes of each board.
+//! `card-bench`: the cost of a card and a cable to a device, its start, and the size of its
+//! program.
 //!
-//! What is counted is the same on any machine; what is clocked depends on the machine.
+//! The device runs on a host and in the emulator. Counts are the same on any machine; times depend
+//! on the machine.
 
 #[cfg(unix)]
 fn main() {

@@ -14,13 +14,13 @@ use contactbox_tests::bench::table::{Table, grouped};
 
 /// Runs with two cuts, in each tear mode.
 const DOUBLE_RUNS: u64 = 4_000;
-/// Pages as small as engines allow, so that a short script uses them over and over.
+/// Pages as small as engines allow, so that a short script reuses them over and over.
 const SMALL: Plan = Plan { pages: 16, contacts: 20, edits: 260 };
-/// ekv takes a page for each transaction and its page size is a feature of the crate.
+/// The plan of ekv, which needs a page for each transaction and fixes the page size by a feature.
 const LARGE: Plan = Plan { pages: 24, contacts: 12, edits: 48 };
 
 fn main() {
-    // A panic of an engine under test is counted; its text would drown the table.
+    // A panic of an engine under test is counted; its text would swamp the table.
     std::panic::set_hook(Box::new(|_| {}));
     println!("The power cut at every flash operation, on a simulated NOR chip");
     println!();

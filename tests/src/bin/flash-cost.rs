@@ -1,5 +1,5 @@
-//! `flash-cost`: what an edit and a get cost in flash, this box beside other
-//! engines, on the same work.
+//! `flash-cost`: the cost of an edit and a get in flash, this box beside other engines on the same
+//! work.
 //!
 //! Everything here is counted, not timed: two runs print the same numbers on any machine.
 use std::io::Write;
@@ -15,10 +15,10 @@ use contactbox_tests::bench::ours::Ours;
 use contactbox_tests::bench::table::{Table, grouped};
 use contactbox_tests::bench::work::Choice;
 
-/// Edits after which the wear is looked at.
+/// The number of edits after which the wear is measured.
 const WEAR_EDITS: u32 = 1_000_000;
 
-/// An engine's row for a work: its cells, or why it has none.
+/// An engine's row for a work: its cells, or the reason why it has none.
 type Row = (String, Result<Vec<String>, String>);
 
 fn main() {
@@ -86,7 +86,8 @@ fn main() {
     wear();
 }
 
-/// How evenly this box wears its chip; the works run side by side, for each takes a while.
+/// Measures how evenly this box wears its chip. The works run side by side, because each takes a
+/// while.
 fn wear() {
     let works: Vec<_> =
         Fill::all().into_iter().flat_map(|fill| Choice::ALL.map(|choice| (fill, choice))).collect();
@@ -122,10 +123,10 @@ fn row<E: Engine<WORD_BYTES, PAGE_BYTES>>(fill: Fill, choice: Choice) -> Row {
     (E::NAME.into(), measure::<E>(fill, choice).map(|cost| cost.cells(E::NAME)))
 }
 
-/// What the program of littlefs has counted.
+/// The results of littlefs' program.
 struct Littlefs {
     version: String,
-    /// Percent, choice, and the cells or the remark.
+    /// For each line the percentage, the choice, and the cells or the remark.
     lines: Vec<Vec<String>>,
 }
 
@@ -142,15 +143,15 @@ impl Littlefs {
     }
 }
 
-/// Builds and runs littlefs' program: a package of its own, because its bindings are made by
-/// libclang, which not every machine has.
+/// Builds and runs littlefs' program. It is a package of its own because libclang makes its
+/// bindings, and not every machine has that.
 fn littlefs_rows() -> Result<Littlefs, String> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tests.join("bench/littlefs");
-    // The versions the workspace has locked: a second lock file would fall behind.
+    // The versions in the workspace's lock file: a second lock file would fall behind.
     std::fs::copy(tests.join("../Cargo.lock"), folder.join("Cargo.lock"))
         .map_err(|error| format!("its lock file cannot be written: {error}"))?;
-    // Beside this program, so that nothing is built in the middle of the source.
+    // Beside this program, so that nothing is built within the source.
     let target = std::env::current_exe()
         .ok()
         .and_then(|program| Some(program.parent()?.parent()?.join("littlefs")))

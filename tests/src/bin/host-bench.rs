@@ -1,12 +1,12 @@
 //! `host-bench`: 100,000 contacts in this daemon and in SQLite, side by side in one run.
 //!
-//! What is counted comes first and is the same on any machine; what is clocked depends on the
-//! machine, and most of all on how long its disk takes to make a write durable.
+//! Counts come first and are the same on any machine. Times depend on the machine, and most of all
+//! on how long its disk takes to make a write durable.
 
 #[cfg(unix)]
 fn main() {
     use contactbox_tests::bench::host::run;
-    // The memory of SQLite is that of a process of its own, which is this program once more.
+    // The memory of SQLite is measured in a process of its own, which is this program once more.
     let mut arguments = std::env::args().skip(1);
     let result = match arguments.next().as_deref() {
         Some(run::MEMORY) => run::memory_of_sqlite(arguments.collect()),

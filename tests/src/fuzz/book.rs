@@ -1,5 +1,4 @@
-//! A box on any image: it opens or says why not, shows what it can, and from the first operation
-//! on keeps what it acknowledges.
+//! A box on any image: it opens or says why not, and keeps every change that it acknowledges.
 use super::Input;
 use super::image::{Image, PAGE, PAGES, WORD, image};
 use crate::world::ops::{Op, PEOPLE};
@@ -11,17 +10,17 @@ use contactbox_core::store::{Memory, Shelf};
 use embassy_futures::block_on;
 use std::collections::BTreeMap;
 
-/// Operations of one input that are done.
+/// The most operations of one input.
 const OPS_MAX: usize = 24;
-/// Most bytes that one operation may read: each page a few hundred times.
+/// The most bytes that one operation may read: each page a few hundred times.
 const READ_BYTES_MAX: u64 = 400 * (PAGES * PAGE) as u64;
 const CONTACT_BYTES: usize = 16 * 1024;
 
 type Box = world::Box<WORD, PAGE>;
-/// What each person is known to look like; a person who is not in it may look any way.
+/// The known state of each person. A person who is not in it may be in any state.
 type Known = BTreeMap<u8, Option<Person>>;
 
-/// An image, then an operation for each four bytes.
+/// Takes an image from the input, then an operation from each four bytes.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let Image { bytes: image, is_forged } = image(&mut input);
@@ -35,7 +34,7 @@ pub fn run(bytes: &[u8]) {
             break;
         }
         let op = Op::from_bytes([input.byte(), input.byte(), input.byte(), input.byte()]);
-        // What a person of the image was imported from is not known, so nobody is imported.
+        // The imports of a person in the image are not known, so no import is made.
         let op = match op {
             Op::Import { who, card } => Op::Put { who, card },
             op => op,
@@ -54,15 +53,15 @@ pub fn run(bytes: &[u8]) {
         assert!(!is_acknowledged, "a box that took something opens again");
         return;
     };
-    // Who can make checksums right can also write what no box writes, such as the last of all
-    // times; the box has to stand that, but owes nothing.
+    // Somebody who can forge checksums can also write what no box writes, such as the last of all
+    // times. The box must survive that and promises nothing more.
     if !is_forged {
         compare(&mut book, &known, "opened again");
     }
     look_around(&mut book);
 }
 
-/// Opens a box: reads each page a few times at most, writes nothing.
+/// Opens a box. This may read each page a few times and write nothing.
 fn open(chip: Chip<WORD, PAGE>) -> Option<Box> {
     let before = (chip.operations(), chip.counters());
     let device = world::open_in::<WORD, PAGE, DeviceMemory>(chip.clone());
@@ -73,7 +72,7 @@ fn open(chip: Chip<WORD, PAGE>) -> Option<Box> {
     assert_eq!(book.flash().operations(), before.0, "opening wrote");
     let read = after.read_bytes - before.1.read_bytes;
     assert!(read <= 6 * (PAGES * PAGE) as u64, "opening read {read} bytes");
-    // Memory grows with what is there, not with what is claimed.
+    // Memory grows with the content, not with what the content claims.
     assert!(book.slots() as usize <= PAGES * PAGE / 12, "{} slots", book.slots());
     if let Ok((mut device, _)) = device {
         assert_eq!(device.counts(), book.counts(), "on a device");
@@ -85,7 +84,7 @@ fn open(chip: Chip<WORD, PAGE>) -> Option<Box> {
     Some(book)
 }
 
-/// Everything there is to see; what each person looks like, unless that cannot be read.
+/// Reads everything that can be read. Returns the state of each person, unless it is unreadable.
 fn look_around(book: &mut Box) -> Known {
     let _ = (book.stats(), book.counts(), book.losses());
     let mut memory = vec![0; CONTACT_BYTES];
@@ -117,7 +116,7 @@ fn look<M: Memory>(
     Ok(world::look_closely(book, who)?.map(|(person, _)| person))
 }
 
-/// What an operation makes of what is known.
+/// Applies an operation to the known state.
 fn follow(known: &mut Known, op: Op, is_acknowledged: bool) {
     let Some(who) = op.who() else { return };
     if !is_acknowledged {
@@ -130,7 +129,8 @@ fn follow(known: &mut Known, op: Op, is_acknowledged: bool) {
             oracle.people.insert(who, person.clone());
         }
         Some(None) => {}
-        // Only what does not depend on what was there before tells what is there now.
+        // The state is only known after an operation whose result does not depend on the state
+        // before.
         None if matches!(op, Op::Put { .. } | Op::Photo { .. } | Op::Purge { .. }) => {}
         None => return,
     }

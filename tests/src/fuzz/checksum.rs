@@ -1,9 +1,10 @@
-//! The checksum under every entry: one flipped bit is always found, and its place tells which.
+//! The checksum under every entry: one flipped bit is always detected, and the change tells its
+//! place.
 use crc::{CRC_32_ISCSI, Crc};
 
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
-/// Flips one bit of `bytes`, chosen by the bytes themselves: the CRC changes, and by an amount that
+/// Flips one bit of `bytes`, chosen by the bytes themselves. The CRC must change, by an amount that
 /// depends on the place alone.
 pub fn run(bytes: &[u8]) {
     let whole = CRC.checksum(bytes);

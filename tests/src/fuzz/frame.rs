@@ -1,5 +1,7 @@
-//! Any bytes on the cable of a box: what is no request is told so, what is one is answered, every
-//! answer is a frame that fits, and the box stays sound and opens again.
+//! Any bytes on the cable of a box.
+//!
+//! A request is answered, and other bytes are refused. Every answer is a frame that fits, and the
+//! box stays sound and opens again.
 use super::Input;
 use crate::world::memory::{HostMemory, parts};
 use contactbox_core::contact::{Draft, Kind, Property, Uid};
@@ -17,7 +19,7 @@ const PAGES: usize = 32;
 const PAGE: usize = 4096;
 const RECORD_BYTES: usize = 8 * 1024;
 const FRAME_BYTES: usize = FRAME_BYTES_MIN as usize;
-/// Requests of one input that are answered.
+/// The most requests of one input.
 const REQUESTS_MAX: usize = 64;
 
 type Box = Book<Nor<1, 4, PAGE>, HostMemory>;
@@ -26,8 +28,8 @@ fn config() -> BookConfig {
     BookConfig { id: 7, gram_slices: 64, gram_probes: 1 }
 }
 
-/// The first byte says what follows: bytes as they come over the cable, or messages, each after its
-/// length in two bytes, which are sealed and stuffed as they should be.
+/// Takes the kind of input from the first byte: bytes as they come over the cable, or messages
+/// after a length in two bytes each, which are sealed and stuffed correctly.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let mut came = Vec::new();
@@ -55,7 +57,7 @@ pub fn run(bytes: &[u8]) {
     assert!(opened.is_ok_and(|(_, report)| report.is_sound()), "what was acknowledged is there");
 }
 
-/// Bytes as a message: what a frame's message serializes to.
+/// Bytes that serialize to themselves, as the message of a frame.
 struct Message<'a>(&'a [u8]);
 
 impl<'a> Message<'a> {
@@ -93,7 +95,7 @@ fn filled() -> Box {
     book
 }
 
-/// Does what comes over a cable, and looks at what goes back.
+/// Answers everything that comes over a cable, and checks each answer.
 fn answer_all(book: &mut Box, came: &[u8]) {
     let limits =
         CableLimits { frame_bytes: FRAME_BYTES as u32, contact_bytes: RECORD_BYTES as u32 };

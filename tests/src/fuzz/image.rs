@@ -1,5 +1,5 @@
-//! Images of chips for the fuzzer: noise, real boxes, and real boxes tampered with, by accident
-//! or by somebody who can make a checksum right.
+//! Images of chips for the fuzzer: noise, real boxes, and real boxes with damage or forged
+//! checksums.
 use super::Input;
 use crate::world::ops::script;
 use crate::world::{self, Chip};
@@ -16,14 +16,15 @@ pub const PAGE: usize = 512;
 /// Pages of these chips.
 pub const PAGES: usize = 28;
 
-/// Boxes with a history: young, in their prime, and reclaimed many times over; some cut short.
+/// Boxes with histories of different lengths: short ones, and ones whose pages were reclaimed many
+/// times.
 static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     [(1, 4), (2, 40), (3, 90), (4, 260), (5, 500)]
         .into_iter()
         .map(|(seed, ops)| {
             let mut book = world::format::<WORD, PAGE>(Chip::strict(PAGES));
             for op in script(seed, ops) {
-                // What does not fit is left out.
+                // An operation that does not fit is left out.
                 let _ = world::apply(&mut book, op, 0);
             }
             book.into_flash().contents().to_vec()
@@ -31,15 +32,15 @@ static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What the input makes of an image, and whether checksums were made right on purpose.
+/// An image made from the input.
 pub struct Image {
     /// The bytes of the chip.
     pub bytes: Vec<u8>,
-    /// Somebody who knows the box's salt made entries.
+    /// True if entries were made by somebody who knows the box's salt.
     pub is_forged: bool,
 }
 
-/// Takes an image off the front of the input.
+/// Takes an image from the beginning of the input.
 pub fn image(input: &mut Input<'_>) -> Image {
     let choice = input.byte();
     let mut image = Image { bytes: vec![0xFF; PAGES * PAGE], is_forged: false };
@@ -55,7 +56,7 @@ pub fn image(input: &mut Input<'_>) -> Image {
     image
 }
 
-/// Bytes of the input, over and over, as pages; with headers that are right or without.
+/// Fills the pages with bytes of the input over and over, with or without valid headers.
 fn noise(input: &mut Input<'_>, bytes: &mut [u8], with_headers: bool) {
     let pattern = input.take(256);
     if pattern.is_empty() {
@@ -102,7 +103,7 @@ fn tamper(input: &mut Input<'_>, image: &mut Image) {
             bytes.copy_within(base + from..base + from + length, base + at);
         }
         7 => {
-            // An older state of the whole chip's second half.
+            // The chip from this page on, in the state of another box.
             let other = &REAL[usize::from(what / 12) % REAL.len()];
             bytes[base..].copy_from_slice(&other[base..]);
         }
@@ -113,7 +114,7 @@ fn tamper(input: &mut Input<'_>, image: &mut Image) {
     }
 }
 
-/// Writes into an entry of a page, or into its header, and makes the checksums right again.
+/// Changes an entry of a page, or its header, and corrects the checksums.
 fn forge(input: &mut Input<'_>, page: &mut [u8], base: u32, what: u8, at: usize) {
     let Some(head) = page.first_chunk::<PAGE_HEADER_BYTES>() else { return };
     let HeaderFound::Valid(mut header, _) = PageHeader::decode(head, base) else { return };
@@ -127,7 +128,7 @@ fn forge(input: &mut Input<'_>, page: &mut [u8], base: u32, what: u8, at: usize)
             frame.order = header.order;
             page[..PAGE_HEADER_BYTES].copy_from_slice(&header.encode(base));
         }
-        // Bytes of a payload.
+        // Other bytes of a payload.
         9 | 10 if !entries.is_empty() => {
             let (start, header) = entries[at % entries.len()];
             let place = usize::from(input.byte()) % usize::from(header.len).max(1);
@@ -171,7 +172,7 @@ fn forge(input: &mut Input<'_>, page: &mut [u8], base: u32, what: u8, at: usize)
     }
 }
 
-/// The entries from the start of a page to the first that is not right.
+/// Returns the entries from the start of a page to the first invalid one.
 fn entries(page: &[u8], frame: &ChecksumSeed) -> Vec<(usize, EntryHeader)> {
     let mut entries = Vec::new();
     let mut at = FIRST_ENTRY_AT;

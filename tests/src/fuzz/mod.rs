@@ -1,9 +1,9 @@
-//! What the fuzz targets do, as plain functions: bytes in, a panic when a promise is broken.
+//! The fuzz targets as plain functions, which take bytes and panic when a promise is broken.
 //!
 //! A target is a file here with one function, a line in [`TARGETS`], a one-line program in
-//! `fuzz/fuzz_targets` and a folder in `seeds` with a few small files. The fuzzer runs the
-//! program for as long as one lets it; the tests run the same function over the seeds and over
-//! seeded mutations of them, with any compiler.
+//! `fuzz/fuzz_targets` and a folder in `seeds` with a few small files. The fuzzer runs the program
+//! for as long as it is allowed to. The tests run the same function over the seeds and over seeded
+//! mutations of them, with any compiler.
 mod book;
 mod checksum;
 mod frame;
@@ -23,11 +23,11 @@ use std::path::{Path, PathBuf};
 
 /// A fuzz target.
 pub struct Target {
-    /// Its name.
+    /// The name of the target.
     pub name: &'static str,
-    /// What it does with any bytes.
+    /// The function under test.
     pub body: fn(&[u8]),
-    /// How many mutations a usual run of the tests tries: what takes some seconds.
+    /// The number of mutations in a usual run of the tests, which takes some seconds.
     pub inputs: usize,
 }
 
@@ -35,7 +35,7 @@ const fn target(name: &'static str, body: fn(&[u8]), inputs: usize) -> Target {
     Target { name, body, inputs }
 }
 
-/// All of them, by name.
+/// All targets, by name.
 pub const TARGETS: &[Target] = &[
     target("book", book::run, 2_000),
     target("checksum", checksum::run, 20_000),

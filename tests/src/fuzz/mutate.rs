@@ -1,7 +1,7 @@
-//! Seeded mutations of kept inputs: what a fuzzer does first, the same in every run.
+//! Seeded mutations of kept inputs, like a fuzzer's first ones, and the same in every run.
 use crate::random::Random;
 
-/// Lengths and values at which bounds are kept or missed.
+/// Lengths and values at the edges of bounds.
 const TELLING: [u8; 12] = [0, 1, 0x7f, 0x80, 0xfe, 0xff, b'\r', b'\n', b' ', b':', b';', b'='];
 
 /// Makes inputs from seeds.
@@ -12,8 +12,8 @@ pub struct Mutator {
 }
 
 impl Mutator {
-    /// A mutator of `seeds` whose inputs hold at most `length_max` bytes. Without seeds it starts
-    /// from nothing.
+    /// Returns a mutator of `seeds` whose inputs have at most `length_max` bytes. Without seeds it
+    /// starts from an empty input.
     pub fn new(mut seeds: Vec<Vec<u8>>, seed: u64, length_max: usize) -> Self {
         if seeds.is_empty() {
             seeds.push(Vec::new());
@@ -21,7 +21,7 @@ impl Mutator {
         Self { seeds, random: Random::new(seed), length_max }
     }
 
-    /// The next input: a seed with one to eight changes.
+    /// Returns the next input: a seed with one to eight changes.
     pub fn next_input(&mut self) -> Vec<u8> {
         let mut bytes = self.random.pick(&self.seeds).clone();
         for _ in 0..=self.random.below(8) {

@@ -1,20 +1,20 @@
-//! Any script of operations on a box, with the power cut and the box opened again wherever the
-//! script says so: what was acknowledged is there.
+//! Any script of operations on a box, cut and reopened where the script says so, loses no
+//! acknowledged change.
 use super::Input;
 use crate::world::ops::Op;
 use crate::world::oracle::Oracle;
 use crate::world::{self, Chip};
 use contactbox_core::sim::Tear;
 
-/// Commands of one input that are followed.
+/// The most commands of one input.
 const COMMANDS_MAX: usize = 160;
-/// First bytes of a command from here on are not operations.
+/// The first bytes of commands that are not operations.
 const REOPEN: u8 = 0xE8;
 const CUT: u8 = 0xF0;
 
 type Box = world::Box<4, 512>;
 
-/// The first byte chooses the size of the chip, then each four bytes are a command.
+/// Takes the size of the chip from the first byte, then a command from each four bytes.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pages = 12 + usize::from(input.byte() % 40);
@@ -42,14 +42,14 @@ pub fn run(bytes: &[u8]) {
     reopen(book, &mut oracle, None);
 }
 
-/// After an operation: acknowledged, refused, or cut.
+/// Follows an operation that was acknowledged, refused, or cut.
 fn follow(mut book: Box, oracle: &mut Oracle, op: Op, done: Result<(), String>) -> Box {
     match done {
         Ok(()) => oracle.apply(op),
         Err(_) if book.flash().is_cut() => {
             book = reopen(book, oracle, Some(op));
-            // Whether an import that changes nothing visible was noted cannot be seen: it is
-            // repeated, as its user would.
+            // An import that changes nothing visible may or may not have been noted, which cannot
+            // be seen. It is repeated, as its user would do.
             if matches!(op, Op::Import { .. }) {
                 let done = world::apply(&mut book, op, 0);
                 if done.is_ok() {

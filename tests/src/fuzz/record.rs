@@ -7,11 +7,11 @@ use contactbox_core::contact::{
 use contactbox_core::limits::MILLIS_MAX;
 use contactbox_core::search::{SORT_NAME_BYTES, SortKey, sort_name};
 
-/// Room for whatever two inputs make together.
+/// The size of a buffer for everything that two inputs can make together.
 const ROOM: usize = 128 * 1024;
 const ITEMS: usize = 8 * 1024;
 
-/// The first two bytes tell how long the first record is; the rest is the second.
+/// Takes the length of the first record from the first two bytes; the rest is the second record.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let length = usize::from(input.half());
@@ -34,7 +34,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// Everything there is to see.
+/// Reads everything that can be read.
 fn look(contact: &Contact<'_>) {
     let mut blobs = 0;
     for property in contact.properties() {
@@ -60,7 +60,8 @@ fn look(contact: &Contact<'_>) {
     let _ = contact.uid().hint();
 }
 
-/// A change later than all that the contact has; `None` when a record cannot say so.
+/// Returns a change later than everything in the contact; `None` if a record cannot hold such a
+/// time.
 fn later(contact: &Contact<'_>, origin: Origin) -> Option<Change> {
     let stamps = contact.properties().map(|property| property.last_stamp().time);
     let times = stamps.chain(contact.seen().map(|row| row.1)).chain([contact.changed().time]);
@@ -74,7 +75,7 @@ fn parsed(record: &[u8]) -> Contact<'_> {
     contact
 }
 
-/// Into the trash, out of it, and away.
+/// Trashes, restores and purges the contact.
 fn change(contact: &Contact<'_>, scratch: &mut Scratch<'_>) {
     let Some(change) = later(contact, Origin::Trash) else { return };
     let mut room = vec![0; ROOM];
@@ -94,7 +95,7 @@ fn change(contact: &Contact<'_>, scratch: &mut Scratch<'_>) {
     }
 }
 
-/// In the terms of another box, and back.
+/// Renumbers the contact for another box, and back.
 fn renumber(contact: &Contact<'_>) {
     let (mut there, mut back) = (vec![0; ROOM], vec![0; ROOM]);
     let swap = |index: BoxIndex| BoxIndex(index.0 ^ 1);
@@ -112,7 +113,7 @@ fn renumber(contact: &Contact<'_>) {
     }
 }
 
-/// Both as one; what has been taken in is no news a second time.
+/// Merges both. A second merge of the same contact must change nothing.
 fn together(a: &Contact<'_>, b: &Contact<'_>, scratch: &mut Scratch<'_>) {
     let Some(change) = later(a, Origin::Merge) else { return };
     let (mut once, mut twice) = (vec![0; ROOM], vec![0; ROOM]);
@@ -126,7 +127,7 @@ fn together(a: &Contact<'_>, b: &Contact<'_>, scratch: &mut Scratch<'_>) {
     }
 }
 
-/// The contents of a contact as a card, as far as they fit.
+/// Returns the contents of a contact, as far as they fit.
 fn card_of<'m>(contact: &Contact<'_>, memory: &'m mut [u8]) -> Contents<'m> {
     let mut draft = Draft::new(memory);
     for property in contact.properties() {
@@ -137,7 +138,7 @@ fn card_of<'m>(contact: &Contact<'_>, memory: &'m mut [u8]) -> Contents<'m> {
     draft.finish()
 }
 
-/// The card instead of the contact, and added to it.
+/// Writes these contents in place of the contact, and imports them into it.
 fn write_card(
     old: Option<&Contact<'_>>,
     card: &Contents<'_>,

@@ -1,4 +1,4 @@
-//! The checksummed layer over any bytes: headers, entries, and mending at most one bit.
+//! The checksummed layer over any bytes: headers, entries, and the correction of at most one bit.
 use super::Input;
 use contactbox_core::store::page::{
     ChecksumSeed, ENTRY_HEADER_BYTES, EntryHeader, HeaderFound, PAGE_HEADER_BYTES, PageHeader,
@@ -6,7 +6,7 @@ use contactbox_core::store::page::{
 };
 use contactbox_core::store::seal::{Flip, Seal, find_flip};
 
-/// The first bytes choose the frame and the place; the rest is a page.
+/// Takes the frame and the place from the first bytes; the rest is a page.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let frame = ChecksumSeed {
@@ -20,7 +20,7 @@ pub fn run(bytes: &[u8]) {
         header(head);
     }
     let at = at % (page.len() + 1);
-    // Anything at all: whatever is taken for right is right, and mending changes one bit or none.
+    // Any bytes: an entry that is accepted must be valid, and a correction changes at most one bit.
     for end in [page.len(), page.len() / 2, page.len() + 7] {
         let decoded = EntryHeader::decode(&page, at, end);
         if let Some(header) = frame.verified(&page, at, end) {
@@ -29,7 +29,7 @@ pub fn run(bytes: &[u8]) {
         }
         mend(&frame, &page, at, end);
     }
-    // A sealed entry, then one bit of it flipped, then another.
+    // A sealed entry, then with one bit flipped, then with another.
     let room = page.len() - at;
     if room < ENTRY_HEADER_BYTES {
         return;
@@ -59,7 +59,8 @@ pub fn run(bytes: &[u8]) {
             assert_eq!((header, &page), (sealed, &whole));
         }
     } else {
-        // The kind tells what the checksum starts from; where it says START, only there.
+        // The kind decides where the checksum starts. A kind of START is valid only in its own
+        // place.
         assert!((at * 8 + 16..at * 8 + 24).contains(&bit), "bit {} is not mended", bit - at * 8);
     }
     page.copy_from_slice(&whole);
@@ -71,7 +72,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// Mends a copy: at most one bit differs then, and what is returned is right.
+/// Corrects a copy. At most one bit may differ then, and the returned header must be valid.
 fn mend(frame: &ChecksumSeed, page: &[u8], at: usize, end: usize) {
     let mut copy = page.to_vec();
     let mended = frame.mend(&mut copy, at, end);

@@ -1,5 +1,7 @@
-//! Any text as a query over contacts of any texts: a search finds what judging each contact finds,
-//! in the same order, whatever the signatures leave out.
+//! Any text as a query over contacts with any texts.
+//!
+//! A search must find the same contacts, in the same order, as a match of every contact, whatever
+//! the signatures exclude.
 use super::Input;
 use contactbox_core::contact::{
     AuthorIndex, Change, Contact, Draft, Item, Kind, Origin, Property, Scratch, Uid, Value, edit,
@@ -81,7 +83,8 @@ impl ContactSource for Shelf {
     }
 }
 
-/// Lines of a card, each a kind and a text; a 0 ends the card. The first line is the query.
+/// Takes lines of contacts, each a kind and a text. A 0 ends a contact, and the first line is the
+/// query.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (choice, rows) = (input.byte(), usize::from(input.byte() % 7) + 1);
@@ -96,7 +99,7 @@ pub fn run(bytes: &[u8]) {
         .zip(1..)
         .filter_map(|(card, time)| record(card, time))
         .collect();
-    // As typed, or a part of what some contact says, so that there is something to find.
+    // The query as given, or a part of a text of some contact, so that there is something to find.
     let part = records.get(usize::from(choice) % records.len().max(1)).and_then(|record| {
         let contact = parsed(record);
         let mut texts = contact.properties().filter_map(|one| one.content.value.as_text());

@@ -1,21 +1,22 @@
-//! The vCard reader and writer, over any bytes: no panic, the same in any pieces, nothing lost.
+//! The vCard reader and writer over any bytes: no panic, the same result in any pieces, nothing
+//! lost.
 use crate::vcards::{self, Reading, Said, Stored};
 use contactbox_core::vcard::VcardVersion;
 
-/// Reads `bytes`, of which the first says how they are cut and how much memory there is.
+/// Reads `bytes`. The first byte decides how they are cut and how much memory there is.
 pub fn run(bytes: &[u8]) {
     let Some((&how, input)) = bytes.split_first() else {
         return;
     };
     let how = usize::from(how);
-    // In little memory: whatever happens, the pieces make no difference and the order is kept.
+    // With little memory the pieces make no difference either, and the order is kept.
     let little = 16 << (how % 8);
     let whole = vcards::listen(input, &[input.len().max(1)], little);
     let pieces = [how % 5 + 1, how % 17 + 1, how + 1];
     assert_eq!(vcards::listen(input, &pieces, little), whole, "in pieces of {pieces:?}");
     Reading::of(whole);
 
-    // In enough memory: what was read comes back from both versions.
+    // With enough memory everything read comes back from both versions.
     let said = vcards::listen(input, &pieces, enough(input.len()));
     said.iter().for_each(check_form);
     let reading = Reading::of(said);
@@ -32,12 +33,12 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// Room for one line of all the input, decoded and escaped.
+/// Returns the memory for one line of the whole input, decoded and escaped.
 fn enough(bytes: usize) -> usize {
     bytes * 16 + 1024
 }
 
-/// What every content keeps to, whatever it was read from.
+/// Checks the form of a property, whatever it was read from.
 fn check_form(said: &Said) {
     let Said::Content(property) = said else {
         return;

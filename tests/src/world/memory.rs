@@ -14,12 +14,12 @@ pub struct Heap<T> {
 }
 
 impl<T: Copy> Heap<T> {
-    /// `len` cells at first, more when asked for.
+    /// Returns `len` cells, to which more can be added.
     pub fn growing(len: usize, filler: T) -> Self {
         Self { cells: vec![filler; len], filler, is_fixed: false }
     }
 
-    /// `len` cells and never more: a device.
+    /// Returns `len` cells and never more, like a device's.
     pub fn fixed(len: usize, filler: T) -> Self {
         Self { cells: vec![filler; len], filler, is_fixed: true }
     }
@@ -42,7 +42,7 @@ impl<T: Copy> Slab<T> for Heap<T> {
     }
 }
 
-/// Vectors for everything; slots and links as a daemon has them, unless said otherwise.
+/// Vectors for everything. Slots and links are a daemon's by default.
 pub struct HostMemory<P = Wide, L = u32>(PhantomData<(P, L)>);
 
 impl<P: Packed, L: Link> Memory for HostMemory<P, L> {
@@ -66,7 +66,7 @@ impl<P: Packed, L: Link> Memory for HostMemory<P, L> {
     }
 }
 
-/// Room for a box of `pages` pages of `page_bytes` and contacts of up to `contact_bytes`.
+/// Returns memory for a box of `pages` pages of `page_bytes` and contacts of up to `contact_bytes`.
 pub fn parts<P: Packed, L: Link>(
     pages: usize,
     page_bytes: usize,
@@ -87,9 +87,9 @@ pub fn parts<P: Packed, L: Link>(
     }
 }
 
-/// Memory that a world's box can be opened in.
+/// Memory in which a world's box can be opened.
 pub trait Roomy: Memory + Sized {
-    /// The same as [`parts`].
+    /// Does the same as [`parts`].
     fn parts(pages: usize, page_bytes: usize, contact_bytes: usize) -> Parts<Self>;
 }
 

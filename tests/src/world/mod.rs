@@ -25,10 +25,10 @@ pub type Chip<const W: usize, const E: usize> = Nor<1, W, E>;
 /// A box on such a chip.
 pub type Box<const W: usize, const E: usize, M = HostMemory> = Book<Chip<W, E>, M>;
 
-/// A device's memory.
+/// The memory of a device.
 pub type DeviceMemory = HostMemory<Narrow, u16>;
 
-/// A device's memory with so little of each hash that contacts share one all the time.
+/// A device's memory with so few bits of each hash that contacts share one all the time.
 pub type CrowdedMemory = HostMemory<Narrow<4>, u16>;
 
 /// Tries to make an empty box.
@@ -62,8 +62,8 @@ pub fn open_in<const W: usize, const E: usize, M: Roomy>(
         .map_err(|error| error.to_string())
 }
 
-/// Does one operation; an error tells why it was not acknowledged. An operation that has no object
-/// (to remove who is not there) does nothing.
+/// Does one operation; an error says why it was not acknowledged. An operation without an object,
+/// such as the removal of a missing person, does nothing.
 pub fn apply<const W: usize, const E: usize, M: Memory>(
     book: &mut Box<W, E, M>,
     op: Op,
@@ -100,8 +100,8 @@ pub fn apply<const W: usize, const E: usize, M: Memory>(
     }
 }
 
-/// What the box shows of a person, photos read back byte for byte; an error when it is said to be
-/// stale.
+/// Returns a person as the box shows them, with photos read back byte for byte; an error if the box
+/// says that they are stale.
 pub fn look<const W: usize, const E: usize, M: Memory>(
     book: &mut Box<W, E, M>,
     who: u8,
@@ -112,7 +112,7 @@ pub fn look<const W: usize, const E: usize, M: Memory>(
     }
 }
 
-/// The same, with whether it is said to be stale.
+/// Does the same, and returns whether the box says that they are stale.
 pub fn look_closely<const W: usize, const E: usize, M: Memory>(
     book: &mut Box<W, E, M>,
     who: u8,
@@ -145,8 +145,8 @@ pub fn look_closely<const W: usize, const E: usize, M: Memory>(
     Ok(Some((person, is_stale)))
 }
 
-/// Compares the box with what was acknowledged. `in_flight` is an operation that was begun and not
-/// acknowledged: its person may be as before it or as after it. The oracle learns which.
+/// Compares the box with the acknowledged state. `in_flight` is an operation that was begun and not
+/// acknowledged: its person may be in the state before or after it, and the oracle learns which.
 pub fn check<const W: usize, const E: usize, M: Memory>(
     book: &mut Box<W, E, M>,
     oracle: &mut Oracle,

@@ -1,58 +1,59 @@
-//! What can be done to a box, as one type for the seeded tests, the sweeps and the fuzzer.
+//! The operations on a box, as one type for the seeded tests, the sweeps and the fuzzer.
 
 use crate::random::Random;
 use contactbox_core::contact::{Draft, Kind, Property, Types, Value};
 
-/// How many different people the operations are about.
+/// The number of different people in the operations.
 pub const PEOPLE: u8 = 14;
 
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// Make a person's contact say what card `card` says.
+    /// Sets a person's contact to the content of vCard `card`.
     Put {
-        /// Whose.
+        /// The person.
         who: u8,
-        /// Which of the many cards of this person.
+        /// The number of the vCard, of the many of this person.
         card: u16,
     },
-    /// Import card `card`.
+    /// Imports vCard `card`.
     Import {
-        /// Whose.
+        /// The person.
         who: u8,
-        /// Which.
+        /// The number of the vCard.
         card: u16,
     },
-    /// The same as `Put`, with a photo.
+    /// Does the same as `Put`, with a photo.
     Photo {
-        /// Whose.
+        /// The person.
         who: u8,
-        /// Which; also which photo, of few, so that some are shared.
+        /// The number of the vCard and of the photo, of which there are few, so that some are
+        /// shared.
         card: u16,
     },
-    /// Into the trash.
+    /// Puts a person into the trash.
     Remove {
-        /// Whose.
+        /// The person.
         who: u8,
     },
-    /// Out of the trash.
+    /// Takes a person out of the trash.
     Restore {
-        /// Whose.
+        /// The person.
         who: u8,
     },
-    /// Away for good.
+    /// Purges a person.
     Purge {
-        /// Whose.
+        /// The person.
         who: u8,
     },
-    /// A step of idle work.
+    /// Does a step of maintenance.
     Tend,
-    /// Vouch for what was written.
+    /// Commits what was written.
     Rest,
 }
 
 impl Op {
-    /// An operation out of four bytes, for the fuzzer.
+    /// Makes an operation from four bytes, for the fuzzer.
     pub fn from_bytes(bytes: [u8; 4]) -> Self {
         let [what, who, low, high] = bytes;
         let who = who % PEOPLE;
@@ -69,7 +70,7 @@ impl Op {
         }
     }
 
-    /// The person it is about.
+    /// Returns the person of the operation.
     pub fn who(&self) -> Option<u8> {
         match *self {
             Self::Put { who, .. }
@@ -83,13 +84,13 @@ impl Op {
     }
 }
 
-/// A script of `len` operations.
+/// Returns a script of `len` operations.
 pub fn script(seed: u64, len: usize) -> Vec<Op> {
     let mut random = Random::new(seed);
     (0..len).map(|_| Op::from_bytes((random.bits() as u32).to_le_bytes())).collect()
 }
 
-/// What a card says, line by line: name and value, the UID aside.
+/// Returns the lines of a vCard without its UID, each a name and a value.
 pub fn lines(who: u8, card: u16) -> Vec<(Kind, String)> {
     let mut random = Random::new(u64::from(who) << 16 | u64::from(card));
     let mut lines = vec![(Kind::FN, format!("Person {who} Smith"))];
@@ -110,19 +111,19 @@ pub fn lines(who: u8, card: u16) -> Vec<(Kind, String)> {
     lines
 }
 
-/// The UID that all cards of a person have.
+/// Returns the UID of all vCards of a person.
 pub fn uid_text(who: u8) -> String {
     format!("person-{who}@example.com")
 }
 
-/// One of seven photos, some larger than a page.
+/// Returns one of seven photos, some larger than a page.
 pub fn photo(card: u16) -> Vec<u8> {
     let number = card % 7;
     let mut random = Random::new(0xF0_0000 | u64::from(number));
     (0..150 + 130 * number).map(|_| random.bits() as u8).collect()
 }
 
-/// Writes a card into a draft.
+/// Writes a vCard into a draft.
 pub fn write_card(draft: &mut Draft<'_>, who: u8, card: u16, with_photo: bool) {
     let uid = uid_text(who);
     let mut push = |content: &Property<'_>| draft.push(content).expect("the draft has room");

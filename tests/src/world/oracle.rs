@@ -1,4 +1,4 @@
-//! What a box must hold after a script: plain sets, no stamps, no flash.
+//! The right content of a box after a script: plain sets, no stamps, no flash.
 
 use super::ops::{Op, lines, photo};
 use contactbox_core::contact::{BlobRef, Kind};
@@ -6,33 +6,32 @@ use contactbox_core::limits::IMPORTS_MAX;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What is to be seen of one person.
+/// The visible state of one person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
     /// The lines, sorted; photos by their hash.
     pub lines: Vec<(Kind, String)>,
-    /// In the trash.
+    /// True if the person is in the trash.
     pub is_trashed: bool,
-    /// What the cards imported last say, oldest first, as a number: two cards that say the same are
-    /// one.
+    /// The vCards imported last, oldest first, each as a hash of its content.
     pub imported: Vec<u64>,
 }
 
 impl Person {
-    /// Whether a reader sees the same, whatever was imported when.
+    /// Returns whether a reader sees the same, whatever was imported when.
     pub fn looks_like(&self, other: &Self) -> bool {
         self.lines == other.lines && self.is_trashed == other.is_trashed
     }
 }
 
-/// Everybody; who is not here is not in the box.
+/// All people in the box.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oracle {
-    /// By number.
+    /// The people, by number.
     pub people: BTreeMap<u8, Person>,
 }
 
-/// The line that stands for a photo.
+/// Returns the line that stands for a photo.
 pub fn photo_line(photo: &[u8]) -> (Kind, String) {
     (Kind::PHOTO, format!("{:02x?}", BlobRef::of(photo).hash))
 }
@@ -62,7 +61,7 @@ impl Oracle {
                 let mut new = lines(who, card);
                 let said = number_of(&new);
                 new.retain(|line| !person.lines.contains(line));
-                // A card that was imported before, or says nothing new, changes nothing.
+                // A vCard that was imported before, or has nothing new, changes nothing.
                 if person.imported.contains(&said) || (new.is_empty() && is_known) {
                     return;
                 }

@@ -1,5 +1,5 @@
-//! What littlefs costs on the work of `flash-cost`, which starts this program and takes its lines:
-//! the version, then a line a work, cells apart by tabs.
+//! The cost of littlefs for the work of `flash-cost`, which starts this program and reads its
+//! lines: the version, then one for each work, with cells separated by tabs.
 use contactbox_tests::bench::engine::{Engine, Trouble};
 use contactbox_tests::bench::flash::{self, CostChip, Fill, PAGE_BYTES, PAGES, WORD_BYTES};
 use contactbox_tests::bench::work::{Choice, Edit};

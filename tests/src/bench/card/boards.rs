@@ -1,25 +1,26 @@
-//! What the device's program takes of each board: built and measured by the script that tests run.
+//! The size of the device's program on each board, as the script that tests run builds and measures
+//! it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A board's program.
 pub struct Size {
-    /// The board.
+    /// The name of the board.
     pub board: String,
-    /// Bytes of code, and of what is put there with it.
+    /// The bytes of code, and of the data stored with it.
     pub code: u64,
-    /// Room for it.
+    /// The limit of the code.
     pub code_max: u64,
-    /// Bytes of RAM, stack included.
+    /// The bytes of RAM, including the stack.
     pub ram: u64,
-    /// Room for that.
+    /// The limit of the RAM.
     pub ram_max: u64,
-    /// Bytes of the stack.
+    /// The bytes of the stack.
     pub stack: u64,
 }
 
-/// Builds the device for all boards and tells what it takes.
+/// Builds the device for all boards and returns their sizes.
 pub fn sizes() -> Result<Vec<Size>, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("run");
     let output = Command::new(script).arg("device").stdin(Stdio::null()).output();
@@ -35,7 +36,7 @@ pub fn sizes() -> Result<Vec<Size>, String> {
     Ok(sizes)
 }
 
-/// A line such as `pico: 9 of 10 bytes of code; 8 of 9 bytes of RAM, 3 of them stack`.
+/// Parses a line such as `pico: 9 of 10 bytes of code; 8 of 9 bytes of RAM, 3 of them stack`.
 pub fn size(line: &str) -> Option<Size> {
     let (board, told) = line.split_once(": ")?;
     let (code, ram) = told.split_once(" bytes of code; ")?;

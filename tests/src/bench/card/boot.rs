@@ -1,4 +1,4 @@
-//! What a start costs: from power to the box being open.
+//! The cost of a start, from power to the box being open.
 
 use super::contacts::{box_of, chip_with};
 use crate::cable::Cable;
@@ -10,21 +10,20 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A start with so many contacts.
+/// A start with a number of contacts.
 #[derive(Clone, Debug)]
 pub struct Boot {
-    /// Reads of the flash, and bytes of them, by the app on a host.
+    /// The reads of the flash and their bytes, by the app on a host.
     pub host: [u64; 2],
     /// The same by the program in the emulator, as the model of its chip counts them.
     pub emulated: [u64; 2],
-    /// Instructions until the box is open, or why they are not told.
+    /// The instructions until the box is open, or the reason why they are unknown.
     pub instructions: Result<u64, String>,
-    /// From power to the first answer, the emulator's own start included.
+    /// The time from power to the first answer, including the emulator's own start.
     pub time: Duration,
 }
 
-/// Starts a device that holds so many contacts, on a host and in the emulator;
-/// `log` reads what it says.
+/// Starts a device with `count` contacts, on a host and in the emulator; `log` reads its messages.
 pub fn measure(count: usize, log: &Result<LogReader, String>) -> Result<Boot, String> {
     let (mut chip, _) = chip_with(count)?;
     let mut device = Device::with_flash(box_of(&chip));
@@ -41,7 +40,7 @@ pub fn measure(count: usize, log: &Result<LogReader, String>) -> Result<Boot, St
     let time = begun.elapsed();
     device.cut();
 
-    // On the same flash each: starting writes no more than a line into the diary.
+    // Each start is on the same flash, since it writes no more than a line into the diary.
     device.start_with(Power { watched: Watched::Everything, ..Power::default() });
     answer(&device)?;
     device.cut();
@@ -59,20 +58,20 @@ pub fn measure(count: usize, log: &Result<LogReader, String>) -> Result<Boot, St
     })
 }
 
-/// Waits until the device answers: the first thing it does when its box is open.
+/// Waits until the device answers, which it does first when its box is open.
 fn answer(device: &Device) -> Result<(), String> {
     let told = Cable::plug_in(&device.cable());
     told.map(drop).map_err(|error| format!("{error}\n{}", device.log()))
 }
 
-/// Reads a device's log in its own words.
+/// A program that decodes a device's log.
 pub struct LogReader(std::path::PathBuf);
 
 impl LogReader {
-    /// Builds the reader: a package of its own, like its decoder wants it.
+    /// Builds the reader, which is a package of its own because its decoder needs that.
     pub fn build() -> Result<Self, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("device-log");
-        // Beside this program, so that nothing is built in the middle of the source.
+        // Beside this program, so that nothing is built within the source.
         let target = std::env::current_exe()
             .ok()
             .and_then(|program| Some(program.parent()?.parent()?.join("device-log")))
@@ -94,7 +93,7 @@ impl LogReader {
         Ok(Self(target.join("debug/contactbox-device-log")))
     }
 
-    /// After how many cycles the device had opened its box.
+    /// Returns the cycles after which the device had opened its box.
     fn cycles(&self, device: &Device) -> Result<u64, String> {
         let output = Command::new(&self.0).arg(firmware()).arg(device.words()).output();
         let output = output.map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! The contacts that all works are about: invented people, each with what a device
-//! is mostly asked for.
+//! The contacts of all measurements: invented people, each with the properties most used on a
+//! device.
 
 use super::CONTACTS;
 use crate::desk::Desk;
@@ -13,21 +13,21 @@ use contactbox_firmware::app::memory::{PAGE_BYTES, PAGES, SLOTS};
 use embassy_futures::block_on;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Makes them the same every time.
+/// The seed, so that they are the same every time.
 pub const SEED: u64 = 20_261_128;
 
-/// Room for one of them.
+/// The size of a buffer for one of them.
 const CONTACT_BYTES: usize = 8 * 1024;
 
-/// The time that is shown by the clocks of hosts.
+/// The time on the clocks of hosts.
 pub const NOW: u64 = 1_795_824_000_000;
 
-/// The numbers of contacts of the works: as many as a device holds where it does not hold so many.
+/// Returns the numbers of contacts to measure with, limited to what a device holds.
 pub fn counts() -> [usize; 2] {
     CONTACTS.map(|count| count.min(SLOTS))
 }
 
-/// Puts somebody into a box, with a remark if there is one.
+/// Puts a person into a box, with a remark unless it is empty.
 pub fn put<F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     person: &Person,
@@ -40,12 +40,13 @@ pub fn put<F: NorFlash, M: Memory>(
     put.map(|_| uid).map_err(|error| error.to_string())
 }
 
-/// Name, company, phone numbers and emails of somebody, and a remark if there is one.
+/// Makes a draft of a person's name, company, phone numbers and emails, with a remark unless it is
+/// empty.
 pub fn with_card<T>(person: &Person, remark: &str, act: impl FnOnce(&Draft<'_>) -> T) -> T {
     let mut memory = vec![0; CONTACT_BYTES];
     let mut draft = Draft::new(&mut memory);
     for property in vcards::read(person.vcard().as_bytes()).cards.iter().flatten() {
-        // With all that they say, 10,000 would not fit a device's flash.
+        // With all of their properties, 10,000 would not fit a device's flash.
         if ![Kind::ADR, Kind::TITLE, Kind::NOTE].contains(&Kind::of(&property.name)) {
             draft.push(&property.content()).expect("room for a card");
         }
@@ -56,7 +57,7 @@ pub fn with_card<T>(person: &Person, remark: &str, act: impl FnOnce(&Draft<'_>) 
     act(&draft)
 }
 
-/// The chip of a device that holds so many contacts, and the bytes of their records.
+/// Returns the chip of a device with `count` contacts, and the bytes of their records.
 pub fn chip_with(count: usize) -> Result<(Flash, u64), String> {
     let mut bench = start(blank(), no_card(), 1, Cause::Power);
     let book = bench.device.book();
@@ -68,12 +69,12 @@ pub fn chip_with(count: usize) -> Result<(Flash, u64), String> {
     Ok((bench.device.into_flash(), live_bytes))
 }
 
-/// The part of a device's chip that is its box.
+/// Returns the box's part of a device's chip.
 pub fn box_of(chip: &Flash) -> &[u8] {
     &chip.contents()[..PAGES * PAGE_BYTES]
 }
 
-/// A box on a PC with so many contacts.
+/// Returns a box on a PC with `count` contacts.
 pub fn desk_with(count: usize) -> Result<Desk, String> {
     let mut desk = Desk::new(2, (2 << 20) + count * 1024);
     for person in people(count, SEED) {

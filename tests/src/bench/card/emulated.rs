@@ -20,21 +20,21 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// What is asked of a device so soon after a change comes after the change is on the card.
+/// The wait after a change within which the device has it on the card.
 const APPEND_TIME: Duration = Duration::from_millis(50);
 
-/// Quiet on the cable after which a device begins to bring its card up to date, and some more. The
-/// file for phones is not begun yet.
+/// The quiet on the cable after which a device has begun to update its card. It has not begun the
+/// file for phones yet.
 const QUIET_TIME: Duration = Duration::from_millis(1_500);
 
-/// A device with power, and with a card.
+/// A running device with a card.
 struct Powered {
     device: Device,
     image: CardImage,
     cable: Cable,
 }
 
-/// All works, with an empty card as `blank_card` is, and files in `folder`.
+/// Measures everything, with `blank_card` as an empty card and files in `folder`.
 pub fn measure(folder: &Path, blank_card: &[u8]) -> Result<Costs, String> {
     let [few, many] = counts();
     let image = |bytes: &[u8]| CardImage::of(folder.join("card.img"), bytes);
@@ -56,7 +56,7 @@ pub fn measure(folder: &Path, blank_card: &[u8]) -> Result<Costs, String> {
     Ok(Costs { edit, snapshots: [small, large], merge, after_merge, first_sync, next_sync })
 }
 
-/// What came before the first sector was written, and what after.
+/// Returns the cost up to the first sector written, and the cost after it.
 fn merged(counts: &Counts) -> Result<(Cost, Cost), String> {
     let times = [counts.card_first, counts.card_write_first, counts.card_last];
     let [Some(first), Some(write), Some(last)] = times else {
@@ -67,7 +67,7 @@ fn merged(counts: &Counts) -> Result<(Cost, Cost), String> {
 }
 
 impl Powered {
-    /// Gives it power. It answers when it has taken the card in, and left there what it holds.
+    /// Starts the device. It answers when it has imported the card and put its own box on it.
     fn on(mut device: Device, image: CardImage) -> Result<Self, String> {
         let watched = Watched::Card;
         device.start_with(Power { card: Some(&image), watched, ..Power::default() });
@@ -76,7 +76,7 @@ impl Powered {
         Ok(Self { device, image, cable })
     }
 
-    /// What it has done so far, when that is that it left on the card all it holds.
+    /// Returns the cost so far, after a check that the whole box is on the card.
     fn snapshot(&mut self) -> Result<Cost, String> {
         let counts = self.device.tally().counts();
         self.check_card()?;
@@ -84,7 +84,7 @@ impl Powered {
         Ok(Cost { time: read.time + written.time, ..written })
     }
 
-    /// Whether the card holds what the device does, as the device's own files on it tell.
+    /// Checks by the device's own files on the card that it holds what the device does.
     fn check_card(&mut self) -> Result<(), String> {
         let (id, root) = self.root()?;
         let mut fat = card(Disk::new(self.image.bytes()))?;
@@ -134,7 +134,8 @@ impl Powered {
         Ok(Cost { time: middle(times), ..dearest })
     }
 
-    /// A first meeting of a full box with this device, and one after some changes on both sides.
+    /// Measures the first meeting of a full box with this device, and one after changes on both
+    /// sides.
     fn syncs(&mut self, count: usize) -> Result<[Cost; 2], String> {
         let mut desk = desk_with(count)?;
         let first = self.meet(&mut desk)?;

@@ -1,5 +1,5 @@
-//! The device's app on a host: a chip in RAM, and a FAT card in RAM that counts
-//! the sectors written to it.
+//! The device's app on a host, with a chip in RAM and a FAT card in RAM that counts its sector
+//! writes.
 
 use super::contacts::{self, NOW, SEED, chip_with, counts, desk_with, with_card};
 use super::{CHANGED, Cost, Costs, EDITS};
@@ -22,13 +22,13 @@ use embassy_futures::block_on;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// Turns in which something that is due is done.
+/// The most turns until something due is done.
 const TURNS_MAX: usize = 1_000;
 
 /// A device whose card is FAT.
 pub type FatBench = Bench<FatCard<Disk>>;
 
-/// All works, with an empty card as `blank_card` is.
+/// Measures everything, with `blank_card` as an empty card.
 pub fn measure(blank_card: &Disk) -> Result<Costs, String> {
     let [few, many] = counts();
     let (_, small) = snapshot(chip_with(few)?.0, blank_card)?;
@@ -40,7 +40,7 @@ pub fn measure(blank_card: &Disk) -> Result<Costs, String> {
     Ok(Costs { edit, snapshots: [small, large], merge, after_merge, first_sync, next_sync })
 }
 
-/// Takes a card into an empty box, then leaves there what the box holds.
+/// Imports a card into an empty box, then puts that box on it.
 fn merge(written: &Disk) -> Result<[Cost; 2], String> {
     let mut bench = start(blank(), no_card(), 3, Cause::Power);
     let mut fat = card(written.clone())?;
@@ -59,8 +59,7 @@ fn merge(written: &Disk) -> Result<[Cost; 2], String> {
     Ok([Cost { sectors, time, cable_bytes: 0 }, left])
 }
 
-/// Gives power to a device with this card in its slot: it takes in what is there,
-/// and leaves what it holds.
+/// Starts a device with this card in its slot. It imports the card and puts its own box on it.
 pub fn snapshot(chip: Flash, disk: &Disk) -> Result<(FatBench, Cost), String> {
     let mut bench = start(chip, card(disk.clone())?, 3, Cause::Power);
     let cost = until(&mut bench, AppEvent::SlotDue)?;
@@ -81,12 +80,12 @@ pub fn edits(bench: &mut FatBench, count: usize) -> Result<Cost, String> {
     Ok(Cost { time: middle(times), ..dearest })
 }
 
-/// People here and there among so many.
+/// Returns people spread over the contacts, to be edited.
 pub fn edited(count: usize) -> Vec<Person> {
     people(count, SEED).step_by(count / EDITS).take(EDITS).collect()
 }
 
-/// The middle one.
+/// Returns the median.
 pub fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()
@@ -103,8 +102,8 @@ fn edit(bench: &mut FatBench, person: &Person, remark: &str) -> Result<(), Strin
     })
 }
 
-/// A first meeting of a full box with an empty device, and one after some changes on both sides;
-/// each with what the card in the slot takes.
+/// Measures the first meeting of a full box with an empty device, and one after changes on both
+/// sides; each with the sectors that the card in the slot then takes.
 pub fn syncs(count: usize, blank_card: &Disk) -> Result<[Cost; 2], String> {
     let mut desk = desk_with(count)?;
     let (mut bench, _) = snapshot(blank(), blank_card)?;
@@ -120,7 +119,7 @@ pub fn syncs(count: usize, blank_card: &Disk) -> Result<[Cost; 2], String> {
     Ok([first, meet(&mut desk, &mut bench)?])
 }
 
-/// The people that change between two meetings.
+/// Returns the people that change between two meetings.
 pub fn changed(count: usize) -> Vec<Person> {
     people(count, SEED).step_by(count / CHANGED).take(CHANGED).collect()
 }
@@ -138,7 +137,7 @@ fn meet(desk: &mut Desk, bench: &mut FatBench) -> Result<Cost, String> {
     Ok(Cost { sectors, cable_bytes: traffic.sent_bytes + traffic.received_bytes, time })
 }
 
-/// Whether both ends of a meeting hold the same.
+/// Fails unless both ends of a meeting hold the same.
 pub fn same<H: Display, T: Display>(
     report: Result<SyncReport, SyncError<H, T>>,
 ) -> Result<(), String> {
@@ -149,7 +148,7 @@ pub fn same<H: Display, T: Display>(
     }
 }
 
-/// Lets the device go on until this has happened, and tells what that cost.
+/// Runs the device until this event has happened, and returns its cost.
 fn until(bench: &mut FatBench, wanted: AppEvent) -> Result<Cost, String> {
     for _ in 0..TURNS_MAX {
         let before = bench.device.outside().1.with_device(Disk::writes);

@@ -1,4 +1,4 @@
-//! What a card and a cable cost a device: its app on a host, and its program in the emulator.
+//! The cost of a card and a cable to a device: its app on a host, and its program in the emulator.
 
 pub mod boards;
 pub mod boot;
@@ -9,39 +9,39 @@ pub mod print;
 
 use std::time::Duration;
 
-/// The numbers of contacts of the works, if the device holds so many.
+/// The numbers of contacts to measure with, if the device holds so many.
 pub const CONTACTS: [usize; 2] = [1_000, 10_000];
 
-/// Contacts changed between two meetings over a cable, half of them on either side.
+/// The contacts changed between two meetings over a cable, half of them on either side.
 pub const CHANGED: usize = 10;
 
-/// Edits of which the dearest is told, and the middle one of the times.
+/// The number of edits, of which the most sectors and the median time are reported.
 pub const EDITS: usize = 20;
 
-/// What something cost.
+/// The cost of a piece of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Sectors written to the card.
+    /// The sectors written to the card.
     pub sectors: u64,
-    /// Bytes over the cable, both ways together.
+    /// The bytes over the cable, in both directions.
     pub cable_bytes: u64,
-    /// How long it took.
+    /// The time that it took.
     pub time: Duration,
 }
 
-/// What all the works cost in one place.
+/// The costs of all work in one place.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
-    /// One contact edited, and appended to the card: the most sectors, the middle time.
+    /// One contact edited and appended to the card: the most sectors, the median time.
     pub edit: Cost,
-    /// All of the box onto an empty card, with each number of contacts.
+    /// The whole box put on an empty card, with each number of contacts.
     pub snapshots: [Cost; 2],
-    /// A card of another box with the more contacts merged into an empty one.
+    /// A card of another box, with the larger number of contacts, merged into an empty one.
     pub merge: Cost,
-    /// What the box then leaves on that card.
+    /// The snapshot that the box then leaves on that card.
     pub after_merge: Cost,
-    /// A meeting with an empty box, and the sectors that this changes on the card in its slot.
+    /// A meeting with an empty box, and the sectors that the card in its slot takes after it.
     pub first_sync: Cost,
-    /// A meeting after [`CHANGED`] changes, and the same.
+    /// The same after [`CHANGED`] changes.
     pub next_sync: Cost,
 }

@@ -9,13 +9,13 @@ use contactbox_firmware::app::memory::{PAGE_BYTES, PAGES, SLOTS};
 use std::io::Write;
 use std::process::Command;
 
-/// Sector writes that one edit may cost.
+/// The most sector writes that one edit may cost.
 pub const EDIT_SECTORS_MAX: u64 = 8;
 
-/// Bytes over the cable, both ways together, that must do for a meeting after [`CHANGED`] changes.
+/// The most bytes over the cable, in both directions, of a meeting after [`CHANGED`] changes.
 pub const NEXT_SYNC_BYTES_MAX: u64 = 8 * 1024;
 
-/// Prints all of it.
+/// Measures everything and prints it.
 pub fn all() -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let blank_card = CardImage::common(folder.path().join("blank.img")).bytes();
@@ -118,15 +118,15 @@ pub fn all() -> Result<(), String> {
     Ok(())
 }
 
-/// A run takes minutes; a pipe should see each table when it is done.
+/// Flushes standard output: a run takes minutes, and a pipe should see each table when it is done.
 fn flush() {
     let _ = std::io::stdout().flush();
 }
 
-/// A work's cost, of all.
+/// Picks the cost of one piece of work.
 type CostOf = fn(&Costs) -> Cost;
 
-/// All works in both places.
+/// Returns the table of all work in both places.
 fn costs(host: &Costs, emulator: &Costs, [few, many]: [usize; 2]) -> Table {
     let columns = [
         "work",

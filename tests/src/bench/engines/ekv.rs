@@ -13,7 +13,7 @@ use crate::bench::work::Edit;
 /// A page of this build of ekv, set by a feature of the crate.
 const PAGE_BYTES: usize = ekv::config::PAGE_SIZE;
 
-/// The chip as ekv wants to see it.
+/// The chip in the form that ekv takes.
 struct Pages<const WRITE: usize>(Chip<WRITE, PAGE_BYTES>);
 
 impl<const WRITE: usize> Flash for Pages<WRITE> {
@@ -37,7 +37,7 @@ impl<const WRITE: usize> Flash for Pages<WRITE> {
     }
 }
 
-/// A record under the number of its contact, four bytes, the highest first.
+/// The engine: a record under the number of its contact, four bytes in big-endian order.
 pub struct Ekv<const WRITE: usize> {
     database: Database<Pages<WRITE>, NoopRawMutex>,
 }

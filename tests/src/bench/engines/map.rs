@@ -10,10 +10,10 @@ use crate::bench::chip::Chip;
 use crate::bench::engine::{Engine, Trouble};
 use crate::bench::work::Edit;
 
-/// Pages and keys the caches have room for.
+/// The pages and keys that the caches hold.
 const PAGES_MAX: usize = 128;
 const KEYS_MAX: usize = 3_072;
-/// Room for a key and a record, as the map asks for it.
+/// The buffer for a key and a record that the map asks for.
 const BUFFER_BYTES: usize = 4_096;
 
 type Caches = Cache<

@@ -8,7 +8,7 @@ pub use self::ekv::Ekv;
 pub use map::{Map, UncachedMap};
 pub use queue::Queue;
 
-/// The version of a crate of ours or another's, from the lock file this program was built with.
+/// Returns the version of a crate from the lock file that this program was built with.
 pub fn version_of(name: &str) -> &'static str {
     let lock = include_str!("../../../../Cargo.lock");
     let entry = format!("name = \"{name}\"\nversion = \"");

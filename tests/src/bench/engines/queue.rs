@@ -1,5 +1,7 @@
-//! The queue of sequential-storage used as a journal: entries with a key and a number, the highest
-//! number of a key is its state; what is alive on the pages to be overwritten next is pushed again.
+//! The queue of sequential-storage used as a journal.
+//!
+//! An entry has a key and a number, and the entry with the highest number of a key is its state.
+//! Live entries on the pages to be overwritten next are pushed again.
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,15 +18,15 @@ use crate::bench::engine::{Engine, Trouble};
 use crate::bench::work::Edit;
 
 const PAGES_MAX: usize = 128;
-/// A key and a number stand before each record, four bytes each.
+/// The bytes of the key and the number before each record, four bytes each.
 const HEAD_BYTES: usize = 8;
 const BUFFER_BYTES: usize = 1_024;
 
 type Caches = Cache<ArrayPageStates<PAGES_MAX>, ArrayPagePointers<PAGES_MAX>, Uncached>;
 type Storage<const WRITE: usize, const ERASE: usize> = QueueStorage<Watched<WRITE, ERASE>, Caches>;
 
-/// A chip that remembers where it was read and written last: the queue keeps that to itself, and
-/// the last access of a push or of a step of its iterator is the data of the item.
+/// A chip that remembers the place of the last access. The queue does not tell where its items are,
+/// and the last access of a push or of a step of its iterator is the data of the item.
 #[derive(Clone)]
 struct Watched<const WRITE: usize, const ERASE: usize> {
     chip: Chip<WRITE, ERASE>,
@@ -32,7 +34,7 @@ struct Watched<const WRITE: usize, const ERASE: usize> {
 }
 
 mod watched {
-    //! The chip's traits, with a note of each place.
+    //! The traits of the chip, which record each place.
     use super::Watched;
     use contactbox_core::sim::NorError;
     use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
@@ -82,19 +84,19 @@ fn key_and_number(entry: &[u8]) -> Option<(u32, u32)> {
     Some((u32::from_le_bytes(*key), u32::from_le_bytes(*number)))
 }
 
-/// The journal: the queue and where the newest entry of each contact is.
+/// The journal: the queue, and the place of the newest entry of each contact.
 pub struct Queue<const WRITE: usize, const ERASE: usize> {
     queue: Storage<WRITE, ERASE>,
     last: Rc<Cell<u32>>,
     places: HashMap<u32, Place>,
     number: u32,
-    /// Where the last entry is.
+    /// The place of the last entry.
     head: u32,
     pages: u32,
 }
 
 impl<const WRITE: usize, const ERASE: usize> Queue<WRITE, ERASE> {
-    /// Pushes one entry, reads it back, and notes where it is.
+    /// Pushes one entry, reads it back, and records its place.
     fn push(&mut self, key: u32, number: u32, record: &[u8]) -> Result<(), Trouble> {
         let mut entry = Vec::with_capacity(HEAD_BYTES + record.len());
         entry.extend_from_slice(&key.to_le_bytes());
@@ -102,7 +104,7 @@ impl<const WRITE: usize, const ERASE: usize> Queue<WRITE, ERASE> {
         entry.extend_from_slice(record);
         block_on(self.queue.push(&entry, true)).map_err(Trouble::of)?;
         let offset = self.last.get();
-        // The tail that is no whole word is written by itself, behind the rest.
+        // A tail shorter than a word is written by itself, behind the rest.
         let offset = if entry.len().is_multiple_of(WRITE) || entry.len() < WRITE {
             offset
         } else {
@@ -118,18 +120,19 @@ impl<const WRITE: usize, const ERASE: usize> Queue<WRITE, ERASE> {
         Ok(())
     }
 
-    /// The entry at a place, without its head.
+    /// Returns the entry at a place, without its head.
     fn read(&mut self, place: Place) -> Result<Vec<u8>, Trouble> {
         let mut entry = vec![0; place.bytes];
         block_on(self.queue.flash().read(place.offset, &mut entry)).map_err(Trouble::of)?;
         Ok(entry.split_off(HEAD_BYTES))
     }
 
-    /// Pushes again what is alive on the pages that are overwritten next, until nothing is.
+    /// Pushes the live entries of the pages to be overwritten next, until there are none.
     ///
-    /// Two pages ahead: while the second is being cleared the first may be rolled onto.
+    /// It looks two pages ahead, because a push that clears the second may begin to overwrite the
+    /// first.
     fn clear_ahead(&mut self) -> Result<(), Trouble> {
-        // Each round may itself roll onto a new page; a chip so full that this never ends is full.
+        // Each round may itself move on to a new page. A chip on which this never ends is full.
         for _ in 0..self.pages {
             let head = self.head / ERASE as u32;
             let is_next = |place: &Place| {
@@ -171,7 +174,7 @@ impl<const WRITE: usize, const ERASE: usize> Engine<WRITE, ERASE> for Queue<WRIT
                 head = last.get();
                 let Some((key, number)) = key_and_number(&entry) else { continue };
                 let place = Place { number, offset: last.get(), bytes: entry.len() };
-                // Of two copies of one entry the later is not about to be overwritten.
+                // The later of two copies of an entry is not about to be overwritten.
                 if places.get(&key).is_none_or(|known| known.number <= number) {
                     places.insert(key, place);
                 }
@@ -184,7 +187,7 @@ impl<const WRITE: usize, const ERASE: usize> Engine<WRITE, ERASE> for Queue<WRIT
     }
 
     fn put(&mut self, edit: &Edit) -> Result<(), Trouble> {
-        // A cut may have come between the last push and this.
+        // A power cut may have come between the last push and this one.
         self.clear_ahead()?;
         self.number += 1;
         self.push(edit.key, self.number, &edit.record)?;

@@ -1,4 +1,5 @@
-//! A client of a line of JSON each way: the daemon's, and that of the service around SQLite.
+//! A client with a line of JSON in each direction, for the daemon and for the service around
+//! SQLite.
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -19,7 +20,7 @@ impl Client {
         Ok(Self { stream, id: 0, line: String::new() })
     }
 
-    /// Asks, and waits for the result; an error that was answered is an error here.
+    /// Sends a request and waits for the result. An error in the reply is returned as an error.
     pub fn call(&mut self, method: &str, params: &Value) -> io::Result<Value> {
         self.id += 1;
         let request = json!({"jsonrpc": "2.0", "id": self.id, "method": method, "params": params});

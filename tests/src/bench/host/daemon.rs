@@ -1,4 +1,4 @@
-//! The daemon under measurement: built if need be, started on a folder, stopped at the end.
+//! The daemon under measurement: built if needed, started on a folder, stopped at the end.
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,18 +9,19 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 
-/// How long a start may take before it counts as failed.
+/// The longest time for a start before it counts as failed.
 const START_MAX: Duration = Duration::from_secs(120);
 
 /// A running daemon.
 pub struct Daemon {
     child: Child,
     socket: PathBuf,
-    /// From its start until it answered.
+    /// The time from its start to its first answer.
     pub started_in: Duration,
 }
 
-/// The program: `CONTACTBOX_BIN` when that is set, else built beside this one, in the same profile.
+/// Returns the program: `CONTACTBOX_BIN` if that is set, else one built beside this one in the same
+/// profile.
 pub fn program() -> Result<PathBuf, String> {
     if let Some(program) = std::env::var_os("CONTACTBOX_BIN") {
         return Ok(program.into());
@@ -45,7 +46,7 @@ pub fn program() -> Result<PathBuf, String> {
 }
 
 impl Daemon {
-    /// Starts it on the box in `folder` and waits until it answers.
+    /// Starts the daemon on the box in `folder` and waits until it answers.
     pub fn start(program: &Path, folder: &Path) -> Result<Self, String> {
         let socket = folder.join("socket");
         let log = std::fs::File::create(folder.join("log")).map_err(|error| error.to_string())?;
@@ -78,22 +79,22 @@ impl Daemon {
         }
     }
 
-    /// A new connection.
+    /// Opens a connection.
     pub fn client(&self) -> io::Result<Client> {
         Client::connect(&self.socket)
     }
 
-    /// Where it listens.
+    /// Returns the path of its socket.
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Its process.
+    /// Returns the number of its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Stops it and waits until it has ended.
     pub fn stop(mut self) -> Result<(), String> {
         let stopped = self.client().and_then(|mut client| client.call("box.stop", &json!({})));
         stopped.map_err(|error| error.to_string())?;
@@ -104,13 +105,13 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // After `stop` there is nothing left to end, which is no error.
+        // After `stop` the process is gone already, which is no error.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The identities in the answer to `contact.find`.
+/// Returns the identities in the answer to `contact.find`.
 pub fn uids(found: &Value) -> Vec<String> {
     let hits = found["hits"].as_array().into_iter().flatten();
     hits.filter_map(|hit| hit["uid"].as_str()).map(str::to_string).collect()

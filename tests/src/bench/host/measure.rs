@@ -1,8 +1,8 @@
-//! Clocks and scales: percentiles, memory of a process, room on the disk.
+//! Measures: percentiles of times, the memory of a process, the space of files on the disk.
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long each of many things took.
+/// The times of many actions.
 pub struct Times(Vec<Duration>);
 
 impl Times {
@@ -21,24 +21,24 @@ impl Times {
         Ok(Self(times))
     }
 
-    /// What this many percent took at most.
+    /// Returns the time within which this percentage was done.
     pub fn percentile(&self, percent: usize) -> Duration {
         let at = (self.0.len() * percent / 100).min(self.0.len().saturating_sub(1));
         self.0.get(at).copied().unwrap_or_default()
     }
 
-    /// All together.
+    /// Returns the sum.
     pub fn total(&self) -> Duration {
         self.0.iter().sum()
     }
 
-    /// How many there are.
+    /// Returns the number of times.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 }
 
-/// How many a second.
+/// Formats a count in a time as a rate per second.
 pub fn rate(count: usize, time: Duration) -> String {
     format!(
         "{}/s",
@@ -46,12 +46,12 @@ pub fn rate(count: usize, time: Duration) -> String {
     )
 }
 
-/// Bytes as MiB.
+/// Formats bytes as MiB.
 pub fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / 1_048_576.0)
 }
 
-/// The memory a process holds (its resident set), where the system tells.
+/// Returns the memory that a process holds (its resident set); `None` if the system does not tell.
 pub fn memory_of(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -59,7 +59,7 @@ pub fn memory_of(pid: u32) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// The room that the files of a folder take on the disk; holes take none.
+/// Returns the space of a folder's files on the disk; holes take none.
 #[cfg(unix)]
 pub fn disk_bytes(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! The comparison itself: the same people, queries and edits, one row a question.
+//! The comparison itself: the same people, queries and edits on both sides, one row a question.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -16,9 +16,9 @@ use crate::bench::table::{Table, grouped, shown};
 use crate::people::{Person, people};
 use crate::random::Random;
 
-/// Contacts, unless told otherwise.
+/// The number of contacts by default.
 pub const CONTACTS: usize = 100_000;
-/// The first argument of the process that holds SQLite while its memory is looked at.
+/// The first argument of the process that holds SQLite while its memory is measured.
 pub const MEMORY: &str = "memory-of-sqlite";
 
 const SEED: u64 = 20_261_122;
@@ -27,26 +27,27 @@ const GETS: usize = 1_000;
 const EDITS: usize = 2_000;
 const CLIENTS: usize = 8;
 const ROUNDS: usize = 4;
-/// Cards are sent in batches of this many bytes, as the command line does.
+/// The bytes of a batch of vCards, as the command line sends them.
 const BATCH_BYTES: usize = 256 * 1024;
 
 type Outcome<T> = Result<T, String>;
 
-/// The columns: who answers, and what is in between.
+/// The columns: the side that answers, and the way to it.
 const HEAD: [&str; 4] = ["", "contactbox, socket", "SQLite, socket", "SQLite, in process"];
 
-/// What all of them are asked.
+/// The work for all sides.
 struct Work {
     people: Vec<Person>,
     rows: Vec<Row>,
     queries: Vec<String>,
     gets: Vec<String>,
-    /// The edits of each round: SQLite alone behind the socket and alone in process, then the same
+    /// The edits of each round: SQLite alone behind the socket, alone in process, and the same two
     /// with several clients. The daemon makes those of its two rounds.
     edits: [Vec<Edit>; ROUNDS],
 }
 
-/// One edit for each of some people, nobody twice: with several clients their order is open.
+/// Returns one edit for each of some people, none of them twice, because several clients have no
+/// fixed order.
 fn round(now: &mut [Person], random: &mut Random) -> Vec<Edit> {
     let mut numbers: Vec<_> = (0..now.len()).collect();
     (0..EDITS)
@@ -86,7 +87,7 @@ pub fn compare(count: usize) -> Outcome<()> {
     let program = daemon::program()?;
     let folder = std::env::temp_dir().join(format!("host-bench-{}", std::process::id()));
     let result = in_folder(&program, &folder, count);
-    // Also after a failure; what is left of it is in the message.
+    // The folder goes after a failure as well. The message has what is of use.
     let _ = std::fs::remove_dir_all(&folder);
     result
 }
@@ -117,7 +118,7 @@ fn in_folder(program: &Path, folder: &Path, count: usize) -> Outcome<()> {
         format!("{} ({})", shown(their_import), rate(count, their_import)),
     ]);
 
-    // The same answers?
+    // Compare the answers.
     let socket = theirs.join("socket");
     service::serve(&socket, &database, work.edits.concat())?;
     let mut us = daemon.client().map_err(text)?;
@@ -178,7 +179,7 @@ fn in_folder(program: &Path, folder: &Path, count: usize) -> Outcome<()> {
     drop(them);
     daemon.stop()?;
 
-    // Opening, and what it takes to be there.
+    // Opening, and memory at rest.
     let daemon = Daemon::start(program, &ours)?;
     let mut us = daemon.client().map_err(text)?;
     gets(&work, &mut us)?;
@@ -256,7 +257,7 @@ fn preamble(work: &Work, folder: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// What the disk takes for the least durable write.
+/// Returns the time that the disk takes for the smallest durable write.
 fn append(folder: &Path) -> Outcome<Duration> {
     use std::io::Write;
     let path = folder.join("append");
@@ -291,7 +292,7 @@ fn import(work: &Work, daemon: &Daemon) -> Outcome<Duration> {
     Ok(time)
 }
 
-/// How many queries both answer with the same contacts in the same order.
+/// Counts the queries to which both sides give the same contacts in the same order.
 fn agreement(work: &Work, us: &mut Client, sqlite: &Sqlite) -> Outcome<String> {
     let (mut same, mut apart) = (0, Vec::new());
     for query in &work.queries {
@@ -316,7 +317,7 @@ fn gets(work: &Work, client: &mut Client) -> Outcome<Times> {
         .map_err(text)
 }
 
-/// How long the queries took, and the slowest of them.
+/// Returns the times of the queries, and the slowest query.
 fn finds(work: &Work, client: &mut Client) -> Outcome<(Times, String)> {
     let mut slowest = (Duration::ZERO, "");
     let times = Times::of(&work.queries, |query| {
@@ -328,7 +329,7 @@ fn finds(work: &Work, client: &mut Client) -> Outcome<(Times, String)> {
     Ok((times.map_err(text)?, format!("\"{}\" {}", slowest.1, shown(slowest.0))))
 }
 
-/// An edit as the daemon takes it, and as the service around SQLite does.
+/// Returns an edit in the form of the daemon's request.
 fn put(edit: &Edit) -> Value {
     json!({"uid": edit.new.uid, "vcard": edit.new.card})
 }
@@ -341,7 +342,7 @@ fn edits(client: &mut Client, params: impl Iterator<Item = Value>) -> Outcome<Ti
     Times::of(params, |params| client.call("contact.put", &params).map(drop)).map_err(text)
 }
 
-/// Edits shared out among clients of a socket, each waiting for its own replies.
+/// Shares edits out among clients of a socket, each of which waits for its own replies.
 fn together_through(socket: &Path, params: impl Fn(usize) -> Value + Sync) -> Outcome<Duration> {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
@@ -366,7 +367,7 @@ fn together_through(socket: &Path, params: impl Fn(usize) -> Value + Sync) -> Ou
     done.map(|_| begun.elapsed())
 }
 
-/// Edits shared out among threads of one process, which take turns on its connection.
+/// Shares edits out among threads of one process, which take turns with its connection.
 fn together_in_process(sqlite: Sqlite, edits: &[Edit]) -> Outcome<Duration> {
     let sqlite = std::sync::Mutex::new(sqlite);
     let begun = Instant::now();
@@ -390,7 +391,8 @@ fn together_in_process(sqlite: Sqlite, edits: &[Edit]) -> Outcome<Duration> {
     done.map(|_| begun.elapsed())
 }
 
-/// The memory of a process that has opened the database and done the reads, and nothing else.
+/// Returns the memory of a process that has opened the database and done the reads, and nothing
+/// else.
 fn memory_in_process(database: &Path, folder: &Path, work: &Work) -> Outcome<Option<u64>> {
     let list = |name: &str, lines: &[String]| {
         let path = folder.join(name);
@@ -407,7 +409,7 @@ fn memory_in_process(database: &Path, folder: &Path, work: &Work) -> Outcome<Opt
     Ok(String::from_utf8_lossy(&output.stdout).trim().parse().ok())
 }
 
-/// The process whose memory that is; prints it.
+/// Runs that process, which prints its memory.
 pub fn memory_of_sqlite(arguments: Vec<String>) -> Outcome<()> {
     let paths: Vec<_> = arguments.into_iter().map(PathBuf::from).collect();
     let [database, gets, queries] = &paths[..] else { return Err("three paths are needed".into()) };

@@ -1,4 +1,4 @@
-//! SQLite behind a socket: a thread a client, a line of JSON each way, one connection that writes.
+//! SQLite behind a socket: a thread for each client, a line of JSON in each direction, one writer.
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::sqlite::Sqlite;
 use super::texts::Edit;
 
-/// What all clients share.
+/// The state that all clients share.
 struct Shared {
     database: PathBuf,
     writer: Mutex<Sqlite>,
-    /// All edits, by number: a client names one, and SQLite is spared parsing cards here too.
+    /// All edits by number. A client names one, so that SQLite need not parse vCards here either.
     edits: Vec<Edit>,
 }
 
@@ -27,7 +27,7 @@ pub fn serve(socket: &Path, database: &Path, edits: Vec<Edit>) -> Result<(), Str
         for stream in listener.incoming().flatten() {
             let shared = shared.clone();
             thread::spawn(move || {
-                // A client that hangs up ends its thread; nobody else is concerned.
+                // A client that hangs up ends only its own thread.
                 let _ = answer(&shared, stream);
             });
         }

@@ -1,15 +1,17 @@
-//! SQLite as one would use it for contacts: write-ahead log, full durability, FTS5 with trigrams
-//! for any part of a word, an index of words for queries too short for trigrams.
+//! SQLite as a program for contacts would use it.
+//!
+//! It has a write-ahead log, full durability, FTS5 with trigrams for any part of a word, and an
+//! index of words for queries too short for trigrams.
 use std::path::Path;
 
 use rusqlite::{Connection, Result, params};
 
 use super::texts::{Edit, Row, folded};
 
-/// Answers to one query, as on a screen.
+/// The number of answers to one query, as on a screen.
 pub const HITS: usize = 20;
 
-/// What each connection is told first. The cache is larger than the 2 MB that SQLite takes itself.
+/// The first statements of each connection. The cache is larger than SQLite's default of 2 MB.
 const PRAGMAS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -17,8 +19,8 @@ const PRAGMAS: &str = "
     PRAGMA temp_store = MEMORY;
     PRAGMA busy_timeout = 10000;";
 
-/// Words of names and organisations are of class 1, all others of class 2, beginnings of phone
-/// numbers of class 3.
+/// The classes of words: 1 for names and organisations, 2 for all others, 3 for beginnings of phone
+/// numbers.
 const SCHEMA: &str = "
     CREATE TABLE contact (
         id INTEGER PRIMARY KEY,
@@ -49,7 +51,7 @@ const BY_PART_OR_PHONE: &str = "SELECT c.uid, c.name FROM \
     UNION SELECT contact FROM word WHERE word >= ?2 AND word < ?3 AND class = 3) found \
     JOIN contact c ON c.id = found.id ORDER BY c.sort, c.uid LIMIT 60";
 
-/// An answer: identity and display name.
+/// An answer: the identity and the display name.
 pub type Hit = (String, String);
 
 /// One connection to the database.
@@ -58,14 +60,14 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// An empty database.
+    /// Makes an empty database.
     pub fn create(path: &Path) -> Result<Self> {
         let sqlite = Self::open(path)?;
         sqlite.connection.execute_batch(SCHEMA)?;
         Ok(sqlite)
     }
 
-    /// A connection to the database that is there.
+    /// Opens an existing database.
     pub fn open(path: &Path) -> Result<Self> {
         let connection = Connection::open(path)?;
         connection.execute_batch(PRAGMAS)?;
@@ -73,7 +75,7 @@ impl Sqlite {
         Ok(Self { connection })
     }
 
-    /// Puts all rows in, in one transaction.
+    /// Inserts all rows in one transaction.
     pub fn import(&mut self, rows: &[Row]) -> Result<()> {
         let transaction = self.connection.transaction()?;
         {
@@ -99,20 +101,20 @@ impl Sqlite {
         self.connection.execute_batch("INSERT INTO search (search) VALUES ('optimize'); ANALYZE;")
     }
 
-    /// How many contacts there are.
+    /// Returns the number of contacts.
     pub fn count(&self) -> Result<i64> {
         self.connection.query_row("SELECT count(*) FROM contact", [], |row| row.get(0))
     }
 
-    /// The vCard of a contact.
+    /// Returns the vCard of a contact.
     pub fn get(&self, uid: &str) -> Result<String> {
         let mut statement =
             self.connection.prepare_cached("SELECT card FROM contact WHERE uid = ?1")?;
         statement.query_row([uid], |row| row.get(0))
     }
 
-    /// Replaces a contact by a new state of it; durable on return. The caller knows the old one, so
-    /// that nothing has to be read or written that stays.
+    /// Replaces a contact by its new state, durable on return. The caller knows the old state, so
+    /// that nothing unchanged has to be read or written.
     pub fn edit(&mut self, Edit { old, new }: &Edit) -> Result<()> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -141,8 +143,9 @@ impl Sqlite {
         transaction.commit()
     }
 
-    /// The best 20 answers to a query of one word or number: those whose name starts with it, then
-    /// those with a word of name or organisation that does, then all others; each class by name.
+    /// Returns the best 20 answers to a query of one word or number: first those whose name starts
+    /// with it, then those with such a word in name or organisation, then all others; each class by
+    /// name.
     pub fn find(&self, query: &str) -> Result<Vec<Hit>> {
         let query = folded(query);
         let past = successor(&query);
@@ -163,7 +166,8 @@ impl Sqlite {
         let is_number = query.bytes().all(|byte| byte.is_ascii_digit());
         let digits = query.strip_prefix("00").or(query.strip_prefix('0')).unwrap_or(&query);
         let rest = match (query.chars().count(), digits.len()) {
-            // All that was typed may stand for any country code: everybody with a phone.
+            // All of the query may stand for a country code: every contact with a phone number
+            // matches.
             (_, 0) => self.ask(BY_NAME, params!["", successor("")])?,
             (..3, _) => self.ask(BY_WORD, params![query, past, 3])?,
             (_, ..3) if is_number => {
@@ -193,12 +197,12 @@ fn words(row: &Row) -> impl Iterator<Item = (i64, &str)> + Clone {
     names.chain(others).chain(row.phone_words.iter().map(|word| (3, word.as_str())))
 }
 
-/// The least text that is greater than all that start with `prefix`.
+/// Returns the least text that is greater than all that start with `prefix`.
 fn successor(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}")
 }
 
-/// The version of SQLite itself.
+/// Returns the version of SQLite itself.
 pub fn version() -> &'static str {
     rusqlite::version()
 }

@@ -1,44 +1,44 @@
-//! What SQLite is given to search in: texts folded as the box folds them, words, phone digits.
+//! The texts that SQLite searches: folded as the box folds them, words, phone digits.
 use contactbox_core::search::{SORT_NAME_BYTES, spell_out};
 use contactbox_core::text::fold;
 
 use crate::people::Person;
 use crate::random::Random;
 
-/// A person as rows of tables. Made before the clock starts: SQLite need not parse cards.
+/// A person as rows of tables, made before the clock starts so that SQLite need not parse vCards.
 #[derive(Clone)]
 pub struct Row {
     /// The identity.
     pub uid: String,
     /// The display name.
     pub name: String,
-    /// The words of the display name, folded and cut: what answers are sorted by.
+    /// The words of the display name, folded and cut, by which answers are sorted.
     pub sort: String,
     /// The vCard.
     pub card: String,
-    /// All that is searched, folded, but phone numbers.
+    /// All searched text but phone numbers, folded.
     pub text: String,
     /// The digits of the phone numbers.
     pub digits: String,
-    /// Words of name and organisation, folded.
+    /// The words of name and organisation, folded.
     pub name_words: Vec<String>,
     /// All other words.
     pub other_words: Vec<String>,
-    /// What a query for the beginning of a phone number may begin with.
+    /// The beginnings that a query for a phone number may have.
     pub phone_words: Vec<String>,
 }
 
-/// A contact's state and its next one.
+/// Two successive states of a contact.
 #[derive(Clone)]
 pub struct Edit {
-    /// Before.
+    /// The state before.
     pub old: Row,
-    /// After.
+    /// The state after.
     pub new: Row,
 }
 
 impl Row {
-    /// The rows of a person.
+    /// Returns the rows of a person.
     pub fn of(person: &Person) -> Self {
         let name = person.name();
         let names = [name.as_str(), &person.org].join(" ");
@@ -65,14 +65,14 @@ impl Row {
     }
 }
 
-/// The text as search sees it.
+/// Returns the text as search sees it.
 pub fn folded(text: &str) -> String {
     let mut folded = String::new();
     fold(text, |c| folded.push(c));
     folded
 }
 
-/// The text as search sees it, in each of its spellings.
+/// Returns the text as search sees it, in each of its spellings.
 fn spellings(text: &str) -> String {
     let mut other = String::new();
     spell_out(text, |piece| other.push_str(piece));
@@ -80,7 +80,8 @@ fn spellings(text: &str) -> String {
     folded(text) + &other
 }
 
-/// The words of a name apart by one space, none between characters that are words of their own.
+/// Returns the words of a name, separated by one space, and by none between characters that are
+/// words of their own.
 fn sort_name(name: &str) -> String {
     let mut sort = String::new();
     for word in folded(name).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -96,7 +97,7 @@ fn sort_name(name: &str) -> String {
 
 /// A phone number as it is searched.
 struct Number {
-    /// All digits but the `+` or `00`, and a bracketed 0 behind it.
+    /// All digits without a leading `+` or `00`, and without a bracketed 0 behind the country code.
     digits: String,
     is_national: bool,
 }
@@ -110,8 +111,8 @@ impl Number {
         Self { is_national: digits.starts_with('0'), digits }
     }
 
-    /// A number is found by its first digits, with or without the 0 of a national one; and a 0 that
-    /// was typed first may stand for the country code of an international one.
+    /// Returns the beginnings by which the number is found: its first digits, with or without the 0
+    /// of a national one. A 0 typed first may stand for the country code of an international one.
     fn beginnings(&self) -> Vec<String> {
         let mut beginnings = vec![self.digits.clone()];
         if self.is_national {
@@ -123,7 +124,7 @@ impl Number {
         beginnings
     }
 
-    /// The number without its country code, as far as one can tell.
+    /// Returns the number without its country code, as far as that can be told.
     fn national(&self, phone: &str) -> String {
         let has_code = phone.starts_with('+') || phone.starts_with("00");
         let skipped = if has_code { 2 } else { usize::from(self.is_national) };
@@ -135,7 +136,7 @@ fn is_own_word(c: char) -> bool {
     ('\u{2E80}'..='\u{D7FF}').contains(&c)
 }
 
-/// The words of a folded text; where a script does not set them apart, each character starts one.
+/// Returns the words of a folded text. In a script without spaces each character starts one.
 fn words(folded: &str) -> Vec<String> {
     let mut words = Vec::new();
     for run in folded.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()) {
@@ -152,7 +153,7 @@ fn words(folded: &str) -> Vec<String> {
     words
 }
 
-/// Queries as people type them: the first 1 to 8 keys of a name or of a phone number.
+/// Returns queries as people type them: the first 1 to 8 keys of a name or of a phone number.
 pub fn queries(people: &[Person], count: usize, random: &mut Random) -> Vec<String> {
     let mut queries = Vec::with_capacity(count);
     while queries.len() < count {
@@ -160,7 +161,7 @@ pub fn queries(people: &[Person], count: usize, random: &mut Random) -> Vec<Stri
         let whole = match random.below(10) {
             0..3 => person.given.clone(),
             3..7 => person.family.clone(),
-            // As it is on a letterhead in its own country, and without its leading 0.
+            // The form on a letterhead in its own country, and the form without its leading 0.
             number => {
                 let phone = &person.phones[0];
                 let zero = if number == 7 { "0" } else { "" };
