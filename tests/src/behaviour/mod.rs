@@ -241,7 +241,7 @@ impl<E: Exchange> Box for Asked<E> {
 
     fn verify(&mut self) -> Told<bool> {
         self.ask(&Request::Verify, |reply| match reply {
-            Reply::Verify { is_sound, .. } => Some(is_sound),
+            Reply::Verify { is_sound, .. } => Some(*is_sound),
             _ => None,
         })
     }
