@@ -1,4 +1,4 @@
-//! Leaving a box's state on a card: a whole snapshot, or what changed since.
+//! Writes a box's state to a card: a whole snapshot, or the changes since the last one.
 
 use super::blobs::BlobFinder;
 use super::layout::{
@@ -19,16 +19,16 @@ use heapless::Vec;
 
 const _: () = assert!(VERSION == 1, "what is written here is version 1");
 
-/// Why a backup was not made. What was on the card before is still there, and the box is as it was.
+/// The reason why a backup was not made. What was on the card stays there; the box is unchanged.
 #[derive(Debug)]
 pub enum BackupError<F, C> {
-    /// The card did not do it.
+    /// The card failed.
     Card(CardError<C>),
     /// The box could not be read.
     Book(GetError<F>),
     /// The card does not give back what was written.
     NotReadBack {
-        /// The file in question.
+        /// The file that was read back.
         file: FileName,
     },
 }
@@ -57,56 +57,55 @@ impl<F: fmt::Debug, C: fmt::Debug> core::error::Error for BackupError<F, C> {}
 /// A snapshot that was written, read back and found to be what the box holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// The file.
+    /// The name of the file.
     pub file: FileName,
     /// Its number among the snapshots of this box on this card.
     pub generation: u32,
-    /// Contacts in it, those in the trash and the memories of gone ones included.
+    /// Contacts in it, those in the trash and tombstones included.
     pub records: u32,
     /// Photos and documents in it.
     pub blobs: u32,
-    /// Contacts, photos and documents of the box that cannot be read and so are not in it. An older
-    /// snapshot that has them is kept beside it.
+    /// Contacts, photos and documents of the box that cannot be read and are therefore not in it.
+    /// An older snapshot that has them is kept beside it.
     pub unreadable: u32,
-    /// The root of what it holds.
+    /// The root of the contacts in it.
     pub root: Root,
-    /// Bytes of it.
+    /// The length of the snapshot in bytes.
     pub bytes: u32,
     /// Sectors written for it.
     pub sector_writes: u64,
 }
 
-/// What changed since the last snapshot or appending, as far as the caller knows.
+/// The changes since the last snapshot or append, as far as the caller knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changes<'c> {
-    /// Not known: every contact is looked at, and read where the index keeps no times.
+    /// The changes are not known. Every contact is checked, and read where the index keeps no
+    /// times.
     Unknown,
-    /// These and no others: what was changed since an [`append`] or [`backup`]
-    /// that came to its end.
+    /// Only these contacts have changed since an [`append`] or [`backup`] that completed.
     These(&'c [Uid]),
 }
 
-/// What became of changes that were to be appended.
+/// The result of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
-    /// Everything was there.
+    /// The card held everything already.
     Nothing,
-    /// They are there, and were read back.
+    /// The changes are on the card, and were read back.
     Done {
         /// Contacts that were written.
         records: u32,
         /// Sectors written for it.
         sector_writes: u64,
     },
-    /// Appending no longer pays, or there is nothing to append to: [`backup`] is due.
+    /// A [`backup`] is due: appending no longer pays, or there is no snapshot to append to.
     Due,
 }
 
-/// Writes all that a box holds to the card, into the file that does not hold the newest snapshot,
-/// reads it back and compares.
+/// Writes all that a box holds to the card, then reads it back and compares.
 ///
-/// A cut at any moment leaves the snapshot that was the newest before. `room` takes the largest
-/// contact of the box with an entry's head.
+/// The snapshot goes into the file that does not hold the newest one, so a cut at any moment leaves
+/// that newest one whole. `room` must hold the largest contact of the box with an entry's head.
 pub async fn backup<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -119,8 +118,8 @@ pub async fn backup<F: NorFlash, M: Memory, C: Card>(
     let time = book.time_max();
     let salt = Salt { box_id: book.id(), generation: own.generation(), time };
     if card.len(&name).await?.unwrap_or(0) < SECTOR_BYTES as u32 {
-        // What a deleted file left in these sectors must not pass for a header. And from here on
-        // the file is known to the file system: a cut while it grows loses no room for good.
+        // Bytes of a deleted file in these sectors must not be taken for a header. The file is also
+        // entered in the file system now, so that a cut while it grows loses no space for good.
         card.write(&name, 0, &[0; SECTOR_BYTES]).await?;
         card.flush(&name).await?;
     }
@@ -196,11 +195,12 @@ pub async fn backup<F: NorFlash, M: Memory, C: Card>(
     })
 }
 
-/// Appends every contact that changed since the last snapshot or appending, in one go: a cut leaves
-/// what was there. To be called after each change that was acknowledged; one change of a contact
-/// without a new photo costs one or two sectors.
+/// Appends every contact that changed since the last snapshot or append.
 ///
-/// `room` takes the largest contact of the box with an entry's head.
+/// All of them are appended in one go: a cut leaves what was there before. It is called after each
+/// acknowledged change. One change of a contact without a new photo costs one or two sectors.
+///
+/// `room` must hold the largest contact of the box with an entry's head.
 pub async fn append<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -215,8 +215,8 @@ pub async fn append<F: NorFlash, M: Memory, C: Card>(
     if newest.time >= time {
         return Ok(Appended::Nothing);
     }
-    // What a box with losses appends would stand behind a snapshot that still has
-    // what was lost: good.
+    // A box that has lost contacts may still append. The snapshot before it still has them, which
+    // is good.
     let Some((bytes, blobs)) = weigh(book, card, &name, &newest, changes, room).await? else {
         return Ok(Appended::Due);
     };
@@ -259,7 +259,7 @@ pub async fn append<F: NorFlash, M: Memory, C: Card>(
     Ok(Appended::Done { records, sector_writes: card.sector_writes() - writes_before })
 }
 
-/// Which of the two files the next snapshot goes into: never that of the newest one that is whole.
+/// Chooses the file for the next snapshot, never the one that holds the newest whole snapshot.
 async fn choose<C: Card>(card: &mut C, own: &mut OwnFiles) -> Result<usize, CardError<C::Error>> {
     let Some(which) = own.newest.as_ref().map(|newest| newest.which) else { return Ok(0) };
     let other = 1 - which.min(1);
@@ -281,7 +281,7 @@ async fn is_whole_at<C: Card>(
 }
 
 impl Changes<'_> {
-    /// Places where a changed contact may be.
+    /// Returns how many places may hold a changed contact.
     fn places<F: NorFlash, M: Memory>(&self, book: &Book<F, M>) -> u32 {
         match self {
             Self::Unknown => book.slots(),
@@ -290,7 +290,7 @@ impl Changes<'_> {
     }
 }
 
-/// The contact in a place, if it changed after `time` and can be read.
+/// Returns the contact in a place if it changed after `time` and can be read.
 async fn changed<'b, F: NorFlash, M: Memory, C>(
     book: &mut Book<F, M>,
     changes: Changes<'_>,
@@ -313,7 +313,7 @@ async fn changed<'b, F: NorFlash, M: Memory, C>(
     }
 }
 
-/// Bytes that appending takes, and the blobs that go with it; `None` when there are too many.
+/// Returns the bytes that an append takes and the blobs it needs; `None` when it would be too much.
 async fn weigh<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -324,7 +324,7 @@ async fn weigh<F: NorFlash, M: Memory, C: Card>(
 ) -> Result<Option<(u32, Vec<BlobRef, APPENDED_BLOBS_MAX>)>, BackupError<F::Error, C::Error>> {
     let mut finder = BlobFinder::new(*name, newest.header);
     let mut blobs: Vec<BlobRef, APPENDED_BLOBS_MAX> = Vec::new();
-    // Tables that grew, at most.
+    // This counts rows that the file lacks, at most.
     let mut bytes = 0u32;
     if !newest.tables.are_of(rows(book)) {
         return Ok(None);
@@ -359,7 +359,7 @@ async fn weigh<F: NorFlash, M: Memory, C: Card>(
     Ok(Some((bytes, blobs)))
 }
 
-/// Kind, index and row of everybody in the box's tables.
+/// Returns kind, index and row of every box and author in the box's tables.
 fn rows<F: NorFlash, M: Memory>(
     book: &Book<F, M>,
 ) -> impl Iterator<Item = (u8, u16, TableRowBytes)> + '_ {
@@ -368,7 +368,7 @@ fn rows<F: NorFlash, M: Memory>(
     boxes.chain(authors.map(|(index, name)| (AUTHOR, index.0, author_row_of(index, name))))
 }
 
-/// Writes what the file does not tell yet of the tables.
+/// Writes the rows of the tables that the file does not have yet.
 async fn write_tables<F: NorFlash, M: Memory, C: Card>(
     book: &Book<F, M>,
     writer: &mut SnapshotWriter<'_, C>,
@@ -383,8 +383,9 @@ async fn write_tables<F: NorFlash, M: Memory, C: Card>(
     Ok(())
 }
 
-/// Writes every blob of the box that is whole, and the list of them; returns how many, and where
-/// the rows of the list begin.
+/// Writes every whole blob of the box and the list of them.
+///
+/// Returns how many there are, and the offset of the list's first row.
 async fn write_blobs<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     writer: &mut SnapshotWriter<'_, C>,
@@ -413,7 +414,7 @@ async fn write_blobs<F: NorFlash, M: Memory, C: Card>(
     if blobs == 0 {
         return Ok((0, 0));
     }
-    // Where they are is read back from the card, which so needs no memory for it here.
+    // The offsets of the blobs are read back from the card, so no memory is needed for them here.
     writer.pad().await?;
     let mut position = from;
     let len = blobs * BLOB_ROW_BYTES;
@@ -435,7 +436,7 @@ async fn write_blobs<F: NorFlash, M: Memory, C: Card>(
     Ok((blobs, list_at))
 }
 
-/// Whether a blob of the box is what its hash says.
+/// Returns whether the content of a blob in the box matches its hash.
 pub(super) async fn is_readable<F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     blob: BlobRef,
@@ -457,7 +458,7 @@ pub(super) async fn is_readable<F: NorFlash, M: Memory>(
     Ok(hasher.finish() == blob)
 }
 
-/// Writes a blob that was found to be readable.
+/// Writes a blob that was checked to be readable.
 async fn write_blob<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     writer: &mut SnapshotWriter<'_, C>,
@@ -481,8 +482,9 @@ async fn write_blob<F: NorFlash, M: Memory, C: Card>(
     Ok(())
 }
 
-/// Makes the file longer where less than half of the room for appending is left behind a snapshot.
-/// A card that is too full for it only has its next snapshot sooner.
+/// Makes the file longer if less than half of the room for appending is left behind a snapshot.
+///
+/// A card that is too full for this only needs its next snapshot sooner.
 async fn make_slack<C: Card>(
     card: &mut C,
     name: &FileName,

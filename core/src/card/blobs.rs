@@ -1,4 +1,4 @@
-//! Photos and documents in a snapshot file: where they are.
+//! Finds photos and documents in a snapshot file.
 
 use super::layout::{BLOB, BLOB_HEAD_BYTES, BLOB_ROW_BYTES, BlobRow, SnapshotHeader};
 use super::medium::{Card, CardError, FileName};
@@ -6,8 +6,10 @@ use super::own::last_mark;
 use super::reader::{Entries, Sectors};
 use crate::contact::BlobRef;
 
-/// Finds blobs in one snapshot file. Contacts stand in about the order of their photos, so the row
-/// behind the last one found is tried first.
+/// Finds blobs in one snapshot file.
+///
+/// Contacts stand in about the same order as their photos, so the search begins at the row behind
+/// the one found last.
 pub(super) struct BlobFinder {
     name: FileName,
     header: SnapshotHeader,
@@ -19,13 +21,14 @@ impl BlobFinder {
         Self { name, header, row: 0 }
     }
 
-    /// The file.
+    /// Returns the name of the file.
     pub(super) fn name(&self) -> FileName {
         self.name
     }
 
-    /// Where the content of a blob begins in the file. What is found is to be
-    /// compared with its hash.
+    /// Returns the offset of a blob's content in the file, appended blobs included.
+    ///
+    /// The caller must compare the content with its hash.
     pub(super) async fn find<C: Card>(
         &mut self,
         card: &mut C,
@@ -45,7 +48,7 @@ impl BlobFinder {
         Ok(None)
     }
 
-    /// The same without the list: reads the head of every entry.
+    /// Finds a blob of the snapshot without the list, by reading the head of every entry.
     pub(super) async fn search<C: Card>(
         &mut self,
         card: &mut C,
@@ -54,14 +57,14 @@ impl BlobFinder {
         among(Entries::of_body(Sectors::new(card, self.name), &self.header), blob).await
     }
 
-    /// The same among those of the snapshot itself.
+    /// Finds a blob of the snapshot in its list.
     pub(super) async fn in_list<C: Card>(
         &mut self,
         card: &mut C,
         blob: BlobRef,
     ) -> Result<Option<u32>, CardError<C::Error>> {
         let SnapshotHeader { blobs, list_at, body_end, .. } = self.header;
-        // A list that could not be there is none.
+        // A list that does not fit into the snapshot is ignored.
         let len = blobs.checked_mul(BLOB_ROW_BYTES).and_then(|len| list_at.checked_add(len));
         if blobs == 0 || list_at == 0 || len.is_none_or(|end| end > body_end) {
             return Ok(None);

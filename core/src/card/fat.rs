@@ -1,8 +1,9 @@
-//! A card with a FAT file system on any block device. The only file that names `embedded_sdmmc`.
+//! Keeps a card with a FAT file system on any block device. The only file that names
+//! `embedded_sdmmc`.
 //!
-//! Files are kept in the root folder. A file that is written in place, and does not become longer,
-//! is written without a change to the file system. Of every card, also a damaged one, only what a
-//! checked boot sector says is the file system is read or written.
+//! Files are kept in the root folder. A file that is written in place and does not become longer is
+//! written without a change to the file system. On every card, even a damaged one, only blocks
+//! inside the file system of a checked boot sector are read or written.
 
 mod boot;
 mod chain;
@@ -21,20 +22,20 @@ use embedded_sdmmc::{
 use fence::{Fence, FenceResult};
 use heapless::Vec;
 
-/// Files open at once: the two of a box, that for phones, and one that is read.
+/// Files that can be open at once: the two of a box, the one for phones, and one to read.
 const FILES_MAX: usize = 4;
 
-/// Blocks that going through the root folder may read: 260,000 files. More can only be a circle.
+/// The most blocks read for one pass through the root folder, enough for 260,000 files. Only a
+/// folder that leads back into itself needs more.
 const FOLDER_READS_MAX: u32 = 1 << 14;
 
-/// Blocks that one operation on a file may read: enough to find one's way in a
-/// table of two terabytes.
+/// The most blocks read for one operation on a file, enough to follow a table of two terabytes.
 const FILE_READS_MAX: u32 = 1 << 22;
 
-/// What a device's error comes from, as far as its driver can tell.
+/// The cause of a device's error, as far as its driver can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverFailure {
-    /// The card does not answer: it was taken out.
+    /// The card was taken out: it does not answer.
     Removed,
     /// The card may not be written.
     WriteProtected,
@@ -44,7 +45,7 @@ pub enum DriverFailure {
 
 /// A FAT16 or FAT32 card.
 ///
-/// After an error of the device it is to be let go ([`FatCard::into_device`]) and made anew.
+/// After an error of the device it must be dissolved ([`FatCard::into_device`]) and made anew.
 pub struct FatCard<D: BlockDevice> {
     manager: VolumeManager<Fence<D>, FileTime, 1, FILES_MAX, 1>,
     root: RawDirectory,
@@ -57,14 +58,14 @@ struct OpenFile {
     name: FileName,
     file: RawFile,
     len: u32,
-    /// Its length as its folder tells it.
+    /// The length that its folder states.
     len_told: u32,
     is_writable: bool,
-    /// Its folder does not say where on the card it begins: nothing of it can be read.
+    /// True if its folder does not state where on the card it begins. Nothing of it can be read.
     is_lost: bool,
 }
 
-/// The time that files are said to be from.
+/// Gives the time for the dates of files.
 struct FileTime(fn() -> Millis);
 
 impl TimeSource for FileTime {
@@ -76,8 +77,10 @@ impl TimeSource for FileTime {
 type FatError<D> = Error<FenceError<<D as BlockDevice>::Error>>;
 
 impl<D: BlockDevice> FatCard<D> {
-    /// Looks for the file system of a card. `trouble` tells what an error of the device comes from,
-    /// `clock` what time it is; 0 where nobody knows.
+    /// Opens the file system of a card.
+    ///
+    /// `trouble` tells the cause of a device's error, and `clock` the time, or 0 if it is not
+    /// known.
     pub fn new(
         device: D,
         trouble: fn(&D::Error) -> DriverFailure,
@@ -99,12 +102,12 @@ impl<D: BlockDevice> FatCard<D> {
         }
     }
 
-    /// Gives the device back. Nothing is written: what was flushed is there.
+    /// Returns the device. Nothing is written: what was flushed is there.
     pub fn into_device(self) -> D {
         self.manager.free().0.into_device()
     }
 
-    /// Does something with the device behind the file system that changes nothing of it.
+    /// Calls `act` with the device behind the file system. `act` must not change the file system.
     pub fn with_device<R>(&self, act: impl FnOnce(&D) -> R) -> R {
         self.manager.device(|fence| act(fence.device()))
     }
@@ -113,7 +116,8 @@ impl<D: BlockDevice> FatCard<D> {
         self.manager.device(|fence| fence.allow(reads));
     }
 
-    /// Turns an error into what helps. What the cache of one block holds is no longer believed.
+    /// Turns an error into one that says what helps. Access to the device also drops the cache of
+    /// one block, which may be wrong now.
     fn told(&self, error: FatError<D>) -> FenceResult<D> {
         let hidden = self.hidden();
         match (error, hidden) {
@@ -123,7 +127,8 @@ impl<D: BlockDevice> FatCard<D> {
         }
     }
 
-    /// An error if the device failed in this operation and the file system did not pass that on.
+    /// Returns an error if the device failed in this operation and the file system did not report
+    /// it.
     fn hidden(&self) -> Result<(), FenceResult<D>> {
         match self.manager.device(|fence| fence.failed()) {
             None => Ok(()),
@@ -138,15 +143,16 @@ impl<D: BlockDevice> FatCard<D> {
         match self.manager.find_directory_entry(self.root, name.as_str()) {
             Ok(entry) if entry.attributes.is_directory() => Err(CardError::Inconsistent),
             Ok(entry) => Ok(Some(entry)),
-            // To take a folder that cannot be read for one without this file would
-            // make a second one.
+            // A folder that could not be read must not count as one without this file, or the file
+            // would be created twice.
             Err(Error::NotFound) => self.hidden().map(|()| None),
             Err(error) => Err(self.told(error)),
         }
     }
 
-    /// The place among the open files of one opened for what is to be done; `None` when there is no
-    /// such file.
+    /// Opens a file for reading or writing, and returns its place among the open files.
+    ///
+    /// Returns `None` when there is no such file.
     fn open(
         &mut self,
         name: &FileName,
@@ -174,14 +180,14 @@ impl<D: BlockDevice> FatCard<D> {
         let file = opened.map_err(|error| self.told(error))?;
         let is_writable = mode != Mode::ReadOnly;
         let open = OpenFile { name: *name, file, len, len_told: len, is_writable, is_lost: false };
-        // `free_file_slot` saw to it.
+        // `free_file_slot` made room before.
         self.open.push(open).map_err(|_| CardError::Inconsistent)?;
         Ok(self.open.len() - 1)
     }
 
     fn free_file_slot(&mut self) -> Result<(), FenceResult<D>> {
         if self.open.is_full() {
-            // Closing one that was only read costs nothing.
+            // It costs nothing to close a file that was only read.
             let place = self.open.iter().position(|open| !open.is_writable).unwrap_or(0);
             self.close(place)?;
         }
@@ -245,8 +251,8 @@ impl<D: BlockDevice> Card for FatCard<D> {
         self.allow(FILE_READS_MAX);
         let sought = self.manager.file_seek_from_start(file, offset);
         sought.map_err(|error| self.told(error))?;
-        // In pieces that lie in one cluster: where the chain of clusters was cut short, what is
-        // before is there, and the file has an end that its folder does not know of.
+        // Each piece lies in one cluster. Where the chain of clusters was cut short, the bytes
+        // before the cut can be read, and the file ends earlier than its folder states.
         let mut done = 0;
         while let Some(left) = out.get_mut(done..).filter(|left| !left.is_empty()) {
             let at = (offset as usize + done) % SECTOR_BYTES;
@@ -272,7 +278,7 @@ impl<D: BlockDevice> Card for FatCard<D> {
             None => self.create(name)?,
         };
         let OpenFile { file, len, .. } = self.open[place];
-        // FAT ends at 4 GiB less a byte.
+        // A file on FAT ends at 4 GiB less a byte.
         let end = offset.checked_add(bytes.len() as u32).ok_or(CardError::Full)?;
         self.allow(FILE_READS_MAX);
         let written = self.manager.file_seek_from_start(file, offset);
@@ -293,7 +299,7 @@ impl<D: BlockDevice> Card for FatCard<D> {
             flushed.map_err(|error| self.told(error))?;
             self.open[place].len_told = self.open[place].len;
         }
-        // What is read from here on comes from the card.
+        // Access to the device drops the cached block: later reads come from the card.
         self.manager.device(|_| ());
         Ok(())
     }
@@ -314,7 +320,7 @@ fn name_of(entry: &DirEntry) -> Option<FileName> {
     FileName::parse(&text)
 }
 
-/// Whether an error says no more than that a chain of clusters leads nowhere.
+/// Returns whether an error only says that a chain of clusters leads nowhere.
 fn is_chain_end<E: core::error::Error>(error: &Error<FenceError<E>>) -> bool {
     matches!(
         error,
@@ -352,8 +358,9 @@ fn of_device<E>(
     }
 }
 
-/// A time as FAT can tell it, from 1980 to 2107 (days to dates after Hinnant, "chrono-compatible
-/// low-level date algorithms").
+/// Converts a time into one that FAT can hold, from 1980 to 2107.
+///
+/// The conversion of days to dates follows Hinnant, "chrono-compatible low-level date algorithms".
 fn timestamp(time: Millis) -> Timestamp {
     let seconds = (time / 1_000).clamp(315_532_800, 4_354_819_199);
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
@@ -361,7 +368,7 @@ fn timestamp(time: Millis) -> Timestamp {
     let year_of_era =
         (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // Years begin in March here.
+    // Years begin in March in this calculation.
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5;
     let (month, is_next) = if month < 10 { (month + 2, 0) } else { (month - 10, 1) };

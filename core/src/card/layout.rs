@@ -1,6 +1,6 @@
-//! The bytes of a snapshot file: its header, the heads of its entries, what seals them.
+//! Defines the bytes of a snapshot file: its header, the heads of its entries and their seals.
 //!
-//! Layout in FORMAT.md, chapter "Cards". Nothing here touches a card.
+//! The layout is in FORMAT.md, chapter "Cards". Nothing here touches a card.
 
 use super::medium::{FileName, SECTOR_BYTES};
 use crate::contact::{AuthorIndex, BoxIndex, Millis};
@@ -8,44 +8,45 @@ use crate::limits::AUTHOR_NAME_BYTES_MAX;
 use crate::store::Root;
 use crate::store::seal::Seal;
 
-/// First bytes of a snapshot file.
+/// The first bytes of a snapshot file.
 const MAGIC: [u8; 8] = *b"cbx card";
 
 /// The version this code writes and reads.
 pub const VERSION: u16 = 1;
 
-/// Where the checksum of the header is: the last bytes of its sector.
+/// Bytes of the header under its checksum. The checksum fills the rest of the sector.
 const HEADER_SEALED_BYTES: usize = SECTOR_BYTES - 4;
 
-/// Where the first entry is.
+/// Offset of the first entry.
 pub(super) const BODY_AT: u32 = SECTOR_BYTES as u32;
 
 /// Bytes of an entry before its payload.
 pub(super) const HEAD_BYTES: usize = 12;
 
-/// Bytes of an entry behind its payload: the checksum.
+/// Bytes of an entry behind its payload, which hold the checksum.
 pub(super) const TAIL_BYTES: usize = 4;
 
-/// Entries begin at whole words of this many bytes.
+/// Alignment of entries in bytes.
 pub(super) const WORD_BYTES: u32 = 4;
 
-/// Something in the box could not be read when the snapshot was made.
+/// Flag of a header: something in the box could not be read when the snapshot was made.
 const INCOMPLETE: u16 = 1 << 0;
 
-/// Not an entry: the next one begins at the next sector.
+/// Filler between entries: the next entry begins at the next sector.
 pub(super) const PADDING: u8 = 0;
-/// A box of the table of boxes: index (varint), identity (8 bytes), length of its
-/// key (1 byte), key.
+/// A row of the table of boxes: index (varint), identity (8 bytes), length of the key (1 byte),
+/// key.
 pub(super) const BOX: u8 = 1;
-/// An author of the table of authors: index (varint), name.
+/// A row of the table of authors: index (varint), name.
 pub(super) const AUTHOR: u8 = 2;
 /// A photo or document: hash (16 bytes), length (4 bytes), content.
 pub(super) const BLOB: u8 = 3;
-/// Where the blobs before it are: rows of hash, length, offset of the content.
+/// The list of the blobs before it: rows of hash, length and offset of the content.
 pub(super) const BLOB_LIST: u8 = 4;
 /// A contact record.
 pub(super) const RECORD: u8 = 5;
-/// Everything up to a time is there: time (8 bytes), 1 if the root is told, root (16 bytes).
+/// A mark, which says that the file holds everything up to a time: the time (8 bytes), 1 if the
+/// root follows, root (16 bytes).
 pub(super) const MARK: u8 = 6;
 
 /// The highest kind in use.
@@ -60,43 +61,43 @@ pub(super) const BLOB_ROW_BYTES: u32 = 24;
 /// Bytes of a mark's payload.
 pub(super) const MARK_BYTES: usize = 25;
 
-/// What a snapshot tells of itself.
+/// The header of a snapshot file, which describes the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotHeader {
     /// The box that made it.
     pub box_id: u64,
     /// Rises by one with each snapshot of a box on a card.
     pub generation: u32,
-    /// The latest time that box had written or met.
+    /// The latest time that the box had written or met.
     pub time: Millis,
-    /// Whether all that the box held could be read.
+    /// True if everything that the box held could be read.
     pub is_complete: bool,
-    /// Where the snapshot ends and appended entries may follow, at the next sector.
+    /// Offset of the end of the snapshot. Appended entries begin at the next sector.
     pub body_end: u32,
     /// Entries of the snapshot.
     pub entries: u32,
-    /// Contacts neither in the trash nor gone.
+    /// Contacts that are neither in the trash nor deleted.
     pub active: u32,
     /// Contacts in the trash.
     pub trashed: u32,
-    /// Contacts of which only the memory is left.
+    /// Tombstones: contacts that are deleted and only remembered as such.
     pub tombstones: u32,
     /// Photos and documents.
     pub blobs: u32,
-    /// Where the rows of the list of blobs begin; 0 when there are no blobs.
+    /// Offset of the first row of the list of blobs; 0 when there are no blobs.
     pub list_at: u32,
-    /// The root of what it holds.
+    /// The root of the contacts in the snapshot.
     pub root: Root,
 }
 
-/// Why a sector is no header of this version.
+/// The reason why a sector is no header of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderFault {
-    /// It is none, or a damaged or half written one.
+    /// The sector holds no header, or one that is damaged or half written.
     None,
     /// A newer version wrote the file.
     Newer {
-        /// Which version.
+        /// The version of the file.
         version: u16,
         /// The box that wrote it.
         box_id: u64,
@@ -131,7 +132,7 @@ impl SnapshotHeader {
             list_at: fields.u32(),
             root: Root(fields.take()),
         };
-        // The mark at the end is one entry; its place is counted back from the end.
+        // The mark at the end is one entry, and its offset is counted back from the end.
         let is_sound = header.body_end >= BODY_AT + entry_bytes(MARK_BYTES as u32)
             && header.body_end.is_multiple_of(WORD_BYTES)
             && header.entries > 0
@@ -139,18 +140,21 @@ impl SnapshotHeader {
         if is_sound { Ok(header) } else { Err(HeaderFault::None) }
     }
 
-    /// Whether it is of a later snapshot of the same box than `other`: generations go round in a
-    /// circle, of which a box writes far less than half between two files that are on one card.
+    /// Returns whether this snapshot is later than `other`, which is of the same box.
+    ///
+    /// Generations wrap round. Two files that are on one card at the same time are always less than
+    /// half a circle apart.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (1..=u32::MAX / 2).contains(&self.generation.wrapping_sub(other.generation))
     }
 
-    /// Bytes of the file that can hold something: the snapshot, and what may be appended to it.
+    /// Returns how many bytes of the file can be in use: the snapshot and what may be appended to
+    /// it.
     pub fn reach(&self) -> u32 {
         sector_after(self.body_end).saturating_add(slack(self.body_end))
     }
 
-    /// The first sector of the file.
+    /// Builds the first sector of the file.
     pub(super) fn encode(&self) -> [u8; SECTOR_BYTES] {
         let mut sector = [0; SECTOR_BYTES];
         let flags = if self.is_complete { 0 } else { INCOMPLETE };
@@ -182,18 +186,18 @@ impl SnapshotHeader {
         sector
     }
 
-    /// What the entries of this snapshot are sealed with.
+    /// Returns the salt that goes into the seals of this snapshot's entries.
     pub(super) fn salt(&self) -> Salt {
         Salt { box_id: self.box_id, generation: self.generation, time: self.time }
     }
 
-    /// Where the mark at the end of the snapshot is.
+    /// Returns the offset of the mark at the end of the snapshot.
     pub(super) fn mark_at(&self) -> u32 {
         self.body_end - entry_bytes(MARK_BYTES as u32)
     }
 }
 
-/// Numbers one behind the other, little-endian; zeros beyond the end.
+/// Reads little-endian numbers one after the other. Beyond the end it gives zeros.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -220,8 +224,10 @@ impl Fields<'_> {
     }
 }
 
-/// What makes the seals of one snapshot right for that snapshot only: what an earlier one left in
-/// the same sectors never passes for a part of it.
+/// The salt of one snapshot's seals.
+///
+/// It makes a seal valid for that snapshot only, so that entries which an earlier snapshot left in
+/// the same sectors are never taken for a part of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Salt {
     pub(super) box_id: u64,
@@ -230,9 +236,10 @@ pub(super) struct Salt {
 }
 
 impl Salt {
-    /// The seal of an entry at `offset`. `link` is 0 within the snapshot, and the checksum of
-    /// the entry before in what was appended: of two attempts to append, the rest of one
-    /// never follows the other.
+    /// Begins the seal of an entry at `offset`.
+    ///
+    /// Within the snapshot `link` is 0. In appended entries it is the checksum of the entry before:
+    /// the remains of one attempt to append are then never read as the continuation of another.
     pub(super) fn seal(&self, offset: u32, link: u32) -> Seal {
         Seal::new()
             .over(&self.box_id.to_le_bytes())
@@ -243,12 +250,12 @@ impl Salt {
     }
 }
 
-/// What stands before a payload.
+/// The head of an entry, which stands before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EntryHead {
     pub(super) kind: u8,
     pub(super) len: u32,
-    /// Counts the entries of a file from 0, appended ones included.
+    /// The number of the entry, counted from 0 over the whole file, appended entries included.
     pub(super) number: u32,
 }
 
@@ -262,7 +269,7 @@ impl EntryHead {
         bytes
     }
 
-    /// The bytes of a head under the seal of its entry.
+    /// Builds the bytes of a head under the seal of its entry.
     pub(super) fn encode(&self, seal: &Seal) -> [u8; HEAD_BYTES] {
         let mut bytes = self.bare();
         let check = seal.clone().over(&bytes).value() as u16;
@@ -270,8 +277,9 @@ impl EntryHead {
         bytes
     }
 
-    /// Reads a head; `None` for what is none under this seal. So a length is checked before
-    /// anything trusts it.
+    /// Reads a head; returns `None` for bytes that are no head under this seal.
+    ///
+    /// A length is therefore checked before anything relies on it.
     pub(super) fn parse(bytes: &[u8; HEAD_BYTES], seal: &Seal) -> Option<Self> {
         let [kind, _, _, _, a, b, c, d, e, f, g, h] = *bytes;
         let head = Self {
@@ -284,17 +292,17 @@ impl EntryHead {
     }
 }
 
-/// Bytes of a whole entry, up to where the next may begin.
+/// Returns the bytes of a whole entry, up to the place where the next may begin.
 pub(super) fn entry_bytes(len: u32) -> u32 {
     len.saturating_add((HEAD_BYTES + TAIL_BYTES) as u32).next_multiple_of(WORD_BYTES)
 }
 
-/// The next whole sector; behind the last one there can be, the end.
+/// Returns the offset of the next whole sector. Beyond the last possible sector it is `u32::MAX`.
 pub(super) fn sector_after(at: u32) -> u32 {
     at.checked_next_multiple_of(SECTOR_BYTES as u32).unwrap_or(u32::MAX)
 }
 
-/// Everything up to a time is in the file.
+/// A mark: the file holds everything up to its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SnapshotMark {
     pub(super) time: Millis,
@@ -322,16 +330,17 @@ impl SnapshotMark {
     }
 }
 
-/// Bytes that an index takes in a row of a table, at most.
+/// The most bytes that an index takes in a row of a table.
 pub(super) const INDEX_BYTES_MAX: usize = 3;
 
-/// The index that a row of a table begins with, and what follows it.
+/// Reads the index that a row of a table begins with; returns it with the rest of the row.
 pub(super) fn row_index(payload: &[u8]) -> Option<(u16, &[u8])> {
     postcard::take_from_bytes(payload).ok()
 }
 
-/// Index and identity of a box. Boxes have no keys yet; what a later version tells
-/// of one is passed over.
+/// Reads the index and identity of a box.
+///
+/// Boxes have no keys yet. A key that a later version writes is skipped.
 pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
     let (index, rest) = row_index(payload)?;
     let (id, key) = rest.split_first_chunk()?;
@@ -339,25 +348,25 @@ pub(super) fn box_row(payload: &[u8]) -> Option<(BoxIndex, u64)> {
     (key.len() == usize::from(key_bytes)).then_some((BoxIndex(index), u64::from_le_bytes(*id)))
 }
 
-/// A row of a table, as it is written.
+/// The bytes of a row of a table, as they are written.
 pub(super) type TableRowBytes = heapless::Vec<u8, ROW_BYTES_MAX>;
 
-/// Longest row.
+/// Bytes of the longest row.
 pub(super) const ROW_BYTES_MAX: usize = INDEX_BYTES_MAX + AUTHOR_NAME_BYTES_MAX;
 
-/// The row of a box.
+/// Builds the row of a box.
 pub(super) fn box_row_of(index: BoxIndex, id: u64) -> TableRowBytes {
     let mut row = begun(index.0);
-    // Three bytes, eight and one are less than a name takes.
+    // This is 3 + 8 + 1 bytes, which is less than a name may take.
     row.extend_from_slice(&id.to_le_bytes()).ok();
     row.push(0).ok();
     row
 }
 
-/// The row of an author.
+/// Builds the row of an author.
 pub(super) fn author_row_of(index: AuthorIndex, name: &str) -> TableRowBytes {
     let mut row = begun(index.0);
-    // A name is no longer than its bound.
+    // A name is never longer than its bound.
     row.extend_from_slice(name.as_bytes()).ok();
     row
 }
@@ -370,7 +379,7 @@ fn begun(index: u16) -> TableRowBytes {
 
 const _: () = assert!(9 <= AUTHOR_NAME_BYTES_MAX);
 
-/// A place of a blob in a file.
+/// A row of the list of blobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BlobRow {
     pub(super) hash: [u8; 16],
@@ -388,7 +397,7 @@ impl BlobRow {
         bytes
     }
 
-    /// The row of the blob whose content begins at `at`, behind this head.
+    /// Builds the row of the blob with this head whose content begins at `at`.
     pub(super) fn of_blob(head: &[u8; BLOB_HEAD_BYTES as usize], at: u32) -> Self {
         let mut fields = Fields(head);
         Self { hash: fields.take(), len: fields.u32(), at }
@@ -400,14 +409,15 @@ impl BlobRow {
     }
 }
 
-/// The files of a box that hold its snapshots.
+/// The extensions of the two snapshot files of a box.
 pub(super) const LETTERS: [u8; 2] = [b'A', b'B'];
 
-/// Digits of base 32 (RFC 4648).
+/// The digits of base 32 (RFC 4648).
 const DIGITS: [u8; 32] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The name of a snapshot file: the upper 40 bits of the box's identity, plus `variant` where
-/// another box has that name already, and a letter.
+/// Returns the name of a snapshot file: the upper 40 bits of the box's identity, then a letter.
+///
+/// `variant` is added to these bits where another box has the name already.
 pub(super) fn snapshot_name(box_id: u64, variant: u64, letter: u8) -> FileName {
     let bits = (box_id >> 24).wrapping_add(variant);
     let mut text = [0; 10];
@@ -416,11 +426,11 @@ pub(super) fn snapshot_name(box_id: u64, variant: u64, letter: u8) -> FileName {
     }
     text[8] = b'.';
     text[9] = letter;
-    // Digits and letters only.
+    // The name has digits and letters only.
     core::str::from_utf8(&text).ok().and_then(FileName::parse).unwrap_or(FileName::PHONE)
 }
 
-/// The name of the file of the same box that has this letter.
+/// Returns the name of the file of the same box with this letter.
 pub(super) fn with_letter(name: &FileName, letter: u8) -> FileName {
     let mut text = [0; 10];
     for (place, byte) in text.iter_mut().zip(name.as_str().bytes()) {
@@ -430,7 +440,7 @@ pub(super) fn with_letter(name: &FileName, letter: u8) -> FileName {
     core::str::from_utf8(&text).ok().and_then(FileName::parse).unwrap_or(*name)
 }
 
-/// Whether a name is one that snapshots have; then its letter.
+/// Returns the letter of a snapshot file's name; `None` for other names.
 pub(super) fn snapshot_letter(name: &FileName) -> Option<u8> {
     match *name.as_str().as_bytes() {
         [ref stem @ .., b'.', letter]
@@ -444,8 +454,9 @@ pub(super) fn snapshot_letter(name: &FileName) -> Option<u8> {
     }
 }
 
-/// Bytes kept for appending behind a snapshot: half its length, and enough for about a hundred
-/// small changes at least. Whole sectors.
+/// Returns how many bytes are kept behind a snapshot for appending, in whole sectors.
+///
+/// This is half the length of the snapshot, and at least enough for about a hundred small changes.
 pub(super) fn slack(body_end: u32) -> u32 {
     const SLACK_BYTES_MIN: u32 = 64 * SECTOR_BYTES as u32;
     sector_after((body_end / 2).max(SLACK_BYTES_MIN))

@@ -1,4 +1,4 @@
-//! Whose snapshots are on a card.
+//! Lists the snapshots on a card.
 
 use super::layout::{HeaderFault, SnapshotHeader, snapshot_letter};
 use super::medium::{Card, CardError, FileName};
@@ -9,40 +9,43 @@ use crate::contact::Millis;
 /// A snapshot file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// Its name.
+    /// The name of the file.
     pub file: FileName,
-    /// Its length in bytes, what is kept free for appending included.
+    /// The length of the file in bytes, the space kept for appending included.
     pub bytes: u32,
-    /// What it is.
+    /// The state of the file.
     pub state: SnapshotState,
 }
 
-/// What a snapshot file is at first sight; [`super::verify`] looks closer.
+/// The state of a snapshot file at first sight. [`super::verify`] checks it fully.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotState {
-    /// A snapshot with its end. Of two of one box the one with the higher generation is newer.
+    /// A snapshot with its end. Of two files of one box, the one with the higher generation is
+    /// newer.
     Snapshot {
-        /// What it tells of itself.
+        /// The header of the snapshot.
         header: SnapshotHeader,
-        /// With what was appended, everything the box held at this time of its own is there.
+        /// The time, by the box's own clock, up to which everything that the box held is in the
+        /// file, appended entries included.
         time: Millis,
     },
-    /// The header is there but the end is not: a newer one was being written over it, or it is
+    /// A file with a header but no end: a newer snapshot was being written over it, or it is
     /// damaged.
     Unfinished(SnapshotHeader),
     /// A newer version wrote it.
     Newer {
-        /// Which version.
+        /// The version of the file.
         version: u16,
         /// The box that wrote it.
         box_id: u64,
     },
-    /// Half written, or damaged.
+    /// A file without a header: half written, or damaged.
     NoHeader,
 }
 
-/// Shows the snapshot files of a card in the order of their names, the two of a box one after the
-/// other.
+/// Shows the snapshot files of a card in the order of their names.
+///
+/// The two files of a box come one after the other.
 pub async fn list<C: Card>(
     card: &mut C,
     mut visit: impl FnMut(&Listing),

@@ -1,43 +1,47 @@
-//! What a card is to a box: a few named files that keep what was written, more or less.
+//! Defines a card as a box sees it: a few named files that keep what was written, more or less.
 
 use core::fmt;
 
-/// Bytes of a sector: what a card takes at once, and the unit in which a pulled card tears.
+/// Bytes of a sector: the unit of writing, and the unit that is torn when a card is pulled.
 pub const SECTOR_BYTES: usize = 512;
 
 /// A card in its slot, or anything else that keeps files: a folder, an image.
 ///
 /// **When the card is pulled or the power fails**, each sector written since the last
-/// [`flush`](Card::flush) of its file may be as before, as written, or anything between and beside
-/// (torn), in any order; so may the length of that file, which is then one it had since. What was
-/// there at the last flush and not written since is as it was. Other files are not touched.
+/// [`flush`](Card::flush) of its file may hold its old bytes, its new bytes, or any mixture or
+/// other bytes (torn). The order of writing does not matter. The length of that file may then be
+/// any that it had since the flush. Sectors that were there at the last flush and not written since
+/// are unchanged, and so are all other files.
 ///
 /// Offsets and lengths of writes are whole sectors ([`SECTOR_BYTES`]). Files are written from their
 /// beginning to their end, or in place: an offset is never beyond the file's length.
 ///
-/// An error leaves the file as a power cut would. After it, and after a card was changed for
-/// another, every file is looked for anew.
+/// An error leaves the file as a power cut would. After an error, and after the card was changed
+/// for another, every file must be looked up again.
 #[allow(
     async_fn_in_trait,
     reason = "used with static dispatch by executors that need no Send futures"
 )]
 pub trait Card {
-    /// What the medium itself says is wrong.
+    /// The error of the medium itself.
     type Error: fmt::Debug;
 
-    /// The first file whose name comes after `after` in the order of bytes; all of them in turn
-    /// when called with what it gave. Files whose names are no [`FileName`] are passed over.
+    /// Returns the first file whose name comes after `after` in the order of bytes.
+    ///
+    /// Repeated calls with the name returned last list all files. A file is skipped if its name is
+    /// no [`FileName`].
     async fn next_file(
         &mut self,
         after: Option<&FileName>,
     ) -> Result<Option<FileName>, CardError<Self::Error>>;
 
-    /// Length of a file in bytes; `None` when there is none of this name.
+    /// Returns the length of a file in bytes; `None` when there is no file of this name.
     async fn len(&mut self, name: &FileName) -> Result<Option<u32>, CardError<Self::Error>>;
 
-    /// Reads from a file, as many bytes as there are, up to `out.len()`; returns how
-    /// many. Comes from the medium, not from a memory of what was written: a backup
-    /// counts when it was read back.
+    /// Reads as many bytes of a file as there are, up to `out.len()`, and returns how many.
+    ///
+    /// The bytes come from the medium, not from a cache of what was written: a backup counts only
+    /// when it was read back.
     async fn read(
         &mut self,
         name: &FileName,
@@ -45,8 +49,9 @@ pub trait Card {
         out: &mut [u8],
     ) -> Result<usize, CardError<Self::Error>>;
 
-    /// Writes whole sectors into a file, makes it longer where they reach beyond its end, and makes
-    /// the file when there is none.
+    /// Writes whole sectors into a file.
+    ///
+    /// The file becomes longer where they reach beyond its end, and is created when there is none.
     async fn write(
         &mut self,
         name: &FileName,
@@ -54,25 +59,25 @@ pub trait Card {
         bytes: &[u8],
     ) -> Result<(), CardError<Self::Error>>;
 
-    /// Returns when everything written to a file, and its length, will be there whatever happens.
+    /// Returns when all that was written to a file, and its length, would survive a cut.
     async fn flush(&mut self, name: &FileName) -> Result<(), CardError<Self::Error>>;
 
-    /// Sectors written since the card was put in, those of the file system included.
+    /// Returns the sectors written since the card was put in, those of the file system included.
     fn sector_writes(&self) -> u64;
 }
 
-/// Why a card did not do what it should. Each says what helps.
+/// The reason why a card did not do what it should. Each says what helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardError<E> {
-    /// There is no file system that boxes can use.
+    /// The card has no file system that boxes can use.
     NoFileSystem,
     /// The card is formatted as exFAT.
     ExFat,
     /// The card cannot be written: a switch on it, or its file system, forbids it.
     WriteProtected,
-    /// The user that this program runs as may not read or write it.
+    /// The user that this program runs as may not read or write the card.
     Forbidden,
-    /// There is no room left.
+    /// The card has no room left.
     Full,
     /// The card was taken out.
     Removed,
@@ -115,8 +120,9 @@ impl<E: fmt::Debug> fmt::Display for CardError<E> {
 
 impl<E: fmt::Debug> core::error::Error for CardError<E> {}
 
-/// Name of a file on a card: up to 8 and up to 3 characters with a dot between, upper case, as
-/// every FAT keeps them.
+/// The name of a file on a card, in upper case.
+///
+/// It has up to 8 characters and up to 3 more behind a dot, as every FAT keeps names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName {
     bytes: [u8; 12],
@@ -124,10 +130,11 @@ pub struct FileName {
 }
 
 impl FileName {
-    /// What phones read.
+    /// The name of the file that phones read.
     pub const PHONE: FileName = FileName { bytes: *b"CONTACTS.VCF", len: 12 };
 
-    /// A name out of text; letters become upper case. `None` for what is none.
+    /// Makes a name out of text; letters become upper case. Returns `None` for text that is no
+    /// name.
     pub fn parse(text: &str) -> Option<Self> {
         let (stem, extension) = text.split_once('.').unwrap_or((text, ""));
         let is_fine = |part: &str| {
@@ -148,9 +155,9 @@ impl FileName {
         Some(Self { bytes, len: text.len() as u8 })
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
-        // Made of ASCII only, and never longer than its memory.
+        // The name is made of ASCII only and never longer than its memory.
         core::str::from_utf8(self.bytes.get(..usize::from(self.len)).unwrap_or(&[])).unwrap_or("")
     }
 }

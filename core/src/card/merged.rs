@@ -1,127 +1,135 @@
-//! What comes of taking in a card: whose snapshots, what was taken, what was left,
-//! and why it ended early.
+//! Describes the result of taking in a card: what was taken, what was left, and why it ended early.
 
 use super::medium::{CardError, FileName};
 use crate::contact::{Millis, Uid};
 use crate::store::{Aside, PutError};
 use core::fmt;
 
-/// Whose snapshots are taken in.
+/// The owners of the snapshots that are taken in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SnapshotOwners {
-    /// Those of other boxes; of the box itself only where it holds nothing, has lost something, or
+    /// Other boxes. The box's own snapshot is read only if the box is empty, has lost something, or
     /// is behind what it left on the card.
     #[default]
     Others,
-    /// The same, and that of the box itself: where it was not this run that left it there,
-    /// the flash may be an older copy, or a copy in use elsewhere, and the snapshot may
-    /// have been damaged since.
+    /// Other boxes and the box itself.
+    ///
+    /// This is for a snapshot that was not left by this run of the program. The flash may then be
+    /// an older copy, or a copy in use elsewhere, and the snapshot may have been damaged since.
     OthersAndOwn,
-    /// That of the box itself alone.
+    /// The box itself, and no other.
     Own,
-    /// All.
+    /// All boxes, even if their snapshots were taken in before.
     All,
 }
 
-/// A snapshot of the box itself of which nothing is missing, neither in it nor here.
+/// A whole snapshot of the box itself, of which the box has everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnWhole {
-    /// All that the box held at this time of its own.
+    /// The time, by the box's own clock, up to which the snapshot holds everything.
     pub time: Millis,
-    /// When the latest of the names of its own that it tells of was taken; 0 of none. What a box
-    /// writes after its flash was put back to an earlier state has a later time than what is
-    /// missing, and tells of the name that it took then.
+    /// The time when the box took the latest of its own names that the snapshot mentions; 0 if it
+    /// mentions none.
+    ///
+    /// After its flash was put back to an earlier state, a box takes a new name. What it writes
+    /// from then on is later than what is missing, and mentions that name.
     pub named: Millis,
 }
 
-/// What came of a card.
+/// The counts of what was taken in from a card.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     /// Boxes whose snapshots were read.
     pub boxes: u32,
-    /// Boxes whose snapshots have nothing that was not taken in before.
+    /// Boxes whose snapshots hold nothing new.
     pub known: u32,
     /// Contacts that are new here.
     pub added: u32,
-    /// Contacts that are other than before.
+    /// Contacts that were changed here.
     pub updated: u32,
-    /// Contacts that said nothing new.
+    /// Contacts that brought nothing new.
     pub unchanged: u32,
-    /// Contacts that were kept aside; each was shown to the visitor, and stays on the card.
+    /// Contacts that were kept aside. Each was shown to the visitor, and stays on the card.
     pub aside: u32,
-    /// Contacts, entries and files that could not be taken in; each was shown to the visitor.
+    /// Contacts, entries and files that could not be taken in. Each was shown to the visitor.
     pub remarks: u32,
-    /// Contacts that would be removed, and were not, as nobody has said yes to so many.
+    /// Contacts whose removal waits: nobody has yet agreed to remove so many.
     pub held: u32,
-    /// What the box itself had left there, if all of that is here now.
+    /// The box's own snapshot on the card, if everything in it is in the box now.
     pub own: Option<OwnWhole>,
-    /// The newest snapshot of the box itself is not whole, or later than the box: a new one is due.
+    /// True if the newest snapshot of the box itself is not whole, or is later than the box. A new
+    /// snapshot is then due.
     pub is_own_damaged: bool,
-    /// The box itself had written some of it, and did not know: it goes on under a new name.
+    /// True if the card holds something that the box wrote itself and has lost. The box then
+    /// continues under a new name.
     pub has_forgotten: bool,
 }
 
-/// Something of a card that was not taken in. It stays on the card, and is tried again next time.
+/// Something on a card that was not taken in. It stays on the card, and is tried again next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remark {
     /// A newer version of contactbox wrote this file; a newer version can read it.
     Newer {
         /// The file.
         file: FileName,
-        /// Its version.
+        /// The version of the file.
         version: u16,
     },
-    /// This file has no beginning: half written, or damaged. The other of its box may do.
+    /// This file has no header: it is half written, or damaged. The other file of its box may
+    /// serve.
     NoHeader {
         /// The file.
         file: FileName,
     },
-    /// So many entries of this file are damaged or missing.
+    /// Some entries of this file are damaged or missing.
     Damaged {
         /// The file.
         file: FileName,
-        /// How many.
+        /// The number of these entries.
         entries: u32,
     },
     /// This contact is larger than the memory of this box allows.
     TooLarge(Uid),
-    /// This contact has a photo or document that is not whole on the card. One that is new here is
-    /// taken in without it; what it changes of one that is here waits for it.
+    /// This contact has a photo or document that is not whole on the card.
+    ///
+    /// A contact that is new here is taken in without it. A change of a contact that is here waits
+    /// for it.
     NoBlob(Uid),
-    /// This contact was written by boxes the file does not tell of, or says what cannot be.
+    /// This contact was written by boxes that the file does not mention, or says something
+    /// impossible.
     Foreign(Uid),
-    /// There is no place for the box that wrote this file.
+    /// The table of boxes has no place left for the box that wrote this file.
     Stranger {
         /// The file.
         file: FileName,
     },
-    /// There is no place for a box that has written this contact.
+    /// The table of boxes has no place left for a box that has written this contact.
     ByStrangers(Uid),
-    /// This file would remove so many contacts that it waits for a yes.
+    /// This file would remove so many contacts that somebody must agree first.
     Removals {
         /// The file.
         file: FileName,
         /// Contacts that it would remove.
         count: u32,
-        /// Contacts that others have removed shortly before.
+        /// Contacts that were removed by others shortly before.
         removed: u32,
-        /// Contacts there were before all of that.
+        /// Contacts before any of these removals.
         contacts: u32,
     },
-    /// This contact is kept aside, for this reason.
+    /// This contact was kept aside, for this reason.
     Aside(Uid, Aside),
 }
 
-/// Why taking in ended early. What was taken in until then is in the box.
+/// The reason why taking in ended early. All that was taken in before is in the box.
 #[derive(Debug)]
 pub enum MergeError<F, C> {
-    /// The card did not do it.
+    /// The card failed.
     Card(CardError<C>),
-    /// The box did not take it.
+    /// The box refused it or failed.
     Book(PutError<F>),
     /// A piece of a photo needs more memory than was given.
     RoomTooSmall {
-        /// Bytes needed.
+        /// The number of bytes needed.
         bytes: usize,
     },
 }

@@ -1,20 +1,21 @@
-//! Snapshots on cards: what boxes leave for each other and for themselves, and reading it back.
+//! Keeps snapshots on cards: boxes leave them for each other and for themselves, and read them.
 //!
 //! - [`Card`]: the card, implemented by the shells; [`FileName`], [`CardError`]
-//! - [`OwnFiles`]: what a box knows of its own files on the card in the slot
-//! - [`backup`], [`append`]: leaving all of a box, or what changed since
+//! - [`OwnFiles`]: a box's knowledge of its own files on the card in the slot
+//! - [`backup`], [`append`]: write all of a box, or the changes since the last time
 //! - `fat`, with the feature of that name: a FAT card on any block device
-//! - [`merge_all`]: taking in what others left; restoring is the same
-//! - [`write_phone_file`]: `CONTACTS.VCF`, when there is nothing else to do
-//! - [`list`], [`verify`]: what is on a card, and whether it is right
+//! - [`merge_all`]: takes in what other boxes left; a restore is the same
+//! - [`write_phone_file`]: writes `CONTACTS.VCF`, when there is nothing else to do
+//! - [`list`], [`verify`]: show what is on a card, and check it
 //!
-//! A box that finds a card: [`merge_all`], [`OwnFiles::find`], [`append`], and [`backup`] when that
-//! says [`Appended::Due`]. After each change that was acknowledged: the same without the search,
-//! and with the contact named ([`Changes::These`]). After an error: the card is looked at anew,
-//! with [`OwnFiles::find`]. The box itself needs no card: whatever is wrong with one, it goes on.
+//! A box that finds a card calls [`merge_all`], [`OwnFiles::find`] and [`append`], and [`backup`]
+//! when that returns [`Appended::Due`]. After each acknowledged change it calls [`append`] again,
+//! without the search and with the contact named ([`Changes::These`]), and [`backup`] when due.
+//! After an error it searches the card again, with [`OwnFiles::find`]. A box needs no card: it
+//! keeps working whatever is wrong with one.
 //!
-//! medium <- layout <- {writer, reader} <- own <- {blobs, verify, list} <-
-//! {backup, restore} <- phone
+//! medium <- layout <- {writer, reader} <- own <- {blobs, verify, list} <- {backup, restore} <-
+//! phone
 
 mod backup;
 mod blobs;

@@ -1,4 +1,4 @@
-//! A box's own files on a card: which they are, and where the next entry goes.
+//! Finds a box's own files on a card, and the place for the next entry.
 
 use super::layout::{
     AUTHOR, BLOB, BOX, HeaderFault, LETTERS, MARK, MARK_BYTES, ROW_BYTES_MAX, SnapshotHeader,
@@ -12,14 +12,16 @@ use crate::store::Root;
 use crate::store::seal::Seal;
 use heapless::Vec;
 
-/// Names that are tried when other boxes, or newer versions, have the first ones.
+/// Names to try when other boxes or newer versions have the first ones.
 const VARIANTS_MAX: u64 = 8;
 
-/// Blobs that can be appended before a new snapshot is due.
+/// The most blobs that can be appended before a new snapshot is due.
 pub(super) const APPENDED_BLOBS_MAX: usize = 32;
 
-/// What a box knows of its own files on the card in the slot. About a kilobyte; found again from
-/// the card at any time, with [`OwnFiles::find`].
+/// A box's knowledge of its own files on the card in the slot.
+///
+/// It takes about a kilobyte, and can be found again from the card at any time, with
+/// [`OwnFiles::find`].
 #[derive(Clone)]
 pub struct OwnFiles {
     pub(super) names: [FileName; 2],
@@ -27,25 +29,26 @@ pub struct OwnFiles {
     pub(super) newest: Option<Newest>,
 }
 
-/// The newest snapshot and what was appended to it.
+/// The newest snapshot and the entries appended to it.
 #[derive(Clone)]
 pub(super) struct Newest {
-    /// Which of the two files.
+    /// The index of the file, 0 or 1.
     pub(super) which: usize,
     pub(super) header: SnapshotHeader,
-    /// Where the next entry goes.
+    /// The place for the next entry.
     pub(super) end: Position,
-    /// Everything up to this time is in the file.
+    /// The time up to which the file holds everything.
     pub(super) time: Millis,
-    /// Of all that is in the file, if it was told.
+    /// The root of all that is in the file, if the last mark has one.
     pub(super) root: Option<Root>,
     pub(super) tables: Tables,
     /// Hashes of the blobs that were appended.
     pub(super) blobs: Vec<[u8; 16], APPENDED_BLOBS_MAX>,
 }
 
-/// Which boxes and authors a file tells of. Indices are given out rising, so a
-/// file tells of all up to one.
+/// The boxes and authors whose rows a file has.
+///
+/// Indices are given out in rising order, so a file has all of them up to the highest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tables {
     boxes: OwnTotals,
@@ -54,11 +57,11 @@ pub(super) struct Tables {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct OwnTotals {
-    /// The highest index.
+    /// The highest index of a row.
     last: u16,
-    /// Rows there are.
+    /// The number of rows.
     rows: u16,
-    /// The sum of their checksums, whatever their order.
+    /// The sum of the rows' checksums, which does not depend on their order.
     sum: u32,
 }
 
@@ -79,10 +82,11 @@ impl Tables {
         table.sum = table.sum.wrapping_add(Seal::new().over(row).value());
     }
 
-    /// Whether what the file tells is what the box, whose rows these are, knows up to there.
-    /// If not, nothing can be appended: a row that was lost to damage and is read again is
-    /// missing there; and in a box that is an earlier state of itself, an index may stand
-    /// for somebody else by now.
+    /// Returns whether the file's rows are those of the box, given as `rows`, up to the same index.
+    ///
+    /// If not, nothing can be appended. A row that was lost to damage and is known again is missing
+    /// in the file. In a box that was put back to an earlier state, an index may stand for a
+    /// different box or author by now.
     pub(super) fn are_of(&self, rows: impl Iterator<Item = (u8, u16, TableRowBytes)>) -> bool {
         let (mut known, none) = (*self, OwnTotals::default());
         known.boxes = OwnTotals { last: self.boxes.last, ..none };
@@ -94,17 +98,17 @@ impl Tables {
     }
 }
 
-/// What is to be found under a name.
+/// The kind of file under a name.
 enum OwnFile {
-    /// Nothing, or nothing that anybody could read.
+    /// No file, or one without a readable header.
     Free,
     Ours(SnapshotHeader),
-    /// Another box's, or of a newer version: left alone.
+    /// A file of another box or of a newer version, which must be left alone.
     Taken,
 }
 
 impl OwnFiles {
-    /// Looks for the files of the box `id` on a card.
+    /// Finds the files of the box `id` on a card.
     pub async fn find<C: Card>(card: &mut C, id: u64) -> Result<Self, CardError<C::Error>> {
         let mut chosen: Option<Self> = None;
         for variant in 0..VARIANTS_MAX {
@@ -126,28 +130,29 @@ impl OwnFiles {
                 break;
             }
         }
-        // A card with the files of so many strangers under these names is not to be met by chance.
+        // All eight names belong to other boxes. This cannot happen by accident.
         let mut own = chosen.ok_or(CardError::Full)?;
         own.look(card).await?;
         Ok(own)
     }
 
-    /// The newest snapshot of the box on the card, if there is one.
+    /// Returns the newest snapshot of the box on the card, if there is one.
     pub fn newest(&self) -> Option<&SnapshotHeader> {
         self.newest.as_ref().map(|newest| &newest.header)
     }
 
-    /// Everything the box held at this time of its own is on the card; 0 when nothing is.
+    /// Returns the time, by the box's own clock, up to which everything that the box held is on the
+    /// card; 0 when nothing is.
     pub fn time(&self) -> Millis {
         self.newest.as_ref().map_or(0, |newest| newest.time)
     }
 
-    /// The root of what is on the card, appended entries included, if it is known.
+    /// Returns the root of what is on the card, appended entries included, if it is known.
     pub fn root(&self) -> Option<Root> {
         self.newest.as_ref().and_then(|newest| newest.root)
     }
 
-    /// The generation of the next snapshot.
+    /// Returns the generation of the next snapshot.
     pub(super) fn generation(&self) -> u32 {
         let newest =
             self.files.iter().flatten().reduce(|newest, header| {
@@ -156,7 +161,7 @@ impl OwnFiles {
         newest.map_or(1, |newest| newest.generation.wrapping_add(1))
     }
 
-    /// Finds the newest snapshot that has its end, a complete one before any other.
+    /// Finds the newest snapshot that has its end. A complete one goes before any other.
     pub(super) async fn look<C: Card>(&mut self, card: &mut C) -> Result<(), CardError<C::Error>> {
         self.newest = None;
         let mut order: [usize; 2] = [0, 1];
@@ -181,7 +186,7 @@ impl OwnFiles {
     }
 }
 
-/// What is under a name, as the box `id` sees it.
+/// Classifies the file under a name, as the box `id` sees it.
 async fn place<C: Card>(
     card: &mut C,
     name: &FileName,
@@ -194,8 +199,9 @@ async fn place<C: Card>(
     })
 }
 
-/// Reads the tables of a snapshot, the mark at its end, and what was appended;
-/// `None` when it has no end.
+/// Reads the tables of a snapshot, the mark at its end, and the appended entries.
+///
+/// Returns `None` when the snapshot has no end.
 async fn walk<C: Card>(
     card: &mut C,
     name: FileName,
@@ -224,7 +230,7 @@ async fn walk<C: Card>(
     let mut newest =
         Newest { which, header, end, time: mark.time, root: mark.root, tables, blobs: Vec::new() };
     let mut entries = Entries::appended(Sectors::new(card, name), &header, end);
-    // What is behind the last mark was cut: the next attempt takes its place.
+    // Entries behind the last mark were cut off: the next attempt overwrites them.
     let (mut tables, mut blobs) = (newest.tables, newest.blobs.clone());
     while let Some(found) = entries.next().await? {
         let payload = match entries.payload(&found, &mut room).await? {
@@ -235,7 +241,8 @@ async fn walk<C: Card>(
             (BOX | AUTHOR, Some((index, _))) => tables.note(found.kind, index, payload),
             (BLOB, _) => {
                 if let Some(hash) = payload.first_chunk() {
-                    // With more than fit a new snapshot is due, and nothing is looked for here.
+                    // If there are more blobs than fit, a new snapshot is due and this list is not
+                    // used.
                     blobs.push(*hash).ok();
                 }
             }
@@ -252,7 +259,7 @@ async fn walk<C: Card>(
     Ok(Some(newest))
 }
 
-/// The mark at the end of a snapshot, and where the first appended entry goes.
+/// Returns the mark at the end of a snapshot, and the place of the first appended entry.
 pub(super) async fn last_mark<C: Card>(
     file: Sectors<'_, C>,
     header: &SnapshotHeader,
@@ -276,15 +283,17 @@ pub(super) async fn last_mark<C: Card>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LastMark {
     pub(super) mark: SnapshotMark,
-    /// Its checksum. What was appended is linked, so that it stands for all that is before it.
+    /// The checksum of the mark. Appended entries are linked, so it stands for all that is before
+    /// it.
     pub(super) link: u32,
-    /// Entries up to the mark whose checksum was asked for, that one included; 0
-    /// when it is not among them.
+    /// The number of entries up to and including the mark with the checksum that was looked for; 0
+    /// when there is no such mark.
     pub(super) known: u32,
 }
 
-/// The last mark of a file, that of what was appended if there is one; `None` when the snapshot has
-/// no end. `link` is the checksum of a mark that is looked for.
+/// Returns the last mark of a file, which is that of the appended entries if there are any.
+///
+/// Returns `None` when the snapshot has no end. `link` is the checksum of a mark to look for.
 pub(super) async fn newest_mark<C: Card>(
     card: &mut C,
     name: &FileName,
@@ -317,8 +326,9 @@ pub(super) async fn newest_mark<C: Card>(
     Ok(Some(last))
 }
 
-/// Whether nothing but zeros is where a header should be; or nothing at all. What cannot be read of
-/// a file that has something in it is not blank.
+/// Returns whether a file is missing, is empty, or has only zeros in place of a header.
+///
+/// A file that has a length but cannot be read is not blank.
 pub(super) async fn is_blank<C: Card>(
     card: &mut C,
     name: &FileName,
@@ -329,7 +339,7 @@ pub(super) async fn is_blank<C: Card>(
     Ok(!is_unreadable && sector.iter().take(len).all(|&byte| byte == 0))
 }
 
-/// Whether appending `bytes` more still pays, and fits without making the file longer.
+/// Returns whether appending `bytes` more still pays, and fits without making the file longer.
 pub(super) fn has_room(newest: &Newest, bytes: u32, file_len: u32) -> bool {
     let start = sector_after(newest.header.body_end);
     let end = newest.end.at.saturating_add(bytes).saturating_add(entry_bytes(MARK_BYTES as u32));

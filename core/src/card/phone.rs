@@ -1,4 +1,4 @@
-//! `CONTACTS.VCF`: the contacts of a box for whatever reads vCards, made anew when they changed.
+//! Writes `CONTACTS.VCF`, the contacts of a box as vCards, whenever they have changed.
 
 use super::backup::{BackupError, is_readable};
 use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
@@ -10,54 +10,56 @@ use core::cell::RefCell;
 use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// What every card begins with, and where the root is in the first.
+/// The beginning of every vCard. The first one also holds the root, at [`ROOT_AT`].
 const BEGIN: &str = "BEGIN:VCARD\r\nVERSION:3.0\r\n";
 const PRODUCER: &str = "PRODID:-//contactbox//";
-/// Bytes at the beginning of a file in which one of a box names its maker: several sectors,
-/// should the first be torn.
+/// Bytes at the beginning of a file that are searched for its maker. They are several sectors, as
+/// the first may be torn.
 const FOREIGN_BYTES: usize = 4 * SECTOR_BYTES;
 const ROOT_AT: usize = BEGIN.len() + PRODUCER.len();
 const ROOT_DIGITS: usize = 32;
 
-/// What every card ends with.
+/// The end of every vCard.
 const END: &str = "END:VCARD\r\n";
 
-/// What fills the file behind the last card, and what it was longer before.
+/// Filler behind the last vCard, up to the length that the file had before.
 const BLANK: [u8; 2] = *b"\r\n";
 
-/// Bytes of a photo that are taken at once.
+/// Bytes of a photo that are read at once.
 const PIECE_BYTES: usize = 384;
 
-/// Text of a card that is taken at once: what a piece comes to in base64, folded, and to spare.
+/// Bytes of vCard text that are written at once: a piece of a photo in base64, folded, and some
+/// more.
 const WINDOW_BYTES: usize = 640;
 
-/// The file for phones.
+/// A report on the file for phones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PhoneFile {
-    /// It told of this very state of the box already; nothing else was looked at or written.
+    /// True if the file held this state of the box already. Nothing else was then read or written.
     pub was_current: bool,
-    /// There is a file of this name that no box has made, such as what a phone
-    /// exported: it was left as it is.
+    /// True if a file of this name exists that no box has made, such as one that a phone exported.
+    /// It was left as it is.
     pub is_foreign: bool,
     /// Contacts in it.
     pub cards: u32,
-    /// Contacts that are private (`CLASS` other than `PUBLIC`) and so not in it.
+    /// Contacts left out because they are private (`CLASS` other than `PUBLIC`).
     pub private: u32,
-    /// Photos and documents left out, because they are large or cannot be read.
+    /// Photos and documents left out because they are large or cannot be read.
     pub without_blob: u32,
     /// Contacts that cannot be read.
     pub unreadable: u32,
-    /// Bytes of cards.
+    /// Bytes of vCards.
     pub bytes: u32,
     /// Sectors written for it.
     pub sector_writes: u64,
 }
 
 /// Writes the contacts that are neither in the trash nor private into [`FileName::PHONE`], as vCard
-/// 3.0, unless it tells of this very state already. To be called when there is nothing else to do.
+/// 3.0, unless the file holds this state already. It is called when there is nothing else to do.
 ///
-/// The file is written in place: a cut leaves new cards, old ones, and perhaps a broken one between
-/// them, and the next call makes it right. `room` takes the largest contact with an entry's head.
+/// The file is written in place. A cut leaves new vCards, old ones, and perhaps a broken one
+/// between them; the next call repairs this. `room` must hold the largest contact with an entry's
+/// head.
 pub async fn write_phone_file<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -66,7 +68,7 @@ pub async fn write_phone_file<F: NorFlash, M: Memory, C: Card>(
     let mut report = PhoneFile::default();
     let root = match book.root().await {
         Ok(root) => Some(root),
-        // A box that cannot read all of itself has no root, and still has a file for phones.
+        // A box that cannot read all of itself has no root, but phones still get their file.
         Err(error) if error.is_damage() => None,
         Err(error) => return Err(BackupError::Book(error)),
     };
@@ -105,8 +107,9 @@ pub async fn write_phone_file<F: NorFlash, M: Memory, C: Card>(
     Ok(report)
 }
 
-/// Whether the file is there and holds something that no box has written. What a cut left of one's
-/// own has cards of boxes near its beginning.
+/// Returns whether the file holds something that no box has written.
+///
+/// A file of a box that was left unfinished by a cut has vCards of a box near its beginning.
 async fn is_foreign<C: Card>(card: &mut C, room: &mut [u8]) -> Result<bool, CardError<C::Error>> {
     let room_bytes = room.len().min(FOREIGN_BYTES);
     let len = card.read(&FileName::PHONE, 0, &mut room[..room_bytes]).await?;
@@ -116,7 +119,7 @@ async fn is_foreign<C: Card>(card: &mut C, room: &mut [u8]) -> Result<bool, Card
     Ok(!is_blank && !is_ours)
 }
 
-/// Whether somebody marked a contact as not meant for everybody.
+/// Returns whether a contact is marked as not meant for everybody.
 fn is_private(contact: &Contact<'_>) -> bool {
     [Kind::CLASS, Kind::X_CLASS].into_iter().flat_map(|kind| contact.all(kind)).any(|property| {
         let class = property.content.value.as_text();
@@ -124,7 +127,7 @@ fn is_private(contact: &Contact<'_>) -> bool {
     })
 }
 
-/// The state of a box that the file tells of.
+/// Returns the root of the box's state that the file was made from.
 async fn told_root<C: Card>(card: &mut C) -> Result<Option<Root>, CardError<C::Error>> {
     let mut sector = [0; SECTOR_BYTES];
     let len = card.read(&FileName::PHONE, 0, &mut sector).await?;
@@ -145,8 +148,10 @@ async fn told_root<C: Card>(card: &mut C) -> Result<Option<Root>, CardError<C::E
     Ok((root != Root::default()).then_some(root))
 }
 
-/// Writes a contact: what is no blob first, as one text of which a window is made at a time, so
-/// that no memory has to hold it; then the blobs piece by piece.
+/// Writes a contact: all but its blobs first, then the blobs piece by piece.
+///
+/// The first part is one text. It is made again for each window that is written, so that no memory
+/// has to hold all of it.
 async fn write_contact<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     contact: &Contact<'_>,
@@ -155,7 +160,7 @@ async fn write_contact<F: NorFlash, M: Memory, C: Card>(
 ) -> Result<(), BackupError<F::Error, C::Error>> {
     sheet.text(BEGIN.as_bytes()).await?;
     sheet.text(PRODUCER.as_bytes()).await?;
-    // The root of the file has its place in the first card, and is written when all else is.
+    // The root of the file belongs into the first vCard, and is written last.
     sheet.text(&[b'0'; ROOT_DIGITS]).await?;
     sheet.text(b"//EN\r\n").await?;
     let contents = contact.properties().map(|property| property.content);
@@ -179,7 +184,7 @@ async fn write_contact<F: NorFlash, M: Memory, C: Card>(
                 | WriteCardError::Blob { .. }
                 | WriteCardError::BlobShort { .. },
             ) => {
-                // A window takes everything, and there are no blobs among these.
+                // A window takes everything, and there are no blobs in this text.
                 return Err(BackupError::Book(GetError::NoSuchBlob));
             }
         }
@@ -214,7 +219,7 @@ async fn write_blob<F: NorFlash, M: Memory, C: Card>(
     sheet: &mut PhoneFileWriter<'_, C>,
 ) -> Result<(), BackupError<F::Error, C::Error>> {
     let window = Window::default();
-    // The head of a property can be longer than a window: it is made again for each.
+    // The head of a property can be longer than a window, so it is made again for each window.
     let mut skip = 0;
     let mut writer = loop {
         window.open(skip);
@@ -248,8 +253,8 @@ async fn write_blob<F: NorFlash, M: Memory, C: Card>(
     Ok(())
 }
 
-/// A part of a text that is being written: what is before it is passed over, what is behind it only
-/// counted.
+/// A window on a text that is being written: it skips the bytes before, keeps those inside and only
+/// counts those behind.
 struct Window(RefCell<Pane>);
 
 struct Pane {
@@ -266,13 +271,13 @@ impl Default for Window {
 }
 
 impl Window {
-    /// The next text is shown from its byte `skip` on.
+    /// Opens the window for the next text, at its byte `skip`.
     fn open(&self, skip: usize) {
         let mut pane = self.0.borrow_mut();
         (pane.len, pane.skip, pane.total) = (0, skip, 0);
     }
 
-    /// What was shown, how many bytes of it there are, and how long the whole text was.
+    /// Returns the bytes in the window, how many there are, and the length of the whole text.
     fn take(&self) -> ([u8; WINDOW_BYTES], usize, usize) {
         let pane = self.0.borrow();
         (pane.bytes, pane.len, pane.total)
@@ -293,7 +298,7 @@ impl fmt::Write for &Window {
     }
 }
 
-/// The file on its way to the card. A sector that is there already is not written.
+/// Writes the file to the card. A sector that the card has already is not written.
 struct PhoneFileWriter<'c, C: Card> {
     card: &'c mut C,
     at: u32,
@@ -317,7 +322,7 @@ impl<C: Card> PhoneFileWriter<'_, C> {
         Ok(())
     }
 
-    /// Writes the sector, if it is not there already.
+    /// Writes the sector, unless the card has it already.
     async fn put(&mut self, at: u32) -> Result<(), CardError<C::Error>> {
         if at == 0 {
             self.first = self.sector;
@@ -330,8 +335,7 @@ impl<C: Card> PhoneFileWriter<'_, C> {
         Ok(())
     }
 
-    /// Fills what is left with line ends, as far as the file reaches, and notes of
-    /// what state it tells.
+    /// Fills the rest of the file with line ends and writes the root of the state that it holds.
     async fn finish(mut self, root: Option<Root>) -> Result<(), CardError<C::Error>> {
         let len = self.card.len(&FileName::PHONE).await?.unwrap_or(0);
         while !(self.at as usize).is_multiple_of(SECTOR_BYTES) || self.at < len {

@@ -1,4 +1,4 @@
-//! Reading the entries of a file, passing over what is damaged.
+//! Reads the entries of a file and skips those that are damaged.
 
 use super::layout::{
     BODY_AT, EntryHead, HEAD_BYTES, HeaderFault, PADDING, Salt, SnapshotHeader, TAIL_BYTES,
@@ -7,12 +7,12 @@ use super::layout::{
 use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
 use super::writer::Position;
 
-/// A file read sector by sector.
+/// A file that is read sector by sector.
 pub(super) struct Sectors<'c, C: Card> {
     pub(super) card: &'c mut C,
     pub(super) name: FileName,
     sector: [u8; SECTOR_BYTES],
-    /// Where the sector in memory begins, and how many bytes of it there are.
+    /// The offset of the sector in memory, and how many bytes it has.
     held: Option<(u32, usize)>,
 }
 
@@ -21,7 +21,7 @@ impl<'c, C: Card> Sectors<'c, C> {
         Self { card, name, sector: [0; SECTOR_BYTES], held: None }
     }
 
-    /// The bytes from `at` to the end of its sector; empty behind the end of the file.
+    /// Returns the bytes from `at` to the end of its sector; empty behind the end of the file.
     pub(super) async fn at(&mut self, at: u32) -> Result<&[u8], CardError<C::Error>> {
         let start = at - at % SECTOR_BYTES as u32;
         let len = match self.held {
@@ -37,7 +37,7 @@ impl<'c, C: Card> Sectors<'c, C> {
         Ok(self.sector[..len].get((at - start) as usize..).unwrap_or(&[]))
     }
 
-    /// Fills `out` from `at` on; false when the file ends before.
+    /// Fills `out` from `at` on; returns false when the file ends before.
     pub(super) async fn fill(
         &mut self,
         at: u32,
@@ -57,7 +57,7 @@ impl<'c, C: Card> Sectors<'c, C> {
         Ok(true)
     }
 
-    /// The header of the file.
+    /// Reads the header of the file.
     pub(super) async fn header(
         &mut self,
     ) -> Result<Result<SnapshotHeader, HeaderFault>, CardError<C::Error>> {
@@ -73,11 +73,11 @@ impl<'c, C: Card> Sectors<'c, C> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SnapshotEntry {
     pub(super) kind: u8,
-    /// Where the payload begins.
+    /// The offset of the payload.
     pub(super) at: u32,
     /// Bytes of the payload.
     pub(super) len: u32,
-    /// Its number in the file.
+    /// The number of the entry in the file.
     pub(super) number: u32,
     link: u32,
 }
@@ -87,39 +87,39 @@ impl SnapshotEntry {
         self.at - HEAD_BYTES as u32
     }
 
-    /// Where the next entry begins, if nothing is between.
+    /// Returns the offset of the next entry, if no padding is between.
     pub(super) fn end(&self) -> u32 {
         self.head_at().saturating_add(entry_bytes(self.len))
     }
 }
 
-/// What became of a payload.
+/// The result of reading a payload.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Payload<'b> {
-    /// Here it is.
+    /// The whole payload.
     Whole(&'b [u8]),
-    /// It is whole but longer than the memory given, which holds its beginning.
+    /// The beginning of a payload that is whole but longer than the memory given.
     TooLarge(&'b [u8]),
-    /// It is not what was written.
+    /// The payload is not as it was written.
     Damaged,
 }
 
-/// The entries of a snapshot, one after the other.
+/// Reads the entries of a snapshot one after the other.
 pub(super) struct Entries<'c, C: Card> {
     pub(super) file: Sectors<'c, C>,
     salt: Salt,
     is_linked: bool,
     position: Position,
-    /// Where the part of the file that is read ends.
+    /// The offset at which reading ends.
     end: u32,
-    /// Entries it had when it was written.
+    /// The number of entries when the file was written.
     count: u32,
-    /// Entries that are not there any more.
+    /// The number of entries that are no longer found.
     pub(super) missing: u32,
 }
 
 impl<'c, C: Card> Entries<'c, C> {
-    /// The entries of the snapshot itself.
+    /// Reads the entries of the snapshot itself.
     pub(super) fn of_body(file: Sectors<'c, C>, header: &SnapshotHeader) -> Self {
         Self {
             file,
@@ -132,7 +132,8 @@ impl<'c, C: Card> Entries<'c, C> {
         }
     }
 
-    /// The entries appended behind it; `position` is the end of the snapshot, or of what is known.
+    /// Reads the entries appended to it. `position` is the end of the snapshot or of the known
+    /// entries.
     pub(super) fn appended(
         file: Sectors<'c, C>,
         header: &SnapshotHeader,
@@ -142,29 +143,31 @@ impl<'c, C: Card> Entries<'c, C> {
         Self { file, salt, is_linked: true, position, end: u32::MAX, count: u32::MAX, missing: 0 }
     }
 
-    /// The entries of a snapshot that is being written.
+    /// Reads the entries of a snapshot that is being written.
     pub(super) fn unfinished(file: Sectors<'c, C>, salt: Salt, position: Position) -> Self {
         let (end, count) = (u32::MAX, u32::MAX);
         Self { file, salt, is_linked: false, position, end, count, missing: 0 }
     }
 
-    /// Whether these are appended entries.
+    /// Returns whether these are appended entries.
     pub(super) fn is_linked(&self) -> bool {
         self.is_linked
     }
 
-    /// Where the next entry is looked for; linked to the last one that was read.
+    /// Returns the place where the next entry is looked for, linked to the last one that was read.
     pub(super) fn position(&self) -> Position {
         self.position
     }
 
-    /// Goes on somewhere else.
+    /// Continues at another place.
     pub(super) fn skip_to(&mut self, position: Position) {
         self.position = position;
     }
 
-    /// The next entry with a right head. Within a snapshot what is damaged is passed over and
-    /// counted; what was appended ends where an entry is not right.
+    /// Returns the next entry whose head is right.
+    ///
+    /// Within a snapshot, damaged entries are skipped and counted. Appended entries end at the
+    /// first one that is not right.
     pub(super) async fn next(&mut self) -> Result<Option<SnapshotEntry>, CardError<C::Error>> {
         let mut is_lost = false;
         loop {
@@ -209,7 +212,7 @@ impl<'c, C: Card> Entries<'c, C> {
         }
     }
 
-    /// The payload of an entry, checked, as far as it fits into `room`.
+    /// Reads and checks the payload of an entry. Returns as much of it as fits into `room`.
     pub(super) async fn payload<'b>(
         &mut self,
         found: &SnapshotEntry,
@@ -247,7 +250,7 @@ impl<'c, C: Card> Entries<'c, C> {
         Ok(if kept == found.len as usize { Payload::Whole(room) } else { Payload::TooLarge(room) })
     }
 
-    /// Reads an entry only to see whether it is right.
+    /// Reads an entry only to check it.
     pub(super) async fn is_right(
         &mut self,
         found: &SnapshotEntry,

@@ -1,4 +1,4 @@
-//! Taking in what other boxes left on a card. Restoring an empty box is the same.
+//! Takes in what other boxes left on a card. A restore of an empty box is the same.
 
 use super::blobs::BlobFinder;
 use super::layout::{
@@ -14,13 +14,14 @@ use crate::limits::FOREIGN_MILLIS_MAX;
 use crate::store::{Book, Consent, Counts, Intake, Memory, Outcome, Peer, PutError, Quota};
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Takes in the newest snapshot of every other box on the card, and what was appended to it. Of a
-/// damaged one what is left of it, and the older one.
+/// Takes in the newest snapshot of every other box on the card, and what was appended to it.
 ///
-/// Nothing that is missing on the card, or damaged there, removes anything here. What would remove
-/// more than [`crate::store::BRAKE`] lets pass is left on the card until there is `consent`; all
-/// else is taken in. What was taken in before is not read again. `room` takes the largest contact
-/// with an entry's head, and a piece of a blob ([`Book::blob_piece_bytes`]).
+/// If a snapshot is damaged, what is left of it is taken in, and then the older one.
+///
+/// Nothing that is missing or damaged on the card removes anything here. Removals beyond what
+/// [`crate::store::BRAKE`] lets pass stay on the card until there is `consent`; everything else is
+/// taken in. Entries that were taken in before are not read again. `room` must hold the largest
+/// contact with an entry's head, and a piece of a blob ([`Book::blob_piece_bytes`]).
 pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
     book: &mut Book<F, M>,
     card: &mut C,
@@ -41,7 +42,7 @@ pub async fn merge_all<F: NorFlash, M: Memory, C: Card>(
         last = Some(name);
         let Some(letter) = snapshot_letter(&name) else { continue };
         let twins = LETTERS.map(|letter| with_letter(&name, letter));
-        // Both files of a box are looked at with the first that is there.
+        // Both files of a box are handled when the first of them that exists is met.
         if letter == LETTERS[0] || card.len(&twins[0]).await?.is_none() {
             taker.pair(card, twins, whose).await?;
         }
@@ -61,27 +62,27 @@ struct Taker<'t, F: NorFlash, M: Memory, V> {
     room: &'t mut [u8],
     visit: V,
     merged: Merged,
-    /// New boxes and authors that the card may still bring.
+    /// The new boxes and authors that the card may still bring.
     quota: Quota,
 }
 
-/// A file that is being read, and its twin, which may have a blob that is damaged in the first.
+/// A file that is being read, and its twin, which may have blobs that are damaged in the first.
 struct SnapshotSource<M: Memory> {
     finders: [Option<BlobFinder>; 2],
-    /// So many of its entries were taken in before.
+    /// The number of its entries that were taken in before.
     known: u32,
-    /// The latest time of its contacts, or up to which what it had is here.
+    /// The latest time of its contacts, or the time up to which its contents are here already.
     newest: Millis,
     peer: Peer<M>,
-    /// Entries that are damaged.
+    /// The number of damaged entries.
     damaged: u32,
-    /// The earliest time of the other box of a contact that was not taken for another reason.
+    /// The earliest time, by the other box's clock, of a contact that was left for another reason.
     left: Option<Millis>,
-    /// The earliest time of the other box of a contact that would be removed, and is not yet.
+    /// The earliest time, by the other box's clock, of a contact whose removal is held back.
     held_since: Millis,
-    /// When the latest of this box's own names was taken that it tells of.
+    /// The time when the latest of this box's own names that the file mentions was taken.
     named: Millis,
-    /// It is gone through again, for what was held the first time.
+    /// True while the file is read a second time, for the removals that were held the first time.
     is_again: bool,
 }
 
@@ -91,7 +92,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         (self.visit)(&remark);
     }
 
-    /// Looks at the two files of a box, the newest first.
+    /// Reads the two files of a box, the newest first.
     async fn pair<C: Card>(
         &mut self,
         card: &mut C,
@@ -120,7 +121,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         let mut is_read = false;
         for (place, file) in files.iter().enumerate() {
             let Some((name, header)) = file else { continue };
-            // Two boxes under one name: each has its own.
+            // If two boxes share the name, each has a file of its own.
             if done == Some(header.box_id) {
                 continue;
             }
@@ -139,7 +140,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             (false, None) if newer > 0 => {}
             (false, None) => {
                 for name in names {
-                    // Nothing but zeros is the beginning of a first snapshot.
+                    // A file of zeros is the beginning of a first snapshot.
                     if !is_blank(card, &name).await? {
                         self.remark(Remark::NoHeader { file: name });
                     }
@@ -149,11 +150,12 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         Ok(())
     }
 
-    /// Whether a file has anything for this box; then, how many of its entries
-    /// were taken in before.
+    /// Returns how many entries of a file were taken in before; `None` if it has nothing for this
+    /// box.
     ///
-    /// Not by its time: whoever writes a card can say that it is another box's, and of a later time
-    /// than that box is at. What was taken in is known by its checksum.
+    /// The time of the file does not decide this. The writer of a card can claim to be another box,
+    /// and can claim a time later than that box has reached. What was taken in is recognised by its
+    /// checksum.
     async fn is_wanted<C: Card>(
         &mut self,
         card: &mut C,
@@ -170,14 +172,14 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             let Counts { active, trashed, tombstones, .. } = self.book.counts();
             let is_empty = active + trashed + tombstones == 0;
             if is_behind {
-                // The flash is an older copy: what is written next must not pass for being made in
-                // the knowledge of what was written since.
+                // The flash is an older copy. The next change must not look as if it was made in
+                // knowledge of what was written since.
                 self.book.renew().await?;
             }
             if is_behind && !is_empty {
                 self.book.catch_up(time);
-                // What this copy has written itself is of an earlier time than the
-                // snapshot, and not in it.
+                // The changes of this copy itself have earlier times than the snapshot, and are not
+                // in it.
                 self.merged.is_own_damaged = true;
             }
             let is_wanted =
@@ -196,7 +198,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                 .is_some_and(|root| self.book.root_known() == Some(root));
         if is_same {
             match self.book.note_met(id, time, last.map(|last| last.link)).await {
-                // It will be compared again the next time.
+                // The table of boxes is full. The file will be compared again the next time.
                 Err(PutError::TooManyBoxes { .. }) => {}
                 noted => noted?,
             }
@@ -207,8 +209,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         Ok((!is_known).then_some(last.map_or(0, |last| last.known)))
     }
 
-    /// Takes a file in, behind what is `known` of it; true when all of it was there, so that the
-    /// older one has nothing to add.
+    /// Takes in a file, from the entry after the `known` ones.
+    ///
+    /// Returns true when all of it was there, so that the older file has nothing to add.
     async fn file<C: Card>(
         &mut self,
         card: &mut C,
@@ -218,7 +221,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         known: u32,
     ) -> Result<bool, MergeError<F::Error, C::Error>> {
         let id = header.box_id;
-        // What the box itself has left is its own.
+        // Boxes and authors in the box's own file are known to it and need no quota.
         let quota = if id == self.book.id() { Quota::NONE } else { self.quota };
         let mut peer = match self.book.meet(id, quota).await {
             Err(PutError::TooManyBoxes { .. }) => {
@@ -273,12 +276,14 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             && source.damaged == 0
             && id != self.book.id()
         {
-            // A mark that is later than all it vouches for proves nothing: what comes until
-            // then is not to be missed.
+            // A mark can claim a later time than every contact before it, which proves nothing.
+            // With the time of the newest contact, no change that comes until the claimed time is
+            // missed.
             let time = time.min(source.newest);
             match source.left {
                 None => self.book.note_met(id, time, Some(link)).await?,
-                // The first that was left, and what came after it, comes again the next time.
+                // The first contact that was left, and all that came after it, is read again the
+                // next time.
                 Some(left) => {
                     self.book.note_met(id, time.min(left.saturating_sub(1)), None).await?;
                 }
@@ -287,7 +292,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         Ok(source.damaged == 0 && header.is_complete)
     }
 
-    /// Goes through the entries of a file; gives back the time and checksum of its last mark.
+    /// Takes in the entries of a file; returns the time and checksum of its last mark.
     async fn entries<C: Card>(
         &mut self,
         card: &mut C,
@@ -298,7 +303,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         let damaged = source.damaged;
         let mut entries = Entries::of_body(Sectors::new(card, name), header);
         while let Some(found) = entries.next().await? {
-            // What stands before the records is needed for what was appended, too.
+            // The tables before the records are needed for the appended entries, too.
             if source.known > 0 && !matches!(found.kind, BOX | AUTHOR) {
                 break;
             }
@@ -316,7 +321,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                         last = Some((mark.time, entries.position().link));
                     }
                     if source.damaged > damaged {
-                        // Behind it nothing can be told from what an earlier attempt left.
+                        // Behind a damaged entry there may be remains of an earlier attempt, so it
+                        // is not counted.
                         source.damaged = damaged;
                         break;
                     }
@@ -325,13 +331,13 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
             None => source.damaged += u32::from(source.damaged == 0),
         }
         if source.is_again {
-            // Told the first time.
+            // These were reported the first time.
             source.damaged = damaged;
         }
         Ok(last)
     }
 
-    /// Takes an entry in; a mark is given back.
+    /// Takes in an entry; returns it if it is a mark.
     async fn entry<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
@@ -340,14 +346,15 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
     ) -> Result<Option<SnapshotMark>, MergeError<F::Error, C::Error>> {
         match found.kind {
             BLOB | BLOB_LIST => {
-                // Whoever needs one reads it then. What was appended is linked through it.
+                // A blob is read when a contact needs it. Here it is checked only if other entries
+                // are linked to it.
                 if entries.is_linked() && !entries.is_right(found).await? {
                     source.damaged += 1;
                 }
                 return Ok(None);
             }
             RECORD if found.number < source.known => {
-                // Only for what is linked to it.
+                // The record is read only because the next entry is linked to it.
                 if !entries.is_right(found).await? {
                     source.damaged += 1;
                 }
@@ -390,7 +397,7 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         Ok(None)
     }
 
-    /// Takes a contact in.
+    /// Takes in a contact.
     async fn record<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
@@ -452,8 +459,8 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
                         if lacks {
                             return Ok(());
                         }
-                        // All else that the contact says is not lost with it, if that is
-                        // no change for the worse.
+                        // The rest of the contact is taken in without the blob, unless that changes
+                        // it for the worse.
                         lacks = true;
                         self.leave(source, time, Remark::NoBlob(uid));
                     }
@@ -479,17 +486,19 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    /// A contact that its box wrote at `time` is not taken now.
+    /// Reports a contact that is left for now. Its box wrote it at `time`.
     fn leave(&mut self, source: &mut SnapshotSource<M>, time: Millis, remark: Remark) {
-        // Told the first time.
+        // A second pass has nothing new to report.
         if !source.is_again {
             source.left = Some(source.left.map_or(time, |left| left.min(time)));
             self.remark(remark);
         }
     }
 
-    /// Copies a blob into the box, from the next place where it may be; false when there is none
-    /// left. Whether it is the right one is found out when the contact is taken.
+    /// Copies a blob into the box, from the next place where it may be.
+    ///
+    /// Returns false when no place is left. The contact is then taken, which shows whether it was
+    /// the right blob.
     async fn blob<C: Card>(
         &mut self,
         entries: &mut Entries<'_, C>,
@@ -515,8 +524,9 @@ impl<F: NorFlash, M: Memory, V: FnMut(&Remark)> Taker<'_, F, M, V> {
         }
     }
 
-    /// Copies what is missing of a blob whose content begins at `at`; false when
-    /// the file ends before.
+    /// Copies the missing part of a blob whose content begins at `at`.
+    ///
+    /// Returns false when the file ends before.
     async fn copy<C: Card>(
         &mut self,
         file: &mut Sectors<'_, C>,

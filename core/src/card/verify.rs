@@ -1,4 +1,4 @@
-//! Checking a snapshot: every entry, every record, and the root of them all.
+//! Checks a snapshot: every entry, every record, and the root of all records.
 
 use super::layout::{
     AUTHOR, BLOB, BLOB_HEAD_BYTES, BLOB_LIST, BOX, HeaderFault, MARK, RECORD, SnapshotHeader,
@@ -13,16 +13,16 @@ use crate::store::Root;
 /// Contacts by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateCounts {
-    /// Neither in the trash nor gone.
+    /// Contacts that are neither in the trash nor deleted.
     pub active: u32,
-    /// In the trash.
+    /// Contacts in the trash.
     pub trashed: u32,
-    /// Gone, but remembered as gone.
+    /// Tombstones: contacts that are deleted and only remembered as such.
     pub tombstones: u32,
 }
 
 impl StateCounts {
-    /// Of the state that a contact is in.
+    /// Returns the count of contacts in this state.
     fn of(&mut self, state: BodyState) -> &mut u32 {
         match state {
             BodyState::Active => &mut self.active,
@@ -49,53 +49,53 @@ impl BodyState {
     }
 }
 
-/// What the entries of a snapshot came to.
+/// The result of reading the entries of a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BodyReport {
     /// Contact records that were read and understood.
     pub records: u32,
-    /// The same by state.
+    /// The same records, counted by state.
     pub tally: StateCounts,
     /// Photos and documents whose hash is right.
     pub blobs: u32,
     /// Entries that are there but not as they were written.
     pub damaged: u32,
-    /// Entries that cannot be found any more.
+    /// Entries that are no longer found.
     pub missing: u32,
-    /// Records that are whole but larger than the memory given: they were not taken into the root.
+    /// Records that are whole but larger than the memory given. They are missing in the root.
     pub too_large: u32,
-    /// There was memory for every box that is told of.
+    /// True if there was memory for every box that the file mentions.
     is_table_whole: bool,
     root: Root,
 }
 
 impl BodyReport {
-    /// Whether everything that was written is there.
+    /// Returns whether everything that was written is there.
     pub fn is_whole(&self) -> bool {
         self.damaged == 0 && self.missing == 0
     }
 
-    /// The root of all records, when all were read.
+    /// Returns the root of all records, if all of them were read.
     pub fn root(&self) -> Option<Root> {
         (self.is_whole() && self.too_large == 0 && self.is_table_whole).then_some(self.root)
     }
 }
 
-/// Whom the indices of a file's records stand for.
+/// The boxes that the indices in a file's records stand for.
 pub(super) enum BoxTable<'t> {
-    /// As this box has it, which wrote the file: its rows must say so.
+    /// The table of this box, which wrote the file. The rows in the file must agree with it.
     Known(&'t dyn Fn(BoxIndex) -> u64),
-    /// As the file tells it.
+    /// The table in the file.
     Told {
-        /// By index; 0 for nobody that was told.
+        /// The identities by index; 0 for an index that the file does not mention.
         ids: &'t mut [u64],
-        /// Somebody was told of for whom there was no memory.
+        /// True if the file mentions a box for which there was no memory.
         is_full: bool,
     },
 }
 
 impl<'t> BoxTable<'t> {
-    /// A table in the caller's memory, for the file of the box `own`.
+    /// Makes a table in the caller's memory, for the file of the box `own`.
     pub(super) fn told(ids: &'t mut [u64], own: u64) -> Self {
         ids.fill(0);
         let is_full = match ids.first_mut() {
@@ -108,7 +108,7 @@ impl<'t> BoxTable<'t> {
         Self::Told { ids, is_full }
     }
 
-    /// Takes in a row of the table; false when it is none, or another one than was written.
+    /// Adds a row of the table; returns false if it is no row, or not the one that was written.
     pub(super) fn note(&mut self, payload: &[u8]) -> bool {
         let Some((index, id)) = box_row(payload) else { return false };
         match self {
@@ -124,7 +124,7 @@ impl<'t> BoxTable<'t> {
         }
     }
 
-    /// Whether it has all that was told.
+    /// Returns whether every row found a place in the table.
     pub(super) fn is_whole(&self) -> bool {
         !matches!(self, Self::Told { is_full: true, .. })
     }
@@ -141,8 +141,9 @@ impl<'t> BoxTable<'t> {
     }
 }
 
-/// Reads a snapshot, not what was appended to it: every entry, every record, every blob to its
-/// hash. `room` takes the largest record.
+/// Reads a snapshot, without appended entries: every entry, record and blob, with the blob's hash.
+///
+/// `room` must hold the largest record.
 pub(super) async fn check_body<C: Card>(
     file: Sectors<'_, C>,
     header: &SnapshotHeader,
@@ -182,7 +183,7 @@ pub(super) async fn check_body<C: Card>(
     Ok(report)
 }
 
-/// Whether the content of a blob entry is what its hash says.
+/// Returns whether the content of a blob entry matches its hash.
 async fn has_its_hash<C: Card>(
     file: &mut Sectors<'_, C>,
     at: u32,
@@ -211,7 +212,7 @@ async fn has_its_hash<C: Card>(
     Ok(hasher.finish() == blob)
 }
 
-/// Hash and length that stand before the content of a blob.
+/// Reads the hash and length that stand before the content of a blob.
 pub(super) fn blob_head(head: &[u8; BLOB_HEAD_BYTES as usize]) -> BlobRef {
     let mut blob = BlobRef { hash: [0; 16], len: 0 };
     blob.hash.copy_from_slice(&head[..16]);
@@ -220,7 +221,7 @@ pub(super) fn blob_head(head: &[u8; BLOB_HEAD_BYTES as usize]) -> BlobRef {
     blob
 }
 
-/// Whether every entry of a snapshot is there as it was written; records are not looked into.
+/// Returns whether every entry of a snapshot is there as it was written. Records are not decoded.
 pub(super) async fn is_whole<C: Card>(
     file: Sectors<'_, C>,
     header: &SnapshotHeader,
@@ -234,7 +235,7 @@ pub(super) async fn is_whole<C: Card>(
     Ok(entries.missing == 0)
 }
 
-/// One contact of what was appended, for [`verify`]: memory of the caller's.
+/// One appended contact, for [`verify`]. The caller provides the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatestContact {
     uid: Uid,
@@ -243,56 +244,56 @@ pub struct LatestContact {
 }
 
 impl LatestContact {
-    /// A place that holds none.
+    /// An empty place.
     pub const EMPTY: LatestContact =
         LatestContact { uid: Uid([0; 16]), digest: [0; 16], state: BodyState::Gone };
 }
 
-/// What came of the root.
+/// The result of comparing a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootCheck {
-    /// It is that of the records.
+    /// The root is that of the records.
     Right,
-    /// It is not.
+    /// The root is not that of the records.
     Wrong,
-    /// There was too little memory to tell, or it was not told.
+    /// There was too little memory to compare, or the file has no root.
     Unknown,
 }
 
-/// What checking a file came to.
+/// The result of checking a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileReport {
-    /// What the snapshot tells of itself.
+    /// The header of the snapshot.
     pub header: SnapshotHeader,
     /// The entries of the snapshot.
     pub body: BodyReport,
     /// The root of the snapshot.
     pub root: RootCheck,
-    /// Contacts that were appended.
+    /// The number of appended contacts.
     pub appended: u32,
-    /// The root of it all, appended contacts in the place of those in the snapshot.
+    /// The root of the whole file, where an appended contact replaces the one in the snapshot.
     pub root_appended: RootCheck,
-    /// Contacts by state, those appended in the place of those in the snapshot; `None` when there
-    /// was too little memory to tell, or not all could be read.
+    /// Contacts by state, where an appended contact replaces the one in the snapshot. `None` when
+    /// there was too little memory to count, or not all could be read.
     pub tally: Option<StateCounts>,
-    /// Everything the box held at this time of its own is in the file.
+    /// The time, by the box's own clock, up to which the file holds everything.
     pub time: Millis,
 }
 
 impl FileReport {
-    /// Whether the file is what was written.
+    /// Returns whether the file is as it was written.
     pub fn is_sound(&self) -> bool {
         let roots = [self.root, self.root_appended];
         self.body.is_whole() && !roots.contains(&RootCheck::Wrong)
     }
 }
 
-/// Checks a snapshot file: decodes every record, reads every blob to its hash, and
-/// compares the roots.
+/// Checks a snapshot file: decodes every record, reads every blob with its hash, compares the
+/// roots.
 ///
-/// `room` takes the largest record. `boxes` has a place for each box that the file tells of,
-/// [`crate::limits::BOXES_MAX`] at most; `latest` is for what was appended, one place for each
-/// contact. With too few of either the root of it all stays unknown.
+/// `room` must hold the largest record. `boxes` needs a place for each box that the file mentions,
+/// [`crate::limits::BOXES_MAX`] at most; `latest` needs one for each appended contact. With too few
+/// of either, the root of the whole file stays unknown.
 pub async fn verify<C: Card>(
     card: &mut C,
     name: &FileName,
@@ -344,7 +345,8 @@ pub async fn verify<C: Card>(
         }
     }
     report.time = mark.time;
-    // What is behind the last mark does not count, and would have to be left out.
+    // Contacts behind the last mark do not count. They are in the shelf and cannot be taken out
+    // again.
     let (Some(appended), Some(whole)) = (total, body.root()) else {
         if total.is_none() {
             (report.root_appended, report.tally) = (root, body.root().map(|_| body.tally));

@@ -1,32 +1,32 @@
-//! Writing entries into a file, sector by sector.
+//! Writes entries into a file, sector by sector.
 
 use super::layout::{EntryHead, Salt, WORD_BYTES};
 use super::medium::{Card, CardError, FileName, SECTOR_BYTES};
 use crate::store::seal::Seal;
 
-/// Between two entries of a file, at the beginning of a sector.
+/// A place between two entries of a file. Reading and writing begin at one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
-    /// Where the next entry begins.
+    /// The offset of the next entry.
     pub(super) at: u32,
-    /// Its number.
+    /// The number of the next entry.
     pub(super) number: u32,
-    /// Checksum of the entry before.
+    /// The checksum of the entry before.
     pub(super) link: u32,
 }
 
-/// Entries on their way to a file. A sector is written when it is full, and none twice.
+/// Writes entries to a file. A sector is written once, when it is full.
 pub(super) struct SnapshotWriter<'c, C: Card> {
     card: &'c mut C,
     name: FileName,
     salt: Salt,
-    /// Appended entries are linked to the one before.
+    /// True for appended entries, which are linked to the one before.
     is_linked: bool,
     position: Position,
     sector: [u8; SECTOR_BYTES],
-    /// The entry under way.
+    /// The seal of the entry that is being written.
     seal: Seal,
-    /// All sectors written.
+    /// The checksum of all sectors written.
     sum: Seal,
 }
 
@@ -37,7 +37,7 @@ impl<'c, C: Card> SnapshotWriter<'c, C> {
         Self { is_linked: false, ..Self::behind(card, name, salt, from) }
     }
 
-    /// Goes on behind a snapshot or what was appended to it.
+    /// Begins at the whole sector behind a snapshot or the entries appended to it.
     pub(super) fn behind(card: &'c mut C, name: FileName, salt: Salt, from: Position) -> Self {
         Self {
             card,
@@ -51,22 +51,22 @@ impl<'c, C: Card> SnapshotWriter<'c, C> {
         }
     }
 
-    /// The card, for reading what was written.
+    /// Returns the card, for reading back what was written.
     pub(super) fn card(&mut self) -> &mut C {
         self.card
     }
 
-    /// The file it writes, for the same.
+    /// Returns the name and salt of the file, for reading back what was written.
     pub(super) fn file(&self) -> (FileName, Salt) {
         (self.name, self.salt)
     }
 
-    /// Where the next byte goes.
+    /// Returns the offset of the next byte.
     pub(super) fn at(&self) -> u32 {
         self.position.at
     }
 
-    /// Entries written, those before this writer's included.
+    /// Returns the number of entries in the file, those written before included.
     pub(super) fn number(&self) -> u32 {
         self.position.number
     }
@@ -91,7 +91,7 @@ impl<'c, C: Card> SnapshotWriter<'c, C> {
         self.raw(&head).await
     }
 
-    /// The next piece of the payload.
+    /// Writes the next piece of the payload.
     pub(super) async fn more(&mut self, piece: &[u8]) -> Result<(), CardError<C::Error>> {
         self.seal = core::mem::take(&mut self.seal).over(piece);
         self.raw(piece).await
@@ -108,7 +108,7 @@ impl<'c, C: Card> SnapshotWriter<'c, C> {
         Ok(())
     }
 
-    /// Goes on at the next sector; zeros fill the one begun.
+    /// Fills the sector with zeros up to its end. The next entry begins at the next sector.
     pub(super) async fn pad(&mut self) -> Result<(), CardError<C::Error>> {
         let used = self.position.at as usize % SECTOR_BYTES;
         if used > 0 {
@@ -117,8 +117,9 @@ impl<'c, C: Card> SnapshotWriter<'c, C> {
         Ok(())
     }
 
-    /// Fills the sector begun and sees to it that everything stays; returns where the next entry
-    /// would begin, and the checksum of all sectors written.
+    /// Fills the last sector and flushes the file.
+    ///
+    /// Returns the place of the next entry, and the checksum of all sectors written.
     pub(super) async fn finish(mut self) -> Result<(Position, u32), CardError<C::Error>> {
         self.pad().await?;
         self.card.flush(&self.name).await?;
@@ -131,7 +132,7 @@ impl<'c, C: Card> SnapshotWriter<'c, C> {
             let used = self.position.at as usize % SECTOR_BYTES;
             let (now, later) = bytes.split_at(bytes.len().min(SECTOR_BYTES - used));
             self.sector[used..used + now.len()].copy_from_slice(now);
-            // FAT ends at 4 GiB, and so do offsets.
+            // Offsets end at 4 GiB, as files on FAT do.
             let end = self.position.at.checked_add(now.len() as u32).ok_or(CardError::Full)?;
             if (end as usize).is_multiple_of(SECTOR_BYTES) {
                 self.card.write(&self.name, end - SECTOR_BYTES as u32, &self.sector).await?;
@@ -144,8 +145,8 @@ impl<'c, C: Card> SnapshotWriter<'c, C> {
     }
 }
 
-/// The checksum of a stretch of whole sectors as the card gives them; `None` when
-/// some are not there.
+/// Returns the checksum of a stretch of whole sectors, read from the card; `None` when some are
+/// missing.
 pub(super) async fn sum_of<C: Card>(
     card: &mut C,
     name: &FileName,

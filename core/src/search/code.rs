@@ -1,38 +1,37 @@
-//! The code of sort keys: names and identities as numbers in the same order, in as
-//! few bits as can be.
+//! Codes sort keys: names and identities become numbers of the same order, in few bits.
 //!
-//! An arithmetic code (Rissanen, 1976) whose symbols lie in the order of the characters they
-//! stand for: each narrows the interval in which the number lies, a frequent one by less.
-//! What is frequent depends on the script of the letter before, so that a Cyrillic name costs
-//! about five bits a letter, as a Latin one does. The upper bits of such a number alone are a
-//! number of the same order.
+//! This is an arithmetic code (Rissanen, 1976) whose symbols have the order of the characters they
+//! stand for. Each symbol narrows the interval that holds the number, a frequent one by less. The
+//! script of the letter before decides which symbols are frequent, so that a letter of a Cyrillic
+//! name costs about five bits, as one of a Latin name does. The upper bits of such a number are
+//! themselves a number of the same order.
 
 use crate::contact::Uid;
 
-/// Weights of all symbols that can follow add up to at most this.
+/// The most that the weights of all symbols in one place add up to.
 const TOTAL: u32 = 1 << 12;
 
-/// Below this the interval is scaled up, while there are bits left.
+/// The width below which the interval is scaled up, while there are bits left.
 const WIDTH_MIN: u64 = 1 << 24;
 
 /// Bits of a number; the lowest bit of a key is not among them.
 const BITS: u32 = u128::BITS - 1;
 
-/// What is left of all numbers.
+/// The interval that the number lies in, narrowed by each symbol.
 #[derive(Clone, Copy)]
 struct Interval {
     low: u128,
-    /// In units of `1 << shift`.
+    /// The width in units of `1 << shift`.
     width: u64,
     shift: u32,
-    /// No bits are left: what would follow is not told.
+    /// True when no bits are left. Later symbols then have no effect.
     is_spent: bool,
 }
 
 impl Interval {
     const ALL: Self = Self { low: 0, width: 1 << 32, shift: BITS - 32, is_spent: false };
 
-    /// Keeps the part from `from` to `from + width` of `total` equal ones.
+    /// Narrows to the part from `from` to `from + width` of `total` equal parts.
     fn narrow(&mut self, from: u32, width: u32, total: u32) {
         let unit = self.width / u64::from(total);
         self.is_spent |= unit == 0;
@@ -47,7 +46,7 @@ impl Interval {
         }
     }
 
-    /// Keeps one of `count` equal parts, of which there may be many.
+    /// Narrows to one of `count` equal parts. `count` may be large.
     fn pick(&mut self, index: u32, count: u32) {
         if count <= TOTAL {
             self.narrow(index, 1, count);
@@ -58,13 +57,13 @@ impl Interval {
     }
 }
 
-/// Characters that are about as frequent as each other, up to where the next range begins.
+/// A range of characters that are about equally frequent. It ends where the next range begins.
 struct Range {
     first: u32,
     script: u8,
-    /// Weight behind a letter of the same script.
+    /// The weight of the range behind a letter of the same script.
     home: u16,
-    /// Whether names often begin with one of these.
+    /// True if names often begin with one of these.
     is_common: bool,
 }
 
@@ -105,7 +104,7 @@ const fn rare(first: u32, script: u8, home: u16) -> Range {
     Range { first, script, home, is_common: false }
 }
 
-/// All characters behind `z`. Folding has taken capitals and most marks away.
+/// The ranges of all characters behind `z`. Folding has removed capitals and most marks.
 const RANGES: [Range; 49] = [
     rare(0x7B, LATIN, 24),
     rare(0x370, GREEK, 8),
@@ -139,7 +138,7 @@ const RANGES: [Range; 49] = [
     common(0x1000, MYANMAR, 3000),
     rare(0x10A0, GEORGIAN, 4),
     common(0x10D0, GEORGIAN, 3000),
-    // Leading consonants, vowels and trailing consonants, into which syllables are taken apart.
+    // Leading consonants, vowels and trailing consonants: folding splits syllables into these.
     common(0x1100, HANGUL, 1200),
     rare(0x1113, HANGUL, 4),
     rare(0x1161, HANGUL, 1200),
@@ -151,7 +150,7 @@ const RANGES: [Range; 49] = [
     common(0x1780, KHMER, 3000),
     rare(0x1800, OTHER, 500),
     rare(0x3000, HAN, 4),
-    // Hiragana, which katakana is folded to, and its long vowel mark.
+    // Hiragana, which katakana is folded to, and the long vowel mark.
     common(0x3041, HAN, 800),
     rare(0x3097, HAN, 40),
     rare(0x3100, HAN, 4),
@@ -164,19 +163,20 @@ const RANGES: [Range; 49] = [
 
 const END_OF_CHARACTERS: u32 = 0x11_0000;
 
-/// How often a letter is met in names of many countries, a to z.
+/// The weights of the letters a to z, after their frequency in names of many countries.
 const LETTERS: [u16; 26] = [
     340, 75, 90, 120, 320, 55, 80, 120, 250, 40, 80, 190, 110, 260, 190, 55, 8, 230, 180, 150, 110,
     50, 45, 12, 60, 50,
 ];
 
-/// Weights of what is not told letter by letter.
+/// The weights of all symbols other than letters.
 struct PlainWeights {
     end: u32,
     space: u32,
-    /// Of each digit.
+    /// The weight of each digit.
     digit: u32,
-    /// How much less Latin letters weigh than in the middle of a Latin word.
+    /// The number of bits by which the weights of Latin letters are shifted down; 0 inside a Latin
+    /// word.
     letters_shift: u32,
 }
 
@@ -184,7 +184,7 @@ const fn plain(script: u8) -> PlainWeights {
     match script {
         START => PlainWeights { end: 1, space: 1, digit: 14, letters_shift: 1 },
         LATIN => PlainWeights { end: 210, space: 230, digit: 8, letters_shift: 0 },
-        // Their names are short, and no spaces are between their letters.
+        // Names in Han script are short and have no spaces between their letters.
         HAN => PlainWeights { end: 640, space: 16, digit: 4, letters_shift: 6 },
         _ => PlainWeights { end: 256, space: 256, digit: 4, letters_shift: 6 },
     }
@@ -204,7 +204,7 @@ const fn weight(range: &Range, script: u8) -> u32 {
     }
 }
 
-/// Weight of what comes behind all names: none. Only a key's first symbol can be that.
+/// The weight of the symbol for "no name", which comes behind all names and can only be the first.
 const NO_NAME: u32 = 64;
 
 const fn weights(script: u8) -> u32 {
@@ -236,7 +236,7 @@ const _: () = {
     }
 };
 
-/// Where each Latin letter begins among them, by how much less they weigh.
+/// Sums up the weights of the Latin letters, shifted by `shift`: where each letter's part begins.
 const fn beginnings(shift: u32) -> [u16; 27] {
     let mut all = [0; 27];
     let mut at = 0;
@@ -257,7 +257,7 @@ static BEGINNINGS: [[u16; 27]; 7] = [
     beginnings(6),
 ];
 
-/// Takes a name character by character.
+/// Codes a name character by character.
 #[derive(Clone, Copy)]
 struct Coder {
     left: Interval,
@@ -272,7 +272,8 @@ impl Coder {
         self.left.narrow(from, weight, TOTAL);
     }
 
-    /// A character of a sort name. Any other one is taken for its neighbour in order.
+    /// Codes a character of a sort name. A character that no sort name has counts as its neighbour
+    /// in order.
     fn push(&mut self, code: u32) {
         let PlainWeights { end, space, digit, letters_shift } = plain(self.script);
         let digits = end + space;
@@ -320,7 +321,8 @@ impl Coder {
         for chunk in name.utf8_chunks() {
             chunk.valid().chars().for_each(|c| self.push(c.into()));
             if !chunk.invalid().is_empty() {
-                // The cut has halved it: the first character it could have been.
+                // The name was cut inside a character. The least character with these bytes stands
+                // for it.
                 self.push(halved(chunk.invalid()));
                 return;
             }
@@ -328,7 +330,7 @@ impl Coder {
     }
 }
 
-/// The least character that is encoded with these first bytes.
+/// Returns the least character whose encoding begins with these bytes.
 fn halved(bytes: &[u8]) -> u32 {
     let at = |at: usize| u32::from(bytes.get(at).copied().unwrap_or(0) & 0x3F);
     let lead = u32::from(bytes.first().copied().unwrap_or(0));
@@ -339,7 +341,8 @@ fn halved(bytes: &[u8]) -> u32 {
     }
 }
 
-/// The key of a sort name, zeros behind it or not, and of who bears it. Its lowest bit is 1.
+/// Returns the key of a sort name and an identity. Zeros behind the name are ignored. The lowest
+/// bit of the key is 1.
 pub(super) fn key(name: &[u8], uid: &Uid) -> u128 {
     let mut coder = Coder::NEW;
     if name.first() == Some(&0xFF) {
@@ -350,7 +353,7 @@ pub(super) fn key(name: &[u8], uid: &Uid) -> u128 {
         let PlainWeights { end, .. } = plain(coder.script);
         coder.symbol(0, end);
     }
-    // Who has the same name is sorted by identity.
+    // Contacts of the same name are sorted by identity.
     for &byte in &uid.0 {
         if coder.left.is_spent {
             break;
@@ -360,16 +363,16 @@ pub(super) fn key(name: &[u8], uid: &Uid) -> u128 {
     coder.left.low << 1 | 1
 }
 
-/// The keys of all names that begin alike.
+/// The range of keys of the names that begin alike.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beginning {
     pub(super) first: u128,
     pub(super) last: u128,
-    /// Every name with such a key begins so; otherwise keys end before this beginning does.
+    /// True if every name with a key in the range begins so. If false, keys are too short to tell.
     pub(super) is_whole: bool,
 }
 
-/// The keys of the names that begin with this one.
+/// Returns the keys of the names that begin with this one.
 pub(super) fn beginning(name: &[u8]) -> Beginning {
     let mut coder = Coder::NEW;
     coder.characters(name);

@@ -1,9 +1,9 @@
-//! The search itself: from signatures and keys in memory to the best contacts, with few reads.
+//! Finds the best contacts with few reads, by means of the signatures and keys in memory.
 //!
-//! Contacts are taken by rising class they can at best be in, told from the key and the
-//! signature, and within a class by rising key, so that a page is full after about as many reads as
-//! it has rows. Where most candidates turn out to be false alarms, the rest of their class is gone
-//! through in the order of slots, leaving out what can no longer get in.
+//! Key and signature tell the best class that a contact can be in. Contacts are read by rising
+//! class, and within a class by rising key, so that a page of rows is full after about as many
+//! reads. If most candidates of a class turn out to be false alarms, the rest of that class is read
+//! in the order of slots, without those that can no longer get in.
 
 use super::code::{self, Beginning};
 use super::key::{SORT_NAME_BYTES, SortKey};
@@ -14,27 +14,27 @@ use crate::contact::{Contact, Uid};
 use core::future::Future;
 use heapless::Vec;
 
-/// Where contacts are: slots in memory, records in flash.
+/// A source of contacts: slots in memory, records in flash.
 pub trait ContactSource {
-    /// Why a record could not be read.
+    /// The reason why a record could not be read.
     type Error;
 
-    /// How many upper bits of [`ContactSource::key`] are kept; the others are 0.
+    /// The number of upper bits of [`ContactSource::key`] that are kept. The others are 0.
     const KEY_BITS: u32 = u64::BITS;
 
-    /// Slots there are, empty ones included.
+    /// Returns the number of slots, empty ones included.
     fn slots(&self) -> u32;
 
-    /// Whether a slot holds a contact that may be an answer.
+    /// Returns whether a slot holds a contact that may be an answer.
     fn is_wanted(&self, slot: u32) -> bool;
 
-    /// The upper bits of the [`super::SortKey`] of the contact in a slot.
+    /// Returns the upper bits of the [`super::SortKey`] of the contact in a slot.
     fn key(&self, slot: u32) -> u64;
 
-    /// The shape of the signatures.
+    /// Returns the shape of the signatures.
     fn slices(&self) -> Slices;
 
-    /// The signatures.
+    /// Returns the signatures.
     fn signatures(&self) -> &[u32];
 
     /// Reads a contact; `None` when the slot has none after all.
@@ -45,20 +45,20 @@ pub trait ContactSource {
     ) -> impl Future<Output = Result<Option<Contact<'b>>, Self::Error>>;
 }
 
-/// What is asked for: a page of the answers to a query.
+/// A request for one page of the answers to a query.
 #[derive(Clone, Copy)]
 pub struct PageRequest<'a> {
     /// The query.
     pub query: &'a Query,
     /// The last rank of the page before; `None` for the first page.
     pub after: Option<Rank>,
-    /// The worst class that is looked for. [`Class::Named`] answers from the names alone, with few
-    /// reads, where going through all contacts takes a while.
+    /// The worst class that is looked for. [`Class::Named`] needs the names only and few reads,
+    /// while a search of whole contacts takes a while.
     pub deepest: Class,
 }
 
 impl<'a> PageRequest<'a> {
-    /// The first page, of all classes.
+    /// Makes a request for the first page, of all classes.
     pub fn first(query: &'a Query) -> Self {
         Self { query, after: None, deepest: Class::Elsewhere }
     }
@@ -67,22 +67,24 @@ impl<'a> PageRequest<'a> {
 /// A contact found.
 #[derive(Clone, Copy)]
 pub struct Hit {
-    /// Where it is.
+    /// The slot of the contact.
     pub slot: u32,
-    /// Its place among the answers.
+    /// The place of the contact among the answers.
     pub rank: Rank,
 }
 
 impl Hit {
-    /// A hit that means nothing, to fill memory with.
+    /// An empty hit, to fill memory with.
     pub const EMPTY: Self = Self {
         slot: 0,
         rank: Rank { class: Class::Elsewhere, name: [0; SORT_NAME_BYTES], uid: Uid([0; 16]) },
     };
 }
 
-/// The order in which candidates are read: the class they can at best be in, then the least their
-/// key can be, in one number (two bits and the upper 126 of the key); then their slot.
+/// A candidate's place in the order of reading, then its slot.
+///
+/// The place is one number: the best class that the candidate can be in (two bits), then the least
+/// key that it can have (the upper 126 bits).
 type Turn = (u128, u32);
 
 const CLASS_SHIFT: u32 = 126;
@@ -95,8 +97,7 @@ fn key_of(rank: &Rank) -> u128 {
     SortKey::named(&rank.name, rank.uid).all()
 }
 
-/// The least and the greatest that the key of a slot's contact can be, from what
-/// memory holds of it.
+/// Returns the least and the greatest key that a slot's contact can have, as far as memory tells.
 fn key_range<S: ContactSource>(source: &S, slices: &Slices, slot: u32) -> (u128, u128) {
     let key = u128::from(source.key(slot)) << u64::BITS & !(u128::MAX >> S::KEY_BITS);
     match slices.tail(source.signatures(), slot) {
@@ -108,18 +109,19 @@ fn key_range<S: ContactSource>(source: &S, slices: &Slices, slot: u32) -> (u128,
     }
 }
 
-/// What memory alone tells about the answers to a page.
+/// All that memory tells about the answers to a page.
 struct PagePlan {
     all: Probes,
-    /// Candidates have all of one of these: a number is found by its digits or as text.
+    /// Two sets of probes. A candidate has all of one of them: a number is found by its digits or
+    /// as text.
     either: Option<[Probes; 2]>,
     names: Probes,
     deepest: Class,
     /// The keys of contacts whose sort name begins with the query.
     begins: Beginning,
-    /// Such keys are of the best class for sure, not only maybe.
+    /// True if such a key always means the best class; otherwise it may.
     begins_for_sure: bool,
-    /// Class and key of the last rank of the page before.
+    /// The class and key of the last rank of the page before.
     after: Option<(Class, u128)>,
 }
 
@@ -133,14 +135,16 @@ impl PagePlan {
             names: slices.probes(&page.query.name_grams()),
             deepest: page.deepest,
             begins,
-            // Words apart by spaces that a sort name begins with are also words of a searched text.
+            // If a sort name begins with words apart by spaces, a searched text has these words,
+            // too.
             begins_for_sure: begins.is_whole && page.query.is_plain_words(),
             after: page.after.map(|rank| (rank.class, key_of(&rank))),
         }
     }
 
-    /// The best class that a contact behind the page before can be in; `None` when it has
-    /// been there or has no class.
+    /// Returns the best class that a contact behind the page before can be in.
+    ///
+    /// Returns `None` when it was on an earlier page or can be in no class.
     #[inline]
     fn floor(&self, (least, greatest): (u128, u128), is_named: bool) -> Option<Class> {
         let begins = greatest >= self.begins.first && least <= self.begins.last;
@@ -165,10 +169,10 @@ impl PagePlan {
     }
 }
 
-/// A walk over the candidates in the order of slots.
+/// Walks over the candidates in the order of slots.
 struct Scan {
     block: u32,
-    /// Bits of the block that are still to be looked at.
+    /// The bits of the block that are left to look at.
     all: BlockBits,
     names: BlockBits,
     word: usize,
@@ -179,7 +183,7 @@ impl Scan {
         Self { block: 0, all: [0; _], names: [0; _], word: BlockBits::default().len() }
     }
 
-    /// Takes up the next block. What can only have a place behind `bound` may be left out.
+    /// Loads the next block. Candidates whose place is certainly behind `bound` may be left out.
     fn load<S: ContactSource>(&mut self, source: &S, plan: &PagePlan, bound: u128) {
         let (slices, memory) = (source.slices(), source.signatures());
         self.all = slices.candidates(memory, self.block, &plan.all);
@@ -200,7 +204,7 @@ impl Scan {
         self.word = 0;
     }
 
-    /// Leaves out what the upper bits of the keys tell to be behind `bound`.
+    /// Removes candidates that the upper bits of their keys show to be behind `bound`.
     fn leave_out(&mut self, slices: &Slices, memory: &[u32], plan: &PagePlan, bound: u128) {
         let upper = |key: u128| (key >> (u128::BITS - u8::BITS)) as u8;
         let at_most = |upper: u8| slices.at_most(memory, self.block, upper);
@@ -225,7 +229,7 @@ impl Scan {
         }
     }
 
-    /// The next candidate's turn. Those behind `bound` may be left out.
+    /// Returns the next candidate. Those behind `bound` may be left out.
     #[inline]
     fn next<S: ContactSource>(&mut self, source: &S, plan: &PagePlan, bound: u128) -> Option<Turn> {
         let slots = source.slots();
@@ -256,15 +260,19 @@ impl Scan {
     }
 }
 
-/// Candidates taken at a time. A scan of the keys costs about as much as reading so many.
+/// The number of candidates taken at a time. A scan of the keys costs about as much as reading so
+/// many.
 const BATCH: usize = 64;
 
-/// When fewer than one in so many candidates of a batch is what it was taken for, most of the class
-/// will have to be read in any order.
+/// The smallest useful share of a batch, as one in so many.
+///
+/// If fewer candidates are in the class they were taken for, most of the class must be read anyway,
+/// in any order.
 const HOPE: usize = 8;
 
-/// Fills `hits` with the best contacts of a page, best first, and returns how many there are; fewer
-/// than fit means there are no more. `memory` takes one record at a time.
+/// Fills `hits` with the best contacts of a page, best first, and returns how many there are.
+///
+/// Fewer than fit means that there are no more. `memory` holds one record at a time.
 pub async fn find<S: ContactSource>(
     source: &mut S,
     page: &PageRequest<'_>,
@@ -282,7 +290,7 @@ pub async fn find<S: ContactSource>(
         let is_all = select(source, &plan, last, top.worst, &mut batch);
         let mut kept = 0;
         for &(place, slot) in &batch {
-            // All that follow are as bad or worse.
+            // The place of every later candidate is no better.
             if !top.would_take(place) {
                 return Ok(top.len);
             }
@@ -301,15 +309,16 @@ pub async fn find<S: ContactSource>(
                     top.read(source, page, turn, memory).await?;
                 }
             }
-            // On to the class behind.
+            // The class is done: the next batch begins with the class behind it.
             last = Some((((class + 1) << CLASS_SHIFT) - 1, u32::MAX));
         }
     }
     Ok(top.len)
 }
 
-/// Fills `batch` with the candidates that come next after `last`, in their order, and tells whether
-/// these are all up to the place `worst`.
+/// Fills `batch` with the next candidates after `last`, in their order.
+///
+/// Returns whether these are all up to the place `worst`.
 fn select<S: ContactSource>(
     source: &S,
     plan: &PagePlan,
@@ -341,21 +350,21 @@ fn select<S: ContactSource>(
     !batch.is_full()
 }
 
-/// The best hits so far, in the caller's memory.
+/// The best hits found yet, in the caller's memory.
 struct Top<'h> {
     hits: &'h mut [Hit],
     len: usize,
-    /// The place of the last hit, once there is no more room.
+    /// The place of the last hit, once all the memory is used.
     worst: u128,
 }
 
 impl Top<'_> {
-    /// Whether a candidate with this place could get in.
+    /// Returns whether a candidate with this place could get in.
     fn would_take(&self, place: u128) -> bool {
         place <= self.worst
     }
 
-    /// Reads and judges a candidate; true when it is in the class it was taken for.
+    /// Reads a candidate and matches it. Returns true when it is in the class it was taken for.
     async fn read<S: ContactSource>(
         &mut self,
         source: &mut S,
@@ -372,13 +381,13 @@ impl Top<'_> {
         Ok(rank.class as u128 == turn.0 >> CLASS_SHIFT)
     }
 
-    /// Takes in a hit; the worst falls out when there is no room.
+    /// Adds a hit. The worst hit is dropped when there is no room.
     fn put(&mut self, hit: Hit) {
         let known = self.hits.get(..self.len).unwrap_or(&[]);
         let at = known.partition_point(|known| known.rank < hit.rank);
         self.len = (self.len + 1).min(self.hits.len());
         if let Some(tail) = self.hits.get_mut(at..self.len) {
-            // Empty when the hit is behind all others and there is no room.
+            // The tail is empty when there is no room and the hit is behind all others.
             if let Some(last) = tail.last_mut() {
                 *last = hit;
                 tail.rotate_right(1);
@@ -392,7 +401,7 @@ impl Top<'_> {
     }
 }
 
-/// Makes a heap with the latest turn on top.
+/// Makes a heap with the last candidate in order on top.
 fn heapify(heap: &mut [Turn]) {
     for at in (0..heap.len() / 2).rev() {
         sift_down(heap, at);

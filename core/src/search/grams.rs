@@ -1,7 +1,7 @@
-//! Grams: the small facts about a contact that its signature remembers.
+//! Makes grams, the small facts about a contact that its signature remembers.
 //!
 //! A query asks for grams that every contact it matches must have. There are false alarms, which
-//! reading the contact settles; there is never a miss, which a property test holds.
+//! are settled when the contact is read. There is never a miss; a property test holds this.
 
 use super::key::{NameFinder, SortName};
 use super::phone::Digits;
@@ -9,37 +9,42 @@ use super::text::{WordSink, is_own_word, searched, words};
 use crate::contact::{Contact, SearchScope};
 use heapless::Vec;
 
-/// What a gram tells, in its upper four bits; the rest is a hash, or a number where there are few.
+/// The kind of fact that a gram states, in its upper four bits. The rest is a hash, or a number
+/// where there are few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Sort {
-    /// A word begins with this letter from a to z, or digit.
+    /// A word begins with this letter from a to z, or this digit.
     Start1 = 0,
     /// A word begins with these two letters, the first of which is no digit.
     Start2 = 1,
-    /// Three letters or digits next to each other in a word. Or: a word begins with this letter
-    /// that is not from a to z, or with this digit and a letter or digit; a word of a script
-    /// without spaces, followed by one that begins with this letter.
+    /// Three letters or digits stand next to each other in a word.
+    ///
+    /// It has these meanings, too: a word begins with this letter, which is not from a to z; a word
+    /// begins with this digit and a letter or digit; a word of a script without spaces is followed
+    /// by one that begins with this letter.
     Inside = 2,
-    /// Three digits next to each other in a phone number, or the two it begins with.
+    /// Three digits stand next to each other in a phone number, or a phone number begins with these
+    /// two.
     Digits = 3,
-    /// A word of a name begins with this letter from a to z, or digit.
+    /// A word of a name begins with this letter from a to z, or this digit.
     Name1 = 4,
-    /// As `Start2`, in a name; or as `Inside` with one letter, or a word and a letter.
+    /// In a name: the fact of `Start2`, or that of `Inside` for one letter or for a word and a
+    /// letter.
     Name2 = 5,
     /// A word of a name begins with these three letters.
     Name3 = 6,
     /// A word of a name begins with a digit.
     NameDigit = 7,
-    /// A national number that has this one digit behind its 0 finds one of the phone numbers.
+    /// A national query with this one digit behind its 0 finds one of the phone numbers.
     National1 = 8,
-    /// A national number that has these two digits behind its 0 finds one of the phone numbers.
+    /// A national query with these two digits behind its 0 finds one of the phone numbers.
     National2 = 9,
     /// A word of a name begins with these four letters.
     Name4 = 10,
 }
 
-/// How many sorts there are.
+/// The number of sorts.
 pub(super) const SORTS: usize = 11;
 
 const SORT_SHIFT: u32 = 28;
@@ -47,13 +52,13 @@ const SORT_SHIFT: u32 = 28;
 /// The largest hash.
 pub(super) const HASH_MAX: u32 = (1 << SORT_SHIFT) - 1;
 
-/// Letters that grams of one letter tell apart: a-z, 0-9.
+/// The number of letters that have a number of their own: a to z, 0 to 9.
 pub(super) const LETTERS: u32 = 36;
 
-/// The number of 0 among those.
+/// The number of the digit 0 among these letters.
 const FIRST_DIGIT: u32 = 26;
 
-/// The number of a letter among those.
+/// Returns the number of a letter among these.
 #[inline]
 fn letter_index(letter: u32) -> Option<u32> {
     match letter {
@@ -63,31 +68,32 @@ fn letter_index(letter: u32) -> Option<u32> {
     }
 }
 
-/// The letter of this number plus one.
+/// Returns the letter for a number plus one.
 fn letter_of(index: u32) -> u32 {
     if index <= 26 { index + 0x60 } else { index + 0x30 - 27 }
 }
 
-/// What a digit is worth, or some other digit for what is none.
+/// Returns the value of a digit, or of some other digit for a byte that is none.
 pub(super) fn digit_value(digit: u8) -> u32 {
     u32::from(digit.wrapping_sub(b'0') % 10)
 }
 
 impl Sort {
-    /// Of the two letters that a word begins with, by the number of the first. Few words begin with
-    /// a certain two digits, so that false alarms among them count.
+    /// Returns the sort for the two first letters of a word, by the number of the first letter.
+    ///
+    /// Few words begin with a given pair of digits, so false alarms among them would count.
     #[inline]
     fn of_two(index: u32) -> Self {
         if index < FIRST_DIGIT { Self::Start2 } else { Self::Inside }
     }
 
-    /// The gram of this sort that has a number.
+    /// Returns the gram of this sort with a number.
     #[inline]
     pub(super) fn numbered(self, number: u32) -> u32 {
         (self as u32) << SORT_SHIFT | number
     }
 
-    /// The gram of this sort and these letters, up to four of them.
+    /// Returns the gram of this sort for up to four letters.
     fn gram(self, letters: &[u32]) -> u32 {
         let mut packed = 0;
         for &letter in letters {
@@ -97,10 +103,10 @@ impl Sort {
         self.numbered(packed)
     }
 
-    /// The same, when there are letters other than a to z and digits.
+    /// Returns the gram when there are letters other than a to z and digits.
     fn hashed(self, letters: &[u32]) -> u32 {
-        // Multiply and fold, with odd constants of xxHash: cheap on a chip without a wide
-        // multiplier, and spread well enough for a filter.
+        // Each step multiplies and folds, with odd constants of xxHash. This is cheap on a chip
+        // without a wide multiplier, and spreads well enough for a filter.
         let mut hash = 0x27D4_EB2F_u32;
         for &letter in letters {
             hash = (hash.rotate_left(13) ^ letter).wrapping_mul(0x9E37_79B1);
@@ -110,12 +116,12 @@ impl Sort {
     }
 }
 
-/// The sort of a gram, below [`SORTS`].
+/// Returns the sort of a gram, which is below [`SORTS`].
 pub(super) fn sort_of(gram: u32) -> usize {
     (gram >> SORT_SHIFT) as usize
 }
 
-/// The low bits of a gram: its hash or number.
+/// Returns the low bits of a gram: its hash or number.
 pub(super) fn low_bits(gram: u32) -> u32 {
     gram & HASH_MAX
 }
@@ -124,14 +130,14 @@ pub(super) fn low_bits(gram: u32) -> u32 {
 pub(super) struct Letters {
     /// The last four letters of the word.
     last: [u32; 4],
-    /// Letters of the word so far, up to 5.
+    /// The number of letters in the word, up to 5.
     count: u8,
     is_name: bool,
-    /// Whether the first word is known to begin where the letters do.
+    /// True if the first letter is known to begin a word.
     pub(super) at_start: bool,
-    /// The word so far, when its script writes no spaces between words; else 0.
+    /// The word up to here, if its script writes no spaces between words; else 0.
     own_word: u32,
-    /// That of the word before.
+    /// The word before, in the same form.
     own_word_before: u32,
 }
 
@@ -140,7 +146,7 @@ impl Letters {
         Self { last: [0; 4], count: 0, is_name, at_start, own_word: 0, own_word_before: 0 }
     }
 
-    /// The next letter, or the space before a word.
+    /// Adds the grams of the next letter, or of the space before a word.
     pub(super) fn push(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
         if letter == u32::from(' ') {
             self.count = 0;
@@ -174,7 +180,7 @@ impl Letters {
         }
     }
 
-    /// The first letter of a word.
+    /// Adds the grams of the first letter of a word.
     fn first(&mut self, letter: u32, add: &mut impl FnMut(u32)) {
         if let Some(index) = letter_index(letter) {
             return first_letter(index, self.is_name, add);
@@ -198,7 +204,7 @@ impl Letters {
     }
 }
 
-/// A word begins with the letter of this number.
+/// Adds the grams of a word that begins with the letter of this number.
 #[inline]
 fn first_letter(index: u32, is_name: bool, add: &mut impl FnMut(u32)) {
     add(Sort::Start1.numbered(index));
@@ -210,21 +216,23 @@ fn first_letter(index: u32, is_name: bool, add: &mut impl FnMut(u32)) {
     }
 }
 
-/// A word of a-z and 0-9, at most ten of them, in one number: of each its number plus one.
+/// A word of up to ten letters a to z or digits in one number: 6 bits for each letter's number plus
+/// one.
 type PackedWord = u64;
 const PACKED_LETTERS_MAX: u32 = u64::BITS / PACKED_BITS;
 const PACKED_BITS: u32 = 6;
 
-/// The grams of a word.
+/// Adds the grams of a word.
 fn word_grams(word: PackedWord, count: u32, is_name: bool, add: &mut impl FnMut(u32)) {
-    // Some letters from a place on, the last of the word being in place 0.
+    // Returns some letters of the word from a place on. Place 0 is the last letter.
     let part = |place: u32, letters: u32| {
         (word >> (place * PACKED_BITS)) as u32 & ((1 << (letters * PACKED_BITS)) - 1)
     };
     first_letter(part(count - 1, 1) - 1, is_name, add);
     let mut grams = Vec::<u32, 16>::new();
     let mut note = |sort: Sort, number: u32| {
-        // At most one of two, eight of three and, in names, one each of two, three and four.
+        // There is at most one gram of two letters, eight of three and, in names, one each of two,
+        // three and four.
         grams.push(sort.numbered(number)).ok();
     };
     if count >= 2 {
@@ -241,19 +249,19 @@ fn word_grams(word: PackedWord, count: u32, is_name: bool, add: &mut impl FnMut(
     grams.iter().for_each(|&gram| add(gram));
 }
 
-/// Words of a contact that are remembered, so that their grams are added once: FN
-/// and N say the same.
+/// The number of words of a contact that are remembered, so that their grams are added once: FN and
+/// N have the same words.
 const KNOWN_WORDS_MAX: usize = 24;
 
 /// Adds the grams of a contact's words.
 struct Grams<'a, F> {
     letters: Letters,
-    /// The word so far, while it is held back: it may be a known one.
+    /// The word up to here. It is held back, as it may be a known one.
     word: PackedWord,
     count: u32,
-    /// The word is too long for that, or has other letters.
+    /// True if the word is too long to be held back, or has other letters.
     goes_through: bool,
-    /// Words whose grams were added, each with whether it was in a name.
+    /// The words whose grams were added, each with true if it was in a name.
     known: Vec<(PackedWord, bool), KNOWN_WORDS_MAX>,
     add: &'a mut F,
 }
@@ -264,12 +272,12 @@ impl<F: FnMut(u32)> Grams<'_, F> {
         words(scope, text, self);
     }
 
-    /// The end of a word.
+    /// Adds the grams of the word that has ended.
     #[inline]
     fn end_word(&mut self) {
         let (word, is_name) = (self.word, self.letters.is_name);
         if !self.goes_through && self.count > 0 {
-            // What a word gives in a text is among what it gives in a name.
+            // The grams of a word in a text are among its grams in a name.
             if !self.known.iter().any(|&(known, named)| known == word && named >= is_name) {
                 word_grams(word, self.count, is_name, self.add);
                 self.known.push((word, is_name)).ok();
@@ -278,7 +286,7 @@ impl<F: FnMut(u32)> Grams<'_, F> {
         (self.word, self.count, self.goes_through) = (0, 0, false);
     }
 
-    /// Gives what was held back to the letters.
+    /// Passes on the letters that were held back.
     fn let_through(&mut self) {
         for place in (0..self.count).rev() {
             let index = (self.word >> (place * PACKED_BITS)) as u32 & ((1 << PACKED_BITS) - 1);
@@ -296,7 +304,8 @@ impl<F: FnMut(u32)> WordSink for Grams<'_, F> {
         }
         match letter_index(byte.into()) {
             Some(index) if self.count < PACKED_LETTERS_MAX && !self.goes_through => {
-                // One more than its number: a word that goes on is another one.
+                // The number plus one is stored, as 0 means no letter: a longer word is then never
+                // equal.
                 self.word = self.word << PACKED_BITS | PackedWord::from(index + 1);
                 self.count += 1;
             }
@@ -318,12 +327,12 @@ impl<F: FnMut(u32)> WordSink for Grams<'_, F> {
     }
 }
 
-/// Every gram of a contact; some more than once.
+/// Adds every gram of a contact. Some are added more than once.
 pub fn grams(contact: &Contact<'_>, add: &mut impl FnMut(u32)) {
     grams_and_name(contact, add);
 }
 
-/// Every gram of a contact, and its sort name, which is found on the way.
+/// Adds every gram of a contact, and returns its sort name, which is found on the way.
 pub(super) fn grams_and_name(contact: &Contact<'_>, add: &mut impl FnMut(u32)) -> SortName {
     let mut grams = Grams {
         letters: Letters::new(false, true),
@@ -347,7 +356,7 @@ pub(super) fn grams_and_name(contact: &Contact<'_>, add: &mut impl FnMut(u32)) -
 fn phone_grams(digits: &Digits, add: &mut impl FnMut(u32)) {
     first_digits(digits.get(), add);
     inner_digits(digits.get(), add);
-    // A query without the national 0 finds the number where it goes on.
+    // A query without the national 0 finds the number from its second digit on.
     first_digits(digits.core(), add);
     for place in digits.national_places() {
         let found = digits.get().get(place..).unwrap_or(&[]);
@@ -360,18 +369,18 @@ fn phone_grams(digits: &Digits, add: &mut impl FnMut(u32)) {
     }
 }
 
-/// A number begins with these digits.
+/// Adds the grams of a number that begins with these digits.
 pub(super) fn first_digits(digits: &[u8], add: &mut impl FnMut(u32)) {
     if let Some(&one) = digits.first() {
         add(Sort::Start1.numbered(FIRST_DIGIT + digit_value(one)));
     }
     if let Some(&[one, other]) = digits.get(..2) {
-        // Behind those of three digits.
+        // The numbers behind those of three digits are used for pairs.
         add(Sort::Digits.numbered(1000 + 10 * digit_value(one) + digit_value(other)));
     }
 }
 
-/// A number has these digits in it, one behind the other.
+/// Adds the grams of a number that holds these digits in a row.
 pub(super) fn inner_digits(digits: &[u8], add: &mut impl FnMut(u32)) {
     for &[a, b, c] in digits.array_windows() {
         let value = 100 * digit_value(a) + 10 * digit_value(b) + digit_value(c);

@@ -1,19 +1,21 @@
-//! The order of a list: the sort name of a contact, and the numbers that stand for its beginning.
+//! Orders lists: makes the sort name of a contact and the number that stands for its beginning.
 //!
-//! Lists are sorted by what they show first: the formatted name (FN). Who has said how to be sorted
-//! (SORT-AS, SORT-STRING, a phonetic last name) is sorted so. Without a formatted name: the other
-//! [`NAMES`] in their order. Contacts without any of these come last.
+//! Lists are sorted by what they show first, the formatted name (FN). A contact that states how to
+//! sort it (SORT-AS, SORT-STRING, a phonetic last name) is sorted that way. Without a formatted
+//! name the other [`NAMES`] are used in their order. Contacts without any of these come last.
 
 use super::code;
 use super::phone::Digits;
 use super::text::{Words, is_own_word, sort_as};
 use crate::contact::{Contact, Kind, NAMES, NameRole, Stamp, StampedProperty, Uid, own_name};
 
-/// Bytes of a sort name; longer ones are cut.
+/// Bytes of a sort name. A longer one is cut.
 pub const SORT_NAME_BYTES: usize = 32;
 
-/// A text as a name to sort by: words apart by one space, none around characters that are words
-/// of their own. Cut, maybe inside of a character; the rest is zero.
+/// A text as a name to sort by.
+///
+/// Its words are separated by one space, with none around characters that are words of their own.
+/// It is cut, maybe inside a character, and the rest is zero.
 #[derive(Clone, Copy)]
 pub(super) struct SortName {
     pub(super) bytes: [u8; SORT_NAME_BYTES],
@@ -27,7 +29,7 @@ impl SortName {
         Self { bytes: [0; SORT_NAME_BYTES], len: 0, joins: true, space: false }
     }
 
-    /// Takes the next character of words as [`Words`] emits them.
+    /// Adds the next character of words as [`Words`] emits them.
     pub(super) fn push(&mut self, c: char) {
         if c == ' ' {
             self.space = true;
@@ -69,8 +71,8 @@ impl SortName {
     }
 }
 
-/// What a contact may be sorted by has a place each, the best first: the SORT-AS of N and of FN,
-/// what only says how to sort, the names.
+/// Each text that a contact may be sorted by has a place, the best first: the SORT-AS of N and of
+/// FN, then the texts that only say how to sort, then the names.
 const SORTED: usize = 2;
 const NAMED: usize = SORTED + 2;
 const CANDIDATES: usize = NAMED + NAMES.len();
@@ -79,7 +81,7 @@ const PHONE: usize = match Kind::TEL.name_role() {
     _ => CANDIDATES,
 };
 
-/// Looks for the name a contact is sorted by while its properties go by.
+/// Finds the name that a contact is sorted by, from its properties one by one.
 pub(super) struct NameFinder<'a> {
     found: [Option<(&'a str, Stamp)>; CANDIDATES],
 }
@@ -102,14 +104,15 @@ impl<'a> NameFinder<'a> {
         for (place, text) in [(wished, sort_as(&content)), (place, own)] {
             let (Some(slot), Some(text)) = (self.found.get_mut(place), text) else { continue };
             let stamp = property.last_stamp();
-            // Of a kind that has one value, the one said last; of others, the one said first.
+            // A kind with a single value takes the one stated last; other kinds take the one stated
+            // first.
             if slot.is_none_or(|(_, known)| content.kind.is_single() && known < stamp) {
                 *slot = Some((text, stamp));
             }
         }
     }
 
-    /// The best of all that went by; bytes of 0xFF when there was none.
+    /// Returns the best name that was found; bytes of 0xFF when there was none.
     pub(super) fn name(&self) -> SortName {
         for (place, text) in self.found.iter().enumerate() {
             let Some((text, _)) = text else { continue };
@@ -122,43 +125,44 @@ impl<'a> NameFinder<'a> {
     }
 }
 
-/// The name a contact is sorted by; bytes of 0xFF when it has none.
+/// Returns the name that a contact is sorted by; bytes of 0xFF when it has none.
 pub(super) fn name_of(contact: &Contact<'_>) -> SortName {
     let mut finder = NameFinder::new();
     contact.properties().for_each(|property| finder.see(&property));
     finder.name()
 }
 
-/// The folded name a contact is sorted by, cut, filled up with zeros; 0xFF when it has none.
+/// Writes the folded name that a contact is sorted by, cut or filled up with zeros; 0xFF when it
+/// has none.
 pub fn sort_name(contact: &Contact<'_>, out: &mut [u8; SORT_NAME_BYTES]) {
     *out = name_of(contact).bytes;
 }
 
-/// A number whose order is the order of contacts in a list, as far as it reaches: by sort name,
-/// then by identity. Most names are told whole.
+/// A number that has the order of contacts in a list, as far as its bits reach.
 ///
-/// It is made anew wherever a box is opened and never stored.
+/// The order is by sort name, then by identity. Most names fit whole. The key is computed whenever
+/// a box is opened, and never stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SortKey(u128);
 
 impl SortKey {
-    /// Of a contact.
+    /// Returns the key of a contact.
     pub fn of(contact: &Contact<'_>) -> Self {
         Self::named(&name_of(contact).bytes, contact.uid())
     }
 
-    /// Of whoever has this [`sort_name`] and identity.
+    /// Returns the key for this [`sort_name`] and identity.
     pub fn named(name: &[u8; SORT_NAME_BYTES], uid: Uid) -> Self {
         Self(code::key(name, &uid))
     }
 
-    /// Its upper bits, any number of which are such a number by themselves: 32 bits tell six Latin
+    /// Returns the upper bits. Any number of them has the same order: 32 bits hold six Latin
     /// letters, 64 bits fourteen.
     pub fn upper(self) -> u64 {
         (self.0 >> u64::BITS) as u64
     }
 
-    /// All of it. The lowest bit is 1.
+    /// Returns all bits of the key. The lowest is 1.
     pub(super) fn all(self) -> u128 {
         self.0
     }
@@ -179,7 +183,7 @@ mod tests {
         code::key(&name(text).bytes, &Uid([who; 16]))
     }
 
-    /// Names in many scripts, made of a few letters each so that many begin alike.
+    /// Returns names in many scripts, made of a few letters each so that many begin alike.
     fn names() -> Vec<String> {
         const LETTERS: [&[&str]; 12] = [
             &["a", "b", "e", "z", " ", " ", "0", "9"],
@@ -250,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_key_tells_much_of_a_name() {
-        // Letters that 32, 40, 64 and 128 bits have room for.
+        // These are the letters for which 32, 40, 64 and 128 bits have room.
         for (text, expected) in [
             ("christopher robin", [6, 8, 14, 17]),
             ("елена кузнецова", [4, 6, 11, 15]),
@@ -288,7 +292,7 @@ mod tests {
         assert_eq!(SortName::of("田中 太郎").get(), SortName::of("田中太郎").get());
         assert_eq!(SortName::of("김 철수").get(), SortName::of("김철수").get());
         assert_eq!(SortName::of(&"x".repeat(50)).get().len(), SORT_NAME_BYTES);
-        // A character that the cut halves is still in its place.
+        // A character that was cut in two still sorts in its place.
         let cut = |last: &str| key(&format!("{}{last}", "x".repeat(31)), 7);
         let ends = ["", " y", "a", "é", "я", "丁", "乙", "田", "𠀋"];
         assert!(ends.is_sorted_by(|a, b| cut(a) <= cut(b)));

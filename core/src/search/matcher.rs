@@ -1,4 +1,4 @@
-//! Judging: whether a contact matches a query, and how well, read off its record.
+//! Matches contacts against a query: reads off a record how well it fits.
 
 use super::key::{NameFinder, SORT_NAME_BYTES, SortName, name_of};
 use super::phone::Digits;
@@ -6,46 +6,48 @@ use super::query::{FOLDED_BYTES_MAX, Query};
 use super::text::{WordSink, searched, words};
 use crate::contact::{Contact, SearchScope, Uid};
 
-/// How well a contact matches, best first.
+/// The class of a match, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Class {
-    /// What it is sorted by begins with the query.
+    /// The text that the contact is sorted by begins with the query.
     Begins = 0,
     /// Every term begins a word of a name, nickname or organisation.
     Named = 1,
-    /// It matches.
+    /// The contact matches in another way.
     Elsewhere = 2,
 }
 
-/// The place of a contact among the answers to a query; the lowest comes first. It does not
-/// depend on the box, so a page can go on behind the last rank of the page before.
+/// The place of a contact among the answers to a query; the lowest comes first.
+///
+/// It is the same on every box, so a page can begin behind the last rank of the page before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
-    /// How well it matches.
+    /// The class of the match.
     pub class: Class,
-    /// Its sort name, see [`super::sort_name`].
+    /// The sort name, see [`super::sort_name`].
     pub name: [u8; SORT_NAME_BYTES],
-    /// Who it is.
+    /// The identity of the contact.
     pub uid: Uid,
 }
 
-/// Folded bytes that are searched at once; texts that are longer, in overlapping parts.
+/// The number of folded bytes that are searched at once. Longer texts are searched in overlapping
+/// parts.
 const WINDOW_BYTES: usize = 2 * FOLDED_BYTES_MAX;
 
 struct Matcher<'q> {
     query: &'q Query,
-    /// Bit by bit: terms that were found.
+    /// The terms that were found, one bit for each.
     found: u8,
-    /// Terms that begin a word of a name.
+    /// The terms that begin a word of a name, one bit for each.
     named: u8,
     window: [u8; WINDOW_BYTES],
     len: usize,
-    /// Whether the window holds names.
+    /// True while the window holds names.
     is_name: bool,
 }
 
-/// Between two texts in the window, so that no term reaches from one into the other.
+/// The separator between two texts in the window, so that no term reaches from one into the other.
 const TEXT_END: u8 = b'\n';
 
 impl Matcher<'_> {
@@ -63,13 +65,13 @@ impl Matcher<'_> {
     #[cold]
     fn turn_over(&mut self) {
         self.search();
-        // The longest term, less a byte, may have begun in this part.
+        // The longest term, less its last byte, may have begun in this part.
         let kept = self.len.min(FOLDED_BYTES_MAX);
         self.window.copy_within(self.len - kept..self.len, 0);
         self.len = kept;
     }
 
-    /// Looks for what has not been found yet.
+    /// Searches the window for the terms that were not found yet.
     fn search(&mut self) {
         let text = self.window.get(..self.len).unwrap_or(&[]);
         for (at, term) in self.query.terms().iter().enumerate() {
@@ -141,7 +143,7 @@ impl WordSink for Matcher<'_> {
     }
 }
 
-/// Where `part`, which has two bytes or more, is in `text`.
+/// Returns the places of `part`, which has two bytes or more, in `text`.
 fn places<'t>(text: &'t [u8], part: &'t [u8]) -> impl Iterator<Item = usize> + 't {
     let (head, rest) = part.split_first_chunk().unwrap_or((&[0, 0], &[]));
     text.windows(2)
@@ -151,12 +153,12 @@ fn places<'t>(text: &'t [u8], part: &'t [u8]) -> impl Iterator<Item = usize> + '
 }
 
 impl Query {
-    /// How well a contact matches; `None` when it does not.
+    /// Returns how well a contact matches; `None` when it does not.
     pub fn judge(&self, contact: &Contact<'_>) -> Option<Class> {
         self.judge_named(contact).map(|(class, _)| class)
     }
 
-    /// The place of a contact among the answers; `None` when it does not match.
+    /// Returns the place of a contact among the answers; `None` when it does not match.
     pub fn rank(&self, contact: &Contact<'_>) -> Option<Rank> {
         let (class, name) = self.judge_named(contact)?;
         let name = name.unwrap_or_else(|| name_of(contact));
@@ -187,7 +189,7 @@ impl Query {
             });
         }
         judge.search();
-        // There are at most eight terms, a bit each.
+        // There are at most eight terms, with a bit each.
         let all = u8::MAX >> (u8::BITS as usize - self.terms().len());
         if judge.found != all {
             return None;

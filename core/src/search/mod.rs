@@ -1,9 +1,8 @@
-//! Finding people: folding, phone digits, queries, ranking, and the signatures
-//! that spare flash reads.
+//! Searches people: folding, phone digits, queries, ranking, and signatures that spare flash reads.
 //!
-//! The same code, hence the same answers in the same order, on every box. A box keeps for each
-//! contact a [`SortKey`] and a signature ([`Slices`]) in memory; [`find`] reads from flash only
-//! what these let through.
+//! The code is the same on every box, and so are the answers and their order. For each contact a
+//! box keeps a [`SortKey`] and a signature ([`Slices`]) in memory. [`find`] reads only those
+//! contacts from flash that these do not rule out.
 
 mod code;
 mod find;

@@ -1,6 +1,6 @@
-//! Made-up people in made-up numbers, for the tests of search and for its benchmark.
+//! Makes up people in made-up numbers, for the tests of search and for its benchmark.
 //!
-//! Included by both as a file, because neither a test nor an example can see into the other.
+//! Both include this file, because neither a test nor an example can see into the other.
 
 use crate::contact::{
     AuthorIndex, Change, Draft, Item, Kind, Origin, Property, Scratch, Uid, edit,
@@ -9,7 +9,7 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// The random numbers of SplitMix64 (Steele, Lea and Flood, 2014).
 pub struct Random(pub u64);
 
 impl Random {
@@ -21,7 +21,7 @@ impl Random {
         ((z ^ (z >> 31)) % end as u64) as usize
     }
 
-    /// Often one of the first, seldom one of the last, as names are.
+    /// Returns one of the first choices often and one of the last seldom, as with names.
     fn skewed<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         let end = 1 + self.below(choices.len());
         choices[self.below(end)]
@@ -162,7 +162,7 @@ const NOTES: &[&str] = &[
     "repairs the heating",
 ];
 
-/// The properties of a made-up person: kind and value.
+/// Returns the properties of a made-up person: kind and value.
 pub fn person(random: &mut Random) -> Vec<(Kind, String)> {
     let given = random.skewed(GIVEN);
     let family = if random.below(3) == 0 {
@@ -208,13 +208,13 @@ pub fn person(random: &mut Random) -> Vec<(Kind, String)> {
     person
 }
 
-/// The record of a card with these properties.
+/// Returns the record of a contact with these properties.
 pub fn record(properties: &[(Kind, String)], number: u64) -> Vec<u8> {
     let mut memory = [0; 4096];
     let mut draft = Draft::new(&mut memory);
     for (kind, value) in properties {
         let content = match value.split_once('\u{1F}') {
-            // A value with parameters in front.
+            // The value has parameters in front.
             Some((params, value)) => Property { params, ..Property::text(*kind, value) },
             None => Property::text(*kind, value),
         };

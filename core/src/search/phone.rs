@@ -1,14 +1,14 @@
-//! Phone numbers by their digits, however they are written.
+//! Compares phone numbers by their digits, however they are written.
 //!
-//! A number is international when it begins with `+` or `00` (both are left out of its digits),
-//! national when it begins with a single `0`. Spaces and punctuation do not count, nor does the
-//! `(0)` of `+49 (0)171`; digits of an extension follow those of the number.
+//! A number is international if it begins with `+` or `00`, which are left out of its digits. It is
+//! national if it begins with a single `0`. Spaces and punctuation do not count, nor does the `(0)`
+//! of `+49 (0)171`. The digits of an extension follow those of the number.
 
-/// Digits kept of one number; more than any number with its extension has.
+/// The number of digits kept of one number. No number has more, even with its extension.
 pub(super) const DIGITS_MAX: usize = 32;
 
-/// Fewest digits after a country code for an international query to find a number stored in
-/// national form, and the most digits of a country code.
+/// The fewest digits after a country code with which an international query finds a number stored
+/// in national form, and the most digits of a country code.
 const LOCAL_DIGITS_MIN: usize = 3;
 const COUNTRY_DIGITS_MAX: usize = 3;
 
@@ -19,7 +19,7 @@ pub(super) enum NumberForm {
     International,
 }
 
-/// The digits of a number; those of a national one include its leading 0.
+/// The digits of a number. Those of a national one include its leading 0.
 #[derive(Clone, Copy)]
 pub(super) struct Digits {
     digits: [u8; DIGITS_MAX],
@@ -28,7 +28,7 @@ pub(super) struct Digits {
 }
 
 impl Digits {
-    /// The digits in a text. Not for `tel:` parameters other than an extension, which are left out.
+    /// Reads the digits in a text. Parameters of `tel:` other than an extension are left out.
     pub(super) fn of(text: &str) -> Self {
         let mut number = Self { digits: [0; DIGITS_MAX], len: 0, form: NumberForm::Plain };
         let text = match text.split_at_checked(4) {
@@ -38,7 +38,8 @@ impl Digits {
         let main = text.split(";phone-context").next().unwrap_or(text);
         let mut rest = main;
         while let Some(c) = rest.chars().next() {
-            // In an international number only: elsewhere `(0)` is how the trunk digit is written.
+            // This holds for international numbers only: elsewhere `(0)` is how the trunk digit is
+            // written.
             if number.form == NumberForm::International && rest.starts_with("(0)") {
                 rest = rest.get(3..).unwrap_or("");
                 continue;
@@ -72,12 +73,12 @@ impl Digits {
         }
     }
 
-    /// Every digit.
+    /// Returns every digit.
     pub(super) fn get(&self) -> &[u8] {
         self.digits.get(..usize::from(self.len)).unwrap_or(&[])
     }
 
-    /// Without the leading 0 of a national number.
+    /// Returns the digits without the leading 0 of a national number.
     pub(super) fn core(&self) -> &[u8] {
         match self.form {
             NumberForm::National => self.get().get(1..).unwrap_or(&[]),
@@ -85,12 +86,12 @@ impl Digits {
         }
     }
 
-    /// Whether this query finds a stored number.
+    /// Returns whether this query finds a stored number.
     ///
-    /// Three digits and more match in any place. Fewer match where the number begins: at its first
-    /// digit, behind the 0 of a national number, and, since a 0 typed first may stand for a country
-    /// code, behind one to three digits of an international one. A whole international query also
-    /// finds a number stored in national form.
+    /// Three digits or more match in any place. Fewer match only where the number begins: at its
+    /// first digit, or behind the 0 of a national number. If the query begins with a 0, which may
+    /// stand for a country code, they also match behind one to three digits of an international
+    /// number. A whole international query also finds a number stored in national form.
     pub(super) fn finds(&self, stored: &Self) -> bool {
         let (wanted, digits) = (self.core(), stored.get());
         match wanted.len() {
@@ -115,7 +116,8 @@ impl Digits {
         }
     }
 
-    /// Where this stored number may begin for a query that begins with a single 0.
+    /// Returns the places at which this stored number may begin for a query with a single leading
+    /// 0.
     pub(super) fn national_places(&self) -> core::ops::RangeInclusive<usize> {
         match self.form {
             NumberForm::National => 0..=1,
@@ -123,7 +125,7 @@ impl Digits {
         }
     }
 
-    /// The digits that are next to each other in every number this query finds.
+    /// Returns digits that stand in a row in every number that this query finds.
     pub(super) fn sure_run(&self) -> &[u8] {
         let wanted = self.core();
         match self.form {
@@ -135,7 +137,8 @@ impl Digits {
     }
 }
 
-/// Whether a word of a query can be part of a phone number: digits and what is written between.
+/// Returns whether a word of a query can be part of a phone number: only digits and phone
+/// punctuation.
 pub(super) fn is_number_like(token: &str) -> bool {
     token.chars().all(|c| {
         let mut fits = true;

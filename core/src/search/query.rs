@@ -1,4 +1,4 @@
-//! A query: what a person typed, as folded terms that all must match.
+//! Parses a query: the text a person typed becomes folded terms, all of which must match.
 
 use super::key::SortName;
 use super::phone::{Digits, is_number_like};
@@ -6,43 +6,46 @@ use super::text::Words;
 use crate::limits::{QUERY_BYTES_MAX, QUERY_TERMS_MAX};
 use heapless::Vec;
 
-/// Folded bytes kept of a query: folding makes few letters longer, and those by little.
+/// The number of folded bytes kept of a query. Folding makes few letters longer, and those by
+/// little.
 pub(super) const FOLDED_BYTES_MAX: usize = QUERY_BYTES_MAX + QUERY_BYTES_MAX / 2;
 
-/// Letters from which on a term matches inside of words, not only where they begin.
+/// The number of letters from which on a term also matches inside of words.
 const INSIDE_LETTERS_MIN: usize = 3;
 
-/// One term: words in this order, of which the first may begin inside and the last end inside.
+/// A term: words in this order. The first may begin and the last may end inside a word of the text.
 #[derive(Clone, Copy)]
 pub(super) struct Term {
     start: u8,
     end: u8,
-    /// The term matches only where a word begins.
+    /// True if the term matches only at the beginning of a word.
     pub(super) at_word_start: bool,
-    /// The number this term was typed as a part of; when that is found, so is the term.
+    /// The number that this term was typed as a part of. If the number is found, so is the term.
     pub(super) number: Option<u8>,
 }
 
 /// A parsed query.
 ///
-/// Words that are apart by spaces may match anywhere and in any order; words joined by
-/// punctuation ("ada@example.com") or in quotes must follow each other. Words of digits and phone
-/// punctuation that follow each other are one phone number, or each match as text.
+/// Words that are apart by spaces may match anywhere and in any order. Words that are joined by
+/// punctuation ("ada@example.com") or in quotes must follow each other. Consecutive words of digits
+/// and phone punctuation are one phone number, or each match as text.
 #[derive(Clone)]
 pub struct Query {
-    /// Each term preceded by a space, as words are in text.
+    /// The folded terms, each with a space before it, as words have in a text.
     folded: Vec<u8, FOLDED_BYTES_MAX>,
     terms: Vec<Term, QUERY_TERMS_MAX>,
     numbers: Vec<Digits, QUERY_TERMS_MAX>,
-    /// All terms as a name would be sorted.
+    /// All terms in the form of a sort name.
     name: SortName,
-    /// Nothing but blanks was typed.
+    /// True if only blanks were typed.
     is_blank: bool,
 }
 
 impl Query {
-    /// Reads what a person typed. Everything has a meaning, so nothing is refused; what is beyond
-    /// [`QUERY_BYTES_MAX`] bytes or [`QUERY_TERMS_MAX`] terms is ignored.
+    /// Parses the text that a person typed.
+    ///
+    /// Everything has a meaning, so nothing is refused. Text beyond [`QUERY_BYTES_MAX`] bytes or
+    /// [`QUERY_TERMS_MAX`] terms is ignored.
     pub fn parse(text: &str) -> Self {
         let text = text.get(..text.floor_char_boundary(QUERY_BYTES_MAX)).unwrap_or(text);
         let mut query = Self {
@@ -60,7 +63,7 @@ impl Query {
             let (token, is_quoted, after) = token(rest);
             let is_number = !token.is_empty() && !is_quoted && is_number_like(token);
             if is_number {
-                // A number goes on as long as its words follow each other.
+                // A number continues as long as words of digits follow each other.
                 let start = number.map_or(from, |(start, _)| start);
                 number = Some((start, from + token.len()));
                 query.push(token, Some(query.numbers.len() as u8));
@@ -83,7 +86,7 @@ impl Query {
         }
     }
 
-    /// Takes in a term, unless it has no word or no room.
+    /// Adds a term, unless it has no word or there is no room.
     fn push(&mut self, token: &str, number: Option<u8>) {
         let start = self.folded.len();
         let mut fits = true;
@@ -105,7 +108,7 @@ impl Query {
         }
     }
 
-    /// Closes a number whose words have been taken in.
+    /// Adds a number whose words were added before.
     fn number(&mut self, text: &str) {
         // There are never more numbers than terms: a number without a term is not kept.
         let index = self.numbers.len() as u8;
@@ -114,12 +117,12 @@ impl Query {
         }
     }
 
-    /// Whether it asks for nothing in particular: every contact matches.
+    /// Returns whether the query is blank, so that every contact matches.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty() && self.is_blank
     }
 
-    /// Whether something was typed of which no word is left to look for: no contact matches.
+    /// Returns whether text was typed that has no word to look for, so that no contact matches.
     pub fn fits_nobody(&self) -> bool {
         self.terms.is_empty() && !self.is_blank
     }
@@ -132,29 +135,29 @@ impl Query {
         &self.numbers
     }
 
-    /// The bytes of a term, the space before its first word included.
+    /// Returns the bytes of a term, with the space before its first word.
     pub(super) fn bytes(&self, term: &Term) -> &[u8] {
         self.folded.get(usize::from(term.start)..usize::from(term.end)).unwrap_or(&[])
     }
 
-    /// What a sort name must begin with for the best class.
+    /// Returns the beginning that a sort name must have for the best class.
     pub(super) fn name(&self) -> &SortName {
         &self.name
     }
 
-    /// All terms as words, each preceded by a space.
+    /// Returns all terms as words, each with a space before it.
     pub(super) fn words(&self) -> &str {
         core::str::from_utf8(&self.folded).unwrap_or("")
     }
 
-    /// Whether each term is one word and none a number.
+    /// Returns whether each term is one word and none is a number.
     pub(super) fn is_plain_words(&self) -> bool {
         self.numbers.is_empty()
             && self.folded.iter().filter(|&&byte| byte == b' ').count() == self.terms.len()
     }
 }
 
-/// The next word as typed, whether it was in quotes, and what follows it.
+/// Returns the next word as typed, true if it was in quotes, and the rest of the text.
 fn token(rest: &str) -> (&str, bool, &str) {
     if let Some(quoted) = rest.strip_prefix(['"', '\u{201C}', '\u{201E}']) {
         let (token, after) =

@@ -1,18 +1,18 @@
-//! The grams that a query asks for: every contact it matches has them all.
+//! Makes the grams of a query, all of which a contact must have to match.
 
 use super::grams::{Letters, Sort, digit_value, first_digits, inner_digits};
 use super::phone::{Digits, NumberForm};
 use super::query::{Query, Term};
 use heapless::Vec;
 
-/// Grams of one query; further ones are left out, which only makes more false alarms.
+/// The most grams of one query. Others are left out, which only makes more false alarms.
 pub const QUERY_GRAMS_MAX: usize = 48;
 
 /// Grams that a contact must all have.
 pub type QueryGrams = Vec<u32, QUERY_GRAMS_MAX>;
 
 impl Query {
-    /// The grams that every contact this query matches has.
+    /// Returns the grams that every contact has that this query matches.
     pub fn grams(&self) -> QueryGrams {
         let mut all = QueryGrams::new();
         for term in self.terms() {
@@ -21,7 +21,8 @@ impl Query {
                 self.term_grams(term, false, &mut |gram| note(&mut all, gram));
                 continue;
             };
-            // Found as a part of a number or as text: only what both ways have is sure.
+            // The term matches as part of a number or as text. Only grams that both need are
+            // certain.
             let mut phone = QueryGrams::new();
             number_grams(number, &mut |gram| note(&mut phone, gram));
             self.term_grams(term, false, &mut |gram| {
@@ -33,10 +34,12 @@ impl Query {
         all
     }
 
-    /// Two sets of grams, of which every contact that this query matches has one: a number is found
-    /// by its digits, or each of its words as text. `None` when that tells nothing more.
+    /// Returns two sets of grams, one of which every matching contact has.
+    ///
+    /// A number is found by its digits, or each of its words as text. Returns `None` when this
+    /// tells nothing more.
     pub fn either_grams(&self) -> Option<[QueryGrams; 2]> {
-        // The first number is enough: people type one.
+        // One number is enough, as people type only one.
         let number = self.numbers().first()?;
         let mut ways = [QueryGrams::new(), QueryGrams::new()];
         let [phone, text] = &mut ways;
@@ -47,8 +50,9 @@ impl Query {
         ways.iter().all(|way| !way.is_empty()).then_some(ways)
     }
 
-    /// The grams that every contact has whose terms all begin words of its
-    /// names. Class 0 by what else a contact is sorted by is told by its key.
+    /// Returns the grams of every contact whose terms all begin words of its names.
+    ///
+    /// The best class through another text that a contact is sorted by shows in its key.
     pub fn name_grams(&self) -> QueryGrams {
         let mut all = QueryGrams::new();
         for term in self.terms() {
@@ -61,7 +65,7 @@ impl Query {
         let mut letters = Letters::new(is_name, is_name || term.at_word_start);
         let text = core::str::from_utf8(self.bytes(term)).unwrap_or("");
         for (at, c) in text.char_indices() {
-            // All words but the first begin where a word begins.
+            // Every word but the first begins where a word of the text begins.
             letters.at_start |= c == ' ' && at > 0;
             letters.push(c.into(), add);
         }
@@ -74,7 +78,7 @@ fn note(grams: &mut QueryGrams, gram: u32) {
     }
 }
 
-/// The grams of every contact that has a number which this one finds.
+/// Adds the grams of every contact with a number that this one finds.
 fn number_grams(number: &Digits, add: &mut impl FnMut(u32)) {
     if number.form == NumberForm::National {
         match *number.core() {
@@ -88,7 +92,7 @@ fn number_grams(number: &Digits, add: &mut impl FnMut(u32)) {
     }
     let run = number.sure_run();
     if run.len() < 3 && number.core().len() < 3 {
-        // Few digits match where a number begins.
+        // Few digits match only at the beginning of a number.
         first_digits(run, add);
     }
     inner_digits(run, add);

@@ -1,9 +1,9 @@
-//! Signatures: a few bits for each contact, kept bit by bit in slices, that spare most reads.
+//! Keeps signatures, a few bits for each contact, in slices that spare most reads.
 //!
-//! A Bloom filter turned on its side. All contacts' first bits lie together, then all second bits:
-//! a query looks at the few slices its grams point to, 512 contacts at a time. The memory is the
-//! caller's and grows by blocks: block 0 with all its slices, block 1, and so on, so that contacts
-//! taken in one after the other stay in a small part of it.
+//! This is a Bloom filter turned on its side. The first bits of all contacts lie together, then all
+//! second bits, and so on. A query looks at the few slices that its grams point to, 512 contacts at
+//! a time. The memory belongs to the caller and grows by blocks, each with all its slices, so that
+//! contacts added one after the other stay in a small part of it.
 
 use super::grams::{LETTERS, SORTS, Sort, grams_and_name, low_bits, sort_of};
 use super::key::SortKey;
@@ -15,30 +15,33 @@ use heapless::Vec;
 pub const BLOCK_SLOTS: u32 = 512;
 const BLOCK_WORDS: usize = (BLOCK_SLOTS / u32::BITS) as usize;
 
-/// A block's contacts, a bit each.
+/// One bit for each contact of a block.
 pub type BlockBits = [u32; BLOCK_WORDS];
 
-/// Slices that a query looks at: more would hardly thin out the candidates further.
+/// The most slices that a query looks at. More would hardly reduce the candidates further.
 const QUERY_SLICES_MAX: usize = 64;
 
-/// Bits of a gram's hash that one probe takes.
+/// The number of bits of a gram's hash that one probe uses.
 const PROBE_BITS: u32 = 12;
 
-/// Most probes of a gram.
+/// The most probes of a gram.
 const PROBES_MAX: u32 = u64::BITS / PROBE_BITS;
 
 /// The slices that a contact must all have set.
 #[derive(Clone, Default)]
 pub struct Probes(Vec<u16, QUERY_SLICES_MAX>);
 
-/// Up to this many slices there is no room for letters of their own, nor for every gram.
+/// The number of slices up to which there is no room for slices of single letters, nor for every
+/// gram.
 const SMALL_SLICES_MAX: u32 = 511;
 
-/// Where there are more, so many hold the upper bits of sort keys, the uppermost first.
+/// The number of slices that hold the upper bits of sort keys, the uppermost first. Small shapes
+/// have none.
 const KEY_SLICES: u32 = 8;
 const KEY_WORDS: usize = KEY_SLICES as usize * BLOCK_WORDS;
 
-/// And the memory of so many holds the tails of sort keys: 64 bits a contact.
+/// The memory that holds the rest of sort keys, in slices: 64 bits a contact. Small shapes have
+/// none.
 const TAIL_SLICES: u32 = u64::BITS;
 const TAIL_WORDS: usize = TAIL_SLICES as usize * BLOCK_WORDS;
 
@@ -46,46 +49,48 @@ const TAIL_WORDS: usize = TAIL_SLICES as usize * BLOCK_WORDS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slices {
     slices: u32,
-    /// Words of a block that hold tails.
+    /// The number of words of a block that hold the rest of sort keys.
     tail_words: usize,
-    /// Where grams of each sort go, by [`Sort`].
+    /// The region for the grams of each [`Sort`].
     regions: [Region; SORTS],
 }
 
-/// Where grams of one sort go.
+/// The slices for the grams of one sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Region {
     first: u16,
-    /// Slices of the region; 0 when grams of this sort are not kept.
+    /// The number of slices; 0 when grams of this sort are not kept.
     len: u16,
-    /// Grams with a larger hash are left out, by whoever is found and whoever searches alike.
+    /// The largest hash that is kept. Contacts and queries leave out the same grams.
     hash_max: u32,
-    /// Slices that a gram sets; 0 where there is one for each of the grams, which have numbers.
+    /// The number of slices that a gram sets; 0 if the grams have numbers and a slice each.
     probes: u8,
 }
 
 impl Region {
     const NONE: Self = Self { first: 0, len: 0, hash_max: 0, probes: 1 };
 
-    /// All grams of a sort, by their hashes.
+    /// Makes a region that keeps all grams of a sort, by their hashes.
     const fn hashed(first: u32, len: u32, probes: u32) -> Self {
         Self { first: first as u16, len: len as u16, hash_max: u32::MAX, probes: probes as u8 }
     }
 
-    /// Only one gram in so many.
+    /// Makes a region that keeps only one gram in `one_in`.
     const fn thinned(first: u32, len: u32, probes: u32, one_in: u32) -> Self {
         Self { hash_max: u32::MAX / one_in, ..Self::hashed(first, len, probes) }
     }
 
-    /// A slice for each of the grams, which have numbers.
+    /// Makes a region with a slice for each gram, by the gram's number.
     const fn direct(first: u32, len: u32) -> Self {
         Self::hashed(first, len, 0)
     }
 }
 
 impl Slices {
-    /// `slices` bits a contact, of which a gram sets `probes`. From 16 to 4,096 slices: 16 or 32
-    /// and one probe where memory is scarce, 1,280 and five where it is not.
+    /// Makes a shape with `slices` bits a contact, of which a gram sets `probes`.
+    ///
+    /// From 16 to 4,096 slices: 16 or 32 and one probe where memory is scarce, 1,280 and five where
+    /// it is not.
     pub const fn new(slices: u32, probes: u32) -> Self {
         assert!(slices >= 16 && slices <= 4096, "from 16 to 4,096 slices");
         assert!(probes >= 1 && probes <= PROBES_MAX, "from 1 to 5 probes");
@@ -94,7 +99,7 @@ impl Slices {
         if slices > SMALL_SLICES_MAX {
             let mut first = 0;
             let mut sort = 0;
-            // Those of which there are few, with a slice each, are told without false alarms.
+            // These grams are few. Each has a slice, which gives no false alarms.
             let direct = [
                 (Sort::Start1, LETTERS),
                 (Sort::Name1, LETTERS),
@@ -107,8 +112,8 @@ impl Slices {
                 first += direct[sort].1;
                 sort += 1;
             }
-            // Where hardly anybody has what everybody else has somewhere else, only names tell:
-            // their part is kept sparse.
+            // Names get a sparse part of their own: they alone tell contacts apart whose other
+            // words everybody has somewhere.
             let names = (slices - TAIL_SLICES - KEY_SLICES) / 5;
             let names_of = Region::hashed(first, names, probes);
             regions[Sort::Name2 as usize] = names_of;
@@ -118,20 +123,20 @@ impl Slices {
             let others = Region::hashed(first, slices - TAIL_SLICES - KEY_SLICES - first, probes);
             regions[Sort::Inside as usize] = others;
             regions[Sort::Digits as usize] = others;
-            // A query that has no better gram than this has many true answers, too: a few false
-            // alarms more among them are cheaper than a crowded region is for all other queries.
+            // A query with no better gram than this has many true answers as well. A few more false
+            // alarms among them cost less than a crowded region would cost all other queries.
             regions[Sort::Start2 as usize] =
                 Region { probes: if probes < 2 { probes as u8 } else { 2 }, ..others };
         } else {
-            // Measured on made-up people: a typical contact has 8 grams of its names, 21 of digits
-            // and 45 inside of words. Each part is best about half full.
+            // These shares were measured on made-up people: a typical contact has 8 grams of its
+            // names, 21 of digits and 45 inside of words. Each part is best when about half full.
             let (names, digits) = (slices * 13 / 32, slices * 9 / 32);
             let inside = 1 + names + digits;
             let names_of = Region::hashed(1, names, probes);
             regions[Sort::Name2 as usize] = names_of;
             regions[Sort::Name3 as usize] = names_of;
-            // One slice for names with a word that begins with a digit: few have, which tells at
-            // once that a phone number is not a name.
+            // Few names have a word that begins with a digit. One slice for these tells at once
+            // that a phone number is not a name.
             regions[Sort::NameDigit as usize] = Region::direct(0, 1);
             regions[Sort::Digits as usize] =
                 Region::thinned(1 + names, digits, probes, 96_u32.div_ceil(slices));
@@ -141,12 +146,12 @@ impl Slices {
         Self { slices, tail_words, regions }
     }
 
-    /// Words of memory for this many contacts.
+    /// Returns the number of words of memory for so many contacts.
     pub const fn words(&self, slots: u32) -> usize {
         slots.div_ceil(BLOCK_SLOTS) as usize * self.block_words()
     }
 
-    /// Blocks that hold this many contacts.
+    /// Returns the number of blocks that hold so many contacts.
     pub const fn blocks(slots: u32) -> u32 {
         slots.div_ceil(BLOCK_SLOTS)
     }
@@ -155,7 +160,7 @@ impl Slices {
         self.slices as usize * BLOCK_WORDS
     }
 
-    /// The slices that a gram sets.
+    /// Calls `visit` with each slice that a gram sets.
     #[inline]
     fn each_probe(&self, gram: u32, mut visit: impl FnMut(u32)) {
         let Some(region) = self.regions.get(sort_of(gram)) else { return };
@@ -164,8 +169,8 @@ impl Slices {
             visit(first + low.min(len - 1));
             return;
         }
-        // Fibonacci hashing spreads the gram over 64 bits; each probe takes 12 of them, as a part
-        // of the region, which has at most 2^12 slices.
+        // Fibonacci hashing spreads the gram over 64 bits. Each probe uses 12 of them to choose a
+        // slice of the region, which has at most 2^12.
         let mut spread = u64::from(gram).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         if len > 0 && (spread >> PROBE_BITS) as u32 <= region.hash_max {
             for _ in 0..region.probes {
@@ -175,7 +180,7 @@ impl Slices {
         }
     }
 
-    /// A block: its slices, then its tails.
+    /// Returns a block: its slices, then the rest of its sort keys.
     fn block<'m>(&self, memory: &'m [u32], slot: u32) -> (&'m [u32], &'m [u32]) {
         let first = (slot / BLOCK_SLOTS) as usize * self.block_words();
         let block = memory.get(first..first + self.block_words()).unwrap_or(&[]);
@@ -188,8 +193,10 @@ impl Slices {
         block.split_at_mut(block.len().saturating_sub(self.tail_words))
     }
 
-    /// Adds the grams of a contact to its signature, and returns its key, which it notes as well.
-    /// Without effect on `memory` when that ends before `slot`.
+    /// Adds the grams of a contact to its signature, stores its sort key there, and returns the
+    /// key.
+    ///
+    /// Has no effect on `memory` when that ends before `slot`.
     pub fn set(&self, memory: &mut [u32], slot: u32, contact: &Contact<'_>) -> SortKey {
         let (slices, _) = self.block_mut(memory, slot);
         let word = (slot % BLOCK_SLOTS / u32::BITS) as usize;
@@ -206,7 +213,7 @@ impl Slices {
         key
     }
 
-    /// How the sort key of a slot goes on behind its 64 bits, when that is kept and known.
+    /// Returns the lower 64 bits of a slot's sort key, if they are kept and known.
     #[inline]
     pub(super) fn tail(&self, memory: &[u32], slot: u32) -> Option<NonZeroU64> {
         if self.tail_words == 0 {
@@ -218,7 +225,7 @@ impl Slices {
         NonZeroU64::new(u64::from(high) << u32::BITS | u64::from(low))
     }
 
-    /// The contacts of a block whose keys have at most these upper bits, when those are kept.
+    /// Returns the contacts of a block whose keys have at most these upper bits, if those are kept.
     pub(super) fn at_most(&self, memory: &[u32], block: u32, upper: u8) -> Option<BlockBits> {
         let keys = self.keys(memory, block)?;
         let (mut less, mut equal) = ([0; BLOCK_WORDS], [u32::MAX; BLOCK_WORDS]);
@@ -237,7 +244,7 @@ impl Slices {
         Some(less)
     }
 
-    /// The slices of a block that hold upper bits of keys.
+    /// Returns the slices of a block that hold the upper bits of keys.
     fn keys<'m>(&self, memory: &'m [u32], block: u32) -> Option<&'m [[u32; BLOCK_WORDS]]> {
         if self.tail_words == 0 {
             return None;
@@ -257,7 +264,7 @@ impl Slices {
         self.set_key(memory, slot, key);
     }
 
-    /// Notes the tail of a slot's key, and its upper bits in the last slices of the block.
+    /// Stores the lower bits of a slot's key, and its upper bits in the last slices of the block.
     fn set_key(&self, memory: &mut [u32], slot: u32, key: SortKey) {
         let (slices, tails) = self.block_mut(memory, slot);
         let (Some(tail), Some(keys)) =
@@ -291,7 +298,7 @@ impl Slices {
         }
     }
 
-    /// The slices that contacts with all these grams have set.
+    /// Returns the slices that contacts with all these grams have set.
     pub fn probes(&self, grams: &[u32]) -> Probes {
         let mut probes = Probes::default();
         for &gram in grams {
@@ -305,8 +312,8 @@ impl Slices {
         probes
     }
 
-    /// The contacts of a block that may have all grams of `probes`; none when
-    /// `memory` ends before it.
+    /// Returns the contacts of a block that may have all grams of `probes`; none when `memory` ends
+    /// before it.
     pub fn candidates(&self, memory: &[u32], block: u32, probes: &Probes) -> BlockBits {
         let (words, _) = self.block(memory, block * BLOCK_SLOTS);
         if words.is_empty() {
@@ -329,7 +336,7 @@ impl Slices {
     }
 }
 
-/// The tail of a slot among those of its block.
+/// Returns the lower bits of a slot's key among those of its block.
 fn tail_mut(tails: &mut [u32], slot: u32) -> Option<&mut [u32; 2]> {
     tails.get_mut((slot % BLOCK_SLOTS) as usize * 2..)?.first_chunk_mut()
 }

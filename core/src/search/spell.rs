@@ -1,28 +1,29 @@
-//! Letters that are written as two where a keyboard has none of them: "Mueller" for "Müller".
+//! Spells out letters that are written as two where a keyboard lacks them: "Mueller" for "Müller".
 //!
-//! A text with such letters is searched in both spellings. Only that way round: in a text that has
-//! "ue" nobody can tell what it stands for.
+//! A text with such letters is searched in both spellings. The reverse is not done: nobody can tell
+//! what a "ue" in a text stands for.
 
-/// The two letters that stand for one, if it is spelled out; `before` is the letter before it.
+/// Returns the two letters that stand for one, if it is spelled out. `before` is the letter before
+/// it.
 fn spelled(c: char, before: Option<char>) -> Option<&'static str> {
     Some(match c {
         'ä' | 'Ä' => "ae",
         'ö' | 'Ö' | 'ø' | 'Ø' => "oe",
         'ü' | 'Ü' => "ue",
         'å' | 'Å' => "aa",
-        // The two dots by themselves, behind their letter.
+        // The two dots may stand by themselves, behind their letter.
         '\u{308}' if before.is_some_and(|before| "aouAOU".contains(before)) => "e",
         _ => return None,
     })
 }
 
-/// Whether a text has letters that can be spelled out.
+/// Returns whether a text has letters that can be spelled out.
 #[inline]
 pub(super) fn has_other_spelling(text: &str) -> bool {
     !text.is_ascii() && first(text).is_some()
 }
 
-/// The text with each such letter spelled out, piece by piece; nothing when it has none.
+/// Passes on the text piece by piece, with each such letter spelled out; nothing if it has none.
 pub fn spell_out<'t>(text: &'t str, mut piece: impl FnMut(&'t str)) {
     let mut rest = text;
     while let Some((at, letters, c)) = first(rest) {
@@ -35,7 +36,7 @@ pub fn spell_out<'t>(text: &'t str, mut piece: impl FnMut(&'t str)) {
     }
 }
 
-/// The first letter that can be spelled out: where it is, as what, and itself.
+/// Returns the first letter that can be spelled out: its offset, its two letters, and itself.
 fn first(text: &str) -> Option<(usize, &'static str, char)> {
     let mut before = None;
     text.char_indices().find_map(|(at, c)| {

@@ -1,4 +1,4 @@
-//! What is found, in which order, with how many reads.
+//! Tests what is found, in which order and with how many reads.
 
 use super::people::{Random, person, record};
 use super::*;
@@ -68,7 +68,7 @@ impl ContactSource for Shelf {
     }
 }
 
-/// The same shelf as a device sees it: half of each key.
+/// The same shelf as a device sees it, with half of each key.
 struct Small(Shelf);
 
 impl ContactSource for Small {
@@ -104,7 +104,7 @@ impl ContactSource for Small {
     }
 }
 
-/// Nothing here waits, so one poll is the answer.
+/// Returns the result of a future. Nothing here waits, so one poll is enough.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -191,7 +191,7 @@ fn a_person_is_found_by_any_of_it() {
         ("annab", Some(Class::Elsewhere)),
         ("android", None),
         ("ada zzz", None),
-        // Nothing in it can be found: that is nobody, and not everybody.
+        // This has nothing to look for: it finds nobody, and not everybody.
         ("!!!", None),
         ("😀", None),
         ("  ", Some(Class::Begins)),
@@ -294,7 +294,7 @@ fn long_texts_are_searched_to_the_end() {
     }
 }
 
-/// Queries as people type them: the beginning of something a contact has, and some that are not.
+/// Returns a query as people type it: the beginning of a text of the contact, or something else.
 fn typed(random: &mut Random, properties: &[(Kind, String)]) -> String {
     let (_, value) = &properties[random.below(properties.len())];
     let chars: Vec<char> = value.chars().collect();
@@ -338,7 +338,7 @@ fn signatures_never_hide_a_match() {
     assert!(matched > 30_000, "most queries match, but only {matched} did");
 }
 
-/// A contact of letters that fold, split and join in unusual ways.
+/// Returns a contact of letters that fold, split and join in unusual ways.
 fn strange(random: &mut Random) -> Vec<(Kind, String)> {
     const PIECES: [&str; 36] = [
         "a", "B", "é", "ß", "'", "\\n", "\\,", "\\\\", " ", "-", ";", "0", "00", "171", "+49",

@@ -1,19 +1,19 @@
-//! What of a contact is searched, and as which words.
+//! Chooses the texts of a contact that are searched, and turns them into words.
 //!
-//! A text becomes folded words, each preceded by one space. Whatever is not a letter or digit
-//! separates. In scripts that write no spaces between words every character is a word of its own,
-//! so "田中太郎", "田中 太郎" and the query "太郎" all meet.
+//! A text becomes folded words, each with one space before it. Every character that is no letter or
+//! digit separates words. In scripts that write no spaces between words every character is a word
+//! of its own, so that "田中太郎", "田中 太郎" and the query "太郎" match.
 
 use super::spell::{has_other_spelling, spell_out};
 use crate::contact::{Kind, Property, SearchScope};
 use crate::text::{fold_char, unescaped};
 
-/// Longest value without a space that is searched in a property this box does not know: longer
-/// ones are data, not words.
+/// The longest value without a space that is searched in a property this box does not know. Longer
+/// ones are data and not words.
 const UNKNOWN_BYTES_MAX: usize = 160;
 
-/// The searched texts of a property, raw, with their scope. Judging and signatures both go through
-/// here, which is why a signature can never miss what judging would find.
+/// Returns the searched texts of a property, raw, with their scope. The matcher and the signatures
+/// both use it, which is why a signature can never miss what the matcher would find.
 #[inline]
 pub(super) fn searched<'a>(content: &Property<'a>, mut visit: impl FnMut(SearchScope, &'a str)) {
     let Some(scope) = content.kind.search_scope() else { return };
@@ -30,7 +30,7 @@ pub(super) fn searched<'a>(content: &Property<'a>, mut visit: impl FnMut(SearchS
     }
 }
 
-/// The sort name that a name spells out (RFC 6350, 5.9).
+/// Returns the sort name that a name states (RFC 6350, 5.9).
 pub(super) fn sort_as<'a>(content: &Property<'a>) -> Option<&'a str> {
     if content.params.is_empty() || !matches!(content.kind, Kind::FN | Kind::N) {
         return None;
@@ -42,7 +42,7 @@ const SEPARATOR: u8 = b' ';
 const SKIPPED: u8 = 0;
 const ESCAPE: u8 = b'\\';
 
-/// What each ASCII byte is in a word: itself in lower case, a separator, nothing, or an escape.
+/// The part of each ASCII byte in a word: itself in lower case, a separator, nothing, or an escape.
 static WORD_BYTES: [u8; 128] = {
     let mut table = [SEPARATOR; 128];
     let mut byte = 0u8;
@@ -58,8 +58,9 @@ static WORD_BYTES: [u8; 128] = {
     table
 };
 
-/// Whether a folded character is a word of its own: Han, kana, bopomofo, and the leading jamo that
-/// begins each Hangul syllable.
+/// Returns whether a folded character is a word of its own.
+///
+/// These are Han, kana, bopomofo, and the leading jamo that begins each Hangul syllable.
 pub(super) fn is_own_word(c: char) -> bool {
     c >= '\u{1100}'
         && matches!(
@@ -70,8 +71,9 @@ pub(super) fn is_own_word(c: char) -> bool {
         )
 }
 
-/// Whether a folded character is of a word. Letters that whole names are made of are told at once;
-/// Unicode's table takes its time.
+/// Returns whether a folded character belongs into a word.
+///
+/// Letters of which whole names are made are found at once, as Unicode's table takes time.
 fn is_letter_or_digit(c: char) -> bool {
     c.is_ascii_alphanumeric() || is_common_letter(c) || c.is_alphanumeric()
 }
@@ -84,20 +86,20 @@ fn is_common_letter(c: char) -> bool {
     )
 }
 
-/// The jamo that go on in a syllable.
+/// Returns whether a jamo continues a syllable.
 fn goes_on(c: char) -> bool {
     matches!(u32::from(c), 0x1160..=0x11FF | 0xD7B0..=0xD7FF)
 }
 
 /// Takes folded words letter by letter.
 pub(super) trait WordSink {
-    /// A space before a word, or an ASCII letter or digit.
+    /// Takes a space before a word, or an ASCII letter or digit.
     fn ascii(&mut self, byte: u8);
 
-    /// Any other letter or digit.
+    /// Takes any other letter or digit.
     fn other(&mut self, c: char);
 
-    /// Between two texts: no word goes on, and none follows the other.
+    /// Ends a text: no word continues in the next text, and none there follows one of this.
     fn end(&mut self);
 }
 
@@ -121,25 +123,25 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Of a vCard text, whose escapes are undone.
+    /// Makes one for vCard text, whose escapes are undone.
     pub(super) fn new() -> Self {
         Self { in_word: false, after_own_word: false, has_escapes: true }
     }
 
-    /// Of what a person typed.
+    /// Makes one for text that a person typed.
     pub(super) fn plain() -> Self {
         Self { has_escapes: false, ..Self::new() }
     }
 
-    /// Emits the words of `text`; a word may go on in the next text given.
+    /// Emits the words of `text`. A word may continue in the next text given.
     #[inline]
     pub(super) fn add(&mut self, text: &str, emit: &mut impl WordSink) {
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             let Some(&word) = WORD_BYTES.get(usize::from(byte)) else {
-                // Not ASCII. `at` is always between characters: ASCII bytes are,
-                // and this steps over one.
+                // The character is not ASCII. `at` is always at the beginning of one: an ASCII byte
+                // is a character, and this steps over a whole one.
                 let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return };
                 at += c.len_utf8();
                 self.other(c, emit);
@@ -190,7 +192,7 @@ impl Words {
     }
 }
 
-/// The digits of a date or number as one word: without what stands between them.
+/// Emits the digits of a date as one word, without what stands between them.
 pub(super) fn date_digits(text: &str, emit: &mut impl WordSink) {
     let date = text.split(['T', 't']).next().unwrap_or(text);
     let mut is_first = true;
@@ -203,7 +205,7 @@ pub(super) fn date_digits(text: &str, emit: &mut impl WordSink) {
     }
 }
 
-/// Emits a searched text as words, by its scope, in each of its spellings; phone numbers have none.
+/// Emits a searched text as words, by its scope, in each of its spellings. Phone numbers give none.
 #[inline]
 pub(super) fn words(scope: SearchScope, text: &str, emit: &mut impl WordSink) {
     match scope {
@@ -220,7 +222,7 @@ pub(super) fn words(scope: SearchScope, text: &str, emit: &mut impl WordSink) {
     emit.end();
 }
 
-/// Few texts have one.
+/// Few texts have another spelling.
 #[cold]
 fn other_spelling(text: &str, emit: &mut impl WordSink) {
     let mut words = Words::new();

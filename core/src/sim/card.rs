@@ -1,45 +1,45 @@
-//! A card in RAM that counts sector writes and is pulled on command.
+//! Simulates a card in RAM that counts sector writes and can be pulled at any of them.
 
 use crate::card::{Card, CardError, FileName, SECTOR_BYTES};
 use std::collections::BTreeMap;
 
-/// What a pulled card leaves of the sector that was being written.
+/// The state in which a pulled card leaves the sector that was being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SectorTear {
-    /// What was there before.
+    /// The old contents.
     Old,
-    /// What was to be there; only nobody learned of it.
+    /// The new contents, though the writer saw an error.
     New,
-    /// The beginning is new, the rest is old.
+    /// The beginning is new and the rest is old.
     Torn,
-    /// Nothing of either.
+    /// Random bytes, neither old nor new.
     Garbage,
 }
 
 impl SectorTear {
-    /// All of them, for sweeps.
+    /// All four of them, for sweeps.
     pub const ALL: [SectorTear; 4] = [Self::Old, Self::New, Self::Torn, Self::Garbage];
 }
 
-/// When and how the card is pulled.
+/// The moment and the way in which the card is pulled.
 #[derive(Clone, Copy, Debug)]
 pub struct PullFuse {
     /// Sector writes that still succeed.
     pub writes: u64,
-    /// What becomes of the one after.
+    /// The state of the sector in the write after these.
     pub tear: SectorTear,
-    /// Whether sectors written since the last flush may be lost too, each or not at random.
+    /// True if sectors written since the last flush may be lost too, each at random.
     pub forgets: bool,
 }
 
-/// What the card says of itself.
+/// An error of the simulated card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RamCardError {
-    /// A write that is not whole sectors, or beyond the end of the file.
+    /// A write that is not of whole sectors, or begins beyond the end of the file.
     BadWrite {
-        /// Where.
+        /// The offset of the write.
         offset: u32,
-        /// How many bytes.
+        /// The number of bytes.
         bytes: usize,
     },
 }
@@ -49,11 +49,11 @@ pub enum RamCardError {
 struct Undo {
     name: FileName,
     offset: usize,
-    /// `None` when the write made the file longer.
+    /// The old sector; `None` when the write made the file longer.
     old: Option<Vec<u8>>,
 }
 
-/// The card.
+/// A card in RAM.
 #[derive(Clone, Default)]
 pub struct RamCard {
     files: BTreeMap<FileName, Vec<u8>>,
@@ -67,7 +67,7 @@ pub struct RamCard {
 }
 
 impl RamCard {
-    /// An empty card.
+    /// Makes an empty card.
     pub fn new() -> Self {
         Self::default()
     }
@@ -77,44 +77,44 @@ impl RamCard {
         self.random = seed;
     }
 
-    /// Pulls the card at a sector write to come.
+    /// Sets the sector write at which the card is pulled.
     pub fn set_fuse(&mut self, fuse: Option<PullFuse>) {
         self.fuse = fuse;
     }
 
-    /// Takes the card out, in good order.
+    /// Takes the card out while nothing is written.
     pub fn pull(&mut self) {
         self.is_out = true;
     }
 
-    /// Puts it in again, as it is.
+    /// Puts the card in again, with the contents that it has.
     pub fn insert(&mut self) {
         self.is_out = false;
         self.fuse = None;
         self.undo.clear();
     }
 
-    /// Whether it was pulled.
+    /// Returns whether the card is out.
     pub fn is_out(&self) -> bool {
         self.is_out
     }
 
-    /// Sets the switch at its side.
+    /// Sets the write protection switch at the card's side.
     pub fn protect(&mut self, is_protected: bool) {
         self.is_protected = is_protected;
     }
 
-    /// Holds no more than this in all files together.
+    /// Limits the bytes of all files together.
     pub fn limit(&mut self, bytes_max: Option<usize>) {
         self.bytes_max = bytes_max;
     }
 
-    /// The files, for tests that look or strike.
+    /// Returns the files, for tests that read or damage them.
     pub fn files_mut(&mut self) -> &mut BTreeMap<FileName, Vec<u8>> {
         &mut self.files
     }
 
-    /// A number that looks random (SplitMix64).
+    /// Returns a number that looks random (SplitMix64).
     fn next(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.random;
@@ -181,7 +181,7 @@ impl RamCard {
         }
     }
 
-    /// Loses some of what was not flushed.
+    /// Loses some of the sectors that were not flushed.
     fn forget(&mut self) {
         let undo = std::mem::take(&mut self.undo);
         let mut is_kept_longer = true;
@@ -194,7 +194,7 @@ impl RamCard {
                         place.copy_from_slice(old);
                     }
                 }
-                // A file becomes shorter from its end only.
+                // A file becomes shorter only from its end.
                 None if is_lost && is_kept_longer => file.truncate(step.offset),
                 None => is_kept_longer = false,
                 Some(_) => {}

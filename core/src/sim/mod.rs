@@ -1,5 +1,5 @@
-//! Hardware in RAM that counts, enforces and fails on command. For tests; the only place
-//! where the core uses std.
+//! Simulates hardware in RAM that counts, enforces its rules and fails on command, for tests. The
+//! only place where the core uses std.
 
 mod card;
 mod nor;

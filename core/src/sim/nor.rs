@@ -1,43 +1,42 @@
-//! A NOR chip in RAM: refuses what real chips forbid, counts what it costs, and
-//! loses power on command.
+//! Simulates a NOR chip in RAM that refuses what real chips forbid, counts its work, and loses
+//! power on command.
 
 use embedded_storage::nor_flash as blocking;
 use embedded_storage::nor_flash::{ErrorType, NorFlashError, NorFlashErrorKind};
 use embedded_storage_async::nor_flash as asynchronous;
 
-/// What the chip refuses, and the power cut.
+/// An error of the chip, or a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NorError {
     /// The operation was cut, or the chip has had no power since.
     PowerCut,
-    /// Beyond the end of the chip.
+    /// The range goes beyond the end of the chip.
     OutOfBounds {
-        /// First byte asked for.
+        /// The first byte asked for.
         offset: u32,
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u32,
     },
-    /// Offset or length is not a multiple of the unit.
+    /// The offset or the length is not a multiple of the unit.
     NotAligned {
-        /// First byte asked for.
+        /// The first byte asked for.
         offset: u32,
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u32,
     },
     /// A programmed 0 would have to become 1 again.
     NotErased {
-        /// The byte in question.
+        /// The offset of the byte.
         offset: u32,
     },
-    /// Strict mode: the word has been programmed, or that has been attempted, since
-    /// the last complete erase.
+    /// In strict mode: a program of this word was done or attempted since the last complete erase.
     WordTwice {
-        /// First byte of the word.
+        /// The offset of the word's first byte.
         offset: u32,
     },
-    /// The page is worn out and says so.
+    /// The page is worn out and reports it.
     Worn {
-        /// Number of the page.
+        /// The number of the page.
         page: u32,
     },
 }
@@ -52,19 +51,20 @@ impl NorFlashError for NorError {
     }
 }
 
-/// What an interrupted program or erase leaves behind.
+/// The state in which an interrupted program or erase leaves the chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tear {
-    /// Nothing to be seen, though the words count as attempted.
+    /// Nothing has changed, though the words count as attempted.
     None,
-    /// The first part is done (a random number of words).
+    /// The first part is done, of a random length.
     Prefix,
     /// Each bit that was to change has changed or not, at random.
     Bits,
-    /// Program: a random choice of the words reads as zeros. Erase: a random part of the page reads
-    /// as zeros, as parts that zero a sector before erasing it leave it.
+    /// Zeros. After a program, a random choice of the words reads as zeros. After an erase, the
+    /// first part of the page does, up to a random place: some chips zero a sector before they
+    /// erase it.
     Zeros,
-    /// All done; only the caller never learned of it.
+    /// The operation is done, though the caller saw an error.
     Full,
 }
 
@@ -73,29 +73,29 @@ impl Tear {
     pub const ALL: [Tear; 5] = [Tear::None, Tear::Prefix, Tear::Bits, Tear::Zeros, Tear::Full];
 }
 
-/// How a page fails.
+/// The way in which a page fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failing {
-    /// Erasing reports an error.
+    /// An erase reports an error.
     Erase,
-    /// Programming reports an error and changes nothing.
+    /// A program reports an error and changes nothing.
     Program,
-    /// Programming reports success but leaves some bits as they were.
+    /// A program reports success but leaves some bits unchanged.
     Silent,
 }
 
-/// What the chip has been asked to do since it was made or [`Nor::reset_counters`].
+/// The work of the chip since it was made or since [`Nor::reset_counters`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Program calls.
+    /// The number of program calls.
     pub programs: u64,
-    /// Bytes in them.
+    /// The number of bytes programmed.
     pub programmed_bytes: u64,
-    /// Pages erased.
+    /// The number of pages erased.
     pub erases: u64,
-    /// Read calls.
+    /// The number of read calls.
     pub reads: u64,
-    /// Bytes read.
+    /// The number of bytes read.
     pub read_bytes: u64,
 }
 
@@ -105,8 +105,7 @@ struct Fuse {
     tear: Tear,
 }
 
-/// What was left of the chip by every cut there could have been: the others go on
-/// as if nothing were.
+/// Copies of the chip as cuts at many places would leave it. The chip itself goes on without a cut.
 #[derive(Clone)]
 struct Film<Chip> {
     before_next: u64,
@@ -114,7 +113,7 @@ struct Film<Chip> {
     cuts: Vec<Chip>,
 }
 
-/// The chip. `READ`, `WRITE`, `ERASE` are the units in bytes, as in `embedded_storage`.
+/// A simulated chip. `READ`, `WRITE` and `ERASE` are its units in bytes, as in `embedded_storage`.
 #[derive(Clone)]
 pub struct Nor<const READ: usize, const WRITE: usize, const ERASE: usize> {
     bytes: Vec<u8>,
@@ -132,7 +131,7 @@ pub struct Nor<const READ: usize, const WRITE: usize, const ERASE: usize> {
 }
 
 impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE, ERASE> {
-    /// An erased chip of `pages` pages.
+    /// Makes an erased chip of `pages` pages.
     pub fn new(pages: usize) -> Self {
         Nor {
             bytes: vec![0xFF; pages * ERASE],
@@ -150,7 +149,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         }
     }
 
-    /// The same, refusing to program a word twice between erases.
+    /// Makes such a chip that refuses to program a word twice between erases.
     pub fn strict(pages: usize) -> Self {
         let mut nor = Self::new(pages);
         nor.strict = true;
@@ -163,36 +162,37 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         self.next();
     }
 
-    /// The power fails in the middle of the write operation (program or erase) after
-    /// `operations` more have succeeded.
+    /// Cuts the power in the middle of the write operation (program or erase) after `operations`
+    /// more.
     pub fn cut_after(&mut self, operations: u64, tear: Tear) {
         self.fuse = Some(Fuse { left: operations, tear });
     }
 
-    /// From now on nothing is cut, but what each cut would have left is kept, in every tear mode:
-    /// at the write operation (program or erase) after `operations` more, and at every `stride`th
-    /// from there. See [`Nor::take_cuts`].
+    /// Keeps a copy of the chip as a cut would leave it, in every tear mode, and cuts nothing.
+    ///
+    /// This is done at the write operation (program or erase) after `operations` more, and at every
+    /// `stride`th from there. See [`Nor::take_cuts`].
     pub fn keep_cuts(&mut self, operations: u64, stride: u64) {
         self.film = Some(Film { before_next: operations, stride: stride.max(1), cuts: Vec::new() });
     }
 
-    /// The chips kept since this was last asked for, without power.
+    /// Returns the copies kept since the last call, without power.
     pub fn take_cuts(&mut self) -> Vec<Self> {
         self.film.as_mut().map_or(Vec::new(), |film| std::mem::take(&mut film.cuts))
     }
 
-    /// From now on, bits that a tear left undecided read at random until the page is erased.
+    /// Sets whether bits that a tear left undecided read at random until the page is erased.
     pub fn tears_are_unstable(&mut self, on: bool) {
         self.tears_are_unstable = on;
     }
 
-    /// Power comes back; the fuse is gone.
+    /// Switches the power on and removes the fuse.
     pub fn power_on(&mut self) {
         self.powered = true;
         self.fuse = None;
     }
 
-    /// Whether the fuse has burnt.
+    /// Returns whether the power was cut.
     pub fn is_cut(&self) -> bool {
         !self.powered
     }
@@ -202,15 +202,15 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         self.failing.push((page, how));
     }
 
-    /// Flips one bit, as rot does. Bits are numbered from the start of the chip,
-    /// lowest of a byte first.
+    /// Flips one bit, as rot does.
+    ///
+    /// Bits are numbered from the start of the chip, the lowest bit of a byte first.
     pub fn flip(&mut self, bit: u64) {
         let byte = (bit / 8) as usize % self.bytes.len();
         self.bytes[byte] ^= 1 << (bit % 8);
     }
 
-    /// Strikes `bits` bits in a row with random values; the first and the last are
-    /// flipped for certain.
+    /// Sets `bits` bits in a row to random values. The first and the last are always flipped.
     pub fn burst(&mut self, bit: u64, bits: u32) {
         for at in 0..u64::from(bits) {
             let edge = at == 0 || at + 1 == u64::from(bits);
@@ -220,17 +220,17 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         }
     }
 
-    /// Lets a bit read at random until its page is erased.
+    /// Makes a bit read at random until its page is erased.
     pub fn make_unstable(&mut self, bit: u64) {
         self.unstable.push(((bit / 8) as u32, 1 << (bit % 8)));
     }
 
-    /// What is on the chip.
+    /// Returns the contents of the chip.
     pub fn contents(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// What is on the chip, to be tampered with.
+    /// Returns the contents of the chip, for tests that change them.
     pub fn contents_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
@@ -243,28 +243,28 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         self.erases.resize(pages, 0);
     }
 
-    /// What it has cost so far.
+    /// Returns the counts of the chip's work.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// Starts counting anew (not the erases of each page).
+    /// Sets the counts to 0, except the erases of each page.
     pub fn reset_counters(&mut self) {
         self.counters = Counters::default();
     }
 
-    /// How often each page has been erased.
+    /// Returns the number of erases of each page.
     pub fn page_erases(&self) -> &[u32] {
         &self.erases
     }
 
-    /// Write operations (programs and erases) so far: the range of the fuse.
+    /// Returns the number of write operations (programs and erases), the range for a fuse.
     pub fn operations(&self) -> u64 {
         self.counters.programs + self.counters.erases
     }
 
     fn next(&mut self) -> u64 {
-        // splitmix64
+        // SplitMix64 (Steele, Lea and Flood, 2014).
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.random;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -300,8 +300,8 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         None
     }
 
-    /// Keeps what the write operation that `repeat` does on a chip would leave behind, if
-    /// cuts are kept of this one.
+    /// Keeps a copy for each tear mode of what this write operation would leave behind, if one is
+    /// due. `repeat` does the operation on a copy.
     fn film(&mut self, repeat: impl Fn(&mut Self) -> Result<(), NorError>) {
         let Some(mut film) = self.film.take() else { return };
         if film.before_next == 0 {

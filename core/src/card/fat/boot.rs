@@ -1,70 +1,71 @@
-//! Where the FAT file system of a card is and how it is laid out, checked before
-//! anything trusts it.
+//! Finds and checks the FAT file system of a card and its layout, before anything relies on them.
 
 use crate::card::medium::{CardError, SECTOR_BYTES};
 
 type Sector = [u8; SECTOR_BYTES];
 
-/// Clusters from which on a FAT is one of 16 and of 32 bits (Microsoft's FAT specification, 1.03).
-/// Other systems ask only whether there is a length of 16 bits for a table: with none it has 32,
-/// however few clusters there are. So do we; the driver goes by the clusters, and is shown as many
-/// as it wants to see ([`Geometry::shown`]).
+/// The lowest numbers of clusters of a FAT16 and a FAT32 (Microsoft's FAT specification, 1.03).
+///
+/// Other systems only check the 16-bit length of a table: if it is 0 the table has 32 bits, however
+/// few clusters there are. This code does the same. The driver decides by the number of clusters,
+/// and is shown as many as it expects ([`Geometry::shown`]).
 const FAT16_CLUSTERS_MIN: u64 = 4_085;
 const FAT32_CLUSTERS_MIN: u64 = 65_525;
 
-/// Where a boot sector has the blocks of the file system, in 16 bits or in 32, and
-/// those of a table.
+/// Offsets in a boot sector of the number of blocks of the file system and of a table, each as a
+/// 16-bit and a 32-bit field.
 const TOTAL_SHORT_AT: usize = 19;
 const TOTAL_AT: usize = 32;
 const FAT_SHORT_AT: usize = 22;
 const FAT_AT: usize = 36;
 
-/// Types of partitions that a FAT may be in: 16 bits, 32 bits, each by cylinder or block.
+/// Types of partitions that may hold a FAT: of 16 or 32 bits, addressed by cylinder or by block.
 const FAT_PARTITIONS: [u8; 5] = [0x04, 0x06, 0x0B, 0x0C, 0x0E];
 
 /// The type of partition that exFAT and others share.
 const EXFAT_PARTITION: u8 = 0x07;
 
-/// A file system. Blocks count from its first.
+/// The layout of a file system. Block numbers count from its first block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
-    /// The block of the card that it begins at.
+    /// The block of the card at which it begins.
     pub(super) start: u32,
-    /// Its blocks.
+    /// The number of its blocks.
     pub(super) blocks: u32,
     /// The first block of the first file allocation table.
     pub(super) fat_at: u32,
-    /// Blocks of one table.
+    /// The number of blocks of one table.
     pub(super) fat_blocks: u32,
-    /// It has 32 bits for fewer clusters than the driver takes for that, and is shown with more.
+    /// True for a file system of 32 bits with fewer clusters than the driver expects of one. The
+    /// driver is shown more.
     pub(super) is_padded: bool,
-    /// Copies of it: 1 or 2.
+    /// The number of copies of the table: 1 or 2.
     pub(super) fats: u32,
     pub(super) clusters: u32,
     pub(super) cluster_bytes: u32,
-    /// Bytes of an entry in the table: 2 or 4.
+    /// The bytes of an entry in the table: 2 or 4.
     pub(super) entry_bytes: u32,
-    /// The block of free counts; only with 32 bits.
+    /// The block of free counts. It exists only with 32 bits.
     pub(super) info_at: Option<u32>,
 }
 
-/// What a block of the file system as it is shown is on the card.
+/// The block of the card that stands behind a block shown to the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ShownBlock {
-    /// This one, counted from the first of the file system.
+    /// This block, counted from the first of the file system.
     Block(u32),
-    /// Behind the end of a table: every cluster in use.
+    /// No block: a part of a table beyond its end. It shows every cluster as in use.
     InUse,
 }
 
 impl Geometry {
-    /// Blocks of one table, as it is shown.
+    /// Returns the number of blocks of one table, as shown to the driver.
     pub(super) fn table_blocks(&self) -> u32 {
         let wanted = ((FAT32_CLUSTERS_MIN + 2) * 4).div_ceil(SECTOR_BYTES as u64) as u32;
         if self.is_padded { self.fat_blocks.max(wanted) } else { self.fat_blocks }
     }
 
-    /// Blocks of the file system, as it is shown.
+    /// Returns the number of blocks of the file system, as shown to the driver.
     pub(super) fn blocks_shown(&self) -> u32 {
         if !self.is_padded {
             return self.blocks;
@@ -73,7 +74,7 @@ impl Geometry {
         self.fat_at + self.fats * self.table_blocks() + data
     }
 
-    /// Where a block of the file system as it is shown is; `None` behind its end.
+    /// Finds the block behind one that is shown to the driver; returns `None` behind the end.
     pub(super) fn shown(&self, index: u32) -> Option<ShownBlock> {
         let tables = self.fats * self.table_blocks();
         let block = match index.checked_sub(self.fat_at) {
@@ -90,7 +91,7 @@ impl Geometry {
         (block < self.blocks).then_some(ShownBlock::Block(block))
     }
 
-    /// Makes the boot sector one of what is shown.
+    /// Changes a boot sector into the one that is shown to the driver.
     pub(super) fn show(&self, sector: &mut Sector) {
         if self.is_padded {
             sector[TOTAL_SHORT_AT..TOTAL_SHORT_AT + 2].fill(0);
@@ -99,18 +100,18 @@ impl Geometry {
         }
     }
 
-    /// Whether a cluster is one of the file system's.
+    /// Returns whether a cluster belongs to the file system.
     pub(super) fn has(&self, cluster: u32) -> bool {
         (2..self.clusters + 2).contains(&cluster)
     }
 }
 
-/// What a card's first block leads to.
+/// The contents of a card's first block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lead {
-    /// The file system begins with it: the card has no partitions.
+    /// A file system that begins with this block: the card has no partitions.
     Here(Geometry),
-    /// Partitions to look at: where each begins. 0 is none.
+    /// A table of partitions: the first block of each, 0 for none.
     Partitions([u32; 4]),
 }
 
@@ -147,7 +148,8 @@ pub(super) fn partition<E>(
     geometry(sector, start, blocks).ok_or(CardError::NoFileSystem)
 }
 
-/// The layout that a boot sector tells of; `None` if it is none of FAT16 or FAT32, or cannot be.
+/// Reads the layout from a boot sector. Returns `None` if it is neither FAT16 nor FAT32, or is
+/// impossible.
 fn geometry(sector: &Sector, start: u32, card_blocks: u32) -> Option<Geometry> {
     let is_named = sector[54..57] == *b"FAT" || sector[82..85] == *b"FAT";
     if sector[510..] != [0x55, 0xAA] || !is_named || u16_at(sector, 11) as usize != SECTOR_BYTES {
@@ -178,7 +180,7 @@ fn geometry(sector: &Sector, start: u32, card_blocks: u32) -> Option<Geometry> {
     if !is_sound {
         return None;
     }
-    // No number is larger than that of the blocks, which is one of 32 bits.
+    // No number is larger than the number of blocks, which fits into 32 bits.
     let geometry = Geometry {
         start,
         blocks: blocks as u32,
@@ -209,7 +211,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
 }
 
-/// A first block with one partition that begins at block 1.
+/// Makes a first block with one partition that begins at block 1.
 pub(super) fn partition_table(blocks: u32) -> Sector {
     let mut sector = [0; SECTOR_BYTES];
     sector[446 + 4] = FAT_PARTITIONS[3];
@@ -219,11 +221,11 @@ pub(super) fn partition_table(blocks: u32) -> Sector {
     sector
 }
 
-/// Where the free counts of a block of free counts are.
+/// Offsets of the two counts in a block of free counts.
 const FREE_AT: usize = 488;
 const NEXT_AT: usize = 492;
 
-/// A block of free counts as it may be trusted: what is damaged, or cannot be, is not known.
+/// Repairs a block of free counts. Counts that are damaged or impossible are set to "not known".
 pub(super) fn mend_info(sector: &mut Sector, clusters: u32) {
     const MARKS: [(usize, u32); 3] = [(0, 0x4161_5252), (484, 0x6141_7272), (508, 0xAA55_0000)];
     if MARKS.iter().any(|&(at, mark)| u32_at(sector, at) != mark) {
@@ -327,7 +329,7 @@ mod tests {
             (shown(data + 1_935), shown(data + 1_936)),
             (Some(ShownBlock::Block(1_999)), None)
         );
-        // A length of 16 bits for the table says that it has 16.
+        // If the 16-bit length of the table is set, its entries have 16 bits.
         sector[22..24].copy_from_slice(&512u16.to_le_bytes());
         assert_eq!(geometry(&sector, 0, 80_000), None);
     }

@@ -1,17 +1,18 @@
-//! Chains of clusters, which a damaged table must not have lead what is written into other files.
+//! Repairs chains of clusters, so that a damaged table never directs a write into another file.
 
 use super::fence::{Fence, FenceResult};
 use super::{Block, BlockDevice, BlockIdx, ClusterId, DirEntry, Error, FILE_READS_MAX, FatCard};
 use crate::card::medium::{CardError, SECTOR_BYTES};
 
-/// Where a row of a folder has the length of its file, and the two halves of its first cluster.
+/// The bytes of a row of a folder, and the offsets in it of the file's length and of the two halves
+/// of its first cluster.
 const ROW_BYTES: usize = 32;
 const CLUSTER_HIGH_AT: usize = 20;
 const CLUSTER_LOW_AT: usize = 26;
 const LEN_AT: usize = 28;
 
 impl<D: BlockDevice> FatCard<D> {
-    /// Whether a file has a first cluster, as every file has that is not empty.
+    /// Returns whether a file has a first cluster, as every file that is not empty must.
     pub(super) fn has_beginning(&mut self, entry: &DirEntry) -> Result<bool, FenceResult<D>> {
         let first = self.first_cluster(entry)?;
         Ok(self.manager.device(|fence| fence.geometry()).has(first))
@@ -19,9 +20,9 @@ impl<D: BlockDevice> FatCard<D> {
 
     /// Follows the clusters of a file that is to be written, and returns its length in bytes.
     ///
-    /// Where the chain goes wrong only behind the end of the file, as a cut may leave it, it is
-    /// ended there. Where it was cut short, the rest of the file is on the card no more, or cannot
-    /// be found: the file ends there, too.
+    /// A cut may leave a chain that is wrong only behind the end of the file. The chain is then
+    /// ended there. If the chain was cut short, the rest of the file is no longer on the card or
+    /// cannot be found: the file is then shortened to what the chain holds.
     pub(super) fn mend(&mut self, entry: &DirEntry) -> Result<u32, FenceResult<D>> {
         let geometry = self.manager.device(|fence| fence.geometry());
         if entry.size == 0 && entry.cluster == ClusterId::EMPTY {
@@ -34,9 +35,8 @@ impl<D: BlockDevice> FatCard<D> {
         let first = self.first_cluster(entry)?;
         let needed = entry.size.div_ceil(geometry.cluster_bytes).max(1);
         let (mut cluster, mut count, mut last_needed) = (first, 1, first);
-        // A chain may lead back into itself, and then has fewer clusters than one can go
-        // through. Brent's way to find that out: a mark that is set anew after 1, 2, 4, 8...
-        // clusters, and is met again.
+        // A chain may lead back into itself. Brent's method finds this out: a mark is set anew
+        // after 1, 2, 4, 8... clusters, and in a circle it is met again.
         let (mut mark, mut lap, mut lap_max) = (first, 0, 1);
         self.allow(FILE_READS_MAX);
         loop {
@@ -56,7 +56,7 @@ impl<D: BlockDevice> FatCard<D> {
             if next == mark {
                 count = self.clusters_before_circle(first, lap)?.saturating_add(lap);
                 if count < needed {
-                    // Which of those in the circle is the last one is anybody's guess.
+                    // Nothing tells which cluster in the circle is the last one.
                     return Err(CardError::Inconsistent);
                 }
                 break;
@@ -70,15 +70,16 @@ impl<D: BlockDevice> FatCard<D> {
             self.end_chain(last_needed)?;
             return Ok(entry.size);
         }
-        // First the length: with a longer one than it has clusters for, the file
-        // would be as it was.
+        // The length is written first. A cut between the two writes then leaves a chain that is
+        // wrong only behind the end of the file. The other order would leave a file longer than its
+        // chain.
         let len = count.saturating_mul(geometry.cluster_bytes).min(entry.size);
         self.write_row(entry, len, None)?;
         self.end_chain(cluster)?;
         Ok(len)
     }
 
-    /// How many clusters of a chain come before the circle of `circle` clusters that it leads into.
+    /// Counts the clusters of a chain before it enters a circle of `circle` clusters.
     fn clusters_before_circle(&mut self, first: u32, circle: u32) -> Result<u32, FenceResult<D>> {
         let (mut behind, mut ahead, mut count) = (first, first, 0);
         for _ in 0..circle {
@@ -91,13 +92,13 @@ impl<D: BlockDevice> FatCard<D> {
         Ok(count)
     }
 
-    /// The first cluster of a file, out of its row in the folder.
+    /// Reads the first cluster of a file from its row in the folder.
     fn first_cluster(&mut self, entry: &DirEntry) -> Result<u32, FenceResult<D>> {
         let row = self.block(entry.entry_block)?;
         let at = entry.entry_offset as usize;
         let Some(row) = row.get(at..at + ROW_BYTES) else { return Err(CardError::Inconsistent) };
         let low = u16::from_le_bytes([row[CLUSTER_LOW_AT], row[CLUSTER_LOW_AT + 1]]);
-        // With 16 bits this field is somebody else's.
+        // With 16 bits this field has another use.
         let is_long = self.manager.device(|fence| fence.geometry().entry_bytes == 4);
         let high = if is_long {
             u16::from_le_bytes([row[CLUSTER_HIGH_AT], row[CLUSTER_HIGH_AT + 1]])
@@ -107,7 +108,7 @@ impl<D: BlockDevice> FatCard<D> {
         Ok(u32::from(high) << 16 | u32::from(low))
     }
 
-    /// Block and offset of a cluster's entry in the first table.
+    /// Returns block and offset of a cluster's entry in the first table.
     fn table_place(&self, cluster: u32) -> (BlockIdx, usize) {
         let geometry = self.manager.device(|fence| fence.geometry());
         let at = u64::from(cluster) * u64::from(geometry.entry_bytes);
@@ -144,7 +145,7 @@ impl<D: BlockDevice> FatCard<D> {
         Ok(())
     }
 
-    /// Has the row of a file in its folder tell another length, and another first cluster.
+    /// Writes another length, and if given another first cluster, into the row of a file.
     fn write_row(
         &mut self,
         entry: &DirEntry,

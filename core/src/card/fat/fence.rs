@@ -1,5 +1,6 @@
-//! A block device that shows one checked file system and nothing else: nothing is read or written
-//! outside, nothing goes round in circles, and what is written is counted.
+//! Shows one checked file system of a block device and nothing else.
+//!
+//! Nothing is read or written outside, no operation goes round in circles, and writes are counted.
 
 use super::boot::{Geometry, Lead, ShownBlock, lead, mend_info, partition, partition_table};
 use super::{Block, BlockCount, BlockDevice, BlockIdx, DriverFailure};
@@ -7,16 +8,16 @@ use crate::card::medium::{CardError, SECTOR_BYTES};
 use core::cell::Cell;
 use core::fmt;
 
-/// What the fence, or the device behind it, has to say.
+/// An error of the fence, or of the device behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FenceError<E> {
     /// The device failed.
     Device(E),
-    /// The file system leads out of itself.
+    /// The file system refers to a block outside itself.
     Outside,
-    /// The file system leads round in circles.
+    /// The file system leads round in circles: an operation read too many blocks.
     Endless,
-    /// The device failed where the file system does not say how.
+    /// The device failed, and the file system did not pass on its error.
     Hidden,
 }
 
@@ -33,25 +34,27 @@ impl<E: fmt::Debug> fmt::Display for FenceError<E> {
 
 impl<E: fmt::Debug> core::error::Error for FenceError<E> {}
 
-/// The device with a fence around one of its partitions. Block 0 is a partition table of that one
-/// partition, which begins at block 1: so a card without partitions looks like every other.
+/// A device with a fence around one of its partitions.
+///
+/// Block 0 is a partition table with only that partition, which begins at block 1. A card without
+/// partitions thus looks like every other.
 pub(super) struct Fence<D: BlockDevice> {
     device: D,
     geometry: Geometry,
     writes: Cell<u64>,
-    /// Reads that the operation under way may still make.
+    /// The blocks that the current operation may still read.
     reads_left: Cell<u32>,
     trouble: fn(&D::Error) -> DriverFailure,
-    /// What went wrong in the operation under way: the file system takes some failures for a full
-    /// card, or for a folder that ends.
+    /// The failure in the current operation, if any. The file system takes some failures for a full
+    /// card, or for the end of a folder.
     failed: Cell<Option<DriverFailure>>,
 }
 
-/// What a card says through the fence.
+/// The error of a card behind the fence.
 pub(super) type FenceResult<D> = CardError<FenceError<<D as BlockDevice>::Error>>;
 
 impl<D: BlockDevice> Fence<D> {
-    /// Looks for the file system of a card.
+    /// Finds the file system of a card and puts the fence around it.
     pub(super) fn new(
         device: D,
         trouble: fn(&D::Error) -> DriverFailure,
@@ -73,23 +76,23 @@ impl<D: BlockDevice> Fence<D> {
         self.geometry
     }
 
-    /// Sectors written so far.
+    /// Returns the number of sectors written.
     pub(super) fn writes(&self) -> u64 {
         self.writes.get()
     }
 
-    /// The next operation may read this many blocks.
+    /// Begins an operation, which may read this many blocks.
     pub(super) fn allow(&self, reads: u32) {
         self.reads_left.set(reads);
         self.failed.set(None);
     }
 
-    /// What went wrong since then, whatever became of it.
+    /// Returns the failure in the current operation, even if the file system did not report it.
     pub(super) fn failed(&self) -> Option<DriverFailure> {
         self.failed.get()
     }
 
-    /// Notes a failure and passes it on.
+    /// Records a failure and returns it.
     fn note(&self, error: FenceError<D::Error>) -> FenceError<D::Error> {
         let trouble = match &error {
             FenceError::Device(error) => (self.trouble)(error),
@@ -107,18 +110,18 @@ impl<D: BlockDevice> Fence<D> {
         &self.device
     }
 
-    /// Where a block of the file system as it is shown is.
+    /// Finds the block behind one that is shown to the driver.
     fn place(&self, index: u32) -> Result<ShownBlock, FenceError<D::Error>> {
         let inside = index.checked_sub(1).and_then(|inside| self.geometry.shown(inside));
         inside.ok_or(FenceError::Outside)
     }
 
-    /// The block of the card. The file system was found to end within it.
+    /// Returns the block of the card. The file system was checked to end within the card.
     fn on_card(&self, inside: u32) -> BlockIdx {
         BlockIdx(self.geometry.start + inside)
     }
 
-    /// Makes a block as it was read one that may be trusted.
+    /// Repairs a block that was read, so that it can be trusted.
     fn mend(&self, inside: u32, sector: &mut [u8; SECTOR_BYTES]) {
         let Geometry { fat_at, fat_blocks, fats, clusters, entry_bytes, .. } = self.geometry;
         if inside == 0 {
@@ -129,8 +132,8 @@ impl<D: BlockDevice> Fence<D> {
         }
         let in_tables = inside.checked_sub(fat_at).filter(|&at| at < fats * fat_blocks);
         let Some(in_table) = in_tables.map(|at| at % fat_blocks) else { return };
-        // Behind the entry of the last cluster a table may hold anything; zeros would pass for free
-        // clusters, beyond the end of the card.
+        // Behind the entry of the last cluster a table may hold anything. Zeros there would count
+        // as free clusters, beyond the end of the card.
         let end = u64::from(clusters + 2) * u64::from(entry_bytes);
         let begin = u64::from(in_table) * SECTOR_BYTES as u64;
         if end < begin + SECTOR_BYTES as u64 {
@@ -140,7 +143,7 @@ impl<D: BlockDevice> Fence<D> {
     }
 }
 
-/// Entries of a table that say of clusters that they are in use.
+/// Fills a part of a table with entries of clusters in use.
 fn in_use(entries: &mut [u8], entry_bytes: usize) {
     for entry in entries.chunks_exact_mut(entry_bytes) {
         entry.fill(0xFF);
@@ -152,7 +155,7 @@ fn in_use(entries: &mut [u8], entry_bytes: usize) {
     }
 }
 
-/// Where the file system of a card is.
+/// Finds the file system of a card.
 fn find<D: BlockDevice>(device: &D) -> Result<Geometry, FenceResult<D>> {
     let failed = |error| CardError::Device(FenceError::Device(error));
     let blocks = device.num_blocks().map_err(failed)?.0;
