@@ -233,11 +233,11 @@ pub enum ConfigError {
         error: Box<toml::de::Error>,
     },
     /// The system names no folder for a program's data.
-    #[error("no folder for data is known on this system: say one with --data")]
+    #[error("this system names no folder for data: choose one with --data")]
     NoFolder,
     /// The socket's path does not fit the system's socket addresses.
     #[error(
-        "the socket path {} has {bytes} bytes, and at most {bytes_max} fit: say a shorter one with --socket",
+        "the socket path {} has {bytes} bytes, and at most {bytes_max} fit: choose a shorter one with --socket",
         path.display()
     )]
     SocketPathTooLong {
@@ -250,7 +250,7 @@ pub enum ConfigError {
     },
     /// The system knows no user of this name.
     #[error(
-        "--server-user is {name}, whom the system's list of users does not have: say the user's number"
+        "--server-user is {name}, who is not in the system's list of users: give the user's number"
     )]
     NoSuchUser {
         /// The name given.

@@ -25,7 +25,7 @@ pub enum Use {
 pub enum FolderError {
     /// It belongs to somebody else.
     #[error(
-        "{} belongs to {user}, who could put other files in the place of the box's: run this as {user}, make it your own with `chown`, or say another folder with {flag}{ANYWAY}",
+        "{} belongs to {user}, who could put other files in the place of the box's: run this as {user}, make it your own with `chown`, or choose another folder with {flag}{ANYWAY}",
         path.display()
     )]
     Foreign {
@@ -38,7 +38,7 @@ pub enum FolderError {
     },
     /// Others can write to it.
     #[error(
-        "{} can be written by {who} (mode {mode:o}), who could put other files in the place of the box's: {}say a folder of your own with {flag}{ANYWAY}",
+        "{} can be written by {who} (mode {mode:o}), who could put other files in the place of the box's: {}choose a folder of your own with {flag}{ANYWAY}",
         path.display(),
         cure(path, *mode)
     )]
@@ -62,13 +62,13 @@ pub enum FolderError {
     },
 }
 
-const ANYWAY: &str = ". Where the file system only makes up owners and modes, --strict-folders false uses it all the same";
+const ANYWAY: &str = ". If the file system only makes up owners and modes, --strict-folders false uses the folder all the same";
 
 /// Returns the cure to offer beside another folder. A folder with the sticky bit is meant for
 /// everybody, and keeps its mode.
 fn cure(path: &Path, mode: u32) -> String {
     match mode & 0o1000 {
-        0 => format!("take that away with `chmod go-w {}`, or ", path.display()),
+        0 => format!("forbid that with `chmod go-w {}`, or ", path.display()),
         _ => String::new(),
     }
 }
@@ -99,8 +99,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         options.mode(0o600).custom_flags(flags.bits() as i32);
     }
     let is_odd = |found: &std::fs::Metadata| !found.is_file();
-    let odd =
-        || io::Error::other("it is a link or no plain file, and none is used here; remove it");
+    let odd = || io::Error::other("it is a link or no plain file, and is not used here; remove it");
     let file = options.open(path).map_err(|error| {
         if std::fs::symlink_metadata(path).is_ok_and(|found| is_odd(&found)) {
             odd()

@@ -175,9 +175,7 @@ impl Image {
                 if !is_salvage {
                     return Err(wrong(HeaderError::Struck));
                 }
-                tracing::warn!(
-                    "the image's header is made anew out of what the pages behind it say"
-                );
+                tracing::warn!("the image's header is made anew from the pages behind it");
                 salvage::write(&*file, &header).map_err(io)?;
                 header
             }

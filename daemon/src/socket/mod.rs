@@ -27,7 +27,7 @@ pub use interprocess::local_socket::tokio::Stream;
 pub enum ListenError {
     /// Another daemon answers there.
     #[error(
-        "another daemon listens on {}; stop it, or say another socket with --socket",
+        "another daemon listens on {}; stop it, or choose another socket with --socket",
         path.display()
     )]
     InUse {
@@ -35,7 +35,7 @@ pub enum ListenError {
         path: PathBuf,
     },
     /// The name belongs to a file that is no socket.
-    #[error("{} is there and is no socket; say another with --socket", path.display())]
+    #[error("{} exists and is no socket; choose another path with --socket", path.display())]
     NotASocket {
         /// The path.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum ListenError {
     #[error("the socket's folder cannot be used: {0}")]
     Folder(#[from] FolderError),
     /// The system refused to make the socket.
-    #[error("the socket {} cannot be made: {error}; say another with --socket", path.display())]
+    #[error("the socket {} cannot be made: {error}; choose another path with --socket", path.display())]
     Io {
         /// The socket.
         path: PathBuf,

@@ -50,13 +50,11 @@ impl PeerPolicy {
         for name in &listed.unknown {
             tracing::warn!(
                 name,
-                "a user who may connect is not in the system's list of users; name them by number if the list is elsewhere"
+                "a listed user is not in the system's list of users; give the user's number if that list is elsewhere"
             );
         }
         if user::own().is_none() && !users.is_empty() {
-            tracing::warn!(
-                "who may open the pipe is the system's to say; --users is without effect"
-            );
+            tracing::warn!("the system decides who may open the pipe; --users has no effect");
         }
         Self { users, own: user::own(), listed: Mutex::new(listed) }
     }
