@@ -1,5 +1,4 @@
-//! Reads a device's log in its own words: `device-log PROGRAM [LOG]`, the log from standard
-//! input without a second name.
+//! Decodes a device's log: `device-log PROGRAM [LOG]`, with the log from standard input by default.
 
 use defmt_decoder::{DecodeError, Table};
 use std::error::Error;

@@ -11,7 +11,7 @@ use littlefs2::io::{Error, Result};
 use littlefs2::path::PathBuf;
 
 const NAME: &str = "littlefs2, a file a contact";
-/// Longest record of the work, and some.
+/// The longest record of the work, and some room.
 const RECORD_BYTES_MAX: usize = 512;
 
 struct Storage(CostChip);
