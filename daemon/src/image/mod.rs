@@ -92,7 +92,7 @@ pub struct Image {
     synced: Vec<WrittenTail>,
     /// The newest bytes written since the last sync.
     unsynced: Option<WrittenTail>,
-    /// Set while a program waits for a sync.
+    /// Set while programmed bytes wait for a sync.
     is_programmed: bool,
     /// Set while an erase waits for a sync.
     is_erased: bool,
@@ -324,7 +324,7 @@ impl Image {
         self.header.pages
     }
 
-    /// Returns how the image answers writes.
+    /// Returns whether the image takes writes, and why not.
     pub fn access(&self) -> Access {
         self.access
     }
