@@ -1,8 +1,8 @@
 //! The users of this system: the one who runs this program, and the names of the others.
 //!
-//! The local list is read first, for it is always there. Who is not in it is asked of the system,
-//! which knows directories in the network (LDAP and their kind). Those may not answer: they are
-//! waited for a short time, and not asked again while an answer is overdue.
+//! The local list is read first, because it is always there. The system is asked about other users,
+//! since it knows directories in the network (LDAP and the like). A directory may not answer: the
+//! wait for it is short, and it is not asked again while an answer is overdue.
 
 /// Returns the user who runs this program; `None` where users have no numbers.
 pub fn own() -> Option<u32> {
@@ -73,7 +73,7 @@ pub(crate) fn is_alone_in(group: u32, user: u32) -> bool {
         && users.iter().all(|entry| entry.id == user || entry.rest.parse() != Ok(group))
 }
 
-/// The users the system knows beside the local list.
+/// The users that the system knows beside the local list.
 #[cfg(unix)]
 mod directory {
     use nix::unistd::{Uid, User};
@@ -82,7 +82,7 @@ mod directory {
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
-    /// How long an answer is waited for. Connections wait for it, so it is short.
+    /// The longest wait for an answer. It is short, because connections wait for it.
     const ANSWER_TIME: Duration = Duration::from_secs(1);
 
     pub(super) fn name(id: u32) -> Option<String> {
@@ -101,12 +101,12 @@ mod directory {
     /// A source that is asked on a thread of its own, because it may never answer.
     #[derive(Default)]
     pub(super) struct Directory {
-        /// Questions whose answers nobody waits for any more.
+        /// The number of questions whose answers nobody waits for any more.
         overdue: Arc<AtomicUsize>,
     }
 
     impl Directory {
-        /// Asks, unless an answer is overdue. `None` also when there is no answer within `time`.
+        /// Asks, unless an answer is overdue. Also returns `None` if no answer comes within `time`.
         pub(super) fn ask<T: Send + 'static>(
             &self,
             time: Duration,
@@ -119,7 +119,7 @@ mod directory {
             let (sender, answers) = mpsc::sync_channel(0);
             let work = move || {
                 let answer = catch_unwind(AssertUnwindSafe(question)).ok().flatten();
-                // Whoever asked counted this answer as overdue before giving up the other end.
+                // The asking thread counted this answer as overdue before it gave up the other end.
                 if sender.send(answer).is_err() {
                     overdue.fetch_sub(1, Ordering::AcqRel);
                 }
