@@ -356,7 +356,7 @@ impl Image {
         self.is_programmed || self.is_erased
     }
 
-    /// Returns how often everything was put on the disk. A rise means that earlier writes are there.
+    /// Returns the number of syncs so far. A rise means that earlier writes are on the disk.
     pub fn syncs(&self) -> u64 {
         self.syncs
     }
