@@ -12,8 +12,10 @@ use crate::text::{fold_char, unescaped};
 /// ones are data and not words.
 const UNKNOWN_BYTES_MAX: usize = 160;
 
-/// Returns the searched texts of a property, raw, with their scope. The matcher and the signatures
-/// both use it, which is why a signature can never miss what the matcher would find.
+/// Passes the searched texts of a property to `visit`, raw, with their scope.
+///
+/// The matcher and the signatures both use it, which is why a signature never misses what the
+/// matcher would find.
 #[inline]
 pub(super) fn searched<'a>(content: &Property<'a>, mut visit: impl FnMut(SearchScope, &'a str)) {
     let Some(scope) = content.kind.search_scope() else { return };

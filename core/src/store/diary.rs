@@ -1,8 +1,8 @@
-//! What a device notes of itself: starts, panics, damage, faults of cards. One of the two files
-//! that name `sequential_storage`.
+//! Keeps a device's diary: starts, panics, damage, faults of cards. One of the two files that name
+//! `sequential_storage`.
 //!
-//! The newest entries are kept, as many as fit; the oldest make room a page at a time. A region
-//! that makes no sense is erased at the next note, which says so first.
+//! It holds as many of the newest entries as fit. The oldest are dropped a page at a time. A region
+//! that cannot be read as a diary is erased at the next note, and the first new entry says so.
 
 use super::region::{self, Buffer, Checked, CheckedError, RegionError};
 use crate::contact::Millis;
@@ -15,108 +15,108 @@ use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::queue::{QueueConfig, QueueStorage};
 use serde::{Deserialize, Serialize};
 
-/// An entry: what happened, and when by the box's clock.
+/// An entry: an event and its time by the box's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiaryEntry<'a> {
-    /// When.
+    /// The time of the event.
     pub time: Millis,
-    /// What.
+    /// The event.
     #[serde(borrow)]
     pub event: DiaryEvent<'a>,
 }
 
-/// What can happen. The order is that of the codes in flash: appended, never renumbered.
+/// An event. The order is that of the codes in flash: events are appended, never renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiaryEvent<'a> {
     /// The device started.
     Started {
-        /// Why.
+        /// The cause of the start.
         cause: Cause,
     },
-    /// The program stopped itself; see [`DiaryEvent::panicked`].
+    /// The program stopped itself, see [`DiaryEvent::panicked`].
     Panicked {
-        /// Source file, from its end.
+        /// The end of the source file's name.
         file: &'a str,
-        /// Line in it.
+        /// The line in the file.
         line: u32,
     },
-    /// The diary made no sense and was begun anew.
+    /// The diary could not be read and was begun anew.
     DiaryRenewed,
-    /// The settings made no sense and were written anew.
+    /// The settings could not be read and were written anew.
     SettingsRenewed,
     /// Opening or checking the box found damage.
     Damaged {
-        /// Entries of the journal that are lost.
+        /// The number of journal entries lost.
         lost: u32,
-        /// Entries that could be mended.
+        /// The number of journal entries mended.
         mended: u32,
     },
-    /// A page of the flash holds nothing any more and was left.
+    /// A page of the flash no longer holds data and was given up.
     PageLeft {
-        /// Its number in the chip.
+        /// The number of the page in the chip.
         page: u32,
     },
-    /// A card did not do what it should.
+    /// A card failed.
     CardFailed {
-        /// What it did.
+        /// The kind of failure.
         fault: CardFault,
-        /// The block it was about, if any.
+        /// The block on which it failed, if any.
         block: Option<u32>,
     },
 }
 
 impl<'a> DiaryEvent<'a> {
-    /// A panic; of a long file name the end is kept.
+    /// Makes the event of a panic. Of a long file name the end is kept.
     pub fn panicked(file: &'a str, line: u32) -> Self {
         let start = file.ceil_char_boundary(file.len().saturating_sub(DIARY_FILE_BYTES_MAX));
         Self::Panicked { file: file.get(start..).unwrap_or(""), line }
     }
 }
 
-/// Why a device started. Appended, never renumbered.
+/// The cause of a device's start. Causes are appended, never renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
-    /// Power came.
+    /// The power was switched on.
     Power,
-    /// Power was too low for a moment.
+    /// The power was too low for a moment.
     BrownOut,
-    /// Somebody pressed reset.
+    /// The reset button was pressed.
     Button,
-    /// The program did not come round in time.
+    /// The program did not serve the watchdog in time.
     Watchdog,
-    /// The program asked for it.
+    /// The program asked for a restart.
     Request,
-    /// The processor met what it cannot do.
+    /// The processor met an operation that it cannot do.
     Fault,
-    /// The chip does not tell.
+    /// The chip does not report the cause.
     Unknown,
 }
 
-/// What is wrong with a card. Appended, never renumbered.
+/// A fault of a card. Faults are appended, never renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CardFault {
-    /// It does not answer.
+    /// The card does not answer.
     Silent,
     /// A block could not be read.
     Read,
-    /// A block could not be written, or reads back otherwise.
+    /// A block could not be written, or reads back differently.
     Write,
-    /// It has no file system of a kind this device knows.
+    /// The card has no file system of a kind that this device knows.
     Foreign,
-    /// It is full.
+    /// The card is full.
     Full,
-    /// A snapshot on it is damaged.
+    /// A snapshot on the card is damaged.
     Snapshot,
-    /// It was pulled in the middle of work.
+    /// The card was pulled in the middle of work.
     Pulled,
 }
 
-/// Why an entry was not kept.
+/// The reason why an entry was not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteError<E> {
     /// The entry is larger than an entry may be.
     TooLarge {
-        /// Most bytes of an encoded entry.
+        /// The most bytes of an encoded entry.
         bytes_max: usize,
     },
     /// The flash reports an error.
@@ -139,14 +139,14 @@ impl<E: fmt::Debug> fmt::Display for NoteError<E> {
 
 impl<E: fmt::Debug> core::error::Error for NoteError<E> {}
 
-/// What a reading of the diary met.
+/// The result of reading the diary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Entries visited.
+    /// The number of entries visited.
     pub entries: u32,
-    /// Entries of kinds this version does not know.
+    /// The number of entries of kinds that this version does not know.
     pub unknown: u32,
-    /// Whether the reading ended early; the diary is begun anew at the next note.
+    /// True if the reading ended early. The diary is then begun anew at the next note.
     pub is_damaged: bool,
 }
 
@@ -158,13 +158,13 @@ type EntryBuffer = Buffer<{ DIARY_ENTRY_BYTES_MAX.next_multiple_of(32) }>;
 pub struct Diary<F: NorFlash> {
     queue: Queue<F>,
     is_damaged: bool,
-    /// Whether a note of this run has been seen again by reading: until then, pages may lie in an
-    /// order in which a reading does not reach the newest.
+    /// True once a note of this run was read back. Until then, pages may be in an order in which a
+    /// reading does not reach the newest entry.
     is_proven: bool,
 }
 
 impl<F: NorFlash> Diary<F> {
-    /// Pages needed: with two, there is always at least one page of the past.
+    /// The pages needed. With two, at least one page of older entries always remains.
     pub const PAGES_MIN: usize = {
         assert!(
             region::page_room::<F>() >= region::item_bytes::<F>(DIARY_ENTRY_BYTES_MAX),
@@ -173,7 +173,7 @@ impl<F: NorFlash> Diary<F> {
         2
     };
 
-    /// The diary kept in `range` of the flash; reads and writes nothing.
+    /// Opens the diary in `range` of the flash, without a read or write.
     pub fn open(flash: F, range: Range<u32>) -> Result<Self, RegionError> {
         region::check(&flash, &range, Self::PAGES_MIN)?;
         let page_bytes = F::ERASE_SIZE as u32;
@@ -183,12 +183,12 @@ impl<F: NorFlash> Diary<F> {
         Ok(Self { queue, is_damaged: false, is_proven: false })
     }
 
-    /// Notes an entry. When this returns, it is kept, until newer ones need its page.
+    /// Adds an entry. When this returns, the entry is kept until newer ones need its page.
     pub async fn note(&mut self, entry: &DiaryEntry<'_>) -> Result<(), NoteError<F::Error>> {
         let mut buffer = EntryBuffer::new();
         let bytes = encode(entry, &mut buffer)?;
         if !self.is_damaged {
-            // A place that did not take it is left behind; the second try goes elsewhere.
+            // The queue leaves a failed place behind, so the second try goes elsewhere.
             for _ in 0..2 {
                 if self.queue.push(bytes, true).await.is_ok() && self.is_newest(bytes).await {
                     return Ok(());
@@ -206,7 +206,7 @@ impl<F: NorFlash> Diary<F> {
         let mut reading = Reading::default();
         match self.visit(&mut visit, &mut reading).await {
             Ok(()) => {}
-            // The flash may answer another time: what is in it is not to blame.
+            // The flash may work the next time, and its contents are not to blame.
             Err(Error::Storage { value: CheckedError::Flash(error), .. }) => return Err(error),
             Err(_) => self.is_damaged = true,
         }
@@ -214,7 +214,7 @@ impl<F: NorFlash> Diary<F> {
         Ok(reading)
     }
 
-    /// The flash.
+    /// Returns the flash.
     pub fn into_flash(self) -> F {
         self.queue.destroy().0.0
     }
@@ -238,7 +238,8 @@ impl<F: NorFlash> Diary<F> {
         Ok(())
     }
 
-    /// Whether a reading ends with this entry. Looked up once: it reads the whole diary.
+    /// Returns whether the newest entry is this one. It is looked up only once, as this reads the
+    /// whole diary.
     async fn is_newest(&mut self, bytes: &[u8]) -> bool {
         if !self.is_proven {
             let mut buffer = EntryBuffer::new();

@@ -1,7 +1,7 @@
-//! What the journal entries of a box hold: contacts, spilled contacts, chunks of
-//! blobs, authors, kept states.
+//! Encodes the journal entries of a box: contacts, spilled contacts, chunks of blobs, authors,
+//! boxes, removals, kept states.
 //!
-//! Layouts in FORMAT.md, chapter "Entries of a box".
+//! The layouts are in FORMAT.md, chapter "Entries of a box".
 
 use crate::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Millis, Uid};
 use crate::limits::{AUTHOR_NAME_BYTES_MAX, AUTHORS_MAX, BLOB_BYTES_MAX, BOXES_MAX, MILLIS_MAX};
@@ -9,7 +9,7 @@ use crate::search::SORT_NAME_BYTES;
 use crate::store::index;
 use serde::{Deserialize, Serialize};
 
-/// A contact's record, whole.
+/// A contact's whole record.
 pub(super) const CONTACT: u8 = 1;
 /// A contact whose record is in a blob.
 pub(super) const SPILL: u8 = 2;
@@ -19,11 +19,11 @@ pub(super) const CHUNK: u8 = 3;
 pub(super) const AUTHOR: u8 = 4;
 /// The identity of a box that was met.
 pub(super) const BOX: u8 = 5;
-/// How many contacts others have removed of late.
+/// The counts of contacts that other boxes removed recently.
 pub(super) const REMOVALS: u8 = 6;
 /// The last state of a contact that another box removed.
 pub(super) const KEPT: u8 = 7;
-/// Up to where the owner has forgotten kept states.
+/// The time up to which the owner has deleted kept states.
 pub(super) const FORGOTTEN: u8 = 8;
 
 /// Bytes of a chunk entry before its data: hash, length, number.
@@ -32,17 +32,17 @@ pub(super) const CHUNK_HEAD_BYTES: usize = 24;
 /// Bytes of a kept entry before the entry it keeps: time, kind.
 pub(super) const KEPT_HEAD_BYTES: usize = 9;
 
-/// Most bytes of a spill or author entry.
+/// The most bytes of any entry but contacts, chunks and kept states.
 pub(super) const SMALL_ENTRY_BYTES_MAX: usize = 96;
 
-/// A contact whose record is too large for one entry: what the index needs, and
-/// where the record is.
+/// A contact whose record is too large for one entry: the facts that the index needs, and the blob
+/// that holds the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spill {
     pub(super) uid: [u8; 16],
-    /// Time of the record.
+    /// The time of the record.
     pub(super) version: Millis,
-    /// Sort name of the record, filled up with zeros.
+    /// The sort name of the record, filled up with zeros.
     pub(super) name: [u8; SORT_NAME_BYTES],
     pub(super) is_trashed: bool,
     pub(super) hash: [u8; 16],
@@ -56,7 +56,7 @@ impl Spill {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 16 + 10 + 32 + 1 + 16 + 5 bytes at most.
+        // The encoding takes 16 + 10 + 32 + 1 + 16 + 5 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 
@@ -69,7 +69,7 @@ impl Spill {
     }
 }
 
-/// A piece of a blob: all pieces but the last have the same length.
+/// A piece of a blob. All pieces but the last have the same length.
 #[derive(Clone, Copy)]
 pub(super) struct Chunk<'a> {
     pub(super) blob: BlobRef,
@@ -89,7 +89,7 @@ impl<'a> Chunk<'a> {
         Some(Self { blob, number: u32::from_le_bytes(*number), data })
     }
 
-    /// The bytes before the data.
+    /// Builds the bytes before the data.
     pub(super) fn head(blob: &BlobRef, number: u32) -> [u8; CHUNK_HEAD_BYTES] {
         let mut head = [0; CHUNK_HEAD_BYTES];
         head[..16].copy_from_slice(&blob.hash);
@@ -98,18 +98,18 @@ impl<'a> Chunk<'a> {
         head
     }
 
-    /// What the next journal entry remembers of a chunk.
+    /// Returns the hint of a chunk, which the next journal entry carries.
     pub(super) fn hint(blob: &BlobRef) -> u16 {
         HINT_OF_CHUNK | (Uid(blob.hash).hint() % (1 << 13))
     }
 
-    /// Whether a hint is that of a chunk.
+    /// Returns whether a hint is that of a chunk.
     pub(super) fn is_hint(hint: u16) -> bool {
         hint >= HINT_OF_CHUNK
     }
 }
 
-/// What a payload says, if it is of this kind from its first byte to its last.
+/// Decodes a payload; returns `None` if it is not of this kind from its first byte to its last.
 fn whole<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Option<T> {
     match postcard::take_from_bytes(payload) {
         Ok((entry, [])) => Some(entry),
@@ -117,7 +117,7 @@ fn whole<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Option<T> {
     }
 }
 
-/// An author and the index that records know them by.
+/// An author and its index in records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AuthorEntry<'a> {
     pub(super) index: u16,
@@ -132,38 +132,38 @@ impl<'a> AuthorEntry<'a> {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 3 + 1 + AUTHOR_NAME_BYTES_MAX bytes at most.
+        // The encoding takes 3 + 1 + AUTHOR_NAME_BYTES_MAX bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 
-    /// What the next journal entry remembers of an author.
+    /// Returns the hint of an author, which the next journal entry carries.
     pub(super) fn hint(index: AuthorIndex) -> u16 {
         0xA000 | (index.0 % (1 << 12))
     }
 }
 
-/// A box, the index that records know it by, and how far this box has kept up with it.
+/// A box, its index in records, and the point to which this box has kept up with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BoxEntry {
     pub(super) index: u16,
     pub(super) id: u64,
-    /// Counts the entries about this index; the one with the largest counts.
+    /// The number of this entry among those about the index. The entry with the largest is valid.
     pub(super) version: u32,
-    /// All that the other box held at this time by its own clock is here; 0: nothing is known. Of a
-    /// name of this very box, when it was taken.
+    /// The time, by the other box's clock, up to which all that it held is here; 0 if nothing is
+    /// known. For a name of this box itself, the time when it was taken.
     pub(super) met: Millis,
-    /// Up to where its snapshot was taken in: the checksum of the last mark that was read there,
-    /// 0 of none. Of a name of this very box, the order of the oldest page that what it has
-    /// written since can be in.
+    /// The checksum of the last mark of the other box's snapshot that was taken in; 0 for none. For
+    /// a name of this box itself, the order of the oldest page that can hold what it wrote under
+    /// that name.
     pub(super) link: u32,
-    /// It is a name of this very box, taken after it had lost something of what it wrote before.
+    /// True for a name of this box itself, taken after it had lost something that it wrote.
     pub(super) is_self: bool,
-    /// Length of the key by which it is known: 0, as boxes have no keys yet.
+    /// The length of the box's key: 0, as boxes have no keys yet.
     pub(super) key_bytes: u8,
 }
 
 impl BoxEntry {
-    /// A box that was never met before.
+    /// Makes the entry of a box that was never met before.
     pub(super) fn new(index: u16, id: u64) -> Self {
         Self { index, id, version: 0, met: 0, link: 0, is_self: false, key_bytes: 0 }
     }
@@ -175,34 +175,34 @@ impl BoxEntry {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 3 + 10 + 5 + 10 + 5 + 1 + 1 bytes at most.
+        // The encoding takes 3 + 10 + 5 + 10 + 5 + 1 + 1 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 
-    /// What the next journal entry remembers of a box.
+    /// Returns the hint of a box, which the next journal entry carries.
     pub(super) fn hint(index: BoxIndex) -> u16 {
         0xB000 | (index.0 % (1 << 12))
     }
 }
 
-/// Spans of time that removals are counted in.
+/// The number of time spans in which removals are counted.
 pub(super) const REMOVAL_SPANS: usize = 4;
 
-/// How many contacts others have removed of late.
+/// The counts of contacts that other boxes removed recently.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RemovalsEntry {
-    /// Counts these entries; the one with the largest counts.
+    /// The number of this entry among its kind. The entry with the largest is valid.
     pub(super) version: u32,
-    /// When the first of the spans below began, by the clock of this box.
+    /// The time, by this box's clock, when the present span began.
     pub(super) since: Millis,
-    /// How many were removed in each of the last spans, the present one first.
+    /// The number of contacts removed in each of the last spans, the present one first.
     pub(super) removed: [u32; REMOVAL_SPANS],
-    /// Contacts there were when the span began, as far as any were removed in it.
+    /// The number of contacts at the beginning of each span in which any were removed.
     pub(super) contacts: [u32; REMOVAL_SPANS],
 }
 
 impl RemovalsEntry {
-    /// What the next journal entry remembers of it.
+    /// The hint of this entry, which the next journal entry carries.
     pub(super) const HINT: u16 = 0xC000;
 
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
@@ -210,7 +210,7 @@ impl RemovalsEntry {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 5 + 10 + 4 * 5 + 4 * 5 bytes at most.
+        // The encoding takes 5 + 10 + 4 * 5 + 4 * 5 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 }
@@ -218,11 +218,11 @@ impl RemovalsEntry {
 /// The entry of a contact as it was before another box removed it.
 #[derive(Clone, Copy)]
 pub(super) struct KeptEntry<'a> {
-    /// The time of the version that removed it, by the clock of this box.
+    /// The time, by this box's clock, of the version that removed the contact.
     pub(super) time: Millis,
-    /// The payload of a [`SPILL`] rather than of a [`CONTACT`].
+    /// True if the payload is that of a [`SPILL`], false for a [`CONTACT`].
     pub(super) is_spilled: bool,
-    /// That payload.
+    /// The payload of the kept entry.
     pub(super) payload: &'a [u8],
 }
 
@@ -235,14 +235,14 @@ impl<'a> KeptEntry<'a> {
         is_known.then_some(Self { time, is_spilled: *kind == SPILL, payload })
     }
 
-    /// The bytes before the payload of an entry of this kind.
+    /// Builds the bytes before the payload of an entry of this kind.
     pub(super) fn head(time: Millis, kind: u8) -> [u8; KEPT_HEAD_BYTES] {
         let mut head = [kind; KEPT_HEAD_BYTES];
         head[..8].copy_from_slice(&time.to_le_bytes());
         head
     }
 
-    /// What a slot tells of it.
+    /// Returns the flags of the slot for it.
     pub(super) fn flags(&self) -> Option<u8> {
         match self.is_spilled {
             true => Some(index::SPILLED | index::HAS_BLOBS),
@@ -253,7 +253,7 @@ impl<'a> KeptEntry<'a> {
         }
     }
 
-    /// Whose state it is.
+    /// Returns the identity of the contact.
     pub(super) fn uid(&self) -> Option<Uid> {
         match self.is_spilled {
             true => Spill::parse(self.payload).map(|spill| spill.uid()),
@@ -262,15 +262,15 @@ impl<'a> KeptEntry<'a> {
     }
 }
 
-/// The owner has forgotten all that was kept up to a time.
+/// A note that the owner has deleted all states that were kept up to a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ForgottenEntry {
-    /// By the clock of this box; the latest counts.
+    /// The time, by this box's clock. The latest of several is valid.
     pub(super) until: Millis,
 }
 
 impl ForgottenEntry {
-    /// What the next journal entry remembers of it.
+    /// The hint of this entry, which the next journal entry carries.
     pub(super) const HINT: u16 = 0xC001;
 
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
@@ -278,7 +278,7 @@ impl ForgottenEntry {
     }
 
     pub(super) fn encode<'b>(&self, out: &'b mut [u8; SMALL_ENTRY_BYTES_MAX]) -> &'b [u8] {
-        // 10 bytes at most.
+        // The encoding takes 10 bytes at most.
         postcard::to_slice(self, out).map_or(&[], |used| used)
     }
 }

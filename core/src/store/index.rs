@@ -1,8 +1,8 @@
-//! The index in RAM: where the newest entry of each contact and each blob chunk is.
+//! Keeps the index in RAM: the address of the newest entry of each contact and each blob chunk.
 //!
-//! Slots are dense and keep their number for as long as the box is open, so that the gram slices
-//! of search can be addressed by slot. A table of slot numbers, open-addressed, finds a slot by
-//! the salted hash of its identity.
+//! Slots are dense and keep their numbers while the box is open, so that the gram slices of search
+//! are addressed by slot. An open-addressed table of slot numbers finds a slot by the salted hash
+//! of its identity.
 
 mod slot;
 #[cfg(test)]
@@ -18,19 +18,19 @@ use super::memory::Memory;
 use super::slab::Slab;
 use crate::contact::{Millis, Uid, digest};
 
-/// A link of the index's table: the number of a slot, in as many bits as a box of this size needs.
+/// A link of the index's table: a slot number, in as many bits as a box of this size needs.
 pub trait Link: Copy + PartialEq {
-    /// Leads nowhere; to fill memory with.
+    /// A link to no slot, to fill memory with.
     const NONE: Self;
-    /// Has led to a slot that was given back since.
+    /// A link to a slot that was given back.
     const GONE: Self;
-    /// Slots that links can lead to.
+    /// The number of slots that links can lead to.
     const SLOTS_MAX: usize;
 
-    /// A link to a slot below [`Link::SLOTS_MAX`].
+    /// Makes a link to a slot below [`Link::SLOTS_MAX`].
     fn to(slot: u32) -> Self;
 
-    /// The slot it leads to, when it is neither [`Link::NONE`] nor [`Link::GONE`].
+    /// Returns the slot of a link that is neither [`Link::NONE`] nor [`Link::GONE`].
     fn slot(self) -> u32;
 }
 
@@ -39,7 +39,7 @@ macro_rules! link {
         impl Link for $width {
             const NONE: Self = 0;
             const GONE: Self = Self::MAX;
-            // One number is each of the two above.
+            // Two numbers stand for the two constants above.
             const SLOTS_MAX: usize = Self::MAX as usize - 1;
 
             #[inline]
@@ -57,48 +57,50 @@ macro_rules! link {
 
 link!(u16, u32);
 
-/// Most contacts that may share a hash. An honest box never comes near it: the bound keeps a forged
-/// one from costing more than so many reads for each entry.
+/// The most contacts that may share a hash.
+///
+/// An honest box never comes near it. In a forged one it bounds the number of reads for each entry.
 pub(super) const SHARERS_MAX: usize = 16;
 
-/// Every slot is taken.
+/// The error that every slot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct IndexFull {
     pub(super) slots_max: usize,
 }
 
-/// Slots by identity.
+/// The slots, found by identity.
 pub(super) struct Index<M: Memory> {
     slots: M::Slots,
     table: M::Links,
     salt: u64,
-    /// Slots ever taken; vacant ones among them are chained in `vacant`.
+    /// The number of slots ever taken. Vacant ones among them are chained in `vacant`.
     len: u32,
-    /// Number plus 1 of the first vacant slot; each names the next in its `at`.
+    /// The number plus 1 of the first vacant slot. Each vacant slot names the next in its `at`.
     vacant: u32,
     taken: u32,
     gone: u32,
 }
 
 impl<M: Memory> Index<M> {
-    /// An empty index in the caller's memory.
+    /// Makes an empty index in the caller's memory.
     pub(super) fn new(slots: M::Slots, mut table: M::Links, salt: u64) -> Self {
         table.cells_mut().fill(Link::NONE);
         Self { slots, table, salt, len: 0, vacant: 0, taken: 0, gone: 0 }
     }
 
-    /// The hash a contact is found by.
+    /// Returns the hash by which a contact is found.
     pub(super) fn contact_hash(&self, uid: Uid) -> u64 {
         self.hash(b"contact", &uid.0, 0).0
     }
 
-    /// Hash and key a chunk is found by. Together they are taken for its identity.
+    /// Returns the hash and key by which a chunk is found. Together they count as its identity.
     pub(super) fn chunk_hash(&self, blob: &[u8; 16], number: u32) -> (u64, u64) {
         self.hash(b"chunk", blob, number)
     }
 
-    /// Hash and key that the state of a contact kept at a time is found by. Together they are taken
-    /// for its identity: a box keeps nothing twice under one time.
+    /// Returns the hash and key by which the kept state of a contact is found.
+    ///
+    /// Together they count as its identity: a box keeps no state twice under one time.
     pub(super) fn kept_hash(&self, uid: Uid, time: Millis) -> (u64, u64) {
         let mut id = [0; 24];
         id[..16].copy_from_slice(&uid.0);
@@ -114,17 +116,17 @@ impl<M: Memory> Index<M> {
         (hash & kept(M::Slot::HASH_BITS), key & kept(M::Slot::KEY_BITS))
     }
 
-    /// Slots ever taken: every slot number is below this.
+    /// Returns the number of slots ever taken. Every slot number is below it.
     pub(super) fn len(&self) -> u32 {
         self.len
     }
 
-    /// The slots, by number; vacant ones among them.
+    /// Returns the slots by number, vacant ones included.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
         self.slots.cells().iter().take(self.len as usize).map(Packed::unpack)
     }
 
-    /// A slot; one that stands for nothing where there is none.
+    /// Returns a slot, or an empty one if there is none of this number.
     #[inline]
     pub(super) fn slot(&self, number: u32) -> Slot {
         match self.slots.cells().get(number as usize) {
@@ -133,7 +135,7 @@ impl<M: Memory> Index<M> {
         }
     }
 
-    /// Takes these flags off all contacts; of a chunk, the same bits mean other things.
+    /// Clears these flags of all contacts. For a chunk, the same bits mean other things.
     pub(super) fn unmark_contacts(&mut self, flags: u8) {
         for number in 0..self.len {
             self.change(number, |slot| {
@@ -144,7 +146,7 @@ impl<M: Memory> Index<M> {
         }
     }
 
-    /// Changes what is known of what a slot stands for; its hash must stay.
+    /// Changes a slot. Its hash must stay the same.
     pub(super) fn change(&mut self, number: u32, change: impl FnOnce(&mut Slot)) {
         if let Some(packed) = self.slots.cells_mut().get_mut(number as usize) {
             let mut slot = packed.unpack();
@@ -153,25 +155,26 @@ impl<M: Memory> Index<M> {
         }
     }
 
-    /// The slots of contacts with this hash: more than one only where not all of it is kept.
+    /// Returns the slots of contacts with this hash. There can be several if only a part of the
+    /// hash is kept.
     pub(super) fn contacts(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
         self.matches(hash).filter(|(_, slot)| !slot.has(CHUNK)).map(|(number, _)| number)
     }
 
-    /// The slot of a chunk.
+    /// Returns the slot of a chunk.
     pub(super) fn chunk(&self, blob: &[u8; 16], number: u32) -> Option<u32> {
         let (hash, key) = self.chunk_hash(blob, number);
         let mut matches = self.matches(hash);
         Some(matches.find(|(_, slot)| slot.is_chunk() && slot.key == key)?.0)
     }
 
-    /// The slot of a kept state, by its hash and key.
+    /// Returns the slot of a kept state, by its hash and key.
     pub(super) fn kept(&self, (hash, key): (u64, u64)) -> Option<u32> {
         let mut matches = self.matches(hash);
         Some(matches.find(|(_, slot)| slot.is_kept() && slot.key == key)?.0)
     }
 
-    /// The slot with this hash whose entry is at this address.
+    /// Returns the slot with this hash whose entry is at this address.
     pub(super) fn placed(&self, hash: u64, at: Address) -> Option<u32> {
         Some(self.matches(hash).find(|(_, slot)| slot.at == at)?.0)
     }
@@ -203,8 +206,8 @@ impl<M: Memory> Index<M> {
         Ok(number)
     }
 
-    /// Makes sure that `count` more slots can be taken, growing the memory where it grows; returns
-    /// what [`Index::len`] can be then.
+    /// Reserves `count` more slots and grows the memory if it can grow. Returns the greatest
+    /// [`Index::len`] that they lead to.
     pub(super) fn reserve(&mut self, count: u32) -> Result<u32, IndexFull> {
         let wanted = self.taken as usize + count as usize;
         if wanted > self.slots_max() && (wanted > M::Link::SLOTS_MAX || !self.slots.grow(wanted)) {
@@ -295,20 +298,22 @@ impl<M: Memory> Index<M> {
     }
 }
 
-/// Links that may be in use of so many: with one in eight free, looking in vain ends soon.
+/// Returns how many of so many links may be in use. With one in eight free, a search in vain ends
+/// soon.
 const fn usable(links: usize) -> usize {
     links / 8 * 7
 }
 
-/// Where in a table of `len` links the search for a hash starts: any length serves, for the upper
-/// 32 bits of the hash are taken as a fraction of it.
+/// Returns the place in a table of `len` links where the search for a hash begins.
+///
+/// Any length serves, as the upper 32 bits of the hash are taken as a fraction of it.
 #[inline]
 fn start(hash: u64, len: usize) -> usize {
     let len = u32::try_from(len).unwrap_or(u32::MAX);
     (((hash >> 32) * u64::from(len)) >> 32) as usize
 }
 
-/// The next link, around the end.
+/// Returns the place of the next link, around the end of the table.
 #[inline]
 fn after(at: usize, len: usize) -> usize {
     if at + 1 < len { at + 1 } else { 0 }

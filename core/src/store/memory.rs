@@ -1,4 +1,4 @@
-//! The memory of a box: which kinds there are, and which parts a box is given.
+//! Describes the memory of a box: its kinds, and the parts that a box is given.
 
 use super::book::{AuthorCell, BoxCell, Number};
 use super::index::{Link, Packed};
@@ -7,70 +7,72 @@ use super::slab::Slab;
 use crate::contact::Item;
 use crate::search::Slices;
 
-/// The kinds of memory a box works in: fixed arrays on a device, growing vectors in the daemon.
+/// The kinds of memory in which a box works: fixed arrays on a device, growing vectors in the
+/// daemon.
 pub trait Memory {
-    /// What is kept of a contact or a chunk.
+    /// A slot of the index, for a contact or a chunk.
     type Slot: Packed;
-    /// What leads to it.
+    /// A link to a slot.
     type Link: Link;
-    /// What the journal keeps of each page.
+    /// The journal's state of each page.
     type Pages: Slab<PageState>;
-    /// The index.
+    /// The slots of the index.
     type Slots: Slab<Self::Slot>;
-    /// The index's table.
+    /// The links of the index's table.
     type Links: Slab<Self::Link>;
     /// The gram slices.
     type Words: Slab<u32>;
-    /// Buffers.
+    /// A buffer.
     type Bytes: Slab<u8>;
-    /// What comparing two states of a contact needs.
+    /// The items for comparing two states of a contact.
     type Items: Slab<Item>;
-    /// The boxes it knows.
+    /// The table of boxes.
     type Boxes: Slab<BoxCell>;
-    /// The authors it knows.
+    /// The table of authors.
     type Authors: Slab<AuthorCell>;
-    /// What a box that is met calls boxes, or authors, by.
+    /// The indices that a met box uses for boxes, or for authors.
     type Numbers: Slab<Number>;
 
-    /// Most boxes that a box of this kind knows, itself among them; at most
+    /// The most boxes that a box of this kind knows, itself included; at most
     /// [`crate::limits::BOXES_MAX`].
     const BOXES: usize;
-    /// Most authors, nobody in particular among them; at most [`crate::limits::AUTHORS_MAX`].
+    /// The most authors, "nobody in particular" included; at most [`crate::limits::AUTHORS_MAX`].
     const AUTHORS: usize;
 
-    /// Memory for what a box that is met calls boxes, or authors, by: each meeting
-    /// has two of these.
+    /// Makes memory for the indices that a met box uses for boxes, or for authors. Each meeting
+    /// needs both.
     fn numbers() -> Self::Numbers;
 }
 
 /// All memory of a box.
 pub struct Parts<M: Memory> {
-    /// One for each page of the flash.
+    /// One state for each page of the flash.
     pub pages: M::Pages,
-    /// One for each contact and each chunk of a blob.
+    /// One slot for each contact and each chunk of a blob.
     pub slots: M::Slots,
-    /// [`links`] of the slots, or more.
+    /// As many links as [`links`] gives for the slots, or more.
     pub table: M::Links,
-    /// [`super::BookConfig::gram_slices`] bits for each slot, in whole blocks of slots.
+    /// Memory of [`super::BookConfig::gram_slices`] bits for each slot, in whole blocks of slots.
     pub grams: M::Words,
-    /// One page.
+    /// A buffer of one page.
     pub page: M::Bytes,
-    /// The largest contact, and an entry's header.
+    /// A buffer of the largest contact and an entry's header.
     pub old: M::Bytes,
-    /// The same again.
+    /// A second buffer of this size.
     pub new: M::Bytes,
-    /// The same again.
+    /// A third buffer of this size.
     pub extra: M::Bytes,
-    /// One for each property of the largest contact, twice.
+    /// Two items for each property of the largest contact.
     pub items: M::Items,
-    /// [`Memory::BOXES`] but one.
+    /// Places for [`Memory::BOXES`] less one.
     pub boxes: M::Boxes,
-    /// [`Memory::AUTHORS`] but one.
+    /// Places for [`Memory::AUTHORS`] less one.
     pub authors: M::Authors,
 }
 
-/// Links that so many slots need: one in eight is free, so that looking for what
-/// is not there ends soon.
+/// Returns the number of links that so many slots need.
+///
+/// One in eight is free, so that a search in vain ends soon.
 pub const fn links(slots: u32) -> usize {
     slots.div_ceil(7) as usize * 8
 }
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
     use crate::store::{Narrow, Wide};
 
-    /// 264 KB are all the RAM there is; the program and its stack want the rest.
+    /// The chip has 264 KB of RAM in all, and the program and its stack need the rest.
     const _: () = assert!(index_bytes::<Narrow, u16>(10_000, 16) <= 175_000);
 
     #[test]

@@ -1,14 +1,14 @@
-//! What is kept in flash: the map of the store.
+//! Keeps contacts, settings and a diary in flash. This is the map of the store.
 //!
 //! - [`slab`]: memory that the caller provides
-//! - [`seal`]: the checksum that everything stored or sent carries, and what it can mend
+//! - [`seal`]: the checksum of everything stored or sent, and the mending of one flipped bit
 //! - [`page`]: the bytes of pages and entries
 //! - [`journal`]: the log of entries over a NOR chip
-//! - [`settings`]: what is small, local to a device and may fall back to a default
-//! - [`diary`]: what a device notes of itself
-//! - `entries`: what the entries of a box hold; `index`: where the newest of them are
-//! - `memory`: the memory a box is given
-//! - [`book`]: the facade
+//! - [`settings`]: small values of one device that may fall back to a default
+//! - [`diary`]: a device's notes about itself
+//! - `entries`: the contents of a box's entries; `index`: the addresses of the newest ones
+//! - `memory`: the memory that a box is given
+//! - [`book`]: the interface to all of this
 
 pub mod book;
 pub mod diary;

@@ -1,19 +1,19 @@
-//! The bytes of pages and entries, as FORMAT.md lays them down. Pure: no flash here.
+//! Defines the bytes of pages and entries as FORMAT.md lays them down. Nothing here touches flash.
 
 use super::seal::{Flip, Seal, find_flip};
 
-/// First bytes of every prepared page: "cbx" and the version of the format.
+/// The first bytes of every prepared page: "cbx" and the version of the format.
 pub const MAGIC: [u8; 4] = [b'c', b'b', b'x', 1];
 /// Bytes of a page header.
 pub const PAGE_HEADER_BYTES: usize = 24;
-/// Where the first entry of a page starts. The bytes between stay erased, so that one burst of 64
-/// bits can not strike the header and the first entry together.
+/// Offset of the first entry of a page. The bytes before it stay erased, so that one burst of 64
+/// bits cannot strike the header and the first entry together.
 pub const FIRST_ENTRY_AT: usize = 32;
 /// Bytes of an entry header.
 pub const ENTRY_HEADER_BYTES: usize = 10;
-/// The erased gap before a checkpoint: a burst of 64 bits can not strike both sides of it.
+/// Bytes of the erased gap before a checkpoint. A burst of 64 bits cannot strike both sides of it.
 pub const CHECKPOINT_GAP_BYTES: usize = 8;
-/// Callers' kinds are 0 up to and including this.
+/// The highest kind that belongs to the entry owner. The lowest is 0.
 pub const CALLER_KIND_MAX: u8 = 0x17;
 
 /// More entries of the same group follow.
@@ -21,43 +21,46 @@ pub const MORE: u8 = 0x80;
 /// The entry continues the group of the entry before.
 pub const CONTINUES: u8 = 0x40;
 /// All that was written to the stream before this group was on the medium when the group was
-/// programmed. On a chip that is always so; a medium that defers writes has it so after each sync.
+/// programmed.
+///
+/// On a chip this is always true. On a medium that defers writes it is true after each sync.
 pub const SYNCED: u8 = 0x20;
 const KIND_BITS: u8 = 0x1F;
 
-/// First entry of each page.
+/// The first entry of each page.
 pub const START: u8 = 0x18;
-/// The set of pages that may be erased.
+/// The erase intent: the set of pages that may be erased.
 pub const ANNOUNCE: u8 = 0x19;
-/// Vouches for the entries before it, and for the end of another page if it names one.
+/// A checkpoint: the entries before it are committed, and so is the end of another page if it names
+/// one.
 pub const CHECKPOINT: u8 = 0x1A;
-/// An entry that was destroyed, remembered when its page is reclaimed.
+/// The loss of an entry, recorded when its page is reclaimed.
 pub const LOST: u8 = 0x1B;
 
-/// What a page header says.
+/// The contents of a page header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageHeader {
-    /// Number of the preparation: unique and increasing in a box.
+    /// The number of the preparation, unique and rising in a box.
     pub order: u32,
-    /// How often the page has been erased.
+    /// The number of erases of the page.
     pub erases: u32,
-    /// The box.
+    /// The identity of the box.
     pub salt: u64,
 }
 
-/// What the first bytes of a page turned out to be.
+/// The result of reading the first bytes of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderFound {
-    /// A header; true when one bit had to be corrected.
+    /// A header; true if one bit had to be corrected.
     Valid(PageHeader, bool),
     /// A header of another version of the format.
     Version(u8),
-    /// Nothing that is one.
+    /// No header.
     None,
 }
 
 impl PageHeader {
-    /// As bytes, for the page that starts at `base`: one that is written somewhere else is none.
+    /// Encodes the header for the page that starts at `base`. It is not valid in any other place.
     pub fn encode(&self, base: u32) -> [u8; PAGE_HEADER_BYTES] {
         let mut out = [0; PAGE_HEADER_BYTES];
         out[..4].copy_from_slice(&MAGIC);
@@ -69,7 +72,7 @@ impl PageHeader {
         out
     }
 
-    /// From the bytes of the page that starts at `base`, with one flipped bit corrected.
+    /// Decodes the header of the page that starts at `base`, with one flipped bit corrected.
     pub fn decode(bytes: &[u8; PAGE_HEADER_BYTES], base: u32) -> HeaderFound {
         let mut bytes = *bytes;
         let stored = le32(&bytes, 20);
@@ -97,7 +100,7 @@ impl PageHeader {
     }
 }
 
-/// The little-endian number at `at`; zero beyond the end (callers check lengths before).
+/// Returns the little-endian number at `at`, or zero beyond the end. Callers check lengths before.
 pub(super) fn le32(bytes: &[u8], at: usize) -> u32 {
     let mut out = [0; 4];
     if let Some(from) = bytes.get(at..at + 4) {
@@ -113,27 +116,27 @@ fn le16(bytes: &[u8], at: usize) -> u16 {
     }
 }
 
-/// An entry header.
+/// The header of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryHeader {
-    /// Payload bytes.
+    /// The bytes of the payload.
     pub len: u16,
-    /// Kind and the flags [`MORE`] and [`CONTINUES`].
+    /// The kind, with the flags [`MORE`], [`CONTINUES`] and [`SYNCED`].
     pub tag: u8,
-    /// Number within the page, modulo 256.
+    /// The number of the entry in the page, modulo 256.
     pub seq: u8,
-    /// What the entry before in this page was about.
+    /// The subject of the entry before this one in the page.
     pub hint: u16,
-    /// Checksum as stored.
+    /// The checksum as stored.
     pub crc: u32,
 }
 
 impl EntryHeader {
-    /// Where the tag is in the header.
+    /// Offset of the tag in the header.
     pub(super) const TAG_AT: usize = 2;
-    /// Where the hint is.
+    /// Offset of the hint in the header.
     pub(super) const HINT_AT: usize = 4;
-    /// Where the checksum is.
+    /// Offset of the checksum in the header.
     pub(super) const CRC_AT: usize = 6;
 
     /// Writes another hint into the header at `at`.
@@ -141,28 +144,29 @@ impl EntryHeader {
         page[at + Self::HINT_AT..at + Self::CRC_AT].copy_from_slice(&hint.to_le_bytes());
     }
 
-    /// Kind without the flags.
+    /// Returns the kind without the flags.
     pub fn kind(&self) -> u8 {
         self.tag & KIND_BITS
     }
 
-    /// Whether more entries of the group follow.
+    /// Returns whether more entries of the group follow.
     pub fn has_more(&self) -> bool {
         self.tag & MORE != 0
     }
 
-    /// Whether all before this group in its stream was on the medium when it was programmed.
+    /// Returns whether all before this group in its stream was on the medium when it was
+    /// programmed.
     pub fn is_synced(&self) -> bool {
         self.tag & SYNCED != 0
     }
 
-    /// Whether this entry continues a group.
+    /// Returns whether this entry continues a group.
     pub fn continues(&self) -> bool {
         self.tag & CONTINUES != 0
     }
 
-    /// From the bytes at `at`; `None` when they cannot be a header or the entry
-    /// would not end before `end`.
+    /// Decodes the header at `at`; returns `None` when the bytes cannot be a header, or the entry
+    /// would end behind `end`.
     pub fn decode(page: &[u8], at: usize, end: usize) -> Option<Self> {
         let bytes = page.get(at..at.checked_add(ENTRY_HEADER_BYTES)?)?;
         let header = EntryHeader {
@@ -177,13 +181,13 @@ impl EntryHeader {
             .then_some(header)
     }
 
-    /// The bytes that the checksum covers.
+    /// Returns the bytes that the checksum covers.
     fn sealed_bytes(&self) -> [u8; Self::CRC_AT] {
         let (len, hint) = (self.len.to_le_bytes(), self.hint.to_le_bytes());
         [len[0], len[1], self.tag, self.seq, hint[0], hint[1]]
     }
 
-    /// As bytes.
+    /// Encodes the header.
     pub fn encode(&self) -> [u8; ENTRY_HEADER_BYTES] {
         let mut out = [0; ENTRY_HEADER_BYTES];
         out[..Self::CRC_AT].copy_from_slice(&self.sealed_bytes());
@@ -192,36 +196,35 @@ impl EntryHeader {
     }
 }
 
-/// What the checksums of a page's entries start from.
+/// The values with which the checksums of a page's entries begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChecksumSeed {
-    /// The box.
+    /// The identity of the box.
     pub salt: u64,
-    /// The preparation of the page.
+    /// The number of the page's preparation.
     pub order: u32,
-    /// Where the page starts in flash.
+    /// The offset of the page in flash.
     pub base: u32,
 }
 
 impl ChecksumSeed {
-    /// The checksum over what comes before the entry's own bytes.
+    /// Returns the checksum over the values before the entry's own bytes.
     fn before(&self, at: usize, kind: u8) -> Seal {
         let mut known = [0; 16];
         known[..8].copy_from_slice(&self.salt.to_le_bytes());
-        // A start entry can be verified without the page header: it says the order itself.
+        // A start entry can be verified without the page header, as it states the order itself.
         let order = if kind == START { 0 } else { self.order };
         known[8..12].copy_from_slice(&order.to_le_bytes());
         known[12..].copy_from_slice(&self.base.wrapping_add(at as u32).to_le_bytes());
         Seal::new().over(&known)
     }
 
-    /// The checksum of an entry at `at` in the page.
+    /// Returns the checksum of an entry at `at` in the page.
     pub fn checksum(&self, at: usize, header: &EntryHeader, payload: &[u8]) -> u32 {
         self.before(at, header.kind()).over(&header.sealed_bytes()).over(payload).value()
     }
 
-    /// Writes the header of the entry whose payload is in place behind it: `bytes`
-    /// are header and payload.
+    /// Writes the header of an entry whose payload is in place behind it. `bytes` is both together.
     pub fn seal(&self, at: usize, bytes: &mut [u8], tag: u8, seq: u8, hint: u16) {
         let Some((head, payload)) = bytes.split_at_mut_checked(ENTRY_HEADER_BYTES) else { return };
         let mut header = EntryHeader { len: payload.len() as u16, tag, seq, hint, crc: 0 };
@@ -229,24 +232,27 @@ impl ChecksumSeed {
         head.copy_from_slice(&header.encode());
     }
 
-    /// The header at `at` in the page, if the entry there is right in every bit.
+    /// Returns the header at `at` in the page if the entry there is right in every bit.
     pub fn verified(&self, page: &[u8], at: usize, end: usize) -> Option<EntryHeader> {
         let header = EntryHeader::decode(page, at, end)?;
         self.is_right(page, at, &header).then_some(header)
     }
 
-    /// Whether the checksum of the entry with this header is right.
+    /// Returns whether the checksum of the entry with this header is right.
     pub fn is_right(&self, page: &[u8], at: usize, header: &EntryHeader) -> bool {
         let start = at + ENTRY_HEADER_BYTES;
         page.get(start..start + usize::from(header.len))
             .is_some_and(|payload| self.checksum(at, header, payload) == header.crc)
     }
 
-    /// Mends one flipped bit of the entry at `at` of the page and tells which bit of the page it
-    /// was; `None`, and nothing changed, when that is not enough.
+    /// Mends one flipped bit of the entry at `at` in the page, and returns the number of that bit
+    /// in the page.
+    ///
+    /// Returns `None`, with nothing changed, when one bit is not enough.
     pub fn mend(&self, page: &mut [u8], at: usize, end: usize) -> Option<(EntryHeader, usize)> {
-        // With the length as read: the flip is found by calculation. The kind decides what the
-        // checksum starts from, so where the flip made or unmade a start entry both are tried.
+        // With the length as read, the flip is found by calculation. The kind decides with which
+        // values the checksum begins. A flip may have made or unmade a start entry, so both are
+        // tried.
         let raw = page.get(at..at + ENTRY_HEADER_BYTES)?;
         let len = usize::from(le16(raw, 0));
         let stored = le32(raw, 6);
@@ -271,7 +277,7 @@ impl ChecksumSeed {
                 page[byte.0] ^= 1 << byte.1;
             }
         }
-        // A flip in the length changes what the checksum covers: each of its bits is tried.
+        // A flip in the length changes the range under the checksum, so each of its bits is tried.
         for bit in 0..16 {
             page[at + bit / 8] ^= 1 << (bit % 8);
             if let Some(header) = self.verified(page, at, end) {
@@ -283,15 +289,16 @@ impl ChecksumSeed {
     }
 }
 
-/// Returns whether all of the bytes are erased. Word by word: of a box that is opened every page
-/// that is not full is asked.
+/// Returns whether all of the bytes are erased.
+///
+/// It compares word by word, as opening a box asks this of every page that is not full.
 pub fn is_erased(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<8>();
     words.iter().all(|word| u64::from_ne_bytes(*word) == u64::MAX)
         && rest.iter().all(|byte| *byte == 0xFF)
 }
 
-/// Bytes an entry takes in flash: header, payload, padding to whole words.
+/// Returns the bytes that an entry takes in flash: header, payload, padding to whole words.
 pub const fn entry_bytes(payload: usize, word: usize) -> usize {
     (ENTRY_HEADER_BYTES + payload).next_multiple_of(word)
 }

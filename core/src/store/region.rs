@@ -1,4 +1,4 @@
-//! A region of flash for settings or diary: its bounds, and writes that are read back.
+//! Checks a region of flash for settings or diary, and reads back what is written to it.
 
 use core::fmt;
 use core::ops::Range;
@@ -6,30 +6,30 @@ use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
-/// Largest program or read unit that can be served, in bytes.
+/// The largest program or read unit that is supported, in bytes.
 const WORD_BYTES_MAX: usize = 32;
 
-/// Why a range of flash cannot serve: a mistake in the layout of a device, not a
-/// fault of its flash.
+/// The reason why a range of flash is not usable. This is a mistake in the layout of a device, not
+/// a fault of its flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
-    /// An end is not on the boundary of a page.
+    /// An end of the region is not on the boundary of a page.
     NotAligned {
-        /// Size of a page (erase unit), in bytes.
+        /// The size of a page (erase unit) in bytes.
         page_bytes: u32,
     },
-    /// Smaller than what is kept in it at most.
+    /// The region is smaller than its contents may become.
     TooSmall {
-        /// Its size, in bytes.
+        /// The size of the region in bytes.
         bytes: u32,
-        /// The size it needs, in bytes.
+        /// The size needed in bytes.
         bytes_min: u32,
     },
-    /// Not within the chip.
+    /// The region is not within the chip.
     OutOfBounds {
-        /// Where it ends.
+        /// The end of the region.
         end: u32,
-        /// Size of the chip, in bytes.
+        /// The size of the chip in bytes.
         capacity_bytes: u32,
     },
     /// The chip's program or read unit is larger than 32 bytes.
@@ -57,17 +57,18 @@ impl fmt::Display for RegionError {
 
 impl core::error::Error for RegionError {}
 
-/// Size of the larger of the program and read units, in bytes.
+/// Returns the size of the larger of the program and read units, in bytes.
 pub(super) const fn word_bytes<F: NorFlash>() -> usize {
     if F::WRITE_SIZE > F::READ_SIZE { F::WRITE_SIZE } else { F::READ_SIZE }
 }
 
-/// Bytes that an item of `data` bytes takes: a header of 8, each part filled up to a word.
+/// Returns the bytes that an item with `data` bytes takes: a header of 8, each part filled up to a
+/// word.
 pub(super) const fn item_bytes<F: NorFlash>(data: usize) -> usize {
     8usize.next_multiple_of(word_bytes::<F>()) + data.next_multiple_of(word_bytes::<F>())
 }
 
-/// Bytes of a page that items can take: all but a word at each end.
+/// Returns the bytes of a page that items can use: all but a word at each end.
 pub(super) const fn page_room<F: NorFlash>() -> usize {
     F::ERASE_SIZE.saturating_sub(2 * word_bytes::<F>())
 }
@@ -97,7 +98,7 @@ pub(super) fn check<F: NorFlash>(
     Ok(())
 }
 
-/// A buffer for one item, as some chips want it aligned.
+/// A buffer for one item, aligned as some chips need it.
 #[repr(align(8))]
 pub(super) struct Buffer<const BYTES: usize>(pub(super) [u8; BYTES]);
 
@@ -107,15 +108,15 @@ impl<const BYTES: usize> Buffer<BYTES> {
     }
 }
 
-/// Flash whose writes are read back: what it did not take is an error at once.
+/// Flash whose writes are read back, so that a failed write is an error at once.
 pub(super) struct Checked<F>(pub(super) F);
 
-/// What [`Checked`] flash reports.
+/// An error of [`Checked`] flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckedError<E> {
     /// The flash itself reports an error.
     Flash(E),
-    /// It reports success and holds something else.
+    /// The flash reports success but holds something else.
     Mismatch,
 }
 
@@ -157,7 +158,7 @@ impl<F: NorFlash> NorFlash for Checked<F> {
         let mut at = offset;
         for chunk in bytes.chunks(WORD_BYTES_MAX) {
             let mut buffer = Buffer::<WORD_BYTES_MAX>::new();
-            // `chunks` never gives more than it was asked for.
+            // `chunks` never returns more than `WORD_BYTES_MAX` bytes.
             let held = &mut buffer.0[..chunk.len()];
             self.0.read(at, held).await.map_err(CheckedError::Flash)?;
             if held != chunk {

@@ -1,9 +1,9 @@
-//! The checksum under everything stored or sent: CRC-32C, and finding the one bit that flipped.
+//! Computes the checksum of everything stored or sent, CRC-32C, and finds a single flipped bit.
 
 /// The polynomial of CRC-32C, reflected.
 const POLYNOMIAL: u32 = 0x82F6_3B78;
 
-/// On a device: one table of 1 KiB, as flash is dear and entries are short.
+/// On a device, there is one table of 1 KiB, as flash is dear and entries are short.
 #[cfg(target_os = "none")]
 mod sum {
     use crc::{CRC_32_ISCSI, Crc, Digest, Table};
@@ -31,8 +31,8 @@ mod sum {
     }
 }
 
-/// On a host: the processor has an instruction for it, which takes a tenth of the time. Where
-/// it has not, tables serve.
+/// On a host, the processor has an instruction for it, which takes a tenth of the time. Tables are
+/// used if it lacks that.
 #[cfg(not(target_os = "none"))]
 mod sum {
     #[derive(Clone)]
@@ -53,23 +53,23 @@ mod sum {
     }
 }
 
-/// A CRC-32C taken over several pieces as over one.
+/// A CRC-32C over several pieces, which is the same as over all of them together.
 #[derive(Clone)]
 pub struct Seal(sum::Sum);
 
 impl Seal {
-    /// Over nothing so far.
+    /// Makes the checksum over nothing.
     pub fn new() -> Self {
         Seal(sum::Sum::new())
     }
 
-    /// Takes in the next piece.
+    /// Adds the next piece.
     #[must_use]
     pub fn over(self, bytes: &[u8]) -> Self {
         Seal(self.0.over(bytes))
     }
 
-    /// The checksum of all pieces.
+    /// Returns the checksum of all pieces.
     pub fn value(self) -> u32 {
         self.0.value()
     }
@@ -81,18 +81,19 @@ impl Default for Seal {
     }
 }
 
-/// Where a single flipped bit is.
+/// The place of a single flipped bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flip {
-    /// In the data: bit `n % 8`, lowest first, of byte `n / 8` of the last pieces taken in.
+    /// In the data: bit `n % 8`, lowest first, of byte `n / 8` of the last pieces added.
     Data(usize),
     /// In the stored checksum: its bit `n`.
     Checksum(u32),
 }
 
-/// Finds the single bit whose flipping explains the difference between the checksum of the data as
-/// read and the one as stored, if there is one. Only the last `bytes` bytes of the data are
-/// suspected: what comes before is known.
+/// Finds the single flipped bit that explains the difference between the computed and the stored
+/// checksum, if there is one.
+///
+/// Only the last `bytes` bytes of the data are suspected. The bytes before are known.
 pub fn find_flip(computed: u32, stored: u32, bytes: usize) -> Option<Flip> {
     let difference = computed ^ stored;
     if difference == 0 {
@@ -101,9 +102,9 @@ pub fn find_flip(computed: u32, stored: u32, bytes: usize) -> Option<Flip> {
     if difference.is_power_of_two() {
         return Some(Flip::Checksum(difference.trailing_zeros()));
     }
-    // The effect of one flipped bit on the checksum depends only on how many bits follow it: start
-    // at the last bit (the top one of the last byte, as the reflected CRC takes a byte lowest bit
-    // first) and go backwards.
+    // The effect of one flipped bit on the checksum depends only on how many bits follow it. The
+    // search begins at the last bit and goes backwards. The last bit is the top one of the last
+    // byte, as the reflected CRC takes a byte lowest bit first.
     let mut effect = POLYNOMIAL;
     for index in (0..bytes).rev() {
         for bit in (0..8).rev() {

@@ -1,8 +1,9 @@
-//! What is small, local to a device and may fall back to a default. One of the two files that name
-//! `sequential_storage`.
+//! Keeps the settings of a device: small values that may fall back to a default. One of the two
+//! files that name `sequential_storage`.
 //!
-//! All settings are read once, into RAM; a setting that is missing, damaged or of another shape has
-//! its default. A region that makes no sense is erased at the next change and filled from RAM.
+//! All settings are read once, into RAM. A setting that is missing, damaged or of another shape has
+//! its default. A region that cannot be read as settings is erased at the next change and filled
+//! from RAM.
 
 use super::region::{self, Buffer, Checked, CheckedError, RegionError};
 use crate::limits::{SETTING_BYTES_MAX, SETTINGS_MAX};
@@ -15,38 +16,41 @@ use sequential_storage::map::{Key, MapConfig, MapStorage, SerializationError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Contrast of the display, in percent.
+/// The contrast of the display in percent.
 pub const CONTRAST: Setting<u8> = Setting::new(0, 50);
-/// Where national phone numbers are from, as ISO 3166-1 alpha-2; `ZZ` when nobody said.
+/// The country of national phone numbers, as ISO 3166-1 alpha-2; `ZZ` when nobody chose one.
 pub const REGION: Setting<[u8; 2]> = Setting::new(1, *b"ZZ");
-/// Seconds without a key until the device locks; 0 for never.
+/// The seconds without a key until the device locks; 0 for never.
 pub const LOCK_SECONDS: Setting<u16> = Setting::new(2, 300);
-/// Seconds without a key until the light goes out; 0 for never.
+/// The seconds without a key until the light goes out; 0 for never.
 pub const LIGHT_SECONDS: Setting<u16> = Setting::new(3, 30);
-/// Language of the display, as ISO 639-1.
+/// The language of the display, as ISO 639-1.
 pub const LANGUAGE: Setting<[u8; 2]> = Setting::new(4, *b"en");
 
-/// A setting: its code in flash, and what holds when nothing was set.
+/// A setting: its code in flash, and the value when nothing was set.
 pub struct Setting<T> {
     code: u8,
     default: T,
 }
 
 impl<T> Setting<T> {
-    /// Codes are in flash: appended, never renumbered, never used again for another meaning.
+    /// Makes a setting. Codes are in flash: they are appended, never renumbered, never used again
+    /// for another meaning.
     const fn new(code: u8, default: T) -> Self {
         assert!((code as usize) < SETTINGS_MAX);
         Self { code, default }
     }
 }
 
-/// Why a setting was not kept. What holds is as before; after a fault of the flash, what the next
-/// start finds is the old value, the new one, or the default.
+/// The reason why a setting was not kept.
+///
+/// The setting has its old value. After a fault of the flash, the next start may find the old
+/// value, the new one, or the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetError<E> {
     /// The value is larger than a setting may be.
     TooLarge {
-        /// Most bytes of an encoded value.
+        /// The most bytes of an encoded value.
         bytes_max: usize,
     },
     /// The flash reports an error.
@@ -74,7 +78,7 @@ type EncodedSetting = heapless::Vec<u8, SETTING_BYTES_MAX, u8>;
 
 type Map<F> = MapStorage<Code, Checked<F>, Cache<Uncached, Uncached, Uncached, Code>>;
 
-/// Room for an item's data, code included, up to any word.
+/// A buffer for an item's data, code included, filled up to any word.
 type ItemBuffer = Buffer<{ (1 + SETTING_BYTES_MAX).next_multiple_of(32) }>;
 
 /// The settings of a device.
@@ -85,11 +89,11 @@ pub struct DeviceSettings<F: NorFlash> {
 }
 
 impl<F: NorFlash> DeviceSettings<F> {
-    /// Bytes that all settings at their largest take.
+    /// The bytes that all settings at their largest take.
     const LIVE_BYTES_MAX: usize = SETTINGS_MAX * region::item_bytes::<F>(1 + SETTING_BYTES_MAX);
 
-    /// Pages needed: one is always empty, and the others stay half free, so that a change finds
-    /// room after moving what lives in a page or two.
+    /// The pages needed. One is always empty and the others stay half free, so that a change finds
+    /// room after the live items of a page or two were moved.
     pub const PAGES_MIN: usize = {
         let spare = region::item_bytes::<F>(1 + SETTING_BYTES_MAX);
         let room = region::page_room::<F>().saturating_sub(spare);
@@ -97,8 +101,7 @@ impl<F: NorFlash> DeviceSettings<F> {
         1 + (2 * Self::LIVE_BYTES_MAX).div_ceil(room)
     };
 
-    /// Reads the settings kept in `range` of the flash. Damage is no error: see
-    /// [`Self::is_damaged`].
+    /// Reads the settings in `range` of the flash. Damage is no error, see [`Self::is_damaged`].
     pub async fn open(flash: F, range: Range<u32>) -> Result<Self, RegionError> {
         region::check(&flash, &range, Self::PAGES_MIN)?;
         let page_bytes = F::ERASE_SIZE as u32;
@@ -111,13 +114,14 @@ impl<F: NorFlash> DeviceSettings<F> {
         Ok(settings)
     }
 
-    /// Whether the region holds what no settings are, or could not be read to its end. It is erased
-    /// and written anew at the next change.
+    /// Returns whether the region held anything but settings, or could not be read to its end.
+    ///
+    /// It is then erased and written anew at the next change.
     pub fn is_damaged(&self) -> bool {
         self.is_damaged
     }
 
-    /// What is set, or the default.
+    /// Returns the value that was set, or the default.
     pub fn get<T: DeserializeOwned + Clone>(&self, setting: &Setting<T>) -> T {
         self.values
             .get(usize::from(setting.code))
@@ -141,18 +145,18 @@ impl<F: NorFlash> DeviceSettings<F> {
         }
     }
 
-    /// Forgets what was set, so that the default holds.
+    /// Removes the value that was set, so that the default is valid again.
     pub async fn reset<T>(&mut self, setting: &Setting<T>) -> Result<(), SetError<F::Error>> {
         self.put(setting.code, EncodedSetting::new()).await
     }
 
-    /// The flash.
+    /// Returns the flash.
     pub fn into_flash(self) -> F {
         self.map.destroy().0.0
     }
 
     async fn put(&mut self, code: u8, bytes: EncodedSetting) -> Result<(), SetError<F::Error>> {
-        // `Setting::new` lets no larger code pass.
+        // `Setting::new` allows no larger code.
         let Some(slot) = self.values.get_mut(usize::from(code)) else {
             return Err(SetError::Unfit);
         };
@@ -162,7 +166,7 @@ impl<F: NorFlash> DeviceSettings<F> {
         let old = core::mem::replace(slot, bytes);
         let mut result = self.write(code).await;
         if result.is_err() && !self.is_damaged {
-            // A place that did not take it is left behind; the second try goes elsewhere.
+            // The map leaves a failed place behind, so the second try goes elsewhere.
             result = self.write(code).await;
         }
         if self.is_damaged || result.is_err() {
@@ -179,8 +183,9 @@ impl<F: NorFlash> DeviceSettings<F> {
         })
     }
 
-    /// Whether the whole region could be read and holds nothing but settings. Anything else in it
-    /// would count against the room that [`Self::PAGES_MIN`] promises.
+    /// Reads all settings. Returns whether the whole region could be read and holds only settings.
+    ///
+    /// Other items in it would use up the room that [`Self::PAGES_MIN`] counts on.
     async fn load(&mut self) -> bool {
         let mut buffer = ItemBuffer::new();
         let mut is_sound = true;
@@ -188,7 +193,7 @@ impl<F: NorFlash> DeviceSettings<F> {
             return false;
         };
         loop {
-            // Oldest first, so what stands last holds.
+            // The oldest item comes first, so the last one of a setting is valid.
             let item = match items.next::<&[u8]>(&mut buffer.0).await {
                 Ok(Some((_, item))) => item,
                 Ok(None) => return is_sound,
@@ -209,7 +214,8 @@ impl<F: NorFlash> DeviceSettings<F> {
         self.map.store_item(&mut buffer.0, &Code(code), &value).await
     }
 
-    /// Erases the region and writes every setting. Cut in between, what is missing has its default.
+    /// Erases the region and writes every setting. After a cut in between, missing settings have
+    /// their defaults.
     async fn renew(&mut self) -> Result<(), Error<CheckedError<F::Error>>> {
         self.is_damaged = true;
         self.map.erase_all().await?;
@@ -223,8 +229,10 @@ impl<F: NorFlash> DeviceSettings<F> {
     }
 }
 
-/// The code as a key: it is written in front of the value, and read back as a part of the value, so
-/// that an item without a single byte has no key that could be cut off it.
+/// A setting's code as a key.
+///
+/// It is written before the value and read back as a part of the value: an empty item has no key
+/// that could be cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Code(u8);
 

@@ -1,16 +1,17 @@
-//! Memory that the caller provides: a fixed array on a device, a growing vector in
-//! the daemon, the same code.
+//! Describes memory that the caller provides: a fixed array on a device, a growing vector in the
+//! daemon.
 
 /// A row of cells of type `T`.
 pub trait Slab<T> {
-    /// The cells there are now.
+    /// Returns the cells that there are now.
     fn cells(&self) -> &[T];
 
-    /// The same, to be written.
+    /// Returns the cells for writing.
     fn cells_mut(&mut self) -> &mut [T];
 
-    /// Asks for at least `len` cells in all; false when there is no more. Cells that
-    /// exist keep their values.
+    /// Asks for at least `len` cells in all; returns false when there is not enough memory.
+    ///
+    /// Cells that exist keep their values.
     fn grow(&mut self, len: usize) -> bool {
         self.cells().len() >= len
     }

@@ -1,4 +1,4 @@
-//! What another box removes is kept here for a while.
+//! Tests that what another box removes is kept here for a while.
 
 use crate::support::*;
 use contactbox_core::contact::Kind;
@@ -9,7 +9,7 @@ use embassy_futures::block_on;
 const ADA: [(Kind, &str); 2] = [(Kind::FN, "Ada"), (Kind::TEL, "+44 20 7946 0000")];
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// Two boxes that hold Ada with her photo.
+/// Makes two boxes that hold Ada with her photo.
 fn two<S: Packed>(pages: usize) -> (Box<S>, Box<S>) {
     let (mut here, mut there) = (format::<S>(1, pages), format::<S>(2, pages));
     put(&mut there, 1, &ADA, Some(&photo(1)), NOW).expect("there is room");
@@ -20,7 +20,7 @@ fn two<S: Packed>(pages: usize) -> (Box<S>, Box<S>) {
     (here, there)
 }
 
-/// Ada with her photo is kept, and nothing else.
+/// Checks that Ada with her photo is kept, and nothing else.
 fn keeps_ada<S: Packed>(book: &mut Box<S>) {
     let all = kept(book);
     assert_eq!(all.len(), 1);
@@ -36,11 +36,11 @@ fn what_a_peer_purges_is_kept<S: Packed>() {
     hand_over(&mut here, &mut there, NOW + DAY).expect("there is room");
     assert!(!is_there(&mut here, 1));
     keeps_ada(&mut here);
-    // It was not this box's own doing there.
+    // The other box removed the contact itself, so it keeps nothing.
     assert_eq!(kept(&mut there), []);
     assert_eq!(block_on(here.root()).ok(), block_on(there.root()).ok());
 
-    // Wherever it is moved to, and whatever a cut leaves of it twice.
+    // The state is kept wherever it is moved, and whatever a cut leaves of it twice.
     for _ in 0..4 {
         churn(&mut here, 150, NOW + 2 * DAY);
         keeps_ada(&mut here);
@@ -52,7 +52,7 @@ fn what_a_peer_purges_is_kept<S: Packed>() {
     assert!(here.stats().journal.erases_max > 3, "{:?}", here.stats().journal);
     assert_eq!(here.counts().tombstones, 1);
 
-    // A clock that is put back, and one that stands right before the end.
+    // The clock is put back, or stands right before the end.
     for now in [0, NOW - 400 * DAY, NOW + DAY + KEEP_MILLIS - 1] {
         here.tell_time(now);
         tend(&mut here);
@@ -90,7 +90,7 @@ fn b7_what_goes_by_way_of_the_trash_is_kept_when_it_goes_from_there() {
     hand_over(&mut there, &mut here, NOW + 2).expect("there is room");
     assert!(!is_there(&mut here, 1));
     keeps_ada(&mut here);
-    // The same again says nothing new, and nothing is kept twice.
+    // The same state again is nothing new, and nothing is kept twice.
     hand_over(&mut there, &mut here, NOW + 3).expect("there is room");
     keeps_ada(&mut here);
 }
@@ -121,7 +121,7 @@ fn b7_a_removal_in_the_middle_of_a_sweep_keeps_the_photo() {
     purge(&mut there, 1, NOW + 1);
     let untouched = here.into_flash();
     for steps in 0..16 {
-        // Nothing is marked as just stored after that.
+        // After an opening, no chunk is marked as just stored.
         let mut here = open::<Narrow>(untouched.clone());
         for _ in 0..steps {
             block_on(here.maintain()).expect("the chip works");
@@ -162,7 +162,7 @@ fn b7_a_large_contact_is_kept_too() {
 
 #[test]
 fn b7_a_removal_that_leaves_as_much_as_it_takes_is_kept_before_it() {
-    // The two records do not fit one group.
+    // The two records do not fit into one group.
     let (mut here, mut there) = (format::<Wide>(1, 32), format::<Wide>(2, 32));
     let limit = PAGE_BYTES / 2 - 420;
     let note = "n".repeat(limit);
@@ -194,7 +194,7 @@ fn b7_what_is_forgotten_stays_forgotten_and_what_comes_later_is_kept() {
     let mut here = open::<Narrow>(here.into_flash());
     assert_eq!(kept(&mut here), []);
     block_on(here.forget_kept()).expect("there is room");
-    // Later, though the clock has been put back by a year.
+    // This comes later, though the clock has been put back by a year.
     purge(&mut there, 2, NOW + 2);
     hand_over(&mut there, &mut here, NOW - 365 * DAY).expect("there is room");
     let mut here = open::<Narrow>(here.into_flash());
@@ -208,7 +208,7 @@ fn b7_what_is_forgotten_stays_forgotten_and_what_comes_later_is_kept() {
 fn b7_stamps_of_others_do_not_end_it_early() {
     let (mut here, mut there) = two::<Wide>(32);
     purge(&mut there, 1, NOW + 1);
-    // A clock that is a thousand years ahead, and the owner edits what it wrote.
+    // The other clock is a thousand years ahead, and the owner edits what it wrote.
     put(&mut there, 3, &[(Kind::FN, "Future")], None, NOW + 365_000 * DAY).expect("room");
     hand_over(&mut there, &mut here, NOW + 1).expect("there is room");
     put(&mut here, 3, &[(Kind::FN, "Future"), (Kind::TEL, "1")], None, NOW + 2).expect("room");
@@ -217,7 +217,8 @@ fn b7_stamps_of_others_do_not_end_it_early() {
     keeps_ada(&mut here);
 }
 
-/// `changes` before the removal decide how full the page is that it comes to.
+/// Cuts a removal at every operation, with `changes` made before it to fill its page to some
+/// degree.
 fn a_cut_loses_nothing<S: Packed>(tear: Tear, changes: u32) -> u64 {
     let (mut here, mut there) = two::<S>(14);
     churn(&mut here, changes, NOW);
@@ -239,7 +240,7 @@ fn a_cut_loses_nothing<S: Packed>(tear: Tear, changes: u32) -> u64 {
         }
         assert!(is_kept || is_there(&mut here, 1), "after {fuse} operations");
         assert!(is_cut || is_kept);
-        // It goes on from there.
+        // The box continues from there.
         hand_over(&mut there, &mut here, NOW + 2).expect("there is room");
         assert!(!is_there(&mut here, 1));
         keeps_ada(&mut here);
@@ -262,7 +263,7 @@ fn b7_a_cut_at_any_operation_loses_neither_the_contact_nor_what_is_kept() {
             most = most.max(wide).max(a_cut_loses_nothing::<Narrow<4>>(tear, changes));
             assert!(wide > 0);
         }
-        // In some of them pages are reclaimed on the way.
+        // In some of these runs pages are reclaimed on the way.
         assert!(most > 3, "{tear:?}: {most}");
     }
 }
@@ -282,13 +283,13 @@ fn b7_without_room_to_keep_it_a_contact_is_not_removed() {
     assert_eq!(kept(&mut here), []);
     let mut here = open_with::<Narrow>(here.into_flash(), slots);
     assert!(is_there(&mut here, 3));
-    // With room for it, it goes.
+    // With one more slot the contact is removed.
     let mut here = open_with::<Narrow>(here.into_flash(), slots + 1);
     hand_over(&mut there, &mut here, NOW + 2).expect("there is room");
     assert!(!is_there(&mut here, 3));
     assert_eq!(kept(&mut here).len(), 1);
     block_on(here.forget_kept()).expect("there is room");
-    // What is forgotten and still stands in a page does not keep the box from being opened.
+    // A forgotten entry that is still in a page does not stop the box from opening.
     put(&mut here, 77, &[(Kind::FN, "New")], None, NOW + 3).expect("there is room");
     let mut here = open_with::<Narrow>(here.into_flash(), slots + 1);
     assert!(is_there(&mut here, 77));

@@ -1,4 +1,4 @@
-//! Boxes as their owners and others use them, through `Book`.
+//! Tests boxes through `Book`, as their owners and other boxes use them.
 
 mod kept;
 #[path = "../memory/mod.rs"]

@@ -1,4 +1,4 @@
-//! A box with memory for few slots.
+//! Tests a box with memory for few slots.
 
 use crate::support::*;
 use contactbox_core::contact::{BlobRef, Kind, Value};
@@ -11,7 +11,7 @@ fn name(number: u32) -> String {
     format!("Person {number}")
 }
 
-/// Adds contacts with neither photo nor much else until there is no slot for one more; how many.
+/// Adds contacts with little text and no photo until no slot is left, and returns how many.
 fn fill_up<S: Packed>(book: &mut Box<S>, from: u32) -> u32 {
     for number in from.. {
         match put(book, number, &[(Kind::FN, &name(number))], None, NOW) {
@@ -23,7 +23,7 @@ fn fill_up<S: Packed>(book: &mut Box<S>, from: u32) -> u32 {
     unreachable!()
 }
 
-/// The contact is there as it was written, with its photo if it had one.
+/// Checks that the contact is there as it was written, with its photo if it had one.
 fn has<S: Packed>(book: &mut Box<S>, number: u32, with_photo: bool) {
     let mut memory = vec![0; RECORD_BYTES];
     let found = block_on(book.get(uid(number), &mut memory)).expect("readable").expect("there");
@@ -51,17 +51,17 @@ fn verify<S: Packed>(book: &mut Box<S>) {
     assert_eq!((report.findings, report.losses), (0, 0));
 }
 
-/// Photos come and go, contacts take their slots, and the box is opened again while the photos
-/// still stand in their pages.
+/// Adds and removes photos, lets contacts take their slots, and opens the box again while the
+/// photos are still in their pages.
 fn slots_of_swept_chunks<S: Packed>(slots: usize, photos: u32, keeps: u32) {
     let mut book = format_with::<S>(1, PAGES, slots);
     for number in 0..photos {
         put(&mut book, number, &[(Kind::FN, &name(number))], Some(&photo(number)), NOW)
             .expect("there is room");
     }
-    // From now on none of the photos is new.
+    // From now on none of the photos counts as new.
     book = open_with::<S>(book.into_flash(), slots);
-    // Every third of them goes, or loses its photo.
+    // Every third contact is purged, and the others lose their photos.
     for number in keeps..photos {
         match number % 3 {
             0 => purge(&mut book, number, NOW + 1),
@@ -84,13 +84,13 @@ fn slots_of_swept_chunks<S: Packed>(slots: usize, photos: u32, keeps: u32) {
             has(&mut book, number, false);
         }
         verify(&mut book);
-        // What was given up in RAM is given up in the pages too, and what is needed is not.
+        // Chunks that were given up in RAM are given up in the pages too, and live ones are not.
         churn_in_place(&mut book, 1000, 40 * (round + 1));
         verify(&mut book);
     }
 }
 
-/// Changes of a contact that is there, so that pages are reclaimed.
+/// Changes one contact many times, so that pages are reclaimed.
 fn churn_in_place<S: Packed>(book: &mut Box<S>, number: u32, rounds: u32) {
     let note = "something to fill pages with ".repeat(40);
     for round in 0..rounds {
@@ -111,7 +111,7 @@ fn what_was_swept_keeps_no_box_from_being_opened() {
     }
 }
 
-/// A large contact lies in chunks itself, and needs a slot beside theirs.
+/// A large contact lies in chunks itself, and needs a slot besides theirs.
 #[test]
 fn a_contact_is_acknowledged_only_when_it_has_its_slot() {
     let long = "a long story ".repeat(800);
@@ -138,8 +138,8 @@ fn a_contact_is_acknowledged_only_when_it_has_its_slot() {
     assert_eq!(refused, 32);
 }
 
-/// What was kept of contacts that others removed comes back with its photo, as
-/// long as there is room.
+/// The kept state of a contact that another box removed comes back with its photo, as long as there
+/// is room.
 #[test]
 fn b7_what_is_kept_is_found_again_among_swept_chunks() {
     let (slots, mut there) = (40, format::<Narrow>(2, PAGES));
@@ -167,7 +167,7 @@ fn b7_what_is_kept_is_found_again_among_swept_chunks() {
     }
 }
 
-/// Two contacts come from the other box, one of them with a photo, which the other box then purges.
+/// Takes two contacts from the other box, one with a photo, and lets the other box purge that one.
 fn meet_and_purge(there: &mut Box<Narrow>, here: &mut Box<Narrow>, now: u64) {
     put(there, 1, &[(Kind::FN, &name(1))], Some(&photo(1)), NOW).expect("room");
     put(there, 2, &[(Kind::FN, &name(2))], None, NOW).expect("room");
@@ -175,8 +175,7 @@ fn meet_and_purge(there: &mut Box<Narrow>, here: &mut Box<Narrow>, now: u64) {
     purge(there, 1, NOW + 1);
 }
 
-/// A device whose clock was never set keeps what others remove as long as nothing else needs
-/// the room, and no longer.
+/// A device whose clock was never set keeps what others remove until something else needs the room.
 #[test]
 fn b7_without_a_clock_what_is_kept_makes_way_for_what_the_owner_writes() {
     const SINCE_START: u64 = 60_000;
@@ -214,12 +213,12 @@ fn b7_with_a_clock_what_is_kept_stays_for_its_time() {
     hand_over(&mut there, &mut here, NOW + 1).expect("there is room");
     fill_up(&mut here, 1000);
     assert_eq!(kept(&mut here).len(), 1);
-    // The owner can always make room, also in a full box.
+    // The owner can always make room, even in a full box.
     block_on(here.forget_kept()).expect("there is room");
     put(&mut here, 77, &[(Kind::FN, "New")], None, NOW + 3).expect("there is room");
 }
 
-/// A removal that fails for want of room counts as none.
+/// A removal that fails for want of room does not count as one.
 #[test]
 fn a_removal_that_failed_takes_nothing_from_what_a_peer_may_do() {
     let (slots, mut there) = (9, format::<Wide>(2, 32));
@@ -237,8 +236,8 @@ fn a_removal_that_failed_takes_nothing_from_what_a_peer_may_do() {
     assert_eq!(peer.removed(), 0);
 }
 
-/// What is over keeps nothing out that was written since, though no clock tells so
-/// when the box is opened.
+/// An expired kept state takes no room from newer entries, though no clock shows its age when the
+/// box is opened.
 #[test]
 fn b7_what_is_over_makes_way_when_the_box_is_opened() {
     for slots in 9..26 {
@@ -302,8 +301,8 @@ fn a_photo_that_does_not_fit_is_refused_however_often_a_sweep_helps() {
     }
 }
 
-/// A box whose flash is an earlier state writes under another name, also when it was opened again
-/// before its first change.
+/// A box whose flash was put back to an earlier state writes under another name, even if it was
+/// opened again before its first change.
 #[test]
 fn b1_what_a_box_says_that_was_put_back_removes_nothing() {
     for takes_first in [false, true] {

@@ -1,4 +1,5 @@
-//! Boxes on simulated chips, with wide and with narrow slots, and handing one's states to another.
+//! Makes boxes on simulated chips, with wide and narrow slots, and hands the states of one to
+//! another.
 
 use contactbox_core::contact::{BlobRef, BoxIndex, Contents, Draft, Kind, Property, Uid, Value};
 use contactbox_core::sim::Nor;
@@ -26,7 +27,7 @@ fn config(id: u64) -> BookConfig {
     BookConfig { id, gram_slices: 64, gram_probes: 1 }
 }
 
-/// A new box with memory for so many slots.
+/// Makes a new box with memory for so many slots.
 pub fn format_with<S: Packed>(id: u64, pages: usize, slots_max: usize) -> Box<S> {
     let book = block_on(Book::format(Chip::strict(pages), config(id), parts(pages, slots_max)));
     book.unwrap_or_else(|_| panic!("no new box"))
@@ -36,7 +37,7 @@ pub fn format<S: Packed>(id: u64, pages: usize) -> Box<S> {
     format_with(id, pages, usize::MAX)
 }
 
-/// The box on a chip whose power is on again.
+/// Opens the box on a chip whose power is on again.
 pub fn open_with<S: Packed>(mut chip: Chip, slots_max: usize) -> Box<S> {
     chip.power_on();
     let pages = chip.contents().len() / PAGE_BYTES;
@@ -61,7 +62,7 @@ pub fn photo(number: u32) -> Vec<u8> {
     (0..9_000u32).map(|at| (at.wrapping_mul(number + 7) >> 3) as u8).collect()
 }
 
-/// The owner writes a contact: these texts, and a photo if wanted.
+/// Writes a contact as the owner: these texts, and a photo if wanted.
 pub fn put<S: Packed>(
     book: &mut Box<S>,
     number: u32,
@@ -83,7 +84,7 @@ pub fn put<S: Packed>(
     block_on(book.put(uid(number), &contents, None, Default::default(), now)).map(|_| ())
 }
 
-/// Gone for good, past the trash.
+/// Removes a contact for good, past the trash.
 pub fn purge<S: Packed>(book: &mut Box<S>, number: u32, now: u64) {
     block_on(book.purge(uid(number), Default::default(), now)).expect("it was there");
 }
@@ -123,7 +124,7 @@ pub fn hand_over<S: Packed>(from: &mut Box<S>, to: &mut Box<S>, now: u64) -> Put
     Ok(())
 }
 
-/// What is kept: whose, when, the formatted name and the photo.
+/// Returns all kept states: identity, time, formatted name and photo.
 pub fn kept<S: Packed>(book: &mut Box<S>) -> Vec<(Uid, u64, String, Option<Vec<u8>>)> {
     let mut all = Vec::new();
     for slot in 0..book.slots() {
@@ -144,13 +145,13 @@ pub fn kept<S: Packed>(book: &mut Box<S>) -> Vec<(Uid, u64, String, Option<Vec<u
     all
 }
 
-/// Whether the contact is there, in the trash or not.
+/// Returns whether the contact is there, in the trash or not.
 pub fn is_there<S: Packed>(book: &mut Box<S>, number: u32) -> bool {
     let mut memory = vec![0; RECORD_BYTES];
     block_on(book.get(uid(number), &mut memory)).expect("readable").is_some()
 }
 
-/// Idle work until there is none left.
+/// Does idle work until there is none left.
 pub fn tend<S: Packed>(book: &mut Box<S>) {
     for _ in 0..10_000 {
         if block_on(book.maintain()).expect("the chip works") {
@@ -160,7 +161,7 @@ pub fn tend<S: Packed>(book: &mut Box<S>) {
     panic!("there is always something to do");
 }
 
-/// So many changes that every page is reclaimed, again and again.
+/// Makes so many changes that every page is reclaimed, again and again.
 pub fn churn<S: Packed>(book: &mut Box<S>, rounds: u32, now: u64) {
     let note = "something to fill pages with ".repeat(30);
     for round in 0..rounds {

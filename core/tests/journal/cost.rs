@@ -1,19 +1,20 @@
-//! What an edit costs: exact on the simulator. 512 KiB in 4 KiB pages, contacts of 90 to 170 bytes.
+//! Measures the exact cost of an edit on the simulator: 512 KiB in 4 KiB pages, contacts of 90 to
+//! 170 bytes.
 
 use crate::support::{Held, Random, campaign};
 use contactbox_core::sim::Nor;
 
-/// What a number of edits cost.
+/// The cost of a number of edits.
 #[derive(Debug)]
 struct Cost {
-    /// Bytes programmed per payload byte.
+    /// The bytes programmed for each payload byte.
     amplification: f64,
     programs: f64,
     erases: f64,
     read_bytes: f64,
-    /// Most erases in one edit.
+    /// The most erases in one edit.
     erases_max: u64,
-    /// Most and fewest erases of a page.
+    /// The most and the fewest erases of a page.
     wear: (u32, u32),
 }
 
@@ -36,7 +37,7 @@ fn measure<const W: usize>(contacts: u64, edits: u64, skewed: bool) -> Cost {
         held.put(key as u32, revision, len).unwrap();
         (len as u64, held.journal.flash_mut().counters().erases - before)
     };
-    // Until the pages have all been used and the mixture is what it will be.
+    // This goes on until all pages were used and the mixture is steady.
     for _ in 0..edits / 2 {
         edit(&mut held, &mut random);
     }
@@ -60,7 +61,7 @@ fn measure<const W: usize>(contacts: u64, edits: u64, skewed: bool) -> Cost {
     }
 }
 
-/// Contacts of 141 bytes, headers included, that fill this part of what the box takes.
+/// Returns the number of contacts of 141 bytes, headers included, that fill this part of the box.
 fn contacts(percent: u64) -> u64 {
     let capacity = Held::format(Nor::<1, 4, 4096>::strict(128)).journal.stats().capacity_bytes;
     percent * capacity / 100 / 141
@@ -81,7 +82,7 @@ fn check(contacts: u64, skewed: bool, amplification_max: f64) {
 
 #[test]
 fn an_edit_of_a_box_with_room_costs_its_bytes_and_one_program_call() {
-    // 14 % of the chip, headers included.
+    // This is 14 % of the chip, headers included.
     check(500, false, 1.105);
 }
 
@@ -99,7 +100,7 @@ fn pages_wear_alike() {
         let cost = measure::<4>(500, edits, skewed);
         let (most, fewest) = cost.wear;
         println!("after {} edits, 90/10 {skewed}: {fewest} to {most} erases a page", edits * 3 / 2);
-        // Within 10 % of each other, once that is more than the spread that is let be.
+        // The two are within 10 % of each other, once that is more than the spread allowed.
         assert!(most - fewest <= (most / 10).max(12), "{fewest} to {most}");
     }
 }

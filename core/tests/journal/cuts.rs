@@ -1,23 +1,22 @@
-//! Power cuts: at every operation in every tear mode, and in long chains. Strict flash throughout.
+//! Cuts the power at every operation in every tear mode, and in long chains, always on strict
+//! flash.
 
 use crate::support::{DELETE, Held, Oracle, PUT, Random, campaign};
 use contactbox_core::sim::{Nor, Tear};
 use contactbox_core::store::journal::AppendError;
 use std::collections::BTreeMap;
 
-/// What one key may show: (revision, length, kind).
+/// A version that a key may show: (revision, length, kind).
 type Version = (u32, usize, u8);
 
-/// A box under cuts, and what it may show: the acknowledged version of each key, and
-/// those that were in flight.
+/// A box under cuts, with the acknowledged version of each key and those that were in flight.
 pub struct World<const W: usize, const E: usize> {
     pub held: Held<W, E>,
     pub oracle: Oracle,
-    /// The keys of the change that was done last, acknowledged or found after a
-    /// cut, and of the one before.
+    /// The keys of the last change, acknowledged or found after a cut, and of the one before.
     pub last: [Vec<u32>; 2],
-    /// Per key, what it may show as well as or instead of the oracle's: in flight when the
-    /// power went. `None`: nothing.
+    /// The versions that a key may show besides or instead of the oracle's, as they were in flight
+    /// when the power went. `None` stands for no version.
     in_flight: BTreeMap<u32, Vec<Option<Version>>>,
     revision: u32,
     keys: u64,
@@ -25,7 +24,7 @@ pub struct World<const W: usize, const E: usize> {
     pub label: String,
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(PartialEq)]
 pub enum Outcome {
     Done,
@@ -111,7 +110,7 @@ impl<const W: usize, const E: usize> World<W, E> {
         if self.is_cut() { Outcome::Cut } else { outcome }
     }
 
-    /// Power comes back: what is found must be what was acknowledged, or what was in flight.
+    /// Switches the power on. All that is found must have been acknowledged or in flight.
     pub fn recover(mut self) -> Self {
         self.held.journal.flash_mut().power_on();
         let (mut held, report) = self.held.reopen();
@@ -133,8 +132,8 @@ impl<const W: usize, const E: usize> World<W, E> {
         }
         held.compare(&found).unwrap_or_else(|error| panic!("{}: {error}", self.label));
         assert!(held.map.losses.is_empty(), "{}: {:?} {report:?}", self.label, held.map.losses);
-        // A group is there as a whole or not at all: both keys carry the revision
-        // of the group that was cut.
+        // A group is there as a whole or not at all: both keys have the revision of the group that
+        // was cut.
         for (key, version) in &found {
             let new = self.in_flight.get(key).is_some_and(|may| may.contains(&Some(*version)));
             if new && self.oracle.get(key) != Some(version) && version.2 == PUT {
@@ -158,7 +157,8 @@ impl<const W: usize, const E: usize> World<W, E> {
     }
 }
 
-/// Cuts the script of `seed` at every operation (of every `stride`-th) in every mode.
+/// Cuts the script of `seed` at every operation (or every `stride`-th) in every mode.
+///
 /// Returns the number of cases.
 fn sweep<const W: usize>(seed: u64, pages: usize, keys: u64, steps: u32, stride: usize) -> u64 {
     let mut nor = Nor::<1, W, 512>::strict(pages);
@@ -205,7 +205,7 @@ fn a_cut_at_any_operation_loses_nothing() {
     println!("{cases} single cuts");
 }
 
-/// A chain of cuts, some while or right after opening, then ordinary work.
+/// Runs a chain of cuts, some during or right after opening, then ordinary work.
 fn chain<const W: usize, const E: usize>(
     seed: u64,
     pages: usize,
@@ -247,7 +247,7 @@ fn chains_of_cuts_lose_nothing() {
         chain::<1, 512>(seed, 16, 24, 90, false);
         chain::<4, 512>(seed, 14, 20, 90, seed % 2 == 0);
         chain::<8, 512>(seed, 24, 40, 90, false);
-        // As full as a box is to be: 80 % and more of what it takes.
+        // The box is as full as it may be: 80 % and more of what it takes.
         chain::<4, 512>(seed, 16, 42, 90, seed % 2 == 1);
         if seed % 10 == 0 {
             chain::<4, 4096>(seed, 12, 60, 250, seed % 20 == 0);

@@ -1,11 +1,11 @@
-//! Damage: single flipped bits, bursts, pages gone, random images.
+//! Damages boxes: single flipped bits, bursts, pages gone, random images.
 
 use crate::support::{DELETE, Held, Oracle, PUT, Random, campaign, hint};
 use contactbox_core::sim::Nor;
 use contactbox_core::store::journal::{JournalOpenError, Loss};
 use embassy_futures::block_on;
 
-/// A box that has been worked in for a while and come to rest.
+/// Makes a box that has done work for a while and come to rest.
 fn filled<const W: usize, const E: usize>(
     seed: u64,
     pages: usize,
@@ -66,7 +66,7 @@ fn flips<const W: usize, const E: usize>(
             harmless += 1;
         }
         if case % 10 == 0 {
-            // What was mended is written anew: no entry that counts needs mending any more.
+            // Mended entries are written anew: no entry that counts needs mending any more.
             held.put(0, 1_000_000, 20).unwrap();
             while !held.tend(10) {}
             held.rest();
@@ -88,7 +88,7 @@ fn one_flipped_bit_is_corrected_or_harmless() {
     println!("flips (corrected, harmless): {:?}", flips::<8, 4096>(12, 100, 1200, count / 3));
 }
 
-/// Whether the losses explain that this key does not show its newest version.
+/// Returns whether the losses explain that this key does not show its newest version.
 pub fn explained(losses: &[Loss], key: u32) -> bool {
     losses.iter().any(|loss| loss.hint == Some(hint(key)) || loss.hint.is_none() || loss.count > 1)
 }
@@ -147,7 +147,7 @@ fn bursts<const W: usize, const E: usize>(
         } else {
             with_loss += 1;
         }
-        // A box that is open when it happens: `scan` tells the same.
+        // In a box that is open at that moment, `scan` finds the same.
         let (mut open, _) = Held::open(nor.clone()).unwrap();
         *open.journal.flash_mut() = damaged;
         block_on(open.journal.scan(&mut open.map, |_| {})).unwrap();
@@ -158,8 +158,8 @@ fn bursts<const W: usize, const E: usize>(
                 open.map.losses
             );
         }
-        // And when nobody looks: work goes on in the open box, and what is lost is told before its
-        // page is erased.
+        // If nobody looks, work goes on in the open box, and the loss is reported before its page
+        // is erased.
         if case % 20 == 0 && !struck.is_empty() {
             let (mut open, _) = Held::open(nor.clone()).unwrap();
             *open.journal.flash_mut() = held.journal.flash_mut().clone();
@@ -186,7 +186,7 @@ fn bursts<const W: usize, const E: usize>(
             for key in &struck {
                 assert!(explained(&held.map.losses, *key), "{label}: forgotten; was {losses:?}");
             }
-            // Healed, it goes.
+            // A healed loss is dropped.
             held.map.all_healed = true;
             for revision in 0..1000 {
                 held.put(quiet[revision % quiet.len()], 2_000_000 + revision as u32, 60).unwrap();
@@ -207,7 +207,7 @@ fn a_burst_is_never_silent() {
     println!("bursts (with loss, without): {:?}", bursts::<4, 4096>(12, 100, 1200, count / 4));
 }
 
-/// Without a checkpoint behind it, what was written last may have been cut as well as struck.
+/// Without a checkpoint behind it, the last write may have been cut or struck.
 #[test]
 fn a_burst_on_what_was_written_last_is_told_as_a_torn_tail() {
     let (nor, oracle) = filled::<4, 512>(19, 20, 30, 400, false);
@@ -251,7 +251,7 @@ fn random_images_neither_panic_nor_loop() {
                 }
             }
             _ => {
-                // Pages that have changed places.
+                // The pages have changed places.
                 for _ in 0..6 {
                     let (from, to) =
                         (random.below(16) as usize * 512, random.below(16) as usize * 512);

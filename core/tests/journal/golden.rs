@@ -1,4 +1,4 @@
-//! The bytes of a page are as they have always been, and are read for ever.
+//! Tests that the bytes of a page never change and are read for ever.
 
 use crate::support::{Held, PUT};
 use contactbox_core::sim::Nor;
@@ -6,7 +6,7 @@ use contactbox_core::sim::Nor;
 const PAGES: &str = include_str!("../golden/journal-pages.hex");
 const PAGE: usize = 512;
 
-/// The bytes of the golden file: hexadecimal, `#` begins a comment, `@` a page and where it starts.
+/// Reads the golden file: hexadecimal, `#` begins a comment, `@` names a page and its offset.
 fn golden() -> Vec<u8> {
     let mut image = vec![0xFF; 8 * PAGE];
     let mut at = 0;
@@ -24,7 +24,7 @@ fn golden() -> Vec<u8> {
     image
 }
 
-/// A box in which each kind of entry but a loss has been written.
+/// Makes a box in which each kind of entry but a loss has been written.
 fn box_of_today() -> Held<4, PAGE> {
     let mut held = Held::format(Nor::strict(8));
     held.put(1, 1, 20).unwrap();

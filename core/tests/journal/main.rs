@@ -1,4 +1,4 @@
-//! The journal against an oracle.
+//! Tests the journal against an oracle.
 
 mod cost;
 mod cuts;

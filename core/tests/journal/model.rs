@@ -1,4 +1,4 @@
-//! Ordinary work against an oracle: edits, groups, deletions, idle work, reopening, filling
+//! Tests ordinary work against an oracle: edits, groups, deletions, idle work, reopening, filling
 //! up, growing, failing pages.
 
 use crate::support::{DELETE, Held, Oracle, PUT, Random, campaign, payload};
@@ -82,7 +82,7 @@ fn edits_survive_on_usual_pages() {
         work::<1, 4096>(seed, 16, 150, 200, 6000);
         work::<4, 4096>(seed, 16, 26, 1800, 3000);
         work::<8, 65536>(seed, 10, 500, 600, 8000);
-        // Few pages, each with more entries than one step usually moves.
+        // There are few pages, each with more entries than one step usually moves.
         work::<1, 4096>(seed, 10, 330, 20, 6000);
         work::<4, 16384>(seed, 9, 900, 20, 8000);
     }
@@ -173,7 +173,7 @@ fn what_is_not_a_box_is_told_apart() {
     let mut newer = held.journal.into_flash();
     let mut header = newer.contents()[..24].to_vec();
     header[3] = 2;
-    // Of the page at 0.
+    // This is the checksum of the page at 0.
     let crc = contactbox_core::store::seal::Seal::new().over(&[0; 4]).over(&header[..20]).value();
     header[20..].copy_from_slice(&crc.to_le_bytes());
     newer.contents_mut()[..24].copy_from_slice(&header);

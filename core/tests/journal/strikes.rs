@@ -1,22 +1,23 @@
-//! Bursts into boxes with all kinds of history: nothing that was acknowledged goes in silence but
-//! what nothing can tell from a write that was cut: the change acknowledged last, when the box
-//! has not come to rest since.
+//! Strikes boxes of every history with bursts: nothing acknowledged is lost without a report.
+//!
+//! One case is excepted, as nothing can tell it from a write that was cut: the change acknowledged
+//! last, if the box has not come to rest since.
 
 use crate::cuts::{Outcome, World};
 use crate::damage::{explained, struck_keys};
 use crate::support::{Held, Random, campaign};
 use contactbox_core::sim::{Nor, Tear};
 
-/// What came of a number of bursts.
+/// The results of a number of bursts.
 #[derive(Debug, Default)]
 struct Tally {
     harmless: u64,
     told: u64,
-    /// Struck what was acknowledged last, in a box that had not come to rest.
+    /// Bursts that struck the last acknowledged change of a box that had not come to rest.
     like_a_cut: u64,
 }
 
-/// A box with a history: work, idle work, power cuts in chains, at rest in the end or not.
+/// Makes a box with a history: work, idle work, chains of power cuts, in the end at rest or not.
 fn lived<const W: usize, const E: usize>(
     seed: u64,
     pages: usize,
@@ -49,8 +50,8 @@ fn lived<const W: usize, const E: usize>(
     world
 }
 
-/// Where to strike: anywhere, or, as that is where a box is weakest, near the end of
-/// what is written in a page.
+/// Chooses the bit to strike: anywhere, or near the end of the written part of a page, where a box
+/// is weakest.
 fn place<const W: usize, const E: usize>(nor: &Nor<1, W, E>, random: &mut Random) -> u64 {
     let bits = nor.contents().len() as u64 * 8;
     let page = random.below((nor.contents().len() / E) as u64);
@@ -128,7 +129,8 @@ fn strikes<const W: usize, const E: usize>(
     assert!(tally.told > seeds * 5, "too few of them strike what counts: {tally:?}");
 }
 
-/// Boxes with room and full ones, small and large pages, entries of a few bytes and of half a page.
+/// Strikes boxes with room and full ones, small and large pages, entries of a few bytes and of half
+/// a page.
 fn all_kinds(rests: bool) {
     strikes::<1, 512>(20, 30, 90, 30, rests);
     strikes::<1, 512>(40, 12, 260, 30, rests);

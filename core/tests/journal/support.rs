@@ -1,4 +1,5 @@
-//! A small tenant: u32 key to the newest version by a u32 revision; and what the tests share.
+//! A small entry owner that maps a u32 key to its newest version by a u32 revision, and helpers of
+//! the tests.
 
 use contactbox_core::sim::{Nor, NorError};
 use contactbox_core::store::journal::{
@@ -79,7 +80,7 @@ impl EntryOwner for Map {
     }
 
     fn is_healed(&self, loss: &Loss) -> bool {
-        // As unforgiving as can be: what was not told counts as nothing to keep.
+        // This is as strict as can be: a loss that was not reported counts as healed.
         self.all_healed || !self.losses.contains(loss)
     }
 
@@ -88,7 +89,7 @@ impl EntryOwner for Map {
     }
 }
 
-/// splitmix64
+/// The random numbers of SplitMix64 (Steele, Lea and Flood, 2014).
 #[derive(Clone)]
 pub struct Random(pub u64);
 
@@ -117,7 +118,7 @@ pub fn payload(key: u32, revision: u32, len: usize) -> Vec<u8> {
     out
 }
 
-/// What should be in the box: key to (revision, length, kind).
+/// The contents that the box should have: key to (revision, length, kind).
 pub type Oracle = BTreeMap<u32, (u32, usize, u8)>;
 
 pub struct Held<const W: usize, const E: usize> {
@@ -236,7 +237,7 @@ impl<const W: usize, const E: usize> Held<W, E> {
         let _ = block_on(self.journal.confirm_tails(&mut self.map));
     }
 
-    /// Reads an entry and compares it with what it should be.
+    /// Reads an entry and compares it with the expected one.
     pub fn holds(&mut self, key: u32, revision: u32, len: usize) -> bool {
         let Some(kept) = self.map.index.get(&key).copied() else { return false };
         let mut buf = vec![0; E];
@@ -246,7 +247,7 @@ impl<const W: usize, const E: usize> Held<W, E> {
         }
     }
 
-    /// Compares all with the oracle; `in_flight` (key, revision) may be there or not.
+    /// Compares all with the oracle. The `in_flight` version (key, revision) may be there or not.
     pub fn compare(&mut self, oracle: &Oracle) -> Result<(), String> {
         for (key, (revision, len, kind)) in oracle {
             let Some(kept) = self.map.index.get(key).copied() else {
@@ -268,7 +269,7 @@ impl<const W: usize, const E: usize> Held<W, E> {
     }
 }
 
-/// Whether the big counts are asked for.
+/// Returns whether the large numbers of cases are asked for.
 pub fn campaign() -> bool {
     std::env::var_os("CONTACTBOX_CAMPAIGN").is_some()
 }

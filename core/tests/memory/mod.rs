@@ -1,4 +1,4 @@
-//! Memory of a box in tests: vectors that grow.
+//! The memory of a box in tests: vectors that grow.
 
 use contactbox_core::contact::Item;
 use contactbox_core::store::{
@@ -6,7 +6,7 @@ use contactbox_core::store::{
 };
 use std::marker::PhantomData;
 
-/// Cells in a vector, up to a number of them.
+/// Cells in a vector, up to a bound.
 pub struct Growing<T> {
     cells: Vec<T>,
     filler: T,
@@ -14,7 +14,7 @@ pub struct Growing<T> {
 }
 
 impl<T: Copy> Growing<T> {
-    /// `len` cells at first.
+    /// Makes a vector of `len` cells.
     fn new(filler: T, len: usize) -> Self {
         Self { cells: vec![filler; len], filler, len_max: usize::MAX }
     }
@@ -62,7 +62,7 @@ impl<S: Packed, L: Link> Memory for Heap<S, L> {
     }
 }
 
-/// Memory for a box of `pages` pages of `page_bytes`, contacts of up to `contact_bytes`, and
+/// Makes memory for a box of `pages` pages of `page_bytes`, contacts of up to `contact_bytes`, and
 /// up to `slots_max` slots.
 pub fn parts<S: Packed, L: Link>(
     pages: usize,

@@ -1,4 +1,4 @@
-//! What a box answers, request by request, over a cable that works.
+//! Tests the answers of a box, request by request, over a cable that works.
 
 use crate::support::{Desk, Device, card, contents, format};
 use contactbox_core::contact::{BlobRef, Draft, Kind, Property, Uid, Value};
@@ -109,7 +109,7 @@ fn many_hits_come_in_pages() {
     let (mut desk, mut device) = (Desk::new(), Device::new(format(7, 64)));
     let mut caller = desk.call(&mut device);
     for number in 0..150 {
-        // Some lines are long, one longer than what fits in full.
+        // Some lines are long, and one is longer than what fits whole.
         let name = match number {
             77 => "\u{1F600}".repeat(300),
             _ if number % 10 == 0 => "long ".repeat(50),
@@ -180,7 +180,7 @@ fn what_does_not_fit_a_frame_goes_in_pieces() {
         contact.latest(Kind::NOTE).is_some_and(|said| said.content.value == Value::Text(&note))
     );
 
-    // Longer than the box takes, in the wrong order, or broken off.
+    // The staged record is longer than the box takes, in the wrong order, or broken off.
     let request = Request::Stage { offset: 0, total: 1 << 20, bytes: Bytes(&[1; 100]) };
     assert!(matches!(refused(&mut caller, &request), Fault::TooLarge { .. }));
     let request = Request::Stage { offset: 50, total: 100, bytes: Bytes(&[1; 50]) };
@@ -239,13 +239,13 @@ fn a_card_refers_to_no_blob_that_is_not_what_its_hash_says() {
     let uid = Some(Uid([3; 16]));
     let request = || Request::Put { uid, base: None, card: NewContact::Here(contents(&card)) };
     assert_eq!(refused(&mut caller, &request()), Fault::NoSuchBlob);
-    // Half of it is not a piece, more than it neither.
+    // Half a piece is refused, and so is more than one.
     let piece = |bytes| Request::PutBlob { blob, offset: 0, bytes: Bytes(bytes) };
     assert!(matches!(refused(&mut caller, &piece(&content[..150])), Fault::BadPiece { .. }));
     assert!(matches!(refused(&mut caller, &piece(&[9; 301])), Fault::BadPiece { .. }));
     asked!(caller, piece(&[8; 300]), Reply::Ok => ());
     assert_eq!(refused(&mut caller, &request()), Fault::NoSuchBlob);
-    // It has been given up, so that the right one can come.
+    // The wrong piece was dropped, so the right one can come.
     asked!(caller, piece(&content), Reply::Ok => ());
     asked!(caller, request(), Reply::Done(_) => ());
     assert!(block_on(device.book.verify(|_| {})).expect("readable").is_sound());

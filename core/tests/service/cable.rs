@@ -1,5 +1,5 @@
-//! A cable that loses, garbles, cuts and repeats: every change is done once, every
-//! question answered.
+//! Tests a cable that loses, garbles, cuts and repeats: every change is done once, every question
+//! answered.
 
 use crate::support::{Chip, Desk, Device, Fate, Unplugged, Wire, card, contents, format};
 use contactbox_core::contact::Kind;
@@ -14,7 +14,7 @@ use embassy_futures::block_on;
 fn a_change_whose_reply_is_lost_is_done_once() {
     for lost in 1..=3 {
         let (mut desk, mut device) = (Desk::new(), Device::new(format(7, 64)));
-        // Frames 1, 3, 5 go, 2, 4, 6 come back.
+        // Frames 1, 3 and 5 go out; 2, 4 and 6 come back.
         device.fate = Box::new(move |frame| match frame {
             frame if frame % 2 == 0 && frame <= 2 * lost => Fate::Lost,
             _ => Fate::Arrives,
@@ -25,7 +25,7 @@ fn a_change_whose_reply_is_lost_is_done_once() {
         let mut caller = desk.call(&mut device);
         assert!(matches!(block_on(caller.ask(&request)), Ok(Reply::Done(_))));
         assert_eq!(caller.traffic().repeats, lost);
-        // The same asked for anew is another contact.
+        // The same request under a new number makes another contact.
         assert!(matches!(block_on(caller.ask(&request)), Ok(Reply::Done(_))));
         assert_eq!(device.book.counts().active, 2);
     }
@@ -73,7 +73,7 @@ fn a_bad_cable_costs_only_time() {
         }
     }
     let repeats = caller.traffic().repeats;
-    // Of what was never answered nobody knows whether it was done.
+    // Nobody knows whether a request without an answer was done.
     let active = device.book.counts().active;
     assert!((done..=done + silent).contains(&active), "{done} {silent} {active}");
     assert!(repeats > 500 && silent < 40, "{repeats} {silent}");
@@ -90,7 +90,7 @@ fn a_restarted_device_begins_anew() {
     assert!(block_on(caller.ask(&hello)).is_ok());
 }
 
-/// A device that says so often that it is at work before it reads what was sent.
+/// A device that reports so many times that it is at work before it reads what was sent.
 struct AtWork<'d>(Wire<'d, Chip>, u32);
 
 impl Link for AtWork<'_> {
@@ -119,7 +119,7 @@ fn a_device_that_is_at_work_is_waited_for_and_not_asked_again() {
     assert!(matches!(block_on(caller.ask(&Request::Info)), Ok(Reply::Info(_))));
     assert!(caller.is_busy());
     assert_eq!(caller.traffic().repeats, 0);
-    // It has time now.
+    // Now the device has time.
     assert!(matches!(block_on(caller.ask(&Request::Info)), Ok(Reply::Info(_))));
     assert!(!caller.is_busy());
     let mut caller = Caller::new(AtWork(Wire(&mut device), u32::MAX), &mut out, &mut into);

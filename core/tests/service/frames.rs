@@ -1,5 +1,5 @@
-//! Frames: every length comes through, everything else is told apart, and the
-//! reader finds its place again.
+//! Tests frames: every length comes through, everything else is rejected, and the reader finds its
+//! place again.
 
 use contactbox_core::service::frame::{
     FRAME_VERSION, FrameError, FrameKind, Frames, encode, overhead_bytes,
@@ -13,8 +13,8 @@ fn frame(number: u16, message: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What was taken from `bytes`, given in pieces: number and message of each frame,
-/// or what was wrong.
+/// Reads frames from `bytes`, given in pieces. Returns number and message of each frame, or its
+/// error.
 fn taken(bytes: &[u8], piece: usize, memory: usize) -> Vec<Result<(u16, Vec<u8>), FrameError>> {
     let mut memory = vec![0; memory];
     let mut frames = Frames::new(&mut memory);
@@ -32,7 +32,7 @@ fn taken(bytes: &[u8], piece: usize, memory: usize) -> Vec<Result<(u16, Vec<u8>)
     all
 }
 
-/// Pinned for ever: `core/PROTOCOL.md` shows the same bytes.
+/// These bytes never change: `core/PROTOCOL.md` shows the same.
 #[test]
 fn a_frame_looks_as_it_is_written() {
     let mut out = [0; 64];
@@ -72,7 +72,7 @@ fn half_a_frame_costs_only_itself() {
         let bytes = [&first[..cut], &frame(2, b"second")].concat();
         let all = taken(&bytes, 5, 100);
         assert_eq!(all.last(), Some(&Ok((2, b"second".to_vec()))));
-        // Of a frame that lacks only its last zero nothing is missing.
+        // A frame that lacks only its last zero is complete.
         let was = if cut + 1 == first.len() {
             Ok((1, b"first".to_vec()))
         } else {

@@ -1,4 +1,4 @@
-//! Another side that answers whatever it likes: the meeting ends, and the box is sound.
+//! Tests another side that answers anything: the meeting ends, and the box is sound.
 
 use crate::support::{Device, card, contents, format};
 use contactbox_core::contact::{BlobRef, Kind, Uid};
@@ -89,7 +89,7 @@ impl Exchange for Liar {
         let cards: Vec<Vec<u8>> = uids
             .iter()
             .map(|uid| {
-                // The start of a record that might be one.
+                // These are the first bytes of a possible record.
                 let mut record = vec![self.random(4) as u8];
                 record.extend(uid.0);
                 record.extend(memory[..self.random(30) as usize].iter());
@@ -113,7 +113,7 @@ impl Exchange for Liar {
             Request::Tables { .. } => {
                 let mut rows = Packer::new(memory, 3000);
                 for _ in 0..count {
-                    // Who names this box may speak of what it wrote, and so remove it.
+                    // A peer that names this box may speak of what it wrote, and so remove it.
                     let (index, id, key) = (a as u16, u64::from(b % 3) + 10, Bytes(&[]));
                     rows.push(&TableRow::Box { index, id, key });
                     rows.push(&TableRow::Author { index: b as u16, name: "liar" });
@@ -152,7 +152,7 @@ impl Exchange for Liar {
     }
 }
 
-/// Has nothing to offer, and never comes to the end of it.
+/// A peer that has nothing to offer, and never ends its list.
 struct Endless {
     asked: u32,
 }

@@ -1,4 +1,4 @@
-//! The service, over boxes on simulated chips.
+//! Tests the service, over boxes on simulated chips.
 
 mod answers;
 mod cable;

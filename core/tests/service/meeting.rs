@@ -1,5 +1,5 @@
-//! Boxes that meet over a cable: they end with one root, nothing is lost, little is sent, and a
-//! cable that is pulled costs only what was on it.
+//! Tests boxes that meet over a cable: they end with one root, nothing is lost, and little is sent.
+//! A cable that is pulled costs only what was on it.
 
 use crate::support::{
     CONTACT_BYTES, Desk, Device, Fate, Heap, card, contents, format, format_on, reopen,
@@ -52,7 +52,7 @@ fn meet<H: NorFlash, T: NorFlash>(
     (report, caller.traffic())
 }
 
-/// They meet, and hold the same.
+/// Lets two boxes meet, and checks that they then hold the same.
 fn agree<H: NorFlash, T: NorFlash>(
     here: &mut Device<H>,
     there: &mut Device<T>,
@@ -90,7 +90,8 @@ fn the_shorter_frames_are_kept_to() {
     fill(&mut there.book, 0..300);
     let note = "a long story ".repeat(500);
     put(&mut there.book, 999, &[(Kind::FN, "Long"), (Kind::NOTE, &note)]);
-    // The device and the cable's other end hold each frame to 4,096 bytes, and fail on longer ones.
+    // The device and the other end of the cable limit each frame to 4,096 bytes, and fail on longer
+    // ones.
     let (report, _) = agree(&mut here, &mut there);
     assert_eq!(report.to_here.taken, 301);
 }
@@ -118,8 +119,8 @@ fn what_is_done_on_both_sides_comes_together() {
     fill(&mut here.book, 0..20);
     agree(&mut here, &mut there);
     let by = Default::default();
-    // One is edited on both sides, one edited and removed, one removed and purged,
-    // one purged on both.
+    // One contact is edited on both sides, one edited and removed, one removed and purged, one
+    // purged on both.
     put(&mut here.book, 1, &[(Kind::FN, "Here"), (Kind::TEL, "1")]);
     put(&mut there.book, 1, &[(Kind::FN, "There"), (Kind::TEL, "2")]);
     assert!(block_on(here.book.remove(uid(2), by, 2_000)).is_ok());
@@ -144,7 +145,7 @@ fn what_is_done_on_both_sides_comes_together() {
 
 #[test]
 fn long_records_and_blobs_go_over_whatever_the_pages() {
-    // Pieces of a blob have another length on each: some fit a frame, some do not.
+    // Pieces of a blob have different lengths on the two sides: some fit a frame, some do not.
     let mut host = Device::new(format_on(Nor::<1, 4, 65536>::new(32), 1, 32));
     let mut device = Device::new(format_on(Nor::<1, 4, 4096>::new(256), 2, 256));
     let mut small = Device::new(format_on(Nor::<1, 4, 512>::new(2048), 3, 2048));
@@ -167,7 +168,7 @@ fn long_records_and_blobs_go_over_whatever_the_pages() {
         (4, &photo[..], &note),
     ] {
         let card = with_photo(&format!("Person {number}"), photo, note);
-        // The draft has the photo inside; the box keeps it apart.
+        // The draft has the photo inside; the box stores it apart.
         let mut blobs = vec![0; 100_000];
         let blob = block_on(host.book.put_blob(photo)).expect("it is kept");
         let mut draft = Draft::new(&mut blobs);
@@ -182,11 +183,11 @@ fn long_records_and_blobs_go_over_whatever_the_pages() {
     }
     let (report, _) = agree(&mut host, &mut device);
     assert_eq!(report.to_there.taken, 4);
-    // One long record goes twice: that it needs a blob is known when it is there.
+    // One long record goes twice, as only the first time shows that it needs a blob.
     let bytes = 50_000 + 5_000 + 30_000 + 3 * note.len() as u64;
     assert!((bytes..bytes + 500).contains(&report.to_there.piece_bytes));
     agree(&mut small, &mut device);
-    // And back into a box of large pages.
+    // It also goes back into a box of large pages.
     let mut other = Device::new(format_on(Nor::<1, 4, 65536>::new(32), 4, 32));
     agree(&mut other, &mut small);
     let report = block_on(other.book.verify(|_| {})).expect("readable");
@@ -205,13 +206,13 @@ fn what_does_not_fit_is_named_and_the_rest_arrives() {
     let report = report.expect("nothing is broken off");
     assert_eq!((report.root, report.to_there.taken, report.to_there.failed), (None, 50, 1));
     assert_eq!(report.to_there.failures[..], [(uid(77), Fault::TooLarge { bytes_max: 5_000 })]);
-    // Nothing is taken for met that is not.
+    // No contact counts as met that was not.
     fill(&mut here.book, 50..60);
     let (report, _) = meet(&mut here, &mut there);
     assert_eq!(report.expect("nothing is broken off").to_there.taken, 10);
 }
 
-/// A record as a box might write it that has no clock but this time.
+/// Makes a record as a box might write it whose clock shows only this time.
 fn record_of(number: u32, time: u64) -> Vec<u8> {
     let mut record = vec![0];
     record.extend(uid(number).0);
@@ -231,7 +232,7 @@ fn b3_what_is_kept_aside_is_named_and_the_rest_is_taken() {
     let mut end = device.local();
     let met = block_on(end.ask(&Request::Meet { id: 99 }));
     assert!(matches!(met, Ok(Reply::Met { time: 0 })));
-    // More than one answer has room to name: the rest is sent again.
+    // There are more than one answer has room to name, so the rest is sent again.
     let times = |number| if number % 4 == 0 { 1_000 } else { FOREIGN_MILLIS_MAX + 1 };
     let (mut from, mut named, mut asked) = (0, Vec::new(), 0);
     while from < 300 {
@@ -287,7 +288,7 @@ fn a_cable_pulled_anywhere_costs_only_what_was_on_it() {
         let mut taken = 0;
         let mut rounds = 0;
         loop {
-            // A little later each time, so that some meeting comes to an end.
+            // The cable is pulled a little later each time, so that some meeting comes to an end.
             let out_at = there.frames + step * (1 + rounds / 4) + 8;
             there.fate =
                 Box::new(move |frame| if frame == out_at { Fate::Out } else { Fate::Arrives });
@@ -354,7 +355,7 @@ fn three_boxes_random_edits_and_bad_cables_end_alike() {
     }
 }
 
-/// What was said of a contact: each text is written once, by one edit that only adds.
+/// Tests that all texts of a contact remain. Each is written once, by one edit that only adds.
 fn three_boxes(seed: u64) {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut random = move |below: u64| {
@@ -422,7 +423,7 @@ fn three_boxes(seed: u64) {
     let roots: BTreeSet<_> =
         boxes.iter_mut().map(|device| block_on(device.book.root()).expect("readable").0).collect();
     assert_eq!(roots.len(), 1, "{seed}");
-    // Nothing that was said is gone: nobody has unsaid anything.
+    // No text is gone, as nobody has removed any.
     for (number, texts) in said {
         let mut buf = vec![0; CONTACT_BYTES];
         let found = block_on(boxes[0].book.get(uid(number), &mut buf)).expect("readable");

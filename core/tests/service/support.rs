@@ -1,4 +1,4 @@
-//! Boxes on simulated chips, and a cable in memory that can fail.
+//! Makes boxes on simulated chips, and a cable in memory that can fail.
 
 use contactbox_core::contact::{Contents, Draft, Kind, Millis, Property};
 use contactbox_core::search::Hit;
@@ -37,7 +37,7 @@ pub fn format_on<F: NorFlash>(chip: F, id: u64, pages: usize) -> Book<F, Heap> {
     }
 }
 
-/// The box after its power was off.
+/// Opens the box again after its power was off.
 pub fn reopen(book: Book<Chip, Heap>) -> Book<Chip, Heap> {
     let mut chip = book.into_flash();
     chip.power_on();
@@ -45,7 +45,7 @@ pub fn reopen(book: Book<Chip, Heap>) -> Book<Chip, Heap> {
     block_on(Book::open(chip, config(1), parts(pages, 4096))).expect("a box").0
 }
 
-/// What a card says, in memory of its own.
+/// Returns the contents of a contact in memory of its own.
 pub fn card(properties: &[(Kind, &str)]) -> Vec<u8> {
     let mut memory = vec![0; 64 * 1024];
     let mut draft = Draft::new(&mut memory);
@@ -59,7 +59,7 @@ pub fn contents(card: &[u8]) -> Contents<'_> {
     Contents::parse(card).expect("a card")
 }
 
-/// A box that answers a cable, and how that cable fails.
+/// A box that answers a cable, and the way in which that cable fails.
 pub struct Device<F: NorFlash = Chip> {
     pub book: Book<F, Heap>,
     pub session: Session<Heap>,
@@ -70,28 +70,28 @@ pub struct Device<F: NorFlash = Chip> {
     list: Vec<u8>,
     record: Vec<u8>,
     hits: Vec<Hit>,
-    /// Bytes on their way back.
+    /// The bytes on their way back.
     back: VecDeque<u8>,
-    /// Frames in both directions so far.
+    /// The number of frames in both directions.
     pub frames: u64,
-    /// What happens to each of them.
+    /// The function that decides the fate of each frame.
     pub fate: Box<dyn FnMut(u64) -> Fate>,
-    /// Bytes of a frame that came in before.
+    /// The bytes of a frame that has not arrived whole.
     pending: Vec<u8>,
 }
 
-/// What happens to a frame on its way.
+/// The fate of a frame on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Arrives,
     Lost,
-    /// A bit flips.
+    /// A bit is flipped.
     Garbled(u64),
-    /// Only its first part arrives.
+    /// Only the first part arrives.
     Cut(u64),
-    /// It comes twice.
+    /// The frame arrives twice.
     Twice,
-    /// The cable is out from here on.
+    /// The cable is out from now on.
     Out,
 }
 
@@ -109,7 +109,7 @@ impl<F: NorFlash> Device<F> {
         Self::bounded(book, CONTACT_BYTES)
     }
 
-    /// One that takes no longer records.
+    /// Makes a device that takes records up to this length only.
     pub fn bounded(book: Book<F, Heap>, contact_bytes: usize) -> Self {
         let limits =
             CableLimits { frame_bytes: FRAME_BYTES as u32, contact_bytes: contact_bytes as u32 };
@@ -130,14 +130,14 @@ impl<F: NorFlash> Device<F> {
         }
     }
 
-    /// As after a reset: nothing is remembered.
+    /// Resets the device: nothing is remembered.
     pub fn restart(&mut self) {
         self.session = Session::new(self.limits);
         self.back.clear();
         self.pending.clear();
     }
 
-    /// One with longer frames.
+    /// Allows longer frames.
     pub fn with_frames(mut self, frame_bytes: usize) -> Self {
         self.limits.frame_bytes = frame_bytes as u32;
         for memory in [&mut self.into, &mut self.out, &mut self.list] {
@@ -147,7 +147,7 @@ impl<F: NorFlash> Device<F> {
         self
     }
 
-    /// The box asked without a cable.
+    /// Returns a way to ask the box without a cable.
     pub fn local(&mut self) -> Local<'_, F, Heap> {
         let Self { book, now, limits, list, record, hits, .. } = self;
         let room = AnswerBuffers { list, record, hits };
@@ -173,7 +173,7 @@ impl<F: NorFlash> Device<F> {
 
     /// Takes in bytes and does what they ask.
     pub async fn take(&mut self, bytes: &[u8]) -> Result<(), Unplugged> {
-        // The frame reader borrows its memory: what is not whole yet is given to it again.
+        // The frame reader borrows its memory, so an unfinished frame is given to it again.
         let mut came = std::mem::take(&mut self.pending);
         came.extend_from_slice(bytes);
         let whole = came.iter().rposition(|&byte| byte == 0).map_or(0, |at| at + 1);
@@ -228,7 +228,7 @@ impl<F: NorFlash> Link for Wire<'_, F> {
     }
 }
 
-/// Memory of the asking end.
+/// The memory of the end that asks.
 pub struct Desk(Vec<u8>, Vec<u8>);
 
 impl Desk {

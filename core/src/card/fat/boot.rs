@@ -244,7 +244,7 @@ pub(super) fn mend_info(sector: &mut Sector, clusters: u32) {
 mod tests {
     use super::*;
 
-    /// A boot sector of 32 bits: 70,000 clusters of one block.
+    /// Returns a boot sector of 32 bits: 70,000 clusters of one block.
     fn boot() -> Sector {
         let mut sector = [0; SECTOR_BYTES];
         for (at, bytes) in [

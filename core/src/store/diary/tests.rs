@@ -1,4 +1,4 @@
-//! The diary under use, power cuts and random flash.
+//! Tests the diary under use, power cuts and random flash.
 
 use super::*;
 use crate::sim::{Nor, NorError, Tear};
@@ -20,7 +20,7 @@ fn left(page: u32) -> DiaryEntry<'static> {
     DiaryEntry { time: 1_700_000_000_000 + u64::from(page), event: DiaryEvent::PageLeft { page } }
 }
 
-/// The numbers of the entries made by [`left`], and how many others there were.
+/// Returns the numbers of the entries made by [`left`], and the number of others.
 fn pages<F: NorFlash>(diary: &mut Diary<F>) -> Result<(Vec<u32>, usize, Reading), F::Error> {
     let (mut pages, mut others) = (Vec::new(), 0);
     let reading = block_on(diary.read(|entry| match entry.event {
@@ -40,7 +40,8 @@ fn entries_come_back_oldest_first_and_the_oldest_go_first() {
             let (pages, others, reading) = pages(&mut diary).unwrap();
             assert_eq!(others, 0);
             assert!(!reading.is_damaged);
-            // A row without a hole that ends with the newest, and three pages of it when full.
+            // The numbers have no gap and end with the newest; a full diary has three pages of
+            // them.
             let first = page + 1 - pages.len() as u32;
             assert_eq!(pages, (first..=page).collect::<Vec<_>>());
             assert!(page < 100 || pages.len() > 60, "{} entries", pages.len());
@@ -156,7 +157,7 @@ fn cut_everywhere<const WRITE: usize>(strict: bool) -> u32 {
             let mut diary = open(diary.into_flash());
             let (after, _, reading) = pages(&mut diary).unwrap();
             assert!(!reading.is_damaged);
-            // The newest are all there.
+            // The newest entries are all there.
             let newest: Vec<_> = after.iter().rev().take(20).rev().copied().collect();
             assert_eq!(newest, (1000 + NOTES - 20..1000 + NOTES).collect::<Vec<_>>());
         }
@@ -206,7 +207,7 @@ proptest! {
         let mut diary = open(diary.into_flash());
         let (pages, others, reading) = pages(&mut diary).unwrap();
         prop_assert!(!reading.is_damaged);
-        // What the first note did not meet, the second may: then the diary says so.
+        // The second note may find damage that the first did not; then the diary says so.
         let is_whole = pages.ends_with(&[1_000_000, 1_000_001]);
         let is_renewed = pages == [1_000_001] && others == 1;
         prop_assert!(is_whole || is_renewed, "{pages:?}");

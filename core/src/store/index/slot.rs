@@ -1,54 +1,60 @@
-//! What is known of a contact or a chunk without reading flash, and how it is packed.
+//! Describes a slot, the facts about a contact or chunk that need no read of flash, and how it is
+//! packed.
 
 use crate::contact::Millis;
 use crate::store::journal::Address;
 
-/// What a slot stands for, and what is known of it without reading flash.
+/// A slot of the index: the facts about a contact, chunk or kept state that need no read of flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Salted hash of the identity; the bits that are not kept are 0.
+    /// The salted hash of the identity. Bits that are not kept are 0.
     pub(in crate::store) hash: u64,
-    /// The contact's version: the time of its newest record. For a chunk, 0. `None` where it is not
-    /// kept.
+    /// The contact's version, which is the time of its newest record; 0 for a chunk. `None` if it
+    /// is not kept.
     pub(in crate::store) version: Option<Millis>,
-    /// Order-preserving prefix of the sort name. For a chunk, more of its hash. The bits
-    /// that are not kept are 0.
+    /// The beginning of the contact's sort key; for a chunk, more of its hash. Bits that are not
+    /// kept are 0.
     pub(in crate::store) key: u64,
-    /// Where the newest entry is. Of a vacant slot, the number plus 1 of the next vacant one.
+    /// The address of the newest entry. For a vacant slot, the number plus 1 of the next vacant
+    /// one.
     pub(in crate::store) at: Address,
-    /// Length of the entry's payload in bytes.
+    /// The length of the entry's payload in bytes.
     pub(in crate::store) len: u16,
     pub(in crate::store) flags: u8,
 }
 
-/// The slot stands for nothing and can be taken.
+/// The slot is empty and can be taken.
 pub(in crate::store) const VACANT: u8 = 1 << 0;
-/// The slot is no contact but a chunk of a blob; with [`TRASHED`], the kept state of a contact.
+/// The slot is a chunk of a blob or, with [`TRASHED`], the kept state of a contact.
 pub(in crate::store) const CHUNK: u8 = 1 << 1;
 /// The contact is in the trash.
 pub(in crate::store) const TRASHED: u8 = 1 << 2;
-/// Nothing is left of the contact but the memory that it is gone.
+/// The contact is a tombstone: it is deleted, and only remembered as such.
 pub(in crate::store) const TOMBSTONE: u8 = 1 << 3;
 /// The contact refers to blobs.
 pub(in crate::store) const HAS_BLOBS: u8 = 1 << 4;
 /// The contact's record is kept in chunks.
 pub(in crate::store) const SPILLED: u8 = 1 << 5;
-/// The chunk was found referred to by the sweep under way.
+/// The current sweep has found a contact that refers to the chunk.
 pub(in crate::store) const MARKED: u8 = 1 << 6;
-/// The slot is a state kept of a contact that another box removed. These flags are only to be
-/// looked at together: see [`Slot::is_kept`].
+/// The slot is the kept state of a contact that another box removed.
+///
+/// The two flags must be tested together, see [`Slot::is_kept`].
 pub(in crate::store) const KEPT: u8 = CHUNK | TRASHED;
-/// The chunk was stored after the last sweep began: what refers to it may still be on its way.
+/// The chunk was stored after the last sweep began. An entry that refers to it may still come.
 pub(in crate::store) const FRESH: u8 = 1 << 7;
-/// The contact was not here when the meeting began that has brought it. Of a contact, the bit that
-/// [`FRESH`] is of a chunk.
+/// The contact came with the current meeting and was not here when that began.
+///
+/// For a contact, this is the bit that is [`FRESH`] for a chunk.
 pub(in crate::store) const BROUGHT: u8 = FRESH;
-/// In this meeting somebody was kept from removing the contact, and has not given it back since. Of
-/// a contact, the bit that [`MARKED`] is of a chunk.
+/// In this meeting a removal of the contact was held back, and the contact was not given back
+/// since.
+///
+/// For a contact, this is the bit that is [`MARKED`] for a chunk.
 pub(in crate::store) const HELD: u8 = MARKED;
 
 impl Slot {
-    /// A slot that stands for nothing.
+    /// An empty slot.
     pub(super) const EMPTY: Self =
         Self { hash: 0, version: None, key: 0, at: Address(0), len: 0, flags: VACANT };
 
@@ -57,50 +63,51 @@ impl Slot {
         self.flags & flags != 0
     }
 
-    /// Whether it is a chunk of a blob.
+    /// Returns whether the slot is a chunk of a blob.
     #[inline]
     pub(in crate::store) fn is_chunk(&self) -> bool {
         self.flags & KEPT == CHUNK
     }
 
-    /// Whether it is a state kept of a contact that another box removed.
+    /// Returns whether the slot is the kept state of a contact that another box removed.
     #[inline]
     pub(in crate::store) fn is_kept(&self) -> bool {
         self.flags & KEPT == KEPT
     }
 
-    /// Whether it is a contact that somebody may want to see.
+    /// Returns whether the slot is a contact other than a tombstone.
     #[inline]
     pub(in crate::store) fn is_contact(&self) -> bool {
         self.flags & (VACANT | CHUNK | TOMBSTONE) == 0
     }
 }
 
-/// A slot as memory holds it: how much of hash, key and version is kept.
+/// A slot as it is kept in memory, with some bits of hash, key and version left out.
 pub trait Packed: Copy {
-    /// A slot that stands for nothing, to fill memory with.
+    /// An empty slot, to fill memory with.
     const EMPTY: Self;
-    /// Upper bits of the hash that are kept.
+    /// The number of upper bits of the hash that are kept.
     const HASH_BITS: u32;
-    /// Upper bits of the sort key that are kept.
+    /// The number of upper bits of the sort key that are kept.
     const KEY_BITS: u32;
-    /// Whether that is enough to know, without reading it, whether a contact's entry is about the
-    /// same contact as another one, and which of them is newer.
+    /// True if the bits kept are enough to tell, without a read, whether two entries are about the
+    /// same contact and which is newer.
     const IS_WHOLE: bool;
     /// The largest flash whose addresses it can hold, in bytes.
     const FLASH_BYTES_MAX: u64;
 
-    /// Keeps of a slot what there is room for.
+    /// Packs a slot, as far as there is room.
     fn pack(slot: &Slot) -> Self;
 
-    /// What was kept.
+    /// Unpacks the bits that were kept.
     fn unpack(&self) -> Slot;
 }
 
-/// All of a slot, in 32 bytes: for a machine with memory to spare.
+/// A whole slot in 32 bytes, for a machine with memory to spare.
 ///
-/// Two contacts of one hash are taken for the same: of a million that befalls none in 37 million
-/// boxes, and it cannot be brought about without 2^64 tries, because the salt is the box's own.
+/// Two contacts of one hash count as the same. Among a million contacts this happens in no more
+/// than one of 37 million boxes. Nobody can cause it with fewer than 2^64 tries, because the salt
+/// is the box's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wide {
     hash: u64,
@@ -133,18 +140,18 @@ impl Packed for Wide {
     }
 }
 
-/// What a device has room for: a slot in 13 bytes, without the version.
+/// A slot in 13 bytes, without the version, for a device.
 ///
-/// Two contacts may share a hash of 32 bits: of 10,000 some two do in one box of 86, and each keeps
-/// its own slot. So whoever looks for a contact reads what it finds and compares the identity, and
-/// what is newer is told by reading too. Chunks have 56 bits, hash and key, which are taken for
-/// their identity: of 10,000 none share them in 1,400 million boxes, and it cannot be brought
-/// about, because the salt is the box's own.
+/// Two contacts may share a hash of 32 bits: with 10,000 contacts this happens in one of 86 boxes.
+/// Each keeps its own slot. A search for a contact therefore reads the entries it finds and
+/// compares the identity, and the newer entry is also told by reading. Chunks have 56 bits, hash
+/// and key, which count as their identity. With 10,000 chunks these are shared in one of 1,400
+/// million boxes, and nobody can cause it, because the salt is the box's own.
 ///
-/// With fewer `HASH_BITS` than 32, tests meet contacts of one hash all the time.
+/// With fewer `HASH_BITS` than 32, tests often meet contacts of one hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Narrow<const HASH_BITS: u32 = 32> {
-    /// Bits 32 to 63. In bytes, like all that follows, so that nothing is left free between slots.
+    /// Bits 32 to 63. All fields are bytes, so that slots need no padding.
     hash: [u8; 4],
     /// Bits 40 to 63.
     key: [u8; 3],

@@ -1,4 +1,4 @@
-//! The index against a plain map: any order of taking and giving back, tables of any length.
+//! Tests the index against a plain map: any order of taking and giving back, tables of any length.
 
 use super::*;
 use crate::contact::Item;
@@ -64,7 +64,7 @@ fn index<P: Packed, L: Link>(slots: usize, links: usize, may_grow: bool) -> Inde
     Index::new(Row::new(P::EMPTY, slots, max(slots)), Row::new(L::NONE, links, max(links)), 0x5A17)
 }
 
-/// The slot of somebody, whose number is also where it is.
+/// Returns the slot of a person, whose number is also its address.
 fn slot<M: Memory>(index: &Index<M>, who: u32) -> Slot {
     let hash = index.contact_hash(uid(who));
     Slot { hash, at: Address(who), flags: 0, ..Slot::EMPTY }
@@ -74,13 +74,13 @@ fn uid(who: u32) -> Uid {
     Uid(digest(b"who", &[&who.to_le_bytes()]))
 }
 
-/// The one slot of somebody's hash that is theirs.
+/// Returns the slot of a person among those with the same hash.
 fn found<M: Memory>(index: &Index<M>, who: u32) -> Option<u32> {
     let mut contacts = index.contacts(index.contact_hash(uid(who)));
     contacts.find(|&number| index.slot(number).at == Address(who))
 }
 
-/// Takes and gives back at random, `people` at most at a time, and compares after each step.
+/// Takes and gives back at random, at most `people` at a time, and compares after each step.
 fn like_a_map<P: Packed, L: Link>(mut index: Index<Test<P, L>>, people: u32, steps: u32) {
     let mut known: BTreeMap<u32, u32> = BTreeMap::new();
     let mut random = 1u64;
@@ -110,7 +110,7 @@ fn tables_of_any_length_find_what_was_taken() {
         like_a_map(index::<Wide, u16>(50, links, false), 50, 5_000);
         like_a_map(index::<Wide, u32>(50, links, false), 50, 5_000);
         like_a_map(index::<Narrow, u16>(50, links, false), 50, 5_000);
-        // Four hashes for all.
+        // There are four hashes for all slots.
         like_a_map(index::<Narrow<2>, u16>(50, links, false), 50, 5_000);
     }
 }
@@ -123,7 +123,7 @@ fn memory_that_grows_begins_with_nothing() {
 
 #[test]
 fn what_is_full_says_so_and_stays_whole() {
-    // 40 links stand for 35 slots.
+    // 40 links serve 35 slots.
     for (slots, links, fits) in [(20, 64, 20), (64, 40, 35), (0, 64, 0), (64, 0, 0)] {
         let mut index = index::<Wide, u16>(slots, links, false);
         for who in 0..fits {

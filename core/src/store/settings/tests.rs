@@ -1,4 +1,4 @@
-//! Settings under use, power cuts and random flash.
+//! Tests settings under use, power cuts and random flash.
 
 use super::*;
 use crate::sim::{Nor, NorError, Tear};
@@ -91,8 +91,10 @@ fn a_region_that_cannot_serve_is_refused() {
     assert!(matches!(open(512..end), Some(RegionError::OutOfBounds { .. })));
 }
 
-/// Every setting there can be, at its largest, changed over and over: never full, never a walk over
-/// the whole region, and nothing outside of it is touched.
+/// Changes every possible setting, at its largest, over and over.
+///
+/// The map is never full, no change walks over the whole region, and nothing outside of it is
+/// touched.
 fn endures<const READ: usize, const WRITE: usize, const ERASE: usize>(rounds: u32) {
     let mut flash = chip::<READ, WRITE, ERASE>(true);
     let all: Vec<_> =
@@ -130,7 +132,7 @@ fn all_settings_at_their_largest_fit_for_ever() {
     endures::<1, 32, 4096>(20);
 }
 
-/// What the script sets at step `step`.
+/// Returns the setting that the script sets at step `step`.
 fn script(step: u8) -> (u8, u16) {
     (step % 3, 100 + u16::from(step))
 }
@@ -172,7 +174,7 @@ fn cut_everywhere<const WRITE: usize>(strict: bool) -> u32 {
             for (at, setting) in SCRIPT.iter().enumerate() {
                 let now = settings.get(setting);
                 let is_new = at == which && now == value;
-                // Older values of a setting are `held` less three, and so on.
+                // The values of a setting before are `held` less three, and so on.
                 let is_older = now >= 100 && (held[at].wrapping_sub(now)).is_multiple_of(3);
                 assert!(now == held[at] || now == at as u16 + 1 || is_new || is_older);
             }
