@@ -11,9 +11,9 @@ pub struct Kind(u8);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameRole {
     /// It says how to sort the contact, whatever its name is; the lowest counts.
-    Sorts(usize),
+    Sorts(u8),
     /// It names the contact where no lower one does.
-    Named(usize),
+    Named(u8),
 }
 
 macro_rules! kinds {

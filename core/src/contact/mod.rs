@@ -27,7 +27,7 @@ pub use draft::{Contents, Draft};
 pub use kind::Kind;
 pub(crate) use kind::NameRole;
 pub use merge::{Item, Scratch, merge};
-pub use naming::{NAMES, SPOKEN, name_parts, own_name};
+pub use naming::{NAMES, NameParts, SPOKEN, own_name};
 pub use property::{Property, StampedProperty, split_params};
 pub use rebase::{adopt, rebase};
 pub use record::{Contact, Properties, RecordError, WriteError};

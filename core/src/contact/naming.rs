@@ -3,7 +3,7 @@
 use super::Kind;
 use super::kind::NameRole;
 use super::shape::ValueShape;
-use crate::text::{is_said, split_bare};
+use crate::text::{cut_bare, is_said, split_bare};
 
 /// The kinds that name a contact, the best first. A kind of which a contact has one names it by
 /// what was said last, any other by the first that says something.
@@ -12,7 +12,7 @@ pub const NAMES: [Kind; 6] = {
     let mut at = 0;
     while at < Kind::KNOWN.len() {
         if let Some(NameRole::Named(rank)) = Kind::KNOWN[at].name_role() {
-            names[rank] = Kind::KNOWN[at];
+            names[rank as usize] = Kind::KNOWN[at];
         }
         at += 1;
     }
@@ -22,14 +22,50 @@ pub const NAMES: [Kind; 6] = {
 /// The components of N in the order people say them: prefixes, given, further, family, suffixes.
 pub const SPOKEN: [usize; 5] = [3, 1, 2, 0, 4];
 
-/// The texts, one behind the other, by which a value of this kind names a contact: the parts of N
-/// in the order people say them, the first nickname of a list, and all of anything else.
-pub fn name_parts(kind: Kind, text: &str) -> impl Iterator<Item = &str> {
-    let is_spoken = kind.shape() == ValueShape::ComponentLists;
-    let spoken = SPOKEN.iter().filter(move |_| is_spoken);
-    let spoken = spoken.filter_map(|&place| split_bare(text, ';').nth(place));
-    let whole = Some(own_name(kind, text)).filter(|_| !is_spoken);
-    spoken.flat_map(|component| split_bare(component, ',')).chain(whole)
+/// The texts, one behind the other, by which a value names a contact.
+pub struct NameParts<'t> {
+    text: &'t str,
+    /// The components of the text that are still to come.
+    components: core::slice::Iter<'static, usize>,
+    /// What is left of the present one.
+    rest: Option<&'t str>,
+    /// A `,` separates.
+    is_list: bool,
+}
+
+impl<'t> NameParts<'t> {
+    /// The parts of a value of this kind: those of N in the order people say them, the first
+    /// nickname of a list, all of anything else.
+    pub fn of(kind: Kind, text: &'t str) -> Self {
+        if kind.shape() == ValueShape::ComponentLists {
+            Self { text, components: SPOKEN.iter(), rest: None, is_list: true }
+        } else {
+            Self::whole(own_name(kind, text))
+        }
+    }
+
+    /// All of a text as one part.
+    pub fn whole(text: &'t str) -> Self {
+        Self { text, components: [].iter(), rest: Some(text), is_list: false }
+    }
+}
+
+impl<'t> Iterator for NameParts<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        while self.rest.is_none() {
+            let place = *self.components.next()?;
+            self.rest = split_bare(self.text, ';').nth(place);
+        }
+        let rest = self.rest.take()?;
+        if !self.is_list {
+            return Some(rest);
+        }
+        let (part, after) = cut_bare(rest, ',');
+        self.rest = after;
+        Some(part)
+    }
 }
 
 /// The first that says something of texts in a list, or all of a text that is none.
@@ -56,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_are_said_as_people_say_them() {
-        let parts = |kind, text| name_parts(kind, text).collect::<Vec<_>>();
+        let parts = |kind, text| NameParts::of(kind, text).collect::<Vec<_>>();
         assert_eq!(
             parts(Kind::N, "Lovelace;Ada;King,Noel;Lady;"),
             ["Lady", "Ada", "King", "Noel", "Lovelace", ""]

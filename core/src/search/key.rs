@@ -77,7 +77,7 @@ const SORTED: usize = 2;
 const NAMED: usize = SORTED + 2;
 const CANDIDATES: usize = NAMED + NAMES.len();
 const PHONE: usize = match Kind::TEL.name_role() {
-    Some(NameRole::Named(rank)) => NAMED + rank,
+    Some(NameRole::Named(rank)) => NAMED + rank as usize,
     _ => CANDIDATES,
 };
 
@@ -95,8 +95,8 @@ impl<'a> NameFinder<'a> {
     pub(super) fn see(&mut self, property: &StampedProperty<'a>) {
         let content = property.content;
         let place = match content.kind.name_role() {
-            Some(NameRole::Sorts(rank)) => SORTED + rank,
-            Some(NameRole::Named(rank)) => NAMED + rank,
+            Some(NameRole::Sorts(rank)) => SORTED + usize::from(rank),
+            Some(NameRole::Named(rank)) => NAMED + usize::from(rank),
             None => return,
         };
         let wished = if content.kind == Kind::N { 0 } else { 1 };

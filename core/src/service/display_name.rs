@@ -1,6 +1,6 @@
 //! What a contact is called in lists: texts on one line, without escapes, not too long.
 
-use crate::contact::{Contact, Kind, NAMES, name_parts};
+use crate::contact::{Contact, Kind, NAMES, NameParts};
 use crate::text::{SliceWriter, with_escapes};
 
 /// Longest text in a list, in characters.
@@ -26,7 +26,7 @@ impl<'b> DisplayName<'b> {
             let all = contact.all(kind).filter(|_| !kind.is_single());
             for property in latest.into_iter().chain(all) {
                 let Some(text) = property.content.value.as_text() else { continue };
-                let name = self.plain(name_parts(kind, text))?;
+                let name = self.plain(NameParts::of(kind, text))?;
                 if !name.is_empty() {
                     return Some(name);
                 }
@@ -39,7 +39,7 @@ impl<'b> DisplayName<'b> {
     pub fn first(&mut self, contact: &Contact<'_>, kind: Kind) -> Option<Option<&'b str>> {
         for property in contact.all(kind) {
             if let Some(text) = property.content.value.as_text() {
-                let text = self.plain([text])?;
+                let text = self.plain(NameParts::whole(text))?;
                 if !text.is_empty() {
                     return Some(Some(text));
                 }
@@ -49,7 +49,7 @@ impl<'b> DisplayName<'b> {
     }
 
     /// Parts of a text as one, with a space between them.
-    fn plain<'t>(&mut self, parts: impl IntoIterator<Item = &'t str>) -> Option<&'b str> {
+    fn plain(&mut self, parts: NameParts<'_>) -> Option<&'b str> {
         let memory = core::mem::take(&mut self.memory);
         let Some(len) = write_plain(parts, self.chars_max, memory) else {
             self.memory = memory;
@@ -118,11 +118,11 @@ mod tests {
         let cut = "x".repeat(TEXT_CHARS_MAX - 1) + " y";
         assert_eq!(plain([cut.as_str()]).len(), TEXT_CHARS_MAX - 1);
         assert_eq!(
-            plain(name_parts(Kind::N, "Lovelace;Ada;Byron;Lady;")),
+            plain(NameParts::of(Kind::N, "Lovelace;Ada;Byron;Lady;")),
             "Lady Ada Byron Lovelace"
         );
-        assert_eq!(plain(name_parts(Kind::N, "Only")), "Only");
-        assert_eq!(plain(name_parts(Kind::N, "A\\;B;C")), "C A;B");
+        assert_eq!(plain(NameParts::of(Kind::N, "Only")), "Only");
+        assert_eq!(plain(NameParts::of(Kind::N, "A\\;B;C")), "C A;B");
         assert_eq!(plain(["äö", "ü"]), "äö ü");
     }
 
@@ -130,10 +130,10 @@ mod tests {
     fn a_text_that_does_not_fit_leaves_the_memory() {
         let mut memory = [0; 5];
         let mut texts = DisplayName::new(&mut memory, 10);
-        assert_eq!(texts.plain(["abc def"]), None);
-        assert_eq!(texts.plain(["abc"]), Some("abc"));
-        assert_eq!(texts.plain(["de"]), Some("de"));
-        assert_eq!(texts.plain(["f"]), None);
-        assert_eq!(texts.plain([""]), Some(""));
+        assert_eq!(texts.plain(NameParts::whole("abc def")), None);
+        assert_eq!(texts.plain(NameParts::whole("abc")), Some("abc"));
+        assert_eq!(texts.plain(NameParts::whole("de")), Some("de"));
+        assert_eq!(texts.plain(NameParts::whole("f")), None);
+        assert_eq!(texts.plain(NameParts::whole("")), Some(""));
     }
 }

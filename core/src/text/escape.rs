@@ -27,12 +27,26 @@ pub fn unescaped(c: char) -> char {
 
 /// The parts of a text between separators that are not escaped, with their escapes.
 pub fn split_bare(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    core::iter::from_fn(move || {
+        let (part, after) = cut_bare(rest?, separator);
+        rest = after;
+        Some(part)
+    })
+}
+
+/// The text before the first separator that is not escaped, and the text after it, if there is one.
+// Many read texts by it: once is enough.
+#[inline(never)]
+pub fn cut_bare(text: &str, separator: char) -> (&str, Option<&str>) {
     let mut is_escaped = false;
-    text.split(move |c| {
+    let end = text.find(|c| {
         let is_bare = !is_escaped;
         is_escaped = is_bare && c == '\\';
         is_bare && c == separator
-    })
+    });
+    let cut = end.and_then(|end| text.split_at_checked(end));
+    cut.map_or((text, None), |(part, rest)| (part, rest.get(separator.len_utf8()..)))
 }
 
 /// Returns whether a text holds more than separators.

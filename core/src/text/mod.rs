@@ -7,7 +7,7 @@ mod fnv;
 mod fold;
 mod slice_writer;
 
-pub use escape::{is_said, plain, split_bare, unescaped, with_escapes};
+pub use escape::{cut_bare, is_said, plain, split_bare, unescaped, with_escapes};
 pub use fnv::Fnv32;
 pub use fold::{fold, fold_char};
 pub use slice_writer::{SliceFull, SliceWriter};

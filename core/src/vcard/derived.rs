@@ -2,7 +2,7 @@
 //! they are not read back.
 
 use super::spelling::OneLine;
-use crate::contact::{Kind, NAMES, Property, ValueShape, name_parts};
+use crate::contact::{Kind, NameParts, NameRole, Property, ValueShape};
 use crate::text::{Fnv32, is_said, split_bare, with_escapes};
 use core::fmt::{self, Write};
 
@@ -13,16 +13,21 @@ pub(super) struct NameSource<'a>(Option<(Kind, &'a str)>);
 
 impl<'a> NameSource<'a> {
     /// The best that a card has.
-    pub(super) fn of(contents: impl Iterator<Item = Property<'a>> + Clone) -> Self {
-        let said = |kind: Kind| {
-            let texts = contents.clone().filter(move |content| content.kind == kind);
-            let mut texts = texts.filter_map(|content| content.value.as_text());
-            let is_said = |text: &&str| is_said(text);
-            let text =
-                if kind.is_single() { texts.last().filter(is_said) } else { texts.find(is_said) };
-            text.map(|text| (kind, text))
-        };
-        Self(NAMES.into_iter().filter(|&kind| kind != Kind::FN).find_map(said))
+    pub(super) fn of(contents: impl Iterator<Item = Property<'a>>) -> Self {
+        let mut best: Option<(u8, Kind, &str)> = None;
+        for Property { kind, value, .. } in contents.filter(|content| content.kind != Kind::FN) {
+            let (Some(NameRole::Named(rank)), Some(text)) = (kind.name_role(), value.as_text())
+            else {
+                continue;
+            };
+            // Of a kind that has one value, the one said last; of others, the one said first.
+            let is_better =
+                best.is_none_or(|(known, ..)| rank < known || (rank == known && kind.is_single()));
+            if is_better && is_said(text) {
+                best = Some((rank, kind, text));
+            }
+        }
+        Self(best.map(|(_, kind, text)| (kind, text)))
     }
 
     /// Writes it as a text value. Of an organisation only its own name, not those of its units.
@@ -33,7 +38,7 @@ impl<'a> NameSource<'a> {
             return write_text(first.unwrap_or(text), out);
         }
         let mut is_first = true;
-        for part in name_parts(kind, text).filter(|part| is_said(part)) {
+        for part in NameParts::of(kind, text).filter(|part| is_said(part)) {
             if !core::mem::take(&mut is_first) {
                 out.write_str(" ")?;
             }

@@ -38,7 +38,7 @@ impl<'v> ContactView<'v> {
         let of_kind = self.properties.iter().filter(|property| Kind::of(property.name) == kind);
         let mut names = of_kind.map(|property| property.called(kind));
         let is_said = |name: &String| !name.is_empty();
-        if kind.is_single() { names.next_back().filter(is_said) } else { names.find(is_said) }
+        if kind.is_single() { names.rfind(is_said) } else { names.find(is_said) }
     }
 
     /// The label somebody gave to a group of properties (`item1.X-ABLabel`).
