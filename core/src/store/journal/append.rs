@@ -169,8 +169,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// At most one step of reclaiming, when pages become few. Not before the open page is half
-    /// full: what is reclaimed later has less in it that is live, and the second half has room for
+    /// Does at most one step of reclaiming, when pages become few. It waits until the open page is
+    /// half full: pages reclaimed later hold fewer live entries, and the second half has room for
     /// the steps that a page takes.
     async fn step_by_the_way<T: EntryOwner + ?Sized>(
         &mut self,
@@ -185,8 +185,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             self.sweeping =
                 more && self.victim.is_none() && self.reclaim_step(tenant, Choice::Dead).await?;
         }
-        // So that the change that takes the next page does not wait for the erase of that, and
-        // of one for a step as well.
+        // The next page is prepared early. The change that takes it then does not wait for its
+        // erase, nor for an erase and a step of reclaiming together.
         if self.tally.erases == erases && self.room(HOT) < Self::PAGE / 4 {
             self.prepare_ahead().await?;
         }

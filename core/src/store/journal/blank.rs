@@ -1,4 +1,4 @@
-//! Telling a chip that was never made into a box, before it is opened.
+//! The check, before a chip is opened, that it was never made into a box.
 
 use super::{Journal, PageState};
 use crate::store::page::{HeaderFound, PAGE_HEADER_BYTES, PageHeader, is_erased};
@@ -9,11 +9,11 @@ use embedded_storage_async::nor_flash::NorFlash;
 const FORMAT_BYTES: usize = 128;
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Whether the chip is erased, or a first format of it never finished: the chips that
+    /// Returns whether the chip is erased, or its first format never finished: the chips that
     /// [`Journal::open`] calls [`Blank`](super::JournalOpenError::Blank).
     ///
-    /// A chip with a box is told by the first page with a header; of a blank one,
-    /// everything is read.
+    /// A chip with a box is recognised by the first page with a header; a blank one is read
+    /// completely.
     pub async fn is_unformatted(&mut self) -> Result<bool, F::Error> {
         let pages = Self::pages_of(&self.flash);
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
@@ -37,8 +37,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     }
 }
 
-/// Whether a page without a header holds nothing but what formatting for the first time may
-/// leave when it is cut short.
+/// Returns whether a page without a header holds only what a first format may leave when it is cut
+/// short.
 pub(super) fn is_untouched(page: usize, bytes: &[u8]) -> bool {
     if page > 0 {
         return is_erased(bytes);

@@ -1,9 +1,9 @@
-//! The census of the pages: what all of them together hold, written down when the
-//! box comes to rest.
+//! The census: one number over all pages that may not be erased, recorded when the box comes to
+//! rest.
 //!
-//! Where a page ended, the next one of its stream tells; but that one may have gone since. And of a
-//! page whose beginning was put back to what stood there long ago, nothing tells at all. The census
-//! does: one number over all pages that may not be erased, in the checkpoint that is written last.
+//! The next page of a stream tells the end of the one before, but that next page may have gone
+//! since. And when the beginning of a page was put back to an old content, no other page tells of
+//! it. The census covers both cases; it is in the checkpoint that is written last.
 
 use super::state::{ERASABLE, EVACUATE, FAILED, HAS_GAP, NAMED, NEVER_USED, PageState};
 use super::survey::Survey;

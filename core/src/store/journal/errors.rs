@@ -108,7 +108,7 @@ pub enum ExtendError<E> {
     Worn,
 }
 
-/// What can go wrong inside.
+/// The reasons for which an operation inside the journal fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JournalFailure<E> {
     Flash(E),

@@ -1,4 +1,5 @@
-//! An entry met while opening: what the tenant says of it, and reading the one it contends with.
+//! The judgement of one entry while opening: asking its owner, and reading the entry to compare
+//! with.
 
 use super::page_scan::ScannedEntry;
 use super::state::{COPIES, EVACUATE, HAS_GAP, PageState};
@@ -7,11 +8,11 @@ use crate::store::page::{ENTRY_HEADER_BYTES, entry_bytes};
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// How often an entry that was right a moment ago is read before it is given up.
+/// The number of reads of an entry that was right a moment ago before it is given up.
 const READS: u32 = 4;
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Tells the tenant of an entry of the page in the buffer and counts what that makes live.
+    /// Tells the owner of an entry of the page in the buffer and counts the bytes that makes live.
     pub(super) async fn found<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -24,7 +25,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         let mut standing = tenant.on_entry(&self.met(page, met));
         while let Liveness::NeedsCompare(at, len) = standing {
             standing = if self.page_of(at) == page {
-                // It stands in the buffer still, mended if it had to be.
+                // That entry is still in the buffer, mended if it had to be.
                 let other = self.in_buffer(page, at);
                 tenant.compare(&self.met(page, met), at, other.as_ref())
             } else {
@@ -43,9 +44,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 self.credit(page, bytes);
             }
             Liveness::Equals(old) => {
-                // Entries move from either write point to the second, whose page may be older than
-                // the one they come from; and from older pages of a write point to newer ones. So
-                // this tells the copy, on its way to be the only one.
+                // Entries move from either write point to the cold one, whose page may be older
+                // than the one they come from, and from older pages of a write point to newer ones.
+                // This order therefore tells the copy, which is to become the only one.
                 let rank = |journal: &Self, at: Address| {
                     let state = journal.state(journal.page_of(at));
                     (state.has(COPIES), state.order, at)
@@ -60,8 +61,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// What the tenant counted on was right when its page was looked through, and is not any more.
-    /// The entry at hand takes its place, and may be older.
+    /// Reports that an entry the owner counted on was right when its page was looked through, and
+    /// is not any more. The entry at hand takes its place, and may be older.
     fn tell_vanished<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -71,20 +72,20 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     ) {
         let hint = Some(tenant.hint(&self.met(page, met))).filter(|hint| *hint != 0);
         let vanished = self.page_of(at);
-        // Its number is not known here.
+        // The number of the entry is not known here.
         let (order, first) = (self.state(vanished).order, u16::MAX);
         tenant.lost(&Loss { page: vanished, order, first, count: 1, hint });
         self.change(vanished, |state| state.mark(HAS_GAP | EVACUATE));
     }
 
-    /// An entry of the page in the buffer.
+    /// Returns the entry of the page in the buffer as its owner sees it.
     fn met(&self, page: u32, met: &ScannedEntry) -> Entry<'_> {
         let payload = &self.buffer.cells()[met.payload()];
         let (at, page_order) = (Self::address(page, met.at), self.state(page).order);
         Entry { at, kind: met.header.kind(), payload, page_order }
     }
 
-    /// The entry at this address of the page in the buffer.
+    /// Returns the entry at this address of the page in the buffer.
     fn in_buffer(&self, page: u32, at: Address) -> Option<Entry<'_>> {
         let (frame, offset) = (self.frame(page), Self::offset_of(at));
         let header = frame.verified(self.buffer.cells(), offset, Self::PAGE)?;
@@ -93,7 +94,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Some(Entry { at, kind: header.kind(), payload, page_order: frame.order })
     }
 
-    /// An entry of another page, which was right when that page was looked through.
+    /// Reads an entry of another page again, which was right when that page was looked through.
     async fn read_again<'b>(
         &mut self,
         at: Address,

@@ -8,7 +8,7 @@ use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 use serde::{Deserialize, Serialize};
 
-/// What reading everything found. The order of the fields is what postcard writes.
+/// The findings of a full scan. The order of the fields is what postcard writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanReport {
     /// Pages read.

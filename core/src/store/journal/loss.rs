@@ -1,4 +1,5 @@
-//! What is missing in a page: telling the tenant, and writing it down before the page is erased.
+//! Missing entries of a page: reporting them to the owner, and recording them before the page is
+//! erased.
 
 use super::errors::JournalFailure;
 use super::notes::LOSS_BYTES_MAX;
@@ -10,9 +11,9 @@ use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Goes through what is missing in the page, the page's own start entry left out. The same
-    /// losses come out whenever and by whomever this is asked. Uses the buffer. Returns how many
-    /// entries are missing, start entry included.
+    /// Goes through the missing entries of the page, except its own start entry. The same losses
+    /// come out at every call, whoever makes it. Uses the buffer. Returns the number of missing
+    /// entries, the start entry included.
     pub(super) async fn each_loss(
         &mut self,
         page: u32,
@@ -50,7 +51,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Tells the tenant of holes that nobody had seen before.
+    /// Reports to the owner the gaps that nobody had seen before.
     pub(super) async fn tell_losses<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -67,7 +68,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// The `index`-th loss of the page.
+    /// Returns the `index`-th loss of the page.
     pub(super) async fn loss_in(
         &mut self,
         page: u32,
@@ -84,23 +85,24 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(found)
     }
 
-    /// A loss that no page shows: it is written down with the next thing that is. More than there
-    /// is room for are told at each open, as long as what they were found by is there.
+    /// Keeps a loss that no page shows until it is written down with the next write. Losses beyond
+    /// the room for them are reported at each open, as long as the evidence for them is there.
     pub fn owe(&mut self, loss: Loss) {
         self.owed.push(loss).ok();
     }
 
-    /// A part of the medium is gone, from this page on, and blank in its place: what was in it is
-    /// lost, and no page shows it. False when there is no room to owe one more.
+    /// Reports that a part of the medium, from this page on, is gone and blank in its place. Its
+    /// entries are lost, and no page shows that. Returns false when there is no room to keep one
+    /// more loss.
     pub fn lost_from<T: EntryOwner + ?Sized>(&mut self, tenant: &mut T, page: u32) -> bool {
-        // What is written from here on is in this page or a later one.
+        // Entries written from here on are in this page or a later one.
         let order = self.order_open().saturating_sub(1);
         let loss = Loss { page, order, first: 0, count: u16::MAX, hint: None };
         tenant.lost(&loss);
         self.owed.push(loss).is_ok()
     }
 
-    /// Whether there are losses that no page shows, and that are not written down yet.
+    /// Returns whether there are losses that no page shows and that are not written down yet.
     pub fn owes(&self) -> bool {
         !self.owed.is_empty()
     }
@@ -124,8 +126,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// What the last entry of the page was about, by the start entry of the next page of its
-    /// stream. Uses the buffer.
+    /// Returns the hint of the last entry of the page, as the start entry of the next page of its
+    /// stream says it. Uses the buffer.
     pub(super) async fn tail_hint(&mut self, page: u32) -> Result<Option<u16>, F::Error> {
         let order = self.state(page).order;
         let follows = |state: &PageState| {

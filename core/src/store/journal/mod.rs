@@ -1,17 +1,16 @@
-//! The journal: an append-only log of entries over a NOR chip, that neither a power cut nor a
-//! flipped bit can make forget.
+//! The journal: an append-only log of entries over a NOR chip. It survives power cuts and flipped
+//! bits without forgetting an entry.
 //!
 //! The journal knows pages, entries and damage; what entries mean is the [`EntryOwner`]'s.
 //! FORMAT.md has the bytes.
 //!
 //! - `open`, `append`, `read`, `reclaim`, `full_scan`: the operations
 //! - `format`: making a chip into a box
-//! - `survey`, `found`, `roles`: while opening, the pass over the pages; an entry
-//!   met; what each page is
-//! - `pages`: taking, preparing and announcing pages; `program`: one verified program call
-//! - `census`: what all pages together hold, so that a box at rest misses what no
+//! - `survey`, `found`, `roles`: opening: the pass over the pages, each entry, each page's role
+//! - `pages`: taking and preparing pages, the erase intent; `program`: one verified program call
+//! - `census`: the content of all pages together, so that a box at rest misses entries that no
 //!   other page tells of
-//! - `victim`, `loss`: which page is reclaimed next; what is missing in a page
+//! - `victim`, `loss`: the choice of the page reclaimed next; the missing entries of a page
 //! - `page_scan`, `notes`: pure reading and writing of pages and of the journal's own entries
 
 mod append;
@@ -51,27 +50,27 @@ use embedded_storage_async::nor_flash::NorFlash;
 use serde::{Deserialize, Serialize};
 use state::WritePoint;
 
-/// What a new box is given.
+/// The settings of a new box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalConfig {
-    /// Identity of the box: random, never used before. What is on the chip counts
-    /// only if it carries it.
+    /// The identity of the box: random, never used before. Data on the chip counts only if it
+    /// carries this number.
     pub salt: u64,
 }
 
-/// Pages that are kept free, so that reclaiming can always finish, also when it is
-/// cut again and again.
+/// The pages that are kept free, so that reclaiming can always finish, even when it is cut again
+/// and again.
 pub const RESERVE_PAGES: u32 = 4;
-/// Fewest pages of a box: the reserve, both write points, and something to keep.
+/// The fewest pages of a box: the reserve, both write points, and some to keep data in.
 pub const PAGES_MIN: u32 = RESERVE_PAGES + 4;
 
-/// How a medium that defers writes is made to keep them: a file, whose system holds back what was
-/// written and may bring it to the disk in any order until it is synced. A chip has none of this:
-/// what is programmed is there.
+/// The way to make a medium that defers writes keep them. Such a medium is a file: the system holds
+/// written data back and may bring it to the disk in any order until it is synced. A chip needs
+/// none of this, because data is there as soon as it is programmed.
 pub struct Barrier<F: NorFlash> {
-    /// When this has returned, all that was programmed and erased before is on the medium.
+    /// The call that returns once everything programmed and erased before is on the medium.
     pub sync: fn(&mut F) -> Result<(), F::Error>,
-    /// How often that has come about so far, whoever asked for it.
+    /// The number of such syncs so far, whoever asked for them.
     pub syncs: fn(&F) -> u64,
 }
 
@@ -82,7 +81,7 @@ pub struct Journal<F: NorFlash, P, B> {
     barrier: Option<Barrier<F>>,
     /// The sync after which something was written that others will refer to.
     referred_at: Option<u64>,
-    /// The sync after which the newest announcement was written.
+    /// The sync after which the newest erase intent was written.
     announced_at: Option<u64>,
     pages: P,
     buffer: B,
@@ -93,28 +92,28 @@ pub struct Journal<F: NorFlash, P, B> {
     streams: [WritePoint; 2],
     /// A page that has been erased and given a header ahead of need.
     prepared: Option<u32>,
-    /// The page that was last taken without having been announced, by this run or the one before.
+    /// The page that was last taken without an erase intent, by this run or the one before.
     unannounced: Option<u32>,
-    /// The first program call of a page has failed in this run, or was given up: whatever it reads
-    /// as now, it may read otherwise later.
+    /// True when the first program call of a page has failed in this run, or was given up: the page
+    /// may read differently later.
     is_astray: bool,
-    /// Losses that no page shows any more, to be written down with the next that is written.
+    /// Losses that no page shows any more; they are written down with the next write.
     owed: heapless::Vec<Loss, { survey::AGED_MAX }>,
     victim: Option<victim::Victim>,
-    /// Whether dead pages are being collected.
+    /// True while dead pages are being collected.
     sweeping: bool,
     /// Steps of idle work since one made a page free, or something was appended.
     idle_steps: u32,
-    /// Pages with nothing live in them that can be taken.
+    /// The number of pages with nothing live in them that can be taken.
     free: u32,
-    /// Those of them that are announced.
+    /// The number of those that are in an erase intent.
     ready: u32,
     /// Bytes of live entries in all pages.
     live: u64,
     tally: JournalTally,
 }
 
-/// What has been done since the box was opened.
+/// The work done since the box was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct JournalTally {
     programs: u64,
@@ -127,7 +126,7 @@ struct JournalTally {
     unannounced: u64,
 }
 
-/// How a box is doing. The order of the fields is what postcard writes.
+/// The condition of a box. The order of the fields is what postcard writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalStats {
     /// Bytes of entries that are live, headers included.
@@ -160,7 +159,7 @@ pub struct JournalStats {
     pub corrected: u64,
     /// Entries found missing.
     pub holes: u64,
-    /// Erases in need, without an announcement. Not on a cable.
+    /// Erases that were needed at once, without an erase intent. Not on a cable.
     #[serde(skip)]
     pub unannounced: u64,
 }
@@ -179,24 +178,24 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     const START_ROOM: usize = if Self::PAGE / 4 < 256 { Self::PAGE / 4 } else { 256 };
     /// Room at the end of each page for a checkpoint.
     const CHECKPOINT_ROOM: usize = CHECKPOINT_GAP_BYTES + entry_bytes(0, Self::WORD);
-    /// Bytes of entries that fit a fresh page whatever its start entry.
+    /// Bytes of entries that fit a fresh page whatever its start entry is.
     const BLOCK_MAX: usize =
         (Self::PAGE - FIRST_ENTRY_AT - Self::START_ROOM - Self::CHECKPOINT_ROOM) / Self::WORD
             * Self::WORD;
 
-    /// Longest payload of an entry.
+    /// Returns the length of the longest payload of an entry.
     pub fn entry_bytes_max(&self) -> usize {
         Self::BLOCK_MAX - ENTRY_HEADER_BYTES
     }
 
-    /// Says that the medium defers writes. To be called once the box is open or made, before
+    /// Declares that the medium defers writes. Must be called once the box is open or made, before
     /// anything else is written.
     pub fn defer(&mut self, barrier: Barrier<F>) {
         self.barrier = Some(barrier);
     }
 
-    /// Waits until all that was written is on the medium: what is written next may refer to it.
-    /// Costs nothing on a chip.
+    /// Waits until everything written so far is on the medium, so that later writes may refer to
+    /// it. Costs nothing on a chip.
     pub async fn sync(&mut self) -> Result<(), F::Error> {
         match &self.barrier {
             Some(barrier) => (barrier.sync)(&mut self.flash),
@@ -204,19 +203,19 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// What was appended last will be referred to by what is appended later.
+    /// Notes that later entries will refer to the entry appended last.
     pub fn note_referent(&mut self) {
         self.referred_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
     }
 
-    /// To be called before an entry is appended that may refer to others: they are on the medium
-    /// first, so that after a cut nothing refers to what is not there.
+    /// Brings the noted entries to the medium. Must be called before an entry is appended that may
+    /// refer to others, so that after a cut nothing refers to a missing entry.
     pub async fn sync_referents(&mut self) -> Result<(), F::Error> {
         let at = self.referred_at.take();
         self.sync_what_was_written(at).await
     }
 
-    /// Syncs unless that has been done since this sync.
+    /// Syncs unless a sync has happened since the one with this number.
     async fn sync_what_was_written(&mut self, after: Option<u64>) -> Result<(), F::Error> {
         match (&self.barrier, after) {
             (Some(barrier), Some(after)) if (barrier.syncs)(&self.flash) <= after => {
@@ -226,7 +225,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Whether all that was committed to a write point in this run is on the medium.
+    /// Returns whether everything committed to a write point in this run is on the medium.
     fn is_synced(&self, stream: &WritePoint) -> bool {
         match (&self.barrier, stream.wrote_at) {
             (Some(barrier), Some(wrote_at)) => (barrier.syncs)(&self.flash) > wrote_at,
@@ -234,18 +233,19 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Identity of the box.
+    /// Returns the identity of the box.
     pub fn salt(&self) -> u64 {
         self.salt
     }
 
-    /// The order of the oldest page that an entry appended from now on can be in.
+    /// Returns the order of the oldest page that an entry appended from now on can be in.
     pub fn order_open(&self) -> u32 {
         let open = self.streams.iter().filter_map(|stream| stream.page);
         open.map(|page| self.state(page).order).min().unwrap_or(self.next_order)
     }
 
-    /// The flash, for other regions of it. Writing to the journal's own pages destroys the box.
+    /// Returns the flash, for other regions of it. Writing to the journal's own pages destroys the
+    /// box.
     pub fn flash_mut(&mut self) -> &mut F {
         &mut self.flash
     }
@@ -260,13 +260,14 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         (self.flash, self.pages, self.buffer)
     }
 
-    /// The tenant has replaced or deleted the entry by one appended since: it need not be kept.
+    /// Takes note that the owner has replaced or deleted the entry by a later one: it need not be
+    /// kept.
     pub fn retire(&mut self, at: Address, payload_len: u32) {
         let bytes = entry_bytes((payload_len as usize).min(Self::PAGE), Self::WORD);
         self.debit(self.page_of(at), bytes);
     }
 
-    /// How the box is doing.
+    /// Returns the condition of the box.
     pub fn stats(&self) -> JournalStats {
         let mut stats = JournalStats {
             live_bytes: self.live,
@@ -294,24 +295,24 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         stats
     }
 
-    /// Bytes of entries that are live, and that can be: told at once, as [`Journal::stats`] is not.
+    /// Returns the bytes of entries that are live and that can be. Fast, unlike [`Journal::stats`].
     pub fn fill(&self) -> (u64, u64) {
         (self.live, self.capacity())
     }
 
-    /// Bytes of entries that can be live: what is left beside the reserve and the write points,
-    /// with a sixteenth off for what entries that do not fit leave unused at the ends of pages.
+    /// Returns the bytes of entries that can be live: the pages beside the reserve and the write
+    /// points, less a sixteenth for the unused ends of pages where the next entry does not fit.
     fn capacity(&self) -> u64 {
         let pages = u64::from(self.page_count.saturating_sub(RESERVE_PAGES + 2));
         pages * (Self::usable() - Self::usable() / 16) as u64
     }
 
-    /// Bytes of a page that entries can use, with a start entry of usual size taken off.
+    /// Returns the bytes of a page that entries can use, less a start entry of usual size.
     const fn usable() -> usize {
         Self::PAGE - FIRST_ENTRY_AT - 48 - Self::CHECKPOINT_ROOM
     }
 
-    /// Whole pages whose ends 32 bits can say.
+    /// Returns the number of whole pages whose ends fit 32 bits.
     fn pages_of(flash: &F) -> u32 {
         let pages = (flash.capacity() / Self::PAGE) as u64;
         pages.min(u64::from(u32::MAX) / Self::PAGE as u64) as u32
@@ -363,12 +364,12 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         self.change(page, |state| state.live -= bytes as u16);
     }
 
-    /// Whether a write point stands in the page.
+    /// Returns whether the page is the open page of a write point.
     fn is_open(&self, page: u32) -> bool {
         self.streams.iter().any(|stream| stream.page == Some(page))
     }
 
-    /// Entries known to have been committed in the page.
+    /// Returns the number of entries known to have been committed in the page.
     fn committed(&self, page: u32) -> u16 {
         let open = self.streams.iter().find(|stream| stream.page == Some(page));
         open.map_or(self.state(page).vouched, |stream| stream.count)

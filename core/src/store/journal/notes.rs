@@ -1,19 +1,19 @@
-//! Payloads of the journal's own entries: start, announcement, checkpoint, loss. Numbers
-//! are LEB128 except hints.
+//! The payloads of the journal's own entries: start, erase intent, checkpoint, loss. Numbers are
+//! LEB128 except hints.
 
 use super::Loss;
 
-/// How many single pages one announcement can name.
+/// The most single pages that one erase intent can name.
 pub(super) const DOOMED_MAX: usize = 16;
 
-/// A gap in the flags of a start entry that says it follows as a number.
+/// The gap in the flags of a start entry that means: the gap follows as a number.
 const LONG_GAP: u8 = 0x1F;
 
-/// A page that will be erased: what is on it is dead, holes in it are of no consequence.
+/// A page that will be erased: its entries are dead, and gaps in it do not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Doomed {
     pub page: u32,
-    /// Order of the incarnation that is dead.
+    /// The order under which its entries are dead.
     pub order: u32,
     pub erases: u32,
 }
@@ -28,8 +28,8 @@ pub(super) struct EraseIntent {
     pub doomed_count: usize,
 }
 
-/// Where a stream ends, as a page of the other stream says it: a strike that takes the end
-/// away cannot take this too.
+/// The end of a stream, as a page of the other stream tells it: damage that takes the end away
+/// cannot take this too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tail {
     /// The stream that ends there.
@@ -38,11 +38,11 @@ pub(super) struct Tail {
     pub order: u32,
     /// Entries in the page that are known to have been committed.
     pub count: u16,
-    /// What the last of them was about.
+    /// The hint of the last of them.
     pub hint: u16,
 }
 
-/// What a checkpoint says beside what it vouches for.
+/// The payload of a checkpoint, beside the entry it confirms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct CheckpointWitness {
     pub tail: Tail,
@@ -50,11 +50,11 @@ pub(super) struct CheckpointWitness {
     pub census: Option<u32>,
 }
 
-/// Longest payload of a checkpoint that is a witness.
+/// The longest payload of a checkpoint that is a witness.
 pub(super) const WITNESS_BYTES_MAX: usize = 1 + 5 + 5 + 3 + 2 + 4;
 
-/// First entry of a page. The hint in its header is what the last entry of the page before
-/// in its stream was about.
+/// The first entry of a page. The hint in its header is that of the last entry of the page before
+/// in its stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Start {
     pub stream: u8,
@@ -62,16 +62,16 @@ pub(super) struct Start {
     pub erases: u32,
     /// Order of this page minus that of the page before it in its stream; 0: there is none.
     pub gap: u32,
-    /// That page.
+    /// The page before in its stream.
     pub previous_page: u32,
     /// Entries in it that are known to have been committed.
     pub previous_count: u32,
-    /// Where the other stream ends.
+    /// The end of the other stream.
     pub other: Option<Tail>,
     pub announcement: Option<EraseIntent>,
 }
 
-/// Writes into a slice; what does not fit is noticed, not written.
+/// A writer into a slice. Bytes that do not fit are counted, but not written.
 pub(super) struct NoteWriter<'b> {
     out: &'b mut [u8],
     pub len: usize,
@@ -193,7 +193,7 @@ impl EraseIntent {
         NoteReader(payload).announcement()
     }
 
-    /// Names one page more, if `bytes` suffice to encode the result.
+    /// Names one page more, if `bytes` are enough to encode the result.
     pub fn name(&mut self, doomed: Doomed, bytes: usize) -> bool {
         let Some(slot) = self.doomed.get_mut(self.doomed_count) else { return false };
         *slot = doomed;
@@ -291,7 +291,7 @@ impl Start {
     }
 }
 
-/// Longest payload of a loss.
+/// The longest payload of a loss.
 pub(super) const LOSS_BYTES_MAX: usize = 5 + 5 + 3 + 3 + 1 + 2;
 
 impl Loss {

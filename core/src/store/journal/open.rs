@@ -11,32 +11,32 @@ use crate::store::page::CALLER_KIND_MAX;
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// What opening found.
+/// The findings of an open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenReport {
     /// Entries of the caller that are right, superseded ones included.
     pub entries: u32,
-    /// Entries and page headers in which one flipped bit was corrected. They are
-    /// written anew by `maintain`.
+    /// Entries and page headers in which one flipped bit was corrected. `maintain` writes them
+    /// anew.
     pub corrected: u32,
-    /// Entries that have been there and cannot be read; each has been told to the tenant.
+    /// Entries that were there and cannot be read; each has been reported to the owner.
     pub missing: u32,
-    /// Pages of which nothing can be read though they have not been announced; each has
-    /// been told to the tenant.
+    /// Pages that cannot be read though no erase intent covers them; each has been reported to the
+    /// owner.
     pub pages_struck: u32,
-    /// Write points behind whose last entry there is something unreadable: a program call cut by a
-    /// power failure and never acknowledged, or damage to what was written last before it.
+    /// Write points with something unreadable behind their last entry: a program call cut by a
+    /// power failure and never acknowledged, or damage to the entries written last before it.
     pub torn_tails: u32,
-    /// Losses of earlier that are still written down.
+    /// Earlier losses that are still written down.
     pub losses: u32,
 }
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Opens the box on the chip: reads each page once, tells the tenant of each entry and then of
+    /// Opens the box on the chip: reads each page once, tells the owner of each entry and then of
     /// each loss. Writes nothing.
     ///
-    /// `scratch` takes an entry that is read again because a tenant of few words asks for it
-    /// ([`super::Liveness::NeedsCompare`]); for any other it may be empty.
+    /// `scratch` takes an entry that is read again because the owner keeps too little of it in
+    /// memory to compare ([`super::Liveness::NeedsCompare`]); for any other owner it may be empty.
     pub async fn open<T: EntryOwner + ?Sized>(
         flash: F,
         pages: P,
@@ -50,8 +50,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok((journal, report))
     }
 
-    /// Opens a closed journal where it is, as [`Journal::open`] does. After an
-    /// error it is of no use.
+    /// Opens a closed journal in place, as [`Journal::open`] does. After an error it is of no use.
     pub async fn open_here<T: EntryOwner + ?Sized>(
         &mut self,
         scratch: &mut [u8],
@@ -63,7 +62,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             self.load(page).await.map_err(JournalOpenError::Flash)?;
             self.survey_page(page, tenant, scratch, &mut survey).await?;
         }
-        // One page of a newer version is enough: what is in it must not be taken for damage.
+        // One page of a newer version is enough, because its content must not be taken for damage.
         if let Some(version) = survey.version {
             return Err(JournalOpenError::Version(version));
         }
@@ -92,9 +91,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(survey.report)
     }
 
-    /// Looks again at pages that could not be read when they were met, and may be now that more is
-    /// known: the box, so that a start entry can be verified without its header; or the order,
-    /// which another page told.
+    /// Reads pages again that could not be read at first, now that more is known: the identity of
+    /// the box, by which a start entry can be verified without the page header, or the order of the
+    /// page, which another page told.
     async fn look_again<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -109,7 +108,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             }
         }
         for (page, order) in survey.aged.clone() {
-            // Where an old entry counts after all it stays: see `report_damage`.
+            // A page with an old entry that counts after all stays: see `report_damage`.
             if self.state(page).live == 0 {
                 self.change(page, |state| {
                     state.set_role(CLAIMED);
@@ -124,7 +123,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Tells the tenant of what is missing. Reads again only the pages where something is.
+    /// Reports missing entries to the owner. Reads only the pages again in which something is
+    /// missing.
     async fn report_damage<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -166,9 +166,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Tells the tenant of what did not count before, when nothing was known to vouch for the
-    /// group it is in: at the end of the page, or at its beginning, when the start entry of its
-    /// first group cannot be read.
+    /// Tells the owner of entries that did not count at first because nothing was known to confirm
+    /// their group. They are at the end of the page, or at its beginning when the start entry of
+    /// its first group cannot be read.
     async fn take_in_vouched<T: EntryOwner + ?Sized>(
         &mut self,
         page: u32,
@@ -180,7 +180,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         let frame = self.frame(page);
         let mut plain = PageScan::new(frame, Self::WORD, Self::PAGE, 0);
         let mut walk = PageScan::new(frame, Self::WORD, Self::PAGE, self.committed(page));
-        // Where the next entry is that counted before.
+        // The position of the next entry that counted before.
         let mut counted = Some(0);
         loop {
             let met = match walk.next(&mut self.buffer.cells_mut()[..Self::PAGE]) {
@@ -202,10 +202,10 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Tells the tenant once more of the entries of all pages, but of none whose erase the newest
-    /// announcement allows: it may say of one that it was passed over at open that it counts. To be
-    /// called before anything is written. Of what counts already the tenant must not say so again,
-    /// but that it equals that.
+    /// Tells the owner once more of the entries of all pages, except those that the newest erase
+    /// intent allows to erase. The owner may now count an entry that it passed over at open. An
+    /// entry that counts already must be answered with [`super::Liveness::Equals`]. Must be called
+    /// before anything is written.
     pub async fn retake<T: EntryOwner + ?Sized>(
         &mut self,
         scratch: &mut [u8],
@@ -232,14 +232,15 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Notes where each stream ended. Nothing more goes into those pages: a program call may have
+    /// Notes the end of each stream. Nothing more goes into those pages: a program call may have
     /// been cut there without leaving a trace, and no word is programmed twice.
     fn take_up(&mut self, survey: &mut Survey) {
         let mut torn_tails = 0;
         for (index, head) in survey.heads.iter().enumerate() {
             let Some(head) = head else { continue };
             let told = survey.tails[index].filter(|tail| tail.order == head.order);
-            // What another page tells of was there: it is not in doubt, whatever can be read of it.
+            // Entries that another page tells of were there. They are not in doubt, whatever can be
+            // read of them.
             let known = head.doubt.map_or(head.count, |doubt| doubt.number);
             let doubt = head.doubt.filter(|_| told.is_none_or(|told| told.count <= known));
             let (count, hint) = match (doubt, told) {
@@ -260,7 +261,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 anchored: told.is_some_and(|told| told.count >= count) || head.count <= 1,
                 previous_count: count,
                 previous_hint: hint,
-                // A page with no more than its start entry adds nothing to what it vouches for.
+                // A page with nothing but its start entry adds nothing to what that confirms.
                 dangling: doubt.is_some() && head.count > 1,
                 doubt: doubt.map(|doubt| UnconfirmedTail { page: head.page, at: doubt.at }),
                 ..WritePoint::default()

@@ -1,55 +1,57 @@
-//! The tenant of a journal: whoever knows what the entries mean.
+//! The owner of a journal's entries: the caller that knows what they mean.
 
-/// Where an entry lies: its offset in flash in words (`WRITE_SIZE`).
+/// The position of an entry: its offset in flash, in words of `WRITE_SIZE` bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub u32);
 
 /// An entry as it was read.
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
-    /// Where it lies.
+    /// The position of the entry.
     pub at: Address,
     /// The caller's kind, 0 to 0x17.
     pub kind: u8,
     /// The caller's bytes.
     pub payload: &'a [u8],
-    /// Order of its page: grows with each page that is taken into use.
+    /// The order of its page, which grows with each page that is taken into use.
     pub page_order: u32,
 }
 
-/// What the tenant says of an entry met while opening.
+/// The owner's judgement of an entry found while opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
-    /// It counts.
+    /// The entry counts.
     Live,
-    /// It counts, and the older one at this address, with a payload of this length, no longer does.
+    /// The entry counts, and the older one at this address no longer does. The number is the length
+    /// of the older one's payload.
     Replaces(Address, u32),
-    /// It says the same as the one at this address, which counts: a relocation was cut short. The
-    /// journal decides which is to be kept, and calls [`EntryOwner::moved`] when it is this one.
+    /// The entry says the same as the one at this address, which counts: a relocation was cut
+    /// short. The journal decides which of the two is kept, and calls [`EntryOwner::moved`] when it
+    /// is this one.
     Equals(Address),
-    /// It is superseded, or means nothing.
+    /// The entry is superseded, or means nothing.
     Dead,
-    /// That is to be told from the entry at this address, with a payload of this length: the
-    /// journal reads that one again and asks [`EntryOwner::compare`].
+    /// The owner must see the entry at this address first; the number is the length of its payload.
+    /// The journal reads that entry again and calls [`EntryOwner::compare`].
     NeedsCompare(Address, u32),
 }
 
-/// Entries that have been there and cannot be read any more.
+/// Entries that were there and cannot be read any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// The page they were in.
     pub page: u32,
-    /// Its order then: with `first` it names the loss for good.
+    /// The order of the page at that time; together with `first` it names the loss for good.
     pub order: u32,
-    /// Number of the first within the page.
+    /// The number of the first lost entry within the page.
     pub first: u16,
-    /// How many; `u16::MAX` when nobody knows.
+    /// The number of lost entries; `u16::MAX` when it is unknown.
     pub count: u16,
-    /// What the last of them was about, when that is known. Of the others nothing is.
+    /// The hint of the last lost entry, when it is known. The hints of the others never are.
     pub hint: Option<u16>,
 }
 
-/// How badly an entry is needed.
+/// The urgency of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// New data: refused before the reserve is touched.
@@ -60,36 +62,38 @@ pub enum Need {
 
 /// The owner of the entries' meaning. It keeps the address of each entry that counts.
 ///
-/// Entries that were superseded stay in flash until their page is erased, and are found again at
-/// each open: what supersedes an entry, a tombstone too, has to stay live as long as the tenant
+/// Superseded entries stay in flash until their page is erased, and are found again at each open.
+/// An entry that supersedes another, a tombstone too, must therefore stay live as long as the owner
 /// would otherwise take the older one for the newest.
 pub trait EntryOwner {
-    /// An entry was found while opening; pages come in any order.
+    /// Judges an entry found while opening; pages come in any order.
     fn on_entry(&mut self, entry: &Entry<'_>) -> Liveness;
 
-    /// The same, now that the entry it [`Liveness::NeedsCompare`] with, at `at`, has been read:
-    /// `None` when it cannot be read any more, which will be told as a loss. The answer may name
-    /// yet another entry, as long as that comes to an end.
+    /// Judges an entry again after [`Liveness::NeedsCompare`], with the entry at `at` read. `other`
+    /// is `None` when that one cannot be read any more, which is also reported as a loss. The
+    /// answer may name yet another entry, as long as this comes to an end.
     fn compare(&mut self, entry: &Entry<'_>, at: Address, other: Option<&Entry<'_>>) -> Liveness {
         let _ = (entry, at, other);
         Liveness::Live
     }
 
-    /// Whether this entry, at this address, counts.
+    /// Returns whether this entry, at this address, counts.
     fn is_live(&self, entry: &Entry<'_>) -> bool;
 
-    /// The entry at `entry.at` has been copied to `to`, verified; `entry.at` will be erased.
+    /// Takes note that the entry at `entry.at` has been copied to `to` and verified. `entry.at`
+    /// will be erased.
     fn moved(&mut self, entry: &Entry<'_>, to: Address);
 
-    /// Entries have been lost; called for the same loss at each open and scan until it is healed.
+    /// Takes note of lost entries. Called for the same loss at each open and scan until it is
+    /// healed.
     fn lost(&mut self, loss: &Loss);
 
-    /// Whether what was lost is there again, or known to be superseded, so that it
-    /// may be forgotten.
+    /// Returns whether the lost entries are there again, or known to be superseded. The loss may
+    /// then be forgotten.
     fn is_healed(&self, loss: &Loss) -> bool;
 
-    /// What the entry is about, as given to `append`. Needed when an entry is moved whose successor
-    /// does not tell; 0 is "nothing".
+    /// Returns the hint of the entry, as given to `append`. It is needed when an entry is moved and
+    /// the entry after it does not tell the hint; 0 is "nothing".
     fn hint(&self, entry: &Entry<'_>) -> u16 {
         let _ = entry;
         0

@@ -1,5 +1,5 @@
-//! Reading one page's bytes: which entries count, where entries are missing, where the
-//! written part ends. Pure.
+//! The scan of one page's bytes: the entries that count, the gaps, and the end of the written part.
+//! Does no input or output.
 
 use crate::store::page::{
     CHECKPOINT, CHECKPOINT_GAP_BYTES, ChecksumSeed, ENTRY_HEADER_BYTES, EntryHeader,
@@ -23,45 +23,45 @@ impl ScannedEntry {
     }
 }
 
-/// What comes next in a page.
+/// The next item in a page.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ScanItem {
     Entry(ScannedEntry),
-    /// Entries `first` to `first + count - 1` have been there, on the medium, and cannot be read.
-    /// `hint`: what the last of them was about, when an entry behind it says so.
+    /// Entries `first` to `first + count - 1` were there, on the medium, and cannot be read. `hint`
+    /// is that of the last of them, when an entry behind it says so.
     Hole {
         first: u16,
         count: u16,
         hint: Option<u16>,
     },
-    /// Nothing more that counts; whether there is something that does not.
+    /// Nothing more that counts. `torn` is true when something that does not count is there.
     End {
         torn: bool,
     },
 }
 
-/// The last program call of a page that nothing behind it vouches for.
+/// The last program call of a page, when nothing behind it confirms it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
     pub at: usize,
-    /// Number of its first entry.
+    /// The number of its first entry.
     pub number: u16,
-    /// What the entry before it was about.
+    /// The hint of the entry before it.
     pub hint: u16,
 }
 
-/// Which entries a search is for.
+/// The entries that a search is for.
 #[derive(Clone, Copy)]
 enum Which {
     Any,
-    /// Those that begin a group.
+    /// Entries that begin a group.
     First,
-    /// Those of them that say that all before was on the medium.
+    /// Entries that begin a group and say that everything before was on the medium.
     Synced,
 }
 
-/// A walk over one page. The page is passed to each step, so that the caller may use
-/// what lies behind the walk.
+/// A walk over one page. The page is passed to each step, so that the caller may use the part
+/// behind the walk.
 pub(super) struct PageScan {
     frame: ChecksumSeed,
     word: usize,
@@ -77,17 +77,16 @@ pub(super) struct PageScan {
     /// Entries mended so far.
     pub corrected: u16,
     pub doubt: Option<Doubt>,
-    /// Entries were met behind a gap that nothing proves to be damage: a medium that defers writes
-    /// may have lost what stood in it, and kept what came after, when the power went before a sync.
-    /// They are in doubt, all of them.
+    /// Entries stand behind a gap that nothing proves to be damage: a medium that defers writes may
+    /// have lost the part in the gap and kept what came after, when the power went before a sync.
+    /// All entries from there on are in doubt.
     pub is_loose: bool,
-    /// What the last entry was about, when a checkpoint says so.
+    /// The hint of the last entry, when a checkpoint tells it.
     pub hint: u16,
 }
 
 impl PageScan {
-    /// `vouched`: the number of entries that the page is known to have held, 0
-    /// when nothing is known.
+    /// Starts a walk. The page is known to have held `vouched` entries; 0 when nothing is known.
     pub fn new(frame: ChecksumSeed, word: usize, page_bytes: usize, vouched: u16) -> Self {
         PageScan {
             frame,
@@ -105,12 +104,12 @@ impl PageScan {
         }
     }
 
-    /// Number of entries met or known to be missing so far.
+    /// Returns the number of entries read or known to be missing so far.
     pub fn count(&self) -> u16 {
         self.next
     }
 
-    /// The next thing in the page. One flipped bit of an entry is mended in `page` itself.
+    /// Returns the next item of the page. One flipped bit of an entry is mended in `page` itself.
     pub fn next(&mut self, page: &mut [u8]) -> ScanItem {
         let Some((at, header, missing)) = self.find(page) else {
             if self.next < self.vouched {
@@ -152,13 +151,15 @@ impl PageScan {
         ScanItem::Entry(ScannedEntry { at, header, number })
     }
 
-    /// The next entry that counts: where, its header, and how many are missing before it.
+    /// Finds the next entry that counts: its offset, its header, and the number of entries missing
+    /// before it.
     fn find(&mut self, page: &mut [u8]) -> Option<(usize, EntryHeader, u16)> {
         if self.at + ENTRY_HEADER_BYTES > self.end {
             return None;
         }
         if self.at < self.right_before {
-            // Verified when its group was looked at, or behind a hole that has been reported.
+            // The entry was verified when its group was looked at, or is behind a gap that has been
+            // reported.
             let header = EntryHeader::decode(page, self.at, self.end)?;
             return self
                 .is_committed(page, self.at, &header, self.next)
@@ -185,7 +186,7 @@ impl PageScan {
         Some((at, header, missing))
     }
 
-    /// A checkpoint behind its erased gap, in which one bit may be wrong.
+    /// Returns a checkpoint behind its erased gap, in which one bit may be wrong.
     fn mended_checkpoint(&mut self, page: &mut [u8]) -> Option<(usize, EntryHeader, u16)> {
         let at = self.at + CHECKPOINT_GAP_BYTES;
         if !is_erased(page.get(self.at..at)?) {
@@ -195,8 +196,8 @@ impl PageScan {
         (header.kind() == CHECKPOINT).then_some((at, header, 0))
     }
 
-    /// Whether a group behind the entry at `at`, of this number, says that all
-    /// before it was on the medium.
+    /// Returns whether a group behind the entry at `at`, which has this number, says that
+    /// everything before it was on the medium.
     fn synced_behind(&mut self, page: &[u8], at: usize, header: &EntryHeader, number: u16) -> bool {
         let here = (self.at, self.next);
         self.at = at + entry_bytes(usize::from(header.len), self.word);
@@ -206,8 +207,8 @@ impl PageScan {
         found
     }
 
-    /// Whether the group of the entry was committed: all of it is there, or
-    /// something was written after it.
+    /// Returns whether the group of the entry was committed: all of it is there, or something was
+    /// written after it.
     fn is_committed(
         &mut self,
         page: &mut [u8],
@@ -237,8 +238,8 @@ impl PageScan {
                 _ => break,
             }
         }
-        // A member is missing: it was committed if a later group has begun when all
-        // before was on the medium.
+        // A member is missing. The group was committed if a later one began when everything before
+        // it was on the medium.
         let (from, from_number) = (self.at, self.next);
         (self.at, self.next) = (next, number);
         let later = self.search(page, next, Which::Synced);
@@ -249,7 +250,8 @@ impl PageScan {
         later.is_some()
     }
 
-    /// Word by word from `from`: the next right entry of these whose number can follow.
+    /// Searches word by word from `from` for the next right entry of this sort whose number can
+    /// follow.
     fn search(&self, page: &[u8], from: usize, which: Which) -> Option<(usize, EntryHeader, u16)> {
         let least = entry_bytes(0, self.word);
         for at in (from..self.end).step_by(self.word) {
@@ -273,8 +275,8 @@ impl PageScan {
         None
     }
 
-    /// How many entries are missing between the expected number and this entry's; `None` when
-    /// it cannot be here at all.
+    /// Returns the number of entries missing between the expected number and this entry's; `None`
+    /// when the entry cannot be here at all.
     fn missing_before(&self, header: &EntryHeader, expected: u16, at: usize) -> Option<u16> {
         match header.kind() {
             START => (at == FIRST_ENTRY_AT && header.seq == 0 && expected == 0).then_some(0),
@@ -286,8 +288,8 @@ impl PageScan {
         }
     }
 
-    /// The entry at `at` if it is right and has the expected number; with one
-    /// flipped bit mended if need be.
+    /// Returns the entry at `at` if it is right and has the expected number, with one flipped bit
+    /// mended if need be.
     fn right_or_mended(
         &mut self,
         page: &mut [u8],
@@ -299,7 +301,7 @@ impl PageScan {
         }
         let (header, bit) = self.frame.mend(page, at, self.end)?;
         let follows = self.missing_before(&header, expected, at) == Some(0) && {
-            // What lies behind must not contradict the length and number that were mended.
+            // The entry behind must not contradict the length and number that were mended.
             let behind = at + entry_bytes(usize::from(header.len), self.word);
             let number = expected + u16::from(header.kind() != CHECKPOINT);
             match self.frame.verified(page, behind, self.end) {

@@ -1,4 +1,5 @@
-//! Which pages are free, which of them is taken next, and saying so before they are erased.
+//! The choice of free pages: which are free, which is taken next, and the erase intent that is
+//! written before pages are erased.
 
 use super::errors::JournalFailure;
 use super::notes::{DOOMED_MAX, Doomed, EraseIntent};
@@ -17,7 +18,7 @@ const TRIES: usize = 4;
 const READY_MIN: u32 = 3;
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Counts the free pages anew, after a page has changed its role.
+    /// Counts the free pages again after a page has changed its role.
     pub(super) fn recount(&mut self) {
         let (mut free, mut ready) = (0, 0);
         for state in self.states() {
@@ -27,7 +28,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         (self.free, self.ready) = (free, ready);
     }
 
-    /// A page that has just been erased and given its header.
+    /// Returns a page that has just been erased and given its header.
     pub(super) async fn ready_page(
         &mut self,
         stream: usize,
@@ -35,7 +36,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         self.ready_page_while(stream, |_| true).await
     }
 
-    /// The same, as long as that is wanted.
+    /// Returns such a page, but gives up when `is_wanted` is no longer true.
     async fn ready_page_while(
         &mut self,
         stream: usize,
@@ -69,7 +70,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         if self.prepared.is_some() || self.ready == 0 {
             return Ok(false);
         }
-        // Nothing is erased unannounced as long as nobody needs it.
+        // No page is erased without an erase intent unless somebody needs it.
         self.prepared = match self.ready_page_while(HOT, |journal| journal.ready > 0).await {
             Ok(page) => Some(page),
             Err(JournalFailure::NoRoom | JournalFailure::Worn) => None,
@@ -78,8 +79,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(self.prepared.is_some())
     }
 
-    /// The free page to take: the least worn for new entries; the most worn for moved
-    /// ones, which tend to stay.
+    /// Chooses the free page to take: the least worn for new entries, the most worn for moved ones,
+    /// which tend to stay.
     fn pick(&mut self, stream: usize) -> Option<u32> {
         let best = |of: &dyn Fn(&PageState) -> bool| {
             let candidates = (0u32..).zip(self.states()).filter(|(_, state)| of(state));
@@ -95,10 +96,10 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         if let Some(page) = best(&PageState::is_ready) {
             return Some(page);
         }
-        // Nothing is announced, and there may be no room to do so: an empty page is taken all the
-        // same. If the power fails during its erase, opening knows this case by the absence of any
-        // other free page. That explains one page, not two: one that was taken so and holds nothing
-        // yet is taken again, also after a cut.
+        // No page is in an erase intent, and there may be no room to write one: an empty page is
+        // taken anyway. If the power fails during its erase, opening recognises the case because
+        // there is no other free page. That explains one page, not two. A page that was taken so
+        // and holds nothing yet is therefore taken again, also after a cut.
         let begun = self.unannounced.filter(|page| self.state(*page).is_free());
         let page = begun.or_else(|| best(&|state| state.is_free()))?;
         self.unannounced = Some(page);
@@ -106,9 +107,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Some(page)
     }
 
-    /// Erases a page and gives it its header; false when it does not hold.
+    /// Erases a page and gives it its header. Returns false when the page does not hold it.
     async fn prepare(&mut self, page: u32) -> Result<bool, F::Error> {
-        // What names it is on the medium first.
+        // The erase intent that names the page must be on the medium first.
         let announced_at = self.announced_at.take();
         self.sync_what_was_written(announced_at).await?;
         let base = Self::base(page);
@@ -120,7 +121,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             return Ok(false);
         }
         let order = self.next_order;
-        // Only a forged header brings it to the end of its range.
+        // Only a forged header brings the order to the end of its range.
         self.next_order = self.next_order.saturating_add(1);
         self.change(page, |state| {
             (state.order, state.live, state.vouched) = (order, 0, 0);
@@ -131,14 +132,14 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         self.program_small(page, 0, &header).await
     }
 
-    /// Whether an announcement may be due when the next page is taken.
+    /// Returns whether an erase intent may be due when the next page is taken.
     pub(super) fn is_announcing(&self) -> bool {
         self.ready <= READY_MIN && self.free > self.ready
     }
 
-    /// The announcement that belongs into the start entry of page `taken` of a write point, if one
-    /// is due. It vouches for what that write point wrote before, not for what the other did:
-    /// unless something else does, it waits, if it can.
+    /// Returns the erase intent for the start entry of page `taken` of a write point, if one is
+    /// due. The start entry confirms what that write point wrote before, but not what the other one
+    /// wrote. Unless something else confirms that, the intent waits, if it can.
     pub(super) fn due_announcement(
         &self,
         stream: usize,
@@ -151,8 +152,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         (is_due && may).then(|| self.full_announcement(Some(taken), bytes)).flatten()
     }
 
-    /// All pages that may be erased: those announced before, then those emptied since, the loose
-    /// ones first and of these the least worn. `taken` is not among them.
+    /// Returns all pages that may be erased: those named before, then those emptied since, the
+    /// loose ones first and of these the least worn. `taken` is not among them.
     pub(super) fn full_announcement(
         &self,
         taken: Option<u32>,
@@ -171,7 +172,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         };
         let doomed = |page: u32| {
             let state = self.state(page);
-            // What is written to a page that has been prepared ahead is not dead: older orders are.
+            // Entries written to a page that was prepared ahead are not dead, but those of older
+            // orders are.
             let ahead = u32::from(self.prepared == Some(page));
             let order = state.order.saturating_sub(ahead);
             Doomed { page, order, erases: state.erases() }
@@ -203,14 +205,14 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Some(announcement)
     }
 
-    /// Whether an announcement can name one page more.
+    /// Returns whether an erase intent can name one page more.
     pub(super) fn can_name(&self) -> bool {
         let is_named = |state: &&PageState| state.role() == ERASABLE || state.has(NAMED);
         self.states().iter().filter(is_named).count() < DOOMED_MAX
     }
 
-    /// Pages that the newest announcement names, and in which nothing counts any more,
-    /// are what it says they are.
+    /// Makes pages erasable that the newest erase intent names and in which nothing counts any
+    /// more.
     pub(super) fn take_at_its_word(&mut self) {
         for page in 0..self.page_count {
             let state = self.state(page);
@@ -223,26 +225,27 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         self.recount();
     }
 
-    /// What was written until now is on the medium before a page is erased that nothing is left in.
+    /// Notes that everything written until now must be on the medium before a page in which nothing
+    /// is left is erased.
     pub(super) fn note_announced(&mut self) {
         self.announced_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
     }
 
-    /// Whether the newest announcement names pages that something is in, in a box that has been
-    /// written to since it was opened.
+    /// Returns whether the newest erase intent names pages in use, in a box that has been written
+    /// to since it was opened.
     pub(super) fn names_in_vain(&self) -> bool {
         self.streams.iter().any(|stream| stream.page.is_some())
             && self.states().iter().any(|state| state.has(NAMED) && state.role() == USED)
     }
 
-    /// Whether the erase of one of them was cut.
+    /// Returns whether the erase of a page in use that the erase intent names was cut.
     pub(super) fn has_torn(&self) -> bool {
         let is_torn =
             |state: &PageState| state.has(NAMED) && state.role() == USED && state.has(EVACUATE);
         self.states().iter().any(is_torn)
     }
 
-    /// The announcement has been written and verified.
+    /// Takes note that the erase intent has been written and verified.
     pub(super) fn announced(&mut self, announcement: &EraseIntent) {
         self.epoch = self.epoch.max(announcement.epoch);
         self.note_announced();
@@ -257,8 +260,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             if state.has(NAMED) && announcement.doomed(page).is_none() {
                 state.unmark(NAMED);
                 if state.has(RAGGED) {
-                    // What told where it ends may have gone meanwhile, and it
-                    // counts again in the census.
+                    // The page that told its end may have gone meanwhile, and it counts in the
+                    // census again.
                     state.mark(EVACUATE);
                 }
             }

@@ -1,5 +1,5 @@
-//! One verified program call: a block of entries goes to a write point, into a fresh page when
-//! the open one has no room.
+//! One verified program call: a block of entries goes to a write point, into a fresh page when the
+//! open one has no room.
 
 use super::errors::JournalFailure;
 use super::notes::{CheckpointWitness, EraseIntent, Start, Tail, WITNESS_BYTES_MAX};
@@ -12,11 +12,11 @@ use crate::store::page::{
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Pages that are tried before a program call is given up.
+/// The number of pages that are tried before a program call is given up.
 const TRIES: usize = 4;
 const CHUNK: usize = 128;
 
-/// What sealing a block found in it.
+/// The entries that sealing a block found in it.
 struct Sealed {
     entries: u16,
     live_bytes: usize,
@@ -24,12 +24,12 @@ struct Sealed {
 }
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Whether a block of this many bytes fits the open page of a write point.
+    /// Returns whether a block of this many bytes fits the open page of a write point.
     pub(super) fn fits(&self, stream: usize, bytes: usize) -> bool {
         self.room(stream) >= bytes
     }
 
-    /// Bytes left in the open page of a write point.
+    /// Returns the bytes left in the open page of a write point.
     pub(super) fn room(&self, stream: usize) -> usize {
         let stream = &self.streams[stream];
         if stream.page.is_none() || stream.count >= u16::MAX - 255 {
@@ -38,7 +38,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         (Self::PAGE - Self::CHECKPOINT_ROOM).saturating_sub(stream.at)
     }
 
-    /// Lays an entry into the buffer at the end of a block of `len` bytes; returns the new length,
+    /// Lays an entry into the buffer at the end of a block of `len` bytes. Returns the new length,
     /// or `None` when it does not fit a fresh page.
     pub(super) fn lay(
         &mut self,
@@ -64,10 +64,10 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Some(end)
     }
 
-    /// Programs the block of `len` bytes that has been laid into the buffer, as one group,
-    /// and verifies it. Returns where its first entry is. The entries' headers carry their
-    /// own hints; afterwards they are as in flash. Without any, there is a new page with no
-    /// more than its start entry.
+    /// Programs the block of `len` bytes that has been laid into the buffer, as one group, and
+    /// verifies it. Returns the page and the offset of its first entry. The entries' headers carry
+    /// their own hints at first; afterwards they are as in flash. With an empty block, a new page
+    /// is taken that holds no more than its start entry.
     pub(super) async fn commit(
         &mut self,
         stream: usize,
@@ -85,13 +85,13 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 self.close(stream, true);
                 let page = match self.ready_page(stream).await {
                     Ok(page) => page,
-                    // When there is no other page, what was wrong with the last one is the reason.
+                    // When there is no other page, the failure of the last one is the reason.
                     Err(JournalFailure::NoRoom) => {
                         return Err(trouble.unwrap_or(JournalFailure::NoRoom));
                     }
                     Err(trouble) => return Err(trouble),
                 };
-                // So that the start entry may say what is on the medium, here and in the other
+                // After this the start entry may tell what is on the medium, here and in the other
                 // stream, and no group that was not acknowledged stands before it in another page.
                 self.sync().await.map_err(JournalFailure::Flash)?;
                 let (start, bytes) = self.lay_start(stream, page);
@@ -106,7 +106,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 };
             }
             let Some(page) = writing.page else { continue };
-            // Until the call has been verified the page counts as left: if this future is dropped,
+            // The page counts as left until the call has been verified. If this future is dropped,
             // or the call fails, nothing more goes to it, so no word is ever programmed twice.
             self.close(stream, false);
             let sealed = self.seal_block(page, &writing, start_bytes, len);
@@ -132,7 +132,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             writing.hint = sealed.last_hint;
             writing.vouched = false;
             writing.wrote_at = self.barrier.as_ref().map(|barrier| (barrier.syncs)(&self.flash));
-            // A start entry alone is nothing that one would miss.
+            // A start entry alone is not missed by anybody.
             writing.anchored = len == 0 && start_bytes > 0;
             if start_bytes > 0 {
                 self.enter(stream, page, announced);
@@ -145,8 +145,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Err(trouble.unwrap_or(JournalFailure::Worn))
     }
 
-    /// Leaves the open page of a write point. `untouched`: nothing has been attempted behind its
-    /// last entry.
+    /// Leaves the open page of a write point. `untouched` says that nothing has been attempted
+    /// behind its last entry.
     pub(super) fn close(&mut self, stream: usize, untouched: bool) {
         let open = self.streams[stream];
         if let Some(page) = open.page {
@@ -173,8 +173,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Lays the start entry of a page into the buffer, right before the block; returns
-    /// it and its length there.
+    /// Lays the start entry of a page into the buffer, right before the block. Returns it and its
+    /// length there.
     fn lay_start(&mut self, stream: usize, page: u32) -> (Start, usize) {
         let state = self.state(page);
         let previous = self.streams[stream];
@@ -199,7 +199,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         let len = match start.encode(&mut payload[..room]) {
             Some(len) => len,
             None => {
-                // Cannot be: the announcement was made to fit the room that was left.
+                // This cannot happen: the erase intent was made to fit the room that was left.
                 start.announcement = None;
                 bare
             }
@@ -216,7 +216,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         (start, bytes)
     }
 
-    /// Where a write point ends, if it has a page.
+    /// Returns the end of a write point, if it has a page.
     fn tail(&self, of: usize) -> Option<Tail> {
         let stream = &self.streams[of];
         let tail = match stream.page {
@@ -236,7 +236,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         (tail.order != 0).then_some(tail)
     }
 
-    /// A page has its first entries: it is in use.
+    /// Takes note that a page has its first entries and is in use.
     fn enter(&mut self, stream: usize, page: u32, announced: Option<EraseIntent>) {
         let previous = self.streams[stream].previous_order;
         self.change(page, |state| {
@@ -250,7 +250,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         self.recount();
     }
 
-    /// Gives the entries of the block in the buffer their final headers for where they go.
+    /// Gives the entries of the block in the buffer the final headers for their place in flash.
     fn seal_block(
         &mut self,
         page: u32,
@@ -294,8 +294,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         sealed
     }
 
-    /// Undoes the sealing, so that the block can be sealed for another page: each entry's own
-    /// hint is in the one after it.
+    /// Undoes the sealing, so that the block can be sealed for another page: each entry's own hint
+    /// is in the one after it.
     fn unseal_block(&mut self, len: usize, last_hint: u16) {
         let buffer = self.buffer.cells_mut();
         let mut from = Self::START_ROOM;
@@ -308,8 +308,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Programs a part of the buffer and reads it back; false when the flash says
-    /// it is done but it is not.
+    /// Programs a part of the buffer and reads it back. Returns false when the flash reports
+    /// success but does not hold the bytes.
     async fn program(
         &mut self,
         page: u32,
@@ -352,7 +352,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(true)
     }
 
-    /// Whether all of a page reads as erased.
+    /// Returns whether the whole page reads as erased.
     pub(super) async fn is_blank(&mut self, page: u32) -> Result<bool, F::Error> {
         let mut chunk = [0; CHUNK];
         for at in (0..Self::PAGE).step_by(CHUNK) {
@@ -365,22 +365,23 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(true)
     }
 
-    /// Whether something in flash vouches for the last entry of a write point.
+    /// Returns whether something in flash confirms the last entry of a write point.
     pub(super) fn is_vouched(&self, stream: usize) -> bool {
         let stream = &self.streams[stream];
         if stream.page.is_some() { stream.vouched } else { !stream.dangling }
     }
 
-    /// Before a page is taken for a write point, which may announce, or erase without having
-    /// announced: what was given up for newer entries, or for copies, is erased only when
-    /// those are vouched for. A page that does not hold a checkpoint has failed, and is
-    /// emptied: that is no reason to stop.
+    /// Writes checkpoints before a page is taken for a write point. Taking it may write an erase
+    /// intent, or erase without one, and entries that were given up for newer ones or for copies
+    /// may be erased only when those are confirmed. A page that does not hold a checkpoint has
+    /// failed and is emptied, which is no reason to stop.
     async fn commit_tail_before_abandoning(&mut self, stream: usize) {
         if self.is_announcing() {
             let _ = self.checkpoint(other(stream)).await;
         }
-        // The start of the next page vouches for what was written to this one, but not before what
-        // is erased unannounced, and not where the gap is too wide to be kept in mind.
+        // The start of the next page confirms the entries written to this one. That is too late for
+        // a page that is erased without an erase intent, and impossible where the gap is too wide
+        // to be kept.
         let order = self.streams[stream].page.map(|page| self.state(page).order);
         let is_far = order
             .is_some_and(|order| self.next_order.saturating_sub(order) > u32::from(u16::MAX / 2));
@@ -389,19 +390,20 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Takes a page for a write point and puts no more than its start entry there, which
-    /// vouches for the page before.
+    /// Takes a page for a write point and puts only its start entry there, which confirms the page
+    /// before.
     async fn attach(&mut self, stream: usize) -> Result<(), JournalFailure<F::Error>> {
         self.commit(stream, 0).await.map(|_| ())
     }
 
-    /// Whether nothing vouches for what a write point left behind, and no more can be added there.
+    /// Returns whether nothing confirms the last page of a write point, and no more can be added
+    /// there.
     pub(super) fn dangles(&self, stream: usize) -> bool {
         self.streams[stream].page.is_none() && self.streams[stream].dangling
     }
 
-    /// Vouches for what a write point left behind in a page it can add nothing to, when at least
-    /// this many pages are free.
+    /// Confirms the last page of a write point to which no more can be added, when at least this
+    /// many pages are free.
     pub(super) async fn attach_if_dangling(
         &mut self,
         stream: usize,
@@ -413,7 +415,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Vouches for the last entry of a write point, if nothing does yet.
+    /// Confirms the last entry of a write point, if nothing does yet.
     pub(super) async fn checkpoint(
         &mut self,
         stream: usize,
@@ -424,8 +426,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// The same when the box comes to rest: it says as well, if there is room, where the other
-    /// write point ends, and the census.
+    /// Confirms the last entry of a write point as the box comes to rest. If there is room, the
+    /// checkpoint also tells the end of the other write point, and the census.
     pub(super) async fn checkpoint_at_rest(
         &mut self,
         stream: usize,
@@ -440,8 +442,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// The same whether or not something vouches for it, and says where the other write point ends;
-    /// false when there is no room for that.
+    /// Writes a checkpoint, whether or not the last entry is confirmed already, that tells the end
+    /// of the other write point if `tail` is given. Returns false when there is no room for it.
     async fn checkpoint_with(
         &mut self,
         stream: usize,
@@ -468,7 +470,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(held)
     }
 
-    /// Whether a page has to be taken for the other write point to say where this one ends.
+    /// Returns whether a page has to be taken for the other write point to tell the end of this
+    /// one.
     pub(super) fn wants_anchor_page(&self, stream: usize) -> bool {
         let is_wanted = !self.streams[stream].anchored && self.tail(stream).is_some();
         let other = &self.streams[other(stream)];
@@ -476,8 +479,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         is_wanted && (other.page.is_none() || other.at + bytes > Self::PAGE)
     }
 
-    /// Has a page of the other write point say where this one ends, unless one does already: in a
-    /// checkpoint, or in the start entry of a page taken for it when at least this many are free.
+    /// Has a page of the other write point tell the end of this one, unless one does already. It
+    /// does so in a checkpoint, or in the start entry of a page taken for it when at least this
+    /// many are free.
     pub(super) async fn anchor(
         &mut self,
         stream: usize,
@@ -491,14 +495,14 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             self.streams[stream].anchored = true;
         } else if self.ready > 0 && self.free >= free_least {
             self.attach(other(stream)).await?;
-            // Its start entry says it: what is left to say is the census.
+            // The start entry tells the end already; the checkpoint adds the census.
             self.checkpoint_with(other(stream), Some(tail)).await?;
         }
         Ok(())
     }
 
-    /// Programs a checkpoint behind the `count` entries of a page that end at `end`; false when the
-    /// page does not hold it.
+    /// Programs a checkpoint behind the `count` entries of a page that end at `end`. Returns false
+    /// when the page does not hold it.
     pub(super) async fn commit_tail(
         &mut self,
         page: u32,
@@ -509,7 +513,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     ) -> Result<bool, JournalFailure<F::Error>> {
         self.sync().await.map_err(JournalFailure::Flash)?;
         let at = end + CHECKPOINT_GAP_BYTES;
-        // An entry, filled up to a word of at most 8 bytes.
+        // The longest entry, filled up to a word of at most 8 bytes.
         let mut bytes = [0xFF; ENTRY_HEADER_BYTES + WITNESS_BYTES_MAX + 7];
         let len = entry_bytes(payload.len(), Self::WORD);
         let seq = (count as u8).wrapping_sub(1);
@@ -524,7 +528,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         held.map_err(JournalFailure::Flash)
     }
 
-    /// Writes the announcement by itself.
+    /// Writes the erase intent as an entry of its own.
     pub(super) async fn announce(&mut self) -> Result<(), JournalFailure<F::Error>> {
         let mut payload = [0; 256];
         let room = (Self::START_ROOM - ENTRY_HEADER_BYTES - Self::WORD).min(payload.len());
@@ -533,7 +537,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 self.attach_if_dangling(stream, RESERVE_PAGES - 1).await?;
             }
         }
-        // Not into a page of its own if it can be helped: it may be the last that is free.
+        // It should not take a page of its own, which may be the last that is free.
         let stream = match (self.takes_announcement(HOT), self.takes_announcement(COLD)) {
             (false, true) => COLD,
             _ => HOT,
@@ -547,7 +551,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         };
         let mut announcement = self.full_announcement(None, left);
         if announcement.is_none() && self.free >= 2 {
-            // It goes into a fresh page then.
+            // In this case it goes into a fresh page.
             announcement = self.full_announcement(None, room);
         }
         let announcement = announcement.ok_or(JournalFailure::NoRoom)?;

@@ -69,9 +69,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(Entry { at, kind: header.kind(), payload, page_order: frame.order })
     }
 
-    /// Whether the entry at `at` is missed should it go: not so where everything had been given up
-    /// and the box was opened before the page was erased. What is there again by that may be read,
-    /// but is not to be relied on anew.
+    /// Returns whether losing this entry would be noticed. False on a page that was given up and
+    /// reopened before its erase: its entries may be read, but nothing new may depend on them.
     pub fn is_sure(&self, at: Address) -> bool {
         !self.state(self.page_of(at)).has(UNSURE)
     }

@@ -1,5 +1,5 @@
-//! Making pages free: the entries of a victim that are live move to the second write point, a
-//! bounded number at a time.
+//! Reclaiming: the live entries of a victim move to the cold write point, a bounded number at a
+//! time, until its page is free.
 
 use super::append::{next_in_block, tolerate};
 use super::errors::JournalFailure;
@@ -15,38 +15,39 @@ use crate::store::page::{
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Most entries moved in one step, unless it is the last resort.
+/// The most entries moved in one step, unless it is the last resort.
 const MOVES_MAX: usize = 64;
-/// Bytes in which the buffer keeps where an entry was, for a while in the place of its checksum:
-/// that is made anew for the new place.
+/// The bytes in which the buffer keeps the old position of an entry. For a while they take the
+/// place of its checksum, which is made anew for the new position.
 const OLD_BYTES: usize = size_of::<u16>();
-/// When less room than this is left in a page, nothing is looked for that would fit.
+/// The room in a page below which no entry is looked for that would fit.
 const SMALL_ENTRY_BYTES: usize = 24;
-/// How often an entry in doubt has to read right to be believed when it cannot be written anew.
+/// The number of times an entry in doubt has to read right to be believed when it cannot be written
+/// anew.
 const DOUBT_READS: u32 = 4;
 /// Idle work goes on until this many pages are free beside the reserve.
 const IDLE_PAGES: u32 = 4;
-/// Idle work that has made no page free for so many steps gains nothing: it waits
+/// The number of idle steps without a page made free after which idle work gains nothing: it waits
 /// for the next append.
 const IDLE_STEPS_MAX: u32 = 32;
 
-/// Live entries collected at the start of the buffer; where each was in the old page stands at its
-/// end, the first one last.
+/// Live entries collected at the start of the buffer. Their old positions stand at its end, that of
+/// the first entry last.
 struct RelocationBatch {
     len: usize,
     entries: usize,
-    /// Where to go on.
+    /// The offset in the page to go on from.
     from: usize,
     done: bool,
-    /// Holes in which something of the tenant's may have been.
+    /// The number of gaps in which an entry of the owner's may have been.
     holes: u16,
     corrected: bool,
     met_from: bool,
 }
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Idle work: reclaiming ahead, moving entries away from where a bit has flipped, preparing
-    /// the next page. Does at most `budget` steps, of at most one erase each, and returns
+    /// Does idle work: reclaims ahead, moves entries away from places where a bit has flipped,
+    /// prepares the next page. Does at most `budget` steps, of at most one erase each, and returns
     /// whether nothing is left to do.
     pub async fn maintain<T: EntryOwner + ?Sized>(
         &mut self,
@@ -80,16 +81,16 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 Err(trouble) => return Err(trouble),
             }
         }
-        // Not before something has been written: a box that is only switched on
-        // and off does not wear.
+        // No page is prepared before something has been written: a box that is only switched on and
+        // off does not wear.
         if self.streams.iter().any(|stream| stream.page.is_some()) {
             return self.prepare_ahead().await;
         }
         Ok(false)
     }
 
-    /// Moves what was written last before the power went, and may only look as if it were there,
-    /// to where it certainly is.
+    /// Moves the entries written last before the power went to a place where they certainly are. In
+    /// their present place they may only look as if they were there.
     pub(super) async fn settle_doubt<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -97,8 +98,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
     ) -> Result<(), JournalFailure<F::Error>> {
         while let Some(doubt) = self.streams[stream].doubt {
             if self.free < RESERVE_PAGES && self.streams[stream].page.is_none() {
-                // Writing it anew takes a page each time the power fails, and pages are short:
-                // reading it again and again has to do.
+                // Writing them anew takes a page each time the power fails, and pages are short.
+                // Reading them several times has to be enough.
                 let mut right = None;
                 for _ in 0..DOUBT_READS {
                     right = self.reads_right(tenant, doubt).await?;
@@ -107,7 +108,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                     }
                 }
                 if let Some((count, hint)) = right {
-                    // Now it counts as committed, and should it vanish it is missed.
+                    // The entries now count as committed, and are missed should they vanish.
                     self.change(doubt.page, |state| state.vouched = count);
                     let stream = &mut self.streams[stream];
                     (stream.previous_count, stream.previous_hint) = (count, hint);
@@ -118,8 +119,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             self.load(doubt.page).await.map_err(JournalFailure::Flash)?;
             let gathered = self.gather(tenant, doubt.page, doubt.at, 0, Self::BLOCK_MAX, 0);
             if !gathered.met_from {
-                // It was there at open and is not any more. It was never acknowledged, but
-                // its tenant counts on it.
+                // The entry was there at open and is not any more. It was never acknowledged, but
+                // its owner counts on it.
                 let state = self.state(doubt.page);
                 let loss = Loss {
                     page: doubt.page,
@@ -141,8 +142,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Reads what is in doubt once more: the number of entries in its page, and what
-    /// the last of them is about.
+    /// Reads the entries in doubt once more. Returns the number of entries in their page and the
+    /// hint of the last of them, or `None` when they do not read right.
     async fn reads_right<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &T,
@@ -180,21 +181,22 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// One step towards another free page; false when there is nothing to gain. At most one erase.
+    /// Takes one step towards another free page, with at most one erase. Returns false when there
+    /// is nothing to gain.
     pub(super) async fn reclaim_step<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
         choice: Choice,
     ) -> Result<bool, JournalFailure<F::Error>> {
-        // Nothing may be given up for a newer entry that is in doubt itself.
+        // No entry may be given up for a newer one that is in doubt itself.
         for stream in 0..self.streams.len() {
             if self.streams[stream].doubt.is_some() {
                 self.settle_doubt(tenant, stream).await?;
                 return Ok(true);
             }
         }
-        // With the last pages nothing is done but what makes room soonest,
-        // whatever was begun before.
+        // When only the last pages are left, the step makes room as soon as possible, whatever was
+        // begun before.
         let scarce = self.free < 3 && choice != Choice::Dead;
         let choice = if scarce { Choice::Urgent } else { choice };
         let begun = self.victim.filter(|_| !scarce);
@@ -217,7 +219,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             self.change(page, |state| state.mark(EVACUATE));
         }
         if gathered.len == 0 && !gathered.done {
-            // What was begun may have become too much; another may still do.
+            // The victim that was begun may have become too large; another may still fit.
             let begun = self.victim.take().is_some();
             return if begun { Ok(true) } else { Err(JournalFailure::NoRoom) };
         }
@@ -241,10 +243,11 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             }
         }
         self.victim = None;
-        // What its tenant no longer asks for counts as live no longer, whatever was counted.
+        // Bytes that the owner no longer asks for are not live any more, whatever was counted.
         self.debit(page, usize::MAX);
         if self.state(page).has(NAMED) {
-            // From now on it may be erased, and what it was given up for may be nowhere else.
+            // The page may be erased from now on, and the entries that replaced its own may be
+            // unconfirmed.
             self.change(page, |state| state.set_role(ERASABLE));
             self.note_announced();
             for stream in 0..self.streams.len() {
@@ -263,8 +266,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(true)
     }
 
-    /// Whether all that is live in a page can be moved with one program call, into
-    /// the last free page.
+    /// Returns whether everything live in a page can be moved with one program call into the last
+    /// free page.
     pub(super) async fn moves_at_once<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &T,
@@ -274,8 +277,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(self.gather(tenant, page, 0, 0, 0, Self::BLOCK_MAX).done)
     }
 
-    /// Collects the live entries of the page in the buffer, from offset `from` on, as a block: as
-    /// many as fit what the open page has `room` for; when that is not even one, as fit a `fresh`
+    /// Collects live entries of the page in the buffer, from offset `from` on, as a block. They are
+    /// as many as fit the `room` of the open page; when not even one fits, as many as fit a `fresh`
     /// page; and if `last_resort` is not zero, all or none.
     fn gather<T: EntryOwner + ?Sized>(
         &mut self,
@@ -300,10 +303,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             corrected: false,
             met_from: false,
         };
-        // Not more than a fresh page takes, should the open one fail.
+        // The block is not larger than a fresh page takes, in case the open one fails.
         let mut limit = room.min(Self::BLOCK_MAX);
-        // Where the header of the entry gathered last is, and its number: the next
-        // one tells what it is about.
+        // The header of the entry gathered last, and its number: the next entry tells its hint.
         let mut last: Option<(usize, u16)> = None;
         let mut skipped = false;
         if state.role() == UNREADABLE {
@@ -321,7 +323,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                     break;
                 }
                 ScanItem::Hole { first, count, .. } => {
-                    // A start entry is nothing of the tenant's.
+                    // A start entry does not belong to the owner.
                     gathered.holes += u16::from(!is_named && (first > 0 || count > 1));
                     continue;
                 }
@@ -369,7 +371,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 if are_enough || limit - gathered.len < SMALL_ENTRY_BYTES {
                     break;
                 }
-                // A shorter one further on may still fit.
+                // A shorter entry further on may still fit.
                 continue;
             }
             let to = FIRST_ENTRY_AT + gathered.len;
@@ -395,12 +397,12 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         gathered
     }
 
-    /// Where the buffer keeps where the gathered entry of this number was.
+    /// Returns the offset in the buffer of the old position of the gathered entry with this number.
     const fn old_at(number: usize) -> usize {
         Self::PAGE - (number + 1) * OLD_BYTES
     }
 
-    /// Commits the gathered block and tells the tenant.
+    /// Commits the gathered block and tells the owner.
     async fn move_gathered<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,

@@ -1,53 +1,54 @@
-//! What the journal keeps in RAM of each page and of its two write points.
+//! The journal's state in RAM: one for each page, and one for each of its two write points.
 
-/// Nothing live, never used, announced as part of the virgin range.
+/// Nothing live, never used, and inside the never-used range of the newest erase intent.
 pub(super) const NEVER_USED: u8 = 1;
-/// Nothing live, announced by number: may be erased.
+/// Nothing live, and named by number in an erase intent: the page may be erased.
 pub(super) const ERASABLE: u8 = 2;
-/// Nothing live, looked through, to be announced.
+/// Nothing live, looked through, and to be named in the next erase intent.
 pub(super) const EMPTY: u8 = 3;
-/// Holds entries.
+/// The page holds entries.
 pub(super) const USED: u8 = 0;
-/// Neither announced nor readable: damage.
+/// Damaged: the page is in no erase intent and cannot be read.
 pub(super) const UNREADABLE: u8 = 4;
-/// Only while opening: all of it reads as erased.
+/// Only while opening: the whole page reads as erased.
 pub(super) const BLANK: u8 = 5;
-/// Only while opening: another page says of which order it is, and it does not show that (yet).
+/// Only while opening: another page tells the order of this one, but the page itself does not show
+/// that order, or not yet.
 pub(super) const CLAIMED: u8 = 6;
 const ROLE_BITS: u16 = 0x07;
 
-/// Entries are missing and that is not explained.
+/// Entries are missing, and nothing explains why.
 pub(super) const HAS_GAP: u16 = 0x08;
-/// The page has failed, or one of its entries had to be mended: its entries are to be moved, soon.
+/// The page has failed, or one of its entries had to be mended: its entries are to be moved soon.
 pub(super) const EVACUATE: u16 = 0x10;
 /// The page failed in this run and is not taken again.
 pub(super) const FAILED: u16 = 0x20;
-/// Only while opening, in the place of the mark above: the page belongs to the
-/// write point of moved entries.
+/// Only while opening, in the same bit as `FAILED`: the page belongs to the write point of moved
+/// entries.
 pub(super) const COPIES: u16 = 0x20;
 /// Only while opening: a later page of the stream tells how many entries this one had.
 pub(super) const FOLLOWED: u16 = 0x40;
-/// Later, in the place of the mark above: behind the entries that are known to have been committed
-/// others may show, of a program call that was cut.
+/// Once open, in the same bit as `FOLLOWED`: behind the entries known to have been committed,
+/// others of a program call that was cut may show.
 pub(super) const RAGGED: u16 = 0x40;
-/// Only while opening: it had more than were found.
+/// Only while opening: the page had more entries than were found.
 pub(super) const SHORT: u16 = 0x80;
-/// A checkpoint vouches for the last entry of the page: its tail needs no other witness.
+/// A checkpoint confirms the last entry of the page: its tail needs no other witness.
 pub(super) const SEALED: u16 = 0x100;
-/// What was found in the page while opening counted as given up, or nothing vouches for its tail:
-/// if it went, that might go unnoticed.
+/// The loss of this page might go unnoticed: its entries had counted as given up when the box was
+/// opened, or nothing confirms its tail.
 pub(super) const UNSURE: u16 = 0x200;
 
-/// The newest announcement names it, but its tenant counts on something in it again since the box
-/// was opened. What is missing in it is of no consequence, as its erase may have been cut. If it
-/// was, the page is emptied before it is named no more.
+/// The newest erase intent names the page, but its owner has counted on something in it again since
+/// the box was opened. Entries missing in it do not matter, because its erase may have been cut. If
+/// the erase was cut, the page is emptied before the next erase intent leaves it out.
 pub(super) const NAMED: u16 = 0x400;
 
 /// Bits of an erase count: a million, ten times what a page stands.
 const ERASE_BITS: u32 = 20;
 const ERASES_MAX: u32 = (1 << ERASE_BITS) - 1;
 
-/// What is kept in RAM of a page: 16 bytes. Only the journal looks inside.
+/// The state in RAM of one page: 16 bytes. Only the journal looks inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageState {
     /// Number of the preparation; 0: never prepared or unreadable.
@@ -69,7 +70,7 @@ pub struct PageState {
 const _: () = assert!(size_of::<PageState>() == 16);
 
 impl PageState {
-    /// Of a page nothing is known of yet.
+    /// The state of a page nothing is known of yet.
     pub const NEW: Self = PageState { order: 0, wear: 0, live: 0, tail: 0, vouched: 0, gap: 0 };
 
     pub(super) fn erases(&self) -> u32 {
@@ -101,38 +102,42 @@ impl PageState {
         self.wear &= !(u32::from(mark) << ERASE_BITS);
     }
 
-    /// Only while opening: the page held this many entries in the end, as another page says.
+    /// Takes note, while opening, that the page held this many entries in the end, as another page
+    /// says.
     pub(super) fn end_at(&mut self, count: u16) {
         self.mark(FOLLOWED);
         if self.has(UNSURE) {
-            // Behind a gap in it stands more. Was the gap on the medium, it is damage: that goes by
-            // the count. What lies behind that has been written anew.
+            // Behind a gap in the page there are more entries. A gap that was on the medium is
+            // damage, and the count tells how much is missing. Entries behind the count were
+            // written anew elsewhere.
             self.mark(SHORT);
             self.tail = count;
         } else if self.tail < count {
             self.tail = count;
             self.mark(SHORT);
-            // If there is a checkpoint, it does not vouch for what is missing.
+            // A checkpoint that was found does not confirm the missing entries.
             self.unmark(SEALED);
         } else if self.tail > count {
-            // It was in doubt, and what counted of it then has been written anew.
+            // The tail was in doubt, and the entries of it that counted were written anew
+            // elsewhere.
             self.tail = count;
             self.mark(UNSURE);
         }
     }
 
-    /// Nothing live, not announced, and when opened it may be taken for something
-    /// else than it is now.
+    /// Returns whether nothing is live in the page, it is in no erase intent, and the next open may
+    /// take it for something else than it is now.
     pub(super) fn is_loose(&self) -> bool {
         self.role() == EMPTY && self.has(HAS_GAP | EVACUATE | UNSURE | RAGGED) && !self.has(FAILED)
     }
 
-    /// Announced and fit to be taken.
+    /// Returns whether the page is in an erase intent and fit to be taken.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.role(), NEVER_USED | ERASABLE) && !self.has(FAILED)
     }
 
-    /// Nothing live, announced or to be announced, and fit to be taken.
+    /// Returns whether nothing is live in the page and it is fit to be taken, named in an erase
+    /// intent or not yet.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.role(), NEVER_USED | ERASABLE | EMPTY) && !self.has(FAILED)
     }
@@ -142,7 +147,7 @@ impl PageState {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UnconfirmedTail {
     pub page: u32,
-    /// Where its first entry starts.
+    /// The offset of its first entry.
     pub at: usize,
 }
 
@@ -151,34 +156,34 @@ pub(super) struct UnconfirmedTail {
 pub(super) struct WritePoint {
     /// The page entries go to.
     pub page: Option<u32>,
-    /// Offset in it where the next goes.
+    /// The offset in it of the next entry.
     pub at: usize,
     /// Entries committed in it.
     pub count: u16,
-    /// What the last of them was about.
+    /// The hint of the last of them.
     pub hint: u16,
-    /// Whether the last of them is a checkpoint.
+    /// True when the last of them is a checkpoint.
     pub vouched: bool,
     /// The sync of the medium after which an entry was last committed to it in this run.
     pub wrote_at: Option<u64>,
-    /// Whether a page of the other stream tells where this one ends.
+    /// True when a page of the other stream tells the end of this one.
     pub anchored: bool,
-    /// Of the page before: its order, 0 when there is none.
+    /// The order of the page before; 0 when there is none.
     pub previous_order: u32,
     pub previous_page: u32,
     pub previous_count: u16,
     pub previous_hint: u16,
-    /// No page is open, and nothing in flash vouches for the last entry of the page before.
+    /// No page is open, and nothing in flash confirms the last entry of the page before.
     pub dangling: bool,
     pub doubt: Option<UnconfirmedTail>,
 }
 
-/// Where new entries go.
+/// The write point of new entries.
 pub(super) const HOT: usize = 0;
-/// Where entries go that are moved.
+/// The write point of moved entries.
 pub(super) const COLD: usize = 1;
 
-/// The other write point.
+/// Returns the other write point.
 pub(super) fn other(stream: usize) -> usize {
     if stream == HOT { COLD } else { HOT }
 }

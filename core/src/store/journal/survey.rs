@@ -1,5 +1,5 @@
-//! The pass over the pages of a box that is being opened: what each of them holds,
-//! and what it says of others.
+//! The pass over the pages of a box that is being opened: the content of each, and what it says of
+//! others.
 
 use super::blank::is_untouched;
 use super::notes::{CheckpointWitness, EraseIntent, Start, Tail};
@@ -25,44 +25,44 @@ pub(super) struct NewestPage {
     pub hint: u16,
     pub doubt: Option<Doubt>,
     pub torn: bool,
-    /// What the last thing in it says, if that is a checkpoint.
+    /// The content of the last entry in it, if that is a checkpoint.
     pub witness: Option<CheckpointWitness>,
 }
 
-/// Pages that show an older preparation than another page says they have, as many
-/// as are kept in mind.
+/// The most pages kept in mind that show an older preparation than another page says they have.
 pub(super) const AGED_MAX: usize = 4;
 
-/// Pages without a readable beginning that are tried with the orders they may have.
+/// The most pages without a readable beginning that are tried with the orders they may have.
 const GUESSES_MAX: u32 = 2;
 
-/// What a page shows of its header.
+/// The header of a page, as far as it can be read.
 enum Identity {
     Header(PageHeader),
     /// All of the page reads as erased.
     Blank,
-    /// Something is written, and neither header nor start entry can be read.
+    /// Something is written, but neither header nor start entry can be read.
     Unreadable,
 }
 
-/// What the pass over the pages has found so far.
+/// The results of the pass over the pages so far.
 #[derive(Default)]
 pub(super) struct Survey {
     pub salt: Option<u64>,
-    /// Pages before this were met when the salt was not known yet.
+    /// Pages before this one were read when the salt was not known yet.
     pub salt_from: u32,
     pub version: Option<u8>,
     pub announcement: Option<EraseIntent>,
     pub heads: [Option<NewestPage>; 2],
-    /// Where each stream ended, by the newest that a page of the other stream says.
+    /// The end of each stream, by the newest page of the other stream that tells it.
     pub tails: [Option<Tail>; 2],
-    /// Pages before this have been looked at.
+    /// Pages before this one have been looked at.
     pub done: u32,
-    /// The order of the newest page that something is written in.
+    /// The order of the newest page that anything is written in.
     pub newest: u32,
-    /// Page and order of pages that show an older preparation than this one.
+    /// Pages that show an older preparation than another page says: their number, and the order
+    /// they should have.
     pub aged: heapless::Vec<(u32, u32), AGED_MAX>,
-    /// Whether there is anything that formatting for the first time would not have left.
+    /// True when there is anything that formatting for the first time would not have left.
     pub foreign: bool,
     pub report: OpenReport,
 }
@@ -78,9 +78,9 @@ impl Survey {
 }
 
 impl Survey {
-    /// The census that was written down, if nothing has been written since: it is in the last
-    /// checkpoint of one stream, of the other nothing is found behind where that says it ended, and
-    /// no page is newer that anything is in.
+    /// Returns the recorded census, if nothing has been written since. Then it is in the last
+    /// checkpoint of one stream; of the other stream nothing is found behind the end told there;
+    /// and no newer page holds anything.
     pub(super) fn census(&self) -> Option<u32> {
         (0..self.heads.len()).find_map(|stream| {
             let head = self.heads[stream]?;
@@ -93,9 +93,9 @@ impl Survey {
         })
     }
 
-    /// Whether the box came to rest and nothing has been written since, as far as can be seen: a
-    /// checkpoint is the last in each stream, and each is told of by the other; or there is a
-    /// census, which there is only of a box that has announced.
+    /// Returns whether the box came to rest and nothing has been written since, as far as can be
+    /// seen. In each stream a checkpoint is the last entry, and the other stream tells that end. Or
+    /// there is a census, which only a box has that has written its erase intent.
     pub(super) fn is_at_rest(&self) -> bool {
         let has_census = self.census().is_some();
         has_census
@@ -111,7 +111,7 @@ impl Survey {
 }
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Takes in the page in the buffer.
+    /// Reads the page in the buffer into the survey.
     pub(super) async fn survey_page<T: EntryOwner + ?Sized>(
         &mut self,
         page: u32,
@@ -126,8 +126,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         let is_identified = matches!(identity, Identity::Header(header) if header.order >= claimed);
         let header = match (identity, survey.salt) {
             (Identity::Header(header), _) if is_identified => header,
-            // What another page says of it cannot be seen from its beginning. It may be
-            // seen from what lies behind.
+            // The beginning of the page does not show the order another page tells. The entries
+            // behind it may.
             (Identity::Header(_) | Identity::Unreadable, Some(salt)) if claimed > 0 => {
                 PageHeader { order: claimed, erases: before.erases(), salt }
             }
@@ -181,7 +181,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 }
                 ANNOUNCE => survey.learn(EraseIntent::decode(payload)),
                 LOST => {
-                    // Whether it is healed the tenant can only say when it knows all entries.
+                    // The owner can only judge whether the loss is healed once it knows all
+                    // entries.
                     if let Some(loss) = Loss::decode(payload) {
                         tenant.lost(&loss);
                         survey.report.losses += 1;
@@ -210,7 +211,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 state.mark(SEALED);
             }
             if count == 0 && torn {
-                // Nothing in it counts, but something has been written: see `assign_roles`.
+                // Nothing in the page counts, but something has been written: see `assign_roles`.
                 state.mark(SHORT);
             }
             if walk.corrected > 0 {
@@ -234,7 +235,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Takes in the start entry of a page.
+    /// Reads the start entry of a page into the survey.
     fn take_start(&mut self, page: u32, start: &Start, survey: &mut Survey) {
         survey.learn(start.announcement);
         self.change(page, |state| {
@@ -252,7 +253,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Takes in what a page says of where the other stream ended when that was written.
+    /// Takes note of the end of the other stream at the time this page was written.
     fn take_tail(&mut self, tail: &Tail, survey: &mut Survey) {
         self.claim(tail.page, tail.order, survey);
         let known = &mut survey.tails[usize::from(tail.stream & 1)];
@@ -261,7 +262,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         }
     }
 
-    /// Another page says that this one has been prepared with this order, and had something in it.
+    /// Takes note that, as another page says, this one was prepared with this order and held
+    /// something.
     pub(super) fn claim(&mut self, page: u32, order: u32, survey: &mut Survey) {
         if page >= self.page_count {
             return;
@@ -272,8 +274,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             if state.order < order {
                 survey.aged.retain(|(aged, claimed)| *aged != page || *claimed > order);
                 if survey.aged.iter().all(|(aged, _)| *aged != page) {
-                    // Of more than are kept in mind the rest waits until these
-                    // have been dealt with.
+                    // When there are more such pages than are kept in mind, the rest waits until
+                    // these have been dealt with.
                     survey.aged.push((page, order)).ok();
                 }
             }
@@ -286,7 +288,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         });
     }
 
-    /// What the page in the buffer shows of its header, taken from its start entry if need be.
+    /// Returns the header of the page in the buffer, taken from its start entry if need be.
     fn identify(&mut self, page: u32, survey: &mut Survey) -> Identity {
         let buffer = &mut self.buffer.cells_mut()[..Self::PAGE];
         let mut bytes = [0; PAGE_HEADER_BYTES];
@@ -309,7 +311,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             HeaderFound::Version(version) => survey.version = Some(version),
             _ => {}
         }
-        // Of a box that is known nobody asks that.
+        // This is only of interest as long as no box is known.
         survey.foreign |= survey.salt.is_none() && !is_untouched(page as usize, buffer);
         if is_erased(buffer) {
             return Identity::Blank;
@@ -330,9 +332,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Identity::Header(PageHeader { order: start.order, erases: start.erases, salt })
     }
 
-    /// Of pages that have no readable beginning, though they were to be erased or had
-    /// never been used: whether they were prepared last, and nothing tells of them yet.
-    /// Then what is in them can be read.
+    /// Tries likely orders on pages without a readable beginning, though they were to be erased or
+    /// had never been used: they may have been prepared last, and nothing tells of them yet. When
+    /// an order fits, the entries of the page can be read.
     pub(super) async fn guess_orders<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,

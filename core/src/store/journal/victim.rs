@@ -1,4 +1,4 @@
-//! Which page is reclaimed next.
+//! The choice of the page that is reclaimed next.
 
 use super::errors::JournalFailure;
 use super::state::{EVACUATE, PageState, RAGGED, SEALED, UNREADABLE, USED};
@@ -6,18 +6,18 @@ use super::{EntryOwner, Journal};
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Erase counts may differ by this many, plus a thirty-second of the highest, before a page that
+/// The difference of erase counts, beside a thirty-second of the highest, from which a page that
 /// nobody writes to is moved.
 const WEAR_SPREAD: u32 = 8;
 
-/// What a step of reclaiming may choose.
+/// The pages that a step of reclaiming may choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// Only a page in which nothing is live: that costs no more than reading it.
+    /// Only a page in which nothing is live, which costs no more than reading it.
     Dead,
-    /// By cost and benefit.
+    /// Any page, by cost and benefit.
     Usual,
-    /// The same, but only where there is much to gain: there is time, but wear counts.
+    /// Any page with much to gain, by cost and benefit: there is time, but wear counts.
     Idle,
     /// The page with the fewest live bytes: room is short.
     Urgent,
@@ -29,14 +29,15 @@ pub(super) struct Victim {
     pub page: u32,
     /// Entries before this offset have been dealt with.
     pub from: usize,
-    /// Losses of it that have been dealt with.
+    /// The number of its losses that have been dealt with.
     pub losses: u16,
 }
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// The start entry of a page says how the page before it in its stream ended. Before that
-    /// witness goes, a checkpoint takes its place; where that cannot be written, the page before
-    /// goes first, unless there is no room for what is live in it.
+    /// Makes sure that the end of the page before the victim in its stream stays known. The
+    /// victim's start entry tells it. Before that witness goes, a checkpoint takes its place. Where
+    /// that cannot be written, the page before goes first, unless there is no room for its live
+    /// entries.
     pub(super) async fn witnessed<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &T,
@@ -73,8 +74,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 _ => true,
             };
             if !has_room {
-                // Nothing vouches for its tail any more, but the census of the pages, once the box
-                // rests; and what that counts has to stay the same.
+                // Nothing confirms the tail of that page any more, except the census of the pages
+                // once the box rests. The number of entries that the census counts has to stay the
+                // same.
                 if state.has(RAGGED) {
                     self.change(page, |state| state.mark(EVACUATE));
                 }
@@ -85,18 +87,18 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(victim)
     }
 
-    /// Whether the open page of a write point has room for an announcement of some pages.
+    /// Returns whether the open page of a write point has room for an erase intent of some pages.
     pub(super) fn takes_announcement(&self, stream: usize) -> bool {
         self.fits(stream, Self::START_ROOM.min(96))
     }
 
-    /// Whether an announcement takes no page of its own.
+    /// Returns whether an erase intent needs no page of its own.
     pub(super) fn can_announce(&self) -> bool {
         (0..self.streams.len()).any(|stream| self.takes_announcement(stream))
     }
 
-    /// The page to empty next: one that needs it; the least worn one when wear has become uneven;
-    /// else by cost and benefit.
+    /// Chooses the page to empty next: one that has to be emptied; the least worn one when wear has
+    /// become uneven; else by cost and benefit.
     pub(super) fn choose(&self, choice: Choice) -> Option<Victim> {
         let usable = Self::usable() as u64;
         let states = self.states();
@@ -109,7 +111,7 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
                 continue;
             }
             let live = u64::from(state.live).min(usable);
-            // Older than a turn of all pages is old.
+            // A page older than one turn of all pages is simply old.
             let age = u64::from(self.next_order.wrapping_sub(state.order).min(self.page_count));
             let score = if choice == Choice::Dead {
                 if live != 0 || state.role() != USED {
@@ -130,8 +132,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             } else if live + usable / least_gain > usable {
                 continue;
             } else {
-                // Benefit: room gained, times how long it is likely to last. Cost: reading the
-                // page, writing what is live.
+                // The benefit is the room gained, times how long it is likely to last. The cost is
+                // reading the page and writing its live entries.
                 (age << 24) * (usable - live) / (usable + live)
             };
             if best.is_none_or(|(most, _)| score > most) {
