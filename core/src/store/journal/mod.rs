@@ -255,11 +255,6 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         self.flash
     }
 
-    /// Gives flash and memory back.
-    pub fn into_parts(self) -> (F, P, B) {
-        (self.flash, self.pages, self.buffer)
-    }
-
     /// The tenant has replaced or deleted the entry by one appended since: it need not be kept.
     pub fn retire(&mut self, at: Address, payload_len: u32) {
         let bytes = entry_bytes((payload_len as usize).min(Self::PAGE), Self::WORD);
