@@ -21,7 +21,7 @@ impl From<Position> for BoundaryPlace {
     }
 }
 
-/// What is found, in the order of the text.
+/// A find, in the order of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Boundary {
     /// A card begins.
@@ -95,8 +95,8 @@ impl<'b> BoundaryScanner<'b> {
         self.release(sink);
     }
 
-    /// Takes the cards within the card that are undecided as cards of their own, as a reader does that
-    /// has no memory left to hold them.
+    /// Takes the cards within the card that are undecided as cards of their own, as a reader does
+    /// that has no memory left to hold them.
     pub fn decide(&mut self, sink: &mut impl FnMut(Boundary)) {
         self.release(sink);
     }
@@ -114,7 +114,7 @@ impl<'b> BoundaryScanner<'b> {
         match event {
             LineEvent::Line if self.told.take_if(|told| *told == at).is_some() => {}
             LineEvent::Line => self.line(at, is_cut, sink),
-            // What does not fit is no marker.
+            // A line that does not fit is no marker.
             LineEvent::TooLong => {
                 self.release(sink);
                 if !self.is_open {
@@ -128,7 +128,7 @@ impl<'b> BoundaryScanner<'b> {
         let marker = Marker::of(self.lines.line());
         let at = BoundaryPlace::from(at);
         if self.is_open && is_cut {
-            // What it would have been is not known.
+            // The input ends within this line, so nobody knows what it would have been.
             if matches!(self.nest, Nest::Agent { .. }) {
                 return;
             }

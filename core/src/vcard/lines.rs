@@ -82,7 +82,7 @@ pub(super) struct Unfolder<'b> {
     /// Blank lines since the line.
     blanks: u32,
     physical_bytes: usize,
-    /// Where the fold being read was put.
+    /// The place in the memory of the fold being read.
     fold_start: usize,
     /// The last line had no end.
     cut: bool,

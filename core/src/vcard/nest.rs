@@ -20,7 +20,7 @@ pub(super) enum Nest {
     },
 }
 
-/// What is to be done with a line of an open card.
+/// The decision about a line of an open card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NestStep {
     /// It is held behind the lines held before it.

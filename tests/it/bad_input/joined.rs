@@ -7,7 +7,7 @@ use serde_json::json;
 
 const MARK: &str = "\u{feff}";
 
-/// What became of a file: added, rejected with their lines, and the names in the box.
+/// The outcome of a file: cards added, lines of those rejected, and the names in the box.
 #[derive(Debug, PartialEq, Eq)]
 struct Taken {
     added: u64,

@@ -68,7 +68,7 @@ pub struct Splitter<'m> {
     scanner: BoundaryScanner<'m>,
     card_bytes_max: usize,
     pending: Vec<u8>,
-    /// Where `pending` begins in the stream.
+    /// The place in the stream at which `pending` begins.
     offset: u64,
     /// Cards begun in `pending`.
     cards: u64,
