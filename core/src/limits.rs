@@ -65,9 +65,6 @@ pub const AUTHOR_NAME_BYTES_MAX: usize = 32;
 /// not written since counts as possibly stale.
 pub const LOSSES_MAX: usize = 32;
 
-/// Digits of the longest international phone number (E.164).
-pub const PHONE_DIGITS_MAX: usize = 15;
-
 /// Longest query that search takes, in bytes of UTF-8; the rest is cut off at a character.
 pub const QUERY_BYTES_MAX: usize = 128;
 

@@ -1,9 +1,7 @@
-//! Character sets other than UTF-8: of one property for the vCard reader, and of whole UTF-16
-//! files.
+//! Decodes a property that is in another character set than UTF-8, for the vCard reader.
 
 use contactbox_core::vcard::Charset;
-use encoding_rs::{CoderResult, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
-use std::borrow::Cow;
+use encoding_rs::{DecoderResult, Encoding};
 
 /// The character sets that browsers know, for the vCard reader.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,35 +39,6 @@ fn by_nickname(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label(name.as_bytes())
 }
 
-/// Returns the bytes of a file, with UTF-16 turned into UTF-8. All other charsets are left to the
-/// reader.
-pub fn unicode(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let encoding = match bytes {
-        [0xFF, 0xFE, rest @ ..] => Some((UTF_16LE, rest)),
-        [0xFE, 0xFF, rest @ ..] => Some((UTF_16BE, rest)),
-        // `BE` of `BEGIN:VCARD`, without a byte order mark.
-        [first, 0, second, 0, ..] if is_letter(*first) && is_letter(*second) => {
-            Some((UTF_16LE, bytes))
-        }
-        [0, first, 0, second, ..] if is_letter(*first) && is_letter(*second) => {
-            Some((UTF_16BE, bytes))
-        }
-        _ => None,
-    };
-    let Some((encoding, bytes)) = encoding else { return Cow::Borrowed(bytes) };
-    let mut decoder = encoding.new_decoder_without_bom_handling();
-    let mut text = String::new();
-    let room = decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len());
-    text.reserve(room);
-    let (result, _, _) = decoder.decode_to_string(bytes, &mut text, true);
-    debug_assert_eq!(result, CoderResult::InputEmpty, "room for the longest there can be");
-    Cow::Owned(text.into_bytes())
-}
-
-fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,20 +65,5 @@ mod tests {
     fn what_the_charset_does_not_have_is_left_to_the_reader() {
         assert_eq!(decode("SHIFT_JIS", b"\x83"), None);
         assert_eq!(decode("EUC-KR", b"\xFF\xFF"), None);
-    }
-
-    #[test]
-    fn files_in_utf16_become_utf8() {
-        let utf16 = |swap: bool, mark: bool| -> Vec<u8> {
-            let text: String = format!("{}BEGIN:VCARD ü", if mark { "\u{FEFF}" } else { "" });
-            text.encode_utf16()
-                .flat_map(|unit| if swap { unit.to_be_bytes() } else { unit.to_le_bytes() })
-                .collect()
-        };
-        for (swap, mark) in [(false, false), (false, true), (true, false), (true, true)] {
-            assert_eq!(*unicode(&utf16(swap, mark)), *"BEGIN:VCARD ü".as_bytes());
-        }
-        assert!(matches!(unicode(b"BEGIN:VCARD"), Cow::Borrowed(_)));
-        assert!(matches!(unicode(b""), Cow::Borrowed(_)));
     }
 }

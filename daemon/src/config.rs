@@ -288,6 +288,7 @@ impl Config {
             _ => Settings::default(),
         };
         let settings = settings.or(read);
+        let limits = peer_limits(&settings);
 
         let usual_data = folders.as_ref().map(|folders| folders.data_dir().to_path_buf());
         let usual_image = usual_data.as_ref().map(|data| data.join("contacts.box"));
@@ -323,25 +324,11 @@ impl Config {
             .as_ref()
             .map(|name| user::id(name).ok_or_else(|| no_such_user(name)));
 
-        let usual = PeerLimits::default();
-        let frame_bytes = settings.frame_bytes.unwrap_or(usual.frame_bytes);
-        let limits = PeerLimits {
-            frame_bytes,
-            memory_bytes: settings.memory_bytes.unwrap_or(usual.memory_bytes.max(frame_bytes)),
-            connections: settings.connections.unwrap_or(usual.connections),
-            read_time: settings.read_seconds.map_or(usual.read_time, Duration::from_secs),
-            write_time: settings.write_seconds.map_or(usual.write_time, Duration::from_secs),
-        };
         let minutes = settings.backup_minutes.unwrap_or(BACKUP_MINUTES);
         at_least("backup-minutes", minutes as usize, 1)?;
         let backup = settings.backup.unwrap_or_else(|| folder_of(&image).join("backup"));
         let backup = (backup != Path::new("off"))
             .then(|| (absolute(backup), Duration::from_secs(minutes.saturating_mul(60))));
-        at_least("frame-bytes", limits.frame_bytes, FRAME_BYTES_MIN)?;
-        at_least("memory-bytes", limits.memory_bytes, limits.frame_bytes)?;
-        at_least("connections", limits.connections, 1)?;
-        at_least("read-seconds", limits.read_time.as_secs() as usize, 1)?;
-        at_least("write-seconds", limits.write_time.as_secs() as usize, 1)?;
         Ok(Self {
             data,
             image,
@@ -352,9 +339,9 @@ impl Config {
             devices: settings.device.unwrap_or_default().into_iter().map(absolute).collect(),
             backup,
             users: settings.users.unwrap_or_default(),
+            limits: limits?,
             server_user: server_user.transpose()?,
             is_strict: settings.strict_folders.unwrap_or(true),
-            limits,
             salvage: settings.salvage.unwrap_or(false),
         })
     }
@@ -378,6 +365,25 @@ fn is_own(runtime: &Path) -> bool {
 
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
+}
+
+/// Reads the limits for clients, with the usual ones where none are set.
+fn peer_limits(settings: &Settings) -> Result<PeerLimits, ConfigError> {
+    let usual = PeerLimits::default();
+    let frame_bytes = settings.frame_bytes.unwrap_or(usual.frame_bytes);
+    let limits = PeerLimits {
+        frame_bytes,
+        memory_bytes: settings.memory_bytes.unwrap_or(usual.memory_bytes.max(frame_bytes)),
+        connections: settings.connections.unwrap_or(usual.connections),
+        read_time: settings.read_seconds.map_or(usual.read_time, Duration::from_secs),
+        write_time: settings.write_seconds.map_or(usual.write_time, Duration::from_secs),
+    };
+    at_least("frame-bytes", limits.frame_bytes, FRAME_BYTES_MIN)?;
+    at_least("memory-bytes", limits.memory_bytes, limits.frame_bytes)?;
+    at_least("connections", limits.connections, 1)?;
+    at_least("read-seconds", limits.read_time.as_secs() as usize, 1)?;
+    at_least("write-seconds", limits.write_time.as_secs() as usize, 1)?;
+    Ok(limits)
 }
 
 fn at_least(name: &'static str, value: usize, min: usize) -> Result<(), ConfigError> {

@@ -10,8 +10,8 @@ use crate::keeper::{Host, OpenBoxError, WriterThread};
 use crate::private::{FolderError, Use, check_folder};
 use crate::rpc::{self, ErrorKind, Id, RpcError};
 use crate::session::{self, Guest, Shared};
-use crate::socket::{ListenError, Listener, PeerPolicy, Stream};
-use seats::Seats;
+use crate::socket::{ListenError, Listener, PeerPolicy, SocketPeer, Stream};
+use seats::{ConnectionPlace, Seats};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -107,9 +107,12 @@ pub async fn serve(
         .map_err(ServeError::System)?;
     let shared =
         Arc::new(Shared::new(config.limits, policy.is_owner_only(), handle, long_requests));
-    let seats = Seats::new(config.limits.connections, policy.users());
-    let mut strangers = Strangers::default();
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let mut entrance = Entrance {
+        seats: Seats::new(config.limits.connections, policy.users()),
+        policy,
+        strangers: Strangers::default(),
+        refusals: Arc::new(Semaphore::new(REFUSALS)),
+    };
     let (stop, stopping) = watch::channel(false);
     let mut sessions = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
@@ -131,46 +134,9 @@ pub async fn serve(
                 continue;
             }
         };
-        let peer = match policy.admit(&stream) {
-            Ok(Ok(peer)) => peer,
-            Ok(Err(id)) => {
-                if let Some(user) = strangers.turn_away(id, Instant::now()) {
-                    let fault = RpcError::new(
-                        ErrorKind::NotAllowed,
-                        format!("{user} may not use this box"),
-                    )
-                    .with("user", user);
-                    refuse(stream, fault, &refusals);
-                }
-                continue;
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a client left before it was let in");
-                continue;
-            }
-        };
-        let seat = match seats.take(&peer) {
-            Ok(seat) => seat,
-            Err(connections_max) => {
-                refuse(stream, session::too_many(connections_max), &refusals);
-                continue;
-            }
-        };
-        let (shared, stopping) = (shared.clone(), stopping.clone());
-        sessions.spawn(async move {
-            let is_in_last_seat = seat.is_last();
-            let talk =
-                session::run(stream, Guest { peer, is_in_last_seat }, shared.clone(), stopping);
-            let ended = match is_in_last_seat {
-                true => timeout(LAST_SEAT_TIME, talk).await.unwrap_or(Ok(())),
-                false => talk.await,
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended");
-            }
-            drop(seat);
-            shared.relief.notify_one();
-        });
+        if let Some(client) = entrance.admit(stream) {
+            sessions.spawn(client.attend(shared.clone(), stopping.clone()));
+        }
     }
 
     tracing::info!("stopping");
@@ -190,6 +156,67 @@ pub async fn serve(
     drop(remains);
     drop(host);
     Ok(())
+}
+
+/// Decides who of those that connect is let in.
+struct Entrance {
+    policy: PeerPolicy,
+    seats: Arc<Seats>,
+    strangers: Strangers,
+    refusals: Arc<Semaphore>,
+}
+
+impl Entrance {
+    /// Returns a client that is let in, in its place; others are told why they are not.
+    fn admit(&mut self, stream: Stream) -> Option<AdmittedClient> {
+        let peer = match self.policy.admit(&stream) {
+            Ok(Ok(peer)) => peer,
+            Ok(Err(id)) => {
+                if let Some(user) = self.strangers.turn_away(id, Instant::now()) {
+                    let message = format!("{user} may not use this box");
+                    let fault = RpcError::new(ErrorKind::NotAllowed, message).with("user", user);
+                    refuse(stream, fault, &self.refusals);
+                }
+                return None;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a client left before it was let in");
+                return None;
+            }
+        };
+        match self.seats.take(&peer) {
+            Ok(place) => Some(AdmittedClient { stream, peer, place }),
+            Err(connections_max) => {
+                refuse(stream, session::too_many(connections_max), &self.refusals);
+                None
+            }
+        }
+    }
+}
+
+/// A client that was let in.
+struct AdmittedClient {
+    stream: Stream,
+    peer: SocketPeer,
+    place: ConnectionPlace,
+}
+
+impl AdmittedClient {
+    /// Talks with the client until it leaves, or has sat in the last place for too long.
+    async fn attend(self, shared: Arc<Shared>, stopping: watch::Receiver<bool>) {
+        let is_in_last_seat = self.place.is_last();
+        let guest = Guest { peer: self.peer, is_in_last_seat };
+        let talk = session::run(self.stream, guest, shared.clone(), stopping);
+        let ended = match is_in_last_seat {
+            true => timeout(LAST_SEAT_TIME, talk).await.unwrap_or(Ok(())),
+            false => talk.await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended");
+        }
+        drop(self.place);
+        shared.relief.notify_one();
+    }
 }
 
 /// Gives memory back to the system some time after much of it was in use, on a thread

@@ -42,11 +42,6 @@ impl<'a, T: Deserialize<'a>> Rows<'a, T> {
         self.bytes.is_empty()
     }
 
-    /// Length of all rows, in bytes.
-    pub fn bytes_len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// The rows, one by one.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let mut rest = self.bytes;

@@ -220,11 +220,6 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
         }
     }
 
-    /// Makes a bit read at random until its page is erased.
-    pub fn make_unstable(&mut self, bit: u64) {
-        self.unstable.push(((bit / 8) as u32, 1 << (bit % 8)));
-    }
-
     /// Returns the contents of the chip.
     pub fn contents(&self) -> &[u8] {
         &self.bytes

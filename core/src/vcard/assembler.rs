@@ -1,7 +1,7 @@
 //! Cards out of logical lines: begin, properties, end; what is repaired and what is rejected.
 
 use super::charset::Charset;
-use super::line::{BYTE_ORDER_MARK, Marker};
+use super::line::{Marker, without_marks};
 use super::lines::Position;
 use super::property::{LineFault, PropertyReader, Read, Syntax};
 use super::rejection::{Reason, Rejection, Span, VcardRepair, Warning};
@@ -259,7 +259,7 @@ impl Assembler {
                     bytes: first.offset..line.next.offset,
                 });
             }
-            None if *line.bytes == *BYTE_ORDER_MARK => {}
+            None if without_marks(line.bytes).is_empty() => {}
             None => {
                 self.stray_at.get_or_insert(line.at);
             }

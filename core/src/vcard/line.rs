@@ -53,7 +53,7 @@ pub(super) enum Marker {
 
 impl Marker {
     pub(super) fn of(line: &[u8]) -> Option<Self> {
-        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii_start();
+        let line = without_marks(line);
         let (marker, rest) = match line.first()? {
             b'B' | b'b' => (Self::Begin, strip_word(line, b"BEGIN")?),
             b'E' | b'e' => (Self::End, strip_word(line, b"END")?),
@@ -64,8 +64,15 @@ impl Marker {
     }
 }
 
-/// What some programs put before each file they join, not only at the start.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// Returns a line without the blanks and byte order marks at its start: files that are joined bring
+/// theirs with them, and one that was marked already may be marked again.
+pub(super) fn without_marks(line: &[u8]) -> &[u8] {
+    let mut line = line.trim_ascii_start();
+    while let Some(rest) = line.strip_prefix(b"\xEF\xBB\xBF") {
+        line = rest.trim_ascii_start();
+    }
+    line
+}
 
 fn strip_word<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = line.split_at_checked(word.len())?;
@@ -111,6 +118,15 @@ impl Shape {
             .iter()
             .any(|prose| parts.name.eq_ignore_ascii_case(prose));
         if is_prose { Self::Prose } else { Self::Other }
+    }
+
+    /// Returns whether the value of a line of this shape may go on behind it.
+    pub(super) fn is_open_ended(self, line: &[u8]) -> bool {
+        match self {
+            Self::Base64 { .. } => true,
+            Self::QuotedPrintable => line.trim_ascii_end().ends_with(b"="),
+            Self::Prose | Self::Other => false,
+        }
     }
 }
 

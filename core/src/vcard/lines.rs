@@ -14,6 +14,9 @@ const FULL_LINE_BYTES: usize = 72;
 /// Room that is always left to decode in, in bytes, unless the memory is less than four times that.
 const DECODING_BYTES: usize = 16 * 1024;
 
+/// A longer line is no marker, whatever blanks it has.
+const MARKER_BYTES_MAX: usize = 1024;
+
 /// A place in the input: line from 1, byte from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Position {
@@ -79,6 +82,8 @@ pub(super) struct Unfolder<'b> {
     /// Blank lines since the line.
     blanks: u32,
     physical_bytes: usize,
+    /// The place in the memory of the fold being read.
+    fold_start: usize,
     /// The last line had no end.
     cut: bool,
     /// Line at which NUL bytes were dropped, until it is asked for.
@@ -87,6 +92,8 @@ pub(super) struct Unfolder<'b> {
     joined_at: Option<u32>,
     /// In 2.1 a fold stands where a blank was, and the blank is part of the text.
     pub folds_keep_blanks: bool,
+    /// No card is open. Folds mean nothing there: a marker that is set in is one all the same.
+    pub is_outside: bool,
 }
 
 impl<'b> Unfolder<'b> {
@@ -108,10 +115,12 @@ impl<'b> Unfolder<'b> {
             returns: 0,
             blanks: 0,
             physical_bytes: 0,
+            fold_start: 0,
             cut: false,
             nul_at: None,
             joined_at: None,
             folds_keep_blanks: false,
+            is_outside: true,
         }
     }
 
@@ -186,14 +195,11 @@ impl<'b> Unfolder<'b> {
         self.given.then_some(LineEvent::Line)
     }
 
-    /// Whether nothing comes after the line handed out.
-    pub(super) fn is_last(&self) -> bool {
-        self.line_end == self.next_end
-    }
-
-    /// Whether the last line of the input has no end.
-    pub(super) fn is_cut(&self) -> bool {
-        self.cut
+    /// Returns whether the input ends within the line handed out: the line has no end, or its value
+    /// is of a kind that goes over many lines.
+    pub(super) fn is_cut_off(&self) -> bool {
+        let is_last = self.line_end == self.next_end;
+        is_last && (self.cut || Shape::of(self.line()).is_open_ended(self.line()))
     }
 
     fn take(&mut self, input: &mut &[u8], len: usize) {
@@ -234,6 +240,7 @@ impl<'b> Unfolder<'b> {
             let stands_for_blank =
                 self.folds_keep_blanks && self.physical_bytes < FULL_LINE_BYTES && self.blanks == 0;
             self.within = if stands_for_blank { Within::Blank } else { Within::Extends };
+            self.fold_start = self.line_end;
         } else {
             self.within = Within::Separate;
             self.next_end = self.line_end;
@@ -289,6 +296,13 @@ impl<'b> Unfolder<'b> {
                 None
             }
             Within::Separate => self.settle(),
+            Within::Extends if self.is_outside => {
+                let fold = self.buffer.get(self.fold_start..self.line_end).unwrap_or(&[]);
+                Marker::of(fold)?;
+                self.next_end = self.line_end;
+                self.line_end = self.fold_start;
+                self.settle()
+            }
             Within::Blank | Within::Extends | Within::Dropped => None,
         }
     }
@@ -436,6 +450,31 @@ impl<'b> Unfolder<'b> {
             self.adopt();
         }
         false
+    }
+
+    /// The place of the line so far when it is a marker: nothing that follows belongs to it.
+    pub(super) fn marker_at(&self) -> Option<Position> {
+        let is_whole = matches!(self.within, Within::Start | Within::Separate);
+        let is_marker = self.has_line && !self.given && is_whole;
+        (is_marker && Marker::of(self.line()).is_some()).then_some(self.line_at)
+    }
+
+    /// The first place that may still turn out to be the start of a marker.
+    pub(super) fn undecided_at(&self) -> Position {
+        let is_growing = self.has_line && self.within != Within::Separate;
+        // A joined line may still turn out to be one of its own.
+        if let Some(join) = &self.join
+            && self.line_end.saturating_sub(join.start) <= MARKER_BYTES_MAX
+        {
+            join.place
+        } else if is_growing && self.line().len() <= MARKER_BYTES_MAX && self.marker_at().is_none()
+        {
+            self.line_at
+        } else if self.within == Within::Separate && self.physical_bytes <= MARKER_BYTES_MAX {
+            self.next_at
+        } else {
+            self.here
+        }
     }
 
     /// The line so far, or the one handed out.

@@ -5,11 +5,14 @@
 //! passes through as it came.
 //!
 //! input -> lines -> cards -> property -> {params, text, quoted, base64, charset, date, binary}
+//!
+//! The [`BoundaryScanner`] finds the boundaries of cards alone, with the same lines.
 
 mod arena;
 mod assembler;
 mod base64;
 mod binary;
+mod boundaries;
 mod charset;
 mod date;
 mod derived;
@@ -18,6 +21,7 @@ mod input;
 mod line;
 mod lines;
 mod lookahead;
+mod nest;
 mod params;
 mod property;
 mod quoted;
@@ -29,6 +33,7 @@ mod value_form;
 mod writer;
 
 pub use assembler::VcardSink;
+pub use boundaries::{Boundary, BoundaryPlace, BoundaryScanner};
 pub use charset::{Charset, Utf8Only};
 pub use date::basic_date;
 pub use reader::Reader;

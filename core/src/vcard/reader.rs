@@ -3,10 +3,9 @@
 use super::assembler::{Assembler, LogicalLine, VcardSink};
 use super::charset::Charset;
 use super::input::Input;
-use super::line::{Marker, Shape, split};
 use super::lines::{LineEvent, Position, Unfolder};
 use super::lookahead;
-use crate::limits::NESTED_CARDS_MAX;
+use super::nest::{Nest, NestStep};
 
 /// Reads vCard 2.1, 3.0 and 4.0 from bytes that come in pieces of any size.
 ///
@@ -21,23 +20,6 @@ pub struct Reader<'b, C> {
     charsets: C,
     cards: Assembler,
     nest: Nest,
-}
-
-/// Cards within the card. Their lines are held until it is clear what they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Nest {
-    None,
-    /// An `AGENT` without a value: a card should follow.
-    Announced,
-    /// The card of an `AGENT`, `depth` deep.
-    Agent {
-        depth: u32,
-    },
-    /// A `BEGIN` out of nowhere: a card within the card, or the end of this one is missing.
-    Unclear {
-        depth: u32,
-        cards: u32,
-    },
 }
 
 impl<'b, C: Charset> Reader<'b, C> {
@@ -69,8 +51,7 @@ impl<'b, C: Charset> Reader<'b, C> {
         self.lines.set_offset(self.input.offset());
         let mut is_cut = false;
         while let Some(event) = self.lines.finish() {
-            is_cut =
-                self.lines.is_last() && (self.lines.is_cut() || is_open_ended(self.lines.line()));
+            is_cut = self.lines.is_cut_off();
             self.event(event, is_cut, sink);
         }
         let here = self.lines.here();
@@ -107,7 +88,7 @@ impl<'b, C: Charset> Reader<'b, C> {
                         self.lines.release();
                         self.cards.too_large_within(at.line, depth);
                     }
-                    _ => {
+                    Nest::None | Nest::Announced | Nest::Unclear { .. } => {
                         self.replay(at, false, sink);
                         self.cards.too_long(at);
                     }
@@ -115,6 +96,7 @@ impl<'b, C: Charset> Reader<'b, C> {
             }
         }
         self.lines.folds_keep_blanks = self.cards.is_version_2();
+        self.lines.is_outside = !self.cards.is_open();
         // What was repaired in the line behind the one that began a card waited for that.
         self.warn(sink);
     }
@@ -133,50 +115,22 @@ impl<'b, C: Charset> Reader<'b, C> {
     /// The logical line handed out.
     fn line(&mut self, is_cut: bool, sink: &mut impl VcardSink) {
         if self.cards.is_reading() && !is_cut {
-            let line = self.lines.line();
-            let marker = Marker::of(line);
-            let is_property = marker.is_none() && split(line).is_some();
-            let next = match (self.nest, marker) {
-                (Nest::None, Some(Marker::Begin)) => Some(Nest::Unclear { depth: 1, cards: 1 }),
-                (Nest::None, _) => is_announcement(line).then_some(Nest::Announced),
-                (Nest::Announced, Some(Marker::Begin)) => Some(Nest::Agent { depth: 1 }),
-                (Nest::Announced, _) => None,
-                (Nest::Agent { depth }, Some(Marker::Begin)) => {
-                    Some(Nest::Agent { depth: depth + 1 })
-                }
-                (Nest::Agent { depth }, Some(Marker::End)) => {
-                    Some(Nest::Agent { depth: depth - 1 })
-                }
-                (Nest::Unclear { depth, cards }, Some(Marker::Begin)) => {
-                    let next = Nest::Unclear { depth: depth + 1, cards: cards + 1 };
-                    (cards < NESTED_CARDS_MAX).then_some(next)
-                }
-                (Nest::Unclear { depth: 0, .. }, _) => {
-                    // The card goes on, so what is held was within it.
-                    if is_property || marker == Some(Marker::End) {
-                        self.agents(sink);
-                    }
-                    None
-                }
-                (Nest::Unclear { depth, cards }, Some(Marker::End)) => {
-                    Some(Nest::Unclear { depth: depth - 1, cards })
-                }
-                (unchanged, None) => Some(unchanged),
-            };
-            if let Some(next) = next {
-                if self.lines.hold() {
+            match self.nest.step(self.lines.line()) {
+                NestStep::Hold(next) if self.lines.hold() => {
                     self.nest = next;
                     if next == (Nest::Agent { depth: 0 }) {
                         self.agents(sink);
                     }
                     return;
                 }
-                if let Nest::Agent { depth } = next {
+                NestStep::Hold(Nest::Agent { depth }) => {
                     self.nest = Nest::None;
                     self.cards.too_large_within(self.lines.line_at().line, depth);
                     self.lines.release();
                     return;
                 }
+                NestStep::Agents => self.agents(sink),
+                NestStep::Hold(_) | NestStep::Replay => {}
             }
         }
         if matches!(self.nest, Nest::Agent { .. }) {
@@ -232,22 +186,5 @@ impl<'b, C: Charset> Reader<'b, C> {
             self.cards.line(line, &mut self.charsets, sink);
         }
         self.lines.release();
-    }
-}
-
-/// Whether a line is an `AGENT` whose card is to follow.
-fn is_announcement(line: &[u8]) -> bool {
-    split(line).is_some_and(|parts| {
-        parts.name.eq_ignore_ascii_case(b"AGENT")
-            && line.get(parts.value_at..).is_none_or(|value| value.trim_ascii().is_empty())
-    })
-}
-
-/// Whether a value is of a kind that goes over many lines, so that the input may end within it.
-fn is_open_ended(line: &[u8]) -> bool {
-    match Shape::of(line) {
-        Shape::Base64 { .. } => true,
-        Shape::QuotedPrintable => line.trim_ascii_end().ends_with(b"="),
-        Shape::Prose | Shape::Other => false,
     }
 }

@@ -22,6 +22,15 @@ impl fmt::Debug for FolderFault {
     }
 }
 
+/// States what a card is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It is only read, beside others that read it.
+    Read,
+    /// It may be written to, by nobody else at the same time.
+    Write,
+}
+
 /// A folder, held against other programs that would write to it as a card.
 pub struct FolderCard {
     folder: PathBuf,
@@ -42,7 +51,7 @@ struct OpenedFile {
 
 impl FolderCard {
     /// A folder that is to be written to, or only read.
-    pub fn open(folder: &Path, is_writing: bool) -> Result<Self, CardError<FolderFault>> {
+    pub fn open(folder: &Path, mode: OpenMode) -> Result<Self, CardError<FolderFault>> {
         let gone = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => CardError::Removed,
             _ => CardError::Device(FolderFault(error)),
@@ -53,7 +62,7 @@ impl FolderCard {
         // Folders can not be opened everywhere; then only this daemon's own order holds.
         let held = File::open(folder).ok();
         if let Some(file) = &held {
-            lock(file, is_writing)?;
+            lock(file, mode)?;
         }
         Ok(Self {
             folder: folder.to_path_buf(),
@@ -231,10 +240,13 @@ pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<F
 }
 
 /// Waits for whoever is at work on a card. File systems without locks are used without.
-pub(super) fn lock(file: &File, is_writing: bool) -> Result<(), CardError<FolderFault>> {
+pub(super) fn lock(file: &File, mode: OpenMode) -> Result<(), CardError<FolderFault>> {
     let begun = Instant::now();
     loop {
-        let locked = if is_writing { file.try_lock() } else { file.try_lock_shared() };
+        let locked = match mode {
+            OpenMode::Write => file.try_lock(),
+            OpenMode::Read => file.try_lock_shared(),
+        };
         match locked {
             Ok(()) | Err(std::fs::TryLockError::Error(_)) => return Ok(()),
             Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() > TURN_TIME_MAX => {

@@ -1,6 +1,6 @@
 //! An image of a whole card: a FAT file system in a file, with a partition table or without.
 
-use super::folder::{FolderFault, lock};
+use super::folder::{FolderFault, OpenMode, lock};
 use crate::image::disk;
 use crate::keeper::Host;
 use contactbox_core::card::fat::{
@@ -48,15 +48,15 @@ pub struct ImageCard {
 
 impl ImageCard {
     /// Opens it, to be written to or only read.
-    pub fn open(path: &Path, is_writing: bool) -> Result<Self, CardError<FolderFault>> {
-        let opened = OpenOptions::new().read(true).write(is_writing).open(path);
+    pub fn open(path: &Path, mode: OpenMode) -> Result<Self, CardError<FolderFault>> {
+        let opened = OpenOptions::new().read(true).write(mode == OpenMode::Write).open(path);
         let file = match opened {
             // It is read then, and the first write says that it is not to be written.
-            Err(error) if is_writing && is_protected(&error) => File::open(path),
+            Err(error) if mode == OpenMode::Write && is_protected(&error) => File::open(path),
             opened => opened,
         };
         let file = file.map_err(|error| CardError::Device(FolderFault(error)))?;
-        lock(&file, is_writing)?;
+        lock(&file, mode)?;
         let card = FatCard::new(Blocks(file), trouble, Host::now);
         Ok(Self { card: card.map_err(|(_, error)| told(error))? })
     }

@@ -1,6 +1,7 @@
 //! Does what clients ask to be done with a card or a device: each on a thread of its own, whose
 //! reply comes when it is done.
 
+use super::folder::OpenMode;
 use super::replica::Replica;
 use super::sync_error::SyncError;
 use super::visit::{AnyCard, Extent, keep, take_in, write_for_phones};
@@ -82,12 +83,14 @@ impl LongRequests {
             LongRequestKind::CardBackup => self.backup(&request.path),
             LongRequestKind::CardSync => self.sync(&request.path, request.consent()),
             LongRequestKind::CardRestore => self.restore(&request.path),
-            LongRequestKind::DeviceInfo | LongRequestKind::DeviceSync => {
-                let told = match request.kind {
-                    LongRequestKind::DeviceInfo => self.devices.info(&request.path),
-                    _ => self.devices.sync(&request.path, request.consent()),
-                };
+            LongRequestKind::DeviceInfo => {
+                let told = self.devices.info(&request.path);
                 // Others may want to use the cable. Who keeps a device in step opens it again.
+                self.devices.let_go(&request.path);
+                Ok(told?)
+            }
+            LongRequestKind::DeviceSync => {
+                let told = self.devices.sync(&request.path, request.consent());
                 self.devices.let_go(&request.path);
                 Ok(told?)
             }
@@ -95,7 +98,7 @@ impl LongRequests {
     }
 
     fn backup(&self, path: &Path) -> Result<Value, SyncError> {
-        let mut card = AnyCard::open(path, true)?;
+        let mut card = AnyCard::open(path, OpenMode::Write)?;
         let mut replica = Replica::new(&self.handle, &self.data)?;
         let kept = keep(&mut replica, &mut card, Extent::All)?;
         let phones = write_for_phones(&mut replica, &mut card)?;
@@ -119,7 +122,7 @@ impl LongRequests {
     }
 
     fn sync(&self, path: &Path, consent: Consent) -> Result<Value, SyncError> {
-        let mut card = AnyCard::open(path, true)?;
+        let mut card = AnyCard::open(path, OpenMode::Write)?;
         let replica = Replica::new(&self.handle, &self.data)?;
         let (mut replica, given) = take_in(replica, &mut card, SnapshotOwners::Others, consent, 0)?;
         let mut told = given.to_json();
@@ -143,7 +146,7 @@ impl LongRequests {
             .with("contacts", states)
             .into());
         }
-        let mut card = AnyCard::open(path, false)?;
+        let mut card = AnyCard::open(path, OpenMode::Read)?;
         let replica = Replica::new(&self.handle, &self.data)?;
         let (mut replica, given) =
             take_in(replica, &mut card, SnapshotOwners::All, Consent::Ask, 0)?;

@@ -16,7 +16,7 @@ mod sync_error;
 mod visit;
 mod watcher;
 
-pub use folder::FolderCard;
+pub use folder::{FolderCard, OpenMode};
 pub use image::ImageCard;
 pub use left_behind::left_behind;
 pub use long_request::LongRequests;

@@ -1,6 +1,6 @@
 //! One visit to a card: opening it, leaving a backup there, taking in what others left.
 
-use super::folder::FolderCard;
+use super::folder::{FolderCard, OpenMode};
 use super::image::ImageCard;
 use super::replica::{MergeResult, Replica};
 use super::sync_error::SyncError;
@@ -27,13 +27,13 @@ pub use super::folder::FolderFault as Medium;
 
 impl AnyCard {
     /// The card at `path`, to be written to or only read.
-    pub fn open(path: &Path, is_writing: bool) -> Result<Self, SyncError> {
+    pub fn open(path: &Path, mode: OpenMode) -> Result<Self, SyncError> {
         let told = std::fs::metadata(path).map_err(|error| {
             let message = format!("there is no card at {}: {error}", path.display());
             RpcError::new(ErrorKind::Card, message).with("reason", "removed")
         })?;
         if told.is_dir() {
-            return Ok(Self::Folder(FolderCard::open(path, is_writing)?));
+            return Ok(Self::Folder(FolderCard::open(path, mode)?));
         }
         // A pipe has no end, and a terminal neither.
         if !told.is_file() && !is_disk(&told) {
@@ -55,7 +55,7 @@ impl AnyCard {
                 .with("reason", "no-file-system")
                 .into());
         }
-        Ok(Self::Image(Box::new(ImageCard::open(path, is_writing)?)))
+        Ok(Self::Image(Box::new(ImageCard::open(path, mode)?)))
     }
 }
 

@@ -2,7 +2,7 @@
 //! thread for each: a card that hangs holds up nobody.
 
 use super::fingerprint::{CardFingerprint, MountProbe};
-use super::folder::FolderCard;
+use super::folder::{FolderCard, OpenMode};
 use super::replica::Replica;
 use super::schedule::Schedule;
 use super::sync_error::SyncError;
@@ -265,7 +265,7 @@ impl FolderWatcher {
         present: &mut Present,
         is_visited: bool,
     ) -> Result<BackupResult, SyncError> {
-        let mut card = FolderCard::open(folder, true)?;
+        let mut card = FolderCard::open(folder, OpenMode::Write)?;
         let mut replica = self.replica()?;
         let mut extent = Extent::Changes;
         if is_visited {
@@ -294,7 +294,7 @@ impl FolderWatcher {
     }
 
     fn write_for_phones(&mut self, folder: &Path, present: &mut Present) -> Result<(), SyncError> {
-        let mut card = FolderCard::open(folder, true)?;
+        let mut card = FolderCard::open(folder, OpenMode::Write)?;
         let mut replica = self.replica()?;
         write_for_phones(&mut replica, &mut card)?;
         present.left = MountProbe::now(folder);
@@ -418,7 +418,7 @@ impl FolderWatcher {
         let kept = match *kept_time {
             Some(kept) => kept,
             None if folder.is_dir() => {
-                let mut card = FolderCard::open(folder, true)?;
+                let mut card = FolderCard::open(folder, OpenMode::Write)?;
                 block_on(OwnFiles::find(&mut card, id))?.time()
             }
             None => 0,
@@ -449,7 +449,7 @@ impl FolderWatcher {
             let message = format!("{} can not be made: {error}", folder.display());
             crate::rpc::RpcError::new(crate::rpc::ErrorKind::Disk, message)
         })?;
-        let mut card = FolderCard::open(folder, true)?;
+        let mut card = FolderCard::open(folder, OpenMode::Write)?;
         let (mut replica, mut extent) = (self.replica()?, Extent::Changes);
         if kept != *left {
             // What it says is the box's own word, in a folder of the box's own.

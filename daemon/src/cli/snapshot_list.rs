@@ -4,7 +4,7 @@ use super::out::Column;
 use super::snapshot::{FORMATS, no_backup};
 use super::text::{count, grouped, place, size, time};
 use super::{Context, Exit, Failure};
-use crate::card::{AnyCard, SyncError};
+use crate::card::{AnyCard, OpenMode, SyncError};
 use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES};
 use contactbox_core::card::{
     FileReport, HeaderFault, LatestContact, Listing, RootCheck, SnapshotState, StateCounts, list,
@@ -51,7 +51,7 @@ fn open(path: &Path) -> Result<AnyCard, Failure> {
     if let Err(error) = std::fs::metadata(path) {
         return Err(no_backup(path, &error));
     }
-    AnyCard::open(path, false).map_err(|trouble| {
+    AnyCard::open(path, OpenMode::Read).map_err(|trouble| {
         let mut failure = failure(path, trouble);
         // What it is formatted with, or that it is formatted with nothing.
         if failure.message.contains("FAT") {

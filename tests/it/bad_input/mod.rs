@@ -2,6 +2,7 @@
 mod boxes;
 mod displaced;
 mod files;
+mod joined;
 mod large;
 mod lost;
 mod round_trip;

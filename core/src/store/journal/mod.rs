@@ -255,11 +255,6 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         self.flash
     }
 
-    /// Gives flash and memory back.
-    pub fn into_parts(self) -> (F, P, B) {
-        (self.flash, self.pages, self.buffer)
-    }
-
     /// Takes note that the owner has replaced or deleted the entry by a later one: it need not be
     /// kept.
     pub fn retire(&mut self, at: Address, payload_len: u32) {

@@ -120,7 +120,8 @@ pub fn stream(
         listener,
     };
     let mut decoded = Decoded::new(source, charset);
-    let mut splitter = Splitter::new(card_bytes_max);
+    let mut memory = Splitter::memory(card_bytes_max);
+    let mut splitter = Splitter::new(card_bytes_max, &mut memory);
     let mut chunk = Vec::new();
     let mut bytes_read = 0;
     loop {

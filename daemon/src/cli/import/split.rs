@@ -1,6 +1,7 @@
 //! Cuts a stream of vCard text into pieces of whole cards, without ever holding
 //! more than the largest card.
 
+use contactbox_core::vcard::{Boundary, BoundaryPlace, BoundaryScanner};
 use std::collections::VecDeque;
 
 /// A piece is sent when it has this many bytes: large enough for one disk sync each to cost little.
@@ -59,26 +60,24 @@ enum SplitState {
     TooLarge,
 }
 
+/// Memory for the lines of the scanner beside the largest line of a card.
+const SCAN_BYTES: usize = 64 * 1024;
+
 /// Takes bytes, gives pieces.
-pub struct Splitter {
+pub struct Splitter<'m> {
+    scanner: BoundaryScanner<'m>,
     card_bytes_max: usize,
     pending: Vec<u8>,
-    /// Lines up to here have been looked at.
-    scanned: usize,
-    /// Cards begun in what was looked at.
+    /// The place in the stream at which `pending` begins.
+    offset: u64,
+    /// Cards begun in `pending`.
     cards: u64,
-    /// Number of the line at `scanned`.
-    line: u64,
     /// Number of the line at the start of `pending`.
     first_line: u64,
     /// The last place where nothing was open.
     cut: Option<Cut>,
     /// The last BEGIN of any kind.
     begun: Option<Cut>,
-    depth: u32,
-    after_agent: bool,
-    /// Whether the start of the line at `scanned` has been given away.
-    is_mid_line: bool,
     place: SplitState,
     /// Whether what is too large began without a BEGIN.
     is_head: bool,
@@ -87,33 +86,32 @@ pub struct Splitter {
     outside_lines: u64,
     /// The first line with something on it before the first card.
     outside_at: Option<u64>,
-    /// Lines in a row, up to `scanned`, that a lone CR ended.
-    returns: u64,
     any_card: bool,
     events: VecDeque<SplitEvent>,
 }
 
-impl Splitter {
-    /// `card_bytes_max` is the largest piece that can be sent.
-    pub fn new(card_bytes_max: usize) -> Self {
+impl<'m> Splitter<'m> {
+    /// The memory for a splitter. It is taken up as far as the longest value needs it.
+    pub fn memory(card_bytes_max: usize) -> Vec<u8> {
+        vec![0; card_bytes_max.saturating_add(SCAN_BYTES)]
+    }
+
+    /// `card_bytes_max` is the largest piece that can be sent, and `memory` is for that.
+    pub fn new(card_bytes_max: usize, memory: &'m mut [u8]) -> Self {
         Self {
+            scanner: BoundaryScanner::new(memory),
             card_bytes_max,
             pending: Vec::new(),
-            scanned: 0,
+            offset: 0,
             cards: 0,
-            line: 1,
             first_line: 1,
             cut: None,
             begun: None,
-            depth: 0,
-            after_agent: false,
-            is_mid_line: false,
             place: SplitState::Outside,
             is_head: false,
             is_dropped: false,
             outside_lines: 0,
             outside_at: None,
-            returns: 0,
             any_card: false,
             events: VecDeque::new(),
         }
@@ -122,14 +120,18 @@ impl Splitter {
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
-        self.scan(false);
+        let mut found = Vec::new();
+        self.scanner.push(bytes, &mut |boundary| found.push(boundary));
+        self.take(&found);
         self.bound();
     }
 
     /// The stream has ended.
     pub fn finish(&mut self) {
-        self.scan(true);
-        let end = Cut { at: self.pending.len(), line: self.line, cards: self.cards };
+        let mut found = Vec::new();
+        self.scanner.finish(&mut |boundary| found.push(boundary));
+        self.take(&found);
+        let end = Cut { at: self.pending.len(), line: self.first_line, cards: self.cards };
         match self.place {
             SplitState::Outside => self.leave_outside(end),
             // A file without any card is told as such.
@@ -139,7 +141,7 @@ impl Splitter {
                 if let Some(cut) = self.cut.filter(|cut| cut.at > 0 && end.at > PIECE_BYTES) {
                     self.give(cut);
                 }
-                self.give(Cut { at: self.pending.len(), ..end });
+                self.give(Cut { at: self.pending.len(), cards: self.cards, ..end });
             }
         }
     }
@@ -164,51 +166,33 @@ impl Splitter {
         self.outside_at
     }
 
-    fn scan(&mut self, is_end: bool) {
-        while let Some(next) = self.line_end(is_end) {
-            let start = self.scanned;
-            let line = self.pending.get(start..next).unwrap_or_default();
-            let was_mid_line = std::mem::take(&mut self.is_mid_line);
-            let kind = if was_mid_line { StreamKind::Other } else { StreamKind::of(line) };
-            let ending = if was_mid_line { Ending::Other } else { Ending::of(line) };
-            match kind {
-                StreamKind::Begin => self.begin(),
-                StreamKind::End if self.place == SplitState::Outside => self.end_without_begin(),
-                StreamKind::End => {
-                    self.any_card = true;
-                    self.depth = self.depth.saturating_sub(1);
+    fn take(&mut self, found: &[Boundary]) {
+        for &boundary in found {
+            match boundary {
+                Boundary::Begin { at, is_after_end } => self.begin(at, is_after_end),
+                Boundary::End(_) => {}
+                Boundary::StrayEnd(_) if self.place == SplitState::Outside => {
+                    self.end_without_begin();
                 }
-                StreamKind::Other if self.place == SplitState::Outside && !was_mid_line => {
-                    self.outside_line()
+                Boundary::StrayEnd(_) => self.any_card = true,
+                Boundary::Outside(at) if self.place == SplitState::Outside => {
+                    self.outside_line(at.line.into());
                 }
-                _ => {}
+                Boundary::Outside(_) => {}
             }
-            if kind != StreamKind::Blank {
-                self.after_agent = kind == StreamKind::Agent;
-            }
-            // Giving a piece moved what follows to the front.
-            self.scanned += next - start;
-            self.count_line(ending);
         }
     }
 
-    /// Lines are counted as the reader of cards counts them: the CR CR LF of some
-    /// phones ends one line.
-    fn count_line(&mut self, ending: Ending) {
-        self.line += 1;
-        match ending {
-            Ending::Return { is_alone: true } => self.returns += 1,
-            Ending::Return { is_alone: false } => self.returns = 1,
-            Ending::Pair => {
-                self.line = self.line.saturating_sub(std::mem::take(&mut self.returns));
-            }
-            Ending::Other => self.returns = 0,
-        }
+    /// A place of the stream in `pending`.
+    fn cut_at(&self, at: BoundaryPlace) -> Cut {
+        let behind = usize::try_from(at.offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let at_max = self.pending.len();
+        Cut { at: behind.min(at_max), line: at.line.into(), cards: self.cards }
     }
 
-    fn outside_line(&mut self) {
+    fn outside_line(&mut self, line: u64) {
         self.outside_lines += 1;
-        self.outside_at.get_or_insert(self.line);
+        self.outside_at.get_or_insert(line);
     }
 
     /// An END:VCARD before any BEGIN: what stands before it is a card whose start is missing. The
@@ -228,41 +212,19 @@ impl Splitter {
         }
     }
 
-    /// The end of the line at `scanned`, behind its CRLF, LF or lone CR.
-    fn line_end(&self, is_end: bool) -> Option<usize> {
-        let rest = self.pending.get(self.scanned..)?;
-        let Some(at) = rest.iter().position(|&byte| byte == b'\n' || byte == b'\r') else {
-            return (is_end && !rest.is_empty()).then_some(self.pending.len());
-        };
-        let behind = self.scanned + at + 1;
-        match (rest.get(at), rest.get(at + 1)) {
-            (Some(b'\r'), Some(b'\n')) => Some(behind + 1),
-            // Whether a LF follows is not known yet.
-            (Some(b'\r'), None) if !is_end => None,
-            _ => Some(behind),
-        }
-    }
-
-    /// A BEGIN:VCARD stands at `scanned`.
-    fn begin(&mut self) {
-        let here = Cut { at: self.scanned, line: self.line, cards: self.cards };
+    fn begin(&mut self, at: BoundaryPlace, is_after_end: bool) {
+        let here = self.cut_at(at);
         self.any_card = true;
-        let is_nested = self.after_agent && self.depth > 0;
-        if is_nested {
-            self.depth += 1;
-            return;
-        }
         match self.place {
             SplitState::Outside => self.leave_outside(here),
             SplitState::TooLarge => self.give_too_large(here, true),
-            SplitState::Cards if self.depth == 0 => self.may_cut(here),
-            // The card before has no END; or this one is inside of it.
+            SplitState::Cards if is_after_end => self.may_cut(here),
+            // The card before has no END.
             SplitState::Cards if here.at >= UNENDED_BYTES => self.give(here),
             SplitState::Cards => {}
         }
         self.place = SplitState::Cards;
-        self.depth = 1;
-        self.begun = Some(Cut { at: self.scanned, line: self.line, cards: self.cards });
+        self.begun = Some(self.cut_at(at));
         self.cards += 1;
     }
 
@@ -272,7 +234,7 @@ impl Splitter {
             && let Some(cut) = before
         {
             self.give(cut);
-            let rest = Cut { at: self.scanned, line: here.line, cards: self.cards };
+            let rest = Cut { at: here.at - cut.at, line: here.line, cards: self.cards };
             self.cut = Some(rest);
             if rest.at >= PIECE_BYTES {
                 self.give(rest);
@@ -291,15 +253,10 @@ impl Splitter {
             SplitState::Outside
                 if self.pending.len() > self.card_bytes_max && self.pending.contains(&0) =>
             {
-                let (at, line) = (self.scanned, self.line);
-                self.drop_front(Cut { at, line, cards: 0 });
-                self.is_dropped = true;
-                // A line longer than any line that matters: the start of it is enough.
-                if self.pending.len() > 1024 {
-                    self.pending.clear();
-                    if !std::mem::replace(&mut self.is_mid_line, true) {
-                        self.outside_line();
-                    }
+                let decided = self.decided();
+                self.drop_front(decided);
+                if !std::mem::replace(&mut self.is_dropped, true) && self.outside_at.is_none() {
+                    self.outside_line(decided.line);
                 }
             }
             // It may be a card whose start is missing: it is kept while it could be sent as one,
@@ -312,8 +269,12 @@ impl Splitter {
             }
             SplitState::Outside => {}
             SplitState::Cards if self.pending.len() > self.card_bytes_max => {
-                let cut = self.cut.or(self.begun).filter(|cut| cut.at > 0);
-                match cut {
+                if self.last_cut().is_none() {
+                    let mut found = Vec::new();
+                    self.scanner.decide(&mut |boundary| found.push(boundary));
+                    self.take(&found);
+                }
+                match self.last_cut() {
                     Some(cut) => self.give(cut),
                     None => self.place = SplitState::TooLarge,
                 }
@@ -321,13 +282,20 @@ impl Splitter {
             }
             SplitState::Cards => {}
             SplitState::TooLarge => {
-                // The line that is not complete stays, unless it alone is long.
-                let rest = self.pending.len() - self.scanned;
-                let at = if rest > 1024 { self.pending.len() } else { self.scanned };
-                self.is_mid_line |= at > self.scanned;
-                self.give_too_large(Cut { at, line: self.line, cards: 0 }, false);
+                let decided = self.decided();
+                self.give_too_large(Cut { cards: 0, ..decided }, false);
             }
         }
+    }
+
+    /// The last place at which what is pending can be cut.
+    fn last_cut(&self) -> Option<Cut> {
+        self.cut.or(self.begun).filter(|cut| cut.at > 0)
+    }
+
+    /// The place before which no card will begin any more.
+    fn decided(&self) -> Cut {
+        self.cut_at(self.scanner.undecided_at())
     }
 
     fn give(&mut self, cut: Cut) {
@@ -374,69 +342,10 @@ impl Splitter {
         self.cut = self.cut.and_then(moved);
         self.begun = self.begun.and_then(moved);
         self.cards = self.cards.saturating_sub(cut.cards);
-        self.scanned = self.scanned.saturating_sub(at);
+        self.offset += at as u64;
         self.first_line = cut.line;
         bytes
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum StreamKind {
-    Begin,
-    End,
-    /// `AGENT:` with nothing behind it: the card that follows is inside of this one.
-    Agent,
-    Blank,
-    Other,
-}
-
-impl StreamKind {
-    fn of(line: &[u8]) -> Self {
-        let line = line.trim_ascii_end();
-        match line.first() {
-            None => Self::Blank,
-            Some(b'B' | b'b') if is_mark(line, b"BEGIN") => Self::Begin,
-            Some(b'E' | b'e') if is_mark(line, b"END") => Self::End,
-            Some(b'A' | b'a')
-                if line.ends_with(b":")
-                    && line[..line.len().min(5)].eq_ignore_ascii_case(b"AGENT") =>
-            {
-                Self::Agent
-            }
-            // Some programs set lines in.
-            Some(b' ' | b'\t') if is_mark(line.trim_ascii(), b"BEGIN") => Self::Begin,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// What a line ends with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// A CR without a LF, perhaps all there is of the line.
-    Return {
-        is_alone: bool,
-    },
-    /// CR LF and nothing else.
-    Pair,
-    Other,
-}
-
-impl Ending {
-    fn of(line: &[u8]) -> Self {
-        match line {
-            b"\r\n" => Self::Pair,
-            [.., b'\r'] => Self::Return { is_alone: line.len() == 1 },
-            _ => Self::Other,
-        }
-    }
-}
-
-/// `BEGIN:VCARD`, whatever the case and the blanks around the colon.
-fn is_mark(line: &[u8], word: &[u8]) -> bool {
-    let mut parts = line.splitn(2, |&byte| byte == b':');
-    let mut part = || parts.next().unwrap_or_default().trim_ascii();
-    part().eq_ignore_ascii_case(word) && part().eq_ignore_ascii_case(b"VCARD")
 }
 
 #[cfg(test)]

@@ -2,8 +2,13 @@
 
 use super::*;
 
-fn split(input: &[u8], step: usize, card_bytes_max: usize) -> (Vec<SplitEvent>, Splitter) {
-    let mut splitter = Splitter::new(card_bytes_max);
+/// A splitter with memory of its own for as long as the tests run.
+fn splitter(card_bytes_max: usize) -> Splitter<'static> {
+    Splitter::new(card_bytes_max, Splitter::memory(card_bytes_max).leak())
+}
+
+fn split(input: &[u8], step: usize, card_bytes_max: usize) -> (Vec<SplitEvent>, Splitter<'static>) {
+    let mut splitter = splitter(card_bytes_max);
     let mut events = Vec::new();
     for part in input.chunks(step) {
         splitter.push(part);
@@ -221,4 +226,56 @@ impl<'t> Iterator for Lines<'t> {
         self.at = start + end + 1 + usize::from(is_pair);
         Some((start, rest.get(..end).unwrap_or_default()))
     }
+}
+
+#[test]
+fn cards_that_each_begin_with_a_byte_order_mark_are_cut_apart() {
+    let card = "\u{feff}BEGIN:VCARD\r\nVERSION:3.0\r\nFN:a\r\nEND:VCARD\r\n";
+    for (count, step) in [(10, 1), (10, 4096), (20 * 1024 * 1024 / card.len(), 64 * 1024)] {
+        let input = card.repeat(count);
+        let (events, splitter) = split(input.as_bytes(), step, 1 << 20);
+        assert_eq!(joined(&events), input.as_bytes());
+        let pieces = pieces(&events);
+        assert_eq!(pieces.iter().map(|piece| piece.cards).sum::<u64>(), count as u64);
+        assert_eq!(pieces.len(), count.div_ceil(PIECE_CARDS as usize));
+        assert!(pieces.iter().all(|piece| piece.bytes.len() % card.len() == 0));
+        assert_eq!((splitter.outside_lines(), splitter.outside_at()), (0, None));
+    }
+}
+
+#[test]
+fn a_long_value_behind_a_begin_leaves_the_cards_before_it_alone() {
+    let small = "BEGIN:VCARD\nFN:a\nEND:VCARD\n";
+    let large = format!("BEGIN:VCARD\nPHOTO:{}\nEND:VCARD\n", "x".repeat(3_000_000));
+    let input = [small, &large, small, &large].concat();
+    let (events, _) = split(input.as_bytes(), 64 * 1024, 400_000);
+    check(input.as_bytes(), &events);
+    let cards: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            SplitEvent::Cards(piece) => Some(piece.bytes.as_slice()),
+            SplitEvent::TooLarge { .. } => None,
+        })
+        .collect();
+    assert_eq!(cards, [small.as_bytes(), small.as_bytes()]);
+}
+
+#[test]
+fn cards_within_a_card_are_never_cut_from_it() {
+    let inner = "BEGIN:VCARD\nFN:b\nEND:VCARD\n";
+    let card = format!("BEGIN:VCARD\nFN:a\n{inner}{inner}TEL:1\nEND:VCARD\n");
+    let input = card.repeat(1 << 15);
+    let (events, _) = split(input.as_bytes(), 4096, 1 << 20);
+    check(input.as_bytes(), &events);
+    assert!(pieces(&events).len() > 1);
+    assert!(pieces(&events).iter().all(|piece| piece.bytes.len() % card.len() == 0));
+}
+
+#[test]
+fn large_cards_without_an_end_are_not_too_large_together() {
+    let card = format!("BEGIN:VCARD\nNOTE:{}\n", "x".repeat(150_000));
+    let input = card.repeat(7);
+    let (events, _) = split(input.as_bytes(), 64 * 1024, 400_000);
+    check(input.as_bytes(), &events);
+    assert!(pieces(&events).iter().all(|piece| piece.bytes.len() % card.len() == 0));
 }

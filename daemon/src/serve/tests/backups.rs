@@ -1,6 +1,6 @@
 //! Backups are made by what is not in them, whatever the clocks say.
 use super::{Client, Daemon, empty, folder};
-use crate::card::FolderCard;
+use crate::card::{FolderCard, OpenMode};
 use crate::config::{Config, Settings};
 use crate::image::Image;
 use crate::keeper::parts;
@@ -85,7 +85,7 @@ fn b2_a_card_of_a_box_that_is_ahead_stops_no_backup() {
     let card = folder.path().join("card");
     std::fs::create_dir(&card).expect("a folder");
     let mut theirs = write_box(&folder.path().join("theirs.box"), "Ahead", AHEAD);
-    let mut medium = FolderCard::open(&card, true).expect("a card");
+    let mut medium = FolderCard::open(&card, OpenMode::Write).expect("a card");
     let mut own = block_on(OwnFiles::find(&mut medium, theirs.id())).expect("an empty card");
     let mut room = vec![0; 1 << 20];
     block_on(backup(&mut theirs, &mut medium, &mut own, &mut room)).expect("a backup is made");
