@@ -8,8 +8,8 @@ use crate::config::Config;
 use crate::device::{Devices, Watches};
 use crate::keeper::{Host, OpenBoxError, WriterThread};
 use crate::private::{FolderError, Use, check_folder};
-use crate::rpc::{self, ErrorKind, Id, RpcError};
-use crate::session::{self, Guest, Shared};
+use crate::rpc::{self, Id};
+use crate::session::{self, Guest, SessionError, Shared};
 use crate::socket::{ListenError, Listener, PeerPolicy, Stream};
 use seats::Seats;
 use std::io;
@@ -135,12 +135,7 @@ pub async fn serve(
             Ok(Ok(peer)) => peer,
             Ok(Err(id)) => {
                 if let Some(user) = strangers.turn_away(id, Instant::now()) {
-                    let fault = RpcError::new(
-                        ErrorKind::NotAllowed,
-                        format!("{user} may not use this box"),
-                    )
-                    .with("user", user);
-                    refuse(stream, fault, &refusals);
+                    refuse(stream, SessionError::MayNotUse { user }, &refusals);
                 }
                 continue;
             }
@@ -152,7 +147,8 @@ pub async fn serve(
         let seat = match seats.take(&peer) {
             Ok(seat) => seat,
             Err(connections_max) => {
-                refuse(stream, session::too_many(connections_max), &refusals);
+                let error = SessionError::TooManyConnections { connections_max };
+                refuse(stream, error, &refusals);
                 continue;
             }
         };
@@ -210,10 +206,10 @@ fn plans(config: &Config) -> Vec<WatchPlan> {
 }
 
 /// Tells a client why it can not come in, and closes.
-fn refuse(mut stream: Stream, fault: RpcError, refusals: &Arc<Semaphore>) {
+fn refuse(mut stream: Stream, error: SessionError, refusals: &Arc<Semaphore>) {
     let Ok(place) = refusals.clone().try_acquire_owned() else { return };
     tokio::spawn(async move {
-        let line = rpc::reply(&Id::null(), &Err(fault));
+        let line = rpc::reply(&Id::null(), &Err(error.into()));
         let told = async {
             stream.write_all(&line).await?;
             stream.shutdown().await
