@@ -91,11 +91,11 @@ fn a_contact_comes_goes_and_comes_back() {
     asked!(caller, Request::Purge { uid }, Reply::Done(_) => ());
     assert_eq!(refused(&mut caller, &Request::Get { uid }), Fault::NoSuchContact(uid));
     asked!(caller, Request::Stats, Reply::Stats(stats) => {
-        assert_eq!((stats.active, stats.trashed, stats.tombstones), (0, 0, 1));
-        assert!(stats.programs > 4 && stats.pages == 64);
+        assert_eq!((stats.counts.active, stats.counts.trashed, stats.counts.tombstones), (0, 0, 1));
+        assert!(stats.journal.programs > 4 && stats.journal.pages == 64);
     });
-    asked!(caller, Request::Verify, Reply::Verify { report, findings } => {
-        assert!(report.is_sound && findings.is_empty() && report.entries > 4);
+    asked!(caller, Request::Verify, Reply::Verify { is_sound, report, findings } => {
+        assert!(is_sound && findings.is_empty() && report.scan.entries > 4);
     });
     asked!(caller, Request::Info, Reply::Info(info) => {
         assert_eq!((info.id, info.active, info.losses), (7, 0, 0));

@@ -303,7 +303,7 @@ impl FolderWatcher {
 
     /// The box as it is now.
     fn replica(&self) -> Result<Replica, SyncError> {
-        Ok(Replica::new(&self.handle, &self.data)?)
+        Replica::new(&self.handle, &self.data)
     }
 
     fn forget(&mut self) {

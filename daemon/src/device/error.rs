@@ -37,6 +37,6 @@ pub enum DeviceError {
         /// The port.
         path: PathBuf,
         /// The reason.
-        error: sync::SyncError<BoxError, io::Error>,
+        error: Box<sync::SyncError<BoxError, io::Error>>,
     },
 }

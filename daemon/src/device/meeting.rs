@@ -176,7 +176,7 @@ impl Devices {
                 SyncError::Here(AskError::Link(error)) => DeviceError::Box(error),
                 SyncError::There(error) => DeviceError::Ask { path: path.to_path_buf(), error },
                 error @ (SyncError::Here(_) | SyncError::SameBox) => {
-                    DeviceError::Meeting { path: path.to_path_buf(), error }
+                    DeviceError::Meeting { path: path.to_path_buf(), error: Box::new(error) }
                 }
             })?;
             Ok(told(&report, device.caller.traffic()))
