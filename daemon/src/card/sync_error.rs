@@ -118,13 +118,6 @@ pub enum CardDefect {
     NotReadBack,
 }
 
-impl SyncError {
-    /// Returns whether the card was taken out during the visit.
-    pub fn is_removed(&self) -> bool {
-        matches!(self, Self::Card { reason: CardDefect::Removed, .. })
-    }
-}
-
 impl<E: fmt::Debug> From<CardError<E>> for SyncError {
     fn from(error: CardError<E>) -> Self {
         let reason = match &error {
