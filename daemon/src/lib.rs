@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod demo;
 pub mod device;
+mod errors;
 pub mod image;
 pub mod jcard;
 pub mod keeper;

@@ -8,8 +8,8 @@ use crate::config::Config;
 use crate::device::{Devices, Watches};
 use crate::keeper::{Host, OpenBoxError, WriterThread};
 use crate::private::{FolderError, Use, check_folder};
-use crate::rpc::{self, ErrorKind, Id, RpcError};
-use crate::session::{self, Guest, Shared};
+use crate::rpc::{self, Id};
+use crate::session::{self, Guest, SessionError, Shared};
 use crate::socket::{ListenError, Listener, PeerPolicy, SocketPeer, Stream};
 use seats::{ConnectionPlace, Seats};
 use std::io;
@@ -173,9 +173,7 @@ impl Entrance {
             Ok(Ok(peer)) => peer,
             Ok(Err(id)) => {
                 if let Some(user) = self.strangers.turn_away(id, Instant::now()) {
-                    let message = format!("{user} may not use this box");
-                    let fault = RpcError::new(ErrorKind::NotAllowed, message).with("user", user);
-                    refuse(stream, fault, &self.refusals);
+                    refuse(stream, SessionError::MayNotUse { user }, &self.refusals);
                 }
                 return None;
             }
@@ -187,7 +185,8 @@ impl Entrance {
         match self.seats.take(&peer) {
             Ok(place) => Some(AdmittedClient { stream, peer, place }),
             Err(connections_max) => {
-                refuse(stream, session::too_many(connections_max), &self.refusals);
+                let error = SessionError::TooManyConnections { connections_max };
+                refuse(stream, error, &self.refusals);
                 None
             }
         }
@@ -237,10 +236,10 @@ fn plans(config: &Config) -> Vec<WatchPlan> {
 }
 
 /// Tells a client why it can not come in, and closes.
-fn refuse(mut stream: Stream, fault: RpcError, refusals: &Arc<Semaphore>) {
+fn refuse(mut stream: Stream, error: SessionError, refusals: &Arc<Semaphore>) {
     let Ok(place) = refusals.clone().try_acquire_owned() else { return };
     tokio::spawn(async move {
-        let line = rpc::reply(&Id::null(), &Err(fault));
+        let line = rpc::reply(&Id::null(), &Err(error.into()));
         let told = async {
             stream.write_all(&line).await?;
             stream.shutdown().await

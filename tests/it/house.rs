@@ -253,6 +253,25 @@ fn one_file_names_the_serial_port() {
     none("cables are a matter of daemon/src/device/port.rs", strays);
 }
 
+/// The box, cards, devices and sessions have errors of their own.
+#[test]
+fn one_file_maps_errors_to_the_wire() {
+    let kind = concat!("ErrorKind", "::");
+    let rooms = ["keeper/", "card/", "device/", "session/", "serve"];
+    let is_room = |path: &str| {
+        path.strip_prefix("daemon/src/")
+            .is_some_and(|path| rooms.iter().any(|room| path.starts_with(room)))
+    };
+    let strays = sources().into_iter().filter(|source| {
+        let code = source.code_without_tests().replace("io::ErrorKind::", "");
+        source.is_rust() && is_room(&source.path) && code.contains(kind)
+    });
+    none(
+        "daemon/src/errors.rs alone decides which kind of error a client sees",
+        strays.map(|source| source.path).collect(),
+    );
+}
+
 /// The tests build the daemon with core's simulator, so they would not notice its use.
 #[test]
 fn what_ships_does_without_the_simulator() {

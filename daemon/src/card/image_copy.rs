@@ -6,8 +6,7 @@
 //! it stays in it: pages of its own, as many as were written to.
 
 use crate::image::{ImageError, PAGE_BYTES, PageStore, View, WORD_BYTES, complement, parts};
-use crate::keeper::Handle;
-use crate::rpc::RpcError;
+use crate::keeper::{BoxError, Handle};
 use contactbox_core::store::book::Root;
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use std::collections::BTreeMap;
@@ -30,7 +29,7 @@ pub struct ImageCopy {
 
 impl ImageCopy {
     /// The box of `handle` as it is now; `folder` is where pages go that memory is too small for.
-    pub fn new(handle: &Handle, folder: &Path) -> Result<Self, RpcError> {
+    pub fn new(handle: &Handle, folder: &Path) -> Result<Self, BoxError> {
         let (view, root) = moment(handle, folder)?;
         Ok(Self {
             handle: handle.clone(),
@@ -44,7 +43,7 @@ impl ImageCopy {
     }
 
     /// Makes it the box as it is now; what was written here is gone.
-    pub fn refresh(&mut self) -> Result<(), RpcError> {
+    pub fn refresh(&mut self) -> Result<(), BoxError> {
         (self.view, self.root) = moment(&self.handle, &self.folder)?;
         self.pages = self.view.pages();
         self.own.clear();
@@ -99,7 +98,7 @@ impl ImageCopy {
     }
 }
 
-fn moment(handle: &Handle, folder: &Path) -> Result<(View, Option<Root>), RpcError> {
+fn moment(handle: &Handle, folder: &Path) -> Result<(View, Option<Root>), BoxError> {
     let folder = folder.to_path_buf();
     handle.have(move |host| Ok((host.view(&folder)?, host.root())))
 }

@@ -6,8 +6,8 @@ use super::replica::Replica;
 use super::sync_error::SyncError;
 use super::visit::{AnyCard, Extent, keep, take_in, write_for_phones};
 use crate::device::Devices;
-use crate::keeper::{Handle, UNREADABLE};
-use crate::rpc::{ErrorKind, LongRequest, LongRequestKind, RpcError};
+use crate::keeper::{BoxError, Handle, UNREADABLE};
+use crate::rpc::{LongRequest, LongRequestKind};
 use contactbox_core::card::{PhoneFile, SnapshotOwners};
 use contactbox_core::store::Consent;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ impl LongRequests {
     pub fn run(
         &self,
         request: LongRequest,
-        reply: impl FnOnce(Result<Vec<u8>, RpcError>) + Send + 'static,
+        reply: impl FnOnce(Result<Vec<u8>, SyncError>) + Send + 'static,
     ) {
         let long_requests = self.clone();
         // A thread that cannot be started drops its work, and the reply must outlive that.
@@ -58,13 +58,9 @@ impl LongRequests {
             }
         };
         let work = move || {
-            let work = || long_requests.work(&request).map_err(SyncError::into_fault);
-            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-                Err(RpcError::new(
-                    ErrorKind::Internal,
-                    "a fault of the program; the box is as it was",
-                ))
-            });
+            let work = || long_requests.work(&request);
+            let result = catch_unwind(AssertUnwindSafe(work));
+            let result = result.unwrap_or(Err(SyncError::Panicked));
             // The book that was read for it is gone by now.
             crate::memory::give_back();
             answer(result.map(|told| told.to_string().into_bytes()));
@@ -73,7 +69,7 @@ impl LongRequests {
             tracing::error!(%error, "no thread for what a client asked");
             let reply = reply.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(reply) = reply {
-                reply(Err(no_thread(&error)));
+                reply(Err(SyncError::NoThread(error)));
             }
         }
     }
@@ -117,7 +113,7 @@ impl LongRequests {
     }
 
     /// Whether contacts may be missing in the box, or older than they were.
-    fn lacks(&self) -> Result<bool, RpcError> {
+    fn lacks(&self) -> Result<bool, BoxError> {
         self.handle.have(|host| Ok(host.lacks()))
     }
 
@@ -139,12 +135,7 @@ impl LongRequests {
     fn restore(&self, path: &Path) -> Result<Value, SyncError> {
         let states = self.handle.have(|host| Ok(host.states()))?;
         if states > 0 {
-            return Err(RpcError::new(
-                ErrorKind::NotEmpty,
-                "this box has contacts already, or had some that were removed; `contactbox card sync` takes a card in beside what is there",
-            )
-            .with("contacts", states)
-            .into());
+            return Err(SyncError::NotEmpty { contacts: states });
         }
         let mut card = AnyCard::open(path, OpenMode::Read)?;
         let replica = Replica::new(&self.handle, &self.data)?;
@@ -158,15 +149,6 @@ impl LongRequests {
 
 fn spawn_thread(work: Work) -> io::Result<()> {
     std::thread::Builder::new().name("long-request".to_owned()).spawn(work).map(|_| ())
-}
-
-fn no_thread(error: &io::Error) -> RpcError {
-    RpcError::new(
-        ErrorKind::Busy,
-        format!(
-            "this machine can start no thread for it ({error}); nothing was done; end other programs, or try again later"
-        ),
-    )
 }
 
 fn phone_json(file: &PhoneFile) -> Value {
@@ -186,6 +168,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Settings};
     use crate::keeper::{Host, WriterThread};
+    use crate::rpc::{ErrorKind, RpcError};
     use std::sync::mpsc;
     use std::time::Duration;
 
@@ -214,7 +197,7 @@ mod tests {
             };
             requests.run(request, move |result| sender.send(result).expect("it is waited for"));
             let result = answers.recv_timeout(Duration::from_secs(20)).expect("an answer");
-            let error = result.expect_err("no card");
+            let error = RpcError::from(result.expect_err("no card"));
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(cure), "{error}");
             assert!(answers.recv_timeout(Duration::from_secs(20)).is_err(), "one answer");

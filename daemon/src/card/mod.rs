@@ -21,6 +21,6 @@ pub use image::ImageCard;
 pub use left_behind::left_behind;
 pub use long_request::LongRequests;
 pub use replica::{MergeResult, Replica};
-pub use sync_error::SyncError;
+pub use sync_error::{CardDefect, SyncError};
 pub use visit::{AnyCard, BackupResult, Extent, keep, take_in};
 pub use watcher::{FolderWatchers, Status, WatchPlan};

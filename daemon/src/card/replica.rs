@@ -4,10 +4,9 @@
 use super::image_copy::ImageCopy;
 use super::sync_error::SyncError;
 use crate::keeper::{
-    CONTACT_BYTES_MAX, ENTRY_BYTES, Handle, Host, MergeBatch, Missing, TakeResult, parts,
+    BoxError, CONTACT_BYTES_MAX, ENTRY_BYTES, Handle, Host, MergeBatch, Missing, TakeResult, parts,
 };
 use crate::memory::Heap;
-use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::{
     Card, Listing, MergeError, Merged, OwnWhole, Remark, SnapshotOwners, SnapshotState, list,
     merge_all,
@@ -61,12 +60,12 @@ pub struct MergeResult {
 
 impl Replica {
     /// A copy of the box as it is now; `folder` is where pages go that memory is too small for.
-    pub fn new(handle: &Handle, folder: &Path) -> Result<Self, RpcError> {
+    pub fn new(handle: &Handle, folder: &Path) -> Result<Self, SyncError> {
         Self::open(ImageCopy::new(handle, folder)?, handle, Vec::new())
     }
 
     /// The copy brought in step with the box. After an error nothing is left of it.
-    pub fn refresh(self) -> Result<Self, RpcError> {
+    pub fn refresh(self) -> Result<Self, SyncError> {
         let Self { book, handle, room } = self;
         let mut mirror = book.into_flash();
         mirror.refresh()?;
@@ -74,25 +73,25 @@ impl Replica {
     }
 
     /// Has the box go on under another name, and brings the copy in step.
-    pub fn renew(self) -> Result<Self, RpcError> {
+    pub fn renew(self) -> Result<Self, SyncError> {
         self.handle.have(Host::renew)?;
         self.refresh()
     }
 
     /// Tells the box that all a snapshot of its own says is there.
-    pub fn tell_back(&self, own: OwnWhole) -> Result<(), RpcError> {
+    pub fn tell_back(&self, own: OwnWhole) -> Result<(), SyncError> {
         self.handle.have(move |host| {
             host.taken_back(own);
             Ok(())
-        })
+        })?;
+        Ok(())
     }
 
-    fn open(mirror: ImageCopy, handle: &Handle, mut room: Vec<u8>) -> Result<Self, RpcError> {
+    fn open(mirror: ImageCopy, handle: &Handle, mut room: Vec<u8>) -> Result<Self, SyncError> {
         let root = mirror.root();
         let config = BookConfig { id: 0, gram_slices: GRAM_SLICES, gram_probes: 1 };
-        let (mut book, _) = block_on(Book::open(mirror, config, parts())).map_err(|error| {
-            RpcError::new(ErrorKind::Disk, format!("a copy of the box can not be opened: {error}"))
-        })?;
+        let (mut book, _) = block_on(Book::open(mirror, config, parts()))
+            .map_err(|error| SyncError::ReplicaNotOpened(error.to_string()))?;
         if let Some(root) = root {
             book.assume_root(root);
         }
@@ -183,11 +182,10 @@ impl Replica {
                 }
                 Err(MergeError::Card(error)) => return Err(error.into()),
                 Err(MergeError::Book(error)) => {
-                    return Err(RpcError::new(ErrorKind::Disk, error.to_string()).into());
+                    return Err(SyncError::Book(error.to_string()));
                 }
                 Err(MergeError::RoomTooSmall { bytes }) => {
-                    let message = format!("a piece of a photo has {bytes} bytes");
-                    return Err(RpcError::new(ErrorKind::Internal, message).into());
+                    return Err(SyncError::PieceTooLarge { bytes });
                 }
             }
         }
@@ -199,14 +197,10 @@ impl Replica {
         Ok(given)
     }
 
-    fn grow(&mut self, pages: u32) -> Result<(), RpcError> {
+    fn grow(&mut self, pages: u32) -> Result<(), SyncError> {
         self.book.flash().grow(pages);
-        block_on(self.book.extend()).map_err(|error| {
-            RpcError::new(
-                ErrorKind::Disk,
-                format!("a copy of the box can not be made longer: {error}"),
-            )
-        })
+        block_on(self.book.extend())
+            .map_err(|error| SyncError::ReplicaNotExtended(error.to_string()))
     }
 
     /// Hands the box what came into its copy after `since`.
@@ -215,7 +209,7 @@ impl Replica {
         since: u64,
         mut batch: MergeBatch,
         given: &mut MergeResult,
-    ) -> Result<(), RpcError> {
+    ) -> Result<(), SyncError> {
         for slot in 0..self.book.slots() {
             if !self.book.is_state(slot) || self.book.was_there_at(slot, since) {
                 continue;
@@ -241,12 +235,12 @@ impl Replica {
             return Ok(());
         }
         let met = self.met();
-        self.handle.have(move |host| host.note_met(&met))
+        Ok(self.handle.have(move |host| host.note_met(&met))?)
     }
 
     /// Gives the box the photos and documents that it can not read any more, as far as its copy
     /// has them; returns how many.
-    fn mend_blobs(&mut self) -> Result<u32, RpcError> {
+    fn mend_blobs(&mut self) -> Result<u32, SyncError> {
         let (mut mended, mut is_whole) = (0, true);
         for slot in 0..self.book.slots() {
             let blobs: Vec<BlobRef> = match block_on(self.book.state(slot, &mut self.room)) {
@@ -286,7 +280,7 @@ impl Replica {
         &mut self,
         batch: &mut MergeBatch,
         given: &mut MergeResult,
-    ) -> Result<(), RpcError> {
+    ) -> Result<(), SyncError> {
         if batch.authors.is_empty() {
             let authors = self.book.authors();
             batch.authors = authors.map(|(index, name)| (index, name.to_owned())).collect();
@@ -321,16 +315,13 @@ impl Replica {
         Ok(())
     }
 
-    fn piece(&mut self, wanted: Missing) -> Result<Vec<u8>, RpcError> {
+    fn piece(&mut self, wanted: Missing) -> Result<Vec<u8>, SyncError> {
         let Missing { blob, offset, len } = wanted;
         let mut piece = vec![0; len as usize];
         let count = block_on(self.book.read_blob(blob, offset, &mut piece))
             .map_err(|error| read(&error))?;
         if count < piece.len() {
-            return Err(RpcError::new(
-                ErrorKind::Damaged,
-                "a photo on the card ends before its end",
-            ));
+            return Err(SyncError::BlobCutShort);
         }
         Ok(piece)
     }
@@ -346,15 +337,15 @@ fn kept_aside(uid: Uid, why: &Aside) -> String {
     format!("{uid} was not taken in: {why}")
 }
 
-fn refusal(uid: Uid, fault: &RpcError) -> String {
+fn refusal(uid: Uid, fault: &BoxError) -> String {
     format!("{uid} was not taken in: {fault}")
 }
 
-fn read<E: std::fmt::Debug + std::fmt::Display>(error: &GetError<E>) -> RpcError
+fn read<E: std::fmt::Debug + std::fmt::Display>(error: &GetError<E>) -> SyncError
 where
     GetError<E>: std::fmt::Display,
 {
-    RpcError::new(ErrorKind::Disk, format!("a copy of the box can not be read: {error}"))
+    SyncError::ReplicaNotRead(error.to_string())
 }
 
 /// Bytes of all snapshots on a card, as far as their headers speak for them: a file may have the

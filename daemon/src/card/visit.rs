@@ -4,7 +4,6 @@ use super::folder::{FolderCard, OpenMode};
 use super::image::ImageCard;
 use super::replica::{MergeResult, Replica};
 use super::sync_error::SyncError;
-use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::{
     Appended, Backup, Card, CardError, Changes, FileName, OwnFiles, PhoneFile, SnapshotOwners,
     append, backup, write_phone_file,
@@ -28,32 +27,18 @@ pub use super::folder::FolderFault as Medium;
 impl AnyCard {
     /// The card at `path`, to be written to or only read.
     pub fn open(path: &Path, mode: OpenMode) -> Result<Self, SyncError> {
-        let told = std::fs::metadata(path).map_err(|error| {
-            let message = format!("there is no card at {}: {error}", path.display());
-            RpcError::new(ErrorKind::Card, message).with("reason", "removed")
-        })?;
+        let told = std::fs::metadata(path)
+            .map_err(|error| SyncError::NoCard { path: path.to_path_buf(), error })?;
         if told.is_dir() {
             return Ok(Self::Folder(FolderCard::open(path, mode)?));
         }
         // A pipe has no end, and a terminal neither.
         if !told.is_file() && !is_disk(&told) {
-            let message = format!(
-                "{} is no card: name a folder, or an image of a whole card",
-                path.display()
-            );
-            return Err(RpcError::new(ErrorKind::Card, message)
-                .with("reason", "no-file-system")
-                .into());
+            return Err(SyncError::NotACard { path: path.to_path_buf() });
         }
         // Before its lock is waited for: the daemon that has it open may be this one.
         if crate::image::is_image(path) {
-            let message = format!(
-                "{} is the file of a box and no card: name a folder, or an image of a whole card",
-                path.display()
-            );
-            return Err(RpcError::new(ErrorKind::Card, message)
-                .with("reason", "no-file-system")
-                .into());
+            return Err(SyncError::IsABox { path: path.to_path_buf() });
         }
         Ok(Self::Image(Box::new(ImageCard::open(path, mode)?)))
     }

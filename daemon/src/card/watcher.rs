@@ -303,7 +303,7 @@ impl FolderWatcher {
 
     /// The box as it is now.
     fn replica(&self) -> Result<Replica, SyncError> {
-        Ok(Replica::new(&self.handle, &self.data)?)
+        Replica::new(&self.handle, &self.data)
     }
 
     fn forget(&mut self) {
@@ -445,10 +445,8 @@ impl FolderWatcher {
             }
             return Ok(due.min(WAIT_TIME_MAX));
         }
-        crate::image::disk::make_private_folder(folder).map_err(|error| {
-            let message = format!("{} can not be made: {error}", folder.display());
-            crate::rpc::RpcError::new(crate::rpc::ErrorKind::Disk, message)
-        })?;
+        crate::image::disk::make_private_folder(folder)
+            .map_err(|error| SyncError::NoFolder { folder: folder.to_path_buf(), error })?;
         let mut card = FolderCard::open(folder, OpenMode::Write)?;
         let (mut replica, mut extent) = (self.replica()?, Extent::Changes);
         if kept != *left {

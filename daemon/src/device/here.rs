@@ -1,8 +1,7 @@
 //! This daemon's box as one of two that meet: each request a short piece of the keeper's work.
 
-use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES, Handle, Spoken};
+use crate::keeper::{BoxError, CONTACT_BYTES_MAX, ENTRY_BYTES, Handle, Spoken};
 use crate::memory::Heap;
-use crate::rpc;
 use contactbox_core::search::Hit;
 use contactbox_core::service::cable::{AskError, Exchange};
 use contactbox_core::service::{AnswerBuffers, CableLimits, Reply, Request, Session};
@@ -59,12 +58,9 @@ impl Talker {
 }
 
 impl Exchange for Talker {
-    type Error = rpc::RpcError;
+    type Error = BoxError;
 
-    async fn ask<'s>(
-        &'s mut self,
-        request: &Request<'_>,
-    ) -> Result<Reply<'s>, AskError<rpc::RpcError>> {
+    async fn ask<'s>(&'s mut self, request: &Request<'_>) -> Result<Reply<'s>, AskError<BoxError>> {
         let message =
             postcard::to_extend(request, Vec::new()).map_err(|_| AskError::NotUnderstood)?;
         let mut talk = self.talk.take().unwrap_or_else(|| Box::new(Talk::new()));
@@ -72,7 +68,7 @@ impl Exchange for Talker {
             let answer = host.converse(&mut talk, &message)?;
             Ok((talk, answer))
         });
-        let answered = answered.await.unwrap_or_else(|_| Err(crate::keeper::ended()));
+        let answered = answered.await.unwrap_or_else(|_| Err(BoxError::Stopping));
         let (talk, answer) = answered.map_err(AskError::Link)?;
         self.talk = Some(talk);
         match answer {

@@ -1,11 +1,11 @@
 //! Meetings of the box with a device: bringing both to hold the same, and asking
 //! how a device is doing.
 
+use super::error::DeviceError;
 use super::here::Talker;
 use super::port::Port;
 use crate::card::Replica;
 use crate::keeper::Handle;
-use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Traffic};
 use contactbox_core::service::sync::{Carried, Progress, SyncError, SyncReport, Way, sync};
 use contactbox_core::service::{Fault as CableFault, PROTOCOL, Reply, Request};
@@ -13,7 +13,7 @@ use contactbox_core::store::book::{Consent, Root};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,16 +80,14 @@ impl Devices {
     fn with<T>(
         &self,
         path: &Path,
-        talk: impl FnOnce(&mut TimedCable<'_, '_>) -> Result<T, RpcError>,
-    ) -> Result<T, RpcError> {
+        talk: impl FnOnce(&mut TimedCable<'_, '_>) -> Result<T, DeviceError>,
+    ) -> Result<T, DeviceError> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             slots.entry(path.to_path_buf()).or_default().clone()
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let cable = |error: std::io::Error| {
-            RpcError::new(ErrorKind::Device, format!("{}: {error}", path.display()))
-        };
+        let cable = |error: std::io::Error| DeviceError::Cable { path: path.to_path_buf(), error };
         let mut port = match slot.take() {
             Some(port) => port,
             None => Port::open(path).map_err(cable)?,
@@ -99,11 +97,11 @@ impl Devices {
         let caller = Caller::new(&mut port, &mut out, &mut into);
         let mut device = TimedCable { caller, time: HELLO_TIME_MAX };
         let hello = Request::Hello { protocol: PROTOCOL, frame_bytes: FRAME_BYTES as u32 };
-        let told = |error: AskError<std::io::Error>| device_fault(path, &error);
         let heard = block_on(device.ask(&hello)).map(drop);
         if let Err(error) = heard {
             let is_busy = device.caller.is_busy();
-            return Err(told(if is_busy { AskError::Fault(CableFault::Busy) } else { error }));
+            let error = if is_busy { AskError::Fault(CableFault::Busy) } else { error };
+            return Err(DeviceError::Ask { path: path.to_path_buf(), error });
         }
         let link = device.caller.into_link();
         link.set_patience(ANSWER_TIME).map_err(cable)?;
@@ -119,7 +117,7 @@ impl Devices {
     }
 
     /// How the device at `path` is doing.
-    pub fn info(&self, path: &Path) -> Result<Value, RpcError> {
+    pub fn info(&self, path: &Path) -> Result<Value, DeviceError> {
         self.with(path, |device| {
             let reply = ask(path, device, &Request::Info)?;
             let Reply::Info(info) = reply else { return Err(not_understood(path)) };
@@ -140,7 +138,7 @@ impl Devices {
     }
 
     /// Whether the device at `path` holds what the box does.
-    pub fn is_in_step(&self, path: &Path) -> Result<bool, RpcError> {
+    pub fn is_in_step(&self, path: &Path) -> Result<bool, DeviceError> {
         let ours = self.root()?;
         let theirs = self.with(path, |device| match ask(path, device, &Request::Root)? {
             Reply::Root { root, .. } => Ok(Root(root)),
@@ -151,16 +149,17 @@ impl Devices {
 
     /// The root of the box. Where it is not known yet it is computed from a copy:
     /// nobody waits for that.
-    fn root(&self) -> Result<Option<Root>, RpcError> {
+    fn root(&self) -> Result<Option<Root>, DeviceError> {
         if let Some(root) = self.handle.have(|host| Ok(host.root()))? {
             return Ok(Some(root));
         }
-        Ok(Replica::new(&self.handle, &self.data)?.root())
+        let replica = Replica::new(&self.handle, &self.data);
+        Ok(replica.map_err(|error| DeviceError::Replica(Box::new(error)))?.root())
     }
 
     /// Brings the device at `path` and the box to hold the same. Tells watchers
     /// how far it has come.
-    pub fn sync(&self, path: &Path, consent: Consent) -> Result<Value, RpcError> {
+    pub fn sync(&self, path: &Path, consent: Consent) -> Result<Value, DeviceError> {
         self.root()?;
         self.with(path, |device| {
             let mut here = Talker::new(&self.handle);
@@ -174,9 +173,11 @@ impl Devices {
             let report = block_on(sync(&mut here, device, consent, progress));
             let report = report.map_err(|error| match error {
                 // This side has more to say.
-                SyncError::Here(AskError::Link(fault)) => fault,
-                SyncError::There(error) => device_fault(path, &error),
-                other => RpcError::new(ErrorKind::Device, format!("{}: {other}", path.display())),
+                SyncError::Here(AskError::Link(error)) => DeviceError::Box(error),
+                SyncError::There(error) => DeviceError::Ask { path: path.to_path_buf(), error },
+                error @ (SyncError::Here(_) | SyncError::SameBox) => {
+                    DeviceError::Meeting { path: path.to_path_buf(), error: Box::new(error) }
+                }
             })?;
             Ok(told(&report, device.caller.traffic()))
         })
@@ -187,16 +188,13 @@ fn ask<'d>(
     path: &Path,
     device: &'d mut TimedCable<'_, '_>,
     request: &Request<'_>,
-) -> Result<Reply<'d>, RpcError> {
-    block_on(device.ask(request)).map_err(|error| device_fault(path, &error))
+) -> Result<Reply<'d>, DeviceError> {
+    block_on(device.ask(request))
+        .map_err(|error| DeviceError::Ask { path: path.to_path_buf(), error })
 }
 
-fn not_understood(path: &Path) -> RpcError {
-    device_fault(path, &AskError::<std::io::Error>::NotUnderstood)
-}
-
-fn device_fault<E: Display>(path: &Path, error: &AskError<E>) -> RpcError {
-    RpcError::new(ErrorKind::Device, format!("{}: {error}", path.display()))
+fn not_understood(path: &Path) -> DeviceError {
+    DeviceError::Ask { path: path.to_path_buf(), error: AskError::NotUnderstood }
 }
 
 fn way(way: Way) -> &'static str {

@@ -5,11 +5,13 @@
 //! - `meeting`: bringing both to hold the same, and asking a device how it is doing
 //! - `watch`: keeping a device in step while it is plugged in
 
+mod error;
 mod here;
 mod meeting;
 mod port;
 mod watch;
 
+pub use error::DeviceError;
 pub use here::{Talk, Talker};
 pub use meeting::Devices;
 pub use port::{Port, ports};

@@ -1,9 +1,9 @@
 //! Keeping a device in step while it is plugged in: a thread for each.
 
+use super::error::DeviceError;
 use super::meeting::Devices;
 use crate::card::Status;
 use crate::keeper::Host;
-use crate::rpc::RpcError;
 use contactbox_core::store::Consent;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -105,7 +105,7 @@ impl DeviceWatcher {
     }
 
     /// Brings the device in step if it is not; false when that did not come to its end.
-    fn attend(&mut self) -> Result<bool, RpcError> {
+    fn attend(&mut self) -> Result<bool, DeviceError> {
         if !self.port.exists() {
             self.devices.let_go(&self.port);
             self.say("not plugged in", json!({}));

@@ -1,12 +1,11 @@
 //! What cards, backups and devices need of the book, in pieces short enough for
 //! clients not to notice.
 
-use super::fault;
+use super::error::BoxError;
 use super::host::Host;
 use crate::device::Talk;
 use crate::image::{Access, View};
 use crate::memory::Heap;
-use crate::rpc::{ErrorKind, RpcError};
 use contactbox_core::card::OwnWhole;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
 use contactbox_core::service::{AnswerError, Effect, Reply, Request, answer};
@@ -63,7 +62,7 @@ pub struct TakeResult {
     /// Contacts that said nothing new.
     pub unchanged: u32,
     /// Contacts that were refused, and why.
-    pub refused: Vec<(Uid, RpcError)>,
+    pub refused: Vec<(Uid, BoxError)>,
     /// Contacts that were kept aside, and why.
     pub aside: Vec<(Uid, Aside)>,
     /// The first of these is wanted, then the batch from `done` on again.
@@ -133,7 +132,7 @@ impl Host {
 
     /// The image as it is now, all of it acknowledged; `folder` is where pages are kept that
     /// memory is too small for.
-    pub fn view(&mut self, folder: &Path) -> Result<View, RpcError> {
+    pub fn view(&mut self, folder: &Path) -> Result<View, BoxError> {
         // A file without its name is whole, and a backup then all that will be left of it.
         let is_whole = match self.access() {
             Access::ReadWrite | Access::ReadOnly => true,
@@ -141,26 +140,22 @@ impl Host {
             Access::Displaced(how) => how.is_whole(),
         };
         if !is_whole {
-            return Err(RpcError::new(
-                ErrorKind::Disk,
-                "the box's file took no write, so what is in it is not copied; start the daemon again",
-            ));
+            return Err(BoxError::NotWhole);
         }
         // What was not acknowledged must not be on a card: after a power cut the box may say
         // something else with the same stamp.
         self.sync()?;
-        let disk = |error: std::io::Error| RpcError::new(ErrorKind::Disk, error.to_string());
-        self.book.flash().view(folder).map_err(disk)
+        self.book.flash().view(folder).map_err(BoxError::View)
     }
 
     /// A name of its own for what the box writes from now on: it is an older copy of itself.
-    pub fn renew(&mut self) -> Result<(), RpcError> {
+    pub fn renew(&mut self) -> Result<(), BoxError> {
         self.writable()?;
         block_on(self.book.renew()).map_err(|error| self.put_fault(error))
     }
 
     /// Takes records in, as many as can be without a blob that is not here.
-    pub fn take(&mut self, batch: &MergeBatch) -> Result<TakeResult, RpcError> {
+    pub fn take(&mut self, batch: &MergeBatch) -> Result<TakeResult, BoxError> {
         self.writable()?;
         self.grow_image(batch.bytes());
         let mut taken = TakeResult::default();
@@ -183,10 +178,7 @@ impl Host {
         }
         for record in &batch.records {
             let Ok(contact) = Contact::parse(record) else {
-                return Err(RpcError::new(
-                    ErrorKind::Damaged,
-                    "a record that came from a card is none",
-                ));
+                return Err(BoxError::NoRecord);
             };
             let uid = contact.uid();
             let mut intake = block_on(self.book.take(&mut peer, record, now));
@@ -223,7 +215,7 @@ impl Host {
                     | PutError::TooManyBoxes { .. }
                     | PutError::Write(_)),
                 ) => {
-                    taken.refused.push((uid, fault::of_put(error)));
+                    taken.refused.push((uid, BoxError::Put(error)));
                 }
                 Err(error) => return Err(self.put_fault(error)),
             }
@@ -239,7 +231,7 @@ impl Host {
         batch: &MergeBatch,
         peer: &Peer<Heap>,
         now: u64,
-    ) -> Result<(), RpcError> {
+    ) -> Result<(), BoxError> {
         if batch.consent == Consent::Given {
             return Ok(());
         }
@@ -252,7 +244,7 @@ impl Host {
         &mut self,
         wanted: Missing,
         piece: &[u8],
-    ) -> Result<Option<Missing>, RpcError> {
+    ) -> Result<Option<Missing>, BoxError> {
         self.writable()?;
         self.grow_image(piece.len());
         let Missing { blob, offset, .. } = wanted;
@@ -273,7 +265,7 @@ impl Host {
 
     /// The first piece of a blob that is wanted, as it is not here or not what it
     /// was: all of it is read.
-    pub fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<Missing>, RpcError> {
+    pub fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<Missing>, BoxError> {
         let offset =
             block_on(self.book.blob_wanted(blob)).map_err(|error| self.put_fault(error))?;
         Ok(offset.map(|offset| self.piece_at(blob, offset)))
@@ -296,7 +288,7 @@ impl Host {
 
     /// All that the boxes held at these times, by their own clocks, is here, as their
     /// snapshots say up to these marks.
-    pub fn note_met(&mut self, met: &[(u64, u64, u32)]) -> Result<(), RpcError> {
+    pub fn note_met(&mut self, met: &[(u64, u64, u32)]) -> Result<(), BoxError> {
         for &(id, time, link) in met {
             if self.book.met(id) < time || self.book.link(id) != link {
                 self.writable()?;
@@ -309,9 +301,9 @@ impl Host {
 
     /// Answers a request that came in postcard, as every box does. An error when the box takes no
     /// changes, or when there is no sense in the request.
-    pub fn converse(&mut self, talk: &mut Talk, message: &[u8]) -> Result<Spoken, RpcError> {
+    pub fn converse(&mut self, talk: &mut Talk, message: &[u8]) -> Result<Spoken, BoxError> {
         let Ok(request) = postcard::from_bytes::<Request<'_>>(message) else {
-            return Err(RpcError::new(ErrorKind::Internal, "a request to the box that is none"));
+            return Err(BoxError::NoRequest);
         };
         if request.effect() != Effect::Reads {
             self.writable()?;
@@ -331,8 +323,7 @@ impl Host {
             Reply::Taken { taken, .. } => *taken as usize,
             _ => 0,
         };
-        let told = postcard::to_extend(&reply, Vec::new())
-            .map_err(|_| RpcError::new(ErrorKind::Internal, "a reply that can not be written"))?;
+        let told = postcard::to_extend(&reply, Vec::new()).map_err(|_| BoxError::NoReply)?;
         if let Request::Take { records } = &request {
             let records = records.iter().take(taken);
             let uids = records.filter_map(|record| Some(Contact::parse(record.0).ok()?.uid()));

@@ -1,11 +1,12 @@
 //! Requests that change one contact.
 
+use super::error::{BoxError, ParamsError, VcardError};
 use super::host::Host;
 use super::import;
-use super::{fault, kept, read};
+use super::kept;
 use crate::jcard::{self, Owned};
-use crate::rpc::{ErrorKind, Patch, Put, RawJson, Removal, RpcError, Target};
-use contactbox_core::contact::{Contents, Draft, Property, Uid, WriteError};
+use crate::rpc::{Patch, Put, RawJson, Removal, Target};
+use contactbox_core::contact::{Contents, Draft, Property, Uid};
 use contactbox_core::service::Request;
 use contactbox_core::service::protocol::NewContact;
 use contactbox_core::store::book::{self, Outcome};
@@ -33,7 +34,7 @@ fn told(put: &book::Written) -> Json {
 }
 
 /// `contact.put`
-pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, RpcError> {
+pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, BoxError> {
     host.writable()?;
     let mut memory = std::mem::take(&mut host.draft);
     let result = match (asked.card, asked.vcard) {
@@ -44,21 +45,21 @@ pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, Rpc
         (None, Some(text)) => import::one(&text, &mut memory).and_then(|contents| {
             put_contents(host, asked.uid.as_deref(), &contents, asked.version, author)
         }),
-        _ => Err(RpcError::params("contact.put takes either card or vcard")),
+        _ => Err(ParamsError::Either { method: "contact.put", one: "card", other: "vcard" }.into()),
     };
     host.draft = import::kept(memory);
     result
 }
 
 /// The contents of a jCard.
-fn card_of(card: RawJson) -> Result<Vec<Owned>, RpcError> {
-    let card: Json = card.read("card")?;
-    jcard::read(&card).map_err(|why| RpcError::new(ErrorKind::BadCard, why))
+fn card_of(card: RawJson) -> Result<Vec<Owned>, BoxError> {
+    let card: Json = card.read("card").map_err(BoxError::Malformed)?;
+    Ok(jcard::read(&card).map_err(VcardError::Jcard)?)
 }
 
 /// What a list has, which is nothing when it was not given.
-fn list_of<T: DeserializeOwned>(list: Option<&RawJson>, name: &str) -> Result<Vec<T>, RpcError> {
-    list.map_or_else(|| Ok(Vec::new()), |list| list.read(name))
+fn list_of<T: DeserializeOwned>(list: Option<&RawJson>, name: &str) -> Result<Vec<T>, BoxError> {
+    list.map_or_else(|| Ok(Vec::new()), |list| list.read(name).map_err(BoxError::Malformed))
 }
 
 fn put_contents(
@@ -67,12 +68,9 @@ fn put_contents(
     contents: &Contents<'_>,
     version: Option<u64>,
     author: &str,
-) -> Result<Json, RpcError> {
+) -> Result<Json, BoxError> {
     if contents.clone().next().is_none() {
-        return Err(RpcError::new(
-            ErrorKind::BadCard,
-            "the card is empty; it needs at least a name (FN)",
-        ));
+        return Err(VcardError::Empty.into());
     }
     let uid = match uid {
         Some(uid) => Some(host.resolve(uid)?),
@@ -90,10 +88,10 @@ pub(super) fn write(
     version: Option<u64>,
     author: &str,
     origin: &str,
-) -> Result<Json, RpcError> {
+) -> Result<Json, BoxError> {
     host.grow_image(2 * contents.clone().map(|content| import::bytes_of(&content)).sum::<usize>());
     if uid.is_none() && version.is_some() {
-        return Err(RpcError::params("version goes with a uid, or with a card that has one"));
+        return Err(ParamsError::VersionAlone.into());
     }
     let card = NewContact::Here(contents.clone());
     let put = host.change(&Request::Put { uid, base: version, card }, author)?;
@@ -107,22 +105,18 @@ pub(super) fn write(
 pub(super) fn drafted<'m, 'a>(
     memory: &'m mut Vec<u8>,
     contents: impl Iterator<Item = Property<'a>> + Clone,
-) -> Result<Contents<'m>, RpcError> {
+) -> Result<Contents<'m>, BoxError> {
     let bytes = contents.clone().map(|content| import::bytes_of(&content) + PROPERTY_BYTES).sum();
     import::fit(memory, bytes);
     let mut draft = Draft::new(memory);
     for content in contents {
-        draft.push(&content).map_err(write_fault)?;
+        draft.push(&content)?;
     }
     Ok(draft.finish())
 }
 
-fn write_fault(error: WriteError) -> RpcError {
-    fault::of_put(book::PutError::Write(error))
-}
-
 /// `contact.patch`
-pub(super) fn patch(host: &mut Host, asked: Patch, author: &str) -> Result<Json, RpcError> {
+pub(super) fn patch(host: &mut Host, asked: Patch, author: &str) -> Result<Json, BoxError> {
     host.writable()?;
     let uid = host.resolve(&asked.uid)?;
     let add: Vec<Json> = list_of(asked.add.as_ref(), "add")?;
@@ -131,11 +125,9 @@ pub(super) fn patch(host: &mut Host, asked: Patch, author: &str) -> Result<Json,
         .iter()
         .enumerate()
         .map(|(place, property)| {
-            jcard::read_property(property).map_err(|why| {
-                RpcError::new(ErrorKind::BadCard, format!("add, property {place}: {why}"))
-            })
+            jcard::read_property(property).map_err(|why| VcardError::Property { place, why })
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, VcardError>>()?;
     drop(add);
     let mut memory = std::mem::take(&mut host.draft);
     let result = patched(host, uid, &added, &remove, asked.version, &mut memory).and_then(
@@ -153,10 +145,10 @@ fn patched<'m>(
     removed: &[Removal],
     version: Option<u64>,
     memory: &'m mut Vec<u8>,
-) -> Result<(Contents<'m>, u64), RpcError> {
+) -> Result<(Contents<'m>, u64), BoxError> {
     let Host { book, record, .. } = host;
-    let found = block_on(book.get(uid, record)).map_err(fault::of_get)?;
-    let contact = found.ok_or_else(|| read::no_such_contact(uid))?.contact;
+    let found = block_on(book.get(uid, record))?;
+    let contact = found.ok_or_else(|| BoxError::NoSuchContact(uid))?.contact;
     let contents: Vec<Property<'_>> = contact
         .properties()
         .map(|property| property.content)
@@ -176,7 +168,7 @@ fn strike(
     contents: &[Property<'_>],
     removal: &Removal,
     is_kept: &mut [bool],
-) -> Result<(), RpcError> {
+) -> Result<(), BoxError> {
     let named = contents
         .iter()
         .enumerate()
@@ -188,15 +180,11 @@ fn strike(
             named.filter(|(_, content)| says(content, value)).map(|(place, _)| place).collect()
         }
         (Some(_), Some(_)) => {
-            return Err(RpcError::params("remove takes a name with either value or index"));
+            return Err(ParamsError::ValueAndIndex.into());
         }
     };
     if struck.is_empty() {
-        return Err(RpcError::new(
-            ErrorKind::NoSuchProperty,
-            format!("the contact has no such {}; look at it again", removal.name),
-        )
-        .with("name", removal.name.as_str()));
+        return Err(BoxError::NoSuchProperty { name: removal.name.clone() });
     }
     for place in struck {
         is_kept[place] = false;
@@ -229,7 +217,7 @@ pub(super) fn shelve(
     target: &Target,
     author: &str,
     to: Move,
-) -> Result<Json, RpcError> {
+) -> Result<Json, BoxError> {
     host.writable()?;
     // What another box removed is not among the contacts; what it stripped says nothing by
     // which one would look for it.

@@ -1,6 +1,6 @@
 //! Where a page ended, as text that means nothing to clients.
 
-use crate::rpc::RpcError;
+use super::error::ParamsError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use contactbox_core::contact::Uid;
@@ -16,7 +16,7 @@ pub(super) fn of_rank(rank: &Rank) -> String {
     BASE64.encode(bytes)
 }
 
-pub(super) fn rank(cursor: &str) -> Result<Rank, RpcError> {
+pub(super) fn rank(cursor: &str) -> Result<Rank, ParamsError> {
     let bytes = BASE64.decode(cursor).map_err(|_| foreign())?;
     let bytes: [u8; RANK_BYTES] = bytes.try_into().map_err(|_| foreign())?;
     let [class, rest @ ..] = bytes;
@@ -40,11 +40,11 @@ pub(super) fn of_slot(run: u32, slot: u32) -> String {
     BASE64.encode(bytes)
 }
 
-pub(super) fn slot(cursor: &str, run: u32) -> Result<u32, RpcError> {
+pub(super) fn slot(cursor: &str, run: u32) -> Result<u32, ParamsError> {
     let bytes = BASE64.decode(cursor).map_err(|_| foreign())?;
     let [a, b, c, d, slot @ ..]: [u8; 8] = bytes.try_into().map_err(|_| foreign())?;
     if u32::from_le_bytes([a, b, c, d]) != run {
-        return Err(RpcError::params("the daemon was started again; begin with the first page"));
+        return Err(ParamsError::OldCursor);
     }
     Ok(u32::from_le_bytes(slot))
 }
@@ -56,15 +56,15 @@ pub(super) fn of_kept(time: u64, uid: Uid) -> String {
     BASE64.encode(bytes)
 }
 
-pub(super) fn kept(cursor: &str) -> Result<(u64, Uid), RpcError> {
+pub(super) fn kept(cursor: &str) -> Result<(u64, Uid), ParamsError> {
     let bytes = BASE64.decode(cursor).map_err(|_| foreign())?;
     let (time, uid) = bytes.split_first_chunk::<8>().ok_or_else(foreign)?;
     let uid = uid.try_into().map_err(|_| foreign())?;
     Ok((u64::from_le_bytes(*time), Uid(uid)))
 }
 
-fn foreign() -> RpcError {
-    RpcError::params("this cursor is not of this request; begin with the first page")
+fn foreign() -> ParamsError {
+    ParamsError::ForeignCursor
 }
 
 #[cfg(test)]

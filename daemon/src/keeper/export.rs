@@ -1,10 +1,10 @@
 //! Cards out, page by page: all of them, or those a query finds.
 
 use super::host::Host;
-use super::{cursor, fault, read};
+use super::{BoxError, cursor, read};
 use crate::image::{Image, ImageError};
 use crate::memory::Heap;
-use crate::rpc::{ErrorKind, Export, RpcError, VcardVersion as Asked};
+use crate::rpc::{Export, VcardVersion as Asked};
 use contactbox_core::contact::{BlobRef, Contact, Property, Value};
 use contactbox_core::search::{Class, Hit, PageRequest, Query, Rank};
 use contactbox_core::store::{Book, GetError};
@@ -41,7 +41,7 @@ enum Fit {
 }
 
 /// `card.export`
-pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, RpcError> {
+pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, BoxError> {
     let mut sheet = ExportPage {
         text: String::new(),
         cards: 0,
@@ -85,7 +85,7 @@ fn all(
     host: &mut Host,
     asked: &Export,
     sheet: &mut ExportPage,
-) -> Result<Option<String>, RpcError> {
+) -> Result<Option<String>, BoxError> {
     let run = host.run;
     let first = asked.cursor.as_deref().map_or(Ok(0), |text| cursor::slot(text, run))?;
     let Host { book, record, .. } = host;
@@ -105,14 +105,13 @@ fn found(
     asked: &Export,
     query: &Query,
     sheet: &mut ExportPage,
-) -> Result<Option<String>, RpcError> {
+) -> Result<Option<String>, BoxError> {
     let mut after: Option<Rank> = asked.cursor.as_deref().map(cursor::rank).transpose()?;
     let Host { book, record, .. } = host;
     loop {
         let page = PageRequest { query, after, deepest: Class::Elsewhere };
         let mut hits = [Hit::EMPTY; HITS];
-        let count = block_on(book.find(&page, read::shelf(asked.shelf), &mut hits, record))
-            .map_err(fault::of_get)?;
+        let count = block_on(book.find(&page, read::shelf(asked.shelf), &mut hits, record))?;
         for hit in &hits[..count] {
             if sheet.add(book, record, hit.slot)? == Fit::Full {
                 return Ok(after.map(|rank| cursor::of_rank(&rank)));
@@ -132,7 +131,7 @@ impl ExportPage {
         book: &mut Book<Image, Heap>,
         record: &mut [u8],
         slot: u32,
-    ) -> Result<Fit, RpcError> {
+    ) -> Result<Fit, BoxError> {
         let contact = match block_on(book.get_slot(slot, record)) {
             Ok(Some(found)) => found.contact,
             Ok(None) => return Ok(Fit::Left),
@@ -140,7 +139,7 @@ impl ExportPage {
                 self.unread.push(slot);
                 return Ok(Fit::Left);
             }
-            Err(error) => return Err(fault::of_get(error)),
+            Err(error) => return Err(error.into()),
         };
         let before = self.text.len();
         let mut written = self.write(book, &contact, self.is_with_photos);
@@ -168,7 +167,7 @@ impl ExportPage {
     }
 
     /// Keeps the card that was written from `before` on, unless it belongs on the next page.
-    fn settle(&mut self, before: usize) -> Result<Fit, RpcError> {
+    fn settle(&mut self, before: usize) -> Result<Fit, BoxError> {
         if before > 0 && self.text.len() > PAGE_BYTES {
             self.text.truncate(before);
             return Ok(Fit::Full);
@@ -202,10 +201,10 @@ fn json_bytes(text: &str) -> usize {
             .sum::<usize>()
 }
 
-fn write_fault(error: WriteCardError<GetError<ImageError>>) -> RpcError {
+fn write_fault(error: WriteCardError<GetError<ImageError>>) -> BoxError {
     match error {
-        WriteCardError::Blob { error, .. } => fault::of_get(error),
-        error => RpcError::new(ErrorKind::Internal, error.to_string()),
+        WriteCardError::Blob { error, .. } => error.into(),
+        error => BoxError::WriteCard(error),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The ways to the book: through the keeper's queue, or at once where that is
 //! brief and nobody waits.
 
-use super::{CHANGES, ChangeSignal, Host, Job, Message, QUEUE, Task, ended, execute};
-use crate::rpc::{self, Call, RpcError};
+use super::{BoxError, CHANGES, ChangeSignal, Host, Job, Message, QUEUE, Task, execute};
+use crate::rpc::{self, Call};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,13 +55,14 @@ impl Handle {
     /// keeper has ended.
     pub fn task<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Host) -> Result<T, RpcError> + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, RpcError>> {
+        work: impl FnOnce(&mut Host) -> Result<T, BoxError> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, BoxError>> {
         let (sender, receiver) = oneshot::channel();
         let task: Task = Box::new(move |host| {
             let given = work(host);
             Box::new(move |synced| {
-                sender.send(given.and_then(|given| synced.map(|()| given))).ok();
+                let given = given.and_then(|given| Ok(synced.map(|()| given)?));
+                sender.send(given).ok();
             })
         });
         // When the keeper has ended the sender is dropped, and the receiver says so.
@@ -72,9 +73,9 @@ impl Handle {
     /// The same, waiting for it: not for async tasks.
     pub fn have<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Host) -> Result<T, RpcError> + Send + 'static,
-    ) -> Result<T, RpcError> {
-        self.task(work).blocking_recv().unwrap_or_else(|_| Err(ended()))
+        work: impl FnOnce(&mut Host) -> Result<T, BoxError> + Send + 'static,
+    ) -> Result<T, BoxError> {
+        self.task(work).blocking_recv().unwrap_or_else(|_| Err(BoxError::Stopping))
     }
 
     /// The beat of changes.
@@ -96,7 +97,7 @@ impl Handle {
     /// Answers a brief request here and now, and gives back any other. Two changes of
     /// thread take longer than a contact does; but whoever was there before, be it the
     /// same client, comes first.
-    pub fn at_once(&self, call: Call, author: &str) -> Result<Result<Vec<u8>, RpcError>, Call> {
+    pub fn at_once(&self, call: Call, author: &str) -> Result<Result<Vec<u8>, BoxError>, Call> {
         if !call.is_brief() || self.table.due.load(Ordering::SeqCst) > 0 {
             return Err(call);
         }

@@ -3,10 +3,10 @@
 
 use super::Host;
 use super::round::{RoundOutcome, RoundStep, STEP_BYTES};
-use super::{fault, read};
+use super::{BoxError, read};
 use crate::image::PAGE_BYTES;
 use crate::jcard;
-use crate::rpc::{self, RpcError};
+use crate::rpc;
 use contactbox_core::contact::{Contact, Property, Uid};
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
@@ -44,7 +44,7 @@ impl RoundStep for HistoryQuery {
             match block_on(host.book.history_page(*uid, self.page, visit)) {
                 Ok(true) => self.page += 1,
                 Ok(false) => return Some(self.end(host)),
-                Err(error) => return Some(Err(fault::of_get(error))),
+                Err(error) => return Some(Err(error.into())),
             }
         }
         None
@@ -71,7 +71,7 @@ fn keep(
 }
 
 impl HistoryQuery {
-    pub(super) fn begin(host: &mut Host, asked: &rpc::History) -> Result<Self, RpcError> {
+    pub(super) fn begin(host: &mut Host, asked: &rpc::History) -> Result<Self, BoxError> {
         let uid = host.resolve(&asked.uid)?;
         let limit = asked.limit.unwrap_or(VERSIONS).clamp(1, VERSIONS_MAX) as usize;
         Ok(Self { uid, limit, page: 0, versions: BTreeMap::new(), bytes: 0 })
@@ -86,7 +86,7 @@ impl HistoryQuery {
             keep(versions, bytes, *limit, time, Some(found.contact.bytes().to_vec()));
         }
         if versions.is_empty() {
-            return Err(read::no_such_contact(*uid));
+            return Err(BoxError::NoSuchContact(*uid));
         }
         let mut rows = Vec::new();
         let mut before: Option<&[u8]> = None;

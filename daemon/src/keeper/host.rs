@@ -1,16 +1,17 @@
 //! The book and what is needed to work with it: opening, growing, syncing, and who
 //! does which request.
 
+use super::error::{BoxError, DiskRefusal, ParamsError, change_words};
 use super::left_out::LeftOut;
 use super::mark::{Mark, PutBack};
 use super::query::Query;
 use super::room::FullDisk;
-use super::{Executed, change, export, fault, import, kept, opening, read};
+use super::{Executed, change, export, import, kept, opening, read};
 use crate::card::{Status, left_behind};
 use crate::config::Config;
 use crate::image::{Access, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
-use crate::rpc::{Call, ErrorKind, RpcError};
+use crate::rpc::Call;
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, AnswerError, Request};
 use contactbox_core::store::journal;
@@ -295,15 +296,11 @@ impl Host {
     }
 
     /// An answer, if a frame takes it.
-    pub(super) fn within_frame(&self, body: Vec<u8>) -> Result<Vec<u8>, RpcError> {
+    pub(super) fn within_frame(&self, body: Vec<u8>) -> Result<Vec<u8>, BoxError> {
         // Room for what stands around the result.
         let bytes_max = self.config.limits.frame_bytes - 1024;
         if body.len() > bytes_max {
-            return Err(RpcError::new(
-                ErrorKind::TooLarge,
-                "the answer is longer than a frame; ask for less at once",
-            )
-            .with("bytes_max", bytes_max));
+            return Err(BoxError::AnswerTooLong { bytes_max });
         }
         Ok(body)
     }
@@ -320,38 +317,30 @@ impl Host {
     }
 
     /// Whether changes are taken, as an error when not.
-    pub(super) fn writable(&mut self) -> Result<(), RpcError> {
+    pub(super) fn writable(&mut self) -> Result<(), BoxError> {
         if self.is_closed {
-            return Err(RpcError::new(
-                ErrorKind::ReadOnly,
-                "the box takes no more changes after a fault of the program; start the daemon again",
-            ));
+            return Err(BoxError::Closed);
         }
         let writable = self.book.flash().writable();
-        writable.map_err(|error| RpcError::new(ErrorKind::ReadOnly, self.with_cure(&error)))
+        writable.map_err(|error| BoxError::NotWritable {
+            error: error.to_string(),
+            backup: self.backup_of_displaced(),
+        })
     }
 
-    /// What is wrong with the file, and where else the box is when that is what helps.
-    fn with_cure(&mut self, error: &impl std::fmt::Display) -> String {
+    /// The backup, when the file was moved away or replaced and that is what helps.
+    fn backup_of_displaced(&mut self) -> Option<PathBuf> {
         match (self.access(), &self.config.backup) {
-            (Access::Displaced(_), Some((folder, _))) => {
-                let folder = folder.display();
-                format!(
-                    "{error}. Its backup is in {folder}, unless that was moved as well: `contactbox restore {folder}` takes it into an empty box"
-                )
-            }
-            _ => error.to_string(),
+            (Access::Displaced(_), Some((folder, _))) => Some(folder.clone()),
+            _ => None,
         }
     }
 
-    /// The disk has refused what was asked for, on the way there.
-    fn refused(&mut self, error: &impl std::fmt::Display) -> RpcError {
-        let mut message = self.with_cure(error);
-        // What became of a file that is somewhere else is known.
-        if !matches!(self.access(), Access::Displaced(_)) {
-            message += ". Whether the change is on the disk nobody can tell: look at it when the daemon has been started again";
-        }
-        RpcError::new(ErrorKind::Disk, message)
+    /// The error of a change that the disk has refused on its way there.
+    fn refused(&mut self, error: String) -> DiskRefusal {
+        // The state of a file that is somewhere else is known.
+        let is_unsure = !matches!(self.access(), Access::Displaced(_));
+        DiskRefusal { error, backup: self.backup_of_displaced(), is_unsure }
     }
 
     /// Answers a request that changes one contact, for whoever makes the change.
@@ -359,22 +348,20 @@ impl Host {
         &mut self,
         request: &Request<'_>,
         author: &str,
-    ) -> Result<Written, RpcError> {
+    ) -> Result<Written, BoxError> {
         let by = self.author(author)?;
         let Self { book, record, counter, .. } = self;
         counter.set_author(by);
         let done = counter.ask(book, record, request).map(|reply| service::change_of(&reply));
         match done {
             Ok(Some(put)) => Ok(put),
-            Ok(None) => {
-                Err(RpcError::new(ErrorKind::Internal, "a change was answered by something else"))
-            }
+            Ok(None) => Err(BoxError::OtherChange),
             Err(failure) => Err(self.fault(failure)),
         }
     }
 
     /// The index of whoever makes a change.
-    pub(super) fn author(&mut self, name: &str) -> Result<AuthorIndex, RpcError> {
+    pub(super) fn author(&mut self, name: &str) -> Result<AuthorIndex, BoxError> {
         self.writable()?;
         let author = block_on(self.book.author(name)).map_err(|error| self.put_fault(error))?;
         if author == AuthorIndex::default() && !name.is_empty() && !self.is_nobody_told {
@@ -401,27 +388,28 @@ impl Host {
         }));
     }
 
-    /// Why a request was not done.
-    pub(super) fn fault(&mut self, failure: AnswerError<ImageError>) -> RpcError {
+    /// The error of a request that was not done.
+    pub(super) fn fault(&mut self, failure: AnswerError<ImageError>) -> BoxError {
         match failure {
-            AnswerError::Get(error) => fault::of_get(error),
+            AnswerError::Get(error) => error.into(),
             AnswerError::Put(error) => self.put_fault(error),
-            AnswerError::Fault(fault) => fault::of_service(fault),
+            AnswerError::Fault(fault) => fault.into(),
         }
     }
 
     /// The error of a change, with the disk's share in it.
-    pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> RpcError {
+    pub(super) fn put_fault(&mut self, error: PutError<ImageError>) -> BoxError {
         // A failed write has closed the image; that is what the client should hear.
         if self.access().is_over() {
-            return self.refused(&fault::in_words(&error));
+            return self.refused(change_words(&error)).into();
         }
-        let fault = fault::of_put(error);
+        let is_full = matches!(
+            error,
+            PutError::Full { .. } | PutError::IndexFull { .. } | PutError::TooManyBoxes { .. }
+        );
         match self.disk_full {
-            Some(FullDisk { bytes, .. }) if fault.kind() == ErrorKind::Full => fault
-                .because(&format!("the disk has no room for {bytes} more bytes; make room on it"))
-                .with("disk_bytes_wanted", bytes),
-            _ => fault,
+            Some(FullDisk { bytes, .. }) if is_full => BoxError::DiskFull { bytes, error },
+            _ => BoxError::Put(error),
         }
     }
 
@@ -431,9 +419,9 @@ impl Host {
     }
 
     /// Puts everything said so far on the disk.
-    pub(super) fn sync(&mut self) -> Result<(), RpcError> {
+    pub(super) fn sync(&mut self) -> Result<(), DiskRefusal> {
         let synced = self.book.flash().sync();
-        synced.map_err(|error| self.refused(&error))?;
+        synced.map_err(|error| self.refused(error.to_string()))?;
         if let Some(mark) = &mut self.mark {
             mark.keep_up(self.book.id(), self.book.time_max());
         }
@@ -488,36 +476,23 @@ impl Host {
     }
 
     /// The one contact a client means: all of an identity, or the first digits of it.
-    pub(super) fn resolve(&mut self, text: &str) -> Result<Uid, RpcError> {
-        let bad = || {
-            RpcError::params(format!(
-                "{:?} is no identity: give all of it, or at least its first 4 hex digits",
-                text.chars().take(60).collect::<String>()
-            ))
-        };
+    pub(super) fn resolve(&mut self, text: &str) -> Result<Uid, BoxError> {
+        let bad = || ParamsError::NoIdentity(text.chars().take(60).collect());
         let digits = crate::jcard::digits(text);
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
             || !(4..=32).contains(&digits.len())
         {
-            return Err(bad());
+            return Err(bad().into());
         }
         if let Some(uid) = crate::jcard::hash_of_hex(&digits) {
             return Ok(Uid(uid));
         }
         let starts = |uid: Uid| crate::jcard::hex(&uid.0).starts_with(&digits);
         let mut found = [Uid([0; 16]); 2];
-        match block_on(self.book.by_prefix(starts, &mut found)).map_err(fault::of_get)? {
-            0 => {
-                Err(RpcError::new(ErrorKind::NoSuchContact, format!("there is no contact {text}"))
-                    .with("uid", text))
-            }
+        match block_on(self.book.by_prefix(starts, &mut found))? {
+            0 => Err(BoxError::UnknownIdentity { text: text.to_owned() }),
             1 => Ok(found[0]),
-            _ => Err(RpcError::new(
-                ErrorKind::Ambiguous,
-                format!("several contacts begin with {text}; give more digits"),
-            )
-            .with("uid", text)
-            .with("matches", found.map(|uid| uid.to_string()).to_vec())),
+            _ => Err(BoxError::Ambiguous { text: text.to_owned(), matches: found }),
         }
     }
 }

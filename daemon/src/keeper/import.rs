@@ -1,8 +1,9 @@
 //! Cards in: a batch of them, each in or out as a whole; or the one card of a `contact.put`.
 
+use super::error::{BoxError, ParamsError, VcardError};
 use super::host::{Host, PROPERTIES_MAX};
 use crate::charset::Charsets;
-use crate::rpc::{ErrorKind, Import, RpcError};
+use crate::rpc::Import;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use contactbox_core::contact::{AuthorIndex, Contents, Draft, Property, Uid, Value, WriteError};
@@ -48,7 +49,7 @@ pub(super) struct VcardCounts {
     /// Byte and line of the first card that was left to another part.
     rest: Option<(u64, u32)>,
     /// What ended the batch before its end.
-    failed: Option<RpcError>,
+    failed: Option<BoxError>,
 }
 
 /// Repairs: of each kind how often, and the first line.
@@ -102,7 +103,7 @@ fn draft_bytes(card_bytes: usize) -> usize {
 }
 
 /// The one card of a text.
-pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m>, RpcError> {
+pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m>, BoxError> {
     fit(memory, draft_bytes(text.len()));
     let mut line = vec![0; (4 * text.len() + CARD_BYTES_MIN).min(2 * BLOB_BYTES_MAX as usize)];
     let mut only = Only { draft: Draft::new(memory), cards: 0, failed: None };
@@ -112,19 +113,14 @@ pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m
     match (only.failed, only.cards) {
         (Some(fault), _) => Err(fault),
         (None, 1) => Ok(only.draft.finish()),
-        (None, cards) => Err(RpcError::new(
-            ErrorKind::BadCard,
-            format!(
-                "contact.put takes one card, and this text has {cards}; card.import takes many"
-            ),
-        )),
+        (None, count) => Err(VcardError::NotOne { count }.into()),
     }
 }
 
 struct Only<'m> {
     draft: Draft<'m>,
     cards: u32,
-    failed: Option<RpcError>,
+    failed: Option<BoxError>,
 }
 
 impl VcardSink for Only<'_> {
@@ -135,7 +131,7 @@ impl VcardSink for Only<'_> {
         if self.cards == 0
             && let Err(error) = self.draft.push(content)
         {
-            self.failed.get_or_insert(RpcError::new(ErrorKind::TooLarge, error.to_string()));
+            self.failed.get_or_insert(BoxError::DraftFull(error));
         }
     }
 
@@ -144,22 +140,20 @@ impl VcardSink for Only<'_> {
     }
 
     fn rejected(&mut self, rejection: &Rejection) {
-        let fault = RpcError::new(ErrorKind::BadCard, rejection.to_string())
-            .with("line", rejection.line)
-            .with("at", rejection.at);
-        self.failed.get_or_insert(fault);
+        self.failed.get_or_insert(VcardError::Rejected(rejection.clone()).into());
     }
 }
 
 /// `card.import`
-pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json, RpcError> {
+pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json, BoxError> {
     host.writable()?;
     let bytes = match (asked.vcard, asked.base64) {
         (Some(text), None) => text.into_bytes(),
-        (None, Some(text)) => {
-            BASE64.decode(text).map_err(|error| RpcError::params(format!("base64: {error}")))?
+        (None, Some(text)) => BASE64.decode(text).map_err(ParamsError::Base64)?,
+        _ => {
+            let (one, other) = ("vcard", "base64");
+            return Err(ParamsError::Either { method: "card.import", one, other }.into());
         }
-        _ => return Err(RpcError::params("card.import takes either vcard or base64")),
     };
     let by = host.author(author)?;
     let mut memory = std::mem::take(&mut host.draft);
@@ -207,11 +201,9 @@ pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json
         rejected,
         "imported"
     );
-    if let Some(fault) = cards.failed {
-        return Err(fault
-            .with("added", cards.added)
-            .with("updated", cards.updated)
-            .with("unchanged", cards.unchanged));
+    if let Some(error) = cards.failed {
+        let VcardCounts { added, updated, unchanged, .. } = cards;
+        return Err(BoxError::ImportStopped { error: Box::new(error), added, updated, unchanged });
     }
     let mut told = json!({
         "added": cards.added,

@@ -4,10 +4,10 @@
 use super::change::{drafted, write};
 use super::host::{CONTACT_BYTES_MAX, ENTRY_BYTES, Host};
 use super::query::HITS_MAX;
-use super::{cursor, fault, import, read};
+use super::{BoxError, cursor, import};
 use crate::image::ImageError;
 use crate::jcard;
-use crate::rpc::{self, KeptList, RpcError, Target};
+use crate::rpc::{KeptList, Target};
 use contactbox_core::contact::{Contact, Kind, Property, Uid};
 use contactbox_core::search::Query;
 use contactbox_core::service::display_name::{DisplayName, TEXT_CHARS_MAX};
@@ -32,7 +32,7 @@ struct KeptPlace {
 
 /// Of each contact that is not here any more, or is somebody else now, the newest kept state that
 /// tells who it was, the latest removal first.
-fn places(host: &mut Host) -> Result<Vec<KeptPlace>, RpcError> {
+fn places(host: &mut Host) -> Result<Vec<KeptPlace>, BoxError> {
     let Host { book, record, .. } = host;
     book.tell_time(Host::now());
     let mut best: HashMap<[u8; 16], (bool, KeptPlace)> = HashMap::new();
@@ -41,7 +41,7 @@ fn places(host: &mut Host) -> Result<Vec<KeptPlace>, RpcError> {
             Ok(Some(KeptState { contact, time })) => (contact.uid(), time, says(&contact)),
             Ok(None) => continue,
             Err(error) if error.is_damage() => continue,
-            Err(error) => return Err(fault::of_get(error)),
+            Err(error) => return Err(error.into()),
         };
         let place = (tells, KeptPlace { uid, time, slot });
         let known = best.entry(uid.0).or_insert(place);
@@ -57,7 +57,7 @@ fn places(host: &mut Host) -> Result<Vec<KeptPlace>, RpcError> {
             Ok(false) => {}
             // Something is here, and `verify` tells of it.
             Err(error) if error.is_damage() => {}
-            Err(error) => return Err(fault::of_get(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     places.sort_by_key(|place| (std::cmp::Reverse(place.time), place.uid.0));
@@ -85,7 +85,7 @@ fn is_wanted(host: &mut Host, place: KeptPlace) -> Result<bool, GetError<ImageEr
 }
 
 /// `trash.kept`
-pub(super) fn list(host: &mut Host, asked: &KeptList) -> Result<Json, RpcError> {
+pub(super) fn list(host: &mut Host, asked: &KeptList) -> Result<Json, BoxError> {
     let after = asked.cursor.as_deref().map(cursor::kept).transpose()?;
     let limit = asked.limit.unwrap_or(STATES).clamp(1, HITS_MAX as u32) as usize;
     let query = Query::parse(&asked.query);
@@ -131,7 +131,7 @@ fn row(contact: &Contact<'_>, time: u64, memory: &mut [u8]) -> Json {
 }
 
 /// `trash.forget`
-pub(super) fn forget(host: &mut Host) -> Result<Json, RpcError> {
+pub(super) fn forget(host: &mut Host) -> Result<Json, BoxError> {
     host.writable()?;
     let forgotten = places(host)?.len();
     block_on(host.book.forget_kept()).map_err(|error| host.put_fault(error))?;
@@ -143,7 +143,7 @@ pub(super) fn restore(
     host: &mut Host,
     target: &Target,
     author: &str,
-) -> Result<Option<Json>, RpcError> {
+) -> Result<Option<Json>, BoxError> {
     let digits = jcard::digits(&target.uid);
     let places = places(host)?;
     let mut fitting = places.iter().filter(|place| jcard::hex(&place.uid.0).starts_with(&digits));
@@ -151,13 +151,10 @@ pub(super) fn restore(
     if digits.len() < 32 {
         match host.resolve(&target.uid) {
             Ok(uid) if uid == place.uid => {}
-            Err(fault) if fault.kind() == rpc::ErrorKind::NoSuchContact => {}
+            Err(BoxError::UnknownIdentity { .. }) => {}
             Ok(uid) => {
-                let text = &target.uid;
-                let message = format!("several contacts begin with {text}; give more digits");
-                let fault =
-                    RpcError::new(rpc::ErrorKind::Ambiguous, message).with("uid", text.as_str());
-                return Err(fault.with("matches", [uid, place.uid].map(|uid| uid.to_string())));
+                let text = target.uid.clone();
+                return Err(BoxError::Ambiguous { text, matches: [uid, place.uid] });
             }
             Err(fault) => return Err(fault),
         }
@@ -175,12 +172,12 @@ fn bring_back(
     place: KeptPlace,
     author: &str,
     memory: &mut Vec<u8>,
-) -> Result<Json, RpcError> {
+) -> Result<Json, BoxError> {
     let mut present = vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES];
     let Host { book, record, .. } = &mut *host;
-    let found = block_on(book.get(place.uid, &mut present)).map_err(fault::of_get)?;
-    let kept = block_on(book.kept_at(place.slot, record)).map_err(fault::of_get)?;
-    let kept = kept.ok_or_else(|| read::no_such_contact(place.uid))?.contact;
+    let found = block_on(book.get(place.uid, &mut present))?;
+    let kept = block_on(book.kept_at(place.slot, record))?;
+    let kept = kept.ok_or_else(|| BoxError::NoSuchContact(place.uid))?.contact;
     let mut said = said_by(&kept);
     if let Some(found) = &found {
         let more = said_by(&found.contact).into_iter();

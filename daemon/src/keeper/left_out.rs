@@ -1,7 +1,6 @@
 //! Contacts that can not be read, so that whoever lists contacts is told what is not in the list.
 
-use super::{Host, fault};
-use crate::rpc::RpcError;
+use super::{BoxError, Host};
 use contactbox_core::store::GetError;
 use contactbox_core::store::book::Shelf;
 use embassy_futures::block_on;
@@ -68,11 +67,11 @@ impl Host {
     }
 
     /// What is told of contacts that are left out: the first of them, one by one.
-    pub(super) fn tell_left_out(&mut self, slots: &[u32]) -> Result<Vec<Json>, RpcError> {
+    pub(super) fn tell_left_out(&mut self, slots: &[u32]) -> Result<Vec<Json>, BoxError> {
         let mut rows = Vec::new();
         for &slot in slots.iter().take(TOLD_MAX) {
             let mut row = json!({ "slot": slot, "reason": REASON });
-            if let Some(uid) = block_on(self.book.uid_at(slot)).map_err(fault::of_get)? {
+            if let Some(uid) = block_on(self.book.uid_at(slot))? {
                 row["uid"] = json!(uid.to_string());
             }
             rows.push(row);

@@ -3,8 +3,8 @@
 mod backup;
 mod change;
 mod cursor;
+mod error;
 mod export;
-mod fault;
 mod handle;
 mod history;
 mod host;
@@ -20,12 +20,13 @@ mod round;
 mod verify;
 
 pub use backup::{MergeBatch, Missing, Spoken, TakeResult};
+pub use error::{BoxError, DiskRefusal, ParamsError, VcardError};
 pub use handle::Handle;
 pub use host::{CONTACT_BYTES_MAX, ENTRY_BYTES, Host, OpenBoxError, parts};
 pub use left_out::REASON as UNREADABLE;
 pub use mark::is_mark;
 
-use crate::rpc::{self, Call, ErrorKind, Id, RpcError, Weight};
+use crate::rpc::{self, Call, Id, RpcError, Weight};
 use handle::SharedHost;
 use round::{Rounds, Waiting};
 use std::collections::VecDeque;
@@ -75,7 +76,7 @@ pub struct Answer {
 /// What is done with a request once it is.
 pub struct Executed {
     /// The result's JSON, or what went wrong.
-    pub result: Result<Vec<u8>, RpcError>,
+    pub result: Result<Vec<u8>, BoxError>,
     /// Whether the reply must wait for the disk.
     pub is_change: bool,
 }
@@ -85,7 +86,7 @@ pub struct Executed {
 type Task = Box<dyn FnOnce(&mut Host) -> TaskReply + Send>;
 
 /// Hands on what a task gave, or why it could not be put on the disk.
-type TaskReply = Box<dyn FnOnce(Result<(), RpcError>) + Send>;
+type TaskReply = Box<dyn FnOnce(Result<(), DiskRefusal>) + Send>;
 
 enum Message {
     Job(Box<Job>, OwnedSemaphorePermit),
@@ -124,11 +125,6 @@ impl ChangeSignal {
         // Whoever was woken looks around anyway.
         drop(self.beaten.wait_timeout_while(beats, time, |beats| *beats == seen));
     }
-}
-
-/// Why nobody answers any more.
-pub fn ended() -> RpcError {
-    RpcError::new(ErrorKind::Stopping, "the daemon is stopping")
 }
 
 /// The keeper's thread.
@@ -273,7 +269,8 @@ impl WriterLoop {
                     answered += 1;
                     host.watch(self.handle.is_watched());
                     let done = execute(host, call, &author);
-                    let answer = id.map(|id| (id, done.result, permits, reply));
+                    let result = done.result.map_err(RpcError::from);
+                    let answer = id.map(|id| (id, result, permits, reply));
                     if done.is_change {
                         changes.extend(answer);
                     } else {
@@ -299,7 +296,7 @@ impl WriterLoop {
         for (id, result, permits, reply) in changes {
             let result = match &synced {
                 Ok(()) => result,
-                Err(fault) => result.and(Err(fault.clone())),
+                Err(refusal) => result.and(Err(RpcError::from(BoxError::from(refusal.clone())))),
             };
             send((id, result, permits, reply));
         }
@@ -334,11 +331,7 @@ fn execute(host: &mut Host, call: Call, author: &str) -> Executed {
         Err(_) => {
             // What the book has in memory may be half changed. What is on the disk is whole.
             host.close();
-            let fault = RpcError::new(
-                ErrorKind::Internal,
-                "a fault of the program; the box takes no more changes until the daemon is started again",
-            );
-            Executed { result: Err(fault), is_change: false }
+            Executed { result: Err(BoxError::Panicked), is_change: false }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Requests that change nothing and take no time: finding, showing, figures.
 
+use super::cursor;
+use super::error::{BoxError, ParamsError};
 use super::host::Host;
 use super::query::HITS_MAX;
-use super::{cursor, fault};
 use crate::image::Access;
 use crate::jcard;
-use crate::rpc::{self, BlobGet, ErrorKind, Find, Get, PROTOCOL, RpcError};
+use crate::rpc::{self, BlobGet, Find, Get, PROTOCOL};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use contactbox_core::contact::{BlobRef, Origin, Uid};
@@ -33,26 +34,18 @@ pub(super) fn shelf(shelf: rpc::Shelf) -> Shelf {
 }
 
 /// Asks the query; the answer may lie in the host's memory for one record.
-fn ask<'d>(host: &'d mut Host, request: &Request<'_>) -> Result<Reply<'d>, RpcError> {
+fn ask<'d>(host: &'d mut Host, request: &Request<'_>) -> Result<Reply<'d>, BoxError> {
     let Host { book, record, counter, .. } = host;
     counter.ask(book, record, request).map_err(|failure| match failure {
-        AnswerError::Get(error) => fault::of_get(error),
-        AnswerError::Put(error) => fault::of_put(error),
-        AnswerError::Fault(fault) => fault::of_service(fault),
+        AnswerError::Get(error) => error.into(),
+        AnswerError::Put(error) => BoxError::Put(error),
+        AnswerError::Fault(fault) => fault.into(),
     })
 }
 
-/// What should not happen: the box has answered something else.
-fn other_answer() -> RpcError {
-    RpcError::new(
-        ErrorKind::Internal,
-        "the box has answered another question; this is a fault of the program",
-    )
-}
-
-pub(super) fn hello(host: &mut Host) -> Result<Json, RpcError> {
+pub(super) fn hello(host: &mut Host) -> Result<Json, BoxError> {
     let request = Request::Hello { protocol: service::PROTOCOL, frame_bytes: u32::MAX };
-    let Reply::Hello(welcome) = ask(host, &request)? else { return Err(other_answer()) };
+    let Reply::Hello(welcome) = ask(host, &request)? else { return Err(BoxError::OtherAnswer) };
     let mut told = json!({
         "protocol": PROTOCOL,
         "box": format!("{:016x}", welcome.id),
@@ -72,7 +65,7 @@ pub(super) fn hello(host: &mut Host) -> Result<Json, RpcError> {
     Ok(told)
 }
 
-pub(super) fn find(host: &mut Host, asked: &Find) -> Result<Vec<u8>, RpcError> {
+pub(super) fn find(host: &mut Host, asked: &Find) -> Result<Vec<u8>, BoxError> {
     let after = asked.cursor.as_deref().map(cursor::rank).transpose()?;
     let request = Request::Find {
         query: &asked.query,
@@ -80,7 +73,9 @@ pub(super) fn find(host: &mut Host, asked: &Find) -> Result<Vec<u8>, RpcError> {
         limit: asked.limit.unwrap_or(HITS).clamp(1, HITS_MAX as u32),
         after: after.map(|rank| Cursor::of(&rank)),
     };
-    let Reply::Hits { hits, after } = ask(host, &request)? else { return Err(other_answer()) };
+    let Reply::Hits { hits, after } = ask(host, &request)? else {
+        return Err(BoxError::OtherAnswer);
+    };
     let cursor = after.and_then(|cursor| cursor.rank()).map(|rank| cursor::of_rank(&rank));
     let mut told = body(&HitPage { hits: hits.iter().map(ListedHit::of).collect(), cursor })?;
     let slots = host.left_out(shelf(asked.shelf));
@@ -103,9 +98,8 @@ pub(super) fn find(host: &mut Host, asked: &Find) -> Result<Vec<u8>, RpcError> {
 }
 
 /// The JSON of an answer.
-fn body(answer: &impl Serialize) -> Result<Vec<u8>, RpcError> {
-    serde_json::to_vec(answer)
-        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))
+fn body(answer: &impl Serialize) -> Result<Vec<u8>, BoxError> {
+    Ok(serde_json::to_vec(answer)?)
 }
 
 #[derive(Serialize)]
@@ -173,11 +167,6 @@ pub(super) fn origin(origin: Origin) -> &'static str {
     }
 }
 
-pub(super) fn no_such_contact(uid: Uid) -> RpcError {
-    RpcError::new(ErrorKind::NoSuchContact, format!("there is no contact {uid}"))
-        .with("uid", uid.to_string())
-}
-
 /// A contact as it is shown.
 #[derive(Serialize)]
 struct ContactBody<'c, C> {
@@ -197,14 +186,16 @@ struct Changed<'c> {
     origin: &'static str,
 }
 
-pub(super) fn get(host: &mut Host, asked: &Get) -> Result<Vec<u8>, RpcError> {
+pub(super) fn get(host: &mut Host, asked: &Get) -> Result<Vec<u8>, BoxError> {
     let uid = host.resolve(&asked.uid)?;
     let Host { book, record, counter, .. } = host;
     let reply = match counter.ask(book, record, &Request::Get { uid }) {
         Ok(reply) => reply,
         Err(failure) => return Err(host.fault(failure)),
     };
-    let Reply::Contact { contact, is_stale, author } = reply else { return Err(other_answer()) };
+    let Reply::Contact { contact, is_stale, author } = reply else {
+        return Err(BoxError::OtherAnswer);
+    };
     let changed = contact.changed();
     let mut conflicts: Vec<&str> = Vec::new();
     for property in contact.properties() {
@@ -225,7 +216,7 @@ pub(super) fn get(host: &mut Host, asked: &Get) -> Result<Vec<u8>, RpcError> {
                 Ok(len) if len == bytes.len() => Some(bytes),
                 Ok(_) => None,
                 Err(error) => {
-                    failed = Some(fault::of_get(error));
+                    failed = Some(error.into());
                     None
                 }
             }
@@ -242,26 +233,21 @@ pub(super) fn get(host: &mut Host, asked: &Get) -> Result<Vec<u8>, RpcError> {
     failed.map_or(shown, Err)
 }
 
-pub(super) fn blob(host: &mut Host, asked: &BlobGet) -> Result<Json, RpcError> {
-    let hash = jcard::hash_of_hex(&asked.hash)
-        .ok_or_else(|| RpcError::params("hash has 32 hex digits"))?;
-    let none = || {
-        RpcError::new(ErrorKind::NoSuchBlob, format!("there is no blob {}", asked.hash))
-            .with("hash", asked.hash.as_str())
-    };
-    let total = block_on(host.book.blob_len(&hash)).map_err(fault::of_get)?.ok_or_else(none)?;
+pub(super) fn blob(host: &mut Host, asked: &BlobGet) -> Result<Json, BoxError> {
+    let hash = jcard::hash_of_hex(&asked.hash).ok_or(ParamsError::NoHash)?;
+    let none = || BoxError::NoSuchBlob { hash: asked.hash.clone() };
+    let total = block_on(host.book.blob_len(&hash))?.ok_or_else(none)?;
     let wanted = asked.bytes.unwrap_or(PIECE_BYTES).min(PIECE_BYTES_MAX);
     // Base64 is a third longer, and there is room for what stands around it.
     let frame = u32::try_from(host.config.limits.frame_bytes / 4 * 3 - 4096).unwrap_or(u32::MAX);
     let mut bytes = vec![0; wanted.min(frame).min(total.saturating_sub(asked.offset)) as usize];
     let blob = BlobRef { hash, len: total };
-    let len =
-        block_on(host.book.read_blob(blob, asked.offset, &mut bytes)).map_err(fault::of_get)?;
+    let len = block_on(host.book.read_blob(blob, asked.offset, &mut bytes))?;
     bytes.truncate(len);
     Ok(json!({ "base64": BASE64.encode(&bytes), "bytes": len, "total": total }))
 }
 
-pub(super) fn info(host: &mut Host) -> Result<Json, RpcError> {
+pub(super) fn info(host: &mut Host) -> Result<Json, BoxError> {
     let access = match host.book.flash().look() {
         Access::ReadWrite => "read-write".to_owned(),
         Access::ReadOnly => "read-only".to_owned(),
@@ -274,7 +260,7 @@ pub(super) fn info(host: &mut Host) -> Result<Json, RpcError> {
         Ok(Reply::Root { root, .. }) => Some(jcard::hex(&root)),
         _ => None,
     };
-    let Reply::Info(info) = ask(host, &Request::Info)? else { return Err(other_answer()) };
+    let Reply::Info(info) = ask(host, &Request::Info)? else { return Err(BoxError::OtherAnswer) };
     let mut told = json!({
         "box": format!("{:016x}", info.id),
         "version": info.version,
@@ -300,8 +286,10 @@ pub(super) fn info(host: &mut Host) -> Result<Json, RpcError> {
     Ok(told)
 }
 
-pub(super) fn stats(host: &mut Host) -> Result<Json, RpcError> {
-    let Reply::Stats(stats) = ask(host, &Request::Stats)? else { return Err(other_answer()) };
+pub(super) fn stats(host: &mut Host) -> Result<Json, BoxError> {
+    let Reply::Stats(stats) = ask(host, &Request::Stats)? else {
+        return Err(BoxError::OtherAnswer);
+    };
     let journal = &stats.journal;
     Ok(json!({
         "contacts": stats.counts.active,

@@ -1,9 +1,10 @@
 //! Requests that go through the whole box: a slice at a time, so that others are
 //! answered in between.
 
+use super::error::BoxError;
 use super::verify::Verify;
 use super::{Answer, Host, history::HistoryQuery, send};
-use crate::rpc::{Call, ErrorKind, Id, RpcError};
+use crate::rpc::{Call, Id, RpcError};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ const SLICE_TIME: Duration = Duration::from_millis(2);
 pub(super) const STEP_BYTES: u32 = 128 * 1024;
 
 /// What a round has come to when it is through.
-pub(super) type RoundOutcome = Result<Vec<u8>, RpcError>;
+pub(super) type RoundOutcome = Result<Vec<u8>, BoxError>;
 
 /// Goes on a little; the outcome once it is through.
 pub(super) trait RoundStep: Send {
@@ -68,7 +69,7 @@ impl Rounds {
                     is_verification: false,
                     waiting: vec![waiting],
                 }),
-                Err(fault) => tell(vec![waiting], &Err(fault)),
+                Err(error) => tell(vec![waiting], Err(error)),
             },
             _ => {
                 self.next.push(waiting);
@@ -101,13 +102,13 @@ impl Rounds {
             self.is_verifying = false;
             self.verify_next();
         }
-        tell(round.waiting, &outcome.and_then(|body| host.within_frame(body)));
+        tell(round.waiting, outcome.and_then(|body| host.within_frame(body)));
     }
 
     /// Nothing more is done.
     pub(super) fn end(&mut self) {
         let rounds = self.rounds.drain(..).flat_map(|round| round.waiting);
-        tell(rounds.chain(self.next.drain(..)).collect(), &Err(super::ended()));
+        tell(rounds.chain(self.next.drain(..)).collect(), Err(BoxError::Stopping));
     }
 }
 
@@ -121,13 +122,11 @@ fn slice_of(work: &mut dyn RoundStep, host: &mut Host) -> Option<RoundOutcome> {
             }
         }
     };
-    catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| {
-        let message = "a fault of the program; nothing was changed by it";
-        Some(Err(RpcError::new(ErrorKind::Internal, message)))
-    })
+    catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| Some(Err(BoxError::PanickedReading)))
 }
 
-fn tell(waiting: Vec<Waiting>, outcome: &RoundOutcome) {
+fn tell(waiting: Vec<Waiting>, outcome: RoundOutcome) {
+    let outcome = outcome.map_err(RpcError::from);
     for Waiting { id, permits, reply, .. } in waiting {
         send((id, outcome.clone(), permits, reply));
     }

@@ -1,7 +1,6 @@
 //! `box.verify`: everything read again, a slice at a time.
 
 use super::Host;
-use super::fault;
 use super::round::{RoundOutcome, RoundStep, STEP_BYTES};
 use crate::jcard;
 use contactbox_core::store::{Finding, Verification};
@@ -32,7 +31,7 @@ impl RoundStep for Verify {
         };
         let is_done = match block_on(host.book.verify_step(verification, STEP_BYTES, visit)) {
             Ok(is_done) => is_done,
-            Err(error) => return Some(Err(fault::of_get(error))),
+            Err(error) => return Some(Err(error.into())),
         };
         host.left_out.note(&unreadable);
         is_done.then(|| Ok(self.report(host)))

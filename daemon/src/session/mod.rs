@@ -1,13 +1,15 @@
 //! One client: its lines in, its replies and notifications out, and what it may use of the daemon.
 
+mod error;
 mod frames;
 
+pub use error::SessionError;
 pub use frames::{LineError, LineFrame, LineReader, SharedMemory};
 
 use crate::card::LongRequests;
 use crate::config::PeerLimits;
-use crate::keeper::{Answer, Handle, Job};
-use crate::rpc::{self, Call, ErrorKind, Id, RpcError, RpcRequest, Weight};
+use crate::keeper::{Answer, BoxError, Handle, Job};
+use crate::rpc::{self, Call, Id, RpcError, RpcRequest, Weight};
 use crate::socket::SocketPeer;
 use std::io;
 use std::sync::Arc;
@@ -116,13 +118,6 @@ pub struct Guest {
     pub is_in_last_seat: bool,
 }
 
-/// What a client is told that finds no place.
-pub fn too_many(connections_max: usize) -> RpcError {
-    let message =
-        format!("{connections_max} clients are connected, which is the limit; try again later");
-    RpcError::new(ErrorKind::TooManyConnections, message).with("connections_max", connections_max)
-}
-
 /// Talks to one client until it leaves, misbehaves, or `stopping` says so.
 pub async fn run<S>(
     stream: S,
@@ -174,14 +169,18 @@ async fn read_requests<R: AsyncRead + Unpin>(
         let frame = match frame {
             Ok(Some(frame)) => frame,
             Ok(None) | Err(LineError::Gone) => return,
-            Err(error) => return send(Some(Id::null()), Err(frame_fault(&error, &shared.limits))),
+            Err(error) => {
+                let error = SessionError::of_line(&error, &shared.limits);
+                return send(Some(Id::null()), Err(error.into()));
+            }
         };
         if frame.bytes.is_empty() {
             continue;
         }
         let RpcRequest { id, call } = RpcRequest::parse(&frame.bytes);
         if is_in_last_seat && call.as_ref().is_ok_and(|call| !call.is_of_last_seat()) {
-            return send(id, Err(too_many(shared.limits.connections)));
+            let connections_max = shared.limits.connections;
+            return send(id, Err(SessionError::TooManyConnections { connections_max }.into()));
         }
         let LineFrame { bytes, memory } = frame;
         if bytes.len() > LARGE_BYTES {
@@ -203,36 +202,28 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 sender.send(ToClient::Watch(None)).ok();
                 Ok(b"{}".to_vec())
             }
-            Ok(Call::LongRequest(_)) if !peer.is_owner => Err(RpcError::new(
-                ErrorKind::NotAllowed,
-                "cards and devices are for the user whose daemon this is",
-            )),
+            Ok(Call::LongRequest(_)) if !peer.is_owner => Err(SessionError::OwnersOnly.into()),
             Ok(Call::LongRequest(request)) => {
                 let replies = sender.clone();
                 shared.long_requests.run(request, move |result| {
                     if let Some(id) = id {
-                        let line = rpc::reply(&id, &result);
+                        let line = rpc::reply(&id, &result.map_err(RpcError::from));
                         replies.send(ToClient::Reply(Answer { line, permits })).ok();
                     }
                 });
                 continue;
             }
-            Ok(Call::Author(new)) => sign(new.name, &mut author),
-            Ok(Call::Stop) if !peer.is_owner => Err(RpcError::new(
-                ErrorKind::NotAllowed,
-                format!(
-                    "{} may use this box and may not stop it; that is for the user whose daemon this is",
-                    peer.user
-                ),
-            )
-            .with("user", &*peer.user)),
+            Ok(Call::Author(new)) => sign(new.name, &mut author).map_err(RpcError::from),
+            Ok(Call::Stop) if !peer.is_owner => {
+                Err(SessionError::MayNotStop { user: peer.user.clone() }.into())
+            }
             Ok(Call::Stop) => {
                 tracing::info!(author = &*author, "asked to stop");
                 shared.stop.notify_one();
                 Ok(b"{}".to_vec())
             }
             Ok(call) => match shared.handle.at_once(call, &author) {
-                Ok(result) => result,
+                Ok(result) => result.map_err(RpcError::from),
                 Err(call) => {
                     let replies = sender.clone();
                     let reply = Box::new(move |answer| {
@@ -245,8 +236,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
                     match shared.handle.ask(job).await {
                         Ok(()) => continue,
                         Err(job) => {
-                            let fault = RpcError::new(ErrorKind::Stopping, "the daemon is stopping");
-                            send(job.id, Err(fault));
+                            send(job.id, Err(BoxError::Stopping.into()));
                             return;
                         }
                     }
@@ -286,43 +276,16 @@ async fn allowance(
 /// Longest name an author may have, in bytes.
 const AUTHOR_BYTES_MAX: usize = 64;
 
-fn sign(name: Option<String>, author: &mut Arc<str>) -> Result<Vec<u8>, RpcError> {
+fn sign(name: Option<String>, author: &mut Arc<str>) -> Result<Vec<u8>, SessionError> {
     if let Some(name) = name {
         let name = name.trim();
         let is_plain = !name.chars().any(char::is_control);
         if name.is_empty() || name.len() > AUTHOR_BYTES_MAX || !is_plain {
-            return Err(RpcError::params(format!(
-                "an author has a name of 1 to {AUTHOR_BYTES_MAX} bytes without control characters"
-            )));
+            return Err(SessionError::BadAuthor { bytes_max: AUTHOR_BYTES_MAX });
         }
         *author = name.into();
     }
     Ok(serde_json::json!({ "author": &**author }).to_string().into_bytes())
-}
-
-fn frame_fault(error: &LineError, limits: &PeerLimits) -> RpcError {
-    match error {
-        LineError::TooLong => RpcError::new(
-            ErrorKind::TooLarge,
-            format!(
-                "a line has more than {} bytes; send less at once, such as fewer cards",
-                limits.frame_bytes
-            ),
-        )
-        .with("bytes_max", limits.frame_bytes),
-        LineError::TooSlow | LineError::Gone => {
-            let seconds = limits.read_time.as_secs();
-            RpcError::new(
-                ErrorKind::Timeout,
-                format!("a line was begun and not ended within {seconds} s"),
-            )
-            .with("seconds", seconds)
-        }
-        LineError::NoMemory => RpcError::new(
-            ErrorKind::Busy,
-            "other clients hold the memory for long lines; try again later",
-        ),
-    }
 }
 
 async fn write_replies<W: AsyncWrite + Unpin>(

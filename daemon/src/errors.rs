@@ -1,0 +1,259 @@
+//! The only file that turns errors of the box, of cards, devices and sessions into errors that
+//! clients see. No match here has a wildcard: a new error has its kind decided here.
+
+use crate::card::{CardDefect, SyncError};
+use crate::device::DeviceError;
+use crate::image::ImageError;
+use crate::keeper::{BoxError, DiskRefusal, ParamsError, VcardError};
+use crate::rpc::{ErrorKind, RpcError};
+use crate::session::SessionError;
+use contactbox_core::contact::WriteError;
+use contactbox_core::service::Fault;
+use contactbox_core::store::GetError;
+use contactbox_core::store::book::PutError;
+use contactbox_core::store::journal::ReadError;
+
+impl From<BoxError> for RpcError {
+    fn from(error: BoxError) -> Self {
+        let message = error.to_string();
+        let as_kind = |kind| Self::new(kind, message.as_str());
+        match error {
+            BoxError::Malformed(error) => error,
+            BoxError::Params(error) => error.into(),
+            BoxError::Vcard(error) => error.into(),
+            BoxError::DraftFull(_) => as_kind(ErrorKind::TooLarge),
+            BoxError::Write(error) => of_write(error, message),
+            BoxError::NoSuchContact(uid) => {
+                as_kind(ErrorKind::NoSuchContact).with("uid", uid.to_string())
+            }
+            BoxError::UnknownIdentity { text } => {
+                as_kind(ErrorKind::NoSuchContact).with("uid", text)
+            }
+            BoxError::Ambiguous { text, matches } => as_kind(ErrorKind::Ambiguous)
+                .with("uid", text)
+                .with("matches", matches.map(|uid| uid.to_string()).to_vec()),
+            BoxError::NoSuchProperty { name } => {
+                as_kind(ErrorKind::NoSuchProperty).with("name", name)
+            }
+            BoxError::NoSuchBlob { hash } => as_kind(ErrorKind::NoSuchBlob).with("hash", hash),
+            BoxError::AnswerTooLong { bytes_max } => {
+                as_kind(ErrorKind::TooLarge).with("bytes_max", bytes_max)
+            }
+            BoxError::Get(error) => of_get(&error, message),
+            BoxError::Put(error) => of_put(&error, message),
+            BoxError::DiskFull { bytes, error } => {
+                of_put(&error, message).with("disk_bytes_wanted", bytes)
+            }
+            BoxError::Service(fault) => of_service(fault, message),
+            BoxError::ImportStopped { error, added, updated, unchanged } => Self::from(*error)
+                .with("added", added)
+                .with("updated", updated)
+                .with("unchanged", unchanged),
+            BoxError::NotWritable { .. } | BoxError::Closed => as_kind(ErrorKind::ReadOnly),
+            BoxError::Refused(DiskRefusal { .. }) | BoxError::NotWhole | BoxError::View(_) => {
+                as_kind(ErrorKind::Disk)
+            }
+            BoxError::NoRecord => as_kind(ErrorKind::Damaged),
+            BoxError::WriteCard(_)
+            | BoxError::OtherAnswer
+            | BoxError::OtherChange
+            | BoxError::NoRequest
+            | BoxError::NoReply
+            | BoxError::Json(_)
+            | BoxError::Panicked
+            | BoxError::PanickedReading => as_kind(ErrorKind::Internal),
+            BoxError::Stopping => as_kind(ErrorKind::Stopping),
+        }
+    }
+}
+
+impl From<ParamsError> for RpcError {
+    fn from(error: ParamsError) -> Self {
+        Self::params(error.to_string())
+    }
+}
+
+impl From<VcardError> for RpcError {
+    fn from(error: VcardError) -> Self {
+        let fault = Self::new(ErrorKind::BadCard, error.to_string());
+        match error {
+            VcardError::Rejected(rejection) => {
+                fault.with("line", rejection.line).with("at", rejection.at)
+            }
+            VcardError::Empty
+            | VcardError::Jcard(_)
+            | VcardError::Property { .. }
+            | VcardError::NotOne { .. } => fault,
+        }
+    }
+}
+
+fn of_get(error: &GetError<ImageError>, message: String) -> RpcError {
+    let kind = match error {
+        GetError::NoSuchBlob => ErrorKind::NoSuchBlob,
+        GetError::TooSmall { .. } => ErrorKind::TooLarge,
+        GetError::Damaged { .. } | GetError::Record(_) | GetError::Journal(ReadError::Damaged) => {
+            ErrorKind::Damaged
+        }
+        GetError::Journal(ReadError::Flash(_) | ReadError::Buffer { .. }) => ErrorKind::Disk,
+    };
+    RpcError::new(kind, message)
+}
+
+fn of_write(error: WriteError, message: String) -> RpcError {
+    match error {
+        WriteError::TooLarge { bytes_max } | WriteError::FieldTooLong { bytes_max, .. } => {
+            RpcError::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
+        }
+        WriteError::OtherUid => RpcError::params(message),
+        WriteError::NoName
+        | WriteError::TooManyProperties { .. }
+        | WriteError::TooManyBoxes
+        | WriteError::TooManyAtOnce => RpcError::new(ErrorKind::TooLarge, message),
+    }
+}
+
+fn of_put(error: &PutError<ImageError>, message: String) -> RpcError {
+    let as_kind = |kind| RpcError::new(kind, message.as_str());
+    match error {
+        PutError::Write(error) => of_write(*error, message),
+        PutError::BlobTooLarge { bytes_max, .. } => {
+            as_kind(ErrorKind::TooLarge).with("bytes_max", *bytes_max)
+        }
+        PutError::Full { live_bytes, capacity_bytes } => as_kind(ErrorKind::Full)
+            .with("live_bytes", *live_bytes)
+            .with("capacity_bytes", *capacity_bytes),
+        PutError::IndexFull { slots_max } => as_kind(ErrorKind::Full).with("slots_max", *slots_max),
+        PutError::TooManyBoxes { .. } => as_kind(ErrorKind::Full),
+        PutError::Crowded(uid) | PutError::Removal(uid) | PutError::Exists(uid) => {
+            as_kind(ErrorKind::Conflict).with("uid", uid.to_string())
+        }
+        PutError::Removals { .. } => as_kind(ErrorKind::Conflict),
+        PutError::Conflict { version } => as_kind(ErrorKind::Conflict).with("version", *version),
+        PutError::NoSuchContact(uid) => {
+            as_kind(ErrorKind::NoSuchContact).with("uid", uid.to_string())
+        }
+        PutError::NoSuchBlob => as_kind(ErrorKind::NoSuchBlob),
+        PutError::BadPiece { .. } | PutError::Foreign(_) => RpcError::params(message),
+        PutError::Get(error) => of_get(error, message),
+        PutError::Journal(_) => as_kind(ErrorKind::Disk),
+    }
+}
+
+fn of_service(fault: Fault, message: String) -> RpcError {
+    let as_kind = |kind| RpcError::new(kind, message.as_str());
+    match fault {
+        Fault::NoSuchContact(uid) => as_kind(ErrorKind::NoSuchContact).with("uid", uid.to_string()),
+        Fault::NoSuchBlob => as_kind(ErrorKind::NoSuchBlob),
+        Fault::BadCard => as_kind(ErrorKind::BadCard),
+        Fault::TooLarge { bytes_max } => as_kind(ErrorKind::TooLarge).with("bytes_max", bytes_max),
+        Fault::TooLong { .. } => as_kind(ErrorKind::TooLarge),
+        // What remains is said to a device or by one, and stands for a wrong request here.
+        Fault::Frame(_)
+        | Fault::NotUnderstood
+        | Fault::Protocol { .. }
+        | Fault::Conflict { .. }
+        | Fault::Exists(_)
+        | Fault::TooManyProperties { .. }
+        | Fault::Full { .. }
+        | Fault::IndexFull { .. }
+        | Fault::TooManyAuthors
+        | Fault::TooManyBoxes { .. }
+        | Fault::BadPiece { .. }
+        | Fault::Foreign(_)
+        | Fault::Damaged
+        | Fault::NotStaged
+        | Fault::NotMet
+        | Fault::NoSuchVersion
+        | Fault::Flash
+        | Fault::ReadOnly
+        | Fault::Refused
+        | Fault::Crowded(_)
+        | Fault::Removal(_)
+        | Fault::Removals { .. }
+        | Fault::Busy => RpcError::params(message),
+    }
+}
+
+impl From<SyncError> for RpcError {
+    fn from(error: SyncError) -> Self {
+        let message = error.to_string();
+        let of_card = |reason: CardDefect| {
+            Self::new(ErrorKind::Card, message.as_str()).with("reason", reason_word(reason))
+        };
+        match error {
+            SyncError::Box(error) => error.into(),
+            SyncError::Device(error) => error.into(),
+            SyncError::Card { reason, .. } => of_card(reason),
+            SyncError::NoCard { .. } => of_card(CardDefect::Removed),
+            SyncError::NotACard { .. } | SyncError::IsABox { .. } => {
+                of_card(CardDefect::NoFileSystem)
+            }
+            SyncError::Book(_)
+            | SyncError::ReplicaNotOpened(_)
+            | SyncError::ReplicaNotExtended(_)
+            | SyncError::ReplicaNotRead(_)
+            | SyncError::NoFolder { .. } => Self::new(ErrorKind::Disk, message),
+            SyncError::BlobCutShort => Self::new(ErrorKind::Damaged, message),
+            SyncError::PieceTooLarge { .. } | SyncError::Panicked => {
+                Self::new(ErrorKind::Internal, message)
+            }
+            SyncError::NoThread(_) => Self::new(ErrorKind::Busy, message),
+            SyncError::NotEmpty { contacts } => {
+                Self::new(ErrorKind::NotEmpty, message).with("contacts", contacts)
+            }
+        }
+    }
+}
+
+/// What the protocol calls a defect of a card.
+fn reason_word(reason: CardDefect) -> &'static str {
+    match reason {
+        CardDefect::NoFileSystem => "no-file-system",
+        CardDefect::ExFat => "exfat",
+        CardDefect::WriteProtected => "write-protected",
+        CardDefect::Forbidden => "forbidden",
+        CardDefect::Full => "full",
+        CardDefect::Removed => "removed",
+        CardDefect::Inconsistent => "inconsistent",
+        CardDefect::Device => "device",
+        CardDefect::NotReadBack => "not-read-back",
+    }
+}
+
+impl From<DeviceError> for RpcError {
+    fn from(error: DeviceError) -> Self {
+        let message = error.to_string();
+        match error {
+            DeviceError::Box(error) => error.into(),
+            DeviceError::Replica(error) => Self::from(*error),
+            DeviceError::Cable { .. } | DeviceError::Ask { .. } | DeviceError::Meeting { .. } => {
+                Self::new(ErrorKind::Device, message)
+            }
+        }
+    }
+}
+
+impl From<SessionError> for RpcError {
+    fn from(error: SessionError) -> Self {
+        let message = error.to_string();
+        match error {
+            SessionError::TooManyConnections { connections_max } => {
+                Self::new(ErrorKind::TooManyConnections, message)
+                    .with("connections_max", connections_max)
+            }
+            SessionError::OwnersOnly => Self::new(ErrorKind::NotAllowed, message),
+            SessionError::MayNotUse { user } | SessionError::MayNotStop { user } => {
+                Self::new(ErrorKind::NotAllowed, message).with("user", user)
+            }
+            SessionError::BadAuthor { .. } => Self::params(message),
+            SessionError::LineTooLong { bytes_max } => {
+                Self::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
+            }
+            SessionError::LineTooSlow { seconds } => {
+                Self::new(ErrorKind::Timeout, message).with("seconds", seconds)
+            }
+            SessionError::NoMemory => Self::new(ErrorKind::Busy, message),
+        }
+    }
+}
