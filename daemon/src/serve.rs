@@ -139,7 +139,7 @@ pub async fn serve(
                         ErrorKind::NotAllowed,
                         format!("{user} may not use this box"),
                     )
-                    .with("user", user);
+                    .with(|data| data.user = Some(user));
                     refuse(stream, fault, &refusals);
                 }
                 continue;

@@ -351,10 +351,10 @@ pub struct HistoryVersion<P = JcardProperty> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ChangeOrigin>,
     /// What it says and the version before did not; all it says in the oldest one held.
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub added: Option<Vec<P>>,
     /// What it does not say any more.
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<Vec<P>>,
     /// True when what it said is not shown.
     #[serde(default, skip_serializing_if = "crate::is_false")]

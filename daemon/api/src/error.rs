@@ -215,10 +215,10 @@ impl ApiError {
         Self { kind, message: message.into(), data: Box::default() }
     }
 
-    /// The same with numbers and names.
+    /// The same with a number or name the client may want.
     #[must_use]
-    pub fn with(mut self, data: ErrorData) -> Self {
-        *self.data = data;
+    pub fn with(mut self, set: impl FnOnce(&mut ErrorData)) -> Self {
+        set(&mut self.data);
         self
     }
 
@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn an_error_is_written_and_read() {
-        let data = ErrorData { live_bytes: Some(3), ..ErrorData::default() };
-        let error = ApiError::new(ErrorKind::Full, "the box is full").with(data);
+        let error = ApiError::new(ErrorKind::Full, "the box is full")
+            .with(|data| data.live_bytes = Some(3));
         let text = serde_json::to_string(&error).expect("JSON");
         let expected =
             r#"{"code":-32004,"message":"the box is full","data":{"live_bytes":3,"kind":"Full"}}"#;

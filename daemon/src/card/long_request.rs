@@ -118,7 +118,7 @@ impl LongRequests {
                 ErrorKind::NotEmpty,
                 "this box has contacts already, or had some that were removed; `contactbox card sync` takes a card in beside what is there",
             )
-            .with("contacts", states)
+            .with(|data| data.contacts = Some(states as u64))
             .into());
         }
         let mut card = AnyCard::open(path, false)?;

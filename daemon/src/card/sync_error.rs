@@ -1,6 +1,7 @@
 //! What goes wrong with a card, as clients and the log say it.
 
 use crate::rpc::{ErrorKind, RpcError};
+use contactbox_api::error::CardReason;
 use contactbox_core::card::{BackupError, CardError};
 use std::fmt;
 
@@ -35,17 +36,18 @@ impl From<RpcError> for SyncError {
 impl<E: fmt::Debug> From<CardError<E>> for SyncError {
     fn from(error: CardError<E>) -> Self {
         let reason = match &error {
-            CardError::NoFileSystem => "no-file-system",
-            CardError::ExFat => "exfat",
-            CardError::WriteProtected => "write-protected",
-            CardError::Forbidden => "forbidden",
-            CardError::Full => "full",
-            CardError::Removed => "removed",
-            CardError::Inconsistent => "inconsistent",
-            CardError::Device(_) => "device",
+            CardError::NoFileSystem => CardReason::NoFileSystem,
+            CardError::ExFat => CardReason::ExFat,
+            CardError::WriteProtected => CardReason::WriteProtected,
+            CardError::Forbidden => CardReason::Forbidden,
+            CardError::Full => CardReason::Full,
+            CardError::Removed => CardReason::Removed,
+            CardError::Inconsistent => CardReason::Inconsistent,
+            CardError::Device(_) => CardReason::Device,
         };
         let is_removed = matches!(error, CardError::Removed);
-        let fault = RpcError::new(ErrorKind::Card, error.to_string()).with("reason", reason);
+        let fault = RpcError::new(ErrorKind::Card, error.to_string())
+            .with(|data| data.reason = Some(reason));
         Self { fault, is_removed }
     }
 }
@@ -62,5 +64,7 @@ impl<F: fmt::Debug, C: fmt::Debug> From<BackupError<F, C>> for SyncError {
 }
 
 fn not_read_back(message: String) -> SyncError {
-    RpcError::new(ErrorKind::Card, message).with("reason", "not-read-back").into()
+    RpcError::new(ErrorKind::Card, message)
+        .with(|data| data.reason = Some(CardReason::NotReadBack))
+        .into()
 }

@@ -5,6 +5,7 @@ use super::image::ImageCard;
 use super::replica::{MergeResult, Replica};
 use super::sync_error::SyncError;
 use crate::rpc::{ErrorKind, RpcError};
+use contactbox_api::error::CardReason;
 use contactbox_core::card::{
     Appended, Backup, Card, CardError, Changes, FileName, OwnFiles, PhoneFile, SnapshotOwners,
     append, backup, write_phone_file,
@@ -30,7 +31,8 @@ impl AnyCard {
     pub fn open(path: &Path, is_writing: bool) -> Result<Self, SyncError> {
         let told = std::fs::metadata(path).map_err(|error| {
             let message = format!("there is no card at {}: {error}", path.display());
-            RpcError::new(ErrorKind::Card, message).with("reason", "removed")
+            RpcError::new(ErrorKind::Card, message)
+                .with(|data| data.reason = Some(CardReason::Removed))
         })?;
         if told.is_dir() {
             return Ok(Self::Folder(FolderCard::open(path, is_writing)?));
@@ -42,7 +44,7 @@ impl AnyCard {
                 path.display()
             );
             return Err(RpcError::new(ErrorKind::Card, message)
-                .with("reason", "no-file-system")
+                .with(|data| data.reason = Some(CardReason::NoFileSystem))
                 .into());
         }
         // Before its lock is waited for: the daemon that has it open may be this one.
@@ -52,7 +54,7 @@ impl AnyCard {
                 path.display()
             );
             return Err(RpcError::new(ErrorKind::Card, message)
-                .with("reason", "no-file-system")
+                .with(|data| data.reason = Some(CardReason::NoFileSystem))
                 .into());
         }
         Ok(Self::Image(Box::new(ImageCard::open(path, is_writing)?)))

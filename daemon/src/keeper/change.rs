@@ -4,7 +4,7 @@ use super::host::Host;
 use super::import;
 use super::{fault, kept, read};
 use crate::jcard::{self, Owned};
-use crate::rpc::{ErrorKind, Patch, Put, RawJson, Removal, RpcError, Target};
+use crate::rpc::{ErrorKind, Patch, Put, RawJson, Removal, RpcError};
 use contactbox_core::contact::{Contents, Draft, Property, Uid, WriteError};
 use contactbox_core::service::Request;
 use contactbox_core::service::protocol::NewContact;
@@ -36,7 +36,7 @@ fn told(put: &book::Written) -> Json {
 pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, RpcError> {
     host.writable()?;
     let mut memory = std::mem::take(&mut host.draft);
-    let result = match (asked.card, asked.vcard) {
+    let result = match (asked.jcard, asked.vcard) {
         (Some(card), None) => card_of(card).and_then(|owned| {
             let draft = drafted(&mut memory, owned.iter().map(Owned::content))?;
             put_contents(host, asked.uid.as_deref(), &draft, asked.version, author)
@@ -196,7 +196,7 @@ fn strike(
             ErrorKind::NoSuchProperty,
             format!("the contact has no such {}; look at it again", removal.name),
         )
-        .with("name", removal.name.as_str()));
+        .with(|data| data.name = Some(removal.name.clone())));
     }
     for place in struck {
         is_kept[place] = false;
@@ -226,7 +226,7 @@ pub(super) enum Move {
 /// `contact.remove`, `contact.restore`, `contact.purge`
 pub(super) fn shelve(
     host: &mut Host,
-    target: &Target,
+    target: &str,
     author: &str,
     to: Move,
 ) -> Result<Json, RpcError> {
@@ -238,7 +238,7 @@ pub(super) fn shelve(
     {
         return Ok(told);
     }
-    let uid = host.resolve(&target.uid)?;
+    let uid = host.resolve(target)?;
     let request = match to {
         Move::Remove => Request::Remove { uid },
         Move::Restore => Request::Restore { uid },

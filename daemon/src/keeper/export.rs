@@ -48,7 +48,7 @@ pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, RpcError> {
         // A line break of two bytes for 75 becomes four in JSON; quotes and backslashes double.
         bytes_max: host.config.limits.frame_bytes / 16 * 15,
         is_with_photos: asked.photos.unwrap_or(true),
-        version: match asked.version {
+        version: match asked.vcard_version {
             Asked::V3 => VcardVersion::V3,
             Asked::V4 => VcardVersion::V4,
         },

@@ -49,39 +49,35 @@ pub(super) fn of_put(error: PutError<ImageError>) -> RpcError {
     let message = in_words(&error);
     match error {
         PutError::Write(WriteError::TooLarge { bytes_max }) => {
-            RpcError::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
+            RpcError::new(ErrorKind::TooLarge, message)
+                .with(|data| data.bytes_max = Some(widened(bytes_max)))
         }
         PutError::Write(WriteError::FieldTooLong { bytes_max, .. }) => {
-            RpcError::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
+            RpcError::new(ErrorKind::TooLarge, message)
+                .with(|data| data.bytes_max = Some(widened(bytes_max)))
         }
         PutError::Write(WriteError::OtherUid) => RpcError::new(ErrorKind::InvalidParams, message),
         PutError::Write(_) => RpcError::new(ErrorKind::TooLarge, message),
-        PutError::BlobTooLarge { bytes_max, .. } => {
-            RpcError::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
-        }
+        PutError::BlobTooLarge { bytes_max, .. } => RpcError::new(ErrorKind::TooLarge, message)
+            .with(|data| data.bytes_max = Some(widened(bytes_max))),
         PutError::Full { live_bytes, capacity_bytes } => RpcError::new(ErrorKind::Full, message)
-            .with("live_bytes", live_bytes)
-            .with("capacity_bytes", capacity_bytes),
-        PutError::IndexFull { slots_max } => {
-            RpcError::new(ErrorKind::Full, message).with("slots_max", slots_max)
-        }
-        PutError::Crowded(uid) => {
-            RpcError::new(ErrorKind::Conflict, message).with("uid", uid.to_string())
-        }
-        PutError::Removal(uid) => {
-            RpcError::new(ErrorKind::Conflict, message).with("uid", uid.to_string())
-        }
+            .with(|data| data.live_bytes = Some(widened(live_bytes)))
+            .with(|data| data.capacity_bytes = Some(widened(capacity_bytes))),
+        PutError::IndexFull { slots_max } => RpcError::new(ErrorKind::Full, message)
+            .with(|data| data.slots_max = Some(widened(slots_max))),
+        PutError::Crowded(uid) => RpcError::new(ErrorKind::Conflict, message)
+            .with(|data| data.uid = Some(uid.to_string())),
+        PutError::Removal(uid) => RpcError::new(ErrorKind::Conflict, message)
+            .with(|data| data.uid = Some(uid.to_string())),
         PutError::Removals { .. } => RpcError::new(ErrorKind::Conflict, message),
         PutError::TooManyBoxes { .. } => RpcError::new(ErrorKind::Full, message),
         PutError::Conflict { version } => {
-            RpcError::new(ErrorKind::Conflict, message).with("version", version)
+            RpcError::new(ErrorKind::Conflict, message).with(|data| data.version = Some(version))
         }
-        PutError::Exists(uid) => {
-            RpcError::new(ErrorKind::Conflict, message).with("uid", uid.to_string())
-        }
-        PutError::NoSuchContact(uid) => {
-            RpcError::new(ErrorKind::NoSuchContact, message).with("uid", uid.to_string())
-        }
+        PutError::Exists(uid) => RpcError::new(ErrorKind::Conflict, message)
+            .with(|data| data.uid = Some(uid.to_string())),
+        PutError::NoSuchContact(uid) => RpcError::new(ErrorKind::NoSuchContact, message)
+            .with(|data| data.uid = Some(uid.to_string())),
         PutError::NoSuchBlob => RpcError::new(ErrorKind::NoSuchBlob, message),
         PutError::BadPiece { .. } | PutError::Foreign(_) => {
             RpcError::new(ErrorKind::InvalidParams, message)
@@ -95,15 +91,18 @@ pub(super) fn of_put(error: PutError<ImageError>) -> RpcError {
 pub(super) fn of_service(fault: service::Fault) -> RpcError {
     let message = fault.to_string();
     match fault {
-        service::Fault::NoSuchContact(uid) => {
-            RpcError::new(ErrorKind::NoSuchContact, message).with("uid", uid.to_string())
-        }
+        service::Fault::NoSuchContact(uid) => RpcError::new(ErrorKind::NoSuchContact, message)
+            .with(|data| data.uid = Some(uid.to_string())),
         service::Fault::NoSuchBlob => RpcError::new(ErrorKind::NoSuchBlob, message),
         service::Fault::BadCard => RpcError::new(ErrorKind::BadCard, message),
-        service::Fault::TooLarge { bytes_max } => {
-            RpcError::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
-        }
+        service::Fault::TooLarge { bytes_max } => RpcError::new(ErrorKind::TooLarge, message)
+            .with(|data| data.bytes_max = Some(widened(bytes_max))),
         service::Fault::TooLong { .. } => RpcError::new(ErrorKind::TooLarge, message),
         _ => RpcError::params(message),
     }
+}
+
+/// A number as it goes with an error.
+fn widened(count: impl TryInto<u64>) -> u64 {
+    count.try_into().unwrap_or(u64::MAX)
 }

@@ -144,9 +144,10 @@ impl VcardSink for Only<'_> {
     }
 
     fn rejected(&mut self, rejection: &Rejection) {
-        let fault = RpcError::new(ErrorKind::BadCard, rejection.to_string())
-            .with("line", rejection.line)
-            .with("at", rejection.at);
+        let fault = RpcError::new(ErrorKind::BadCard, rejection.to_string()).with(|data| {
+            data.line = Some(rejection.line.into());
+            data.at = Some(rejection.at.into());
+        });
         self.failed.get_or_insert(fault);
     }
 }
@@ -208,10 +209,11 @@ pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json
         "imported"
     );
     if let Some(fault) = cards.failed {
-        return Err(fault
-            .with("added", cards.added)
-            .with("updated", cards.updated)
-            .with("unchanged", cards.unchanged));
+        return Err(fault.with(|data| {
+            data.added = Some(cards.added.into());
+            data.updated = Some(cards.updated.into());
+            data.unchanged = Some(cards.unchanged.into());
+        }));
     }
     let mut told = json!({
         "added": cards.added,

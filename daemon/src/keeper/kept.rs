@@ -7,7 +7,7 @@ use super::query::HITS_MAX;
 use super::{cursor, fault, import, read};
 use crate::image::ImageError;
 use crate::jcard;
-use crate::rpc::{self, KeptList, RpcError, Target};
+use crate::rpc::{self, KeptList, RpcError};
 use contactbox_core::contact::{Contact, Kind, Property, Uid};
 use contactbox_core::search::Query;
 use contactbox_core::service::display_name::{DisplayName, TEXT_CHARS_MAX};
@@ -141,23 +141,23 @@ pub(super) fn forget(host: &mut Host) -> Result<Json, RpcError> {
 /// Brings back what is kept of the contact that a client means; `None` when nothing is.
 pub(super) fn restore(
     host: &mut Host,
-    target: &Target,
+    target: &str,
     author: &str,
 ) -> Result<Option<Json>, RpcError> {
-    let digits = jcard::digits(&target.uid);
+    let digits = jcard::digits(target);
     let places = places(host)?;
     let mut fitting = places.iter().filter(|place| jcard::hex(&place.uid.0).starts_with(&digits));
     let (Some(&place), None) = (fitting.next(), fitting.next()) else { return Ok(None) };
     if digits.len() < 32 {
-        match host.resolve(&target.uid) {
+        match host.resolve(target) {
             Ok(uid) if uid == place.uid => {}
-            Err(fault) if fault.kind() == rpc::ErrorKind::NoSuchContact => {}
+            Err(fault) if fault.kind == rpc::ErrorKind::NoSuchContact => {}
             Ok(uid) => {
-                let text = &target.uid;
-                let message = format!("several contacts begin with {text}; give more digits");
-                let fault =
-                    RpcError::new(rpc::ErrorKind::Ambiguous, message).with("uid", text.as_str());
-                return Err(fault.with("matches", [uid, place.uid].map(|uid| uid.to_string())));
+                let message = format!("several contacts begin with {target}; give more digits");
+                return Err(RpcError::new(rpc::ErrorKind::Ambiguous, message).with(|data| {
+                    data.uid = Some(target.to_owned());
+                    data.matches = Some([uid, place.uid].map(|uid| uid.to_string()).to_vec());
+                }));
             }
             Err(fault) => return Err(fault),
         }

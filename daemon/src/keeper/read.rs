@@ -175,7 +175,7 @@ pub(super) fn origin(origin: Origin) -> &'static str {
 
 pub(super) fn no_such_contact(uid: Uid) -> RpcError {
     RpcError::new(ErrorKind::NoSuchContact, format!("there is no contact {uid}"))
-        .with("uid", uid.to_string())
+        .with(|data| data.uid = Some(uid.to_string()))
 }
 
 /// A contact as it is shown.
@@ -247,7 +247,7 @@ pub(super) fn blob(host: &mut Host, asked: &BlobGet) -> Result<Json, RpcError> {
         .ok_or_else(|| RpcError::params("hash has 32 hex digits"))?;
     let none = || {
         RpcError::new(ErrorKind::NoSuchBlob, format!("there is no blob {}", asked.hash))
-            .with("hash", asked.hash.as_str())
+            .with(|data| data.hash = Some(asked.hash.clone()))
     };
     let total = block_on(host.book.blob_len(&hash)).map_err(fault::of_get)?.ok_or_else(none)?;
     let wanted = asked.bytes.unwrap_or(PIECE_BYTES).min(PIECE_BYTES_MAX);

@@ -7,7 +7,7 @@ pub use frames::{LineError, LineFrame, LineReader, SharedMemory};
 use crate::card::LongRequests;
 use crate::config::PeerLimits;
 use crate::keeper::{Answer, Handle, Job};
-use crate::rpc::{self, Call, ErrorKind, Id, RpcError, RpcRequest, Weight};
+use crate::rpc::{self, Call, ErrorKind, Id, LongRequest, RpcError, RpcRequest, Weight};
 use crate::socket::SocketPeer;
 use std::io;
 use std::sync::Arc;
@@ -120,7 +120,8 @@ pub struct Guest {
 pub fn too_many(connections_max: usize) -> RpcError {
     let message =
         format!("{connections_max} clients are connected, which is the limit; try again later");
-    RpcError::new(ErrorKind::TooManyConnections, message).with("connections_max", connections_max)
+    RpcError::new(ErrorKind::TooManyConnections, message)
+        .with(|data| data.connections_max = Some(connections_max as u64))
 }
 
 /// Talks to one client until it leaves, misbehaves, or `stopping` says so.
@@ -180,7 +181,8 @@ async fn read_requests<R: AsyncRead + Unpin>(
             continue;
         }
         let RpcRequest { id, call } = RpcRequest::parse(&frame.bytes);
-        if is_in_last_seat && call.as_ref().is_ok_and(|call| !call.is_of_last_seat()) {
+        let call = call.and_then(|call| Ok((LongRequest::of(&call)?, call)));
+        if is_in_last_seat && call.as_ref().is_ok_and(|(_, call)| !rpc::is_of_last_seat(call)) {
             return send(id, Err(too_many(shared.limits.connections)));
         }
         let LineFrame { bytes, memory } = frame;
@@ -188,26 +190,26 @@ async fn read_requests<R: AsyncRead + Unpin>(
             shared.relief.notify_one();
         }
         drop(bytes);
-        let weight = call.as_ref().map_or(Weight::Read, Call::weight);
+        let weight = call.as_ref().map_or(Weight::Read, |(_, call)| rpc::weight(call));
         let Some(mut permits) = allowance(&window, shared.share(&peer), weight).await else {
             return;
         };
         permits.extend(memory);
         let result = match call {
             Err(fault) => Err(fault),
-            Ok(Call::WatchStart) => {
+            Ok((None, Call::WatchStart(_))) => {
                 sender.send(ToClient::Watch(Some(shared.handle.subscribe()))).ok();
                 Ok(b"{}".to_vec())
             }
-            Ok(Call::WatchStop) => {
+            Ok((None, Call::WatchStop(_))) => {
                 sender.send(ToClient::Watch(None)).ok();
                 Ok(b"{}".to_vec())
             }
-            Ok(Call::LongRequest(_)) if !peer.is_owner => Err(RpcError::new(
+            Ok((Some(_), _)) if !peer.is_owner => Err(RpcError::new(
                 ErrorKind::NotAllowed,
                 "cards and devices are for the user whose daemon this is",
             )),
-            Ok(Call::LongRequest(request)) => {
+            Ok((Some(request), _)) => {
                 let replies = sender.clone();
                 shared.long_requests.run(request, move |result| {
                     if let Some(id) = id {
@@ -217,21 +219,21 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 });
                 continue;
             }
-            Ok(Call::Author(new)) => sign(new.name, &mut author),
-            Ok(Call::Stop) if !peer.is_owner => Err(RpcError::new(
+            Ok((None, Call::Author(new))) => sign(new.name, &mut author),
+            Ok((None, Call::Stop(_))) if !peer.is_owner => Err(RpcError::new(
                 ErrorKind::NotAllowed,
                 format!(
                     "{} may use this box and may not stop it; that is for the user whose daemon this is",
                     peer.user
                 ),
             )
-            .with("user", &*peer.user)),
-            Ok(Call::Stop) => {
+            .with(|data| data.user = Some(peer.user.to_string()))),
+            Ok((None, Call::Stop(_))) => {
                 tracing::info!(author = &*author, "asked to stop");
                 shared.stop.notify_one();
                 Ok(b"{}".to_vec())
             }
-            Ok(call) => match shared.handle.at_once(call, &author) {
+            Ok((None, call)) => match shared.handle.at_once(call, &author) {
                 Ok(result) => result,
                 Err(call) => {
                     let replies = sender.clone();
@@ -309,14 +311,14 @@ fn frame_fault(error: &LineError, limits: &PeerLimits) -> RpcError {
                 limits.frame_bytes
             ),
         )
-        .with("bytes_max", limits.frame_bytes),
+        .with(|data| data.bytes_max = Some(limits.frame_bytes as u64)),
         LineError::TooSlow | LineError::Gone => {
             let seconds = limits.read_time.as_secs();
             RpcError::new(
                 ErrorKind::Timeout,
                 format!("a line was begun and not ended within {seconds} s"),
             )
-            .with("seconds", seconds)
+            .with(|data| data.seconds = Some(seconds))
         }
         LineError::NoMemory => RpcError::new(
             ErrorKind::Busy,
