@@ -5,6 +5,7 @@
 
 mod names;
 mod script;
+mod types;
 
 use contactbox_tests::daemon::{Client, Daemon};
 use names::Names;
