@@ -59,7 +59,7 @@ fn invalid_utf8_and_deep_nesting_are_refused() {
     let request = RpcRequest::parse(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xFF\"}");
     assert!(request.call.is_err());
     let deep = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"contact.put","params":{{"card":{}{}}}}}"#,
+        r#"{{"jsonrpc":"2.0","id":1,"method":"contact.put","params":{{"jcard":{}{}}}}}"#,
         "[".repeat(100_000),
         "]".repeat(100_000)
     );

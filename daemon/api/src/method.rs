@@ -109,8 +109,8 @@ methods! {
     "trash.kept": Kept(KeptList) -> KeptListReply;
     "trash.forget": Forget(Forget) -> ForgetReply;
     "contact.history": History(History) -> HistoryReply;
-    "card.import": Import(Import) -> ImportReply;
-    "card.export": Export(Export) -> ExportReply;
+    "contact.import": Import(Import) -> ImportReply;
+    "contact.export": Export(Export) -> ExportReply;
     "blob.get": BlobGet(BlobGet) -> BlobReply;
     "cards.backup": CardsBackup(CardsBackup) -> CardsBackupReply;
     "cards.sync": CardsSync(CardsSync) -> CardsSyncReply;

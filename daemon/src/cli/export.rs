@@ -160,7 +160,7 @@ mod tests {
         let path = folder.path().join("contacts.box");
         let image = [crate::image::MAGIC.as_slice(), &[0; 100]].concat();
         std::fs::write(&path, &image).unwrap();
-        let fake = Fake::start(|_, _| Ok(json!({ "vcard": "one", "cards": 1 })));
+        let fake = Fake::start(|_, _| Ok(json!({ "vcard": "one", "vcards": 1 })));
         let mut client = Client::connect(fake.socket()).unwrap();
         let failure = to_file(&mut client, Export::default(), &path).unwrap_err();
         assert!(failure.message.contains("is a box"), "{failure:?}");
@@ -175,8 +175,10 @@ mod tests {
     #[test]
     fn a_failed_export_leaves_the_last_one() {
         let fake = Fake::start(|_, params| match params["cursor"].as_str() {
-            None => Ok(json!({ "vcard": "one", "cards": 1, "cursor": "1" })),
-            Some("1") if params["version"] == "4.0" => Ok(json!({ "vcard": "two", "cards": 1 })),
+            None => Ok(json!({ "vcard": "one", "vcards": 1, "cursor": "1" })),
+            Some("1") if params["vcard_version"] == "4.0" => {
+                Ok(json!({ "vcard": "two", "vcards": 1 }))
+            }
             _ => Err((-32006, "the disk", json!({ "kind": "Disk" }))),
         });
         let mut client = Client::connect(fake.socket()).unwrap();

@@ -4,7 +4,7 @@ use super::args::{HistoryArgs, ShelfArg};
 use super::contact_view::brief;
 use super::text::{time, visible};
 use super::{Context, Exit, Failure, resolve};
-use contactbox_api::contact::{ChangeOrigin, History, HistoryVersion};
+use contactbox_api::contact::{ChangeOrigin, ContactVersion, History};
 
 /// Most versions a request may ask for.
 const VERSIONS_MAX: u32 = 200;
@@ -28,7 +28,7 @@ pub fn run(context: &mut Context, args: HistoryArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn print(context: &mut Context, version: &HistoryVersion, is_oldest: bool) -> Result<(), Failure> {
+fn print(context: &mut Context, version: &ContactVersion, is_oldest: bool) -> Result<(), Failure> {
     let done = match version.origin {
         Some(ChangeOrigin::Edit) => "edited by",
         Some(ChangeOrigin::Import) => "imported by",

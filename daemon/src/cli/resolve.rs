@@ -283,7 +283,7 @@ mod tests {
             "contact.get" if UID.starts_with(params["uid"].as_str().unwrap()) => Ok(json!({
                 "uid": UID, "version": 1, "changed": { "time": 1, "author": "", "origin": "edit" },
                 "trashed": false, "stale": false, "conflicts": [],
-                "card": ["vcard", [["fn", {}, "text", "Ada"]]],
+                "jcard": ["vcard", [["fn", {}, "text", "Ada"]]],
             })),
             "contact.get" => Err((-32000, "no such contact", json!({ "kind": "NoSuchContact" }))),
             "contact.find" => Ok(match params["query"].as_str().unwrap() {

@@ -44,7 +44,7 @@ pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, Rpc
         (None, Some(text)) => import::one(&text, &mut memory).and_then(|contents| {
             put_contents(host, asked.uid.as_deref(), &contents, asked.version, author)
         }),
-        _ => Err(RpcError::params("contact.put takes either card or vcard")),
+        _ => Err(RpcError::params("contact.put takes either jcard or vcard")),
     };
     host.draft = import::kept(memory);
     result
@@ -52,8 +52,8 @@ pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, Rpc
 
 /// The contents of a jCard.
 fn card_of(card: RawJson) -> Result<Vec<Owned>, RpcError> {
-    let card: Json = card.read("card")?;
-    jcard::read(&card).map_err(|why| RpcError::new(ErrorKind::BadCard, why))
+    let card: Json = card.read("jcard")?;
+    jcard::read(&card).map_err(|why| RpcError::new(ErrorKind::BadVcard, why))
 }
 
 /// What a list has, which is nothing when it was not given.
@@ -70,7 +70,7 @@ fn put_contents(
 ) -> Result<Json, RpcError> {
     if contents.clone().next().is_none() {
         return Err(RpcError::new(
-            ErrorKind::BadCard,
+            ErrorKind::BadVcard,
             "the card is empty; it needs at least a name (FN)",
         ));
     }
@@ -132,7 +132,7 @@ pub(super) fn patch(host: &mut Host, asked: Patch, author: &str) -> Result<Json,
         .enumerate()
         .map(|(place, property)| {
             jcard::read_property(property).map_err(|why| {
-                RpcError::new(ErrorKind::BadCard, format!("add, property {place}: {why}"))
+                RpcError::new(ErrorKind::BadVcard, format!("add, property {place}: {why}"))
             })
         })
         .collect::<Result<_, _>>()?;

@@ -40,7 +40,7 @@ enum Fit {
     Full,
 }
 
-/// `card.export`
+/// `contact.export`
 pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, RpcError> {
     let mut sheet = ExportPage {
         text: String::new(),
@@ -64,7 +64,7 @@ pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, RpcError> {
         // Whether they would have been found nobody knows: they are told with the last page.
         sheet.unread = host.left_out(read::shelf(asked.shelf));
     }
-    let mut told = json!({ "vcard": sheet.text, "cards": sheet.cards });
+    let mut told = json!({ "vcard": sheet.text, "vcards": sheet.cards });
     if !sheet.unread.is_empty() {
         told["left_out"] = json!(host.tell_left_out(&sheet.unread)?);
         told["left_out_count"] = json!(sheet.unread.len());

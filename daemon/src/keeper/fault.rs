@@ -94,7 +94,7 @@ pub(super) fn of_service(fault: service::Fault) -> RpcError {
         service::Fault::NoSuchContact(uid) => RpcError::new(ErrorKind::NoSuchContact, message)
             .with(|data| data.uid = Some(uid.to_string())),
         service::Fault::NoSuchBlob => RpcError::new(ErrorKind::NoSuchBlob, message),
-        service::Fault::BadCard => RpcError::new(ErrorKind::BadCard, message),
+        service::Fault::BadCard => RpcError::new(ErrorKind::BadVcard, message),
         service::Fault::TooLarge { bytes_max } => RpcError::new(ErrorKind::TooLarge, message)
             .with(|data| data.bytes_max = Some(widened(bytes_max))),
         service::Fault::TooLong { .. } => RpcError::new(ErrorKind::TooLarge, message),

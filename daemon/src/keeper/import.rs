@@ -113,9 +113,9 @@ pub(super) fn one<'m>(text: &str, memory: &'m mut Vec<u8>) -> Result<Contents<'m
         (Some(fault), _) => Err(fault),
         (None, 1) => Ok(only.draft.finish()),
         (None, cards) => Err(RpcError::new(
-            ErrorKind::BadCard,
+            ErrorKind::BadVcard,
             format!(
-                "contact.put takes one card, and this text has {cards}; card.import takes many"
+                "contact.put takes one card, and this text has {cards}; contact.import takes many"
             ),
         )),
     }
@@ -144,7 +144,7 @@ impl VcardSink for Only<'_> {
     }
 
     fn rejected(&mut self, rejection: &Rejection) {
-        let fault = RpcError::new(ErrorKind::BadCard, rejection.to_string()).with(|data| {
+        let fault = RpcError::new(ErrorKind::BadVcard, rejection.to_string()).with(|data| {
             data.line = Some(rejection.line.into());
             data.at = Some(rejection.at.into());
         });
@@ -152,7 +152,7 @@ impl VcardSink for Only<'_> {
     }
 }
 
-/// `card.import`
+/// `contact.import`
 pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json, RpcError> {
     host.writable()?;
     let bytes = match (asked.vcard, asked.base64) {
@@ -160,7 +160,7 @@ pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json
         (None, Some(text)) => {
             BASE64.decode(text).map_err(|error| RpcError::params(format!("base64: {error}")))?
         }
-        _ => return Err(RpcError::params("card.import takes either vcard or base64")),
+        _ => return Err(RpcError::params("contact.import takes either vcard or base64")),
     };
     let by = host.author(author)?;
     let mut memory = std::mem::take(&mut host.draft);

@@ -187,7 +187,7 @@ struct ContactBody<'c, C> {
     trashed: bool,
     stale: bool,
     conflicts: Vec<&'c str>,
-    card: C,
+    jcard: C,
 }
 
 #[derive(Serialize)]
@@ -237,7 +237,7 @@ pub(super) fn get(host: &mut Host, asked: &Get) -> Result<Vec<u8>, RpcError> {
         trashed: contact.is_trashed(),
         stale: is_stale,
         conflicts,
-        card,
+        jcard: card,
     });
     failed.map_or(shown, Err)
 }

@@ -47,10 +47,14 @@ fn contacts_are_told_as_they_ever_were() {
     ]);
     let list = ada[1].as_array_mut().expect("a list of properties");
     list.extend(more.as_array().expect("a list").iter().cloned());
-    let put = said.ask(client, "contact.put", json!({ "card": ada }));
-    said.ask(client, "contact.put", json!({ "card": ada }));
+    let put = said.ask(client, "contact.put", json!({ "jcard": ada }));
+    said.ask(client, "contact.put", json!({ "jcard": ada }));
     said.ask(client, "contact.put", json!({ "vcard": vcard(BRUNO, "Bruno Kessel") }));
-    said.ask(client, "contact.put", json!({ "card": ["vcard", [["fn", {}, "text", "Nora New"]]] }));
+    said.ask(
+        client,
+        "contact.put",
+        json!({ "jcard": ["vcard", [["fn", {}, "text", "Nora New"]]] }),
+    );
     let note = json!([["note", {}, "text", "One\nTwo"]]);
     let params = json!({ "uid": ADA, "version": version_of(&put), "add": note });
     said.ask(client, "contact.patch", params);
@@ -70,7 +74,7 @@ fn contacts_are_told_as_they_ever_were() {
     let params = json!({ "uid": ADA, "add": [["photo", {}, "uri", photo]] });
     said.ask(client, "contact.patch", params);
     let shown = said.ask(client, "contact.get", json!({ "uid": ADA }));
-    let properties = shown["result"]["card"][1].as_array().expect("properties");
+    let properties = shown["result"]["jcard"][1].as_array().expect("properties");
     let hash = properties.iter().find_map(|property| property[1].get("blob")).expect("a blob");
     said.ask(client, "contact.get", json!({ "uid": ADA, "blobs": true }));
     said.ask(client, "blob.get", json!({ "hash": hash, "offset": 3, "bytes": 6 }));
@@ -78,13 +82,21 @@ fn contacts_are_told_as_they_ever_were() {
         "{}BEGIN:VCARD\nVERSION:3.0\nFN:Dora\nTEL;HOME:1\n\nEND:VCARD\nBEGIN:VCARD\nEND:VCARD\nBEGIN:VCARD\nVERSION:4.0\nFN:Half",
         vcard(CARLA, "Carla Neumann")
     );
-    said.ask(client, "card.import", json!({ "vcard": odd, "source": "odd.vcf", "first_line": 7 }));
+    said.ask(
+        client,
+        "contact.import",
+        json!({ "vcard": odd, "source": "odd.vcf", "first_line": 7 }),
+    );
     said.ask(client, "contact.remove", json!({ "uid": CARLA }));
     let base64 = "QkVHSU46VkNBUkQKVkVSU0lPTjo0LjAKRk46RW1pbAplbmQ6dmNhcmQK";
-    said.ask(client, "card.import", json!({ "base64": base64, "in_parts": true }));
-    said.ask(client, "card.import", json!({ "vcard": vcard(CARLA, "Carla Neumann") }));
-    said.ask(client, "card.export", json!({ "query": "ada", "photos": false }));
-    said.ask(client, "card.export", json!({ "query": "carla", "shelf": "all", "version": "3.0" }));
+    said.ask(client, "contact.import", json!({ "base64": base64, "in_parts": true }));
+    said.ask(client, "contact.import", json!({ "vcard": vcard(CARLA, "Carla Neumann") }));
+    said.ask(client, "contact.export", json!({ "query": "ada", "photos": false }));
+    said.ask(
+        client,
+        "contact.export",
+        json!({ "query": "carla", "shelf": "all", "vcard_version": "3.0" }),
+    );
     said.ask(client, "trash.kept", json!({}));
     said.ask(client, "trash.forget", json!({}));
     for method in ["box.info", "box.stats", "box.verify", "watch.start", "watch.stop", "box.stop"] {
@@ -115,15 +127,15 @@ fn wrong_requests_are_refused_as_they_ever_were() {
         ("contact.find", json!({ "query": "a", "lmit": 3 })),
         ("contact.find", json!({ "query": "a", "cursor": "?" })),
         ("contact.put", json!({})),
-        ("contact.put", json!({ "card": ["vcard", []] })),
-        ("contact.put", json!({ "card": ["vcard", 7] })),
+        ("contact.put", json!({ "jcard": ["vcard", []] })),
+        ("contact.put", json!({ "jcard": ["vcard", 7] })),
         ("contact.put", json!({ "vcard": "BEGIN:VCARD\nFN:A\nBAD\nEND:VCARD\n" })),
         ("contact.put", json!({ "vcard": format!("{0}{0}", vcard(ADA, "Ada")) })),
-        ("contact.put", json!({ "card": ["vcard", [["fn", {}, "text", "A"]]], "version": 1 })),
+        ("contact.put", json!({ "jcard": ["vcard", [["fn", {}, "text", "A"]]], "version": 1 })),
         ("contact.patch", json!({ "uid": ADA, "add": [["fn"]] })),
-        ("card.import", json!({})),
-        ("card.import", json!({ "base64": "!" })),
-        ("card.export", json!({ "version": "2.1" })),
+        ("contact.import", json!({})),
+        ("contact.import", json!({ "base64": "!" })),
+        ("contact.export", json!({ "vcard_version": "2.1" })),
         ("blob.get", json!({ "hash": "00" })),
         ("blob.get", json!({ "hash": "0".repeat(32) })),
         ("contact.get", json!({ "uid": "abc" })),
@@ -138,10 +150,10 @@ fn wrong_requests_are_refused_as_they_ever_were() {
     ] {
         said.ask(client, method, params);
     }
-    said.ask(client, "contact.put", json!({ "card": jcard(ADA, "Ada Lovelock") }));
-    said.ask(client, "contact.put", json!({ "card": jcard(BRUNO, "Bruno Kessel") }));
+    said.ask(client, "contact.put", json!({ "jcard": jcard(ADA, "Ada Lovelock") }));
+    said.ask(client, "contact.put", json!({ "jcard": jcard(BRUNO, "Bruno Kessel") }));
     said.ask(client, "contact.get", json!({ "uid": "0badcafe" }));
-    let old = json!({ "card": jcard(ADA, "Ada King"), "uid": ADA, "version": 1 });
+    let old = json!({ "jcard": jcard(ADA, "Ada King"), "uid": ADA, "version": 1 });
     said.ask(client, "contact.put", old);
     let none = json!([{ "name": "tel" }]);
     said.ask(client, "contact.patch", json!({ "uid": ADA, "remove": none }));
@@ -161,7 +173,7 @@ fn wrong_requests_are_refused_as_they_ever_were() {
     fs::remove_file(place.image()).expect("it is ours");
     let client = &mut client_after(&daemon, client);
     // The messages name a file of the system's by a number of its own.
-    let closed = client.refused("contact.put", json!({ "card": jcard(ADA, "Ada King") }), "Disk");
+    let closed = client.refused("contact.put", json!({ "jcard": jcard(ADA, "Ada King") }), "Disk");
     said.keep(closed["data"].clone());
     let closed = client.refused("contact.remove", json!({ "uid": ADA }), "ReadOnly");
     said.keep(closed["data"].clone());
@@ -195,16 +207,16 @@ fn cards_and_devices_are_told_as_they_ever_were() {
     let elsewhere = other.serve_with(&["--backup", "off"]);
     let card = place.path().join("card");
     fs::create_dir(&card).expect("a folder takes a folder");
-    let there = json!({ "card": jcard(CARLA, "Carla Neumann") });
+    let there = json!({ "jcard": jcard(CARLA, "Carla Neumann") });
     elsewhere.client().call("contact.put", there.clone());
     elsewhere.client().call("cards.backup", json!({ "path": card }));
     let mut said = Transcript::new(place.path());
     let client = &mut met(&mut said, &daemon);
     said.ask(client, "cards.restore", json!({ "path": card }));
-    said.ask(client, "contact.put", json!({ "card": jcard(ADA, "Ada Lovelock") }));
+    said.ask(client, "contact.put", json!({ "jcard": jcard(ADA, "Ada Lovelock") }));
     said.ask(client, "cards.backup", json!({ "path": card }));
     said.ask(client, "cards.sync", json!({ "path": card }));
-    said.ask(client, "contact.put", json!({ "card": jcard(BRUNO, "Bruno Kessel") }));
+    said.ask(client, "contact.put", json!({ "jcard": jcard(BRUNO, "Bruno Kessel") }));
     said.ask(client, "cards.sync", json!({ "path": card, "accept_removals": true }));
     elsewhere.client().call("contact.remove", json!({ "uid": CARLA }));
     elsewhere.client().call("contact.purge", json!({ "uid": CARLA }));
@@ -233,7 +245,7 @@ fn events_are_told_as_they_ever_were() {
     let client = &mut met(&mut said, &daemon);
     let watching = &mut met(&mut said, &daemon);
     said.ask(watching, "watch.start", json!({}));
-    client.call("contact.put", json!({ "card": jcard(ADA, "Ada Lovelock") }));
+    client.call("contact.put", json!({ "jcard": jcard(ADA, "Ada Lovelock") }));
     said.hear(watching);
     client.call("contact.remove", json!({ "uid": ADA }));
     said.hear(watching);
@@ -241,7 +253,7 @@ fn events_are_told_as_they_ever_were() {
     // A card of another box is put in, at once and whole.
     let aside = place.path().join("aside");
     fs::create_dir(&aside).expect("a folder takes a folder");
-    let there = json!({ "card": jcard(CARLA, "Carla Neumann") });
+    let there = json!({ "jcard": jcard(CARLA, "Carla Neumann") });
     elsewhere.client().call("contact.put", there);
     elsewhere.client().call("cards.backup", json!({ "path": aside }));
     fs::rename(&aside, &card).expect("it is ours");

@@ -334,7 +334,7 @@ mod tests {
     /// Counts cards, and rejects those that say so.
     fn fake() -> Fake {
         Fake::start(|method, params| {
-            assert_eq!(method, "card.import");
+            assert_eq!(method, "contact.import");
             let text = match params["base64"].as_str() {
                 Some(data) => BASE64_STANDARD.decode(data).unwrap(),
                 None => params["vcard"].as_str().unwrap().as_bytes().to_vec(),
