@@ -7,6 +7,7 @@ use crate::image::ImageError;
 use crate::keeper::{BoxError, DiskRefusal, ParamsError, VcardError};
 use crate::rpc::{ErrorKind, RpcError};
 use crate::session::SessionError;
+use contactbox_api::error::CardReason;
 use contactbox_core::contact::WriteError;
 use contactbox_core::service::Fault;
 use contactbox_core::store::GetError;
@@ -24,31 +25,33 @@ impl From<BoxError> for RpcError {
             BoxError::DraftFull(_) => as_kind(ErrorKind::TooLarge),
             BoxError::Write(error) => of_write(error, message),
             BoxError::NoSuchContact(uid) => {
-                as_kind(ErrorKind::NoSuchContact).with("uid", uid.to_string())
+                as_kind(ErrorKind::NoSuchContact).with(|data| data.uid = Some(uid.to_string()))
             }
             BoxError::UnknownIdentity { text } => {
-                as_kind(ErrorKind::NoSuchContact).with("uid", text)
+                as_kind(ErrorKind::NoSuchContact).with(|data| data.uid = Some(text))
             }
             BoxError::Ambiguous { text, matches } => as_kind(ErrorKind::Ambiguous)
-                .with("uid", text)
-                .with("matches", matches.map(|uid| uid.to_string()).to_vec()),
+                .with(|data| data.uid = Some(text))
+                .with(|data| data.matches = Some(matches.map(|uid| uid.to_string()).to_vec())),
             BoxError::NoSuchProperty { name } => {
-                as_kind(ErrorKind::NoSuchProperty).with("name", name)
+                as_kind(ErrorKind::NoSuchProperty).with(|data| data.name = Some(name))
             }
-            BoxError::NoSuchBlob { hash } => as_kind(ErrorKind::NoSuchBlob).with("hash", hash),
+            BoxError::NoSuchBlob { hash } => {
+                as_kind(ErrorKind::NoSuchBlob).with(|data| data.hash = Some(hash))
+            }
             BoxError::AnswerTooLong { bytes_max } => {
-                as_kind(ErrorKind::TooLarge).with("bytes_max", bytes_max)
+                as_kind(ErrorKind::TooLarge).with(|data| data.bytes_max = Some(widened(bytes_max)))
             }
             BoxError::Get(error) => of_get(&error, message),
             BoxError::Put(error) => of_put(&error, message),
             BoxError::DiskFull { bytes, error } => {
-                of_put(&error, message).with("disk_bytes_wanted", bytes)
+                of_put(&error, message).with(|data| data.disk_bytes_wanted = Some(widened(bytes)))
             }
             BoxError::Service(fault) => of_service(fault, message),
             BoxError::ImportStopped { error, added, updated, unchanged } => Self::from(*error)
-                .with("added", added)
-                .with("updated", updated)
-                .with("unchanged", unchanged),
+                .with(|data| data.added = Some(widened(added)))
+                .with(|data| data.updated = Some(widened(updated)))
+                .with(|data| data.unchanged = Some(widened(unchanged))),
             BoxError::NotWritable { .. } | BoxError::Closed => as_kind(ErrorKind::ReadOnly),
             BoxError::Refused(DiskRefusal { .. }) | BoxError::NotWhole | BoxError::View(_) => {
                 as_kind(ErrorKind::Disk)
@@ -75,11 +78,11 @@ impl From<ParamsError> for RpcError {
 
 impl From<VcardError> for RpcError {
     fn from(error: VcardError) -> Self {
-        let fault = Self::new(ErrorKind::BadCard, error.to_string());
+        let fault = Self::new(ErrorKind::BadVcard, error.to_string());
         match error {
-            VcardError::Rejected(rejection) => {
-                fault.with("line", rejection.line).with("at", rejection.at)
-            }
+            VcardError::Rejected(rejection) => fault
+                .with(|data| data.line = Some(widened(rejection.line)))
+                .with(|data| data.at = Some(widened(rejection.at))),
             VcardError::Empty
             | VcardError::Jcard(_)
             | VcardError::Property { .. }
@@ -103,7 +106,8 @@ fn of_get(error: &GetError<ImageError>, message: String) -> RpcError {
 fn of_write(error: WriteError, message: String) -> RpcError {
     match error {
         WriteError::TooLarge { bytes_max } | WriteError::FieldTooLong { bytes_max, .. } => {
-            RpcError::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
+            RpcError::new(ErrorKind::TooLarge, message)
+                .with(|data| data.bytes_max = Some(widened(bytes_max)))
         }
         WriteError::OtherUid => RpcError::params(message),
         WriteError::NoName
@@ -118,20 +122,24 @@ fn of_put(error: &PutError<ImageError>, message: String) -> RpcError {
     match error {
         PutError::Write(error) => of_write(*error, message),
         PutError::BlobTooLarge { bytes_max, .. } => {
-            as_kind(ErrorKind::TooLarge).with("bytes_max", *bytes_max)
+            as_kind(ErrorKind::TooLarge).with(|data| data.bytes_max = Some(widened(*bytes_max)))
         }
         PutError::Full { live_bytes, capacity_bytes } => as_kind(ErrorKind::Full)
-            .with("live_bytes", *live_bytes)
-            .with("capacity_bytes", *capacity_bytes),
-        PutError::IndexFull { slots_max } => as_kind(ErrorKind::Full).with("slots_max", *slots_max),
+            .with(|data| data.live_bytes = Some(widened(*live_bytes)))
+            .with(|data| data.capacity_bytes = Some(widened(*capacity_bytes))),
+        PutError::IndexFull { slots_max } => {
+            as_kind(ErrorKind::Full).with(|data| data.slots_max = Some(widened(*slots_max)))
+        }
         PutError::TooManyBoxes { .. } => as_kind(ErrorKind::Full),
         PutError::Crowded(uid) | PutError::Removal(uid) | PutError::Exists(uid) => {
-            as_kind(ErrorKind::Conflict).with("uid", uid.to_string())
+            as_kind(ErrorKind::Conflict).with(|data| data.uid = Some(uid.to_string()))
         }
         PutError::Removals { .. } => as_kind(ErrorKind::Conflict),
-        PutError::Conflict { version } => as_kind(ErrorKind::Conflict).with("version", *version),
+        PutError::Conflict { version } => {
+            as_kind(ErrorKind::Conflict).with(|data| data.version = Some(widened(*version)))
+        }
         PutError::NoSuchContact(uid) => {
-            as_kind(ErrorKind::NoSuchContact).with("uid", uid.to_string())
+            as_kind(ErrorKind::NoSuchContact).with(|data| data.uid = Some(uid.to_string()))
         }
         PutError::NoSuchBlob => as_kind(ErrorKind::NoSuchBlob),
         PutError::BadPiece { .. } | PutError::Foreign(_) => RpcError::params(message),
@@ -143,10 +151,14 @@ fn of_put(error: &PutError<ImageError>, message: String) -> RpcError {
 fn of_service(fault: Fault, message: String) -> RpcError {
     let as_kind = |kind| RpcError::new(kind, message.as_str());
     match fault {
-        Fault::NoSuchContact(uid) => as_kind(ErrorKind::NoSuchContact).with("uid", uid.to_string()),
+        Fault::NoSuchContact(uid) => {
+            as_kind(ErrorKind::NoSuchContact).with(|data| data.uid = Some(uid.to_string()))
+        }
         Fault::NoSuchBlob => as_kind(ErrorKind::NoSuchBlob),
-        Fault::BadCard => as_kind(ErrorKind::BadCard),
-        Fault::TooLarge { bytes_max } => as_kind(ErrorKind::TooLarge).with("bytes_max", bytes_max),
+        Fault::BadCard => as_kind(ErrorKind::BadVcard),
+        Fault::TooLarge { bytes_max } => {
+            as_kind(ErrorKind::TooLarge).with(|data| data.bytes_max = Some(widened(bytes_max)))
+        }
         Fault::TooLong { .. } => as_kind(ErrorKind::TooLarge),
         // What remains is said to a device or by one, and stands for a wrong request here.
         Fault::Frame(_)
@@ -179,7 +191,8 @@ impl From<SyncError> for RpcError {
     fn from(error: SyncError) -> Self {
         let message = error.to_string();
         let of_card = |reason: CardDefect| {
-            Self::new(ErrorKind::Card, message.as_str()).with("reason", reason_word(reason))
+            Self::new(ErrorKind::Card, message.as_str())
+                .with(|data| data.reason = Some(reason_of(reason)))
         };
         match error {
             SyncError::Box(error) => error.into(),
@@ -199,26 +212,30 @@ impl From<SyncError> for RpcError {
                 Self::new(ErrorKind::Internal, message)
             }
             SyncError::NoThread(_) => Self::new(ErrorKind::Busy, message),
-            SyncError::NotEmpty { contacts } => {
-                Self::new(ErrorKind::NotEmpty, message).with("contacts", contacts)
-            }
+            SyncError::NotEmpty { contacts } => Self::new(ErrorKind::NotEmpty, message)
+                .with(|data| data.contacts = Some(widened(contacts))),
         }
     }
 }
 
-/// What the protocol calls a defect of a card.
-fn reason_word(reason: CardDefect) -> &'static str {
-    match reason {
-        CardDefect::NoFileSystem => "no-file-system",
-        CardDefect::ExFat => "exfat",
-        CardDefect::WriteProtected => "write-protected",
-        CardDefect::Forbidden => "forbidden",
-        CardDefect::Full => "full",
-        CardDefect::Removed => "removed",
-        CardDefect::Inconsistent => "inconsistent",
-        CardDefect::Device => "device",
-        CardDefect::NotReadBack => "not-read-back",
+/// Returns what the protocol calls a defect of a card.
+fn reason_of(defect: CardDefect) -> CardReason {
+    match defect {
+        CardDefect::NoFileSystem => CardReason::NoFileSystem,
+        CardDefect::ExFat => CardReason::ExFat,
+        CardDefect::WriteProtected => CardReason::WriteProtected,
+        CardDefect::Forbidden => CardReason::Forbidden,
+        CardDefect::Full => CardReason::Full,
+        CardDefect::Removed => CardReason::Removed,
+        CardDefect::Inconsistent => CardReason::Inconsistent,
+        CardDefect::Device => CardReason::Device,
+        CardDefect::NotReadBack => CardReason::NotReadBack,
     }
+}
+
+/// Returns a number as it goes with an error.
+fn widened(count: impl TryInto<u64>) -> u64 {
+    count.try_into().unwrap_or(u64::MAX)
 }
 
 impl From<DeviceError> for RpcError {
@@ -240,19 +257,17 @@ impl From<SessionError> for RpcError {
         match error {
             SessionError::TooManyConnections { connections_max } => {
                 Self::new(ErrorKind::TooManyConnections, message)
-                    .with("connections_max", connections_max)
+                    .with(|data| data.connections_max = Some(widened(connections_max)))
             }
             SessionError::OwnersOnly => Self::new(ErrorKind::NotAllowed, message),
             SessionError::MayNotUse { user } | SessionError::MayNotStop { user } => {
-                Self::new(ErrorKind::NotAllowed, message).with("user", user)
+                Self::new(ErrorKind::NotAllowed, message).with(|data| data.user = Some(user))
             }
             SessionError::BadAuthor { .. } => Self::params(message),
-            SessionError::LineTooLong { bytes_max } => {
-                Self::new(ErrorKind::TooLarge, message).with("bytes_max", bytes_max)
-            }
-            SessionError::LineTooSlow { seconds } => {
-                Self::new(ErrorKind::Timeout, message).with("seconds", seconds)
-            }
+            SessionError::LineTooLong { bytes_max } => Self::new(ErrorKind::TooLarge, message)
+                .with(|data| data.bytes_max = Some(widened(bytes_max))),
+            SessionError::LineTooSlow { seconds } => Self::new(ErrorKind::Timeout, message)
+                .with(|data| data.seconds = Some(widened(seconds))),
             SessionError::NoMemory => Self::new(ErrorKind::Busy, message),
         }
     }

@@ -32,7 +32,7 @@ fn documents(client: &mut Client, count: usize, bytes: usize) -> Vec<String> {
         let name = format!("Person {number}");
         let url = format!("data:text/plain,{hex}");
         let card = json!(["vcard", [["fn", {}, "text", name], ["note", {}, "text", url]]]);
-        let put = client.call("contact.put", json!({ "card": card }));
+        let put = client.call("contact.put", json!({ "jcard": card }));
         uids.push(put["uid"].as_str().expect("its identity").to_owned());
     }
     uids
@@ -185,7 +185,7 @@ fn what_can_not_be_read_is_told_by_all_that_leave_it_out() {
     let long: String = (0..30_000).map(|number| format!("{number:07} ")).collect();
     for (name, note) in [("Ada", "short"), ("Bea", long.as_str()), ("Cleo", "short")] {
         let card = json!(["vcard", [["fn", {}, "text", name], ["note", {}, "text", note]]]);
-        client.call("contact.put", json!({ "card": card }));
+        client.call("contact.put", json!({ "jcard": card }));
     }
     let file = place.path().join("all.vcf");
     let file = file.to_str().expect("a path of letters");
@@ -207,9 +207,9 @@ fn what_can_not_be_read_is_told_by_all_that_leave_it_out() {
     told(place.run(["find", "ada"]));
     let mut client = daemon.client();
     for (method, params) in [
-        ("card.export", json!({})),
+        ("contact.export", json!({})),
         ("contact.find", json!({ "query": "" })),
-        ("card.export", json!({ "query": "ada" })),
+        ("contact.export", json!({ "query": "ada" })),
     ] {
         let told = client.call(method, params);
         assert_eq!(told["left_out_count"], 1, "{told}");
@@ -250,11 +250,11 @@ fn memory_is_given_back() {
     let text: String = (0..500).map(card).collect();
     thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| daemon.client().call("card.import", json!({ "vcard": text })));
+            scope.spawn(|| daemon.client().call("contact.import", json!({ "vcard": text })));
         }
     });
     photos(&mut client, 3, 4 << 20);
-    client.call("card.export", json!({}));
+    client.call("contact.export", json!({}));
     let peak = daemon.memory_kib("VmHWM");
     contactbox_tests::daemon::until("memory is given back", || {
         let now = daemon.memory_kib("VmRSS");

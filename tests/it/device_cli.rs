@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const PEOPLE: &[u8] = include_bytes!("../../daemon/src/samples/people.vcf");
 
 /// A running device, with a socket to connect to.
-struct Powered {
+pub struct Powered {
     socket: PathBuf,
     is_off: Arc<AtomicBool>,
     /// The number of pieces from the device after which the cable breaks; 0 for never.
@@ -30,7 +30,8 @@ struct Powered {
 }
 
 impl Powered {
-    fn new(folder: &Path) -> Self {
+    /// Begins to wait for a plug at a socket in this folder.
+    pub fn new(folder: &Path) -> Self {
         let socket = folder.join("device");
         let listener = UnixListener::bind(&socket).expect("a socket");
         listener.set_nonblocking(true).expect("a socket");
@@ -48,7 +49,8 @@ impl Powered {
         Self { socket, is_off, breaks, thread: Some(thread) }
     }
 
-    fn path(&self) -> &str {
+    /// The path of the socket.
+    pub fn path(&self) -> &str {
         self.socket.to_str().expect("a path of letters")
     }
 }

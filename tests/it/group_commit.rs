@@ -8,7 +8,7 @@ const CLIENTS: u64 = 16;
 const EDITS: u64 = 100;
 
 fn edit(name: &str) -> serde_json::Value {
-    json!({ "card": ["vcard", [["fn", {}, "text", name]]] })
+    json!({ "jcard": ["vcard", [["fn", {}, "text", name]]] })
 }
 
 fn syncs(client: &mut Client) -> u64 {

@@ -35,7 +35,7 @@ fn serve(place: &Place) -> Daemon {
 
 fn filled(daemon: Daemon) -> Daemon {
     let text: String = people(PEOPLE, 1).map(|person| person.vcard()).collect();
-    let told = daemon.client().call("card.import", json!({ "vcard": text }));
+    let told = daemon.client().call("contact.import", json!({ "vcard": text }));
     assert_eq!(told["added"], PEOPLE);
     daemon
 }
@@ -46,7 +46,7 @@ fn work(client: &mut Client) -> Duration {
     let found = client.call("contact.find", json!({ "query": "mü" }));
     assert!(!found["hits"].as_array().expect("hits").is_empty());
     let card = json!(["vcard", [["fn", {}, "text", "Bystander"]]]);
-    client.call("contact.put", json!({ "card": card }));
+    client.call("contact.put", json!({ "jcard": card }));
     begun.elapsed()
 }
 
@@ -268,15 +268,15 @@ fn clients_that_never_read() {
     let photo = format!("data:image/jpeg;base64,{}", "/9j/".repeat((8 << 20) / 3));
     let card = json!(["vcard", [["fn", {}, "text", "Large"], ["photo", {}, "uri", photo]]]);
     let mut client = daemon.client();
-    let uid = client.call("contact.put", json!({ "card": card }))["uid"].clone();
+    let uid = client.call("contact.put", json!({ "jcard": card }))["uid"].clone();
     let shown = client.call("contact.get", json!({ "uid": uid }));
-    let properties = shown["card"][1].as_array().expect("properties");
+    let properties = shown["jcard"][1].as_array().expect("properties");
     let blob = properties.iter().find_map(|one| one[1].get("blob")).expect("a blob").clone();
     drop(client);
     let asks = [
         ("blob.get", json!({ "hash": blob, "bytes": 8 << 20 })),
         ("contact.get", json!({ "uid": uid, "blobs": true })),
-        ("card.export", json!({})),
+        ("contact.export", json!({})),
         ("contact.find", json!({ "query": "", "limit": 200 })),
     ];
     attack_at_length(
@@ -303,8 +303,8 @@ fn clients_that_never_read() {
             let mut other = daemon.client();
             let begun = Instant::now();
             let text = people(10, 9).next().expect("a person").vcard();
-            other.call("card.import", json!({ "vcard": text }));
-            other.call("card.export", json!({ "query": "bystander" }));
+            other.call("contact.import", json!({ "vcard": text }));
+            other.call("contact.export", json!({ "query": "bystander" }));
             let waited = begun.elapsed();
             report::line(
                 "hostile",
@@ -336,7 +336,7 @@ fn a_watcher_that_never_reads() {
         let mut writer = daemon.client();
         for round in 0..30 {
             let text: String = people(300, 100 + round).map(|person| person.vcard()).collect();
-            writer.call("card.import", json!({ "vcard": text }));
+            writer.call("contact.import", json!({ "vcard": text }));
         }
     });
     assert!(daemon.stop().success());
@@ -388,7 +388,7 @@ fn little_text_that_wants_much_memory() {
     // The most that one request may cost the others: the longest frame, all of it lines.
     attack_at_length("one import of 3,900,000 lines", &mut daemon, LATENCY_OF_LONG_MAX, |daemon| {
         for params in [&import, &begins] {
-            let reply = answer(&mut daemon.client(), &request("card.import", params));
+            let reply = answer(&mut daemon.client(), &request("contact.import", params));
             assert_eq!(reply["result"]["added"], 0, "{}", reply["error"]);
         }
     });

@@ -425,6 +425,7 @@ fn packages_depend_one_way() {
     for (package, forbidden) in [
         ("core", ["daemon", "firmware", "tests"]),
         ("daemon", ["firmware", "tests", "fuzz"]),
+        ("daemon/api", ["core", "daemon", "firmware"]),
         ("firmware", ["daemon", "tests", "fuzz"]),
     ] {
         breaches.extend(
@@ -434,7 +435,7 @@ fn packages_depend_one_way() {
                 .map(|other| format!("{package} -> {other}")),
         );
     }
-    none("tests see all, daemon and firmware see core, core sees nobody", breaches);
+    none("tests see all, daemon and firmware see core, core and api see nobody", breaches);
 }
 
 /// Returns the type that a line of code defines, unless a trait asks for it.
@@ -460,7 +461,7 @@ fn the_name_of_a_type_stands_for_one_thing() {
     assert_eq!(defined_type("pub trait Memory: Sized {"), Some("Memory"));
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {
-        let ships = ["core/src/", "daemon/src/", "firmware/src/"];
+        let ships = ["core/src/", "daemon/src/", "daemon/api/src/", "firmware/src/"];
         let is_test = source.path.ends_with("tests.rs") || source.path.contains("/tests/");
         if !source.is_rust()
             || is_test
@@ -490,4 +491,47 @@ fn the_name_of_a_type_stands_for_one_thing() {
     );
     assert!(places.len() > 400, "the house has more types than {}", places.len());
     assert!(shared.len() * 100 < places.len() * SHARED_NAMES_MAX_PERCENT, "{}", shared.join("\n"));
+}
+
+/// JSON that is built or read by the names of its members, in what ships beside the types for it.
+/// The number may only become smaller: at none, this rule names no number any more.
+const LOOSE_JSON_MAX: usize = 111;
+
+#[test]
+fn json_goes_over_the_socket_as_types() {
+    let is_loose = |line: &str| {
+        let indexes = line.match_indices("[\"").any(|(at, _)| {
+            line[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ']' | ')'))
+        });
+        line.contains("json!(") || indexes
+    };
+    assert!(is_loose(r#"told["held"] = json!(7);"#) && !is_loose(r#"let all = ["a", "b"];"#));
+    let mut found = Vec::new();
+    for source in sources() {
+        let is_test = source.path.ends_with("tests.rs") || source.path.contains("/tests/");
+        // A daemon for the tests of clients.
+        let is_fake = source.path == "daemon/src/client/fake.rs";
+        if source.path.starts_with("daemon/src/") && !is_test && !is_fake {
+            let code = source.code_without_tests();
+            let lines = code.lines().filter(|line| is_loose(line));
+            found.extend(lines.map(|line| format!("{}: {}", source.path, line.trim())));
+        }
+    }
+    report::line("loose JSON", &format!("{} lines beside the types", found.len()));
+    let is_of_a_client = |line: &&String| {
+        ["cli/", "client/", "demo/"].iter().any(|room| line.contains(&format!("daemon/src/{room}")))
+    };
+    none("clients speak in types", found.iter().filter(is_of_a_client).cloned().collect());
+    assert_eq!(found.len(), LOOSE_JSON_MAX, "{}", found.join("\n"));
+}
+
+#[test]
+fn the_command_line_does_not_open_the_book() {
+    let strays = lines_where(|source, line| {
+        ["daemon/src/cli/", "daemon/src/client/", "daemon/api/"]
+            .iter()
+            .any(|room| source.path.starts_with(room))
+            && line.contains(concat!("contactbox_core::", "store"))
+    });
+    none("clients go through the socket", strays);
 }

@@ -49,6 +49,8 @@ mod swap;
 mod tables;
 #[cfg(unix)]
 mod three_boxes;
+#[cfg(unix)]
+mod transcripts;
 mod vcard_bad;
 mod vcard_calcard;
 mod vcard_corpus;

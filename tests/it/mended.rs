@@ -78,8 +78,8 @@ fn with_photo(place: &Place) -> (Daemon, Vec<u8>) {
         [["fn", {}, "text", "Ada"], ["note", {}, "text", "first"], ["photo", {}, "uri", url]]
     ]);
     let mut client = daemon.client();
-    client.call("contact.put", json!({ "card": ada }));
-    client.call("contact.put", json!({ "card": ["vcard", [["fn", {}, "text", "Bea"]]] }));
+    client.call("contact.put", json!({ "jcard": ada }));
+    client.call("contact.put", json!({ "jcard": ["vcard", [["fn", {}, "text", "Bea"]]] }));
     (daemon, photo)
 }
 

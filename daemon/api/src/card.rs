@@ -175,7 +175,6 @@ pub struct PhoneFileReport {
     /// True when the file there is somebody else's and was left as it is.
     pub is_foreign: bool,
     /// How many vCards it has.
-    #[serde(rename = "cards")]
     pub vcards: u64,
     /// Contacts that are not for phones.
     pub private: u64,

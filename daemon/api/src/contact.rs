@@ -146,7 +146,6 @@ pub struct GetReply<'c, J = Jcard> {
     /// Names of properties that should have one value and have several after a merge.
     pub conflicts: Vec<Cow<'c, str>>,
     /// The contact.
-    #[serde(rename = "card")]
     pub jcard: J,
 }
 
@@ -201,7 +200,7 @@ impl fmt::Display for ChangeOrigin {
 #[serde(deny_unknown_fields)]
 pub struct Put {
     /// The contact as jCard.
-    #[serde(default, rename = "card", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<Jcard>"))]
     pub jcard: Option<RawJson>,
     /// The text of one vCard.
@@ -333,13 +332,13 @@ pub struct HistoryReply<P = JcardProperty> {
     /// The whole identity.
     pub uid: String,
     /// The versions the box still holds, newest first.
-    pub versions: Vec<HistoryVersion<P>>,
+    pub versions: Vec<ContactVersion<P>>,
 }
 
 /// A version of a contact. One of a very large contact has `kept_apart` instead of what it said.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct HistoryVersion<P = JcardProperty> {
+pub struct ContactVersion<P = JcardProperty> {
     /// The version.
     pub version: u64,
     /// The time it was made.
@@ -351,10 +350,10 @@ pub struct HistoryVersion<P = JcardProperty> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ChangeOrigin>,
     /// What it says and the version before did not; all it says in the oldest one held.
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub added: Option<Vec<P>>,
     /// What it does not say any more.
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<Vec<P>>,
     /// True when what it said is not shown.
     #[serde(default, skip_serializing_if = "crate::is_false")]

@@ -1,7 +1,6 @@
 //! Lines that are requests and lines that are not.
 use super::*;
 use crate::contact::Shelf;
-use crate::error::ErrorData;
 
 fn fault(line: &str) -> (String, ErrorKind) {
     let request = RpcRequest::parse(line.as_bytes());
@@ -60,7 +59,7 @@ fn invalid_utf8_and_deep_nesting_are_refused() {
     let request = RpcRequest::parse(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xFF\"}");
     assert!(request.call.is_err());
     let deep = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"contact.put","params":{{"card":{}{}}}}}"#,
+        r#"{{"jsonrpc":"2.0","id":1,"method":"contact.put","params":{{"jcard":{}{}}}}}"#,
         "[".repeat(100_000),
         "]".repeat(100_000)
     );
@@ -75,8 +74,8 @@ fn replies_are_one_line() {
     let id = Id::of(&RawValue::from_string("7".into()).expect("JSON")).expect("a number");
     let line = reply(&id, &Ok(b"{}".to_vec()));
     assert_eq!(line, b"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n");
-    let full = ErrorData { live_bytes: Some(3), ..ErrorData::default() };
-    let line = reply(&id, &Err(ApiError::new(ErrorKind::Full, "a\nb").with(full)));
+    let full = ApiError::new(ErrorKind::Full, "a\nb").with(|data| data.live_bytes = Some(3));
+    let line = reply(&id, &Err(full));
     let text = String::from_utf8(line).expect("UTF-8");
     assert_eq!(text.matches('\n').count(), 1);
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");

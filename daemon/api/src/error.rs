@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Full,
     ReadOnly,
     Disk,
-    BadCard,
+    BadVcard,
     NoSuchBlob,
     NoSuchProperty,
     Busy,
@@ -54,7 +54,7 @@ impl ErrorKind {
         Self::Full,
         Self::ReadOnly,
         Self::Disk,
-        Self::BadCard,
+        Self::BadVcard,
         Self::NoSuchBlob,
         Self::NoSuchProperty,
         Self::Busy,
@@ -83,7 +83,7 @@ impl ErrorKind {
             Self::Full => -32004,
             Self::ReadOnly => -32005,
             Self::Disk => -32006,
-            Self::BadCard => -32007,
+            Self::BadVcard => -32007,
             Self::NoSuchBlob => -32008,
             Self::NoSuchProperty => -32009,
             Self::Busy => -32010,
@@ -215,10 +215,10 @@ impl ApiError {
         Self { kind, message: message.into(), data: Box::default() }
     }
 
-    /// The same with numbers and names.
+    /// The same with a number or name the client may want.
     #[must_use]
-    pub fn with(mut self, data: ErrorData) -> Self {
-        *self.data = data;
+    pub fn with(mut self, set: impl FnOnce(&mut ErrorData)) -> Self {
+        set(&mut self.data);
         self
     }
 
@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn an_error_is_written_and_read() {
-        let data = ErrorData { live_bytes: Some(3), ..ErrorData::default() };
-        let error = ApiError::new(ErrorKind::Full, "the box is full").with(data);
+        let error = ApiError::new(ErrorKind::Full, "the box is full")
+            .with(|data| data.live_bytes = Some(3));
         let text = serde_json::to_string(&error).expect("JSON");
         let expected =
             r#"{"code":-32004,"message":"the box is full","data":{"live_bytes":3,"kind":"Full"}}"#;

@@ -5,6 +5,7 @@ use crate::contact::ChangeOrigin;
 use crate::device::DevicesSyncReply;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// The parameters of a notification, and its name.
@@ -173,7 +174,8 @@ macro_rules! names {
         })*
 
         /// What a client is told without asking.
-        #[derive(Clone, Debug)]
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(untagged)]
         #[expect(missing_docs, reason = "each is described at its type")]
         pub enum Event {
             $($variant($type),)*
@@ -208,4 +210,36 @@ names! {
     (LostEvent, Lost) = "watch.lost";
     (CardEvent, Card) = "watch.card";
     (DeviceEvent, Device) = "watch.device";
+}
+
+impl fmt::Display for CardState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NoCard => "no card",
+            Self::TakenIn => "taken in",
+            Self::BackedUp => "backed up",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl fmt::Display for DeviceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NotPluggedIn => "not plugged in",
+            Self::Syncing => "syncing",
+            Self::InStep => "in step",
+            Self::NotInStep => "not in step",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl fmt::Display for SyncWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ToHere => "to here",
+            Self::ToThere => "to the device",
+        })
+    }
 }

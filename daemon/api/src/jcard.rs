@@ -33,6 +33,17 @@ impl JcardProperty {
         Self { name, params: Map::new(), kind, values: vec![value.into()] }
     }
 
+    /// A property as JSON has it; nothing when it is not in the form of one.
+    pub fn from_value(property: Value) -> Option<Self> {
+        serde_json::from_value(property).ok()
+    }
+
+    /// The property as JSON.
+    pub fn to_value(&self) -> Value {
+        let head = [self.name.clone().into(), self.params.clone().into(), self.kind.clone().into()];
+        Value::Array(head.into_iter().chain(self.values.iter().cloned()).collect())
+    }
+
     /// A text without parameters.
     pub fn text(name: &str, value: impl Into<Value>) -> Self {
         Self::new(name, "text", value)

@@ -14,6 +14,8 @@ pub mod event;
 pub mod jcard;
 pub mod method;
 mod raw_json;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod status;
 pub mod trash;
 pub mod vcard;
@@ -26,12 +28,21 @@ pub use method::{Call, Method};
 pub use raw_json::RawJson;
 
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
 
 /// Where a page of a long answer ended. It is opaque: the next request gives it back as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct PageCursor(pub String);
+
+impl Deref for PageCursor {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
 
 /// The reply of a method that has nothing to tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

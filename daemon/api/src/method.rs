@@ -68,6 +68,18 @@ macro_rules! methods {
             }
         }
 
+        /// Reads a reply and writes it again: what the types do not have is lost.
+        #[cfg(feature = "schema")]
+        pub fn rewrite_reply(method: &str, reply: &str) -> serde_json::Result<String> {
+            fn again<T: DeserializeOwned + Serialize>(reply: &str) -> serde_json::Result<String> {
+                serde_json::to_string(&serde_json::from_str::<T>(reply)?)
+            }
+            match method {
+                $($name => again::<$reply>(reply),)*
+                _ => again::<serde_json::Value>(reply),
+            }
+        }
+
         #[cfg(feature = "schema")]
         pub(crate) fn schemas(mut tell: impl FnMut(&'static str, MethodSchemas)) {
             $(tell($name, MethodSchemas {
@@ -97,8 +109,8 @@ methods! {
     "trash.kept": Kept(KeptList) -> KeptListReply;
     "trash.forget": Forget(Forget) -> ForgetReply;
     "contact.history": History(History) -> HistoryReply;
-    "card.import": Import(Import) -> ImportReply;
-    "card.export": Export(Export) -> ExportReply;
+    "contact.import": Import(Import) -> ImportReply;
+    "contact.export": Export(Export) -> ExportReply;
     "blob.get": BlobGet(BlobGet) -> BlobReply;
     "cards.backup": CardsBackup(CardsBackup) -> CardsBackupReply;
     "cards.sync": CardsSync(CardsSync) -> CardsSyncReply;

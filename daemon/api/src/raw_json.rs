@@ -1,7 +1,7 @@
 //! JSON that stays text until its turn: a text of many small values takes forty
 //! times its bytes once parsed.
 
-use crate::error::{ApiError, ErrorData, ErrorKind, cut};
+use crate::error::{ApiError, ErrorKind, cut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -31,8 +31,8 @@ impl RawJson {
         let text = self.0.get();
         if values_in(text) > VALUES_MAX {
             let message = format!("{name} has more than {VALUES_MAX} values; send less at once");
-            let data = ErrorData { values_max: Some(VALUES_MAX as u64), ..ErrorData::default() };
-            return Err(ApiError::new(ErrorKind::TooLarge, message).with(data));
+            return Err(ApiError::new(ErrorKind::TooLarge, message)
+                .with(|data| data.values_max = Some(VALUES_MAX as u64)));
         }
         serde_json::from_str(text)
             .map_err(|error| ApiError::params(format!("{name}: {}", cut(&error.to_string()))))

@@ -1,10 +1,10 @@
-//! `card.import` and `card.export`: contacts in and out as vCard text.
+//! `contact.import` and `contact.export`: contacts in and out as vCard text.
 
 use crate::PageCursor;
 use crate::contact::{Shelf, UnreadableSlot};
 use serde::{Deserialize, Serialize};
 
-/// Parameters of `card.import`: whole vCards, either as `vcard` or as `base64`.
+/// Parameters of `contact.import`: whole vCards, either as `vcard` or as `base64`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -26,7 +26,7 @@ pub struct Import {
     pub in_parts: bool,
 }
 
-/// Reply of `card.import`.
+/// Reply of `contact.import`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ImportReply {
@@ -107,7 +107,7 @@ pub enum VcardVersion {
     V4,
 }
 
-/// Parameters of `card.export`.
+/// Parameters of `contact.export`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -119,7 +119,7 @@ pub struct Export {
     #[serde(default)]
     pub shelf: Shelf,
     /// The version of vCard.
-    #[serde(default, rename = "version")]
+    #[serde(default)]
     pub vcard_version: VcardVersion,
     /// False to leave out large binary values; true unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,14 +129,13 @@ pub struct Export {
     pub cursor: Option<PageCursor>,
 }
 
-/// Reply of `card.export`: a page of vCard text.
+/// Reply of `contact.export`: a page of vCard text.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExportReply {
     /// The text.
     pub vcard: String,
     /// How many vCards the text has.
-    #[serde(rename = "cards")]
     pub vcards: u64,
     /// Contacts that cannot be read: the first hundred of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -155,7 +155,7 @@ fn phone_json(file: &PhoneFile) -> Value {
     json!({
         "was_current": file.was_current,
         "is_foreign": file.is_foreign,
-        "cards": file.cards,
+        "vcards": file.cards,
         "private": file.private,
         "without_blob": file.without_blob,
         "unreadable": file.unreadable,

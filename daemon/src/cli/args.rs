@@ -3,6 +3,7 @@
 use super::{exit, out::Color};
 use crate::config::Settings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contactbox_api::contact::Shelf;
 use std::path::PathBuf;
 
 const WHO: &str =
@@ -148,12 +149,12 @@ pub enum ShelfArg {
 }
 
 impl ShelfArg {
-    /// As the protocol says it.
-    pub fn name(self) -> &'static str {
+    /// As the protocol has it.
+    pub fn shelf(self) -> Shelf {
         match self {
-            Self::Active => "active",
-            Self::Trash => "trash",
-            Self::All => "all",
+            Self::Active => Shelf::Active,
+            Self::Trash => Shelf::Trash,
+            Self::All => Shelf::All,
         }
     }
 }

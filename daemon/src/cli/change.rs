@@ -6,39 +6,41 @@ use super::resolve::{self, Resolved};
 use super::text::count;
 use super::{Context, Exit, Failure, kept};
 use crate::client::Client;
-use serde_json::{Value, json};
+use contactbox_api::Method;
+use contactbox_api::contact::{ChangeReply, Purge, Remove, Restore};
+use contactbox_api::trash::Forget;
 
 pub fn rm(context: &mut Context, args: Rm) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let shelf = if args.purge { ShelfArg::All } else { ShelfArg::Active };
     let found = resolve::some(&mut client, &args.contacts.who, shelf)?;
     if !args.purge {
-        return each(context, &mut client, "contact.remove", &found, "moved to the trash");
+        return each(context, &mut client, |uid| Remove { uid }, &found, "moved to the trash");
     }
     if !args.yes {
         let names: Vec<&str> = found.iter().map(|found| found.name.as_str()).collect();
         context.confirm(&format!("Delete {} for good?", names.join(", ")))?;
     }
-    each(context, &mut client, "contact.purge", &found, "deleted for good")
+    each(context, &mut client, |uid| Purge { uid }, &found, "deleted for good")
 }
 
 pub fn restore(context: &mut Context, words: &[String]) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let found = resolve::some(&mut client, words, ShelfArg::Trash)?;
-    each(context, &mut client, "contact.restore", &found, "restored")
+    each(context, &mut client, |uid| Restore { uid }, &found, "restored")
 }
 
-fn each(
+fn each<M: Method<Reply = ChangeReply>>(
     context: &mut Context,
     client: &mut Client,
-    method: &'static str,
+    change: impl Fn(String) -> M,
     found: &[Resolved],
     done: &str,
 ) -> Result<Exit, Failure> {
     for contact in found {
-        let answer = client.call(method, json!({ "uid": contact.uid }))?;
+        let answer = client.ask(&change(contact.uid.clone()))?;
         if context.out.json {
-            context.out.json(&answer)?;
+            context.out.json(&answer.raw)?;
         } else {
             context.out.say(&format!(
                 "{} {done}  {}",
@@ -75,9 +77,9 @@ fn empty(
 ) -> Result<Exit, Failure> {
     // All are fetched before the first goes: a page must not move under its cursor.
     let mut pages = Pages::new(query, ShelfArg::Trash);
-    let mut uids: Vec<Value> = Vec::new();
-    while let Some(mut hit) = pages.next(client, u64::MAX)? {
-        uids.push(hit["uid"].take());
+    let mut uids: Vec<String> = Vec::new();
+    while let Some(hit) = pages.next(client, u64::MAX)? {
+        uids.push(hit.uid);
     }
     // Forgetting is all or nothing: words are for contacts that are here.
     let mut gone = kept::find(client, query, u64::MAX)?.len() as u64;
@@ -98,10 +100,10 @@ fn empty(
         context.confirm(&format!("Delete {contacts} in the trash for good?"))?;
     }
     for uid in uids {
-        client.call("contact.purge", json!({ "uid": uid }))?;
+        client.call(&Purge { uid })?;
     }
     if gone > 0 {
-        client.call("trash.forget", json!({}))?;
+        client.call(&Forget {})?;
     }
     context.out.say(&format!("{contacts} deleted for good"))?;
     Ok(Exit::Ok)

@@ -2,17 +2,16 @@
 
 use super::labels;
 use super::text::{size, visible, visible_lines};
+use contactbox_api::{Jcard, JcardProperty};
 use contactbox_core::contact::{Kind, NAMES, SPOKEN, ValueShape};
 use contactbox_core::text::{is_said, plain};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// A property of a jCard: `[name, {parameters}, type, value...]`.
 pub struct ViewProperty<'v> {
     /// Its name, in lower case.
     pub name: &'v str,
-    params: Option<&'v Map<String, Value>>,
-    kind: &'v str,
-    values: &'v [Value],
+    property: &'v JcardProperty,
 }
 
 /// The properties of a jCard.
@@ -22,10 +21,9 @@ pub struct ContactView<'v> {
 }
 
 impl<'v> ContactView<'v> {
-    /// What is there of `["vcard", [property...]]`; what is not in that form is passed over.
-    pub fn from_json(card: &'v Value) -> Self {
-        let list = card.get(1).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        Self { properties: list.iter().filter_map(ViewProperty::from_json).collect() }
+    /// All of a jCard.
+    pub fn of(jcard: &'v Jcard) -> Self {
+        Self { properties: jcard.properties.iter().map(ViewProperty::of).collect() }
     }
 
     /// What a person would call this contact: of two names after a merge, the later one.
@@ -58,22 +56,14 @@ impl<'v> ContactView<'v> {
 }
 
 impl<'v> ViewProperty<'v> {
-    /// None when it is not in the form of a property.
-    pub fn from_json(property: &'v Value) -> Option<Self> {
-        let [name, params, kind, values @ ..] = property.as_array()?.as_slice() else {
-            return None;
-        };
-        Some(Self {
-            name: name.as_str()?,
-            params: params.as_object(),
-            kind: kind.as_str()?,
-            values,
-        })
+    /// A property of a jCard.
+    pub fn of(property: &'v JcardProperty) -> Self {
+        Self { name: &property.name, property }
     }
 
     /// The first value of a parameter.
     pub fn param(&self, name: &str) -> Option<&'v str> {
-        match self.params?.get(name)? {
+        match self.property.params.get(name)? {
             Value::Array(values) => values.first()?.as_str(),
             value => value.as_str(),
         }
@@ -92,7 +82,7 @@ impl<'v> ViewProperty<'v> {
                 types.push(word);
             }
         };
-        match self.params.and_then(|params| params.get("type")) {
+        match self.property.params.get("type") {
             Some(Value::Array(values)) => {
                 values.iter().filter_map(Value::as_str).for_each(&mut add)
             }
@@ -107,7 +97,7 @@ impl<'v> ViewProperty<'v> {
 
     /// Its value as text: parts joined as one would write them.
     pub fn text(&self) -> String {
-        let parts: Vec<String> = self.values.iter().flat_map(parts_of).collect();
+        let parts: Vec<String> = self.property.values.iter().flat_map(parts_of).collect();
         let joined = match self.name {
             "n" => parts.join(";"),
             _ => parts
@@ -117,7 +107,7 @@ impl<'v> ViewProperty<'v> {
                 .join(", "),
         };
         // The text of a vCard line, escapes included.
-        if self.kind == "unknown" { plain(&joined).collect() } else { joined }
+        if self.property.kind == "unknown" { plain(&joined).collect() } else { joined }
     }
 
     /// What it calls a contact, on one line: of several nicknames, the first that says something.
@@ -125,11 +115,11 @@ impl<'v> ViewProperty<'v> {
         let text = match kind.shape() {
             ValueShape::ComponentLists => self.spoken_name(),
             ValueShape::List => {
-                let mut said = self.values.iter().flat_map(parts_of);
+                let mut said = self.property.values.iter().flat_map(parts_of);
                 said.find(|part| is_said(part)).unwrap_or_default()
             }
             ValueShape::Components => {
-                self.values.iter().flat_map(parts_of).collect::<Vec<_>>().join(" ")
+                self.property.values.iter().flat_map(parts_of).collect::<Vec<_>>().join(" ")
             }
             _ => self.text(),
         };
@@ -138,7 +128,7 @@ impl<'v> ViewProperty<'v> {
 
     /// The components of N in the order one speaks them.
     fn spoken_name(&self) -> String {
-        let parts: Vec<String> = match self.values {
+        let parts: Vec<String> = match self.property.values.as_slice() {
             [Value::Array(parts), ..] => {
                 parts.iter().map(|part| parts_of(part).join(" ")).collect()
             }
@@ -150,7 +140,7 @@ impl<'v> ViewProperty<'v> {
 
     /// What a person sees of the value: lines fit for a terminal.
     pub fn shown(&self) -> Vec<String> {
-        if let Some(bytes) = self.params.and_then(|params| params.get("bytes")).and_then(number) {
+        if let Some(bytes) = self.property.params.get("bytes").and_then(number) {
             let media = self.param("mediatype").or_else(|| self.param("type")).unwrap_or("data");
             return vec![large(media, bytes)];
         }
@@ -255,8 +245,8 @@ pub fn label(name: &str) -> &str {
 }
 
 /// A property in one short line, for a history.
-pub fn brief(property: &Value) -> String {
-    let Some(property) = ViewProperty::from_json(property) else { return String::new() };
+pub fn brief(property: &JcardProperty) -> String {
+    let property = ViewProperty::of(property);
     let label = label(property.name);
     let mut value = property.shown().join(" / ");
     if let Some((end, _)) = value.char_indices().nth(120) {
@@ -287,7 +277,8 @@ mod tests {
             ["photo", { "mediatype": "image/jpeg", "blob": "ab", "bytes": "2048" }, "uri", ""],
             ["x-foo", {}, "unknown", "a\\, b"]
         ]]);
-        let card = ContactView::from_json(&card);
+        let card: Jcard = serde_json::from_value(card).unwrap();
+        let card = ContactView::of(&card);
         assert_eq!(card.name(), "Lady Ada King Noel Lovelace");
         let lines: Vec<_> = sheet(&card)
             .into_iter()
@@ -309,12 +300,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_card_is_passed_over() {
-        for odd in
-            [json!(null), json!(["vcard", [[], ["fn"], 7, ["fn", {}, "text"]]]), json!([1, 2])]
-        {
-            assert_eq!(ContactView::from_json(&odd).name(), "");
-            sheet(&ContactView::from_json(&odd));
+    fn a_card_that_says_nothing_has_no_name() {
+        for odd in [json!(["vcard", []]), json!(["vcard", [["fn", {}, "text"]]])] {
+            let card: Jcard = serde_json::from_value(odd).unwrap();
+            assert_eq!(ContactView::of(&card).name(), "");
+            sheet(&ContactView::of(&card));
         }
     }
 }

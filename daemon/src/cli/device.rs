@@ -5,10 +5,15 @@ use super::out::Column;
 use super::report::report;
 use super::text::{count, grouped, place, size, visible};
 use super::{Context, Exit, Failure};
-use crate::client::{Client, ClientError, DaemonLine};
+use crate::client::{Answered, Client, ClientError, DaemonLine};
 use crate::device::ports;
+use contactbox_api::device::{DevicesInfo, DevicesSync, DevicesSyncReply};
+use contactbox_api::event::{DeviceEvent, WatchStart};
+use contactbox_api::status::BoxInfo;
+use contactbox_api::{ErrorKind, Event, Method};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub fn run(context: &mut Context, args: DeviceCommand) -> Result<Exit, Failure> {
@@ -16,9 +21,10 @@ pub fn run(context: &mut Context, args: DeviceCommand) -> Result<Exit, Failure> 
         DeviceCommand::List => list(context),
         DeviceCommand::Info(DevicePort { port }) => {
             let path = there(&port)?;
-            let answer = context.client()?.call("devices.info", json!({ "path": path }));
+            let asked = DevicesInfo { path: path.clone(), accept_removals: false };
+            let answer = context.client()?.ask(&asked);
             let answer = answer.map_err(|error| unreached(&path, error))?;
-            report(context, &answer)
+            report(context, &answer.raw)
         }
         DeviceCommand::Sync(DeviceMeeting { device: DevicePort { port }, consent }) => {
             sync(context, &port, consent.accept_removals)
@@ -51,7 +57,7 @@ const NO_LINE: &str = "(os error 25)";
 
 /// What is said where a device was not reached: the cure, unless the port is one of this machine's.
 fn unreached(port: &Path, error: ClientError) -> Failure {
-    let is_device = error.is_refusal("Device");
+    let is_device = error.is_refusal(ErrorKind::Device);
     let failure = Failure::from(error);
     if !is_device || ports().is_ok_and(|ports| ports.iter().any(|known| known == port)) {
         return failure;
@@ -68,8 +74,8 @@ fn list(context: &mut Context) -> Result<Exit, Failure> {
     })?;
     // Those a daemon looks after, if one runs: it is not started for this.
     let kept = match Client::to(&context.config) {
-        Ok(mut client) => client.call("box.info", json!({}))?["places"].take(),
-        Err(ClientError::Nobody { .. }) => Value::Null,
+        Ok(mut client) => client.call(&BoxInfo {})?.places,
+        Err(ClientError::Nobody { .. }) => BTreeMap::new(),
         Err(error) => return Err(error.into()),
     };
     let mut names: Vec<String> = found.iter().map(|port| port.display().to_string()).collect();
@@ -81,9 +87,9 @@ fn list(context: &mut Context) -> Result<Exit, Failure> {
     }
     let mut rows = Vec::new();
     for name in names {
-        let state = kept[&name]["state"].as_str();
+        let state = kept.get(&name).map(|place| place.state.as_str());
         if context.out.json {
-            context.out.json(&json!({ "port": name, "state": state }))?;
+            context.out.json(&PortLine { port: &name, state })?;
         } else {
             rows.push(vec![visible(&name).into_owned(), state.unwrap_or("").to_string()]);
         }
@@ -96,13 +102,20 @@ fn list(context: &mut Context) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// A port as a line of JSON.
+#[derive(Serialize)]
+struct PortLine<'p> {
+    port: &'p str,
+    /// How the daemon fares with a device it keeps in step; null for other ports.
+    state: Option<&'p str>,
+}
+
 fn sync(context: &mut Context, port: &Path, accept_removals: bool) -> Result<Exit, Failure> {
     let path = there(port)?;
     let mut client = context.client()?;
     // How far it has come is told to those who watch.
-    client.send("watch.start", json!({}))?;
-    let asked =
-        client.send("devices.sync", json!({ "path": path, "accept_removals": accept_removals }))?;
+    client.send(&WatchStart {})?;
+    let asked = client.send(&DevicesSync { path: path.clone(), accept_removals })?;
     let bar = match context.out.quiet || context.out.json {
         true => ProgressBar::hidden(),
         false => ProgressBar::new(0),
@@ -111,50 +124,50 @@ fn sync(context: &mut Context, port: &Path, accept_removals: bool) -> Result<Exi
         bar.set_style(style);
     }
     let answer = loop {
-        match client.receive("devices.sync")? {
+        match client.receive(DevicesSync::NAME)? {
             DaemonLine::Reply { id, result } if id == asked => {
-                break result.map_err(ClientError::Refused);
+                break result
+                    .map_err(ClientError::Refused)
+                    .and_then(|raw| Answered::parse(DevicesSync::NAME, raw));
             }
             DaemonLine::Reply { .. } => {}
-            DaemonLine::Notification { method, params } => {
-                if method == "watch.device" && params["device"] == json!(path) {
-                    bar.set_message(params["way"].as_str().unwrap_or("").to_string());
-                    bar.set_length(params["slots"].as_u64().unwrap_or(0));
-                    bar.set_position(params["looked_at"].as_u64().unwrap_or(0));
+            DaemonLine::Notification(told) => {
+                if let Event::Device(DeviceEvent::Progress(progress)) = told.event
+                    && progress.device == path
+                {
+                    bar.set_message(progress.way.to_string());
+                    bar.set_length(progress.slots);
+                    bar.set_position(progress.looked_at);
                 }
             }
         }
     };
     bar.finish_and_clear();
     let answer = answer.map_err(|error| unreached(&path, error))?;
-    let is_same = answer["is_same"] == true;
+    let reply: &DevicesSyncReply = &answer.reply;
     if context.out.json {
-        context.out.json(&answer)?;
+        context.out.json(&answer.raw)?;
     } else {
-        context.out.say(&summary(&answer))?;
+        context.out.say(&summary(reply))?;
     }
-    for way in ["to_here", "to_there"] {
-        let failures = answer[way]["failures"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let asides = answer[way]["asides"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for failure in failures.iter().chain(asides) {
-            context.out.note(&visible(failure.as_str().unwrap_or("?")));
+    for (where_to, way) in [("here", &reply.to_here), ("on the device", &reply.to_there)] {
+        for failure in way.failures.iter().chain(&way.asides) {
+            context.out.note(&visible(failure));
         }
-        if let Some(waits) = answer[way]["waits"].as_str() {
-            let where_to = if way == "to_here" { "here" } else { "on the device" };
+        if let Some(waits) = &way.waits {
             context.out.note(&format!(
                 "{where_to}, {}; none of these was removed: `contactbox device sync PORT --accept-removals` takes them",
                 visible(waits)
             ));
         }
     }
-    Ok(if is_same { Exit::Ok } else { Exit::Partly })
+    Ok(if reply.is_same { Exit::Ok } else { Exit::Partly })
 }
 
-fn summary(answer: &Value) -> String {
-    let number = |value: &Value| value.as_u64().unwrap_or(0);
-    let (came, went) = (number(&answer["to_here"]["taken"]), number(&answer["to_there"]["taken"]));
-    let bytes = number(&answer["sent_bytes"]) + number(&answer["received_bytes"]);
-    let end = match answer["is_same"] == true {
+fn summary(reply: &DevicesSyncReply) -> String {
+    let (came, went) = (reply.to_here.taken, reply.to_there.taken);
+    let bytes = reply.sent_bytes + reply.received_bytes;
+    let end = match reply.is_same {
         true => "both hold the same",
         false => "they do not hold the same yet",
     };

@@ -7,9 +7,13 @@ use super::out::shorten;
 use super::resolve::{self, Resolved};
 use super::text::{count, visible};
 use super::{Context, Exit, Failure, editor, lines};
-use crate::client::Client;
+use crate::client::{Answered, Client};
 use crate::jcard::{line_of, property_of};
-use serde_json::{Value, json};
+use contactbox_api::contact::{
+    ChangeOutcome, ChangeReply, Get, GetReply, Patch, PropertyRemoval, Put,
+};
+use contactbox_api::{Jcard, JcardProperty, RawJson};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -20,14 +24,14 @@ pub fn add(context: &mut Context, args: Add) -> Result<Exit, Failure> {
     if args.vcard {
         let vcard = read_vcard()?;
         let mut client = context.client()?;
-        let answer = client.call("contact.put", json!({ "vcard": vcard }))?;
+        let answer = client.ask(&Put { vcard: Some(vcard), ..Put::default() })?;
         return told(context, &mut client, &answer);
     }
     let mut properties = args.properties;
     if !args.words.is_empty() {
         properties.name = Some(args.words.join(" "));
     }
-    let mut all = vec![json!(["version", {}, "text", "4.0"])];
+    let mut all = vec![JcardProperty::text("version", "4.0")];
     all.extend(properties.replaced()?.into_iter().flat_map(|replaced| replaced.with));
     all.extend(properties.added()?);
     // An empty name, say of a script's variable that is not set, is none.
@@ -38,7 +42,8 @@ pub fn add(context: &mut Context, args: Add) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, format!("{what}{cure}")));
     }
     let mut client = context.client()?;
-    let answer = client.call("contact.put", json!({ "card": ["vcard", all] }))?;
+    let jcard = Some(raw(&Jcard { properties: all })?);
+    let answer = client.ask(&Put { jcard, ..Put::default() })?;
     told(context, &mut client, &answer)
 }
 
@@ -47,27 +52,41 @@ pub fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
     let found = resolve::one(&mut client, &args.who.who, ShelfArg::All)?;
     if args.vcard {
         let vcard = read_vcard()?;
-        let answer = client.call("contact.put", json!({ "uid": found.uid, "vcard": vcard }))?;
+        let answer =
+            client.ask(&Put { uid: Some(found.uid), vcard: Some(vcard), ..Put::default() })?;
         return told(context, &mut client, &answer);
     }
-    let contact = client.call("contact.get", json!({ "uid": found.uid }))?;
-    if contact["trashed"] == true {
+    let contact = client.call(&Get { uid: found.uid.clone(), blobs: false })?;
+    if contact.trashed {
         context.out.note(&format!("{} is in the trash; a change takes it out", found.name));
     }
     if args.properties.is_empty() && args.remove.is_empty() {
         return in_editor(context, &mut client, &found, &contact);
     }
-    let (remove, add) = changes(&contact["card"], &args.properties, &args.remove)?;
-    patch(context, &mut client, &contact, remove, add)
+    let patched = changes(&contact.jcard, &args.properties, &args.remove)?;
+    patch(context, &mut client, &contact, patched)
+}
+
+/// The properties that go, and those that come.
+type ContactPatch = (Vec<PropertyRemoval>, Vec<JcardProperty>);
+
+/// JSON that goes as it is.
+fn raw(value: &impl Serialize) -> Result<RawJson, Failure> {
+    RawJson::of(value).map_err(|error| Failure::other(format!("this is no JSON: {error}")))
+}
+
+/// The property at a place among those of its name.
+fn removal(name: &str, index: usize) -> PropertyRemoval {
+    PropertyRemoval { name: name.to_owned(), value: None, index: Some(index) }
 }
 
 /// What a patch removes and adds.
 fn changes(
-    card: &Value,
+    jcard: &Jcard,
     flags: &PropertyArgs,
     removed: &[String],
-) -> Result<(Vec<Value>, Vec<Value>), Failure> {
-    let card = ContactView::from_json(card);
+) -> Result<ContactPatch, Failure> {
+    let card = ContactView::of(jcard);
     let mut places = Vec::new();
     for wanted in removed {
         let (name, value) = match wanted.split_once('=') {
@@ -118,7 +137,7 @@ fn changes(
     // From the last to the first: each place is still what it was when its turn comes.
     places.sort_by(|a, b| b.cmp(a));
     places.dedup();
-    let remove = places.into_iter().map(|(name, index)| json!({ "name": name, "index": index }));
+    let remove = places.into_iter().map(|(name, index)| removal(&name, index));
     Ok((remove.collect(), add))
 }
 
@@ -199,29 +218,36 @@ fn listed(properties: &[(usize, &ViewProperty<'_>)]) -> String {
 fn patch(
     context: &mut Context,
     client: &mut Client,
-    contact: &Value,
-    remove: Vec<Value>,
-    add: Vec<Value>,
+    contact: &GetReply<'_>,
+    (remove, add): ContactPatch,
 ) -> Result<Exit, Failure> {
-    let params = json!({ "uid": contact["uid"], "version": contact["version"], "remove": remove, "add": add });
-    let answer = client.call("contact.patch", params)?;
+    let answer = client.ask(&Patch {
+        uid: contact.uid.clone(),
+        version: Some(contact.version),
+        add: Some(raw(&add)?),
+        remove: Some(raw(&remove)?),
+    })?;
     told(context, client, &answer)
 }
 
 /// Says what became of a contact that was sent.
-fn told(context: &mut Context, client: &mut Client, answer: &Value) -> Result<Exit, Failure> {
+fn told(
+    context: &mut Context,
+    client: &mut Client,
+    answer: &Answered<ChangeReply>,
+) -> Result<Exit, Failure> {
     if context.out.json {
-        context.out.json(answer)?;
+        context.out.json(&answer.raw)?;
         return Ok(Exit::Ok);
     }
-    let uid = answer["uid"].as_str().unwrap_or("");
-    let done = match answer["outcome"].as_str() {
-        Some("added") => "added",
-        Some("unchanged") => "is unchanged",
-        _ => "changed",
+    let uid = &answer.reply.uid;
+    let done = match answer.reply.outcome {
+        ChangeOutcome::Added => "added",
+        ChangeOutcome::Unchanged => "is unchanged",
+        ChangeOutcome::Updated => "changed",
     };
-    let contact = client.call("contact.get", json!({ "uid": uid }))?;
-    let name = ContactView::from_json(&contact["card"]).name();
+    let contact = client.call(&Get { uid: uid.clone(), blobs: false })?;
+    let name = ContactView::of(&contact.jcard).name();
     context.out.say(&format!(
         "{} {done}  {}",
         visible(&name),
@@ -243,7 +269,7 @@ fn read_vcard() -> Result<String, Failure> {
 }
 
 /// The contact as a vCard 4.0; large values as far as they were asked for.
-pub fn vcard_of(contact: &Value) -> Result<String, Failure> {
+pub fn vcard_of(contact: &GetReply<'_>) -> Result<String, Failure> {
     let mut text = "BEGIN:VCARD\r\nVERSION:4.0\r\n".to_string();
     for line in property_lines(contact)? {
         lines::fold(&line, &mut text);
@@ -253,9 +279,9 @@ pub fn vcard_of(contact: &Value) -> Result<String, Failure> {
 }
 
 /// One line each, VERSION left out: the frame around them says it.
-fn property_lines(contact: &Value) -> Result<Vec<String>, Failure> {
-    let properties = contact["card"][1].as_array().map(Vec::as_slice).unwrap_or_default();
-    let lines = properties.iter().filter(|property| property[0] != "version").map(line_of);
+fn property_lines(contact: &GetReply<'_>) -> Result<Vec<String>, Failure> {
+    let properties = contact.jcard.properties.iter();
+    let lines = properties.filter(|property| property.name != "version").map(line_of);
     lines.collect::<Result<_, _>>().map_err(|why| {
         Failure::other(format!("the daemon sent a contact this program cannot read: {why}"))
     })
@@ -265,7 +291,7 @@ fn in_editor(
     context: &mut Context,
     client: &mut Client,
     found: &Resolved,
-    contact: &Value,
+    contact: &GetReply<'_>,
 ) -> Result<Exit, Failure> {
     let mut start = "BEGIN:VCARD\nVERSION:4.0\n".to_string();
     for line in property_lines(contact)? {
@@ -281,9 +307,9 @@ fn in_editor(
             context.out.say(&format!("{} is unchanged", found.name))?;
             return Ok(Exit::Ok);
         }
-        let sent = match difference(&contact["card"], &text) {
-            Ok((remove, add)) => {
-                let done = patch(context, client, contact, remove, add);
+        let sent = match difference(&contact.jcard, &text) {
+            Ok(patched) => {
+                let done = patch(context, client, contact, patched);
                 done.map_err(|failure| (failure.exit, failure.message))
             }
             Err(message) => Err((Exit::Failure, message)),
@@ -307,7 +333,7 @@ fn in_editor(
 }
 
 /// What leads from the card to the text: the lines that are not there any more, and the new ones.
-fn difference(card: &Value, text: &str) -> Result<(Vec<Value>, Vec<Value>), String> {
+fn difference(jcard: &Jcard, text: &str) -> Result<ContactPatch, String> {
     let lines = lines::unfold(text);
     let is = |line: &String, wanted: &str| line.trim().eq_ignore_ascii_case(wanted);
     let [first, lines @ .., last] = lines.as_slice() else {
@@ -325,17 +351,16 @@ fn difference(card: &Value, text: &str) -> Result<(Vec<Value>, Vec<Value>), Stri
     }
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut remove = Vec::new();
-    for property in card[1].as_array().map(Vec::as_slice).unwrap_or_default() {
-        let (Some(name), Ok(line)) = (property[0].as_str(), line_of(property)) else {
-            continue;
-        };
+    for property in &jcard.properties {
+        let Ok(line) = line_of(property) else { continue };
+        let name = property.name.as_str();
         if name == "version" {
             continue;
         }
         let place = places.entry(name).or_default();
         match left.get_mut(line.as_str()) {
             Some(count) if *count > 0 => *count -= 1,
-            _ => remove.push(json!({ "name": name, "index": *place })),
+            _ => remove.push(removal(name, *place)),
         }
         *place += 1;
     }
@@ -355,27 +380,33 @@ fn difference(card: &Value, text: &str) -> Result<(Vec<Value>, Vec<Value>), Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
-    fn card() -> Value {
-        json!(["vcard", [
+    fn jcard(card: Value) -> Jcard {
+        serde_json::from_value(card).unwrap()
+    }
+
+    fn property(property: Value) -> JcardProperty {
+        JcardProperty::from_value(property).unwrap()
+    }
+
+    fn card() -> Jcard {
+        jcard(json!(["vcard", [
             ["version", {}, "text", "4.0"],
             ["fn", {}, "text", "Ada"],
             ["tel", {}, "text", "+44 20 7946 0018"],
             ["tel", { "type": "work" }, "text", "0171 5550018"],
             ["tel", {}, "text", "1"],
             ["photo", { "blob": "00112233445566778899aabbccddeeff", "bytes": 9 }, "uri", ""]
-        ]])
+        ]]))
     }
 
     #[test]
     fn only_touched_lines_are_sent() {
         let text = "BEGIN:VCARD\nVERSION:4.0\nPHOTO;BLOB=00112233445566778899aabbccddeeff;BYTES=9:\nFN:Ada\nTEL;TYPE=work:0171 5550018\nNOTE:new\nEND:VCARD\n";
         let (remove, add) = difference(&card(), text).unwrap();
-        assert_eq!(
-            remove,
-            [json!({ "name": "tel", "index": 2 }), json!({ "name": "tel", "index": 0 })]
-        );
-        assert_eq!(add, [json!(["note", {}, "text", "new"])]);
+        assert_eq!(remove, [removal("tel", 2), removal("tel", 0)]);
+        assert_eq!(add, [property(json!(["note", {}, "text", "new"]))]);
         assert!(difference(&card(), "FN:Ada\n").is_err());
         assert!(difference(&card(), "BEGIN:VCARD\nnonsense\nEND:VCARD").is_err());
     }
@@ -390,16 +421,9 @@ mod tests {
         };
         let (remove, add) =
             changes(&card(), &flags, &["tel=7946 0018".into(), "phone=1".into()]).unwrap();
-        assert_eq!(
-            remove,
-            [
-                json!({ "name": "tel", "index": 2 }),
-                json!({ "name": "tel", "index": 0 }),
-                json!({ "name": "fn", "index": 0 })
-            ]
-        );
+        assert_eq!(remove, [removal("tel", 2), removal("tel", 0), removal("fn", 0)]);
         assert_eq!(add.len(), 3);
-        assert_eq!(add[2], json!(["tel", { "type": "work" }, "text", "2"]));
+        assert_eq!(add[2], property(json!(["tel", { "type": "work" }, "text", "2"])));
         assert_eq!(
             changes(&card(), &flags, &["tel=99".into()]).unwrap_err().exit,
             Exit::NothingFound
@@ -412,13 +436,13 @@ mod tests {
     #[test]
     fn one_value_does_not_replace_several_without_a_word() {
         let note = |text| json!(["note", {}, "text", text]);
-        let card = json!([
+        let card = jcard(json!([
             "vcard",
             [["fn", {}, "text", "Ada"], note("one\u{1b}"), note("two"), note("three")]
-        ]);
+        ]));
         let flags =
             |text: &str| PropertyArgs { note: Some(text.into()), ..PropertyArgs::default() };
-        let place = |index: usize| json!({ "name": "note", "index": index });
+        let place = |index: usize| removal("note", index);
         for text in ["new", ""] {
             let failure = changes(&card, &flags(text), &[]).unwrap_err();
             assert_eq!(failure.exit, Exit::Ambiguous);

@@ -2,6 +2,7 @@
 
 use crate::client::{ClientError, autostart::AutostartError};
 use crate::config::ConfigError;
+use contactbox_api::ErrorKind;
 use std::io;
 use std::process::ExitCode;
 
@@ -83,10 +84,12 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
             ClientError::Nobody { .. } | ClientError::Silent { .. } => Exit::NoDaemon,
-            ClientError::Refused(refusal) => match refusal.kind() {
-                Some("NoSuchContact" | "NoSuchProperty" | "NoSuchBlob") => Exit::NothingFound,
-                Some("Ambiguous") => Exit::Ambiguous,
-                Some("Conflict") => Exit::Conflict,
+            ClientError::Refused(refusal) => match refusal.kind {
+                ErrorKind::NoSuchContact | ErrorKind::NoSuchProperty | ErrorKind::NoSuchBlob => {
+                    Exit::NothingFound
+                }
+                ErrorKind::Ambiguous => Exit::Ambiguous,
+                ErrorKind::Conflict => Exit::Conflict,
                 _ => Exit::Failure,
             },
             _ => Exit::Failure,

@@ -5,23 +5,31 @@ use super::find::Lacks;
 use super::text::{count, place, visible};
 use super::{Context, Exit, Failure};
 use crate::client::Client;
-use serde_json::{Value, json};
+use contactbox_api::vcard::{Export, VcardVersion};
+use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(context: &mut Context, args: ExportArgs) -> Result<Exit, Failure> {
     let query = args.query.join(" ");
-    let mut params = json!({ "shelf": args.shelf.name(), "version": args.vcard_version, "photos": !args.no_photos });
-    if !query.is_empty() {
-        params["query"] = json!(query);
-    }
+    let wanted = Export {
+        query: Some(query.clone()).filter(|query| !query.is_empty()),
+        shelf: args.shelf.shelf(),
+        vcard_version: if args.vcard_version == "3.0" {
+            VcardVersion::V3
+        } else {
+            VcardVersion::V4
+        },
+        photos: Some(!args.no_photos),
+        cursor: None,
+    };
     let mut client = context.client()?;
     let target = args.output.filter(|path| path.as_os_str() != "-");
     let done = match &target {
-        Some(path) => to_file(&mut client, params, path)?,
+        Some(path) => to_file(&mut client, wanted, path)?,
         None => {
             let out = &mut context.out;
-            let done = pages(&mut client, params, |text| out.raw(text))?;
+            let done = pages(&mut client, wanted, |text| out.raw(text))?;
             out.flush()?;
             done
         }
@@ -43,19 +51,29 @@ pub(super) fn run(context: &mut Context, args: ExportArgs) -> Result<Exit, Failu
         return Err(Failure::new(Exit::NothingFound, message));
     }
     match target {
-        Some(path) if context.out.json => context.out.json(&json!({
-            "cards": cards,
-            "left_out": done.lacks.left_out,
-            "lacks": done.lacks.is_lossy,
-            "without_photos": done.without_photos,
-            "output": path.display().to_string(),
-        }))?,
+        Some(path) if context.out.json => context.out.json(&ExportLine {
+            cards,
+            left_out: done.lacks.left_out,
+            lacks: done.lacks.is_lossy,
+            without_photos: done.without_photos,
+            output: path.display().to_string(),
+        })?,
         Some(path) => {
             context.out.say(&format!("{} exported to {}", count(cards, "contact"), place(&path)))?
         }
         None => {}
     }
     Ok(exit)
+}
+
+/// What came of an export to a file, as a line of JSON.
+#[derive(Serialize)]
+struct ExportLine {
+    cards: u64,
+    left_out: u64,
+    lacks: bool,
+    without_photos: u64,
+    output: String,
 }
 
 /// What came of an export.
@@ -72,35 +90,34 @@ pub struct Exported {
 /// Fetches page after page and says what there was.
 pub fn pages(
     client: &mut Client,
-    mut params: Value,
+    mut wanted: Export,
     mut take: impl FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Exported, Failure> {
     let mut done = Exported::default();
     loop {
-        let mut answer = client.call("card.export", params.clone())?;
-        done.cards += answer["cards"].as_u64().unwrap_or(0);
+        let answer = client.call(&wanted)?;
+        done.cards += answer.vcards;
         // Each page tells of its own.
-        done.lacks.left_out += answer["left_out_count"].as_u64().unwrap_or(0);
-        done.lacks.is_lossy |= answer["lacks"] == true;
-        done.without_photos +=
-            answer["without_photos"].as_array().map_or(0, |all| all.len() as u64);
-        take(answer["vcard"].as_str().unwrap_or(""))?;
-        match answer["cursor"].take() {
-            Value::Null => return Ok(done),
-            cursor => params["cursor"] = cursor,
+        done.lacks.left_out += answer.left_out_count.unwrap_or(0);
+        done.lacks.is_lossy |= answer.lacks;
+        done.without_photos += answer.without_photos.len() as u64;
+        take(&answer.vcard)?;
+        wanted.cursor = answer.cursor;
+        if wanted.cursor.is_none() {
+            return Ok(done);
         }
     }
 }
 
 /// Into a file beside, which takes the place of `path` once it is whole and on the disk: an export
 /// that fails half way leaves the last one.
-pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<Exported, Failure> {
+pub fn to_file(client: &mut Client, wanted: Export, path: &Path) -> Result<Exported, Failure> {
     let failed = |error: std::io::Error| Failure::file(path, "cannot be written", &error);
     let is_special = std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());
     if is_special {
         // A pipe or a device is written to, not replaced.
         let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-        return pages(client, params, |text| file.write_all(text.as_bytes()).map_err(failed));
+        return pages(client, wanted, |text| file.write_all(text.as_bytes()).map_err(failed));
     }
     // The place of a link is left to it: what it leads to is replaced.
     let path: PathBuf = std::fs::canonicalize(path).unwrap_or(path.to_path_buf());
@@ -123,7 +140,7 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<Export
         .suffix(".part")
         .tempfile_in(folder)
         .map_err(failed)?;
-    let done = pages(client, params, |text| file.write_all(text.as_bytes()).map_err(failed))?;
+    let done = pages(client, wanted, |text| file.write_all(text.as_bytes()).map_err(failed))?;
     if done.cards > 0 {
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
@@ -135,6 +152,7 @@ pub fn to_file(client: &mut Client, params: Value, path: &Path) -> Result<Export
 mod tests {
     use super::*;
     use crate::client::fake::Fake;
+    use serde_json::json;
 
     #[test]
     fn a_box_is_not_replaced() {
@@ -142,30 +160,33 @@ mod tests {
         let path = folder.path().join("contacts.box");
         let image = [crate::image::MAGIC.as_slice(), &[0; 100]].concat();
         std::fs::write(&path, &image).unwrap();
-        let fake = Fake::start(|_, _| Ok(json!({ "vcard": "one", "cards": 1 })));
+        let fake = Fake::start(|_, _| Ok(json!({ "vcard": "one", "vcards": 1 })));
         let mut client = Client::connect(fake.socket()).unwrap();
-        let failure = to_file(&mut client, json!({ "version": "4.0" }), &path).unwrap_err();
+        let failure = to_file(&mut client, Export::default(), &path).unwrap_err();
         assert!(failure.message.contains("is a box"), "{failure:?}");
         assert_eq!(std::fs::read(&path).unwrap(), image);
         // Nor what tells of a box that is put back.
         let mark = folder.path().join("contacts.box.mark");
         std::fs::write(&mark, "contactbox mark 1\nbox 00\n").unwrap();
-        let failure = to_file(&mut client, json!({ "version": "4.0" }), &mark).unwrap_err();
+        let failure = to_file(&mut client, Export::default(), &mark).unwrap_err();
         assert!(failure.message.contains("a part of one"), "{failure:?}");
     }
 
     #[test]
     fn a_failed_export_leaves_the_last_one() {
-        let fake = Fake::start(|_, params| match params["cursor"].as_u64() {
-            None => Ok(json!({ "vcard": "one", "cards": 1, "cursor": 1 })),
-            Some(1) if params["version"] == "4.0" => Ok(json!({ "vcard": "two", "cards": 1 })),
+        let fake = Fake::start(|_, params| match params["cursor"].as_str() {
+            None => Ok(json!({ "vcard": "one", "vcards": 1, "cursor": "1" })),
+            Some("1") if params["vcard_version"] == "4.0" => {
+                Ok(json!({ "vcard": "two", "vcards": 1 }))
+            }
             _ => Err((-32006, "the disk", json!({ "kind": "Disk" }))),
         });
         let mut client = Client::connect(fake.socket()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("all.vcf");
-        assert_eq!(to_file(&mut client, json!({ "version": "4.0" }), &path).unwrap().cards, 2);
-        assert!(to_file(&mut client, json!({ "version": "3.0" }), &path).is_err());
+        assert_eq!(to_file(&mut client, Export::default(), &path).unwrap().cards, 2);
+        let old = Export { vcard_version: VcardVersion::V3, ..Export::default() };
+        assert!(to_file(&mut client, old, &path).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "onetwo");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

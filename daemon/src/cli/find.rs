@@ -7,10 +7,12 @@ use super::resolve::short;
 use super::text::{count, visible};
 use super::{Context, Exit, Failure};
 use crate::client::Client;
-use serde_json::{Value, json};
+use contactbox_api::PageCursor;
+use contactbox_api::contact::{Find, FoundContact, Unlisted};
+use std::borrow::Cow;
 
 /// Most hits a request may ask for.
-const PAGE_MAX: u64 = 200;
+const PAGE_MAX: u32 = 200;
 
 /// A table's columns are measured over this many rows, so that a long list begins at once.
 const ROWS_AT_ONCE: usize = 2000;
@@ -48,9 +50,9 @@ pub struct Lacks {
 
 impl Lacks {
     /// What an answer says of all there is.
-    pub fn note(&mut self, answer: &Value) {
-        self.left_out = self.left_out.max(answer["left_out_count"].as_u64().unwrap_or(0));
-        self.is_lossy |= answer["lacks"] == true;
+    pub fn note(&mut self, unlisted: &Unlisted) {
+        self.left_out = self.left_out.max(unlisted.left_out_count.unwrap_or(0));
+        self.is_lossy |= unlisted.lacks;
     }
 
     /// Says it, if there is something to say, and how the command ends.
@@ -121,27 +123,27 @@ const COLUMNS: [Column; 5] = [
     Column { head: "ID", width_min: None },
 ];
 
-fn row(hit: &Value, shelf: ShelfArg) -> Vec<String> {
-    let text = |name: &str| visible(hit[name].as_str().unwrap_or("")).into_owned();
-    let mut name = text("name");
-    if hit["trashed"] == true && shelf == ShelfArg::All {
+fn row(hit: &FoundContact<'_>, shelf: ShelfArg) -> Vec<String> {
+    let text = |text: &Option<Cow<'_, str>>| visible(text.as_deref().unwrap_or("")).into_owned();
+    let mut name = visible(&hit.name).into_owned();
+    if hit.trashed && shelf == ShelfArg::All {
         name.push_str(" (trash)");
     }
-    if hit["stale"] == true {
+    if hit.stale {
         name.push_str(" (older version: the newest was damaged)");
     }
-    let uid = text("uid");
-    let mut number = bare_number(&text("tel")).to_string();
+    let uid = visible(&hit.uid);
+    let mut number = bare_number(&text(&hit.tel)).to_string();
     shorten(&mut number, NUMBER_WIDTH_MAX);
-    vec![name, number, text("email"), text("org"), short(&uid).to_string()]
+    vec![name, number, text(&hit.email), text(&hit.org), short(&uid).to_string()]
 }
 
 /// The hits of a query, fetched a page at a time.
 pub struct Pages {
     query: String,
     shelf: ShelfArg,
-    page: std::vec::IntoIter<Value>,
-    cursor: Option<Value>,
+    page: std::vec::IntoIter<FoundContact<'static>>,
+    cursor: Option<PageCursor>,
     begun: bool,
     /// What is in no list.
     pub lacks: Lacks,
@@ -160,7 +162,11 @@ impl Pages {
     }
 
     /// The next hit; `wanted` is how many the caller still has use for.
-    pub fn next(&mut self, client: &mut Client, wanted: u64) -> Result<Option<Value>, Failure> {
+    pub fn next(
+        &mut self,
+        client: &mut Client,
+        wanted: u64,
+    ) -> Result<Option<FoundContact<'static>>, Failure> {
         loop {
             if let Some(hit) = self.page.next() {
                 return Ok(Some(hit));
@@ -168,19 +174,17 @@ impl Pages {
             if self.begun && self.cursor.is_none() {
                 return Ok(None);
             }
-            let limit = wanted.clamp(1, PAGE_MAX);
-            let mut params =
-                json!({ "query": self.query, "shelf": self.shelf.name(), "limit": limit });
-            if let Some(cursor) = self.cursor.take() {
-                params["cursor"] = cursor;
-            }
-            let mut answer = client.call("contact.find", params)?;
+            let limit = u32::try_from(wanted).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+            let answer = client.call(&Find {
+                query: self.query.clone(),
+                shelf: self.shelf.shelf(),
+                limit: Some(limit),
+                cursor: self.cursor.take(),
+            })?;
             self.begun = true;
-            self.lacks.note(&answer);
-            self.cursor = Some(answer["cursor"].take()).filter(|cursor| !cursor.is_null());
-            if let Value::Array(hits) = answer["hits"].take() {
-                self.page = hits.into_iter();
-            }
+            self.lacks.note(&answer.unlisted);
+            self.cursor = answer.cursor;
+            self.page = answer.hits.into_iter();
         }
     }
 

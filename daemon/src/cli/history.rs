@@ -4,16 +4,18 @@ use super::args::{HistoryArgs, ShelfArg};
 use super::contact_view::brief;
 use super::text::{time, visible};
 use super::{Context, Exit, Failure, resolve};
-use serde_json::{Value, json};
+use contactbox_api::contact::{ChangeOrigin, ContactVersion, History};
+
+/// Most versions a request may ask for.
+const VERSIONS_MAX: u32 = 200;
 
 pub fn run(context: &mut Context, args: HistoryArgs) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let found = resolve::one(&mut client, &args.who.who, ShelfArg::All)?;
-    let limit = args.limit.clamp(1, 200);
-    let answer = client.call("contact.history", json!({ "uid": found.uid, "limit": limit }))?;
-    let versions = answer["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let limit = u32::try_from(args.limit).unwrap_or(VERSIONS_MAX).clamp(1, VERSIONS_MAX);
+    let versions = client.call(&History { uid: found.uid, limit: Some(limit) })?.versions;
     if context.out.json {
-        for version in versions {
+        for version in &versions {
             context.out.json(version)?;
         }
         return Ok(Exit::Ok);
@@ -26,25 +28,24 @@ pub fn run(context: &mut Context, args: HistoryArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn print(context: &mut Context, version: &Value, is_oldest: bool) -> Result<(), Failure> {
-    let text = |name: &str| visible(version[name].as_str().unwrap_or("?")).into_owned();
-    let done = match version["origin"].as_str() {
-        Some("edit") => "edited by",
-        Some("import") => "imported by",
-        Some("merge") => "merged from",
-        Some("trash") => "moved to the trash by",
-        Some("restore") => "restored by",
-        Some("purge") => "deleted for good by",
-        _ => "changed by",
+fn print(context: &mut Context, version: &ContactVersion, is_oldest: bool) -> Result<(), Failure> {
+    let done = match version.origin {
+        Some(ChangeOrigin::Edit) => "edited by",
+        Some(ChangeOrigin::Import) => "imported by",
+        Some(ChangeOrigin::Merge) => "merged from",
+        Some(ChangeOrigin::Trash) => "moved to the trash by",
+        Some(ChangeOrigin::Restore) => "restored by",
+        Some(ChangeOrigin::Purge) => "deleted for good by",
+        None => "changed by",
     };
-    context.out.line(&format!("{}  {done} {}", time(&version["time"]), text("author")))?;
-    let list = |name: &str| version[name].as_array().map(Vec::as_slice).unwrap_or_default();
-    for property in list("removed") {
+    let author = visible(version.author.as_deref().unwrap_or("?"));
+    context.out.line(&format!("{}  {done} {author}", time(version.time)))?;
+    for property in version.removed.iter().flatten() {
         context.out.line(&format!("  - {}", brief(property)))?;
     }
     // The oldest version held is not always the first there was: what it says is its state.
     let sign = if is_oldest { ' ' } else { '+' };
-    for property in list("added") {
+    for property in version.added.iter().flatten() {
         context.out.line(&format!("  {sign} {}", brief(property)))?;
     }
     Ok(())

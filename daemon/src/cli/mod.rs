@@ -36,7 +36,7 @@ use crate::user;
 use args::Command;
 use clap::{CommandFactory, Parser};
 use out::Out;
-use serde_json::json;
+use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -49,6 +49,13 @@ struct Context {
     /// Flags of `serve` that lead a daemon to the same box.
     serve: Vec<OsString>,
     autostart: bool,
+}
+
+/// A failure on standard output, for `--json`.
+#[derive(Serialize)]
+struct FailureLine<'f> {
+    error: &'f str,
+    exit: u8,
 }
 
 /// Reads the command line of this process and does what it says.
@@ -75,8 +82,10 @@ pub fn run() -> ExitCode {
                 let _ = writeln!(io::stderr(), "contactbox: {}", text::message(&failure.message));
                 // What is looked for and not there is no line of what was found.
                 if is_json && failure.exit != Exit::NothingFound {
-                    let told = json!({ "error": failure.message, "exit": failure.exit as u8 });
-                    let _ = writeln!(io::stdout(), "{}", text::json(&told));
+                    let (error, exit) = (&failure.message, failure.exit as u8);
+                    if let Ok(line) = text::json(&FailureLine { error, exit }) {
+                        let _ = writeln!(io::stdout(), "{line}");
+                    }
                 }
             }
             failure.exit.into()
@@ -133,7 +142,7 @@ impl Context {
     /// must know is said.
     fn client(&mut self) -> Result<Client, Failure> {
         let client = self.connect()?;
-        if let Some(notice) = client.hello()["notice"].as_str() {
+        if let Some(notice) = client.hello().and_then(|hello| hello.notice.as_deref()) {
             self.out.note(&text::visible(notice));
         }
         Ok(client)

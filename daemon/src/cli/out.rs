@@ -3,7 +3,7 @@
 use super::exit::Failure;
 use super::text;
 use console::{measure_text_width, truncate_str};
-use serde_json::Value;
+use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -99,8 +99,9 @@ impl Out {
     }
 
     /// A value on a line of its own, as JSON.
-    pub fn json(&mut self, value: &Value) -> Result<(), Failure> {
-        Ok(writeln!(self.stdout, "{}", text::json(value))?)
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let line = text::json(value).map_err(io::Error::from)?;
+        Ok(writeln!(self.stdout, "{line}")?)
     }
 
     /// Text as it is; a terminal gets what it can show of it.

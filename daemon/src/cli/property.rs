@@ -3,7 +3,8 @@
 use super::args::PropertyArgs;
 use super::{Exit, Failure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Value, json};
+use contactbox_api::JcardProperty;
+use serde_json::Value;
 use std::path::Path;
 
 /// Words before a colon that say where a number or address belongs, and the vCard
@@ -31,7 +32,7 @@ pub struct Replaced {
     /// What goes, if it is there.
     pub names: &'static [&'static str],
     /// What comes.
-    pub with: Vec<Value>,
+    pub with: Vec<JcardProperty>,
 }
 
 impl PropertyArgs {
@@ -72,9 +73,9 @@ impl PropertyArgs {
             let with = match names[0] {
                 _ if value.is_empty() => Vec::new(),
                 "fn" => name(value),
-                "org" => vec![json!(["org", {}, "text", components(value)])],
+                "org" => vec![JcardProperty::text("org", components(value))],
                 "bday" => vec![birthday(value)?],
-                other => vec![json!([other, {}, "text", value])],
+                other => vec![JcardProperty::text(other, value)],
             };
             all.push(Replaced { names, with });
         }
@@ -86,7 +87,7 @@ impl PropertyArgs {
     }
 
     /// What comes beside what is there.
-    pub fn added(&self) -> Result<Vec<Value>, Failure> {
+    pub fn added(&self) -> Result<Vec<JcardProperty>, Failure> {
         let mut all = Vec::new();
         for (name, values) in self.added_flags() {
             for value in values {
@@ -102,14 +103,9 @@ impl PropertyArgs {
                         format!("--{name} is empty; `--remove {name}` takes one away"),
                     ));
                 }
-                let params = match types.as_slice() {
-                    [] => json!({}),
-                    [one] => json!({ "type": one }),
-                    more => json!({ "type": more }),
-                };
-                all.push(match name {
-                    "adr" => json!([name, params, "text", address(value)]),
-                    "url" => json!([name, params, "uri", value]),
+                let property = match name {
+                    "adr" => JcardProperty::text(name, address(value)),
+                    "url" => JcardProperty::new(name, "uri", value),
                     "tel" if !value.chars().any(|c| c.is_ascii_digit()) => {
                         return Err(Failure::new(
                             Exit::Usage,
@@ -122,7 +118,12 @@ impl PropertyArgs {
                             format!("\"{value}\" is no email address: it has no @"),
                         ));
                     }
-                    _ => json!([name, params, "text", value]),
+                    _ => JcardProperty::text(name, value),
+                };
+                all.push(match types.as_slice() {
+                    [] => property,
+                    [one] => property.with_param("type", *one),
+                    more => property.with_param("type", more),
                 });
             }
         }
@@ -144,7 +145,7 @@ fn place(value: &str) -> (Vec<&'static str>, &str) {
 }
 
 /// FN and N of a name: "Given Further Family", or "Family, Given Further".
-fn name(text: &str) -> Vec<Value> {
+fn name(text: &str) -> Vec<JcardProperty> {
     let (family, given) = match text.split_once(',') {
         Some((family, given)) => (family.trim(), given.trim()),
         None => match text.rsplit_once(char::is_whitespace) {
@@ -159,8 +160,8 @@ fn name(text: &str) -> Vec<Value> {
         .collect::<Vec<_>>()
         .join(" ");
     vec![
-        json!(["fn", {}, "text", full]),
-        json!(["n", {}, "text", [family, given, further.trim(), "", ""]]),
+        JcardProperty::text("fn", full),
+        JcardProperty::text("n", [family, given, further.trim(), "", ""].as_slice()),
     ]
 }
 
@@ -168,8 +169,8 @@ fn name(text: &str) -> Vec<Value> {
 fn components(text: &str) -> Value {
     let parts: Vec<&str> = text.split(';').map(str::trim).collect();
     match parts.as_slice() {
-        [one] => json!(one),
-        more => json!(more),
+        [one] => Value::from(*one),
+        more => Value::from(more),
     }
 }
 
@@ -177,14 +178,14 @@ fn components(text: &str) -> Value {
 fn address(text: &str) -> Value {
     let parts: Vec<&str> = text.split(';').map(str::trim).collect();
     if parts.len() >= 7 {
-        return json!(parts[..7]);
+        return Value::from(&parts[..7]);
     }
     let part = |index: usize| parts.get(index).copied().unwrap_or("");
     let country = parts.get(3..).unwrap_or_default().join(", ");
-    json!(["", "", part(0), part(1), "", part(2), country])
+    Value::from(["", "", part(0), part(1), "", part(2), country.as_str()].as_slice())
 }
 
-fn birthday(text: &str) -> Result<Value, Failure> {
+fn birthday(text: &str) -> Result<JcardProperty, Failure> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let number =
         |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<u32>().ok());
@@ -205,7 +206,7 @@ fn birthday(text: &str) -> Result<Value, Failure> {
     match day().filter(|_| plain) {
         Some(day) => {
             let date = if year.is_some() { day.format("%Y-%m-%d") } else { day.format("--%m-%d") };
-            Ok(json!(["bday", {}, "date", date.to_string()]))
+            Ok(JcardProperty::new("bday", "date", date.to_string()))
         }
         None => Err(Failure::new(
             Exit::Usage,
@@ -214,7 +215,7 @@ fn birthday(text: &str) -> Result<Value, Failure> {
     }
 }
 
-fn photo(path: &Path) -> Result<Value, Failure> {
+fn photo(path: &Path) -> Result<JcardProperty, Failure> {
     let failed = |error: &std::io::Error| Failure::file(path, "cannot be read", error);
     let bytes = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
     if bytes > PHOTO_BYTES_MAX {
@@ -237,17 +238,14 @@ fn photo(path: &Path) -> Result<Value, Failure> {
             )));
         }
     };
-    Ok(json!([
-        "photo",
-        {},
-        "uri",
-        format!("data:{media};base64,{}", BASE64_STANDARD.encode(&data))
-    ]))
+    let uri = format!("data:{media};base64,{}", BASE64_STANDARD.encode(&data));
+    Ok(JcardProperty::new("photo", "uri", uri))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn places_are_told_from_schemes() {
@@ -259,16 +257,16 @@ mod tests {
 
     #[test]
     fn names_fall_apart_as_written() {
-        let parts = |text| name(text)[1][3].clone();
+        let parts = |text| name(text)[1].values[0].clone();
         assert_eq!(parts("Ada King Lovelace"), json!(["Lovelace", "Ada", "King", "", ""]));
         assert_eq!(parts("van der Berg, Ada"), json!(["van der Berg", "Ada", "", "", ""]));
         assert_eq!(parts("Ada"), json!(["", "Ada", "", "", ""]));
-        assert_eq!(name("Lovelace, Ada")[0][3], "Ada Lovelace");
+        assert_eq!(name("Lovelace, Ada")[0].values[0], "Ada Lovelace");
     }
 
     #[test]
     fn birthdays_are_days() {
-        let day = |text| birthday(text).map(|day| day[3].clone()).ok();
+        let day = |text| birthday(text).map(|day| day.values[0].clone()).ok();
         assert_eq!(day("1815-12-10"), Some(json!("1815-12-10")));
         assert_eq!(day("18151210"), Some(json!("1815-12-10")));
         assert_eq!(day("--02-29"), Some(json!("--02-29")));

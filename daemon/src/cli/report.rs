@@ -5,7 +5,10 @@ use super::{Context, Exit, Failure};
 use crate::client::{Client, ClientError};
 use crate::image::is_held;
 use crate::log;
-use serde_json::{Value, json};
+use contactbox_api::PROTOCOL;
+use contactbox_api::status::{BoxInfo, BoxInfoReply, BoxStats, BoxStop, BoxVerify};
+use serde::Serialize;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// How long a daemon may take to finish what it has begun.
@@ -14,21 +17,20 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(60);
 pub fn verify(context: &mut Context) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let started = Instant::now();
-    let answer = client.call("box.verify", json!({}))?;
-    let findings = answer["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_sound = answer["sound"].as_bool().unwrap_or(false);
+    let answer = client.ask(&BoxVerify {})?;
+    let reply = &answer.reply;
+    let is_sound = reply.sound;
     if context.out.json {
-        context.out.json(&answer)?;
+        context.out.json(&answer.raw)?;
     } else {
-        for finding in findings {
-            context.out.line(&visible(finding.as_str().unwrap_or("?")))?;
+        for finding in &reply.findings {
+            context.out.line(&visible(finding))?;
         }
-        facts(context, &answer)?;
-        let number = |name: &str| answer[name].as_u64().unwrap_or(0);
-        let is_right = number("damaged") + number("losses") + number("missing") == 0;
+        facts(context, &answer.raw)?;
+        let is_right = reply.damaged + reply.losses + reply.missing == 0;
         let verdict = if is_sound {
             "everything reads back as it was written"
-        } else if answer["put_back"] == true && is_right {
+        } else if reply.put_back && is_right {
             "everything reads back as it was written, but the image is an earlier state of the box: what was acknowledged since is missing"
         } else {
             "there is damage: what the numbers count is lost or may be older than it was; sync the cards and devices that may have it, or import it again. \
@@ -41,29 +43,33 @@ pub fn verify(context: &mut Context) -> Result<Exit, Failure> {
 
 pub fn stats(context: &mut Context) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let answer = client.call("box.stats", json!({}))?;
-    report(context, &answer)
+    let answer = client.ask(&BoxStats {})?;
+    report(context, &answer.raw)
+}
+
+/// What the daemon says of itself, and what only this side knows.
+#[derive(Serialize)]
+struct InfoReport {
+    #[serde(flatten)]
+    info: BoxInfoReply,
+    protocol: u32,
+    log: String,
+    data: String,
 }
 
 pub fn info(context: &mut Context) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let mut answer = client.call("box.info", json!({}))?;
-    if let Some(members) = answer.as_object_mut() {
-        let hello = client.hello();
-        for name in ["version", "protocol", "pid", "box", "image", "contacts"] {
-            if !members.contains_key(name) && !hello[name].is_null() {
-                members.insert(name.to_string(), hello[name].clone());
-            }
-        }
-        if !context.out.json && members.get("backup").is_some_and(Value::is_null) {
-            members.insert("backup".to_string(), json!("off"));
-        }
-        let path = |path: &std::path::Path| Value::from(path.display().to_string());
-        members.entry("socket").or_insert_with(|| path(&context.config.socket));
-        members.entry("log").or_insert_with(|| path(&log::file(&context.config)));
-        members.entry("data").or_insert_with(|| path(&context.config.data));
+    let mut info = client.call(&BoxInfo {})?;
+    if !context.out.json && info.backup.is_none() {
+        info.backup = Some("off".into());
     }
-    report(context, &answer)
+    let told = InfoReport {
+        info,
+        protocol: client.hello().map_or(PROTOCOL, |hello| hello.protocol),
+        log: log::file(&context.config).display().to_string(),
+        data: context.config.data.display().to_string(),
+    };
+    report(context, &told)
 }
 
 pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
@@ -75,7 +81,7 @@ pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
         }
         other => other?,
     };
-    match client.call("box.stop", json!({})) {
+    match client.call(&BoxStop {}) {
         Ok(_) | Err(ClientError::Gone { .. }) => {}
         Err(other) => return Err(other.into()),
     }
@@ -94,7 +100,7 @@ pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
 }
 
 /// Members of an answer, for people or as JSON.
-pub fn report(context: &mut Context, answer: &Value) -> Result<Exit, Failure> {
+pub fn report(context: &mut Context, answer: &impl Serialize) -> Result<Exit, Failure> {
     if context.out.json {
         context.out.json(answer)?;
     } else {
@@ -104,9 +110,10 @@ pub fn report(context: &mut Context, answer: &Value) -> Result<Exit, Failure> {
 }
 
 /// Each member on a line; members of members after a dot.
-fn facts(context: &mut Context, answer: &Value) -> Result<(), Failure> {
+fn facts(context: &mut Context, answer: &impl Serialize) -> Result<(), Failure> {
     let mut lines = Vec::new();
-    collect("", answer, &mut lines);
+    let answer = serde_json::to_value(answer).map_err(std::io::Error::from)?;
+    collect("", &answer, &mut lines);
     let widest = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, value) in lines {
         let name = context.out.dim(&format!("{name:widest$}"));
@@ -130,7 +137,7 @@ fn collect(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
                 Some(bytes) if name.contains("bytes") => {
                     format!("{} ({})", size(bytes), grouped(bytes))
                 }
-                Some(_) if matches!(name.as_str(), "time" | "checked" | "since") => time(value),
+                Some(when) if matches!(name.as_str(), "time" | "checked" | "since") => time(when),
                 Some(time) if name.ends_with("_microseconds") => {
                     format!("{:.1} ms", time as f64 / 1e3)
                 }

@@ -4,8 +4,11 @@ use super::args::ShelfArg;
 use super::contact_view::bare_number;
 use super::text::{count, visible};
 use super::{Exit, Failure, kept};
-use crate::client::Client;
-use serde_json::{Value, json};
+use crate::client::{Client, ClientError};
+use contactbox_api::ErrorKind;
+use contactbox_api::contact::{Find, FoundContact, Get};
+use contactbox_api::trash::KeptContact;
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// How many of several that fit are listed.
@@ -20,15 +23,12 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    fn from_hit(hit: &Value) -> Result<Self, Failure> {
-        let uid = hit["uid"]
-            .as_str()
-            .ok_or_else(|| Failure::other("the daemon named a contact without its id"))?;
-        let name = visible(hit["name"].as_str().unwrap_or("")).into_owned();
-        Ok(Self {
+    fn new(uid: &str, name: &str) -> Self {
+        let name = visible(name).into_owned();
+        Self {
             uid: uid.to_string(),
             name: if name.is_empty() { short(uid).to_string() } else { name },
-        })
+        }
     }
 }
 
@@ -138,18 +138,21 @@ fn by_id(client: &mut Client, id: &str, shelf: ShelfArg) -> Result<Option<Resolv
     if shelf == ShelfArg::Trash
         && let Some(row) = kept::by_id(client, id)?
     {
-        return Resolved::from_hit(&row).map(Some);
+        return Ok(Some(Resolved::new(&row.uid, &row.name)));
     }
-    let contact = match client.call("contact.get", json!({ "uid": id })) {
-        Err(error) if error.is_refusal("NoSuchContact") || error.is_refusal("InvalidParams") => {
+    let contact = match client.call(&Get { uid: id.to_string(), blobs: false }) {
+        Err(error)
+            if error.is_refusal(ErrorKind::NoSuchContact)
+                || error.is_refusal(ErrorKind::InvalidParams) =>
+        {
             return Ok(None);
         }
         other => other?,
     };
     let fits = match shelf {
         ShelfArg::All => true,
-        ShelfArg::Active => contact["trashed"] != true,
-        ShelfArg::Trash => contact["trashed"] == true,
+        ShelfArg::Active => !contact.trashed,
+        ShelfArg::Trash => contact.trashed,
     };
     if !fits {
         return match shelf {
@@ -162,8 +165,8 @@ fn by_id(client: &mut Client, id: &str, shelf: ShelfArg) -> Result<Option<Resolv
             )),
         };
     }
-    let name = super::contact_view::ContactView::from_json(&contact["card"]).name();
-    Ok(Some(Resolved::from_hit(&json!({ "uid": contact["uid"], "name": name }))?))
+    let name = super::contact_view::ContactView::of(&contact.jcard).name();
+    Ok(Some(Resolved::new(&contact.uid, &name)))
 }
 
 fn by_words(client: &mut Client, query: &str, shelf: ShelfArg) -> Result<Resolved, Failure> {
@@ -173,38 +176,71 @@ fn by_words(client: &mut Client, query: &str, shelf: ShelfArg) -> Result<Resolve
             "say which contact: its id, or words that only it has",
         ));
     }
-    let params = json!({ "query": query, "shelf": shelf.name(), "limit": LISTED_MAX + 1 });
-    let mut answer = client.call("contact.find", params)?;
-    let mut found = match answer["hits"].take() {
-        Value::Array(hits) => hits,
-        _ => Vec::new(),
-    };
+    let mut found: Vec<Candidate> = hits(client, query, shelf, LISTED_MAX as u32 + 1)?
+        .into_iter()
+        .map(Candidate::from)
+        .collect();
     if shelf == ShelfArg::Trash {
-        found.extend(kept::find(client, query, LISTED_MAX as u64 + 1)?);
+        let gone = kept::find(client, query, LISTED_MAX as u64 + 1)?;
+        found.extend(gone.into_iter().map(Candidate::from));
     }
     let hits = found.as_slice();
-    let exact: Vec<&Value> = hits.iter().filter(|hit| is_called(hit, query)).collect();
+    let exact: Vec<&Candidate> = hits.iter().filter(|hit| is_called(hit, query)).collect();
     match (hits, exact.as_slice()) {
         ([], _) => Err(nobody(client, query, shelf)),
-        ([hit], _) => Resolved::from_hit(hit),
-        (_, [hit]) => Resolved::from_hit(hit),
+        ([hit], _) => Ok(Resolved::new(&hit.uid, &hit.name)),
+        (_, [hit]) => Ok(Resolved::new(&hit.uid, &hit.name)),
         _ => Err(several(query, hits)),
     }
 }
 
-fn is_called(hit: &Value, query: &str) -> bool {
-    hit["name"].as_str().is_some_and(|name| name.to_lowercase() == query.trim().to_lowercase())
+/// A contact that may be meant: one that is here, or one that another box removed.
+struct Candidate {
+    uid: String,
+    name: String,
+    /// Organisation, phone number and email address.
+    more: [Option<String>; 3],
+}
+
+impl From<FoundContact<'static>> for Candidate {
+    fn from(hit: FoundContact<'static>) -> Self {
+        let FoundContact { uid, name, org, tel, email, .. } = hit;
+        let more = [org, tel, email].map(|text| text.map(Cow::into_owned));
+        Self { uid, name: name.into_owned(), more }
+    }
+}
+
+impl From<KeptContact> for Candidate {
+    fn from(kept: KeptContact) -> Self {
+        let KeptContact { uid, name, org, tel, email, .. } = kept;
+        Self { uid, name, more: [org, tel, email] }
+    }
+}
+
+/// The best hits of a query.
+fn hits(
+    client: &mut Client,
+    query: &str,
+    shelf: ShelfArg,
+    limit: u32,
+) -> Result<Vec<FoundContact<'static>>, ClientError> {
+    let find = Find { query: query.into(), shelf: shelf.shelf(), limit: Some(limit), cursor: None };
+    client.call(&find).map(|answer| answer.hits)
+}
+
+fn is_called(hit: &Candidate, query: &str) -> bool {
+    hit.name.to_lowercase() == query.trim().to_lowercase()
 }
 
 fn nobody(client: &mut Client, query: &str, shelf: ShelfArg) -> Failure {
     let place = if shelf == ShelfArg::Trash { " in the trash" } else { "" };
     let mut message = format!("nobody{place} fits \"{}\"", visible(query));
     let elsewhere = if shelf == ShelfArg::Active { ShelfArg::Trash } else { ShelfArg::Active };
-    let params = json!({ "query": query, "shelf": elsewhere.name(), "limit": 1 });
     if shelf != ShelfArg::All
-        && let Ok(answer) = client.call("contact.find", params)
-        && let Some(Ok(found)) = answer["hits"].get(0).map(Resolved::from_hit)
+        && let Ok(found) = hits(client, query, elsewhere, 1)
+        && let Some(hit) = found.first()
     {
+        let found = Resolved::new(&hit.uid, &hit.name);
         let where_it_is =
             if elsewhere == ShelfArg::Trash { "is in the trash" } else { "is not in the trash" };
         message.push_str(&format!("; {} {where_it_is}", found.name));
@@ -212,15 +248,17 @@ fn nobody(client: &mut Client, query: &str, shelf: ShelfArg) -> Failure {
     Failure::new(Exit::NothingFound, message)
 }
 
-fn several(query: &str, hits: &[Value]) -> Failure {
+fn several(query: &str, hits: &[Candidate]) -> Failure {
     let mut message =
         format!("several contacts fit \"{}\"; say more, or give the id:", visible(query));
     for hit in hits.iter().take(LISTED_MAX) {
-        let text = |name: &str| visible(hit[name].as_str().unwrap_or("")).into_owned();
-        let more = [text("org"), bare_number(&text("tel")).to_string(), text("email")];
+        let [org, tel, email] = &hit.more;
+        let text = |text: &Option<String>| visible(text.as_deref().unwrap_or("")).into_owned();
+        let more = [text(org), bare_number(&text(tel)).to_string(), text(email)];
         let more = more.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
-        message
-            .push_str(format!("\n  {}  {}  {more}", short(&text("uid")), text("name")).trim_end());
+        message.push_str(
+            format!("\n  {}  {}  {more}", short(&visible(&hit.uid)), visible(&hit.name)).trim_end(),
+        );
     }
     if hits.len() > LISTED_MAX {
         message.push_str("\n  ...");
@@ -232,31 +270,38 @@ fn several(query: &str, hits: &[Value]) -> Failure {
 mod tests {
     use super::*;
     use crate::client::fake::Fake;
+    use serde_json::{Value, json};
 
     const UID: &str = "0badcafe-0000-4000-8000-000000000001";
 
+    fn hit(uid: &str, name: &str) -> Value {
+        json!({ "uid": uid, "version": 1, "name": name, "class": 0, "trashed": false })
+    }
+
     fn fake() -> (Fake, Client) {
         let fake = Fake::start(|method, params| match method {
-            "contact.get" if UID.starts_with(params["uid"].as_str().unwrap()) => Ok(
-                json!({ "uid": UID, "trashed": false, "card": ["vcard", [["fn", {}, "text", "Ada"]]] }),
-            ),
+            "contact.get" if UID.starts_with(params["uid"].as_str().unwrap()) => Ok(json!({
+                "uid": UID, "version": 1, "changed": { "time": 1, "author": "", "origin": "edit" },
+                "trashed": false, "stale": false, "conflicts": [],
+                "jcard": ["vcard", [["fn", {}, "text", "Ada"]]],
+            })),
             "contact.get" => Err((-32000, "no such contact", json!({ "kind": "NoSuchContact" }))),
             "contact.find" => Ok(match params["query"].as_str().unwrap() {
                 "ada lovelace" => {
-                    json!({ "hits": [{ "uid": UID, "name": "Ada Lovelace" }, { "uid": "ff", "name": "Ada Lovelace-King" }] })
+                    json!({ "hits": [hit(UID, "Ada Lovelace"), hit("ff", "Ada Lovelace-King")] })
                 }
                 "ada" => {
-                    json!({ "hits": [{ "uid": UID, "name": "Ada Lovelace" }, { "uid": "ff", "name": "Ada King" }] })
+                    json!({ "hits": [hit(UID, "Ada Lovelace"), hit("ff", "Ada King")] })
                 }
-                "bob" => json!({ "hits": [{ "uid": "b0b0", "name": "Bob" }] }),
+                "bob" => json!({ "hits": [hit("b0b0", "Bob")] }),
                 "mary hopper" => json!({ "hits": [] }),
-                "mary" => json!({ "hits": [{ "uid": "9ace", "name": "Mary Kelly" }] }),
-                "hopper" => json!({ "hits": [{ "uid": "40ee", "name": "Dennis Hopper" }] }),
+                "mary" => json!({ "hits": [hit("9ace", "Mary Kelly")] }),
+                "hopper" => json!({ "hits": [hit("40ee", "Dennis Hopper")] }),
                 "eve" => {
-                    json!({ "hits": [{ "uid": "e0e0", "name": "Eve" }, { "uid": "eb0b", "name": "Eve Bob" }] })
+                    json!({ "hits": [hit("e0e0", "Eve"), hit("eb0b", "Eve Bob")] })
                 }
-                "eve bob" => json!({ "hits": [{ "uid": "eb0b", "name": "Eve Bob" }] }),
-                "0171" => json!({ "hits": [{ "uid": UID, "name": "Ada\u{1b}" }] }),
+                "eve bob" => json!({ "hits": [hit("eb0b", "Eve Bob")] }),
+                "0171" => json!({ "hits": [hit(UID, "Ada\u{1b}")] }),
                 _ => json!({ "hits": [] }),
             }),
             _ => Ok(json!({})),

@@ -4,24 +4,24 @@ use super::args::{ShelfArg, Show};
 use super::contact_view::{ContactView, label, sheet};
 use super::text::{time, visible};
 use super::{Context, Exit, Failure, edit, resolve};
-use serde_json::{Value, json};
+use contactbox_api::contact::{Get, GetReply};
 
 pub fn run(context: &mut Context, args: Show) -> Result<Exit, Failure> {
     let mut client = context.client()?;
     let found = resolve::one(&mut client, &args.who.who, ShelfArg::All)?;
-    let contact = client.call("contact.get", json!({ "uid": found.uid, "blobs": args.vcard }))?;
+    let contact = client.ask(&Get { uid: found.uid, blobs: args.vcard })?;
     if args.vcard {
-        context.out.raw(&edit::vcard_of(&contact)?)?;
+        context.out.raw(&edit::vcard_of(&contact.reply)?)?;
     } else if context.out.json {
-        context.out.json(&contact)?;
+        context.out.json(&contact.raw)?;
     } else {
-        print(context, &contact)?;
+        print(context, &contact.reply)?;
     }
     Ok(Exit::Ok)
 }
 
-fn print(context: &mut Context, contact: &Value) -> Result<(), Failure> {
-    let card = ContactView::from_json(&contact["card"]);
+fn print(context: &mut Context, contact: &GetReply<'_>) -> Result<(), Failure> {
+    let card = ContactView::of(&contact.jcard);
     let name = card.name();
     let title = if name.is_empty() { "(no name)".into() } else { visible(&name) };
     let title = context.out.bold(&title);
@@ -45,31 +45,23 @@ fn print(context: &mut Context, contact: &Value) -> Result<(), Failure> {
         let label = context.out.dim(&format!("{label:widest$}"));
         context.out.line(&format!("  {label}  {value}"))
     };
-    fact("id", visible(contact["uid"].as_str().unwrap_or("?")).into_owned())?;
-    let changed = &contact["changed"];
-    let by = match changed["author"].as_str() {
-        Some(author) if !author.is_empty() => format!(" by {}", visible(author)),
-        _ => String::new(),
+    fact("id", visible(&contact.uid).into_owned())?;
+    let changed = &contact.changed;
+    let by = match &*changed.author {
+        "" => String::new(),
+        author => format!(" by {}", visible(author)),
     };
-    let how = match changed["origin"].as_str() {
-        Some(origin) if !origin.is_empty() => format!(" ({})", visible(origin)),
-        _ => String::new(),
-    };
-    fact("changed", format!("{}{by}{how}", time(&changed["time"])))?;
-    if contact["trashed"] == true {
+    fact("changed", format!("{}{by} ({})", time(changed.time), changed.origin))?;
+    if contact.trashed {
         fact(
             "trash",
-            format!(
-                "yes; `contactbox restore {}` brings it back",
-                resolve::short(contact["uid"].as_str().unwrap_or(""))
-            ),
+            format!("yes; `contactbox restore {}` brings it back", resolve::short(&contact.uid)),
         )?;
     }
-    if contact["stale"] == true {
+    if contact.stale {
         fact("damaged", "a newer version was lost to damage; this is an older one".to_string())?;
     }
-    let conflicts = contact["conflicts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let names = spoken(conflicts.iter().filter_map(Value::as_str));
+    let names = spoken(contact.conflicts.iter().map(|name| &**name));
     if !names.is_empty() {
         fact(
             "conflict",

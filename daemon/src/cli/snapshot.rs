@@ -5,7 +5,10 @@ use super::find::Lacks;
 use super::text::{count, grouped, place, visible};
 use super::{Context, Exit, Failure, change, resolve, snapshot_list};
 use crate::client::ClientError;
-use serde_json::{Value, json};
+use contactbox_api::card::{
+    CardsBackup, CardsRestore, CardsSync, PhoneFileReport, TakenFromCard, WriteKind, WrittenToCard,
+};
+use contactbox_api::error::CardReason;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,20 +27,20 @@ fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     let path = there(path)?;
     let mut client = context.client()?;
     context.out.note("backing up...");
-    let answer = client.call("cards.backup", json!({ "path": path })).map_err(refused)?;
+    let answer = client.ask(&CardsBackup { path, accept_removals: false }).map_err(refused)?;
+    let reply = &answer.reply;
     if context.out.json {
-        context.out.json(&answer)?;
+        context.out.json(&answer.raw)?;
     } else {
-        context.out.say(&left(&answer))?;
-        about_phones(context, &answer["phones"]);
+        context.out.say(&left(&reply.written))?;
+        about_phones(context, Some(&reply.phones));
     }
-    Ok(whole(context, &answer, &answer, Exit::Ok))
+    Ok(whole(context, reply.lacks, &reply.written, Exit::Ok))
 }
 
 /// How a command ends that has left the box on a card: `exit`, if all of it is there.
-fn whole(context: &mut Context, answer: &Value, kept: &Value, exit: Exit) -> Exit {
-    let unreadable = kept["unreadable"].as_u64().unwrap_or(0);
-    let is_lossy = answer["lacks"] == true;
+fn whole(context: &mut Context, is_lossy: bool, written: &WrittenToCard, exit: Exit) -> Exit {
+    let unreadable = written.unreadable.unwrap_or(0);
     // How many can not be read was said.
     match (Lacks { left_out: 0, is_lossy }.tell(context), unreadable) {
         (Exit::Ok, 0) => exit,
@@ -49,18 +52,17 @@ fn sync(context: &mut Context, path: &Path, accept_removals: bool) -> Result<Exi
     let path = there(path)?;
     let mut client = context.client()?;
     context.out.note("syncing...");
-    let answer = client
-        .call("cards.sync", json!({ "path": path, "accept_removals": accept_removals }))
-        .map_err(refused)?;
+    let answer = client.ask(&CardsSync { path, accept_removals }).map_err(refused)?;
+    let reply = &answer.reply;
     if context.out.json {
-        context.out.json(&answer)?;
+        context.out.json(&answer.raw)?;
     } else {
-        context.out.say(&taken(&answer))?;
-        context.out.say(&left(&answer["kept"]))?;
-        about_phones(context, &answer["phones"]);
+        context.out.say(&taken(&reply.taken))?;
+        context.out.say(&left(&reply.kept))?;
+        about_phones(context, reply.phones.as_ref());
     }
-    let exit = remarked(context, &answer)?;
-    Ok(whole(context, &answer, &answer["kept"], exit))
+    let exit = remarked(context, &reply.taken);
+    Ok(whole(context, reply.lacks, &reply.kept, exit))
 }
 
 /// Contacts out of the trash, or a box out of a card: whichever the words are.
@@ -92,20 +94,22 @@ pub fn restore(context: &mut Context, args: Restore) -> Result<Exit, Failure> {
         ));
     }
     context.out.note("restoring...");
-    let answer = client.call("cards.restore", json!({ "path": path })).map_err(refused)?;
+    let restore = CardsRestore { path: path.clone(), accept_removals: false };
+    let answer = client.ask(&restore).map_err(refused)?;
+    let reply = &answer.reply;
     if context.out.json {
-        context.out.json(&answer)?;
+        context.out.json(&answer.raw)?;
     } else {
-        context.out.say(&taken(&answer))?;
-        if let Some(root) = answer["root"].as_str() {
+        context.out.say(&taken(&reply.taken))?;
+        if let Some(root) = &reply.root {
             context.out.say(&format!("the box has root {root}"))?;
         }
     }
-    let is_none = |name: &str| answer[name].as_u64().unwrap_or(0) == 0;
-    let exit = remarked(context, &answer)?;
-    if is_none("added") && (is_none("boxes") || exit == Exit::Ok) {
+    let exit = remarked(context, &reply.taken);
+    let TakenFromCard { added, boxes, .. } = reply.taken;
+    if added == 0 && (boxes == 0 || exit == Exit::Ok) {
         let path = place(&path);
-        let message = match is_none("boxes") {
+        let message = match boxes == 0 {
             true => format!("there is no backup on {path}"),
             false => format!("the backup on {path} holds no contact"),
         };
@@ -149,7 +153,7 @@ pub const FORMATS: &str = "FAT16 and FAT32 work; FAT12, exFAT and others do not.
 fn refused(error: ClientError) -> Failure {
     let is_format = match &error {
         ClientError::Refused(refusal) => {
-            matches!(refusal.data["reason"].as_str(), Some("no-file-system" | "exfat"))
+            matches!(refusal.data.reason, Some(CardReason::NoFileSystem | CardReason::ExFat))
         }
         _ => false,
     };
@@ -160,8 +164,8 @@ fn refused(error: ClientError) -> Failure {
     failure
 }
 
-fn about_phones(context: &mut Context, phones: &Value) {
-    if phones["is_foreign"] == true {
+fn about_phones(context: &mut Context, phones: Option<&PhoneFileReport>) {
+    if phones.is_some_and(|phones| phones.is_foreign) {
         context.out.note(
             "CONTACTS.VCF there is not contactbox's, and was left as it is: give it another name to have one for phones",
         );
@@ -169,45 +173,43 @@ fn about_phones(context: &mut Context, phones: &Value) {
 }
 
 /// What was left on a card, for people.
-fn left(kept: &Value) -> String {
-    let number = |name: &str| kept[name].as_u64().unwrap_or(0);
-    let records = count(number("records"), "contact");
-    match kept["kind"].as_str() {
-        Some("snapshot") => {
-            let file = visible(kept["file"].as_str().unwrap_or("?")).into_owned();
+fn left(written: &WrittenToCard) -> String {
+    let records = count(written.records.unwrap_or(0), "contact");
+    match written.kind {
+        WriteKind::Snapshot => {
+            let file = visible(written.file.as_deref().unwrap_or("?")).into_owned();
             let mut line = format!(
                 "{records} written to {file} and read back ({} sectors)",
-                grouped(number("sector_writes"))
+                grouped(written.sector_writes)
             );
-            if number("unreadable") > 0 {
-                let unreadable = grouped(number("unreadable"));
+            if let Some(unreadable) = written.unreadable.filter(|&unreadable| unreadable > 0) {
+                let unreadable = grouped(unreadable);
                 line.push_str(&format!(
                     "; {unreadable} could not be read from the box: `contactbox verify` tells more"
                 ));
             }
             line
         }
-        Some("appended") => format!("{records} appended"),
-        _ => "everything was on the card already".to_string(),
+        WriteKind::Appended => format!("{records} appended"),
+        WriteKind::Nothing => "everything was on the card already".to_string(),
     }
 }
 
 /// What was taken in, for people.
-fn taken(answer: &Value) -> String {
-    let number = |name: &str| answer[name].as_u64().unwrap_or(0);
-    let aside = match number("aside") {
+fn taken(taken: &TakenFromCard) -> String {
+    let aside = match taken.aside {
         0 => String::new(),
         aside => format!("; {} kept aside", grouped(aside)),
     };
-    let photos = match number("blobs") {
+    let photos = match taken.blobs {
         0 => String::new(),
         photos => format!("; {} made whole again", count(photos, "photo or document")),
     };
     format!(
         "{} new and {} changed, from {} on the card{aside}{photos}",
-        count(number("added"), "contact"),
-        grouped(number("updated")),
-        match number("boxes") + number("known") {
+        count(taken.added, "contact"),
+        grouped(taken.updated),
+        match taken.boxes + taken.known {
             1 => "1 box".to_string(),
             boxes => format!("{} boxes", grouped(boxes)),
         }
@@ -215,10 +217,9 @@ fn taken(answer: &Value) -> String {
 }
 
 /// What was not taken in.
-fn remarked(context: &mut Context, answer: &Value) -> Result<Exit, Failure> {
-    let remarks = answer["remarks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for remark in remarks {
-        context.out.note(&visible(remark.as_str().unwrap_or("?")));
+fn remarked(context: &mut Context, taken: &TakenFromCard) -> Exit {
+    for remark in &taken.remarks {
+        context.out.note(&visible(remark));
     }
-    Ok(if remarks.is_empty() { Exit::Ok } else { Exit::Partly })
+    if taken.remarks.is_empty() { Exit::Ok } else { Exit::Partly }
 }

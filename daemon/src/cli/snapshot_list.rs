@@ -12,7 +12,7 @@ use contactbox_core::card::{
 };
 use contactbox_core::limits::BOXES_MAX;
 use embassy_futures::block_on;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::path::Path;
 
 /// Contacts appended to one snapshot that are told apart: 2 MiB of memory.
@@ -69,8 +69,8 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     for listing in &found {
         // The newest of a box is the one that counts.
         let is_newest = found.iter().all(|other| !is_newer(other, listing));
-        let mut told = to_json(listing, is_newest);
-        if told["changed_since"] == true {
+        let mut told = SnapshotLine::of(listing, is_newest);
+        if told.changed_since == Some(true) {
             // What was appended may be new contacts, or others of those that are
             // there: only reading tells.
             let checked = block_on(verify(
@@ -82,16 +82,16 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
             ));
             let tally = checked.map_err(|error| failure(path, error))?.ok().and_then(|it| it.tally);
             if let Some(StateCounts { active, trashed, tombstones }) = tally {
-                told["contacts"] = json!(active);
-                told["trashed"] = json!(trashed);
-                told["tombstones"] = json!(tombstones);
-                told["changed_since"] = json!(false);
+                told.contacts = Some(active.into());
+                told.trashed = Some(trashed.into());
+                told.tombstones = Some(tombstones.into());
+                told.changed_since = Some(false);
             }
         }
         if context.out.json {
             context.out.json(&told)?;
         } else {
-            rows.push(row(&told));
+            rows.push(told.row());
         }
     }
     if !context.out.json {
@@ -112,59 +112,100 @@ fn is_newer(other: &Listing, than: &Listing) -> bool {
     }
 }
 
-fn to_json(listing: &Listing, is_newest: bool) -> Value {
-    let mut told = json!({ "file": listing.file.as_str(), "bytes": listing.bytes });
-    let (header, state) = match listing.state {
-        SnapshotState::Snapshot { header, time } => {
-            told["time"] = json!(time);
-            (Some(header), if is_newest { "newest" } else { "older" })
-        }
-        SnapshotState::Unfinished(header) => (Some(header), "unfinished"),
-        SnapshotState::Newer { version, box_id } => {
-            told["box"] = json!(format!("{box_id:016x}"));
-            told["format"] = json!(version);
-            (None, "of a newer contactbox")
-        }
-        SnapshotState::NoHeader => (None, "half written or damaged"),
-    };
-    told["state"] = json!(state);
-    if let Some(header) = header {
-        told["box"] = json!(format!("{:016x}", header.box_id));
-        told["generation"] = json!(header.generation);
-        told["made"] = json!(header.time);
-        told["contacts"] = json!(header.active);
-        told["trashed"] = json!(header.trashed);
-        told["tombstones"] = json!(header.tombstones);
-        told["blobs"] = json!(header.blobs);
-        told["complete"] = json!(header.is_complete);
-        // Whether the numbers above leave out what was appended.
-        told["changed_since"] = json!(told["time"].as_u64().is_some_and(|time| time > header.time));
-        told["root"] = json!(header.root.to_string());
-    }
-    told
+/// A snapshot as a line of JSON.
+#[derive(Default, Serialize)]
+struct SnapshotLine {
+    file: String,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<u64>,
+    #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
+    box_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<u64>,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contacts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trashed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tombstones: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blobs: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete: Option<bool>,
+    /// True when the numbers leave out what was appended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_since: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<String>,
 }
 
-fn row(told: &Value) -> Vec<String> {
-    let text = |name: &str| told[name].as_str().unwrap_or("").to_string();
-    let number = |name: &str| told[name].as_u64().map(grouped).unwrap_or_default();
-    let when = if told["time"].is_null() { String::new() } else { time(&told["time"]) };
-    let mut state = text("state");
-    if told["complete"] == false {
-        state.push_str(", incomplete");
+impl SnapshotLine {
+    fn of(listing: &Listing, is_newest: bool) -> Self {
+        let mut told = Self {
+            file: listing.file.as_str().to_owned(),
+            bytes: listing.bytes.into(),
+            ..Self::default()
+        };
+        let header = match listing.state {
+            SnapshotState::Snapshot { header, time } => {
+                told.time = Some(time);
+                told.state = if is_newest { "newest" } else { "older" };
+                header
+            }
+            SnapshotState::Unfinished(header) => {
+                told.state = "unfinished";
+                header
+            }
+            SnapshotState::Newer { version, box_id } => {
+                told.box_id = Some(format!("{box_id:016x}"));
+                told.format = Some(version.into());
+                told.state = "of a newer contactbox";
+                return told;
+            }
+            SnapshotState::NoHeader => {
+                told.state = "half written or damaged";
+                return told;
+            }
+        };
+        told.box_id = Some(format!("{:016x}", header.box_id));
+        told.generation = Some(header.generation.into());
+        told.made = Some(header.time);
+        told.contacts = Some(header.active.into());
+        told.trashed = Some(header.trashed.into());
+        told.tombstones = Some(header.tombstones.into());
+        told.blobs = Some(header.blobs.into());
+        told.complete = Some(header.is_complete);
+        told.changed_since = Some(told.time.is_some_and(|time| time > header.time));
+        told.root = Some(header.root.to_string());
+        told
     }
-    if told["changed_since"] == true {
-        state.push_str(", changed since");
+
+    fn row(&self) -> Vec<String> {
+        let number = |number: Option<u64>| number.map(grouped).unwrap_or_default();
+        let mut state = self.state.to_owned();
+        if self.complete == Some(false) {
+            state.push_str(", incomplete");
+        }
+        if self.changed_since == Some(true) {
+            state.push_str(", changed since");
+        }
+        vec![
+            self.file.clone(),
+            self.box_id.clone().unwrap_or_default(),
+            self.time.map(time).unwrap_or_default(),
+            number(self.contacts),
+            number(self.trashed),
+            number(self.blobs),
+            size(self.bytes),
+            state,
+        ]
     }
-    vec![
-        text("file"),
-        text("box"),
-        when,
-        number("contacts"),
-        number("trashed"),
-        number("blobs"),
-        size(told["bytes"].as_u64().unwrap_or(0)),
-        state,
-    ]
 }
 
 /// Reads everything on a card and checks it.
@@ -184,31 +225,22 @@ pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
                 let boxes = if report.is_sound() { &mut sound } else { &mut struck };
                 is_complete &= report.header.is_complete;
                 boxes.push(report.header.box_id);
-                checked_json(listing, report)
+                CheckLine::of(listing, report)
             }
-            Err(HeaderFault::Newer { version, .. }) => json!({
-                "file": listing.file.as_str(),
-                "verdict": format!("format {version}, of a newer contactbox: not checked"),
-            }),
+            Err(HeaderFault::Newer { version, .. }) => CheckLine::unread(
+                listing,
+                format!("format {version}, of a newer contactbox: not checked"),
+            ),
             Err(HeaderFault::None) => {
                 is_sound = false;
-                json!({ "file": listing.file.as_str(), "verdict": "half written or damaged" })
+                CheckLine::unread(listing, "half written or damaged".to_owned())
             }
         };
         is_sound &= checked.as_ref().map_or(true, FileReport::is_sound);
         if context.out.json {
             context.out.json(&told)?;
         } else {
-            let contacts = match told["contacts"].as_u64() {
-                Some(contacts) => count(contacts, "contact"),
-                None => count(told["records"].as_u64().unwrap_or(0), "record"),
-            };
-            let line = format!(
-                "{}  {}  {contacts}",
-                told["file"].as_str().unwrap_or("?"),
-                told["verdict"].as_str().unwrap_or("?")
-            );
-            context.out.line(&line)?;
+            context.out.line(&told.for_people())?;
         }
     }
     struck.retain(|id| !sound.contains(id));
@@ -228,34 +260,91 @@ pub fn run_verify(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     })
 }
 
-fn checked_json(listing: &Listing, report: &FileReport) -> Value {
-    let body = &report.body;
-    let root = |check: RootCheck| match check {
-        RootCheck::Right => "right",
-        RootCheck::Wrong => "wrong",
-        RootCheck::Unknown => "not told",
-    };
-    json!({
-        "file": listing.file.as_str(),
-        "box": format!("{:016x}", report.header.box_id),
-        "generation": report.header.generation,
-        "time": report.time,
-        "sound": report.is_sound(),
-        "verdict": match (report.is_sound(), report.header.is_complete) {
+/// A snapshot that was checked, as a line of JSON.
+#[derive(Serialize)]
+struct CheckLine {
+    file: String,
+    #[serde(flatten)]
+    header: Option<CheckedHeader>,
+    verdict: String,
+    #[serde(flatten)]
+    body: Option<CheckedBody>,
+}
+
+#[derive(Serialize)]
+struct CheckedHeader {
+    #[serde(rename = "box")]
+    box_id: String,
+    generation: u64,
+    time: u64,
+    sound: bool,
+}
+
+#[derive(Serialize)]
+struct CheckedBody {
+    records: u64,
+    contacts: Option<u64>,
+    trashed: Option<u64>,
+    blobs: u64,
+    appended: u64,
+    damaged: u64,
+    missing: u64,
+    too_large: u64,
+    root: String,
+    root_check: &'static str,
+    appended_root_check: &'static str,
+}
+
+impl CheckLine {
+    fn of(listing: &Listing, report: &FileReport) -> Self {
+        let body = &report.body;
+        let root = |check: RootCheck| match check {
+            RootCheck::Right => "right",
+            RootCheck::Wrong => "wrong",
+            RootCheck::Unknown => "not told",
+        };
+        let verdict = match (report.is_sound(), report.header.is_complete) {
             (true, true) => "sound",
-            (true, false) => "sound, and incomplete: some of it could not be read, or was lost, when it was written",
+            (true, false) => {
+                "sound, and incomplete: some of it could not be read, or was lost, when it was written"
+            }
             (false, _) => "damaged",
-        },
-        "records": body.records,
-        "contacts": report.tally.map(|tally| tally.active),
-        "trashed": report.tally.map(|tally| tally.trashed),
-        "blobs": body.blobs,
-        "appended": report.appended,
-        "damaged": body.damaged,
-        "missing": body.missing,
-        "too_large": body.too_large,
-        "root": report.header.root.to_string(),
-        "root_check": root(report.root),
-        "appended_root_check": root(report.root_appended),
-    })
+        };
+        Self {
+            file: listing.file.as_str().to_owned(),
+            header: Some(CheckedHeader {
+                box_id: format!("{:016x}", report.header.box_id),
+                generation: report.header.generation.into(),
+                time: report.time,
+                sound: report.is_sound(),
+            }),
+            verdict: verdict.to_owned(),
+            body: Some(CheckedBody {
+                records: body.records.into(),
+                contacts: report.tally.map(|tally| tally.active.into()),
+                trashed: report.tally.map(|tally| tally.trashed.into()),
+                blobs: body.blobs.into(),
+                appended: report.appended.into(),
+                damaged: body.damaged.into(),
+                missing: body.missing.into(),
+                too_large: body.too_large.into(),
+                root: report.header.root.to_string(),
+                root_check: root(report.root),
+                appended_root_check: root(report.root_appended),
+            }),
+        }
+    }
+
+    fn unread(listing: &Listing, verdict: String) -> Self {
+        Self { file: listing.file.as_str().to_owned(), header: None, verdict, body: None }
+    }
+
+    fn for_people(&self) -> String {
+        let body = self.body.as_ref();
+        let contacts = match body.and_then(|body| body.contacts) {
+            Some(contacts) => count(contacts, "contact"),
+            None => count(body.map_or(0, |body| body.records), "record"),
+        };
+        format!("{}  {}  {contacts}", self.file, self.verdict)
+    }
 }

@@ -1,7 +1,7 @@
 //! Text for people: what a contact may do to a terminal, sizes, times, plurals.
 
 use chrono::{DateTime, Local, TimeZone, Utc};
-use serde_json::Value;
+use serde::Serialize;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -40,11 +40,11 @@ pub fn place(path: &Path) -> String {
 }
 
 /// JSON on one line in which what a terminal would obey is escaped: it reads back as what it was.
-pub fn json(value: &Value) -> String {
-    let text = value.to_string();
+pub fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string(value)?;
     // serde_json escapes what is below a blank; outside of a string there is nothing of the rest.
     if !text.chars().any(is_harmful) {
-        return text;
+        return Ok(text);
     }
     let mut calm = String::with_capacity(text.len() + 64);
     for c in text.chars() {
@@ -54,7 +54,7 @@ pub fn json(value: &Value) -> String {
             c => calm.push(c),
         }
     }
-    calm
+    Ok(calm)
 }
 
 /// Controls of both sets, what turns the direction of text, and the two that end a line.
@@ -100,25 +100,25 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// Milliseconds since 1970 as a local date.
-pub fn date(millis: &Value) -> String {
+pub fn date(millis: u64) -> String {
     at(millis, "%Y-%m-%d")
 }
 
 /// The same to the minute; in JSON they stay what they are.
-pub fn time(millis: &Value) -> String {
+pub fn time(millis: u64) -> String {
     at(millis, "%Y-%m-%d %H:%M")
 }
 
 /// The same to the second, without the day.
-pub fn clock(millis: &Value) -> String {
+pub fn clock(millis: u64) -> String {
     at(millis, "%H:%M:%S")
 }
 
-fn at(millis: &Value, format: &str) -> String {
-    let moment = millis.as_i64().and_then(DateTime::<Utc>::from_timestamp_millis);
+fn at(millis: u64, format: &str) -> String {
+    let moment = i64::try_from(millis).ok().and_then(DateTime::<Utc>::from_timestamp_millis);
     match moment {
         Some(moment) => Local.from_utc_datetime(&moment.naive_utc()).format(format).to_string(),
-        None => visible(millis.as_str().unwrap_or("?")).into_owned(),
+        None => "?".to_owned(),
     }
 }
 
@@ -141,10 +141,10 @@ mod tests {
     #[test]
     fn json_is_calm_and_loses_nothing() {
         let value = serde_json::json!({ "\u{9b}31m": ["\u{1b}\u{7f}\u{85}", "\u{202e}\u{200f} ä \\ \"\u{2028}\""] });
-        let told = json(&value);
+        let told = json(&value).unwrap();
         assert!(!told.chars().any(is_harmful), "{told}");
         assert!(told.contains("\\u009b31m") && told.contains("\\u202e"), "{told}");
-        assert_eq!(serde_json::from_str::<Value>(&told).unwrap(), value);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&told).unwrap(), value);
     }
 
     #[test]

@@ -2,14 +2,24 @@
 
 use super::args::WatchArgs;
 use super::resolve::short;
-use super::text::{clock, visible};
+use super::text::{clock, place, visible};
 use super::{Context, Exit, Failure};
-use crate::client::DaemonLine;
-use serde_json::{Value, json};
+use crate::client::{DaemonEvent, DaemonLine};
+use contactbox_api::Event;
+use contactbox_api::event::{CardEvent, ChangeEvent, DeviceEvent, WatchStart};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// An event as a line of JSON.
+#[derive(Serialize)]
+struct EventLine<'e> {
+    method: &'e str,
+    params: &'e RawValue,
+}
 
 pub fn run(context: &mut Context, args: WatchArgs) -> Result<Exit, Failure> {
     let mut client = context.client()?;
-    let asked = client.send("watch.start", json!({}))?;
+    let asked = client.send(&WatchStart {})?;
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
         match client.receive("watch")? {
@@ -18,28 +28,12 @@ pub fn run(context: &mut Context, args: WatchArgs) -> Result<Exit, Failure> {
                 context.out.note("watching; Ctrl-C ends it");
             }
             DaemonLine::Reply { .. } => {}
-            DaemonLine::Notification { method, params } => {
-                let is_change = method == "watch.change";
-                left -= u64::from(is_change);
+            DaemonLine::Notification(DaemonEvent { method, raw, event }) => {
+                left -= u64::from(matches!(event, Event::Change(_)));
                 if context.out.json {
-                    context.out.json(&json!({ "method": method, "params": params }))?;
-                } else if is_change {
-                    let text =
-                        |name: &str| visible(params[name].as_str().unwrap_or("?")).into_owned();
-                    let line = format!(
-                        "{}  {:7}  {}  {}  by {}",
-                        clock(&params["version"]),
-                        text("origin"),
-                        short(&text("uid")),
-                        text("name"),
-                        text("author")
-                    );
-                    context.out.line(&line)?;
-                } else if method == "watch.card" || method == "watch.device" {
-                    context.out.note(&happening(&params));
-                } else if method == "watch.lost" {
-                    let missed = params["missed"].as_u64().unwrap_or(0);
-                    context.out.note(&format!("{missed} changes came too fast and are not shown"));
+                    context.out.json(&EventLine { method: &method, params: &raw })?;
+                } else {
+                    tell(context, &event)?;
                 }
                 context.out.flush()?;
             }
@@ -48,20 +42,63 @@ pub fn run(context: &mut Context, args: WatchArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// What happened to a card or a device.
-fn happening(params: &Value) -> String {
-    let text = |name: &str| params[name].as_str().map(|text| visible(text).into_owned());
-    let mut line = text("card").or(text("device")).unwrap_or_default();
-    line.push_str(": ");
-    line.push_str(&text("state").unwrap_or_default());
-    for name in ["records", "added", "updated"] {
-        if let Some(number) = params[name].as_u64().filter(|&number| number > 0) {
+/// Tells a person of an event.
+fn tell(context: &mut Context, event: &Event) -> Result<(), Failure> {
+    match event {
+        Event::Change(change) => context.out.line(&change_line(change))?,
+        Event::Card(card) => context.out.note(&card_line(card)),
+        Event::Device(device) => context.out.note(&device_line(device)),
+        Event::Lost(lost) => {
+            let missed = lost.missed;
+            context.out.note(&format!("{missed} changes came too fast and are not shown"));
+        }
+        Event::Other => {}
+    }
+    Ok(())
+}
+
+fn change_line(change: &ChangeEvent) -> String {
+    let ChangeEvent { uid, version, origin, author, name } = change;
+    format!(
+        "{}  {origin:7}  {}  {}  by {}",
+        clock(*version),
+        short(&visible(uid)),
+        visible(name),
+        visible(author)
+    )
+}
+
+fn card_line(event: &CardEvent) -> String {
+    let mut line = format!("{}: {}", place(&event.card), event.state);
+    let numbers = [
+        ("records", event.written.as_ref().and_then(|written| written.records)),
+        ("added", event.taken.as_ref().map(|taken| taken.added)),
+        ("updated", event.taken.as_ref().map(|taken| taken.updated)),
+    ];
+    for (name, number) in numbers {
+        if let Some(number) = number.filter(|&number| number > 0) {
             line.push_str(&format!(", {number} {name}"));
         }
     }
-    if let Some(why) = text("why") {
+    with_reason(line, event.why.as_deref())
+}
+
+fn device_line(event: &DeviceEvent) -> String {
+    match event {
+        DeviceEvent::Progress(progress) => {
+            format!("{}: {}", place(&progress.device), progress.state)
+        }
+        DeviceEvent::Status(status) => {
+            let line = format!("{}: {}", place(&status.device), status.state);
+            with_reason(line, status.why.as_deref())
+        }
+    }
+}
+
+fn with_reason(mut line: String, why: Option<&str>) -> String {
+    if let Some(why) = why {
         line.push_str(": ");
-        line.push_str(&why);
+        line.push_str(&visible(why));
     }
     line
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between a client and the daemon, with what to do about it.
 
-use serde_json::Value;
+use contactbox_api::{ApiError, ErrorKind};
 use std::io;
 use std::path::PathBuf;
 
@@ -87,7 +87,7 @@ pub enum ClientError {
     },
     /// The daemon answered with an error.
     #[error(transparent)]
-    Refused(Refusal),
+    Refused(ApiError),
 }
 
 impl ClientError {
@@ -100,33 +100,8 @@ impl ClientError {
         }
     }
 
-    /// Whether the daemon refused with an error of this kind.
-    pub fn is_refusal(&self, kind: &str) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.kind() == Some(kind))
-    }
-}
-
-/// An error the daemon answered with.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Refusal {
-    /// A code of JSON-RPC, or one of ours.
-    pub code: i64,
-    /// What a person reads.
-    pub message: String,
-    /// What a program reads: `kind`, and the numbers of that kind.
-    pub data: Value,
-}
-
-impl Refusal {
-    pub(super) fn from_json(mut error: Value) -> Self {
-        let message =
-            error["message"].as_str().unwrap_or("the daemon refused without a reason").to_string();
-        Self { code: error["code"].as_i64().unwrap_or(0), message, data: error["data"].take() }
-    }
-
-    /// The error's name among those of PROTOCOL.md.
-    pub fn kind(&self) -> Option<&str> {
-        self.data["kind"].as_str()
+    /// Returns whether the daemon refused with an error of this kind.
+    pub fn is_refusal(&self, kind: ErrorKind) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.kind == kind)
     }
 }

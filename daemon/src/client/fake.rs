@@ -53,7 +53,15 @@ fn serve(stream: Stream, answer: &dyn Fn(&str, &Value) -> Result<Value, Refused>
         let request: Value = serde_json::from_str(&line).unwrap();
         let method = request["method"].as_str().unwrap();
         let result = match method {
-            "box.hello" => Ok(json!({ "protocol": 1, "limits": { "frame_bytes": FRAME_BYTES } })),
+            "box.hello" => Ok(json!({
+                "protocol": 1,
+                "box": "00000000000000aa",
+                "version": "0.0.0",
+                "limits": { "frame_bytes": FRAME_BYTES, "blob_bytes": 1, "contact_bytes": 1 },
+                "pid": 1,
+                "image": "/contacts.box",
+                "contacts": 0,
+            })),
             _ => answer(method, &request["params"]),
         };
         let reply = match result {

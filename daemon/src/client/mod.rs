@@ -6,13 +6,17 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 
-pub use error::{ClientError, Refusal};
+pub use error::ClientError;
 
 use crate::config::Config;
 use crate::socket::{Distrust, Trust, connect};
 use crate::user;
+use contactbox_api::envelope::{self, IncomingLine};
+use contactbox_api::status::{Hello, HelloReply};
+use contactbox_api::{ApiError, Event, Method, PROTOCOL};
 use interprocess::local_socket::{Stream, prelude::*};
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -23,14 +27,14 @@ const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long a daemon that accepts a connection may take to say who it is.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The version of the protocol this client speaks.
-const PROTOCOL: u64 = 1;
+/// Longest line that a daemon is sent that has not said yet how long they may be, in bytes.
+const FIRST_LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A connection to a daemon that has said hello.
 pub struct Client {
     stream: BufReader<Stream>,
     last_id: u64,
-    hello: Value,
+    hello: Option<HelloReply>,
 }
 
 /// A line that came from the daemon.
@@ -39,16 +43,39 @@ pub enum DaemonLine {
     Reply {
         /// The number that [`Client::send`] gave.
         id: u64,
-        /// The result, or why there is none.
-        result: Result<Value, Refusal>,
+        /// The JSON of the result, or why there is none.
+        result: Result<Box<RawValue>, ApiError>,
     },
     /// What nobody asked for: a change that is watched.
-    Notification {
-        /// Its method.
-        method: String,
-        /// Its parameters.
-        params: Value,
-    },
+    Notification(DaemonEvent),
+}
+
+/// What the daemon tells without being asked.
+pub struct DaemonEvent {
+    /// Its name.
+    pub method: String,
+    /// The JSON of its parameters.
+    pub raw: Box<RawValue>,
+    /// Its parameters.
+    pub event: Event,
+}
+
+/// An answer, and its text as it came.
+pub struct Answered<T> {
+    /// The JSON of the answer.
+    pub raw: Box<RawValue>,
+    /// The answer.
+    pub reply: T,
+}
+
+impl<T: DeserializeOwned> Answered<T> {
+    /// Reads the JSON of an answer to `method`.
+    pub fn parse(method: &'static str, raw: Box<RawValue>) -> Result<Self, ClientError> {
+        match serde_json::from_str(raw.get()) {
+            Ok(reply) => Ok(Self { raw, reply }),
+            Err(_) => Err(ClientError::Garbled { method }),
+        }
+    }
 }
 
 impl Client {
@@ -83,56 +110,58 @@ impl Client {
             }
             Distrust::Untold(source) => ClientError::Untold { socket: path(), source },
         })?;
-        let mut client = Self { stream: BufReader::new(stream), last_id: 0, hello: Value::Null };
+        let mut client = Self { stream: BufReader::new(stream), last_id: 0, hello: None };
         client.set_timeout(Some(HELLO_TIMEOUT))?;
-        client.hello = client.call("box.hello", json!({ "protocol": PROTOCOL })).map_err(
-            |error| match error {
-                ClientError::Io { source, .. } if is_timeout(&source) => silent(),
-                // A process that is being killed still accepts, and says nothing.
-                ClientError::Gone { .. } => nobody(std::io::ErrorKind::ConnectionReset.into()),
-                other => other,
-            },
-        )?;
+        let hello = client.call(&Hello { protocol: Some(PROTOCOL) });
+        client.hello = Some(hello.map_err(|error| match error {
+            ClientError::Io { source, .. } if is_timeout(&source) => silent(),
+            // A process that is being killed still accepts, and says nothing.
+            ClientError::Gone { .. } => nobody(std::io::ErrorKind::ConnectionReset.into()),
+            other => other,
+        })?);
         client.set_timeout(None)?;
         Ok(client)
     }
 
-    /// What the daemon said of itself: protocol, box, version, limits, pid.
-    pub fn hello(&self) -> &Value {
-        &self.hello
+    /// What the daemon said of itself when the client connected.
+    pub fn hello(&self) -> Option<&HelloReply> {
+        self.hello.as_ref()
     }
 
     /// Longest line the daemon takes, in bytes.
     pub fn frame_bytes_max(&self) -> usize {
-        let stated = self.hello["limits"]["frame_bytes"].as_u64();
-        stated.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(16 * 1024 * 1024)
+        self.hello().map_or(FIRST_LINE_BYTES_MAX, |hello| hello.limits.frame_bytes)
     }
 
     /// Asks and waits for the answer; changes watched on the same connection are passed over.
-    pub fn call(&mut self, method: &'static str, params: Value) -> Result<Value, ClientError> {
-        let asked = self.send(method, params)?;
+    pub fn call<M: Method>(&mut self, params: &M) -> Result<M::Reply, ClientError> {
+        self.ask(params).map(|answered| answered.reply)
+    }
+
+    /// The same, with the text of the answer.
+    pub fn ask<M: Method>(&mut self, params: &M) -> Result<Answered<M::Reply>, ClientError> {
+        let asked = self.send(params)?;
         loop {
-            if let DaemonLine::Reply { id, result } = self.receive(method)?
+            if let DaemonLine::Reply { id, result } = self.receive(M::NAME)?
                 && id == asked
             {
-                return result.map_err(ClientError::Refused);
+                return Answered::parse(M::NAME, result.map_err(ClientError::Refused)?);
             }
         }
     }
 
     /// Asks, and gives the number that the answer will carry.
-    pub fn send(&mut self, method: &'static str, params: Value) -> Result<u64, ClientError> {
+    pub fn send<M: Method>(&mut self, params: &M) -> Result<u64, ClientError> {
         self.last_id += 1;
-        let request =
-            json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params });
-        let mut line = request.to_string();
-        line.push('\n');
+        let method = M::NAME;
+        let line = envelope::request(self.last_id, params)
+            .map_err(|error| ClientError::Io { method, source: error.into() })?;
         let frame_bytes_max = self.frame_bytes_max();
         if line.len() > frame_bytes_max {
             return Err(ClientError::TooLong { bytes: line.len(), bytes_max: frame_bytes_max });
         }
         let stream = self.stream.get_mut();
-        match stream.write_all(line.as_bytes()).and_then(|()| stream.flush()) {
+        match stream.write_all(&line).and_then(|()| stream.flush()) {
             Ok(()) => Ok(self.last_id),
             // A daemon that closes says why before it does: that is worth more than "broken pipe".
             Err(source) => match self.receive(method) {
@@ -152,23 +181,20 @@ impl Client {
         if line.last() != Some(&b'\n') {
             return Err(ClientError::Gone { method });
         }
-        let garbled = || ClientError::Garbled { method };
-        let mut message: Value = serde_json::from_slice(&line).map_err(|_| garbled())?;
-        let mut part = |name: &str| message.get_mut(name).map(Value::take);
-        if let Some(Value::String(method)) = part("method") {
-            return Ok(DaemonLine::Notification {
-                method,
-                params: part("params").unwrap_or(Value::Null),
-            });
+        match IncomingLine::parse(&line).ok_or(ClientError::Garbled { method })? {
+            IncomingLine::Notification { method: name, params } => {
+                let event = Event::parse(&name, params.get());
+                let event = event.map_err(|_| ClientError::Garbled { method })?;
+                let (method, raw) = (name.into_owned(), params.to_owned());
+                Ok(DaemonLine::Notification(DaemonEvent { method, raw, event }))
+            }
+            // An error without a number is about the connection as a whole, so about
+            // what was asked last.
+            IncomingLine::Reply { id, result } => Ok(DaemonLine::Reply {
+                id: id.unwrap_or(self.last_id),
+                result: result.map(ToOwned::to_owned),
+            }),
         }
-        // An error without a number is about the connection as a whole, so about
-        // what was asked last.
-        let id = part("id").and_then(|id| id.as_u64()).unwrap_or(self.last_id);
-        let result = match part("error").filter(|error| !error.is_null()) {
-            Some(error) => Err(Refusal::from_json(error)),
-            None => Ok(part("result").ok_or_else(garbled)?),
-        };
-        Ok(DaemonLine::Reply { id, result })
     }
 
     fn set_timeout(&self, timeout: Option<Duration>) -> Result<(), ClientError> {
@@ -189,13 +215,24 @@ fn is_timeout(error: &std::io::Error) -> bool {
 mod tests {
     use super::fake::Fake;
     use super::*;
+    use contactbox_api::ErrorKind;
+    use contactbox_api::contact::{Find, Put};
+    use contactbox_api::status::{BoxStats, SetAuthor};
+    use contactbox_api::vcard::Import;
+    use serde_json::json;
 
     #[test]
     fn asks_and_is_answered() {
-        let fake = Fake::start(|method, params| Ok(json!({ "method": method, "params": params })));
+        let fake = Fake::start(|method, params| {
+            assert_eq!(method, "contact.find");
+            assert_eq!(*params, json!({ "query": "ada", "shelf": "active" }));
+            Ok(json!({ "hits": [], "cursor": "c", "of-tomorrow": 7 }))
+        });
         let mut client = Client::connect(fake.socket()).unwrap();
-        let answer = client.call("contact.find", json!({ "query": "ada" })).unwrap();
-        assert_eq!(answer, json!({ "method": "contact.find", "params": { "query": "ada" } }));
+        let find = Find { query: "ada".into(), ..Find::default() };
+        let answer = client.ask(&find).unwrap();
+        assert_eq!(answer.reply.cursor.as_deref(), Some("c"));
+        assert_eq!(answer.raw.get(), r#"{"hits":[],"cursor":"c","of-tomorrow":7}"#);
         assert_eq!(client.frame_bytes_max(), fake::FRAME_BYTES);
     }
 
@@ -205,10 +242,10 @@ mod tests {
             Err((-32004, "the box is full", json!({ "kind": "Full", "live_bytes": 7 })))
         });
         let mut client = Client::connect(fake.socket()).unwrap();
-        let Err(ClientError::Refused(refusal)) = client.call("contact.put", json!({})) else {
+        let Err(ClientError::Refused(refusal)) = client.call(&Put::default()) else {
             panic!("refused");
         };
-        assert_eq!((refusal.kind(), refusal.data["live_bytes"].as_u64()), (Some("Full"), Some(7)));
+        assert_eq!((refusal.kind, refusal.data.live_bytes), (ErrorKind::Full, Some(7)));
         assert_eq!(refusal.to_string(), "the box is full");
     }
 
@@ -221,11 +258,12 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_not_sent() {
-        let fake = Fake::start(|_, _| Ok(json!({})));
+        let fake = Fake::start(|_, _| Ok(json!({ "author": "Eva" })));
         let mut client = Client::connect(fake.socket()).unwrap();
-        let long = client.call("card.import", json!({ "vcard": "x".repeat(fake::FRAME_BYTES) }));
+        let vcard = Some("x".repeat(fake::FRAME_BYTES));
+        let long = client.call(&Import { vcard, ..Import::default() });
         assert!(matches!(long, Err(ClientError::TooLong { .. })));
-        client.call("box.info", json!({})).unwrap();
+        client.call(&SetAuthor::default()).unwrap();
     }
 
     #[test]
@@ -235,7 +273,15 @@ mod tests {
             _ => Ok(json!({})),
         });
         let mut client = Client::connect(fake.socket()).unwrap();
-        let gone = client.call("box.stats", json!({}));
+        let gone = client.call(&BoxStats {});
         assert!(matches!(gone, Err(ClientError::Gone { method: "box.stats" })));
+    }
+
+    #[test]
+    fn what_is_no_answer_to_what_was_asked_is_said_to_be_none() {
+        let fake = Fake::start(|_, _| Ok(json!({ "odd": 1 })));
+        let mut client = Client::connect(fake.socket()).unwrap();
+        let garbled = client.call(&BoxStats {});
+        assert!(matches!(garbled, Err(ClientError::Garbled { method: "box.stats" })));
     }
 }

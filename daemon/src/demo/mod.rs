@@ -9,8 +9,11 @@ use crate::cli::import::{self, FileTally, ImportObserver, RejectedCard};
 use crate::cli::{Exit, Failure, export};
 use crate::client::Client;
 use crate::samples::{PEOPLE, PEOPLE_CARDS};
+use contactbox_api::contact::{ChangeOutcome, Find, Patch};
+use contactbox_api::status::{BoxStop, BoxVerify};
+use contactbox_api::vcard::Export;
+use contactbox_api::{JcardProperty, RawJson};
 use daemon::Daemon;
-use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -60,10 +63,14 @@ fn play(folder: &Path) -> Result<(), Failure> {
     step.done("find", "\"grossmann\" finds Jörg Größmann: without the accents")?;
 
     let number = "+44 20 7946 0555";
-    let added =
-        json!([["tel", { "type": "work" }, "text", number], ["note", {}, "text", "Offer sent."]]);
-    let edited = client.call("contact.patch", json!({ "uid": ada, "add": added }))?;
-    expect("the outcome of the edit", edited["outcome"].as_str().unwrap_or(""), "updated")?;
+    let added = [
+        JcardProperty::text("tel", number).with_param("type", "work"),
+        JcardProperty::text("note", "Offer sent."),
+    ];
+    let add = RawJson::of(&added).map_err(|error| Failure::other(error.to_string()))?;
+    let patch = Patch { uid: ada.clone(), add: Some(add), ..Patch::default() };
+    let edited = client.call(&patch)?;
+    expect("the outcome of the edit", edited.outcome, ChangeOutcome::Updated)?;
     find(&mut client, "7946 0555", "Ada Byrd Lovelock")?;
     step.done("edit", "another number and a note for her; found by it at once")?;
 
@@ -75,7 +82,7 @@ fn play(folder: &Path) -> Result<(), Failure> {
 
     let mut daemon = Daemon::start(folder)?;
     let mut client = daemon.client()?;
-    let held = client.hello()["contacts"].as_u64().unwrap_or(0);
+    let held = client.hello().map_or(0, |hello| hello.contacts);
     if held < PEOPLE_CARDS + acknowledged {
         return Err(Failure::other(format!(
             "{PEOPLE_CARDS} and then {acknowledged} cards were acknowledged, the box has {held} contacts"
@@ -90,12 +97,12 @@ fn play(folder: &Path) -> Result<(), Failure> {
     expect("cards there already", tally.unchanged, held - PEOPLE_CARDS)?;
     step.done("import", &format!("the same file goes on where it was cut: {} more", tally.added))?;
 
-    let found = client.call("box.verify", json!({}))?;
-    expect("damaged entries", found["damaged"].as_u64().unwrap_or(u64::MAX), 0)?;
+    let found = client.call(&BoxVerify {})?;
+    expect("damaged entries", found.damaged, 0)?;
     step.done("verify", "everything reads back as it was written")?;
 
     let path = folder.join("export.vcf");
-    let exported = export::to_file(&mut client, json!({ "version": "4.0" }), &path)?.cards;
+    let exported = export::to_file(&mut client, Export::default(), &path)?.cards;
     expect("cards exported", exported, PEOPLE_CARDS + cards)?;
     let text =
         std::fs::read(&path).map_err(|error| Failure::file(&path, "cannot be read", &error))?;
@@ -104,7 +111,7 @@ fn play(folder: &Path) -> Result<(), Failure> {
     expect("cards unchanged by their own export", tally.unchanged, exported)?;
     step.done("import", "the export again: nothing changes")?;
 
-    client.call("box.stop", json!({}))?;
+    client.call(&BoxStop {})?;
     daemon.wait()?;
     step.done("stop", "the daemon has ended")
 }
@@ -150,10 +157,11 @@ fn expect<T: PartialEq + std::fmt::Display>(
 
 /// The identity of the best match, which must be called `name`.
 fn find(client: &mut Client, query: &str, name: &str) -> Result<String, Failure> {
-    let answer = client.call("contact.find", json!({ "query": query, "limit": 1 }))?;
-    let hit = &answer["hits"][0];
-    expect(&format!("who \"{query}\" finds"), hit["name"].as_str().unwrap_or("nobody"), name)?;
-    Ok(hit["uid"].as_str().unwrap_or("").to_string())
+    let find = Find { query: query.to_owned(), limit: Some(1), ..Find::default() };
+    let hit = client.call(&find)?.hits.into_iter().next();
+    let found = hit.as_ref().map_or("nobody", |hit| &hit.name);
+    expect(&format!("who \"{query}\" finds"), found, name)?;
+    Ok(hit.map(|hit| hit.uid).unwrap_or_default())
 }
 
 /// The sample many times over, each time of other people.

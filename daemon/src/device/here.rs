@@ -68,7 +68,7 @@ impl Exchange for Talker {
             let answer = host.converse(&mut talk, &message)?;
             Ok((talk, answer))
         });
-        let answered = answered.await.unwrap_or_else(|_| Err(BoxError::Stopping));
+        let answered = answered.await.unwrap_or(Err(BoxError::Stopping));
         let (talk, answer) = answered.map_err(AskError::Link)?;
         self.talk = Some(talk);
         match answer {

@@ -5,13 +5,14 @@ use super::head::PropertyHead;
 use super::{
     BLOB, BYTES, Owned, OwnedValue, ValueLayout, hash_of_hex, hex, read_property, write_property,
 };
+use contactbox_api::JcardProperty;
 use contactbox_core::contact::BlobRef;
 use serde_json::Value as Json;
 
 /// The line of a jCard property. A large value that was left out is the parameters
 /// `BLOB` and `BYTES`.
-pub fn line_of(property: &Json) -> Result<String, String> {
-    let Owned { head, value } = read_property(property)?;
+pub fn line_of(property: &JcardProperty) -> Result<String, String> {
+    let Owned { head, value } = read_property(&property.to_value())?;
     let start = head.to_line();
     Ok(match value {
         OwnedValue::Text(text) => format!("{start}:{text}"),
@@ -21,7 +22,7 @@ pub fn line_of(property: &Json) -> Result<String, String> {
 }
 
 /// The jCard property of a line.
-pub fn property_of(line: &str) -> Result<Json, String> {
+pub fn property_of(line: &str) -> Result<JcardProperty, String> {
     let (start, value) = split(line).ok_or("there is no colon between a name and its value")?;
     let head =
         PropertyHead::of_line(start).ok_or("it does not begin with the name of a property")?;
@@ -41,7 +42,8 @@ pub fn property_of(line: &str) -> Result<Json, String> {
         }
         (None, None) => OwnedValue::Text(value.to_owned()),
     };
-    Ok(write_property(&Owned { head, value }.content(), |_| None))
+    let property = write_property(&Owned { head, value }.content(), |_| None);
+    JcardProperty::from_value(property).ok_or_else(|| "it cannot be written as jCard".to_owned())
 }
 
 fn blob_of(hash: Option<Json>, bytes: Option<Json>) -> Result<Option<BlobRef>, String> {
@@ -88,18 +90,17 @@ mod tests {
             "PHOTO;MEDIATYPE=image/jpeg;BLOB=00112233445566778899aabbccddeeff;BYTES=2048:",
         ] {
             let property = property_of(line).unwrap_or_else(|why| panic!("{line}: {why}"));
-            assert_eq!(line_of(&property).as_deref(), Ok(line), "{property}");
+            assert_eq!(line_of(&property).as_deref(), Ok(line), "{property:?}");
         }
     }
 
     #[test]
     fn what_a_person_types_is_understood() {
         let property = property_of("tel;type=work,cell:+44 20").unwrap();
-        assert_eq!(property[1]["type"].as_array().map(Vec::len), Some(2), "{property}");
-        assert_eq!(
-            (&property[0], &property[2], &property[3]),
-            (&json!("tel"), &json!("text"), &json!("+44 20"))
-        );
+        assert_eq!(property.params["type"].as_array().map(Vec::len), Some(2), "{property:?}");
+        let JcardProperty { name, kind, values, .. } = &property;
+        assert_eq!((name.as_str(), kind.as_str()), ("tel", "text"));
+        assert_eq!(values, &[json!("+44 20")]);
         for wrong in [
             "no colon",
             ":value",

@@ -17,7 +17,7 @@ use contactbox_core::contact::{BlobRef, Kind, Property, Types, Value, ValueShape
 use contactbox_core::text::split_bare;
 use contactbox_core::vcard::basic_date;
 use head::PropertyHead;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 
 const HINT: &str = "x-contactbox";
@@ -120,13 +120,13 @@ pub fn write_property(
     let head = PropertyHead::of(content);
     let mut params = head.to_json();
     let (type_name, values) = match content.value {
-        Value::Bytes(bytes) => ("uri".to_owned(), vec![json!(data_uri(&head, bytes))]),
+        Value::Bytes(bytes) => ("uri".to_owned(), vec![Json::from(data_uri(&head, bytes))]),
         Value::Blob(blob) => match blobs(blob) {
-            Some(bytes) => ("uri".to_owned(), vec![json!(data_uri(&head, &bytes))]),
+            Some(bytes) => ("uri".to_owned(), vec![Json::from(data_uri(&head, &bytes))]),
             None => {
-                params.insert(BLOB.to_owned(), json!(hex(&blob.hash)));
-                params.insert(BYTES.to_owned(), json!(blob.len));
-                ("uri".to_owned(), vec![json!("")])
+                params.insert(BLOB.to_owned(), Json::from(hex(&blob.hash)));
+                params.insert(BYTES.to_owned(), Json::from(blob.len));
+                ("uri".to_owned(), vec![Json::from("")])
             }
         },
         Value::Text(text) => write_text(&head, text),
@@ -140,7 +140,7 @@ pub fn write_property(
         Value::Text(text) => Cow::Borrowed(text),
         _ => Cow::Owned(content_text(content)),
     };
-    let values = vec![json!(text)];
+    let values = vec![Json::from(&*text)];
     let letter = assemble(&head, params.clone(), "unknown", &values);
     if gives_back(&letter, content) {
         return letter;
@@ -148,7 +148,7 @@ pub fn write_property(
     // The head is what differs: with its hint, the plain form may do after all.
     let (type_name, plain_values) = write_text(&head, &text);
     let mut with_hint = params.clone();
-    with_hint.insert(HINT.to_owned(), json!(head.to_line()));
+    with_hint.insert(HINT.to_owned(), Json::from(head.to_line()));
     let plain = assemble(&head, with_hint.clone(), &type_name, &plain_values);
     if gives_back(&plain, content) {
         return plain;
@@ -171,7 +171,7 @@ fn hinted(
     {
         return plain;
     }
-    params.insert(HINT.to_owned(), json!(head.to_line()));
+    params.insert(HINT.to_owned(), Json::from(head.to_line()));
     assemble(head, params, type_name, values)
 }
 
@@ -193,8 +193,11 @@ fn assemble(
     type_name: &str,
     values: &[Json],
 ) -> Json {
-    let mut property =
-        vec![json!(head.name().to_ascii_lowercase()), Json::Object(params), json!(type_name)];
+    let mut property = vec![
+        Json::from(head.name().to_ascii_lowercase()),
+        Json::Object(params),
+        Json::from(type_name),
+    ];
     property.extend_from_slice(values);
     Json::Array(property)
 }
@@ -209,20 +212,24 @@ fn write_text(head: &PropertyHead, value: &str) -> (String, Vec<Json>) {
         None => (form.usual_type().to_owned(), form),
     };
     let values = match form {
-        ValueLayout::Text | ValueLayout::Language => vec![json!(text::unescape(value))],
-        ValueLayout::List => split_bare(value, ',').map(|one| json!(text::unescape(one))).collect(),
+        ValueLayout::Text | ValueLayout::Language => vec![Json::from(text::unescape(value))],
+        ValueLayout::List => {
+            split_bare(value, ',').map(|one| Json::from(text::unescape(one))).collect()
+        }
         ValueLayout::Components => {
-            vec![one_or_all(split_bare(value, ';').map(|one| json!(text::unescape(one))).collect())]
+            vec![one_or_all(
+                split_bare(value, ';').map(|one| Json::from(text::unescape(one))).collect(),
+            )]
         }
         ValueLayout::ComponentLists => vec![Json::Array(
             split_bare(value, ';')
                 .map(|component| {
                     let parts = split_bare(component, ',');
-                    one_or_all(parts.map(|one| json!(text::unescape(one))).collect())
+                    one_or_all(parts.map(|one| Json::from(text::unescape(one))).collect())
                 })
                 .collect(),
         )],
-        ValueLayout::Letter(_) => vec![json!(value)],
+        ValueLayout::Letter(_) => vec![Json::from(value)],
     };
     (type_name, values)
 }

@@ -5,7 +5,7 @@ use super::host::Host;
 use super::import;
 use super::kept;
 use crate::jcard::{self, Owned};
-use crate::rpc::{Patch, Put, RawJson, Removal, Target};
+use crate::rpc::{Patch, Put, RawJson, Removal};
 use contactbox_core::contact::{Contents, Draft, Property, Uid};
 use contactbox_core::service::Request;
 use contactbox_core::service::protocol::NewContact;
@@ -37,7 +37,7 @@ fn told(put: &book::Written) -> Json {
 pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, BoxError> {
     host.writable()?;
     let mut memory = std::mem::take(&mut host.draft);
-    let result = match (asked.card, asked.vcard) {
+    let result = match (asked.jcard, asked.vcard) {
         (Some(card), None) => card_of(card).and_then(|owned| {
             let draft = drafted(&mut memory, owned.iter().map(Owned::content))?;
             put_contents(host, asked.uid.as_deref(), &draft, asked.version, author)
@@ -45,7 +45,9 @@ pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, Box
         (None, Some(text)) => import::one(&text, &mut memory).and_then(|contents| {
             put_contents(host, asked.uid.as_deref(), &contents, asked.version, author)
         }),
-        _ => Err(ParamsError::Either { method: "contact.put", one: "card", other: "vcard" }.into()),
+        _ => {
+            Err(ParamsError::Either { method: "contact.put", one: "jcard", other: "vcard" }.into())
+        }
     };
     host.draft = import::kept(memory);
     result
@@ -53,7 +55,7 @@ pub(super) fn put(host: &mut Host, asked: Put, author: &str) -> Result<Json, Box
 
 /// The contents of a jCard.
 fn card_of(card: RawJson) -> Result<Vec<Owned>, BoxError> {
-    let card: Json = card.read("card").map_err(BoxError::Malformed)?;
+    let card: Json = card.read("jcard").map_err(BoxError::Malformed)?;
     Ok(jcard::read(&card).map_err(VcardError::Jcard)?)
 }
 
@@ -148,7 +150,7 @@ fn patched<'m>(
 ) -> Result<(Contents<'m>, u64), BoxError> {
     let Host { book, record, .. } = host;
     let found = block_on(book.get(uid, record))?;
-    let contact = found.ok_or_else(|| BoxError::NoSuchContact(uid))?.contact;
+    let contact = found.ok_or(BoxError::NoSuchContact(uid))?.contact;
     let contents: Vec<Property<'_>> = contact
         .properties()
         .map(|property| property.content)
@@ -214,7 +216,7 @@ pub(super) enum Move {
 /// `contact.remove`, `contact.restore`, `contact.purge`
 pub(super) fn shelve(
     host: &mut Host,
-    target: &Target,
+    target: &str,
     author: &str,
     to: Move,
 ) -> Result<Json, BoxError> {
@@ -226,7 +228,7 @@ pub(super) fn shelve(
     {
         return Ok(told);
     }
-    let uid = host.resolve(&target.uid)?;
+    let uid = host.resolve(target)?;
     let request = match to {
         Move::Remove => Request::Remove { uid },
         Move::Restore => Request::Restore { uid },

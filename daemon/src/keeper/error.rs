@@ -203,7 +203,7 @@ pub enum VcardError {
     #[error("{0}")]
     Rejected(Rejection),
     /// The text has several vCards, or none.
-    #[error("contact.put takes one card, and this text has {count}; card.import takes many")]
+    #[error("contact.put takes one card, and this text has {count}; contact.import takes many")]
     NotOne {
         /// How many it has.
         count: u32,

@@ -40,7 +40,7 @@ enum Fit {
     Full,
 }
 
-/// `card.export`
+/// `contact.export`
 pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, BoxError> {
     let mut sheet = ExportPage {
         text: String::new(),
@@ -48,7 +48,7 @@ pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, BoxError> {
         // A line break of two bytes for 75 becomes four in JSON; quotes and backslashes double.
         bytes_max: host.config.limits.frame_bytes / 16 * 15,
         is_with_photos: asked.photos.unwrap_or(true),
-        version: match asked.version {
+        version: match asked.vcard_version {
             Asked::V3 => VcardVersion::V3,
             Asked::V4 => VcardVersion::V4,
         },
@@ -64,7 +64,7 @@ pub(super) fn page(host: &mut Host, asked: &Export) -> Result<Json, BoxError> {
         // Whether they would have been found nobody knows: they are told with the last page.
         sheet.unread = host.left_out(read::shelf(asked.shelf));
     }
-    let mut told = json!({ "vcard": sheet.text, "cards": sheet.cards });
+    let mut told = json!({ "vcard": sheet.text, "vcards": sheet.cards });
     if !sheet.unread.is_empty() {
         told["left_out"] = json!(host.tell_left_out(&sheet.unread)?);
         told["left_out_count"] = json!(sheet.unread.len());

@@ -98,7 +98,7 @@ impl Handle {
     /// thread take longer than a contact does; but whoever was there before, be it the
     /// same client, comes first.
     pub fn at_once(&self, call: Call, author: &str) -> Result<Result<Vec<u8>, BoxError>, Call> {
-        if !call.is_brief() || self.table.due.load(Ordering::SeqCst) > 0 {
+        if !rpc::is_brief(&call) || self.table.due.load(Ordering::SeqCst) > 0 {
             return Err(call);
         }
         let Ok(mut host) = self.table.host.try_lock() else { return Err(call) };

@@ -265,31 +265,35 @@ impl Host {
             Call::Get(get) => (read::get(self, &get), false),
             Call::Hello(_) => (read::hello(self).map(json), false),
             Call::BlobGet(get) => (read::blob(self, &get).map(json), false),
-            Call::Info => (read::info(self).map(json), false),
-            Call::Stats => (read::stats(self).map(json), false),
+            Call::Info(_) => (read::info(self).map(json), false),
+            Call::Stats(_) => (read::stats(self).map(json), false),
             Call::Export(asked) => (export::page(self, &asked).map(json), false),
-            Call::Put(put) => (change::put(self, *put, author).map(json), true),
-            Call::Patch(patch) => (change::patch(self, *patch, author).map(json), true),
+            Call::Put(put) => (change::put(self, put, author).map(json), true),
+            Call::Patch(patch) => (change::patch(self, patch, author).map(json), true),
             Call::Remove(target) => {
-                (change::shelve(self, &target, author, change::Move::Remove).map(json), true)
+                (change::shelve(self, &target.uid, author, change::Move::Remove).map(json), true)
             }
             Call::Restore(target) => {
-                (change::shelve(self, &target, author, change::Move::Restore).map(json), true)
+                (change::shelve(self, &target.uid, author, change::Move::Restore).map(json), true)
             }
             Call::Purge(target) => {
-                (change::shelve(self, &target, author, change::Move::Purge).map(json), true)
+                (change::shelve(self, &target.uid, author, change::Move::Purge).map(json), true)
             }
             Call::Kept(asked) => (kept::list(self, &asked).map(json), false),
-            Call::Forget => (kept::forget(self).map(json), true),
-            Call::Import(asked) => (import::batch(self, *asked, author).map(json), true),
+            Call::Forget(_) => (kept::forget(self).map(json), true),
+            Call::Import(asked) => (import::batch(self, asked, author).map(json), true),
             // The session and the keeper see to these.
-            Call::Verify
+            Call::Verify(_)
             | Call::History(_)
-            | Call::LongRequest(_)
+            | Call::CardsBackup(_)
+            | Call::CardsSync(_)
+            | Call::CardsRestore(_)
+            | Call::DevicesInfo(_)
+            | Call::DevicesSync(_)
             | Call::Author(_)
-            | Call::Stop
-            | Call::WatchStart
-            | Call::WatchStop => (Ok(b"{}".to_vec()), false),
+            | Call::Stop(_)
+            | Call::WatchStart(_)
+            | Call::WatchStop(_) => (Ok(b"{}".to_vec()), false),
         };
         let result = result.and_then(|body| self.within_frame(body));
         Executed { result, is_change }

@@ -144,7 +144,7 @@ impl VcardSink for Only<'_> {
     }
 }
 
-/// `card.import`
+/// `contact.import`
 pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json, BoxError> {
     host.writable()?;
     let bytes = match (asked.vcard, asked.base64) {
@@ -152,7 +152,7 @@ pub(super) fn batch(host: &mut Host, asked: Import, author: &str) -> Result<Json
         (None, Some(text)) => BASE64.decode(text).map_err(ParamsError::Base64)?,
         _ => {
             let (one, other) = ("vcard", "base64");
-            return Err(ParamsError::Either { method: "card.import", one, other }.into());
+            return Err(ParamsError::Either { method: "contact.import", one, other }.into());
         }
     };
     let by = host.author(author)?;

@@ -7,7 +7,7 @@ use super::query::HITS_MAX;
 use super::{BoxError, cursor, import};
 use crate::image::ImageError;
 use crate::jcard;
-use crate::rpc::{KeptList, Target};
+use crate::rpc::KeptList;
 use contactbox_core::contact::{Contact, Kind, Property, Uid};
 use contactbox_core::search::Query;
 use contactbox_core::service::display_name::{DisplayName, TEXT_CHARS_MAX};
@@ -141,19 +141,19 @@ pub(super) fn forget(host: &mut Host) -> Result<Json, BoxError> {
 /// Brings back what is kept of the contact that a client means; `None` when nothing is.
 pub(super) fn restore(
     host: &mut Host,
-    target: &Target,
+    target: &str,
     author: &str,
 ) -> Result<Option<Json>, BoxError> {
-    let digits = jcard::digits(&target.uid);
+    let digits = jcard::digits(target);
     let places = places(host)?;
     let mut fitting = places.iter().filter(|place| jcard::hex(&place.uid.0).starts_with(&digits));
     let (Some(&place), None) = (fitting.next(), fitting.next()) else { return Ok(None) };
     if digits.len() < 32 {
-        match host.resolve(&target.uid) {
+        match host.resolve(target) {
             Ok(uid) if uid == place.uid => {}
             Err(BoxError::UnknownIdentity { .. }) => {}
             Ok(uid) => {
-                let text = target.uid.clone();
+                let text = target.to_owned();
                 return Err(BoxError::Ambiguous { text, matches: [uid, place.uid] });
             }
             Err(fault) => return Err(fault),
@@ -177,7 +177,7 @@ fn bring_back(
     let Host { book, record, .. } = &mut *host;
     let found = block_on(book.get(place.uid, &mut present))?;
     let kept = block_on(book.kept_at(place.slot, record))?;
-    let kept = kept.ok_or_else(|| BoxError::NoSuchContact(place.uid))?.contact;
+    let kept = kept.ok_or(BoxError::NoSuchContact(place.uid))?.contact;
     let mut said = said_by(&kept);
     if let Some(found) = &found {
         let more = said_by(&found.contact).into_iter();

@@ -251,7 +251,8 @@ impl WriterLoop {
                     told.extend(self.work(host, task));
                 }
                 NextWork::Job(job)
-                    if matches!(job.call.weight(), Weight::Work | Weight::Long) && !is_turn =>
+                    if matches!(rpc::weight(&job.call), Weight::Work | Weight::Long)
+                        && !is_turn =>
                 {
                     self.long.push_back(job);
                 }

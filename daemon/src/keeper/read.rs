@@ -176,7 +176,7 @@ struct ContactBody<'c, C> {
     trashed: bool,
     stale: bool,
     conflicts: Vec<&'c str>,
-    card: C,
+    jcard: C,
 }
 
 #[derive(Serialize)]
@@ -228,7 +228,7 @@ pub(super) fn get(host: &mut Host, asked: &Get) -> Result<Vec<u8>, BoxError> {
         trashed: contact.is_trashed(),
         stale: is_stale,
         conflicts,
-        card,
+        jcard: card,
     });
     failed.map_or(shown, Err)
 }

@@ -52,7 +52,7 @@ pub(super) struct Rounds {
 
 /// Whether a call is one that takes a round.
 pub(super) fn is_round(call: &Call) -> bool {
-    matches!(call, Call::Verify | Call::History(_))
+    matches!(call, Call::Verify(_) | Call::History(_))
 }
 
 impl Rounds {
@@ -122,7 +122,7 @@ fn slice_of(work: &mut dyn RoundStep, host: &mut Host) -> Option<RoundOutcome> {
             }
         }
     };
-    catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| Some(Err(BoxError::PanickedReading)))
+    catch_unwind(AssertUnwindSafe(steps)).unwrap_or(Some(Err(BoxError::PanickedReading)))
 }
 
 fn tell(waiting: Vec<Waiting>, outcome: RoundOutcome) {
@@ -136,6 +136,7 @@ fn tell(waiting: Vec<Waiting>, outcome: RoundOutcome) {
 mod tests {
     use super::*;
     use crate::config::{Config, Settings};
+    use contactbox_api::status::BoxVerify;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -159,7 +160,7 @@ mod tests {
         };
         let mut rounds = Rounds::default();
         for _ in 0..5 {
-            rounds.begin(&mut host, &Call::Verify, waiting());
+            rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
         }
         assert_eq!((rounds.rounds.len(), rounds.next.len()), (1, 4), "one at a time");
         while told.load(Ordering::SeqCst) == 0 {
@@ -170,15 +171,15 @@ mod tests {
             rounds.slice(&mut host);
         }
         assert_eq!(told.load(Ordering::SeqCst), 5, "they share the next");
-        rounds.begin(&mut host, &Call::Verify, waiting());
-        rounds.begin(&mut host, &Call::Verify, waiting());
+        rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
+        rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
         is_gone.store(true, Ordering::SeqCst);
         rounds.slice(&mut host);
         assert!(rounds.is_empty() && rounds.next.is_empty(), "nobody is there any more");
         assert_eq!(told.load(Ordering::SeqCst), 5);
         // One that comes after that is answered all the same.
         is_gone.store(false, Ordering::SeqCst);
-        rounds.begin(&mut host, &Call::Verify, waiting());
+        rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
         rounds.end();
         assert_eq!(told.load(Ordering::SeqCst), 6, "told that it will not be");
     }

@@ -9,7 +9,7 @@ pub use frames::{LineError, LineFrame, LineReader, SharedMemory};
 use crate::card::LongRequests;
 use crate::config::PeerLimits;
 use crate::keeper::{Answer, BoxError, Handle, Job};
-use crate::rpc::{self, Call, Id, RpcError, RpcRequest, Weight};
+use crate::rpc::{self, Call, Id, LongRequest, RpcError, RpcRequest, Weight};
 use crate::socket::SocketPeer;
 use std::io;
 use std::sync::Arc;
@@ -178,7 +178,8 @@ async fn read_requests<R: AsyncRead + Unpin>(
             continue;
         }
         let RpcRequest { id, call } = RpcRequest::parse(&frame.bytes);
-        if is_in_last_seat && call.as_ref().is_ok_and(|call| !call.is_of_last_seat()) {
+        let call = call.and_then(|call| Ok((LongRequest::of(&call)?, call)));
+        if is_in_last_seat && call.as_ref().is_ok_and(|(_, call)| !rpc::is_of_last_seat(call)) {
             let connections_max = shared.limits.connections;
             return send(id, Err(SessionError::TooManyConnections { connections_max }.into()));
         }
@@ -187,23 +188,23 @@ async fn read_requests<R: AsyncRead + Unpin>(
             shared.relief.notify_one();
         }
         drop(bytes);
-        let weight = call.as_ref().map_or(Weight::Read, Call::weight);
+        let weight = call.as_ref().map_or(Weight::Read, |(_, call)| rpc::weight(call));
         let Some(mut permits) = allowance(&window, shared.share(&peer), weight).await else {
             return;
         };
         permits.extend(memory);
         let result = match call {
             Err(fault) => Err(fault),
-            Ok(Call::WatchStart) => {
+            Ok((None, Call::WatchStart(_))) => {
                 sender.send(ToClient::Watch(Some(shared.handle.subscribe()))).ok();
                 Ok(b"{}".to_vec())
             }
-            Ok(Call::WatchStop) => {
+            Ok((None, Call::WatchStop(_))) => {
                 sender.send(ToClient::Watch(None)).ok();
                 Ok(b"{}".to_vec())
             }
-            Ok(Call::LongRequest(_)) if !peer.is_owner => Err(SessionError::OwnersOnly.into()),
-            Ok(Call::LongRequest(request)) => {
+            Ok((Some(_), _)) if !peer.is_owner => Err(SessionError::OwnersOnly.into()),
+            Ok((Some(request), _)) => {
                 let replies = sender.clone();
                 shared.long_requests.run(request, move |result| {
                     if let Some(id) = id {
@@ -213,16 +214,16 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 });
                 continue;
             }
-            Ok(Call::Author(new)) => sign(new.name, &mut author).map_err(RpcError::from),
-            Ok(Call::Stop) if !peer.is_owner => {
+            Ok((None, Call::Author(new))) => sign(new.name, &mut author).map_err(RpcError::from),
+            Ok((None, Call::Stop(_))) if !peer.is_owner => {
                 Err(SessionError::MayNotStop { user: peer.user.clone() }.into())
             }
-            Ok(Call::Stop) => {
+            Ok((None, Call::Stop(_))) => {
                 tracing::info!(author = &*author, "asked to stop");
                 shared.stop.notify_one();
                 Ok(b"{}".to_vec())
             }
-            Ok(call) => match shared.handle.at_once(call, &author) {
+            Ok((None, call)) => match shared.handle.at_once(call, &author) {
                 Ok(result) => result.map_err(RpcError::from),
                 Err(call) => {
                     let replies = sender.clone();

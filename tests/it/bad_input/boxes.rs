@@ -15,7 +15,7 @@ use std::process::Command;
 pub(super) fn filled(place: &Place, count: usize) -> Daemon {
     let daemon = place.serve();
     let text: String = people(count, 5).map(|person| person.vcard()).collect();
-    assert_eq!(daemon.client().call("card.import", json!({ "vcard": text }))["added"], count);
+    assert_eq!(daemon.client().call("contact.import", json!({ "vcard": text }))["added"], count);
     daemon
 }
 
@@ -75,7 +75,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
     assert!(before.len() > 1000 && before.len() < CARDS, "{} contacts fit", before.len());
     let photo = format!("data:image/jpeg;base64,{}", "/9j/".repeat(1 << 20));
     let large = json!(["vcard", [["fn", {}, "text", "Large"], ["photo", {}, "uri", photo]]]);
-    let error = client.refused("contact.put", json!({ "card": large }), "Full");
+    let error = client.refused("contact.put", json!({ "jcard": large }), "Full");
     assert!(
         error["data"]["live_bytes"].is_u64() && error["data"]["capacity_bytes"].is_u64(),
         "{error}"
@@ -144,7 +144,7 @@ fn a_read_only_disk_is_read() {
     assert_eq!(contacts(&mut client), before);
     let error = client.refused(
         "contact.put",
-        json!({ "card": ["vcard", [["fn", {}, "text", "A"]]] }),
+        json!({ "jcard": ["vcard", [["fn", {}, "text", "A"]]] }),
         "ReadOnly",
     );
     assert!(error["message"].as_str().is_some_and(|text| text.contains("read-only")), "{error}");
@@ -235,7 +235,7 @@ fn an_image_cut_short_is_refused_and_what_is_left_can_be_read() {
     assert!(daemon.log().contains("cut short"), "{}", daemon.log());
     let told = client.call("box.verify", json!({}));
     assert_eq!((told["sound"].as_bool(), told["losses"].as_u64() > Some(0)), (Some(false), true));
-    let put = json!({ "card": ["vcard", [["fn", {}, "text", "New"]]] });
+    let put = json!({ "jcard": ["vcard", [["fn", {}, "text", "New"]]] });
     let new = client.call("contact.put", put)["uid"].clone();
     // Each contact may have had a newer version, except one that was written since.
     let old = left.keys().next().expect("a third of them").clone();
@@ -345,7 +345,7 @@ fn a_limit_on_the_size_of_files_is_told_and_ends_nobody() {
     let daemon = place.started(shell).unwrap_or_else(|ran| panic!("{ran:?}"));
     let mut client = daemon.client();
     let note = "word ".repeat(2_000);
-    let card = |number: usize| json!({ "card": ["vcard", [["fn", {}, "text", format!("Person {number}")], ["note", {}, "text", note]]] });
+    let card = |number: usize| json!({ "jcard": ["vcard", [["fn", {}, "text", format!("Person {number}")], ["note", {}, "text", note]]] });
     let taken = (0..2_000)
         .take_while(|number| {
             client.try_call("contact.put", card(*number)).expect("an answer").is_ok()

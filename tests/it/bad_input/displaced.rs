@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 fn card(name: &str) -> Value {
-    json!({ "card": ["vcard", [["fn", {}, "text", name]]] })
+    json!({ "jcard": ["vcard", [["fn", {}, "text", name]]] })
 }
 
 /// Displaces the file of a running box. Returns the contacts before that, a client that was refused
@@ -225,7 +225,7 @@ fn a_file_cut_short_is_not_made_long_again() {
     file.set_len(whole - 4096).expect("it is ours");
     let photo = format!("data:image/jpeg;base64,{}", "/9j/".repeat(1 << 20));
     let large = json!(["vcard", [["fn", {}, "text", "Large"], ["photo", {}, "uri", photo]]]);
-    let refused = client.try_call("contact.put", json!({ "card": large })).expect("an answer");
+    let refused = client.try_call("contact.put", json!({ "jcard": large })).expect("an answer");
     assert!(refused.is_err(), "{refused:?}");
     assert!(fs::metadata(place.image()).expect("it is there").len() < whole);
 }

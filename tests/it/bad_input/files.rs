@@ -170,7 +170,7 @@ fn very_long_names_and_very_many_numbers_come_back() {
     assert_eq!(by_number["hits"][0]["name"], "Many");
     for (query, name, expected) in [("long", "fn", vec![long]), ("many", "tel", numbers)] {
         let uid = client.call("contact.find", json!({ "query": query }))["hits"][0]["uid"].clone();
-        let card = client.call("contact.get", json!({ "uid": uid }))["card"].clone();
+        let card = client.call("contact.get", json!({ "uid": uid }))["jcard"].clone();
         let said = card[1].as_array().expect("properties").iter().filter(|one| one[0] == name);
         let said: Vec<_> = said.map(|one| one[3].as_str().expect("a text")).collect();
         assert_eq!(said, expected);

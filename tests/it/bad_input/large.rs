@@ -44,7 +44,7 @@ fn a_photo_of_eight_mebibytes_comes_back_and_a_larger_one_is_refused() {
     let mut client = daemon.client();
     assert_eq!(names(&mut client), ["Ann", "Bob", "Large"]);
     let uid = client.call("contact.find", json!({ "query": "large" }))["hits"][0]["uid"].clone();
-    let card = client.call("contact.get", json!({ "uid": uid, "blobs": true }))["card"].clone();
+    let card = client.call("contact.get", json!({ "uid": uid, "blobs": true }))["jcard"].clone();
     let uri = card[1]
         .as_array()
         .and_then(|properties| properties.iter().find(|one| one[0] == "photo"))

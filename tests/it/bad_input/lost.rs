@@ -73,7 +73,7 @@ fn a_struck_header_is_made_anew_when_that_is_asked_for() {
         assert!(contacts(&mut client) == before, "all is there, and as it was");
         assert_eq!(client.call("box.hello", json!({}))["box"], id);
         assert_eq!(client.call("box.verify", json!({}))["sound"], true);
-        client.call("contact.put", json!({ "card": ["vcard", [["fn", {}, "text", "New"]]] }));
+        client.call("contact.put", json!({ "jcard": ["vcard", [["fn", {}, "text", "New"]]] }));
         assert!(daemon.stop().success());
         // From then on it is an image like any other.
         assert_eq!(contacts(&mut serve(&[]).client()).len(), before.len() + 1);

@@ -47,7 +47,7 @@ fn contacts(client: &mut Client) -> BTreeMap<String, Vec<String>> {
         for hit in page["hits"].as_array().expect("hits") {
             let uid = hit["uid"].as_str().expect("a text").to_owned();
             let found = client.call("contact.get", json!({ "uid": uid, "blobs": true }));
-            let properties = found["card"][1].as_array().expect("properties");
+            let properties = found["jcard"][1].as_array().expect("properties");
             let mut lines: Vec<String> = properties.iter().map(Value::to_string).collect();
             lines.sort();
             contacts.insert(uid, lines);

@@ -147,7 +147,7 @@ fn every_rejected_card_is_saved_however_many_there_are() {
     assert_eq!(names(&mut daemon.client()), ["Before", "Behind"]);
     // A client that does not ask for parts is told the number.
     let mut client = daemon.client();
-    let told = client.call("card.import", json!({ "vcard": bad }));
+    let told = client.call("contact.import", json!({ "vcard": bad }));
     assert_eq!(told["rejected"].as_array().map(Vec::len), Some(1000));
     assert_eq!((&told["rejected_untold"], &told["rest"]), (&json!(3500), &json!(null)));
 }

@@ -61,7 +61,7 @@ impl Daemon {
                 format!("BEGIN:VCARD\nVERSION:3.0\nUID:{card}\nFN:Person {card}\nEND:VCARD\n")
             })
             .collect();
-        self.call("card.import", &json!({ "vcard": cards }))
+        self.call("contact.import", &json!({ "vcard": cards }))
     }
 
     fn stop(self) {

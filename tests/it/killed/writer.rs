@@ -119,7 +119,7 @@ impl Writer {
             _ => {
                 let card = self.card(place);
                 let state = said(lines(&card), false);
-                ("contact.put", json!({ "uid": uid, "card": card }), vec![(place, state)])
+                ("contact.put", json!({ "uid": uid, "jcard": card }), vec![(place, state)])
             }
         }
     }
@@ -130,7 +130,7 @@ impl Writer {
             let place = self.invent();
             let card = self.card(place);
             let state = State::Said { properties: lines(&card), is_trashed: false };
-            return ("contact.put", json!({ "card": card }), vec![(place, state)]);
+            return ("contact.put", json!({ "jcard": card }), vec![(place, state)]);
         }
         let mut text = String::new();
         let mut changes = Vec::new();
@@ -146,7 +146,7 @@ impl Writer {
                 json!(["vcard", [["fn", {}, "text", name], ["email", {}, "text", emails[0]]]]);
             changes.push((place, State::Said { properties: lines(&card), is_trashed: false }));
         }
-        ("card.import", json!({ "vcard": text }), changes)
+        ("contact.import", json!({ "vcard": text }), changes)
     }
 
     /// Makes a contact that is new to the box.
@@ -205,7 +205,7 @@ impl Writer {
             let params = json!({ "uid": contact.uid, "blobs": true });
             let found = match client.try_call("contact.get", params).expect("the daemon answers") {
                 Ok(found) => State::Said {
-                    properties: lines(&found["card"]),
+                    properties: lines(&found["jcard"]),
                     is_trashed: found["trashed"].as_bool().expect("it is or is not"),
                 },
                 Err(error) if error["data"]["kind"] == "NoSuchContact" => State::Absent,

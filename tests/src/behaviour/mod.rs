@@ -108,7 +108,7 @@ impl<E: Exchange> Asked<E> {
             Err(AskError::Fault(fault)) => Err(match fault {
                 Fault::NoSuchContact(_) => "NoSuchContact",
                 Fault::Conflict { .. } | Fault::Exists(_) => "Conflict",
-                Fault::BadCard => "BadCard",
+                Fault::BadCard => "BadVcard",
                 Fault::NoSuchBlob => "NoSuchBlob",
                 Fault::TooLarge { .. } | Fault::TooLong { .. } => "TooLarge",
                 other => return Err(other.to_string()),
@@ -273,7 +273,7 @@ impl Box for Client {
     fn put(&mut self, uid: Option<Uid>, base: Option<u64>, lines: &[Line]) -> Told<Changed> {
         let lines =
             lines.iter().map(|(name, value)| json!([name.to_lowercase(), {}, "text", value]));
-        let mut params = json!({ "card": ["vcard", lines.collect::<Vec<_>>()] });
+        let mut params = json!({ "jcard": ["vcard", lines.collect::<Vec<_>>()] });
         if let Some(uid) = uid {
             params["uid"] = uid.to_string().into();
         }
@@ -286,7 +286,7 @@ impl Box for Client {
     fn put_photo(&mut self, uid: Option<Uid>, name: &str, photo: &[u8]) -> Told<Changed> {
         let uri = format!("data:image/jpeg;base64,{}", BASE64.encode(photo));
         let lines = json!([["fn", {}, "text", name], ["photo", {}, "uri", uri]]);
-        let mut params = json!({ "card": ["vcard", lines] });
+        let mut params = json!({ "jcard": ["vcard", lines] });
         if let Some(uid) = uid {
             params["uid"] = uid.to_string().into();
         }
@@ -304,7 +304,7 @@ impl Box for Client {
 
     fn get(&mut self, uid: Uid) -> Told<Vec<String>> {
         let got = self.told("contact.get", json!({ "uid": uid.to_string() }))?;
-        let properties = got["card"][1].as_array().cloned().unwrap_or_default();
+        let properties = got["jcard"][1].as_array().cloned().unwrap_or_default();
         let mut lines: Vec<String> = properties
             .iter()
             .filter(|property| property[0] != "version")

@@ -6,9 +6,11 @@ use super::super::{Context, Exit, Failure};
 use super::rejected::{Rejected, Saved};
 use super::{FileTally, ImportObserver, RejectedCard, folder, stream};
 use crate::client::Client;
+use contactbox_api::status::BoxInfo;
+use contactbox_api::vcard::RepairNote;
 use encoding_rs::Encoding;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
+use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -87,7 +89,7 @@ pub fn run(context: &mut Context, args: ImportArgs) -> Result<Exit, Failure> {
             Err(failure)
                 if failure.exit == Exit::Failure
                     && paths.len() + closed.len() > 1
-                    && client.call("box.info", json!({})).is_ok() =>
+                    && client.call(&BoxInfo {}).is_ok() =>
             {
                 left(context, Some(path), &failure)?;
                 unread += 1;
@@ -114,14 +116,38 @@ pub fn run(context: &mut Context, args: ImportArgs) -> Result<Exit, Failure> {
     })
 }
 
+/// A file or folder that could not be read, as a line of JSON.
+#[derive(Serialize)]
+struct UnreadLine<'f> {
+    error: &'f str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+}
+
+/// What became of a file, as a line of JSON.
+#[derive(Serialize)]
+struct FileLine<'f> {
+    file: &'f str,
+    added: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: u64,
+    warnings: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repairs: Option<&'f [RepairNote]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charset_guess: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trashed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_file: Option<String>,
+}
+
 /// Tells of a file or folder that could not be read, and goes on.
 fn left(context: &mut Context, path: Option<&Path>, failure: &Failure) -> Result<(), Failure> {
     if context.out.json {
-        let mut told = json!({ "error": failure.message });
-        if let Some(path) = path {
-            told["file"] = json!(path.display().to_string());
-        }
-        context.out.json(&told)?;
+        let file = path.map(|path| path.display().to_string());
+        context.out.json(&UnreadLine { error: &failure.message, file })?;
     }
     context.out.flush()?;
     // Nobody is left to tell when this fails.
@@ -224,23 +250,18 @@ fn summary(
     started: Instant,
 ) -> Result<(), Failure> {
     if context.out.json {
-        let mut line = json!({
-            "file": name, "added": tally.added, "updated": tally.updated, "unchanged": tally.unchanged,
-            "rejected": tally.rejected, "warnings": tally.warnings,
+        return context.out.json(&FileLine {
+            file: name,
+            added: tally.added,
+            updated: tally.updated,
+            unchanged: tally.unchanged,
+            rejected: tally.rejected,
+            warnings: tally.warnings,
+            repairs: (tally.warnings > 0).then(|| tally.repairs.list()),
+            charset_guess: tally.guess.map(|guess| guess.name().to_lowercase()),
+            trashed: Some(tally.trashed).filter(|&trashed| trashed > 0),
+            rejected_file: saved.map(|saved| saved.display().to_string()),
         });
-        if tally.warnings > 0 {
-            line["repairs"] = tally.repairs.json();
-        }
-        if let Some(guess) = tally.guess {
-            line["charset_guess"] = json!(guess.name().to_lowercase());
-        }
-        if tally.trashed > 0 {
-            line["trashed"] = json!(tally.trashed);
-        }
-        if let Some(saved) = saved {
-            line["rejected_file"] = json!(saved.display().to_string());
-        }
-        return context.out.json(&line);
     }
     let mut parts = Vec::new();
     let numbers = [

@@ -10,13 +10,14 @@ mod split;
 
 use super::Failure;
 use super::text::{count, grouped, visible};
-use crate::client::{Client, ClientError, DaemonLine, Refusal};
+use crate::client::{Answered, Client, ClientError, DaemonLine};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use contactbox_api::vcard::{Import, ImportReply, RejectedVcard};
+use contactbox_api::{ApiError, Method};
 use decode::Decoded;
 use encoding_rs::Encoding;
 use repairs::Repairs;
-use serde_json::{Value, json};
 use split::{SplitEvent, Splitter, VcardChunk};
 use std::collections::VecDeque;
 use std::io::Read;
@@ -62,18 +63,14 @@ impl FileTally {
         self.repairs.add(&other.repairs);
     }
 
-    fn count(&mut self, answer: &Value) {
-        let number = |name: &str| match &answer[name] {
-            Value::Array(list) => list.len() as u64,
-            value => value.as_u64().unwrap_or(0),
-        };
-        self.added += number("added");
-        self.updated += number("updated");
-        self.unchanged += number("unchanged");
-        self.rejected += number("rejected") + number("rejected_untold");
-        self.warnings += number("warnings");
-        self.trashed += number("trashed");
-        self.repairs.read(&answer["repairs"]);
+    fn count(&mut self, answer: &ImportReply) {
+        self.added += answer.added;
+        self.updated += answer.updated;
+        self.unchanged += answer.unchanged;
+        self.rejected += answer.rejected.len() as u64 + answer.rejected_untold.unwrap_or(0);
+        self.warnings += answer.warnings;
+        self.trashed += answer.trashed.unwrap_or(0);
+        self.repairs.read(&answer.repairs);
     }
 
     /// A repair that was made on this side.
@@ -206,16 +203,20 @@ impl<L: ImportObserver> Sending<'_, L> {
         while self.waiting.len() >= IN_FLIGHT {
             self.settle_one()?;
         }
-        let mut params =
-            json!({ "source": self.name, "first_line": piece.first_line, "in_parts": true });
+        let mut import = Import {
+            source: Some(self.name.to_owned()),
+            first_line: Some(u32::try_from(piece.first_line).unwrap_or(u32::MAX)),
+            in_parts: true,
+            ..Import::default()
+        };
         match std::str::from_utf8(&piece.bytes) {
-            Ok(text) => params["vcard"] = json!(text),
+            Ok(text) => import.vcard = Some(text.to_owned()),
             Err(_) => {
                 self.detector.feed(&piece.bytes, false);
-                params["base64"] = json!(BASE64_STANDARD.encode(&piece.bytes));
+                import.base64 = Some(BASE64_STANDARD.encode(&piece.bytes));
             }
         }
-        match self.client.send("card.import", params) {
+        match self.client.send(&import) {
             Ok(id) => {
                 self.waiting.push_back((id, piece));
                 Ok(())
@@ -227,9 +228,9 @@ impl<L: ImportObserver> Sending<'_, L> {
     /// Waits for the answer to any piece on the way.
     fn settle_one(&mut self) -> Result<(), Failure> {
         let (id, result) = loop {
-            match self.client.receive("card.import").map_err(|error| self.broken(error))? {
+            match self.client.receive(Import::NAME).map_err(|error| self.broken(error))? {
                 DaemonLine::Reply { id, result } => break (id, result),
-                DaemonLine::Notification { .. } => {}
+                DaemonLine::Notification(_) => {}
             }
         };
         let Some(place) = self.waiting.iter().position(|(waiting, _)| *waiting == id) else {
@@ -237,17 +238,18 @@ impl<L: ImportObserver> Sending<'_, L> {
         };
         let Some((_, piece)) = self.waiting.remove(place) else { return Ok(()) };
         match result {
-            Ok(answer) => self.settle(piece, &answer),
+            Ok(raw) => match Answered::parse(Import::NAME, raw) {
+                Ok(answer) => self.settle(piece, &answer.reply),
+                Err(error) => Err(self.broken(error)),
+            },
             Err(refusal) => Err(self.refused(refusal)),
         }
     }
 
-    fn settle(&mut self, piece: VcardChunk, answer: &Value) -> Result<(), Failure> {
+    fn settle(&mut self, piece: VcardChunk, answer: &ImportReply) -> Result<(), Failure> {
         self.tally.count(answer);
-        for rejected in answer["rejected"].as_array().into_iter().flatten() {
-            let line = rejected["line"].as_u64().unwrap_or(piece.first_line);
-            let at = rejected["at"].as_u64().unwrap_or(line);
-            let reason = rejected["reason"].as_str().unwrap_or("no reason is given").to_string();
+        for rejected in &answer.rejected {
+            let RejectedVcard { line, at, reason, .. } = rejected.clone();
             self.listener
                 .rejected(Some(&RejectedCard { line, at, reason }), text_of(&piece, rejected))?;
         }
@@ -257,8 +259,10 @@ impl<L: ImportObserver> Sending<'_, L> {
         }
     }
 
-    fn refused(&mut self, refusal: Refusal) -> Failure {
-        self.tally.count(&refusal.data);
+    fn refused(&mut self, refusal: ApiError) -> Failure {
+        self.tally.added += refusal.data.added.unwrap_or(0);
+        self.tally.updated += refusal.data.updated.unwrap_or(0);
+        self.tally.unchanged += refusal.data.unchanged.unwrap_or(0);
         self.broken(ClientError::Refused(refusal))
     }
 
@@ -276,22 +280,21 @@ impl<L: ImportObserver> Sending<'_, L> {
 
 /// What of a piece was left to another part, because more of its cards were
 /// rejected than one answer tells.
-fn rest_of(mut piece: VcardChunk, answer: &Value) -> Option<VcardChunk> {
-    let rest = &answer["rest"];
-    let byte = usize::try_from(rest["byte"].as_u64()?).ok()?;
+fn rest_of(mut piece: VcardChunk, answer: &ImportReply) -> Option<VcardChunk> {
+    let rest = answer.rest?;
+    let byte = usize::try_from(rest.byte).ok()?;
     // An answer that leaves all of it would be given for ever.
     if byte == 0 || byte >= piece.bytes.len() {
         return None;
     }
-    let first_line = rest["line"].as_u64().unwrap_or(piece.first_line);
     let bytes = piece.bytes.split_off(byte);
-    Some(VcardChunk { bytes, first_line, cards: piece.cards })
+    Some(VcardChunk { bytes, first_line: rest.line, cards: piece.cards })
 }
 
 /// A rejected card as it stands in the piece that was sent.
-fn text_of<'p>(piece: &'p VcardChunk, rejected: &Value) -> &'p [u8] {
-    let place = |index: usize| usize::try_from(rejected["bytes"][index].as_u64()?).ok();
-    let text = place(0).zip(place(1)).and_then(|(from, to)| piece.bytes.get(from..to));
+fn text_of<'p>(piece: &'p VcardChunk, rejected: &RejectedVcard) -> &'p [u8] {
+    let [from, to] = rejected.bytes.map(|place| usize::try_from(place).unwrap_or(usize::MAX));
+    let text = piece.bytes.get(from..to);
     // Whoever does not say which of its bytes were rejected means all: no text is lost.
     text.unwrap_or(&piece.bytes)
 }
@@ -300,6 +303,8 @@ fn text_of<'p>(piece: &'p VcardChunk, rejected: &Value) -> &'p [u8] {
 mod tests {
     use super::*;
     use crate::client::fake::{FRAME_BYTES, Fake};
+    use contactbox_api::vcard::ImportRest;
+    use serde_json::json;
 
     #[derive(Default)]
     struct Heard {
@@ -330,7 +335,7 @@ mod tests {
     /// Counts cards, and rejects those that say so.
     fn fake() -> Fake {
         Fake::start(|method, params| {
-            assert_eq!(method, "card.import");
+            assert_eq!(method, "contact.import");
             let text = match params["base64"].as_str() {
                 Some(data) => BASE64_STANDARD.decode(data).unwrap(),
                 None => params["vcard"].as_str().unwrap().as_bytes().to_vec(),
@@ -401,12 +406,14 @@ mod tests {
     fn what_an_answer_leaves_is_sent_again() {
         let piece =
             |text: &str, first_line| VcardChunk { bytes: text.into(), first_line, cards: 2 };
-        let rest = |answer: Value| rest_of(piece("BEGIN:VCARD\nBEGIN:VCARD\n", 7), &answer);
-        let left = json!({ "rest": { "byte": 12, "line": 8 } });
+        let rest = |rest: Option<ImportRest>| {
+            let answer = ImportReply { rest, ..ImportReply::default() };
+            rest_of(piece("BEGIN:VCARD\nBEGIN:VCARD\n", 7), &answer)
+        };
+        let left = Some(ImportRest { byte: 12, line: 8 });
         assert_eq!(rest(left), Some(piece("BEGIN:VCARD\n", 8)));
-        for odd in [json!({}), json!({ "rest": { "byte": 0 } }), json!({ "rest": { "byte": 99 } })]
-        {
-            assert_eq!(rest(odd), None);
+        for odd in [None, Some(0), Some(99)] {
+            assert_eq!(rest(odd.map(|byte| ImportRest { byte, line: 7 })), None);
         }
     }
 

@@ -1,22 +1,14 @@
 //! What an import repaired: of each kind how often, and where first. There are few kinds.
 
 use super::super::text::{grouped, visible};
-use serde_json::{Value, json};
+use contactbox_api::vcard::RepairNote;
 
 /// Kinds that are kept, whatever a daemon says.
 const KINDS_MAX: usize = 32;
 
 /// Repairs by kind, in the order in which they were first met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Repairs(Vec<RepairCount>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct RepairCount {
-    kind: String,
-    what: String,
-    count: u64,
-    line: u64,
-}
+pub struct Repairs(Vec<RepairNote>);
 
 impl Repairs {
     /// Whether there is one of a kind.
@@ -31,29 +23,27 @@ impl Repairs {
             // Answers may come in any order.
             known.line = known.line.min(line);
         } else if self.0.len() < KINDS_MAX {
-            self.0.push(RepairCount { kind: kind.to_owned(), what: what.to_owned(), count, line });
+            self.0.push(RepairNote { kind: kind.to_owned(), what: what.to_owned(), count, line });
         }
     }
 
     /// Those of an answer of the daemon.
-    pub fn read(&mut self, answer: &Value) {
-        for repair in answer.as_array().into_iter().flatten() {
-            let text = |name: &str| repair[name].as_str().unwrap_or_default();
-            let number = |name: &str| repair[name].as_u64().unwrap_or(1);
-            self.count(text("kind"), text("what"), number("count"), number("line"));
+    pub fn read(&mut self, answer: &[RepairNote]) {
+        for RepairNote { kind, what, count, line } in answer {
+            self.count(kind, what, *count, *line);
         }
     }
 
     /// These and those of another file.
     pub fn add(&mut self, other: &Self) {
-        for RepairCount { kind, what, count, line } in &other.0 {
+        for RepairNote { kind, what, count, line } in &other.0 {
             self.count(kind, what, *count, *line);
         }
     }
 
     /// For people: a line for each kind.
     pub fn lines(&self, file: &str) -> Vec<String> {
-        let line = |repair: &RepairCount| {
+        let line = |repair: &RepairNote| {
             let more = match repair.count {
                 0 | 1 => String::new(),
                 count => format!(" (and {} more of these)", grouped(count - 1)),
@@ -64,9 +54,8 @@ impl Repairs {
     }
 
     /// For programs.
-    pub fn json(&self) -> Value {
-        let value = |repair: &RepairCount| json!({ "kind": repair.kind, "what": repair.what, "count": repair.count, "line": repair.line });
-        self.0.iter().map(value).collect()
+    pub fn list(&self) -> &[RepairNote] {
+        &self.0
     }
 }
 
@@ -77,14 +66,16 @@ mod tests {
     #[test]
     fn a_kind_is_a_line_with_its_first_place() {
         let mut repairs = Repairs::default();
-        repairs.read(&json!([{ "kind": "NotUtf8", "what": "odd", "count": 2, "line": 90 }]));
-        repairs.read(&json!([{ "kind": "NotUtf8", "what": "odd", "count": 1, "line": 7 }]));
+        let odd =
+            |count, line| RepairNote { kind: "NotUtf8".into(), what: "odd".into(), count, line };
+        repairs.read(&[odd(2, 90)]);
+        repairs.read(&[odd(1, 7)]);
         repairs.count("Comment", "left out", 1, 3);
         assert_eq!(repairs.lines("a"), ["a:7: odd (and 2 more of these)", "a:3: left out"]);
         assert!(repairs.has("Comment") && !repairs.has("NulBytes"));
         for kind in 0..100 {
             repairs.count(&kind.to_string(), "", 1, 1);
         }
-        assert_eq!(repairs.json().as_array().map(Vec::len), Some(KINDS_MAX));
+        assert_eq!(repairs.list().len(), KINDS_MAX);
     }
 }

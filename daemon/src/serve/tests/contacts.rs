@@ -44,7 +44,7 @@ fn a_contact_is_put_found_patched_and_shown() {
         ["tel", {"type": ["home", "cell"]}, "text", "+49 (171) 555-01"],
         ["x-odd", {}, "unknown", "a;b\\,c"],
     ]]);
-    let put = client.good("contact.put", json!({ "card": ada }));
+    let put = client.good("contact.put", json!({ "jcard": ada }));
     assert_eq!(put["outcome"], "added");
     let uid = put["uid"].as_str().expect("a uid").to_owned();
     assert_eq!(client.names(json!({ "query": "love" })), ["Ada Lovelace"]);
@@ -52,12 +52,12 @@ fn a_contact_is_put_found_patched_and_shown() {
     assert!(client.names(json!({ "query": "babbage" })).is_empty());
 
     let got = client.good("contact.get", json!({ "uid": uid }));
-    assert_eq!(got["card"], ada);
+    assert_eq!(got["jcard"], ada);
     assert_eq!(got["version"], put["version"]);
     assert_eq!(got["changed"]["origin"], "edit");
     assert_eq!((&got["trashed"], &got["conflicts"]), (&json!(false), &json!([])));
     let same =
-        client.good("contact.put", json!({ "card": ada, "uid": uid, "version": put["version"] }));
+        client.good("contact.put", json!({ "jcard": ada, "uid": uid, "version": put["version"] }));
     assert_eq!((&same["outcome"], &same["version"]), (&json!("unchanged"), &put["version"]));
 
     let patched = client.good(
@@ -97,7 +97,7 @@ fn the_trash_gives_back_and_purging_does_not() {
     let folder = folder();
     let daemon = Daemon::start(folder.path(), Settings::default());
     let mut client = daemon.connect();
-    client.good("card.import", json!({ "vcard": card("Ada", "1") + &card("Bob", "2") }));
+    client.good("contact.import", json!({ "vcard": card("Ada", "1") + &card("Bob", "2") }));
     let uid = client.good("contact.find", json!({ "query": "ada" }))["hits"][0]["uid"].clone();
     assert_eq!(client.good("contact.remove", json!({ "uid": uid }))["outcome"], "updated");
     assert_eq!(client.good("contact.remove", json!({ "uid": uid }))["outcome"], "unchanged");
@@ -121,21 +121,21 @@ fn an_import_takes_the_good_cards_and_tells_of_the_others() {
     let mut client = daemon.connect();
     let bad = "BEGIN:VCARD\r\nEND:VCARD\r\n";
     let text = card("Ada", "1") + bad + &card("Bob", "2");
-    let told = client.good("card.import", json!({ "vcard": text, "first_line": 101 }));
+    let told = client.good("contact.import", json!({ "vcard": text, "first_line": 101 }));
     assert_eq!((&told["added"], &told["updated"]), (&json!(2), &json!(0)), "{told}");
     assert_eq!(told["rejected"][0]["line"], 106, "{told}");
     assert_eq!(told["rejected"][0]["text"], bad);
-    let again = client.good("card.import", json!({ "vcard": text }));
+    let again = client.good("contact.import", json!({ "vcard": text }));
     assert_eq!((&again["added"], &again["unchanged"]), (&json!(0), &json!(2)), "{again}");
     let latin = [card("J\u{fc}rgen", "3").replace('\u{fc}', "?").into_bytes()];
     let latin: Vec<u8> =
         latin[0].iter().map(|&byte| if byte == b'?' { 0xFC } else { byte }).collect();
-    client.good("card.import", json!({ "base64": BASE64.encode(latin) }));
+    client.good("contact.import", json!({ "base64": BASE64.encode(latin) }));
     assert_eq!(client.names(json!({ "query": "jurgen" })), ["J\u{fc}rgen"]);
-    let no_card = client.good("card.import", json!({ "vcard": "hello" }));
+    let no_card = client.good("contact.import", json!({ "vcard": "hello" }));
     assert_eq!(no_card["rejected"].as_array().map(Vec::len), Some(1));
-    assert_eq!(client.bad("card.import", empty()), "InvalidParams");
-    assert_eq!(client.bad("contact.put", json!({ "vcard": text })), "BadCard");
+    assert_eq!(client.bad("contact.import", empty()), "InvalidParams");
+    assert_eq!(client.bad("contact.put", json!({ "vcard": text })), "BadVcard");
 }
 
 #[test]
@@ -148,10 +148,10 @@ fn photos_come_back_byte_for_byte() {
         "BEGIN:VCARD\nVERSION:3.0\nFN:Ada\nPHOTO;ENCODING=b;TYPE=JPEG:{}\nEND:VCARD\n",
         BASE64.encode(&photo)
     );
-    client.good("card.import", json!({ "vcard": text }));
+    client.good("contact.import", json!({ "vcard": text }));
     let uid = client.good("contact.find", json!({ "query": "ada" }))["hits"][0]["uid"].clone();
     let slim = client.good("contact.get", json!({ "uid": uid }));
-    let property = slim["card"][1]
+    let property = slim["jcard"][1]
         .as_array()
         .expect("properties")
         .iter()
@@ -168,18 +168,18 @@ fn photos_come_back_byte_for_byte() {
     }
     assert!(pieces == photo);
     let whole = client.good("contact.get", json!({ "uid": uid, "blobs": true }));
-    assert!(whole["card"].to_string().contains(&BASE64.encode(&photo)));
+    assert!(whole["jcard"].to_string().contains(&BASE64.encode(&photo)));
     // What was left out goes back as it is.
-    let put = client.good("contact.put", json!({ "uid": uid, "card": slim["card"] }));
+    let put = client.good("contact.put", json!({ "uid": uid, "jcard": slim["jcard"] }));
     assert_eq!(put["outcome"], "unchanged");
-    let export = client.good("card.export", json!({ "version": "3.0" }));
+    let export = client.good("contact.export", json!({ "vcard_version": "3.0" }));
     let unfolded = export["vcard"].as_str().expect("text").replace("\r\n ", "");
     assert!(unfolded.contains(&BASE64.encode(&photo)));
-    let slim = client.good("card.export", json!({ "photos": false }));
+    let slim = client.good("contact.export", json!({ "photos": false }));
     assert!(!slim["vcard"].as_str().expect("text").contains("PHOTO"));
     let none = json!({ "hash": "00".repeat(16) });
     assert_eq!(client.bad("blob.get", none), "NoSuchBlob");
-    let lost = json!({ "card": ["vcard", [["fn", {}, "text", "X"], ["photo", {"blob": "00".repeat(16), "bytes": 9}, "uri", ""]]] });
+    let lost = json!({ "jcard": ["vcard", [["fn", {}, "text", "X"], ["photo", {"blob": "00".repeat(16), "bytes": 9}, "uri", ""]]] });
     assert_eq!(client.bad("contact.put", lost), "NoSuchBlob");
 }
 
@@ -190,7 +190,7 @@ fn pages_go_through_everybody_once() {
     let mut client = daemon.connect();
     let text: String =
         (0..3000).map(|at| card(&format!("Person {at:04}"), &"7".repeat(400))).collect();
-    client.good("card.import", json!({ "vcard": text }));
+    client.good("contact.import", json!({ "vcard": text }));
     let mut names = Vec::new();
     let mut cursor = Value::Null;
     loop {
@@ -209,13 +209,13 @@ fn pages_go_through_everybody_once() {
         let mut pages = 0;
         let mut cursor = Value::Null;
         loop {
-            let page = client.good("card.export", json!({ "query": query, "cursor": cursor }));
+            let page = client.good("contact.export", json!({ "query": query, "cursor": cursor }));
             let text = page["vcard"].as_str().expect("text");
             assert_eq!(
                 text.matches("BEGIN:VCARD").count() as u64,
-                page["cards"].as_u64().expect("a count")
+                page["vcards"].as_u64().expect("a count")
             );
-            cards += page["cards"].as_u64().expect("a count");
+            cards += page["vcards"].as_u64().expect("a count");
             pages += 1;
             match page.get("cursor") {
                 Some(next) => cursor = next.clone(),
@@ -233,7 +233,7 @@ fn what_was_acknowledged_is_there_after_a_new_start() {
     let daemon = Daemon::start(folder.path(), Settings::default());
     let mut client = daemon.connect();
     let text: String = (0..500).map(|at| card(&format!("Person {at:04}"), "7")).collect();
-    client.good("card.import", json!({ "vcard": text }));
+    client.good("contact.import", json!({ "vcard": text }));
     client.good("box.author", json!({ "name": "Eva" }));
     let uid = client.good("contact.put", json!({ "vcard": card("Ada", "1") }))["uid"].clone();
     drop(client);
@@ -295,22 +295,22 @@ fn large_cards_go_in_and_out() {
     let numbers: String = (0..5000).map(|at| format!("TEL:+49 171 {at:07}\r\n")).collect();
     let name = "N\u{e4}me".repeat(2500);
     let text = format!("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{name}\r\n{numbers}END:VCARD\r\n");
-    let told = client.good("card.import", json!({ "vcard": text }));
+    let told = client.good("contact.import", json!({ "vcard": text }));
     assert_eq!(told["added"], 1, "{told}");
     let hit = client.good("contact.find", json!({ "query": "0171 0004999" }))["hits"][0].clone();
     assert_eq!(hit["name"].as_str().expect("a name").chars().count(), 200);
     let got = client.good("contact.get", json!({ "uid": hit["uid"] }));
-    assert_eq!(got["card"][1].as_array().map(Vec::len), Some(5002));
-    let again = client.good("card.import", json!({ "vcard": text }));
+    assert_eq!(got["jcard"][1].as_array().map(Vec::len), Some(5002));
+    let again = client.good("contact.import", json!({ "vcard": text }));
     assert_eq!(again["unchanged"], 1);
     let patch = json!({ "uid": hit["uid"], "remove": [{ "name": "tel", "index": 4999 }] });
     assert_eq!(client.good("contact.patch", patch)["outcome"], "updated");
-    assert_eq!(client.good("card.import", json!({ "vcard": card("Small", "1") }))["added"], 1);
+    assert_eq!(client.good("contact.import", json!({ "vcard": card("Small", "1") }))["added"], 1);
     let huge = format!(
         "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:x\r\nNOTE:{}\r\nEND:VCARD\r\n",
         "n".repeat(3_000_000)
     );
-    let told = client.good("card.import", json!({ "vcard": huge.clone() + &card("Good", "1") }));
+    let told = client.good("contact.import", json!({ "vcard": huge.clone() + &card("Good", "1") }));
     assert_eq!((&told["added"], told["rejected"].as_array().map(Vec::len)), (&json!(1), Some(1)));
     assert_eq!(client.bad("contact.put", json!({ "vcard": huge })), "TooLarge");
 }

@@ -26,7 +26,7 @@ fn kept(client: &mut Client, query: &str) -> Vec<String> {
 
 fn photo_of(client: &mut Client, uid: &str) -> Value {
     let got = good(client, "contact.get", json!({ "uid": uid, "blobs": true }));
-    let card = got["card"][1].as_array().expect("a card").clone();
+    let card = got["jcard"][1].as_array().expect("a card").clone();
     let photo = card.into_iter().find(|property| property[0] == "photo");
     photo.expect("a photo")[3].clone()
 }
@@ -50,7 +50,7 @@ fn b7_what_a_peer_removed_is_in_the_trash_and_comes_back_for_good() {
             ["photo", {}, "uri", photo],
         ]
     ]);
-    let uid = good(&mut here, "contact.put", json!({ "card": ada }))["uid"].clone();
+    let uid = good(&mut here, "contact.put", json!({ "jcard": ada }))["uid"].clone();
     let uid = uid.as_str().expect("a uid").to_owned();
     for name in ["Grace", "Hedy"] {
         let vcard = format!("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{name}\r\nEND:VCARD\r\n");

@@ -273,7 +273,7 @@ fn import(work: &Work, daemon: &Daemon) -> Outcome<Duration> {
     let begun = Instant::now();
     let (mut batch, mut added) = (String::new(), 0);
     let mut send = |batch: &mut String| {
-        let done = client.call("card.import", &json!({"vcard": batch})).map_err(text)?;
+        let done = client.call("contact.import", &json!({"vcard": batch})).map_err(text)?;
         batch.clear();
         added += done["added"].as_u64().unwrap_or(0);
         Ok::<_, String>(())
