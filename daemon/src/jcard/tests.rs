@@ -1,6 +1,7 @@
 //! There and back to the letter, and what is refused.
 use super::plain::PlainProperty;
 use super::*;
+use serde_json::json;
 
 fn line<'a>(kind: Kind, params: &'a str, value: &'a str) -> Property<'a> {
     Property { params, ..Property::text(kind, value) }

@@ -424,7 +424,7 @@ impl Host {
         match self.disk_full {
             Some(FullDisk { bytes, .. }) if fault.kind == ErrorKind::Full => fault
                 .because(&format!("the disk has no room for {bytes} more bytes; make room on it"))
-                .with(|data| data.disk_bytes_wanted = Some(bytes as u64)),
+                .with(|data| data.disk_bytes_wanted = Some(bytes)),
             _ => fault,
         }
     }
