@@ -28,7 +28,8 @@ pub fn run(context: &mut Context, args: WatchArgs) -> Result<Exit, Failure> {
                 context.out.note("watching; Ctrl-C ends it");
             }
             DaemonLine::Reply { .. } => {}
-            DaemonLine::Notification(DaemonEvent { method, raw, event }) => {
+            DaemonLine::Notification(told) => {
+                let DaemonEvent { method, raw, event } = *told;
                 left -= u64::from(matches!(event, Event::Change(_)));
                 if context.out.json {
                     context.out.json(&EventLine { method: &method, params: &raw })?;

@@ -47,7 +47,7 @@ pub enum DaemonLine {
         result: Result<Box<RawValue>, ApiError>,
     },
     /// What nobody asked for: a change that is watched.
-    Notification(DaemonEvent),
+    Notification(Box<DaemonEvent>),
 }
 
 /// What the daemon tells without being asked.
@@ -186,7 +186,7 @@ impl Client {
                 let event = Event::parse(&name, params.get());
                 let event = event.map_err(|_| ClientError::Garbled { method })?;
                 let (method, raw) = (name.into_owned(), params.to_owned());
-                Ok(DaemonLine::Notification(DaemonEvent { method, raw, event }))
+                Ok(DaemonLine::Notification(Box::new(DaemonEvent { method, raw, event })))
             }
             // An error without a number is about the connection as a whole, so about
             // what was asked last.

@@ -13,6 +13,9 @@ const FIRST_TIME: u64 = 1_700_000_000_000;
 /// Numbers from here on are times.
 const TIME_MIN: u64 = 1_500_000_000_000;
 
+/// Numbers in texts are times up to here.
+const TIME_MAX: u64 = 2_500_000_000_000;
+
 /// Members whose numbers depend on the run; 1 stands for each.
 const COUNTS: [&str; 22] = [
     "pid",
@@ -71,7 +74,11 @@ impl Names {
     fn settle_member(&mut self, member: &str, value: &mut Value) {
         match value {
             Value::Object(members) => {
-                let old = std::mem::take(members);
+                let mut old = std::mem::take(members);
+                if member == "places" {
+                    // They come in the order in which their threads began.
+                    old.sort_keys();
+                }
                 for (name, mut value) in old {
                     self.settle_member(&name, &mut value);
                     members.insert(self.text("", &name), value);
@@ -82,9 +89,11 @@ impl Names {
             }
             Value::Number(number) => {
                 let Some(count) = number.as_u64() else { return };
-                if count >= TIME_MIN {
-                    let place = self.number("time", &count.to_string()) as u64;
-                    *value = (FIRST_TIME + place).into();
+                if matches!(member, "checked" | "since") {
+                    // Two of them may be the same moment, or not.
+                    *value = FIRST_TIME.into();
+                } else if count >= TIME_MIN {
+                    *value = self.time(&count.to_string()).into();
                 } else if COUNTS.contains(&member) {
                     *value = 1.into();
                 }
@@ -92,6 +101,26 @@ impl Names {
             Value::String(text) => *text = self.text(member, text),
             Value::Null | Value::Bool(_) => {}
         }
+    }
+
+    fn time(&mut self, time: &str) -> u64 {
+        FIRST_TIME + self.number("time", time) as u64
+    }
+
+    /// A text with the times in it settled.
+    fn with_times(&mut self, text: &str) -> String {
+        let mut told = String::with_capacity(text.len());
+        let is_other = |c: char| !c.is_ascii_digit();
+        for part in text.split_inclusive(is_other) {
+            let digits = part.trim_end_matches(is_other);
+            let is_time = |time: &u64| (TIME_MIN..TIME_MAX).contains(time);
+            match digits.parse().ok().filter(is_time) {
+                Some(_) => told.push_str(&self.time(digits).to_string()),
+                None => told.push_str(digits),
+            }
+            told.push_str(&part[digits.len()..]);
+        }
+        told
     }
 
     fn text(&mut self, member: &str, text: &str) -> String {
@@ -106,7 +135,7 @@ impl Names {
             }
             _ => {}
         }
-        let mut told = text.replace(&self.folder, "/place");
+        let mut told = self.with_times(&text.replace(&self.folder, "/place"));
         for start in 0..told.len() {
             let Some(uid) = told.get(start..start + 36).filter(|text| is_uid(text)) else {
                 continue;

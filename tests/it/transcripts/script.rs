@@ -262,7 +262,7 @@ fn events_are_told_as_they_ever_were() {
     let state = |client: &mut Client, place: &str| {
         client.call("box.info", json!({}))["places"][place]["state"].clone()
     };
-    until("the card is in step", || state(client, &card_flag) == "in step");
+    until("the card is in step", || state(&mut daemon.client(), &card_flag) == "in step");
     said.ask(client, "box.info", json!({}));
     fs::rename(&card, &aside).expect("it is ours");
     said.await_event(watching, is_card("no card"));
