@@ -10,16 +10,15 @@ use crate::store::page::{CALLER_KIND_MAX, EntryHeader, entry_bytes};
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Once at it, pages in which nothing is live are collected until so many are free: one
-/// announcement then serves them all.
+/// Once begun, collecting dead pages goes on until this many are free: one erase intent then names
+/// them all.
 const SWEEP_PAGES: u32 = 16;
 
-/// Free pages that there must be for one to be taken only to vouch for what is in
-/// another: not the last.
+/// The free pages needed to take one only to confirm the content of another: the last is not spent.
 const ATTACH_PAGES: u32 = 2;
 
-/// Free pages that there must be for one to be taken only to say where another ends that nothing
-/// has happened to: the reserve stays whole.
+/// The free pages needed to take one only to tell the end of another that nothing has happened to:
+/// the reserve stays whole.
 const ANCHOR_PAGES: u32 = RESERVE_PAGES + 1;
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
@@ -193,8 +192,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(())
     }
 
-    /// Vouches for the last entries, so that damage to them can be told from a cut. To be called
-    /// when nothing more is expected for a while, and before closing.
+    /// Confirms the last entries, so that damage to them can be told from a cut. To be called when
+    /// nothing more is expected for a while, and before closing.
     pub async fn confirm_tails<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -213,9 +212,9 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             journal.names_in_vain() && journal.has_torn() && journal.free >= 2
         })
         .await?;
-        // A page that is erased without having been announced looks like one that was struck; what
-        // is missing in one that is named is not missed; and what a loose one will be taken for
-        // nobody knows. The last free page is not spent on it.
+        // An erase intent is due in three cases. A page erased without one looks like a struck
+        // page. Entries missing in a named page are not noticed. And it is unknown what the next
+        // open takes a loose page for. The last free page is not spent on this.
         let has_written = self.streams.iter().any(|stream| stream.page.is_some());
         let is_loose =
             has_written && self.can_name() && self.states().iter().any(PageState::is_loose);

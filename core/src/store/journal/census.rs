@@ -20,8 +20,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
             !matches!(state.role(), ERASABLE | NEVER_USED)
                 && (state.has(HAS_GAP | EVACUATE | FAILED) || state.is_loose())
         };
-        // With nothing announced a page may be erased unannounced, and there is nothing
-        // to tell that from damage.
+        // When no page is in the erase intent, a page may be erased without one, which cannot be
+        // told from damage.
         let is_settled = self.ready > 0
             && !self.is_astray
             && self.owed.is_empty()
@@ -30,8 +30,8 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         is_settled.then(|| self.census())
     }
 
-    /// The sum of what each page comes to that is neither announced nor without a
-    /// beginning, whatever its order.
+    /// Returns the sum over all pages that no erase intent names and that have a beginning,
+    /// whatever their order.
     fn census(&self) -> u32 {
         let counts = |(page, state): &(u32, &PageState)| {
             !matches!(state.role(), ERASABLE | NEVER_USED)

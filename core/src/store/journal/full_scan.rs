@@ -18,17 +18,17 @@ pub struct ScanReport {
     /// Entries and page headers in which one flipped bit was corrected. They are
     /// written anew by `maintain`.
     pub corrected: u32,
-    /// Entries that have been there and cannot be read; each has been told to the tenant.
+    /// Entries that were there and cannot be read; each has been reported to the owner.
     pub missing: u32,
     /// Page headers that cannot be read.
     pub headers_struck: u32,
-    /// Pages of which nothing can be read.
+    /// Pages that cannot be read at all.
     pub pages_struck: u32,
 }
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
-    /// Reads every page again, tells the tenant of what is missing and the visitor of each entry
-    /// that is right, superseded ones included, in the order of the pages. Writes nothing.
+    /// Reads every page again. Reports missing entries to the owner, and shows the visitor each
+    /// entry that is right, superseded ones included, in the order of the pages. Writes nothing.
     pub async fn scan<T: EntryOwner + ?Sized>(
         &mut self,
         tenant: &mut T,
@@ -41,19 +41,19 @@ impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
         Ok(report)
     }
 
-    /// Pages there are: [`Self::scan_page`] takes the numbers below this.
+    /// Returns the number of pages: [`Self::scan_page`] takes the numbers below it.
     pub fn pages(&self) -> u32 {
         self.page_count
     }
 
-    /// Bytes of a page.
+    /// Returns the bytes of a page.
     pub fn page_bytes(&self) -> u32 {
         Self::PAGE as u32
     }
 
     /// Does for one page what [`Self::scan`] does for all. Between two pages the journal may be
-    /// used for anything else: what moves meanwhile is not met twice by that, and may be not met at
-    /// all. What is missing in a page that is reclaimed is told then.
+    /// used for anything else: an entry that moves meanwhile is not shown twice because of that,
+    /// but perhaps not at all. Entries missing in a page that is reclaimed are reported then.
     pub async fn scan_page<T: EntryOwner + ?Sized>(
         &mut self,
         page: u32,

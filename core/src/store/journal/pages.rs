@@ -12,9 +12,9 @@ use crate::store::page::PageHeader;
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Pages that are tried before preparing one is given up.
+/// The number of pages that are tried before preparing one is given up.
 const TRIES: usize = 4;
-/// When fewer announced pages than this are left, the next start entry announces anew.
+/// The number of named pages below which the next start entry carries a new erase intent.
 const READY_MIN: u32 = 3;
 
 impl<F: NorFlash, P: Slab<PageState>, B: Slab<u8>> Journal<F, P, B> {
