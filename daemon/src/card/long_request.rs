@@ -198,7 +198,7 @@ mod tests {
             requests.run(request, move |result| sender.send(result).expect("it is waited for"));
             let result = answers.recv_timeout(Duration::from_secs(20)).expect("an answer");
             let error = RpcError::from(result.expect_err("no card"));
-            assert_eq!(error.kind(), kind, "{error}");
+            assert_eq!(error.kind, kind, "{error}");
             assert!(error.to_string().contains(cure), "{error}");
             assert!(answers.recv_timeout(Duration::from_secs(20)).is_err(), "one answer");
         }

@@ -3,6 +3,7 @@
 use super::contact_view::{ContactView, ViewProperty};
 use super::labels;
 use crate::jcard::{PlainContact, read_property, write_property};
+use contactbox_api::{Jcard, JcardProperty};
 use contactbox_core::contact::{
     AuthorIndex, Change, Contact, Draft, Item, Kind, NAMES, Origin, Property, Scratch, SearchScope,
     Uid, Value, ValueShape, edit,
@@ -45,7 +46,8 @@ fn names(properties: &[Property<'_>]) -> [String; 4] {
     let formatted = formatted.split_once(':').expect("a line has a value").1;
     let formatted = if formatted == "No name" { "" } else { formatted };
     let json = serde_json::to_value(PlainContact::new(contents, |_| None)).expect("JSON");
-    let told = ContactView::from_json(&json).name();
+    let jcard: Jcard = serde_json::from_value(json).expect("a jCard");
+    let told = ContactView::of(&jcard).name();
     [listed.to_owned(), sorted.trim_end_matches('\0').to_owned(), formatted.to_owned(), told]
 }
 
@@ -161,7 +163,8 @@ fn days_are_days_wherever_they_are_read() {
         // It is found by its digits, and shown with its hyphens.
         let is_found = Query::parse("18151210").judge(&contact).is_some();
         assert!(is_found || !is_day, "{kind:?}");
-        let shown = ViewProperty::from_json(&json).expect("a property").shown();
+        let property: JcardProperty = serde_json::from_value(json).expect("a property");
+        let shown = ViewProperty::of(&property).shown();
         assert_eq!(shown, [if is_day { "--12-10" } else { text.as_str() }], "{kind:?}");
     }
     let is_anniversary = |kind: &Kind| kind.name().to_ascii_uppercase().ends_with("ANNIVERSARY");
@@ -183,8 +186,8 @@ fn bytes_are_bytes_wherever_they_are_read() {
         assert_eq!(text.is_empty(), is_binary, "{kind:?} {text}");
         let back = read_property(&json).unwrap_or_else(|why| panic!("{json}: {why}"));
         assert_eq!(matches!(back.content().value, Value::Bytes(_)), is_binary, "{json}");
-        let view = json!(["vcard", [json]]);
-        let lines = super::contact_view::sheet(&ContactView::from_json(&view));
+        let jcard: Jcard = serde_json::from_value(json!(["vcard", [json]])).expect("a jCard");
+        let lines = super::contact_view::sheet(&ContactView::of(&jcard));
         if is_binary {
             assert_eq!(lines[0].values, ["PNG, 6 B"], "{kind:?}");
         }
