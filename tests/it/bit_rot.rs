@@ -217,5 +217,5 @@ fn a_burst_is_reported_with_wide_words_and_large_pages() {
     bursts::<8, 512>(72, 5);
     bursts::<1, 4096>(12, 5);
     bursts::<4, 4096>(16, 5);
-    bursts::<8, 4096>(12, 3);
+    bursts::<8, 4096>(12, 5);
 }

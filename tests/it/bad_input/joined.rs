@@ -34,7 +34,7 @@ fn taken(bytes: &[u8]) -> Taken {
     let place = Place::new();
     let daemon = place.serve();
     let mut client = daemon.client();
-    let told = client.call("card.import", json!({ "base64": BASE64_STANDARD.encode(bytes) }));
+    let told = client.call("contact.import", json!({ "base64": BASE64_STANDARD.encode(bytes) }));
     let rejected = told["rejected"].as_array().expect("a list");
     let at_once = Taken {
         added: told["added"].as_u64().expect("a number"),
