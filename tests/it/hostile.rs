@@ -142,7 +142,7 @@ fn lines_that_are_no_requests() {
         refused(&mut client, &b"{\"a\":".repeat(1 << 20), "ParseError");
         let deep = "[".repeat(1 << 20) + &"]".repeat(1 << 20);
         refused(&mut client, &request("contact.find", &deep), "InvalidParams");
-        let deep = format!("{{\"card\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        let deep = format!("{{\"jcard\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
         let reply = answer(&mut client, &request("contact.put", &deep));
         assert!(!reply["error"].is_null(), "{reply}");
         let long = "x".repeat(8 << 20);
@@ -378,7 +378,7 @@ fn little_text_that_wants_much_memory() {
     let place = Place::new();
     let mut daemon = filled(place.serve());
     let values = "0,".repeat(BYTES / 2);
-    let card = format!("{{\"card\":[\"vcard\",[{values}0]]}}");
+    let card = format!("{{\"jcard\":[\"vcard\",[{values}0]]}}");
     let properties = "[\"a\",{},\"a\",\"\"],".repeat(BYTES / 16);
     let patch = format!("{{\"uid\":\"abcd\",\"add\":[{properties}[]]}}");
     let empty = "A:\\n".repeat(BYTES / 4);
