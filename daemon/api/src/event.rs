@@ -3,8 +3,8 @@
 use crate::card::{TakenFromCard, WrittenToCard};
 use crate::contact::ChangeOrigin;
 use crate::device::DevicesSyncReply;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -51,7 +51,7 @@ pub struct LostEvent {
 }
 
 /// `watch.card`: the daemon did something with a card by itself.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CardEvent {
     /// What was taken in.
@@ -67,6 +67,34 @@ pub struct CardEvent {
     pub why: Option<String>,
     /// The folder of the card.
     pub card: PathBuf,
+}
+
+/// Reads what belongs to the state. Both reports have a member `blobs`, which the first of two
+/// flattened ones would take from the other.
+impl<'de> Deserialize<'de> for CardEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Happened {
+            state: CardState,
+            #[serde(default)]
+            why: Option<String>,
+            card: PathBuf,
+        }
+        let params = serde_json::Value::deserialize(deserializer)?;
+        let Happened { state, why, card } =
+            Happened::deserialize(&params).map_err(D::Error::custom)?;
+        let (mut taken, mut written) = (None, None);
+        match state {
+            CardState::TakenIn => {
+                taken = Some(TakenFromCard::deserialize(&params).map_err(D::Error::custom)?);
+            }
+            CardState::BackedUp => {
+                written = Some(WrittenToCard::deserialize(&params).map_err(D::Error::custom)?);
+            }
+            CardState::NoCard | CardState::Failed => {}
+        }
+        Ok(Self { taken, written, state, why, card })
+    }
 }
 
 /// What happened to a card.

@@ -244,6 +244,12 @@ fn events_are_told_as_they_ever_were() {
     let mut said = Transcript::new(place.path());
     let client = &mut met(&mut said, &daemon);
     let watching = &mut met(&mut said, &daemon);
+    let state = |client: &mut Client, place: &str| {
+        client.call("box.info", json!({}))["places"][place]["state"].clone()
+    };
+    // The daemon looks for both as soon as it runs: before somebody watches.
+    let looked = |place: &str| !state(&mut daemon.client(), place).is_null();
+    until("the card and the device were looked for", || looked(&card_flag) && looked(&port_flag));
     said.ask(watching, "watch.start", json!({}));
     client.call("contact.put", json!({ "jcard": jcard(ADA, "Ada Lovelock") }));
     said.hear(watching);
@@ -259,9 +265,6 @@ fn events_are_told_as_they_ever_were() {
     fs::rename(&aside, &card).expect("it is ours");
     said.await_event(watching, is_card("taken in"));
     said.await_event(watching, is_card("backed up"));
-    let state = |client: &mut Client, place: &str| {
-        client.call("box.info", json!({}))["places"][place]["state"].clone()
-    };
     until("the card is in step", || state(&mut daemon.client(), &card_flag) == "in step");
     said.ask(client, "box.info", json!({}));
     fs::rename(&card, &aside).expect("it is ours");
