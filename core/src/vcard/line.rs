@@ -2,6 +2,9 @@
 
 use crate::limits::{GROUP_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
 
+/// The longest start of a line that is looked at byte by byte for an end of a vCard.
+const END_BYTES_MAX: usize = 64;
+
 /// Where the parts of a property line are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LineParts<'a> {
@@ -72,6 +75,41 @@ pub(super) fn without_marks(line: &[u8]) -> &[u8] {
         line = rest.trim_ascii_start();
     }
     line
+}
+
+/// A physical line so far, as it may become the end of a vCard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndProgress {
+    /// Some other line.
+    Other,
+    /// The start of `END:VCARD`, or nothing yet.
+    Partial,
+    /// All of it.
+    Whole,
+}
+
+impl EndProgress {
+    /// Tells how far a line has come. One that is too long to be looked at byte by byte is another.
+    pub(super) fn of(line: &[u8]) -> Self {
+        if line.len() > END_BYTES_MAX {
+            return Self::Other;
+        }
+        let mut rest = without_marks(line);
+        for word in [&b"END"[..], b":", b"VCARD"] {
+            let given = rest.len().min(word.len());
+            let (start, behind) = rest.split_at(given);
+            if !start.eq_ignore_ascii_case(&word[..given]) {
+                // The first bytes of a byte order mark.
+                let is_mark = b"\xEF\xBB".starts_with(rest) && word == b"END";
+                return if is_mark { Self::Partial } else { Self::Other };
+            }
+            if given < word.len() {
+                return Self::Partial;
+            }
+            rest = behind.trim_ascii_start();
+        }
+        if rest.is_empty() { Self::Whole } else { Self::Other }
+    }
 }
 
 fn strip_word<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
@@ -156,5 +194,26 @@ impl Encoding {
             (b"Q", Self::QuotedPrintable),
         ];
         names.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|&(_, it)| it)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_seen_as_it_comes() {
+        for line in ["END:VCARD", " end : vcard ", "\u{feff}END:VCARD", "\u{feff}\u{feff}End:vCard"]
+        {
+            let (whole, bytes) = (line.trim_end().len(), line.as_bytes());
+            for end in 0..bytes.len() {
+                let progress = EndProgress::of(&bytes[..end]);
+                let expected = if end < whole { EndProgress::Partial } else { EndProgress::Whole };
+                assert_eq!(progress, expected, "{line:?} up to {end}");
+            }
+        }
+        for line in ["EMAIL", "ENDE", "END:VCARDS", "END;", "\u{fffd}", "FN:END:VCARD"] {
+            assert_eq!(EndProgress::of(line.as_bytes()), EndProgress::Other, "{line}");
+        }
     }
 }

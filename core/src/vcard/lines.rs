@@ -4,7 +4,7 @@
 //! The memory is one buffer: lines held back at the front, then the logical line so far, then the
 //! physical line being read, which may turn out to belong to it; what is left is room for decoding.
 
-use super::line::{Marker, Shape, split};
+use super::line::{EndProgress, Marker, Shape, split};
 use super::rejection::{VcardRepair, Warning};
 use super::{base64, lookahead};
 
@@ -162,7 +162,14 @@ impl<'b> Unfolder<'b> {
                 }
                 Within::Extends | Within::Separate | Within::Dropped => {}
             }
-            let len = memchr::memchr3(b'\r', b'\n', 0, input).unwrap_or(input.len());
+            let Some(len) = self.len_before_glued(first) else {
+                if let Some(event) = self.end_glued() {
+                    return Some(event);
+                }
+                continue;
+            };
+            let line = &input[..input.len().min(len)];
+            let len = memchr::memchr3(b'\r', b'\n', 0, line).unwrap_or(line.len());
             let kept = match self.within {
                 Within::Dropped => len,
                 _ => self.append(&input[..len]),
@@ -227,6 +234,32 @@ impl<'b> Unfolder<'b> {
                 self.end_physical()
             }
         }
+    }
+
+    /// Returns how many bytes may be taken before it is clear whether the physical line is the end of
+    /// a vCard to which the next one is glued; `None` when `first` begins that one.
+    ///
+    /// Files that are joined often end without a line end: `END:VCARDBEGIN:VCARD`.
+    fn len_before_glued(&self, first: u8) -> Option<usize> {
+        if self.within != Within::Separate {
+            return Some(usize::MAX);
+        }
+        let line = &self.buffer[self.line_end..self.next_end];
+        if line.is_empty() && !matches!(first, b'E' | b'e' | b' ' | b'\t' | 0xEF) {
+            return Some(usize::MAX);
+        }
+        match EndProgress::of(line) {
+            EndProgress::Other => Some(usize::MAX),
+            EndProgress::Partial => Some(1),
+            EndProgress::Whole if matches!(first, b'B' | b'b' | 0xEF) => None,
+            EndProgress::Whole => Some(1),
+        }
+    }
+
+    /// Ends the physical line where the next vCard is glued to it.
+    fn end_glued(&mut self) -> Option<LineEvent> {
+        self.within = Within::Start;
+        self.settle()
     }
 
     /// Decides what a physical line is by its first byte; true when that byte is not part of it.

@@ -59,6 +59,80 @@ fn ten_files_with_a_byte_order_mark_each_are_ten_cards() {
 }
 
 #[test]
+fn files_without_a_line_end_at_their_end_are_parted() {
+    let card = |number: u32| format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Card {number}\r\nEND:VCARD");
+    for separator in ["", " ", "\t ", MARK, " \u{feff}", "\0"] {
+        let text: String = (0..10).map(|number| card(number) + separator).collect();
+        let names: Vec<String> = (0..10).map(|number| format!("Card {number}")).collect();
+        for text in [text.clone(), text.to_lowercase().replace("card 0", "Card 0")] {
+            let taken = taken(text.as_bytes());
+            assert_eq!((taken.added, taken.rejected.len()), (10, 0), "{separator:?}");
+            assert!(text.contains("begin") || taken.names == names, "{separator:?} {taken:?}");
+        }
+    }
+    // The lines of those that are rejected are those of the file.
+    let empty = "BEGIN:VCARD\r\nVERSION:3.0\r\nEND:VCARD";
+    let text = [card(0), empty.to_owned(), card(1)].concat();
+    let place = Place::new();
+    let _daemon = place.serve();
+    let (ran, told) = import(&place, &[&place.file("joined.vcf", text)]);
+    assert_eq!(tally(&told[0]), [2, 0, 0, 1]);
+    ran.says(&["joined.vcf:4: "]);
+    // Words that only begin like an end.
+    let text = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\r\nEND:VCARDBOARD\r\nX-B:1\r\nEND:VCARD\r\n";
+    assert_eq!(taken(text.as_bytes()).names, ["A"]);
+}
+
+#[test]
+fn files_in_several_kinds_of_utf_are_joined() {
+    let plain = |name: &str| good(name).into_bytes();
+    let marked = |name: &str| format!("{MARK}{}", good(name)).into_bytes();
+    let wide = |name: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("{MARK}{}", good(name)).encode_utf16().flat_map(order).collect()
+    };
+    let little = |name: &str| wide(name, u16::to_le_bytes);
+    let big = |name: &str| wide(name, u16::to_be_bytes);
+    let files: [&dyn Fn(&str) -> Vec<u8>; 4] = [&plain, &marked, &little, &big];
+    let odd = |mut bytes: Vec<u8>| {
+        bytes.pop();
+        bytes
+    };
+    for first in files {
+        for second in files {
+            let bytes = [first("Žofie"), second("山田"), first("C")].concat();
+            assert_eq!(import_names(&bytes), ["C", "Žofie", "山田"]);
+        }
+        // A file that was cut within its last character.
+        let bytes = [odd(little("A")), first("B"), odd(big("C")), first("D")].concat();
+        assert_eq!(import_names(&bytes), ["A", "B", "C", "D"]);
+    }
+    // The mark lies across two pieces of the file.
+    let filler = "NOTE:".to_owned() + &"x".repeat(64 * 1024 / 2);
+    for shift in 0..8 {
+        let head = good("A").replace("END", &format!("{}{}\r\nEND", filler, "y".repeat(shift)));
+        let cut = head.len() * 2 - 64 * 1024;
+        let head = head.replacen(&"x".repeat(cut / 2), "", 1);
+        let bytes = [wide_of(&head), big("B")].concat();
+        assert_eq!(import_names(&bytes), ["A", "B"], "{shift}");
+    }
+}
+
+/// Encodes text with its mark.
+fn wide_of(text: &str) -> Vec<u8> {
+    format!("{MARK}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// Takes a file in by the command line and returns the names in the box.
+fn import_names(bytes: &[u8]) -> Vec<String> {
+    let place = Place::new();
+    let daemon = place.serve();
+    import(&place, &[&place.file("joined.vcf", bytes)]);
+    let mut names = names(&mut daemon.client());
+    names.sort();
+    names
+}
+
+#[test]
 fn ten_files_of_utf_16_are_ten_cards() {
     for order in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
         let bytes: Vec<u8> = ten(MARK).encode_utf16().flat_map(order).collect();

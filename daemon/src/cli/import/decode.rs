@@ -36,39 +36,64 @@ impl<R: Read> Decoded<R> {
         self.had_errors
     }
 
-    /// Puts the next bytes into `out`, and says how many bytes of the file they were: 0 at its end.
-    /// What is in no known charset comes as it is.
+    /// Puts the next bytes into `out`, and returns how many bytes of the file were read for them. At
+    /// the end that is 0, and there may still be bytes. Text in no known charset passes as it is.
     pub fn next_into(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
         out.clear();
         if self.is_ended {
             return Ok(0);
         }
-        self.chunk.clear();
+        let held = self.chunk.len();
         self.fill()?;
-        let read = self.chunk.len();
+        let read = self.chunk.len() - held;
         if !self.is_begun {
             self.begin();
         }
         self.is_ended = read == 0;
+        let chunk = std::mem::take(&mut self.chunk);
+        let mut rest = chunk.as_slice();
+        while let Some((at, encoding)) = next_start(rest, self.is_wide()) {
+            let (part, next) = rest.split_at(at);
+            self.pass(part, true, out);
+            // A file that was cut within its last letter has nothing to say there.
+            let cut = out.strip_suffix("\u{fffd}".as_bytes()).map(<[u8]>::len);
+            out.truncate(cut.unwrap_or(out.len()));
+            self.decoder = encoding.map(Encoding::new_decoder_with_bom_removal);
+            // The start itself would be found again.
+            let (mark, next) = next.split_at(START_BYTES_MIN.min(next.len()));
+            self.pass(mark, false, out);
+            rest = next;
+        }
+        let held = if self.is_ended { 0 } else { rest.len().min(START_BYTES_MAX - 1) };
+        let (part, held) = rest.split_at(rest.len() - held);
+        self.pass(part, self.is_ended, out);
+        self.chunk.extend_from_slice(held);
+        Ok(read)
+    }
+
+    /// Returns whether the text so far has two bytes a letter.
+    fn is_wide(&self) -> bool {
+        let encoding = self.decoder.as_ref().map(Decoder::encoding);
+        encoding.is_some_and(|encoding| encoding == UTF_16LE || encoding == UTF_16BE)
+    }
+
+    /// Decodes bytes to the end of `out`; `is_last` when those behind are of another charset.
+    fn pass(&mut self, mut input: &[u8], is_last: bool, out: &mut Vec<u8>) {
         let Some(decoder) = &mut self.decoder else {
-            std::mem::swap(out, &mut self.chunk);
-            return Ok(read);
+            out.extend_from_slice(input);
+            return;
         };
-        let mut input = self.chunk.as_slice();
         loop {
             let used = out.len();
             let room = decoder.max_utf8_buffer_length(input.len()).unwrap_or(4 * CHUNK_BYTES);
             out.resize(used + room, 0);
-            let (result, taken, written, replaced) = decoder.decode_to_utf8(
-                input,
-                out.get_mut(used..).unwrap_or_default(),
-                self.is_ended,
-            );
+            let free = out.get_mut(used..).unwrap_or_default();
+            let (result, taken, written, replaced) = decoder.decode_to_utf8(input, free, is_last);
             out.truncate(used + written);
             self.had_errors |= replaced;
             input = input.get(taken..).unwrap_or_default();
             if result == CoderResult::InputEmpty {
-                return Ok(read);
+                return;
             }
         }
     }
@@ -97,6 +122,43 @@ impl<R: Read> Decoded<R> {
             }
             other => other.map(Encoding::new_decoder_with_bom_removal),
         };
+    }
+}
+
+/// The shortest start of a file among those that are joined, in bytes.
+const START_BYTES_MIN: usize = 8;
+
+/// The longest: a byte order mark and `BEGIN` in UTF-16.
+const START_BYTES_MAX: usize = 12;
+
+/// Finds the first place behind which the bytes are those of another file, in another charset: a
+/// byte order mark with a `BEGIN` behind it, or in text of two bytes a letter `BEGIN:VCARD` of one.
+/// Returns it with that charset; `None` stands for bytes that pass as they are.
+///
+/// With `is_wide`, the text so far has two bytes a letter.
+fn next_start(bytes: &[u8], is_wide: bool) -> Option<(usize, Option<&'static Encoding>)> {
+    let wide = |first, second| memchr::memchr2_iter(first, second, bytes);
+    let two = wide(0xFF, 0xFE).find_map(|at| {
+        let (mark, text) = bytes.get(at..)?.split_first_chunk::<2>()?;
+        let (encoding, low) = match mark {
+            b"\xFF\xFE" => (UTF_16LE, 0),
+            b"\xFE\xFF" => (UTF_16BE, 1),
+            _ => return None,
+        };
+        let letters = text.as_chunks::<2>().0.get(..5)?.iter();
+        let is_begin = letters
+            .zip(b"BEGIN")
+            .all(|(pair, letter)| pair[low].eq_ignore_ascii_case(letter) && pair[1 - low] == 0);
+        is_begin.then_some((at, Some(encoding)))
+    });
+    let one = wide(b'B', b'b').filter(|_| is_wide).find_map(|at| {
+        let is_begin = bytes.get(at..at + 11)?.eq_ignore_ascii_case(b"BEGIN:VCARD");
+        let mark = bytes.get(..at).unwrap_or_default().ends_with(b"\xEF\xBB\xBF");
+        is_begin.then_some((if mark { at - 3 } else { at }, None))
+    });
+    match (two, one) {
+        (Some(two), Some(one)) => Some(if one.0 < two.0 { one } else { two }),
+        (two, one) => two.or(one),
     }
 }
 
