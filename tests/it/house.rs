@@ -36,7 +36,7 @@ const CORE_MODULES: [(&str, &[&str]); 9] = [
     ("store", &["limits", "text", "contact", "search"]),
     ("card", &["limits", "text", "contact", "vcard", "store"]),
     ("service", &["limits", "text", "contact", "search", "store", "card"]),
-    ("sim", &["limits", "card"]),
+    ("sim", &["limits", "contact", "store", "card"]),
 ];
 
 /// A file's path from the root, with `/` on every system, and its text.

@@ -2,7 +2,9 @@
 //! only place where the core uses std.
 
 mod card;
+mod memory;
 mod nor;
 
 pub use card::{PullFuse, RamCard, RamCardError, SectorTear};
+pub use memory::{Growing, Heap, parts};
 pub use nor::{Counters, Failing, Nor, NorError, Tear};

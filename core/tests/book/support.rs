@@ -17,10 +17,10 @@ pub type Box<S> = Book<Chip, Heap<S>>;
 type Put<T> = Result<T, PutError<<Chip as embedded_storage_async::nor_flash::ErrorType>::Error>>;
 
 /// Memory with slots of this kind.
-pub type Heap<S> = crate::memory::Heap<S, u16>;
+pub type Heap<S> = contactbox_core::sim::Heap<S, u16>;
 
 fn parts<S: Packed>(pages: usize, slots_max: usize) -> Parts<Heap<S>> {
-    crate::memory::parts(pages, PAGE_BYTES, RECORD_BYTES, slots_max)
+    contactbox_core::sim::parts(pages, PAGE_BYTES, RECORD_BYTES, slots_max)
 }
 
 fn config(id: u64) -> BookConfig {

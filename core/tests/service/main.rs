@@ -5,6 +5,4 @@ mod cable;
 mod frames;
 mod hostile;
 mod meeting;
-#[path = "../memory/mod.rs"]
-mod memory;
 mod support;

@@ -13,13 +13,13 @@ use std::collections::VecDeque;
 
 pub type Chip = Nor<1, 4, 4096>;
 
-pub type Heap = crate::memory::Heap<Wide, u32>;
+pub type Heap = contactbox_core::sim::Heap<Wide, u32>;
 
 pub const CONTACT_BYTES: usize = 16 * 1024;
 pub const FRAME_BYTES: usize = 4096;
 
 fn parts(pages: usize, page_bytes: usize) -> Parts<Heap> {
-    crate::memory::parts(pages, page_bytes, CONTACT_BYTES.max(page_bytes), usize::MAX)
+    contactbox_core::sim::parts(pages, page_bytes, CONTACT_BYTES.max(page_bytes), usize::MAX)
 }
 
 pub fn config(id: u64) -> BookConfig {

@@ -1,10 +1,8 @@
-//! The memory of a box in tests: vectors that grow.
+//! Gives a box memory in vectors that grow.
 
-use contactbox_core::contact::Item;
-use contactbox_core::store::{
-    AuthorCell, BoxCell, Link, Memory, Number, Packed, PageState, Parts, Slab,
-};
-use std::marker::PhantomData;
+use crate::contact::Item;
+use crate::store::{AuthorCell, BoxCell, Link, Memory, Number, Packed, PageState, Parts, Slab};
+use core::marker::PhantomData;
 
 /// Cells in a vector, up to a bound.
 pub struct Growing<T> {
