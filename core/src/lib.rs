@@ -42,9 +42,8 @@
 //! // The edit was not acknowledged; everything before it was.
 //! let mut chip = book.into_flash();
 //! chip.power_on();
-//! let Ok((mut book, report)) = block_on(Book::<_, Heap<_, _>>::open(chip, config(), memory())) else {
-//!     panic!("a box opens after any cut");
-//! };
+//! let opened = block_on(Book::<_, Heap<_, _>>::open(chip, config(), memory()));
+//! let Ok((mut book, report)) = opened else { panic!("a box opens after any cut") };
 //! assert!(report.is_sound());
 //! let (mut hits, mut record) = ([Hit::EMPTY; 4], [0; 8 * 1024]);
 //! let query = Query::parse("lovelace");

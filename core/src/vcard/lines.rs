@@ -236,8 +236,8 @@ impl<'b> Unfolder<'b> {
         }
     }
 
-    /// Returns how many bytes may be taken before it is clear whether the physical line is the end of
-    /// a vCard to which the next one is glued; `None` when `first` begins that one.
+    /// Returns how many bytes may be taken before it is clear whether the physical line is the end
+    /// of a vCard to which the next one is glued; `None` when `first` begins that one.
     ///
     /// Files that are joined often end without a line end: `END:VCARDBEGIN:VCARD`.
     fn len_before_glued(&self, first: u8) -> Option<usize> {

@@ -36,8 +36,9 @@ impl<R: Read> Decoded<R> {
         self.had_errors
     }
 
-    /// Puts the next bytes into `out`, and returns how many bytes of the file were read for them. At
-    /// the end that is 0, and there may still be bytes. Text in no known charset passes as it is.
+    /// Puts the next bytes into `out`, and returns how many bytes of the file were read for them.
+    /// At the end that is 0, and there may still be bytes. Text in no known charset passes as it
+    /// is.
     pub fn next_into(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
         out.clear();
         if self.is_ended {
