@@ -42,6 +42,8 @@ mod mended;
 mod open_bounds;
 mod packings;
 mod power_cuts;
+#[cfg(unix)]
+mod readme;
 mod record_cost;
 mod signatures;
 mod struck;

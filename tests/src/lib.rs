@@ -18,6 +18,8 @@ pub mod fuzz;
 pub mod meet;
 pub mod pagecache;
 pub mod people;
+#[cfg(unix)]
+pub mod pictures;
 pub mod random;
 pub mod report;
 #[cfg(unix)]
