@@ -60,8 +60,6 @@ impl From<BoxError> for RpcError {
             BoxError::WriteCard(_)
             | BoxError::OtherAnswer
             | BoxError::OtherChange
-            | BoxError::NoRequest
-            | BoxError::NoReply
             | BoxError::Json(_)
             | BoxError::Panicked
             | BoxError::PanickedReading => as_kind(ErrorKind::Internal),

@@ -2,10 +2,9 @@
 //! how a device is doing.
 
 use super::error::DeviceError;
-use super::here::Talker;
 use super::port::Port;
 use crate::card::Replica;
-use crate::keeper::Handle;
+use crate::keeper::{BoxAtHand, Handle};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Traffic};
 use contactbox_core::service::sync::{Carried, Progress, SyncError, SyncReport, Way, sync};
 use contactbox_core::service::{Fault as CableFault, PROTOCOL, Reply, Request};
@@ -162,7 +161,7 @@ impl Devices {
     pub fn sync(&self, path: &Path, consent: Consent) -> Result<Value, DeviceError> {
         self.root()?;
         self.with(path, |device| {
-            let mut here = Talker::new(&self.handle);
+            let mut here = BoxAtHand::new(&self.handle);
             let mut last = Instant::now();
             let progress = |progress: Progress| {
                 if last.elapsed() >= TELL_TIME {

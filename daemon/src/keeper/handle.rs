@@ -1,7 +1,9 @@
 //! The ways to the book: through the keeper's queue, or at once where that is
 //! brief and nobody waits.
 
-use super::{BoxError, CHANGES, ChangeSignal, Host, Job, Message, QUEUE, Task, execute};
+use super::{
+    BoxError, CHANGES, ChangeSignal, Host, Job, Message, QUEUE, Task, Turn, execute, guarded,
+};
 use crate::rpc::{self, Call};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -20,8 +22,17 @@ impl SharedHost {
         Self { host: Mutex::new(Some(host)), due: AtomicUsize::new(0) }
     }
 
-    /// The book, for the keeper; there until the keeper has taken it away.
-    pub(super) fn host(&self) -> MutexGuard<'_, Option<Host>> {
+    /// Does `work` with the host, which is there until the writer thread has taken it away.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Host) -> T) -> Option<T> {
+        self.lock().as_mut().map(work)
+    }
+
+    /// Takes the host away, once the writer thread is through.
+    pub(super) fn take(&self) -> Option<Host> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Host>> {
         // Faults of the program are caught while it is held, and close the book.
         self.host.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,6 +89,39 @@ impl Handle {
         self.task(work).blocking_recv().unwrap_or_else(|_| Err(BoxError::Stopping))
     }
 
+    /// Does `work` on the thread that calls, when its turn in the queue has come, and returns its
+    /// result once all of it is on the disk. So `work` may borrow what the calling thread has. It
+    /// is to be short: the writer thread waits for it, and so does everybody else. An error when
+    /// the disk refuses, and when the writer thread has ended.
+    pub fn in_turn<T>(
+        &self,
+        work: impl FnOnce(&mut Host) -> Result<T, BoxError>,
+    ) -> Result<T, BoxError> {
+        let (pass, passed) = mpsc::channel::<()>();
+        let (hold, held) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let turn: Turn = Box::new(move || {
+            pass.send(()).ok();
+            // An error is what this waits for: the other end is dropped when the work is done.
+            held.recv().ok();
+            Box::new(move |synced| {
+                tell.send(synced).ok();
+            })
+        });
+        // When the writer thread has ended the sender is dropped, and the receiver says so.
+        self.put(Message::Turn(turn)).ok();
+        passed.recv().map_err(|_| BoxError::Stopping)?;
+        let done = self.table.with(|host| {
+            host.watch(self.is_watched());
+            guarded(host, work).unwrap_or(Err(BoxError::Panicked))
+        });
+        drop(hold);
+        let synced = told.recv().map_err(|_| BoxError::Stopping)?;
+        let given = done.unwrap_or(Err(BoxError::Stopping))?;
+        synced?;
+        Ok(given)
+    }
+
     /// The beat of changes.
     pub fn pulse(&self) -> &Arc<ChangeSignal> {
         &self.pulse
@@ -112,7 +156,7 @@ impl Handle {
         let Ok(room) = self.room.clone().acquire_owned().await else { return Err(Box::new(job)) };
         self.put(Message::Job(Box::new(job), room)).map_err(|refused| match refused {
             Message::Job(job, _) => job,
-            Message::Task(_) | Message::Stop => unreachable!("a job was sent"),
+            Message::Task(_) | Message::Turn(_) | Message::Stop => unreachable!("a job was sent"),
         })
     }
 

@@ -4,6 +4,7 @@ mod backup;
 mod change;
 mod cursor;
 mod error;
+mod exchange;
 mod export;
 mod handle;
 mod history;
@@ -19,8 +20,9 @@ mod room;
 mod round;
 mod verify;
 
-pub use backup::{MergeBatch, Missing, Spoken, TakeResult};
+pub use backup::{MergeBatch, Missing, TakeResult};
 pub use error::{BoxError, DiskRefusal, ParamsError, VcardError};
+pub use exchange::BoxAtHand;
 pub use handle::Handle;
 pub use host::{CONTACT_BYTES_MAX, ENTRY_BYTES, Host, OpenBoxError, parts};
 pub use left_out::REASON as UNREADABLE;
@@ -88,16 +90,21 @@ type Task = Box<dyn FnOnce(&mut Host) -> TaskReply + Send>;
 /// Hands on what a task gave, or why it could not be put on the disk.
 type TaskReply = Box<dyn FnOnce(Result<(), DiskRefusal>) + Send>;
 
+/// A pause of this thread, in which another one works with the host because its turn has come.
+type Turn = Box<dyn FnOnce() -> TaskReply + Send>;
+
 enum Message {
     Job(Box<Job>, OwnedSemaphorePermit),
     Task(Task),
+    Turn(Turn),
     Stop,
 }
 
-/// What the keeper does next.
+/// The next piece of work.
 enum NextWork {
     Job(Job),
     Task(Task),
+    Turn(Turn),
 }
 
 /// Told after each change that is on the disk.
@@ -143,8 +150,8 @@ impl WriterThread {
         let told = handle.clone();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
             let (long, rounds) = (VecDeque::new(), Rounds::default());
-            WriterLoop { jobs, long, rounds, handle: told, table: table.clone() }.keep();
-            let host = table.host().take();
+            WriterLoop { jobs, long, rounds, handle: told, table: table.clone() }.run();
+            let host = table.take();
             end.send(()).ok();
             host
         })?;
@@ -182,8 +189,7 @@ struct WriterLoop {
 }
 
 impl WriterLoop {
-    fn keep(mut self) {
-        let table = self.table.clone();
+    fn run(mut self) {
         let mut is_tidy = false;
         let mut is_rested = false;
         loop {
@@ -195,49 +201,50 @@ impl WriterLoop {
             } else {
                 self.jobs.recv_timeout(if is_waiting { IDLE_TIME } else { Duration::ZERO })
             };
-            let mut host = table.host();
-            let Some(host) = host.as_mut() else { return };
             let mut is_stopping = false;
             match first {
                 Ok(Message::Job(job, room)) => {
                     drop(room);
-                    is_stopping = self.batch(host, NextWork::Job(*job), false);
+                    is_stopping = self.batch(NextWork::Job(*job), false);
                 }
-                Ok(Message::Task(task)) => {
-                    is_stopping = self.batch(host, NextWork::Task(task), false);
-                }
+                Ok(Message::Task(task)) => is_stopping = self.batch(NextWork::Task(task), false),
+                Ok(Message::Turn(turn)) => is_stopping = self.batch(NextWork::Turn(turn), false),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_stopping = true,
                 Err(RecvTimeoutError::Timeout) if is_busy => {}
                 Err(RecvTimeoutError::Timeout) if !is_tidy => {
-                    is_tidy = host.maintain();
+                    is_tidy = self.table.with(Host::maintain).unwrap_or(true);
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    host.checkpoint();
+                    self.table.with(Host::checkpoint);
                     is_rested = true;
                     continue;
                 }
             }
             while let Some(job) = self.long.pop_front() {
-                is_stopping |= self.batch(host, NextWork::Job(job), true);
+                is_stopping |= self.batch(NextWork::Job(job), true);
                 if !is_stopping {
                     break;
                 }
             }
             if is_stopping {
                 self.rounds.end();
-                host.checkpoint();
+                self.table.with(Host::checkpoint);
                 return;
             }
-            self.rounds.slice(host);
-            is_tidy = !host.is_written();
+            let Self { rounds, table, .. } = &mut self;
+            let is_written = table.with(|host| {
+                rounds.slice(host);
+                host.is_written()
+            });
+            is_tidy = is_written == Some(false);
             is_rested = is_tidy && is_rested;
         }
     }
 
-    /// Does `first`, if it takes long only when that is its turn, and what is short behind it.
-    /// Returns whether the keeper is to stop.
-    fn batch(&mut self, host: &mut Host, first: NextWork, mut is_turn: bool) -> bool {
+    /// Does `first` and the short pieces behind it, then syncs the disk once and answers. `first`
+    /// is put off if it takes long and it is not its turn. Returns true when the thread is to stop.
+    fn batch(&mut self, first: NextWork, mut is_turn: bool) -> bool {
         let start = Instant::now();
         let mut changes = Vec::new();
         let mut told = Vec::new();
@@ -248,7 +255,12 @@ impl WriterLoop {
             match piece {
                 NextWork::Task(task) => {
                     answered += 1;
-                    told.extend(self.work(host, task));
+                    let is_watched = self.handle.is_watched();
+                    told.extend(self.table.with(|host| work(host, task, is_watched)).flatten());
+                }
+                NextWork::Turn(turn) => {
+                    answered += 1;
+                    told.push(turn());
                 }
                 NextWork::Job(job)
                     if matches!(rpc::weight(&job.call), Weight::Work | Weight::Long)
@@ -263,13 +275,18 @@ impl WriterLoop {
                     // Without an answer it would be without an effect.
                     if let Some(id) = id {
                         let waiting = Waiting { id, permits, reply, is_gone };
-                        self.rounds.begin(host, &call, waiting);
+                        let Self { rounds, table, .. } = self;
+                        table.with(|host| rounds.begin(host, &call, waiting));
                     }
                 }
                 NextWork::Job(Job { id, call, author, permits, reply, .. }) => {
                     answered += 1;
-                    host.watch(self.handle.is_watched());
-                    let done = execute(host, call, &author);
+                    let is_watched = self.handle.is_watched();
+                    let done = self.table.with(|host| {
+                        host.watch(is_watched);
+                        execute(host, call, &author)
+                    });
+                    let Some(done) = done else { continue };
                     let result = done.result.map_err(RpcError::from);
                     let answer = id.map(|id| (id, result, permits, reply));
                     if done.is_change {
@@ -287,13 +304,18 @@ impl WriterLoop {
                         next = Some(NextWork::Job(*job));
                     }
                     Ok(Message::Task(task)) => next = Some(NextWork::Task(task)),
+                    Ok(Message::Turn(turn)) => next = Some(NextWork::Turn(turn)),
                     Ok(Message::Stop) => is_stopping = true,
                     Err(_) => {}
                 }
             }
         }
-        let has_changed = !host.is_written();
-        let synced = host.sync();
+        let Some((has_changed, synced, notices)) = self.table.with(|host| {
+            let has_changed = !host.is_written();
+            (has_changed, host.sync(), host.take_notices())
+        }) else {
+            return true;
+        };
         for (id, result, permits, reply) in changes {
             let result = match &synced {
                 Ok(()) => result,
@@ -308,33 +330,32 @@ impl WriterLoop {
         if has_changed && synced.is_ok() {
             self.handle.pulse().raise();
         }
-        let notices = host.take_notices();
         if synced.is_ok() {
             notices.iter().for_each(|notice| self.handle.announce("watch.change", notice));
         }
         is_stopping
     }
+}
 
-    /// Does a task; `None` after a fault of the program, and who waits for it is told by that.
-    fn work(&mut self, host: &mut Host, task: Task) -> Option<TaskReply> {
-        host.watch(self.handle.is_watched());
-        let told = catch_unwind(AssertUnwindSafe(|| task(host))).ok();
-        if told.is_none() {
-            host.close();
-        }
-        told
+/// Does a task; `None` after a fault of the program, and who waits for it is told by that.
+fn work(host: &mut Host, task: Task, is_watched: bool) -> Option<TaskReply> {
+    host.watch(is_watched);
+    guarded(host, task)
+}
+
+/// Does `work`; `None` after a fault of the program in it, which closes the box: what it has in
+/// memory may be half changed. What is on the disk is whole.
+fn guarded<T>(host: &mut Host, work: impl FnOnce(&mut Host) -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(|| work(host))).ok();
+    if done.is_none() {
+        host.close();
     }
+    done
 }
 
 fn execute(host: &mut Host, call: Call, author: &str) -> Executed {
-    match catch_unwind(AssertUnwindSafe(|| host.execute(call, author))) {
-        Ok(done) => done,
-        Err(_) => {
-            // What the book has in memory may be half changed. What is on the disk is whole.
-            host.close();
-            Executed { result: Err(BoxError::Panicked), is_change: false }
-        }
-    }
+    guarded(host, |host| host.execute(call, author))
+        .unwrap_or(Executed { result: Err(BoxError::Panicked), is_change: false })
 }
 
 type Deadline =
