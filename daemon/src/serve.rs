@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use strangers::Strangers;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -94,7 +94,8 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     crate::memory::keep_large_apart();
     let standing = host.standing().clone();
-    let mut keeper = WriterThread::start(host).map_err(ServeError::System)?;
+    let (until_end, mut ended) = oneshot::channel::<()>();
+    let keeper = WriterThread::start_with(host, until_end).map_err(ServeError::System)?;
     let handle = keeper.handle();
     // What is read for a card while the box changes is kept beside it, where
     // memory is too small for it.
@@ -123,7 +124,7 @@ pub async fn serve(
             Some(_) = sessions.join_next() => continue,
             () = &mut shutdown => break,
             () = shared.stop.notified() => break,
-            () = keeper.ended() => return Err(ServeError::Fault),
+            _ = &mut ended => return Err(ServeError::Fault),
         };
         let stream = match stream {
             Ok(stream) => stream,

@@ -6,12 +6,11 @@ use super::left_out::LeftOut;
 use super::mark::{Mark, PutBack};
 use super::query::Query;
 use super::room::FullDisk;
-use super::{Executed, change, export, import, kept, opening, read};
+use super::{opening, read};
 use crate::card::{Status, left_behind};
 use crate::config::Config;
 use crate::image::{Access, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
-use crate::rpc::Call;
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, AnswerError, Request};
 use contactbox_core::store::journal;
@@ -256,57 +255,6 @@ impl Host {
     /// Whether somebody wants to know of changes.
     pub(super) fn watch(&mut self, is_watched: bool) {
         self.is_watched = is_watched;
-    }
-
-    pub(super) fn execute(&mut self, call: Call, author: &str) -> Executed {
-        let json = |value: Value| value.to_string().into_bytes();
-        let (result, is_change) = match call {
-            Call::Find(find) => (read::find(self, &find), false),
-            Call::Get(get) => (read::get(self, &get), false),
-            Call::Hello(_) => (read::hello(self).map(json), false),
-            Call::BlobGet(get) => (read::blob(self, &get).map(json), false),
-            Call::Info(_) => (read::info(self).map(json), false),
-            Call::Stats(_) => (read::stats(self).map(json), false),
-            Call::Export(asked) => (export::page(self, &asked).map(json), false),
-            Call::Put(put) => (change::put(self, put, author).map(json), true),
-            Call::Patch(patch) => (change::patch(self, patch, author).map(json), true),
-            Call::Remove(target) => {
-                (change::shelve(self, &target.uid, author, change::Move::Remove).map(json), true)
-            }
-            Call::Restore(target) => {
-                (change::shelve(self, &target.uid, author, change::Move::Restore).map(json), true)
-            }
-            Call::Purge(target) => {
-                (change::shelve(self, &target.uid, author, change::Move::Purge).map(json), true)
-            }
-            Call::Kept(asked) => (kept::list(self, &asked).map(json), false),
-            Call::Forget(_) => (kept::forget(self).map(json), true),
-            Call::Import(asked) => (import::batch(self, asked, author).map(json), true),
-            // The session and the keeper see to these.
-            Call::Verify(_)
-            | Call::History(_)
-            | Call::CardsBackup(_)
-            | Call::CardsSync(_)
-            | Call::CardsRestore(_)
-            | Call::DevicesInfo(_)
-            | Call::DevicesSync(_)
-            | Call::Author(_)
-            | Call::Stop(_)
-            | Call::WatchStart(_)
-            | Call::WatchStop(_) => (Ok(b"{}".to_vec()), false),
-        };
-        let result = result.and_then(|body| self.within_frame(body));
-        Executed { result, is_change }
-    }
-
-    /// An answer, if a frame takes it.
-    pub(super) fn within_frame(&self, body: Vec<u8>) -> Result<Vec<u8>, BoxError> {
-        // Room for what stands around the result.
-        let bytes_max = self.config.limits.frame_bytes - 1024;
-        if body.len() > bytes_max {
-            return Err(BoxError::AnswerTooLong { bytes_max });
-        }
-        Ok(body)
     }
 
     /// How long opening the box took.
