@@ -3,7 +3,7 @@
 mod seats;
 mod strangers;
 
-use crate::card::{FolderWatchers, LongRequests, WatchPlan};
+use crate::card::{FolderWatchers, LongRequests, WatchPlan, left_behind};
 use crate::config::Config;
 use crate::device::{Devices, Watches};
 use crate::keeper::{Host, OpenBoxError, WriterThread};
@@ -11,6 +11,7 @@ use crate::private::{FolderError, Use, check_folder};
 use crate::rpc::{self, Id};
 use crate::session::{self, Guest, SessionError, Shared};
 use crate::socket::{ListenError, Listener, PeerPolicy, SocketPeer, Stream};
+use crate::status::StatusBoard;
 use seats::{ConnectionPlace, Seats};
 use std::io;
 use std::sync::Arc;
@@ -69,7 +70,8 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         check_folder(image, Use::Box, "--image")?;
     }
     // The box first: its lock says that no other daemon is there, so a socket may be replaced.
-    let host = Host::open(config)?;
+    let mut host = Host::open(config)?;
+    look_behind(&mut host);
     let policy = PeerPolicy::new(config.users.clone());
     runtime.block_on(async {
         let listener = match Listener::activated().map_err(ServeError::System)? {
@@ -83,17 +85,26 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
     })
 }
 
+/// Has an empty box tell of the backup that another one has left where its own would be.
+fn look_behind(host: &mut Host) {
+    let (id, _) = host.identity();
+    if let Some(folder) = host.backup_of_empty().filter(|folder| left_behind(folder, id)) {
+        host.note_left_behind(&folder);
+    }
+}
+
 /// Serves the clients that come through `listener` until `shutdown`, then finishes what was begun,
 /// closes the box and removes the socket, in this order.
 pub async fn serve(
     listener: Listener,
-    host: Host,
+    mut host: Host,
     policy: PeerPolicy,
     config: &Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     crate::memory::keep_large_apart();
-    let standing = host.standing().clone();
+    let board = StatusBoard::default();
+    host.show(board.clone());
     let (until_end, mut ended) = oneshot::channel::<()>();
     let keeper = WriterThread::start_with(host, until_end).map_err(ServeError::System)?;
     let handle = keeper.handle();
@@ -102,9 +113,8 @@ pub async fn serve(
     let beside = config.image.parent().unwrap_or(&config.data);
     let devices = Devices::new(&handle, beside);
     let long_requests = LongRequests::new(&handle, beside, &devices);
-    let watches =
-        Watches::start(&config.devices, &devices, &standing).map_err(ServeError::System)?;
-    let places = FolderWatchers::start(plans(config), &handle, beside, &standing)
+    let watches = Watches::start(&config.devices, &devices, &board).map_err(ServeError::System)?;
+    let places = FolderWatchers::start(plans(config), &handle, beside, &board)
         .map_err(ServeError::System)?;
     let shared =
         Arc::new(Shared::new(config.limits, policy.is_owner_only(), handle, long_requests));

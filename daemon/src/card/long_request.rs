@@ -10,6 +10,7 @@ use crate::keeper::{BoxError, Handle, UNREADABLE};
 use crate::rpc::{LongRequest, LongRequestKind};
 use contactbox_core::card::{PhoneFile, SnapshotOwners};
 use contactbox_core::store::Consent;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -83,12 +84,12 @@ impl LongRequests {
                 let told = self.devices.info(&request.path);
                 // Others may want to use the cable. Who keeps a device in step opens it again.
                 self.devices.let_go(&request.path);
-                Ok(told?)
+                json_of(&told?)
             }
             LongRequestKind::DeviceSync => {
                 let told = self.devices.sync(&request.path, request.consent());
                 self.devices.let_go(&request.path);
-                Ok(told?)
+                json_of(&told?)
             }
         }
     }
@@ -145,6 +146,10 @@ impl LongRequests {
         told["root"] = json!(replica.root().map(|root| root.to_string()));
         Ok(told)
     }
+}
+
+fn json_of(reply: &impl Serialize) -> Result<Value, SyncError> {
+    Ok(serde_json::to_value(reply).map_err(BoxError::from)?)
 }
 
 fn spawn_thread(work: Work) -> io::Result<()> {

@@ -158,7 +158,7 @@ impl Handle {
     }
 
     /// Tells all who watch.
-    pub fn announce(&self, method: &str, params: &serde_json::Value) {
+    pub fn announce(&self, method: &str, params: &impl serde::Serialize) {
         // Nobody listening is no error.
         self.changes.send(rpc::notification(method, params).into()).ok();
     }

@@ -7,10 +7,10 @@ use super::mark::{Mark, PutBack};
 use super::query::Query;
 use super::room::FullDisk;
 use super::{opening, read};
-use crate::card::{Status, left_behind};
 use crate::config::Config;
 use crate::image::{Access, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
+use crate::status::StatusBoard;
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, AnswerError, Request};
 use contactbox_core::store::journal;
@@ -89,7 +89,8 @@ pub struct Host {
     pub(super) open_time: Duration,
     /// Tells cursors of this run from those of another.
     pub(super) run: u32,
-    pub(super) standing: Status,
+    /// How cards, backups and devices are doing, for `box.info`.
+    pub(super) standing: StatusBoard,
     /// Contacts that could not be read.
     pub(super) left_out: LeftOut,
     is_watched: bool,
@@ -175,7 +176,7 @@ impl Host {
             opened,
             open_time: start.elapsed(),
             run: u32::from_le_bytes(run),
-            standing: Status::default(),
+            standing: StatusBoard::default(),
             left_out: LeftOut::default(),
             is_watched: false,
             is_nobody_told: false,
@@ -186,7 +187,6 @@ impl Host {
             mark,
             put_back,
         };
-        host.notice = host.look_behind();
         host.look_for_unread();
         host.tell_opened();
         Ok(host)
@@ -214,24 +214,26 @@ impl Host {
             _ => {}
         }
         let put_back = self.put_back.as_ref().map(|put_back| &put_back.notice);
-        let notices = self.notice.iter().chain(put_back);
-        notices.for_each(|notice| tracing::warn!("{notice}"));
+        put_back.iter().for_each(|notice| tracing::warn!("{notice}"));
     }
 
-    /// An empty box where another one has left its backup: somebody may have deleted that.
-    fn look_behind(&self) -> Option<String> {
-        if self.states() > 0 {
-            return None;
-        }
-        // Also where none are made any more.
-        let beside = self.path.with_file_name("backup");
-        let folder = self.config.backup.as_ref().map_or(beside.as_path(), |(folder, _)| folder);
+    /// Returns the folder with the backup of a box that is empty; nothing when it is not empty. It
+    /// is told also where no backups are made any more.
+    pub fn backup_of_empty(&self) -> Option<PathBuf> {
+        let beside = || self.path.with_file_name("backup");
+        let folder = self.config.backup.as_ref().map(|(folder, _)| folder.clone());
+        (self.states() == 0).then(|| folder.unwrap_or_else(beside))
+    }
+
+    /// Notes that the box is empty and that another one has left its backup in a folder. Whoever
+    /// asks is told for as long as the box is empty: somebody may have deleted the other one.
+    pub fn note_left_behind(&mut self, folder: &Path) {
         let (path, shown) = (self.path.display(), folder.display());
-        left_behind(folder, self.book.id()).then(|| {
-            format!(
-                "the box {path} is empty, and {shown} has the backup of another one. If that was yours, `contactbox restore {shown}` takes all of it in"
-            )
-        })
+        let notice = format!(
+            "the box {path} is empty, and {shown} has the backup of another one. If that was yours, `contactbox restore {shown}` takes all of it in"
+        );
+        tracing::warn!("{notice}");
+        self.notice = Some(notice);
     }
 
     /// What a user must know before anything else, as long as it is so.
@@ -243,9 +245,9 @@ impl Host {
         put_back.or_else(|| self.notice.clone().filter(|_| self.states() == 0))
     }
 
-    /// How cards, backups and devices are doing, for `box.info`.
-    pub fn standing(&self) -> &Status {
-        &self.standing
+    /// Has `box.info` tell what is on a board.
+    pub fn show(&mut self, board: StatusBoard) {
+        self.standing = board;
     }
 
     pub(super) fn is_watched(&self) -> bool {
