@@ -14,6 +14,7 @@ pub mod config;
 pub mod demo;
 pub mod device;
 mod errors;
+pub mod events;
 pub mod image;
 pub mod jcard;
 pub mod keeper;

@@ -6,6 +6,7 @@ mod strangers;
 use crate::card::{FolderWatchers, LongRequests, WatchPlan, left_behind};
 use crate::config::Config;
 use crate::device::{Devices, Watches};
+use crate::events::Events;
 use crate::keeper::{Host, OpenBoxError, WriterThread};
 use crate::private::{FolderError, Use, check_folder};
 use crate::rpc::{self, Id};
@@ -105,19 +106,21 @@ pub async fn serve(
     crate::memory::keep_large_apart();
     let board = StatusBoard::default();
     host.show(board.clone());
+    let events = Events::default();
     let (until_end, mut ended) = oneshot::channel::<()>();
-    let keeper = WriterThread::start_with(host, until_end).map_err(ServeError::System)?;
+    let keeper =
+        WriterThread::start_with(host, events.clone(), until_end).map_err(ServeError::System)?;
     let handle = keeper.handle();
     // What is read for a card while the box changes is kept beside it, where
     // memory is too small for it.
     let beside = config.image.parent().unwrap_or(&config.data);
-    let devices = Devices::new(&handle, beside);
+    let devices = Devices::new(&handle, beside, &events);
     let long_requests = LongRequests::new(&handle, beside, &devices);
     let watches = Watches::start(&config.devices, &devices, &board).map_err(ServeError::System)?;
-    let places = FolderWatchers::start(plans(config), &handle, beside, &board)
+    let places = FolderWatchers::start(plans(config), &handle, beside, &board, &events)
         .map_err(ServeError::System)?;
     let shared =
-        Arc::new(Shared::new(config.limits, policy.is_owner_only(), handle, long_requests));
+        Arc::new(Shared::new(config.limits, policy.is_owner_only(), handle, events, long_requests));
     let mut entrance = Entrance {
         seats: Seats::new(config.limits.connections, policy.users()),
         policy,

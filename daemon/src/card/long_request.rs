@@ -172,6 +172,7 @@ fn phone_json(file: &PhoneFile) -> Value {
 mod tests {
     use super::*;
     use crate::config::{Config, Settings};
+    use crate::events::Events;
     use crate::keeper::{Host, WriterThread};
     use crate::rpc::{ErrorKind, RpcError};
     use std::sync::mpsc;
@@ -184,8 +185,8 @@ mod tests {
         let config = Config::load(settings).expect("good settings");
         let writer = WriterThread::start(Host::open(&config).expect("a box")).expect("a thread");
         let handle = writer.handle();
-        let works =
-            LongRequests::new(&handle, folder.path(), &Devices::new(&handle, folder.path()));
+        let devices = Devices::new(&handle, folder.path(), &Events::default());
+        let works = LongRequests::new(&handle, folder.path(), &devices);
         let refuses = LongRequests {
             spawn: |_| Err(io::Error::from(io::ErrorKind::WouldBlock)),
             ..works.clone()

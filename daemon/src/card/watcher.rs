@@ -7,6 +7,7 @@ use super::replica::Replica;
 use super::schedule::Schedule;
 use super::sync_error::SyncError;
 use super::visit::{BackupResult, Extent, keep, take_in, write_for_phones};
+use crate::events::Events;
 use crate::keeper::{Handle, Host};
 use crate::status::StatusBoard;
 use contactbox_api::status::PlaceStatus;
@@ -72,6 +73,7 @@ impl FolderWatchers {
         handle: &Handle,
         data: &Path,
         board: &StatusBoard,
+        events: &Events,
     ) -> std::io::Result<Self> {
         let mut threads = Vec::new();
         for plan in plans {
@@ -80,6 +82,7 @@ impl FolderWatchers {
                 handle: handle.clone(),
                 data: data.to_path_buf(),
                 board: board.clone(),
+                events: events.clone(),
                 halted,
                 pause: Duration::ZERO,
                 failed: None,
@@ -120,6 +123,7 @@ struct FolderWatcher {
     handle: Handle,
     data: PathBuf,
     board: StatusBoard,
+    events: Events,
     halted: mpsc::Receiver<()>,
     /// Between one visit and the next.
     pause: Duration,
@@ -301,7 +305,7 @@ impl FolderWatcher {
 
     fn announce(&self, mut told: Value) {
         told["card"] = json!(self.plan.folder());
-        self.handle.announce("watch.card", &told);
+        self.events.announce("watch.card", &told);
     }
 
     fn done(&mut self, kept: &BackupResult, held: u32) {

@@ -4,6 +4,7 @@
 use super::error::DeviceError;
 use super::port::Port;
 use crate::card::Replica;
+use crate::events::Events;
 use crate::keeper::{BoxAtHand, Handle};
 use contactbox_api::device::{DevicesInfoReply, DevicesSyncReply, TransferReport};
 use contactbox_api::event::{DeviceProgress, DeviceState, SyncWay};
@@ -43,6 +44,7 @@ pub struct Devices {
     handle: Handle,
     /// Where pages of the box go that memory is too small for.
     data: PathBuf,
+    events: Events,
     slots: Arc<Mutex<HashMap<PathBuf, CableSlot>>>,
 }
 
@@ -66,8 +68,18 @@ impl Exchange for TimedCable<'_, '_> {
 
 impl Devices {
     /// For the box of `handle`; copies of it are made in `data`.
-    pub fn new(handle: &Handle, data: &Path) -> Self {
-        Self { handle: handle.clone(), data: data.to_path_buf(), slots: Arc::default() }
+    pub fn new(handle: &Handle, data: &Path, events: &Events) -> Self {
+        Self {
+            handle: handle.clone(),
+            data: data.to_path_buf(),
+            events: events.clone(),
+            slots: Arc::default(),
+        }
+    }
+
+    /// The way to those who watch.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// The way to the box.
@@ -166,7 +178,7 @@ impl Devices {
             let progress = |progress: Progress| {
                 if last.elapsed() >= TELL_TIME {
                     last = Instant::now();
-                    self.handle.announce("watch.device", &under_way(path, &progress));
+                    self.events.announce("watch.device", &under_way(path, &progress));
                 }
             };
             let report = block_on(sync(&mut here, device, consent, progress));

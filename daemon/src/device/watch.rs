@@ -172,7 +172,7 @@ impl DeviceWatcher {
             ) => tracing::info!(device, "{word}"),
         }
         let told = DeviceStatus { state, checked, why, report, device: self.port.clone() };
-        self.devices.handle().announce("watch.device", &told);
+        self.devices.events().announce("watch.device", &told);
         self.told = Some(line);
     }
 }

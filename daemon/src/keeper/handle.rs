@@ -2,12 +2,10 @@
 //! nobody waits.
 
 use super::job::{Job, JobOutcome, JobWeight};
-use super::{BoxError, CHANGES, ChangeSignal, Host, Message, guarded};
-use crate::rpc;
+use super::{BoxError, ChangeSignal, Host, Message, guarded};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::broadcast;
 
 /// The host where everybody finds it, and whether somebody waits for it.
 pub(super) struct SharedHost {
@@ -49,7 +47,6 @@ impl SharedHost {
 #[derive(Clone)]
 pub struct Handle {
     queue: mpsc::Sender<Message>,
-    changes: broadcast::Sender<Arc<[u8]>>,
     pulse: Arc<ChangeSignal>,
     table: Arc<SharedHost>,
 }
@@ -57,8 +54,7 @@ pub struct Handle {
 impl Handle {
     pub(super) fn new(table: Arc<SharedHost>) -> (Self, Receiver<Message>) {
         let (queue, jobs) = mpsc::channel();
-        let (changes, _) = broadcast::channel(CHANGES);
-        (Self { queue, changes, pulse: Arc::default(), table }, jobs)
+        (Self { queue, pulse: Arc::default(), table }, jobs)
     }
 
     /// Puts a job in the queue. When the writer thread has ended, or is about to, the job comes
@@ -152,25 +148,9 @@ impl Handle {
         &self.pulse
     }
 
-    /// Returns whether anybody listens to changes.
-    pub(super) fn is_watched(&self) -> bool {
-        self.changes.receiver_count() > 0
-    }
-
-    /// Tells all who watch.
-    pub fn announce(&self, method: &str, params: &impl serde::Serialize) {
-        // Nobody listening is no error.
-        self.changes.send(rpc::notification(method, params).into()).ok();
-    }
-
     /// Lets no more jobs into the queue, and has the writer thread end behind those that are in it.
     pub(super) fn close(&self) {
         self.table.is_closed.store(true, Ordering::SeqCst);
         self.queue.send(Message::Stop).ok();
-    }
-
-    /// The lines of changes from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[u8]>> {
-        self.changes.subscribe()
     }
 }

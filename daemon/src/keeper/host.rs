@@ -19,7 +19,6 @@ use contactbox_core::store::{
     PageState, Parts, PutError, Wide, Written,
 };
 use embassy_futures::block_on;
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -72,6 +71,20 @@ impl OpenBoxError {
     }
 }
 
+/// A change of one contact, as those who watch are told of it.
+pub struct ContactChange {
+    /// The contact.
+    pub uid: Uid,
+    /// The version it has now.
+    pub version: u64,
+    /// The way in which it was changed, in a word.
+    pub origin: String,
+    /// The name the change was signed with.
+    pub author: String,
+    /// The name of the contact; empty when it has none.
+    pub name: String,
+}
+
 /// The book, its memory, and what changed since the last sync.
 pub struct Host {
     pub(super) book: Book<Image, Heap>,
@@ -96,7 +109,7 @@ pub struct Host {
     is_watched: bool,
     /// The log says that there are more authors than the box can tell apart.
     is_nobody_told: bool,
-    notices: Vec<Value>,
+    notices: Vec<ContactChange>,
     pub(super) disk_full: Option<FullDisk>,
     is_closed: bool,
     /// What a user must know who sees an empty box and expects another.
@@ -333,13 +346,13 @@ impl Host {
             return;
         }
         let name = read::name_of(self, put.uid);
-        self.notices.push(json!({
-            "uid": put.uid.to_string(),
-            "version": put.version,
-            "origin": origin,
-            "author": author,
-            "name": name,
-        }));
+        self.notices.push(ContactChange {
+            uid: put.uid,
+            version: put.version,
+            origin: origin.to_owned(),
+            author: author.to_owned(),
+            name,
+        });
     }
 
     /// The error of a request that was not done.
@@ -383,7 +396,7 @@ impl Host {
     }
 
     /// What changed since the last call, for watchers.
-    pub(super) fn take_notices(&mut self) -> Vec<Value> {
+    pub(super) fn take_notices(&mut self) -> Vec<ContactChange> {
         std::mem::take(&mut self.notices)
     }
 

@@ -28,7 +28,7 @@ pub use backup::{MergeBatch, Missing, TakeResult};
 pub use error::{BoxError, DiskRefusal, ParamsError, VcardError};
 pub use exchange::BoxAtHand;
 pub use handle::Handle;
-pub use host::{CONTACT_BYTES_MAX, ENTRY_BYTES, Host, OpenBoxError, parts};
+pub use host::{CONTACT_BYTES_MAX, ContactChange, ENTRY_BYTES, Host, OpenBoxError, parts};
 pub use job::{Job, JobOutcome, JobWeight, OnDisk};
 pub use left_out::REASON as UNREADABLE;
 pub use mark::is_mark;
@@ -43,9 +43,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Changes a watcher may fall behind by.
-const CHANGES: usize = 1024;
-
 /// Longest that a change waits for others to share its sync.
 const BATCH_TIME: Duration = Duration::from_millis(20);
 
@@ -56,6 +53,24 @@ const IDLE_TIME: Duration = Duration::from_millis(200);
 enum Message {
     Job(Job),
     Stop,
+}
+
+/// Those who want to know of changes.
+pub trait ChangeListener: Send {
+    /// Returns whether anybody wants to know.
+    fn is_listening(&self) -> bool;
+
+    /// Tells them of a change that is on the disk.
+    fn changed(&self, change: &ContactChange);
+}
+
+/// Nobody listens.
+impl ChangeListener for () {
+    fn is_listening(&self) -> bool {
+        false
+    }
+
+    fn changed(&self, _: &ContactChange) {}
 }
 
 /// Told after each change that is on the disk.
@@ -94,19 +109,24 @@ pub struct WriterThread {
 impl WriterThread {
     /// Gives the host to a thread of its own.
     pub fn start(host: Host) -> std::io::Result<Self> {
-        Self::start_with(host, ())
+        Self::start_with(host, (), ())
     }
 
-    /// The same; `until_end` is dropped when the thread ends, which by itself it does only by a
-    /// fault of the program.
-    pub fn start_with(host: Host, until_end: impl Send + 'static) -> std::io::Result<Self> {
+    /// The same, for those who listen to changes. `until_end` is dropped when the thread ends,
+    /// which by itself it does only by a fault of the program.
+    pub fn start_with(
+        host: Host,
+        listener: impl ChangeListener + 'static,
+        until_end: impl Send + 'static,
+    ) -> std::io::Result<Self> {
         let table = Arc::new(SharedHost::new(host));
         let (handle, jobs) = Handle::new(table.clone());
-        let told = handle.clone();
+        let pulse = handle.pulse().clone();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
             let _until_end = until_end;
             let (long, sliced) = (VecDeque::new(), SlicedJobs::default());
-            WriterLoop { jobs, long, sliced, handle: told, table: table.clone() }.run();
+            let listener = Box::new(listener);
+            WriterLoop { jobs, long, sliced, pulse, listener, table: table.clone() }.run();
             table.take()
         })?;
         Ok(Self { handle, thread })
@@ -133,7 +153,8 @@ struct WriterLoop {
     long: VecDeque<Job>,
     /// Jobs that go on in slices.
     sliced: SlicedJobs,
-    handle: Handle,
+    pulse: Arc<ChangeSignal>,
+    listener: Box<dyn ChangeListener>,
     table: Arc<SharedHost>,
 }
 
@@ -201,7 +222,7 @@ impl WriterLoop {
                 self.long.push_back(job);
             } else {
                 answered += 1;
-                let is_watched = self.handle.is_watched();
+                let is_watched = self.listener.is_listening();
                 self.table.with(|host| host.watch(is_watched));
                 match job.run(&self.table) {
                     JobOutcome::Done => {}
@@ -229,10 +250,10 @@ impl WriterLoop {
         }
         self.table.answered(answered);
         if has_changed && synced.is_ok() {
-            self.handle.pulse().raise();
+            self.pulse.raise();
         }
         if synced.is_ok() {
-            notices.iter().for_each(|notice| self.handle.announce("watch.change", notice));
+            notices.iter().for_each(|change| self.listener.changed(change));
         }
         is_stopping
     }

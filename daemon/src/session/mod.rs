@@ -8,6 +8,7 @@ pub use frames::{LineError, LineFrame, LineReader, SharedMemory};
 
 use crate::card::LongRequests;
 use crate::config::PeerLimits;
+use crate::events::Events;
 use crate::keeper::{Answers, BoxError, Handle, PendingCall};
 use crate::rpc::{self, Call, Id, LongRequest, RpcError, RpcRequest, Weight};
 use crate::socket::SocketPeer;
@@ -49,6 +50,7 @@ pub struct Shared {
     pub limits: PeerLimits,
     /// The way to the writer thread.
     pub handle: Handle,
+    events: Events,
     answers: Answers,
     /// The places in the queue.
     places: Arc<Semaphore>,
@@ -88,6 +90,7 @@ impl Shared {
         limits: PeerLimits,
         is_owner_only: bool,
         handle: Handle,
+        events: Events,
         long_requests: LongRequests,
     ) -> Self {
         // Half of it must take a line of any length.
@@ -100,7 +103,18 @@ impl Shared {
         };
         let (stop, relief) = (Notify::new(), Notify::new());
         let (answers, places) = (Answers::default(), Arc::new(Semaphore::new(QUEUE)));
-        Self { limits, handle, answers, places, stop, long_requests, relief, owners, guests }
+        Self {
+            limits,
+            handle,
+            events,
+            answers,
+            places,
+            stop,
+            long_requests,
+            relief,
+            owners,
+            guests,
+        }
     }
 
     /// Puts a request in the queue, waiting for a place in it. Returns false when the writer thread
@@ -216,7 +230,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
         let result = match call {
             Err(fault) => Err(fault),
             Ok((None, Call::WatchStart(_))) => {
-                sender.send(ToClient::Watch(Some(shared.handle.subscribe()))).ok();
+                sender.send(ToClient::Watch(Some(shared.events.subscribe()))).ok();
                 Ok(b"{}".to_vec())
             }
             Ok((None, Call::WatchStop(_))) => {
