@@ -1,6 +1,8 @@
 //! The only file that turns errors of the box, of cards, devices and sessions into errors that
 //! clients see. No match here has a wildcard: a new error has its kind decided here.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use crate::card::{CardDefect, SyncError};
 use crate::device::DeviceError;
 use crate::image::ImageError;
@@ -12,7 +14,7 @@ use contactbox_core::contact::WriteError;
 use contactbox_core::service::Fault;
 use contactbox_core::store::GetError;
 use contactbox_core::store::book::PutError;
-use contactbox_core::store::journal::ReadError;
+use contactbox_core::store::journal::{AppendError, ReadError};
 
 impl From<BoxError> for RpcError {
     fn from(error: BoxError) -> Self {
@@ -60,8 +62,6 @@ impl From<BoxError> for RpcError {
             BoxError::WriteCard(_)
             | BoxError::OtherAnswer
             | BoxError::OtherChange
-            | BoxError::NoRequest
-            | BoxError::NoReply
             | BoxError::Json(_)
             | BoxError::Panicked
             | BoxError::PanickedReading => as_kind(ErrorKind::Internal),
@@ -144,7 +144,13 @@ fn of_put(error: &PutError<ImageError>, message: String) -> RpcError {
         PutError::NoSuchBlob => as_kind(ErrorKind::NoSuchBlob),
         PutError::BadPiece { .. } | PutError::Foreign(_) => RpcError::params(message),
         PutError::Get(error) => of_get(error, message),
-        PutError::Journal(_) => as_kind(ErrorKind::Disk),
+        PutError::Journal(
+            AppendError::Flash(_)
+            | AppendError::Full { .. }
+            | AppendError::TooLarge { .. }
+            | AppendError::Kind(_)
+            | AppendError::Worn,
+        ) => as_kind(ErrorKind::Disk),
     }
 }
 

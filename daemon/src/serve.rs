@@ -3,21 +3,23 @@
 mod seats;
 mod strangers;
 
-use crate::card::{FolderWatchers, LongRequests, WatchPlan};
+use crate::card::{FolderWatchers, LongRequests, WatchPlan, left_behind};
 use crate::config::Config;
 use crate::device::{Devices, Watches};
+use crate::events::Events;
 use crate::keeper::{Host, OpenBoxError, WriterThread};
 use crate::private::{FolderError, Use, check_folder};
 use crate::rpc::{self, Id};
 use crate::session::{self, Guest, SessionError, Shared};
 use crate::socket::{ListenError, Listener, PeerPolicy, SocketPeer, Stream};
+use crate::status::StatusBoard;
 use seats::{ConnectionPlace, Seats};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use strangers::Strangers;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -69,7 +71,8 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         check_folder(image, Use::Box, "--image")?;
     }
     // The box first: its lock says that no other daemon is there, so a socket may be replaced.
-    let host = Host::open(config)?;
+    let mut host = Host::open(config)?;
+    look_behind(&mut host);
     let policy = PeerPolicy::new(config.users.clone());
     runtime.block_on(async {
         let listener = match Listener::activated().map_err(ServeError::System)? {
@@ -83,30 +86,41 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
     })
 }
 
+/// Has an empty box tell of the backup that another one has left where its own would be.
+fn look_behind(host: &mut Host) {
+    let (id, _) = host.identity();
+    if let Some(folder) = host.backup_of_empty().filter(|folder| left_behind(folder, id)) {
+        host.note_left_behind(&folder);
+    }
+}
+
 /// Serves the clients that come through `listener` until `shutdown`, then finishes what was begun,
 /// closes the box and removes the socket, in this order.
 pub async fn serve(
     listener: Listener,
-    host: Host,
+    mut host: Host,
     policy: PeerPolicy,
     config: &Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     crate::memory::keep_large_apart();
-    let standing = host.standing().clone();
-    let mut keeper = WriterThread::start(host).map_err(ServeError::System)?;
+    let board = StatusBoard::default();
+    host.show(board.clone());
+    let events = Events::default();
+    let (until_end, mut ended) = oneshot::channel::<()>();
+    let keeper =
+        WriterThread::start_with(host, events.clone(), until_end).map_err(ServeError::System)?;
     let handle = keeper.handle();
     // What is read for a card while the box changes is kept beside it, where
     // memory is too small for it.
     let beside = config.image.parent().unwrap_or(&config.data);
-    let devices = Devices::new(&handle, beside);
+    let devices = Devices::new(&handle, beside, &events);
     let long_requests = LongRequests::new(&handle, beside, &devices);
-    let watches =
-        Watches::start(&config.devices, &devices, &standing).map_err(ServeError::System)?;
-    let places = FolderWatchers::start(plans(config), &handle, beside, &standing)
+    let watches = Watches::start(&config.devices, &devices, &board).map_err(ServeError::System)?;
+    let places = FolderWatchers::start(plans(config), &handle, beside, &board, &events)
         .map_err(ServeError::System)?;
     let shared =
-        Arc::new(Shared::new(config.limits, policy.is_owner_only(), handle, long_requests));
+        Arc::new(Shared::new(config.limits, policy.is_owner_only(), handle, events, long_requests));
     let mut entrance = Entrance {
         seats: Seats::new(config.limits.connections, policy.users()),
         policy,
@@ -123,7 +137,7 @@ pub async fn serve(
             Some(_) = sessions.join_next() => continue,
             () = &mut shutdown => break,
             () = shared.stop.notified() => break,
-            () = keeper.ended() => return Err(ServeError::Fault),
+            _ = &mut ended => return Err(ServeError::Fault),
         };
         let stream = match stream {
             Ok(stream) => stream,

@@ -1,8 +1,7 @@
 //! One behaviour: the daemon and the device's app on a host answer one script alike.
 
 use contactbox_daemon::config::{Config, Settings};
-use contactbox_daemon::device::Talker;
-use contactbox_daemon::keeper::{Host, WriterThread};
+use contactbox_daemon::keeper::{BoxAtHand, Host, WriterThread};
 use contactbox_tests::behaviour::{meeting_transcript, transcript, transcripts_of_app};
 use contactbox_tests::daemon::Place;
 
@@ -26,7 +25,7 @@ fn a_daemon_and_a_device_meet_another_box_alike() {
     let settings = Settings { data: Some(place.data()), ..Settings::default() };
     let config = Config::load(settings).expect("good settings");
     let keeper = WriterThread::start(Host::open(&config).expect("a new box")).expect("a thread");
-    let from_daemon = meeting_transcript(&mut Talker::new(&keeper.handle()));
+    let from_daemon = meeting_transcript(&mut BoxAtHand::new(&keeper.handle()));
     keeper.stop();
     let [_, from_app] = transcripts_of_app();
     assert_eq!(from_app, from_daemon);

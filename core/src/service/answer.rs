@@ -147,7 +147,25 @@ pub async fn answer<'m, F: NorFlash, M: Memory>(
 pub fn change_of(reply: &Reply<'_>) -> Option<Written> {
     match reply {
         Reply::Done(put) => Some(*put),
-        _ => None,
+        Reply::Hello(_)
+        | Reply::Info(_)
+        | Reply::Stats(_)
+        | Reply::Verify { .. }
+        | Reply::Hits { .. }
+        | Reply::Contact { .. }
+        | Reply::Long { .. }
+        | Reply::Piece { .. }
+        | Reply::Versions { .. }
+        | Reply::Blob { .. }
+        | Reply::Ok
+        | Reply::Root { .. }
+        | Reply::Tables { .. }
+        | Reply::Met { .. }
+        | Reply::Offers { .. }
+        | Reply::Wanted { .. }
+        | Reply::Records { .. }
+        | Reply::Taken { .. }
+        | Reply::Missing { .. } => None,
     }
 }
 

@@ -264,7 +264,12 @@ impl<'m, L: Link> Caller<'m, L> {
                     Ok(frame) if frame.number != 0 => {}
                     // The request came garbled there, or the answer here. What is behind it may be
                     // the answer to the same request sent again.
-                    _ => is_garbled = true,
+                    Ok(_)
+                    | Err(
+                        FrameError::TooLong { .. }
+                        | FrameError::Garbled
+                        | FrameError::Version { .. },
+                    ) => is_garbled = true,
                 }
             }
             if is_garbled {

@@ -1,5 +1,7 @@
 //! Says of each request whether it writes to the box, and whether it needs what was staged.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use super::protocol::{NewContact, Request};
 
 /// What a request does to the box that is asked.

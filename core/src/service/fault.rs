@@ -1,8 +1,13 @@
 //! Why a request was not done: a code and the numbers its asker needs next.
+//!
+//! No match here has a wildcard: a new error has its fault decided here.
+
+#![deny(clippy::wildcard_enum_match_arm)]
 
 use super::frame::FrameError;
 use crate::contact::{Millis, Uid, WriteError};
 use crate::limits::BOXES_MAX;
+use crate::store::journal::{AppendError, ReadError};
 use crate::store::{GetError, NEWCOMERS_MAX, PutError};
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -246,8 +251,10 @@ fn of_get<E>(error: &GetError<E>) -> Fault {
     match error {
         GetError::NoSuchBlob => Fault::NoSuchBlob,
         GetError::TooSmall { bytes } => Fault::TooLong { bytes: clamped(*bytes) },
-        error if error.is_damage() => Fault::Damaged,
-        _ => Fault::Flash,
+        GetError::Damaged { .. } | GetError::Record(_) | GetError::Journal(ReadError::Damaged) => {
+            Fault::Damaged
+        }
+        GetError::Journal(ReadError::Flash(_) | ReadError::Buffer { .. }) => Fault::Flash,
     }
 }
 
@@ -274,7 +281,13 @@ fn of_put<E>(error: &PutError<E>) -> Fault {
         PutError::BadPiece { piece_bytes } => Fault::BadPiece { piece_bytes },
         PutError::Foreign(uid) => Fault::Foreign(uid),
         PutError::Get(ref error) => of_get(error),
-        PutError::Journal(_) => Fault::Flash,
+        PutError::Journal(
+            AppendError::Flash(_)
+            | AppendError::Full { .. }
+            | AppendError::TooLarge { .. }
+            | AppendError::Kind(_)
+            | AppendError::Worn,
+        ) => Fault::Flash,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a box answers when it meets another: tables, offers, records, blobs.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use super::protocol::{AsideRow, LIST_BYTES_MAX, OFFERS_MAX, Offer, Reply, Request, TableRow};
 use super::rows::{Bytes, Packer, Rows};
 use super::session::{AnswerBuffers, Session};

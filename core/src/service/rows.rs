@@ -68,6 +68,13 @@ impl<'a, T: Deserialize<'a>> Rows<'a, T> {
     }
 }
 
+impl<'a, T> Rows<'a, T> {
+    /// The rows as they go over a cable.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
 impl<T> Serialize for Rows<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.bytes)

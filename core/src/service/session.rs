@@ -1,7 +1,8 @@
 //! What a box remembers of a cable between two requests, and the memory it answers in.
 
 use super::frame::overhead_bytes;
-use super::{Fault, PROTOCOL};
+use super::protocol::NewContact;
+use super::{Fault, PROTOCOL, Request};
 use crate::contact::AuthorIndex;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::search::Hit;
@@ -148,6 +149,45 @@ impl<M: Memory> Session<M> {
         room.copy_from_slice(piece);
         self.staged = Some(Staged { len: len.max(end), total });
         Ok(())
+    }
+
+    /// Returns how many bytes of records, pieces and tables a request wants the box to keep, those
+    /// that are staged for it included.
+    pub fn bytes_to_keep(&self, request: &Request<'_>) -> usize {
+        let staged = self.staged.map_or(0, |staged| staged.len);
+        match request {
+            Request::Put { card: NewContact::Here(contents), .. } => contents.bytes().len(),
+            Request::Put { card: NewContact::Staged, .. }
+            | Request::TakeStaged
+            | Request::PutBlobStaged { .. } => staged,
+            Request::Author { name } => name.len(),
+            Request::Introduce { rows } => rows.bytes().len(),
+            Request::Take { records } => records.bytes().len(),
+            Request::PutBlob { bytes, .. } => bytes.0.len(),
+            Request::Hello { .. }
+            | Request::Info
+            | Request::Stats
+            | Request::Verify
+            | Request::Find { .. }
+            | Request::Get { .. }
+            | Request::Piece { .. }
+            | Request::Stage { .. }
+            | Request::Remove { .. }
+            | Request::Restore { .. }
+            | Request::Purge { .. }
+            | Request::History { .. }
+            | Request::Version { .. }
+            | Request::Blob { .. }
+            | Request::Root
+            | Request::Tables { .. }
+            | Request::Meet { .. }
+            | Request::Offers { .. }
+            | Request::Want { .. }
+            | Request::Records { .. }
+            | Request::Missing { .. }
+            | Request::Met { .. }
+            | Request::Removals { .. } => 0,
+        }
     }
 
     /// Takes out what was staged, when all of it is here.

@@ -14,7 +14,7 @@ pub const PROTOCOL: u32 = 1;
 const ID_BYTES_MAX: usize = 256;
 
 /// The `id` of a request: a JSON string or number, given back to the letter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Id(Box<RawValue>);
 
 /// A request as the daemon reads it. Without an id it is not answered.

@@ -7,7 +7,7 @@ use contactbox_core::card::{SECTOR_BYTES, SnapshotHeader};
 use std::fs::OpenOptions;
 use std::path::Path;
 
-/// Whether a folder has the backup of another box than `id`.
+/// Returns whether a folder has the backup of another box than `id`.
 pub fn left_behind(folder: &Path, id: u64) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));

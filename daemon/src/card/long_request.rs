@@ -10,6 +10,7 @@ use crate::keeper::{BoxError, Handle, UNREADABLE};
 use crate::rpc::{LongRequest, LongRequestKind};
 use contactbox_core::card::{PhoneFile, SnapshotOwners};
 use contactbox_core::store::Consent;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -83,12 +84,12 @@ impl LongRequests {
                 let told = self.devices.info(&request.path);
                 // Others may want to use the cable. Who keeps a device in step opens it again.
                 self.devices.let_go(&request.path);
-                Ok(told?)
+                json_of(&told?)
             }
             LongRequestKind::DeviceSync => {
                 let told = self.devices.sync(&request.path, request.consent());
                 self.devices.let_go(&request.path);
-                Ok(told?)
+                json_of(&told?)
             }
         }
     }
@@ -147,6 +148,10 @@ impl LongRequests {
     }
 }
 
+fn json_of(reply: &impl Serialize) -> Result<Value, SyncError> {
+    Ok(serde_json::to_value(reply).map_err(BoxError::from)?)
+}
+
 fn spawn_thread(work: Work) -> io::Result<()> {
     std::thread::Builder::new().name("long-request".to_owned()).spawn(work).map(|_| ())
 }
@@ -167,6 +172,7 @@ fn phone_json(file: &PhoneFile) -> Value {
 mod tests {
     use super::*;
     use crate::config::{Config, Settings};
+    use crate::events::Events;
     use crate::keeper::{Host, WriterThread};
     use crate::rpc::{ErrorKind, RpcError};
     use std::sync::mpsc;
@@ -179,8 +185,8 @@ mod tests {
         let config = Config::load(settings).expect("good settings");
         let writer = WriterThread::start(Host::open(&config).expect("a box")).expect("a thread");
         let handle = writer.handle();
-        let works =
-            LongRequests::new(&handle, folder.path(), &Devices::new(&handle, folder.path()));
+        let devices = Devices::new(&handle, folder.path(), &Events::default());
+        let works = LongRequests::new(&handle, folder.path(), &devices);
         let refuses = LongRequests {
             spawn: |_| Err(io::Error::from(io::ErrorKind::WouldBlock)),
             ..works.clone()

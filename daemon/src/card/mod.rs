@@ -23,4 +23,4 @@ pub use long_request::LongRequests;
 pub use replica::{MergeResult, Replica};
 pub use sync_error::{CardDefect, SyncError};
 pub use visit::{AnyCard, BackupResult, Extent, keep, take_in};
-pub use watcher::{FolderWatchers, Status, WatchPlan};
+pub use watcher::{FolderWatchers, WatchPlan};

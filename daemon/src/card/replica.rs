@@ -137,10 +137,7 @@ impl Replica {
         let root = block_on(self.book.root()).ok()?;
         let time = self.book.time_max();
         // Not waited for.
-        drop(self.handle.task(move |host: &mut Host| {
-            host.learn_root(time, root);
-            Ok(())
-        }));
+        self.handle.post(move |host| host.learn_root(time, root));
         Some(root)
     }
 

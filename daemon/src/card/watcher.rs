@@ -7,14 +7,16 @@ use super::replica::Replica;
 use super::schedule::Schedule;
 use super::sync_error::SyncError;
 use super::visit::{BackupResult, Extent, keep, take_in, write_for_phones};
+use crate::events::Events;
 use crate::keeper::{Handle, Host};
+use crate::status::StatusBoard;
+use contactbox_api::status::PlaceStatus;
 use contactbox_core::card::{FileName, OwnFiles, SnapshotOwners};
 use contactbox_core::store::Consent;
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -39,27 +41,6 @@ const WAIT_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How long a place may take to finish when the daemon stops.
 const FAREWELL_TIME: Duration = Duration::from_secs(20);
-
-/// How the places are doing, for whoever asks.
-#[derive(Clone, Default)]
-pub struct Status(Arc<Mutex<Vec<(String, Value)>>>);
-
-impl Status {
-    /// Says how a place is doing.
-    pub fn set(&self, place: &str, told: Value) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.iter_mut().find(|(known, _)| known == place) {
-            Some((_, old)) => *old = told,
-            None => all.push((place.to_owned(), told)),
-        }
-    }
-
-    /// All of them, by their paths.
-    pub fn to_json(&self) -> Value {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Value::Object(all.iter().cloned().collect())
-    }
-}
 
 /// What is to be kept where.
 #[derive(Clone, Debug)]
@@ -91,7 +72,8 @@ impl FolderWatchers {
         plans: Vec<WatchPlan>,
         handle: &Handle,
         data: &Path,
-        standing: &Status,
+        board: &StatusBoard,
+        events: &Events,
     ) -> std::io::Result<Self> {
         let mut threads = Vec::new();
         for plan in plans {
@@ -99,7 +81,8 @@ impl FolderWatchers {
             let place = FolderWatcher {
                 handle: handle.clone(),
                 data: data.to_path_buf(),
-                standing: standing.clone(),
+                board: board.clone(),
+                events: events.clone(),
                 halted,
                 pause: Duration::ZERO,
                 failed: None,
@@ -139,7 +122,8 @@ struct FolderWatcher {
     plan: WatchPlan,
     handle: Handle,
     data: PathBuf,
-    standing: Status,
+    board: StatusBoard,
+    events: Events,
     halted: mpsc::Receiver<()>,
     /// Between one visit and the next.
     pause: Duration,
@@ -183,14 +167,20 @@ impl FolderWatcher {
         matches!(self.halted.recv_timeout(time), Err(RecvTimeoutError::Disconnected) | Ok(()))
     }
 
-    fn say(&self, told: Value) {
-        self.standing.set(&self.plan.folder().display().to_string(), told);
+    /// Says how the place is doing.
+    fn say(&self, status: PlaceStatus) {
+        self.board.set(self.plan.folder(), status);
+    }
+
+    /// Says how the place is doing, and nothing but that.
+    fn say_state(&self, state: &str) {
+        self.say(PlaceStatus { state: state.to_owned(), ..PlaceStatus::default() });
     }
 
     fn run_card(&mut self, folder: &Path) {
         let mut sight = MountProbe::default();
         let mut present: Option<Present> = None;
-        self.say(json!({ "state": "no card" }));
+        self.say_state("no card");
         loop {
             let beats = self.handle.pulse().epoch();
             let look = sight.of(folder);
@@ -310,12 +300,12 @@ impl FolderWatcher {
         (self.failed, self.failing_since) = (None, None);
         self.kept = 0;
         self.told.clear();
-        self.say(json!({ "state": "no card" }));
+        self.say_state("no card");
     }
 
     fn announce(&self, mut told: Value) {
         told["card"] = json!(self.plan.folder());
-        self.handle.announce("watch.card", &told);
+        self.events.announce("watch.card", &told);
     }
 
     fn done(&mut self, kept: &BackupResult, held: u32) {
@@ -339,12 +329,14 @@ impl FolderWatcher {
         }
         (self.failing_since, self.kept) = (None, kept.time);
         self.told.clear();
-        let mut told = json!({ "state": "in step", "time": kept.time, "checked": Host::now() });
-        if held > 0 {
-            told["state"] = json!("removals wait for a yes");
-            told["held"] = json!(held);
-        }
-        self.say(told);
+        let state = if held > 0 { "removals wait for a yes" } else { "in step" };
+        self.say(PlaceStatus {
+            state: state.to_owned(),
+            time: Some(kept.time),
+            checked: Some(Host::now()),
+            held: (held > 0).then(|| held.into()),
+            ..PlaceStatus::default()
+        });
     }
 
     fn fail(&mut self, trouble: &SyncError) {
@@ -352,15 +344,15 @@ impl FolderWatcher {
         self.failed = Some((Instant::now(), time));
         let message = trouble.to_string();
         let since = *self.failing_since.get_or_insert_with(Host::now);
-        let mut told =
-            json!({ "state": "failed", "why": message, "since": since, "checked": Host::now() });
-        if self.kept > 0 {
-            told["time"] = json!(self.kept);
-        }
-        if let Some(late) = self.schedule.late(Instant::now()) {
-            told["overdue_seconds"] = json!(late.as_secs());
-        }
-        self.say(told);
+        self.say(PlaceStatus {
+            state: "failed".to_owned(),
+            why: Some(message.clone()),
+            since: Some(since),
+            checked: Some(Host::now()),
+            time: (self.kept > 0).then_some(self.kept),
+            overdue_seconds: self.schedule.late(Instant::now()).map(|late| late.as_secs()),
+            ..PlaceStatus::default()
+        });
         // Once, however often it is tried.
         if self.told != message {
             tracing::warn!(folder = %self.plan.folder().display(), "{message}");
@@ -370,7 +362,7 @@ impl FolderWatcher {
     }
 
     fn run_backup(&mut self, folder: &Path) {
-        self.say(json!({ "state": "nothing to keep yet" }));
+        self.say_state("nothing to keep yet");
         let (mut kept_time, mut left) = (None, 0);
         let mut wait = Duration::ZERO;
         loop {
@@ -429,19 +421,24 @@ impl FolderWatcher {
         if (kept >= time && !is_behind) || (kept == 0 && states == 0) {
             self.schedule.nothing_lacks();
             if kept > 0 {
-                self.say(json!({ "state": "in step", "time": kept }));
+                self.say(PlaceStatus {
+                    state: "in step".to_owned(),
+                    time: Some(kept),
+                    ..PlaceStatus::default()
+                });
             }
             return Ok(Duration::ZERO);
         }
         let due = self.schedule.due_in(Instant::now());
         if !due.is_zero() && !is_halted && !is_behind {
             if self.failed.is_none() {
-                let mut told = match kept {
-                    0 => json!({ "state": "waiting for its first backup" }),
-                    _ => json!({ "state": "waiting for its next backup", "time": kept }),
-                };
-                told["due_seconds"] = json!(due.as_secs());
-                self.say(told);
+                let backup = if kept == 0 { "first" } else { "next" };
+                self.say(PlaceStatus {
+                    state: format!("waiting for its {backup} backup"),
+                    time: (kept > 0).then_some(kept),
+                    due_seconds: Some(due.as_secs()),
+                    ..PlaceStatus::default()
+                });
             }
             return Ok(due.min(WAIT_TIME_MAX));
         }

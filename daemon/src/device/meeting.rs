@@ -2,18 +2,18 @@
 //! how a device is doing.
 
 use super::error::DeviceError;
-use super::here::Talker;
 use super::port::Port;
 use crate::card::Replica;
-use crate::keeper::Handle;
+use crate::events::Events;
+use crate::keeper::{BoxAtHand, Handle};
+use contactbox_api::device::{DevicesInfoReply, DevicesSyncReply, TransferReport};
+use contactbox_api::event::{DeviceProgress, DeviceState, SyncWay};
 use contactbox_core::service::cable::{AskError, Caller, Exchange, Traffic};
 use contactbox_core::service::sync::{Carried, Progress, SyncError, SyncReport, Way, sync};
 use contactbox_core::service::{Fault as CableFault, PROTOCOL, Reply, Request};
 use contactbox_core::store::book::{Consent, Root};
 use embassy_futures::block_on;
-use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,6 +44,7 @@ pub struct Devices {
     handle: Handle,
     /// Where pages of the box go that memory is too small for.
     data: PathBuf,
+    events: Events,
     slots: Arc<Mutex<HashMap<PathBuf, CableSlot>>>,
 }
 
@@ -67,8 +68,18 @@ impl Exchange for TimedCable<'_, '_> {
 
 impl Devices {
     /// For the box of `handle`; copies of it are made in `data`.
-    pub fn new(handle: &Handle, data: &Path) -> Self {
-        Self { handle: handle.clone(), data: data.to_path_buf(), slots: Arc::default() }
+    pub fn new(handle: &Handle, data: &Path, events: &Events) -> Self {
+        Self {
+            handle: handle.clone(),
+            data: data.to_path_buf(),
+            events: events.clone(),
+            slots: Arc::default(),
+        }
+    }
+
+    /// The way to those who watch.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// The way to the box.
@@ -117,23 +128,23 @@ impl Devices {
     }
 
     /// How the device at `path` is doing.
-    pub fn info(&self, path: &Path) -> Result<Value, DeviceError> {
+    pub fn info(&self, path: &Path) -> Result<DevicesInfoReply, DeviceError> {
         self.with(path, |device| {
             let reply = ask(path, device, &Request::Info)?;
             let Reply::Info(info) = reply else { return Err(not_understood(path)) };
-            Ok(json!({
-                "box": format!("{:016x}", info.id),
-                "version": info.version,
-                "protocol": PROTOCOL,
-                "time": info.time,
-                "contacts": info.active,
-                "trashed": info.trashed,
-                "live_bytes": info.live_bytes,
-                "capacity_bytes": info.capacity_bytes,
-                "flash_bytes": info.flash_bytes,
-                "losses": info.losses,
-                "root": info.root.map(|root| Root(root).to_string()),
-            }))
+            Ok(DevicesInfoReply {
+                box_id: format!("{:016x}", info.id),
+                version: info.version.to_owned(),
+                protocol: PROTOCOL.into(),
+                time: info.time,
+                contacts: info.active.into(),
+                trashed: info.trashed.into(),
+                live_bytes: info.live_bytes,
+                capacity_bytes: info.capacity_bytes,
+                flash_bytes: info.flash_bytes,
+                losses: info.losses.into(),
+                root: info.root.map(|root| Root(root).to_string()),
+            })
         })
     }
 
@@ -159,15 +170,15 @@ impl Devices {
 
     /// Brings the device at `path` and the box to hold the same. Tells watchers
     /// how far it has come.
-    pub fn sync(&self, path: &Path, consent: Consent) -> Result<Value, DeviceError> {
+    pub fn sync(&self, path: &Path, consent: Consent) -> Result<DevicesSyncReply, DeviceError> {
         self.root()?;
         self.with(path, |device| {
-            let mut here = Talker::new(&self.handle);
+            let mut here = BoxAtHand::new(&self.handle);
             let mut last = Instant::now();
             let progress = |progress: Progress| {
                 if last.elapsed() >= TELL_TIME {
                     last = Instant::now();
-                    self.handle.announce("watch.device", &under_way(path, &progress));
+                    self.events.announce("watch.device", &under_way(path, &progress));
                 }
             };
             let report = block_on(sync(&mut here, device, consent, progress));
@@ -197,55 +208,46 @@ fn not_understood(path: &Path) -> DeviceError {
     DeviceError::Ask { path: path.to_path_buf(), error: AskError::NotUnderstood }
 }
 
-fn way(way: Way) -> &'static str {
-    match way {
-        Way::ToHere => "to here",
-        Way::ToThere => "to the device",
+fn under_way(path: &Path, progress: &Progress) -> DeviceProgress {
+    DeviceProgress {
+        device: path.to_path_buf(),
+        state: DeviceState::Syncing,
+        way: match progress.way {
+            Way::ToHere => SyncWay::ToHere,
+            Way::ToThere => SyncWay::ToThere,
+        },
+        looked_at: progress.looked_at.into(),
+        slots: progress.slots.into(),
+        taken: progress.taken.into(),
     }
 }
 
-fn under_way(path: &Path, progress: &Progress) -> Value {
-    json!({
-        "device": path,
-        "state": "syncing",
-        "way": way(progress.way),
-        "looked_at": progress.looked_at,
-        "slots": progress.slots,
-        "taken": progress.taken,
-    })
+fn told(report: &SyncReport, traffic: Traffic) -> DevicesSyncReply {
+    DevicesSyncReply {
+        is_same: report.root.is_some(),
+        root: report.root.map(|root| root.to_string()),
+        rounds: report.rounds.into(),
+        to_here: carried(&report.to_here),
+        to_there: carried(&report.to_there),
+        sent_bytes: traffic.sent_bytes,
+        received_bytes: traffic.received_bytes,
+        requests: traffic.requests,
+        repeats: traffic.repeats,
+    }
 }
 
-fn told(report: &SyncReport, traffic: Traffic) -> Value {
-    json!({
-        "is_same": report.root.is_some(),
-        "root": report.root.map(|root| root.to_string()),
-        "rounds": report.rounds,
-        "to_here": carried(&report.to_here),
-        "to_there": carried(&report.to_there),
-        "sent_bytes": traffic.sent_bytes,
-        "received_bytes": traffic.received_bytes,
-        "requests": traffic.requests,
-        "repeats": traffic.repeats,
-    })
-}
-
-fn carried(carried: &Carried) -> Value {
-    let failures = carried.failures.iter().map(|(uid, fault)| {
-        let mut line = String::new();
-        // Writing into memory does not fail.
-        write!(line, "{uid}: {fault}").ok();
-        line
-    });
+fn carried(carried: &Carried) -> TransferReport {
+    let failures = carried.failures.iter().map(|(uid, fault)| format!("{uid}: {fault}"));
     let asides = carried.asides.iter().map(|(uid, why)| format!("{uid} was not taken in: {why}"));
-    json!({
-        "offered": carried.offered,
-        "taken": carried.taken,
-        "piece_bytes": carried.piece_bytes,
-        "failed": carried.failed,
-        "failures": failures.collect::<Vec<String>>(),
-        "held": carried.held,
-        "waits": carried.waits.map(|fault| fault.to_string()),
-        "aside": carried.aside,
-        "asides": asides.collect::<Vec<String>>(),
-    })
+    TransferReport {
+        offered: carried.offered.into(),
+        taken: carried.taken.into(),
+        piece_bytes: carried.piece_bytes,
+        failed: carried.failed.into(),
+        failures: failures.collect(),
+        held: carried.held.into(),
+        waits: carried.waits.map(|fault| fault.to_string()),
+        aside: carried.aside.into(),
+        asides: asides.collect(),
+    }
 }

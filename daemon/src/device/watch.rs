@@ -2,10 +2,12 @@
 
 use super::error::DeviceError;
 use super::meeting::Devices;
-use crate::card::Status;
 use crate::keeper::Host;
+use crate::status::StatusBoard;
+use contactbox_api::device::{DevicesSyncReply, TransferReport};
+use contactbox_api::event::{DeviceState, DeviceStatus};
+use contactbox_api::status::PlaceStatus;
 use contactbox_core::store::Consent;
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -31,14 +33,18 @@ pub struct Watches {
 
 impl Watches {
     /// Begins to keep the devices at these ports in step.
-    pub fn start(ports: &[PathBuf], devices: &Devices, standing: &Status) -> std::io::Result<Self> {
+    pub fn start(
+        ports: &[PathBuf],
+        devices: &Devices,
+        board: &StatusBoard,
+    ) -> std::io::Result<Self> {
         let mut threads = Vec::new();
         for port in ports {
             let (halt, halted) = mpsc::channel();
             let watch = DeviceWatcher {
                 port: port.clone(),
                 devices: devices.clone(),
-                standing: standing.clone(),
+                board: board.clone(),
                 halted,
                 told: None,
             };
@@ -65,7 +71,7 @@ impl Watches {
 struct DeviceWatcher {
     port: PathBuf,
     devices: Devices,
-    standing: Status,
+    board: StatusBoard,
     halted: mpsc::Receiver<()>,
     /// What was said last.
     told: Option<String>,
@@ -73,7 +79,7 @@ struct DeviceWatcher {
 
 impl DeviceWatcher {
     fn run(mut self) {
-        self.say("not plugged in", json!({}));
+        self.say_state(DeviceState::NotPluggedIn);
         loop {
             let beats = self.devices.handle().pulse().epoch();
             let pause = match self.attend() {
@@ -82,8 +88,8 @@ impl DeviceWatcher {
                 Err(fault) => {
                     self.devices.let_go(&self.port);
                     match self.port.exists() {
-                        true => self.say("failed", json!({ "why": fault.to_string() })),
-                        false => self.say("not plugged in", json!({})),
+                        true => self.say(DeviceState::Failed, Some(fault.to_string()), None),
+                        false => self.say_state(DeviceState::NotPluggedIn),
                     }
                     POLL_TIME
                 }
@@ -108,49 +114,82 @@ impl DeviceWatcher {
     fn attend(&mut self) -> Result<bool, DeviceError> {
         if !self.port.exists() {
             self.devices.let_go(&self.port);
-            self.say("not plugged in", json!({}));
+            self.say_state(DeviceState::NotPluggedIn);
             return Ok(true);
         }
         if self.devices.is_in_step(&self.port)? {
-            self.say("in step", json!({}));
+            self.say_state(DeviceState::InStep);
             return Ok(true);
         }
-        self.say("syncing", json!({}));
+        self.say_state(DeviceState::Syncing);
         let report = self.devices.sync(&self.port, Consent::Ask)?;
-        let is_same = report["is_same"] == true;
-        self.say(if is_same { "in step" } else { "not in step" }, report);
+        let is_same = report.is_same;
+        let state = if is_same { DeviceState::InStep } else { DeviceState::NotInStep };
+        self.say(state, None, Some(report));
         Ok(is_same)
     }
 
-    /// Says how the device is doing, where it is new in the log, too.
-    fn say(&mut self, state: &str, more: Value) {
-        let mut told = json!({ "state": state, "checked": Host::now() });
-        if let (Some(told), Some(more)) = (told.as_object_mut(), more.as_object()) {
-            told.extend(more.clone());
-        }
-        self.standing.set(&self.port.display().to_string(), told.clone());
-        let why = more["why"].as_str().unwrap_or("");
-        let line = format!("{state}{}{why}", if why.is_empty() { "" } else { ": " });
+    /// Says how the device is doing, and nothing but that.
+    fn say_state(&mut self, state: DeviceState) {
+        self.say(state, None, None);
+    }
+
+    /// Says how the device is doing; also in the log and to those who watch, if it is new.
+    fn say(&mut self, state: DeviceState, why: Option<String>, report: Option<DevicesSyncReply>) {
+        let (checked, word) = (Host::now(), word(state));
+        let status = PlaceStatus {
+            state: word.to_owned(),
+            why: why.clone(),
+            checked: Some(checked),
+            report: report.clone(),
+            ..PlaceStatus::default()
+        };
+        self.board.set(&self.port, status);
+        let line = match &why {
+            Some(why) => format!("{word}: {why}"),
+            None => word.to_owned(),
+        };
         if self.told.as_ref() == Some(&line) {
             return;
         }
         let device = self.port.display().to_string();
-        let (came, went) = (&more["to_here"]["taken"], &more["to_there"]["taken"]);
-        match state {
-            "failed" => tracing::warn!(device, "{why}"),
-            "not in step" => {
-                let (here, there) = (&more["to_here"], &more["to_there"]);
+        match (state, &report) {
+            (DeviceState::Failed, _) => tracing::warn!(device, "{}", why.as_deref().unwrap_or("")),
+            (DeviceState::NotInStep, Some(DevicesSyncReply { to_here, to_there, .. })) => {
+                let (here, there) = (in_words(to_here), in_words(to_there));
                 tracing::warn!(device, %here, %there, "some contacts were not taken in");
             }
-            "in step" if more["rounds"].as_u64() > Some(0) => {
-                tracing::info!(device, %came, %went, "in step");
+            (DeviceState::InStep, Some(report)) if report.rounds > 0 => {
+                let (came, went) = (report.to_here.taken, report.to_there.taken);
+                tracing::info!(device, came, went, "in step");
             }
-            _ => tracing::info!(device, "{state}"),
+            (
+                DeviceState::NotPluggedIn
+                | DeviceState::Syncing
+                | DeviceState::InStep
+                | DeviceState::NotInStep,
+                _,
+            ) => tracing::info!(device, "{word}"),
         }
-        if let Some(members) = told.as_object_mut() {
-            members.insert("device".to_owned(), json!(self.port));
-        }
-        self.devices.handle().announce("watch.device", &told);
+        let told = DeviceStatus { state, checked, why, report, device: self.port.clone() };
+        self.devices.events().announce("watch.device", &told);
         self.told = Some(line);
     }
+}
+
+/// Returns what the protocol calls a state.
+fn word(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::NotPluggedIn => "not plugged in",
+        DeviceState::Syncing => "syncing",
+        DeviceState::InStep => "in step",
+        DeviceState::NotInStep => "not in step",
+        DeviceState::Failed => "failed",
+    }
+}
+
+/// Returns a report as the log has it.
+fn in_words(report: &TransferReport) -> String {
+    // Numbers and texts become JSON without an error.
+    serde_json::to_string(report).unwrap_or_default()
 }

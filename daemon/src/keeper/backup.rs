@@ -3,15 +3,11 @@
 
 use super::error::BoxError;
 use super::host::Host;
-use crate::device::Talk;
 use crate::image::{Access, View};
 use crate::memory::Heap;
 use contactbox_core::card::OwnWhole;
 use contactbox_core::contact::{AuthorIndex, BlobRef, BoxIndex, Contact, Uid};
-use contactbox_core::service::{AnswerError, Effect, Reply, Request, answer};
-use contactbox_core::store::book::{
-    Aside, Consent, Intake, Outcome, Peer, PutError, Quota, Root, Written,
-};
+use contactbox_core::store::book::{Aside, Consent, Intake, Outcome, Peer, PutError, Quota, Root};
 use embassy_futures::block_on;
 use std::path::Path;
 
@@ -69,14 +65,6 @@ pub struct TakeResult {
     pub missing: Option<Missing>,
     /// Records that are done.
     pub done: usize,
-}
-
-/// What a box at the other end is told.
-pub enum Spoken {
-    /// A reply, in postcard.
-    Reply(Vec<u8>),
-    /// Why not.
-    Fault(contactbox_core::service::Fault),
 }
 
 impl Host {
@@ -297,55 +285,5 @@ impl Host {
             }
         }
         Ok(())
-    }
-
-    /// Answers a request that came in postcard, as every box does. An error when the box takes no
-    /// changes, or when there is no sense in the request.
-    pub fn converse(&mut self, talk: &mut Talk, message: &[u8]) -> Result<Spoken, BoxError> {
-        let Ok(request) = postcard::from_bytes::<Request<'_>>(message) else {
-            return Err(BoxError::NoRequest);
-        };
-        if request.effect() != Effect::Reads {
-            self.writable()?;
-            self.grow_image(message.len());
-        }
-        let before = self.book.time_max();
-        let (session, room) = talk.parts();
-        let answered = block_on(answer(&mut self.book, &request, Self::now(), session, room));
-        let reply = match answered {
-            Ok(reply) => reply,
-            Err(AnswerError::Put(error)) if self.access().is_over() => {
-                return Err(self.put_fault(error));
-            }
-            Err(failure) => return Ok(Spoken::Fault(failure.fault())),
-        };
-        let taken = match &reply {
-            Reply::Taken { taken, .. } => *taken as usize,
-            _ => 0,
-        };
-        let told = postcard::to_extend(&reply, Vec::new()).map_err(|_| BoxError::NoReply)?;
-        if let Request::Take { records } = &request {
-            let records = records.iter().take(taken);
-            let uids = records.filter_map(|record| Some(Contact::parse(record.0).ok()?.uid()));
-            self.notice_merged(&uids.collect::<Vec<Uid>>(), before);
-        }
-        Ok(Spoken::Reply(told))
-    }
-
-    /// Tells who watches which of these contacts are other than at a time.
-    fn notice_merged(&mut self, uids: &[Uid], since: u64) {
-        if !self.is_watched() {
-            return;
-        }
-        for &uid in uids {
-            let Self { book, record, .. } = self;
-            let Ok(Some(contact)) = block_on(book.state_of(uid, record)) else { continue };
-            let changed = contact.changed();
-            if changed.time > since {
-                let author = book.author_name(changed.author).to_owned();
-                let put = Written { uid, version: changed.time, outcome: Outcome::Updated };
-                self.notice(&put, "merge", &author);
-            }
-        }
     }
 }

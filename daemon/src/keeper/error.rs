@@ -124,12 +124,6 @@ pub enum BoxError {
     /// A change was answered by something else.
     #[error("a change was answered by something else")]
     OtherChange,
-    /// A request to the box itself is malformed.
-    #[error("a request to the box that is none")]
-    NoRequest,
-    /// A reply of the box itself cannot be written.
-    #[error("a reply that can not be written")]
-    NoReply,
     /// An answer cannot be written as JSON.
     #[error("{0}")]
     Json(#[from] serde_json::Error),

@@ -6,12 +6,11 @@ use super::left_out::LeftOut;
 use super::mark::{Mark, PutBack};
 use super::query::Query;
 use super::room::FullDisk;
-use super::{Executed, change, export, import, kept, opening, read};
-use crate::card::{Status, left_behind};
+use super::{opening, read};
 use crate::config::Config;
 use crate::image::{Access, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
-use crate::rpc::Call;
+use crate::status::StatusBoard;
 use contactbox_core::contact::{AuthorIndex, Item, Uid};
 use contactbox_core::service::{self, AnswerError, Request};
 use contactbox_core::store::journal;
@@ -20,7 +19,6 @@ use contactbox_core::store::{
     PageState, Parts, PutError, Wide, Written,
 };
 use embassy_futures::block_on;
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -73,6 +71,20 @@ impl OpenBoxError {
     }
 }
 
+/// A change of one contact, as those who watch are told of it.
+pub struct ContactChange {
+    /// The contact.
+    pub uid: Uid,
+    /// The version it has now.
+    pub version: u64,
+    /// The way in which it was changed, in a word.
+    pub origin: String,
+    /// The name the change was signed with.
+    pub author: String,
+    /// The name of the contact; empty when it has none.
+    pub name: String,
+}
+
 /// The book, its memory, and what changed since the last sync.
 pub struct Host {
     pub(super) book: Book<Image, Heap>,
@@ -90,13 +102,14 @@ pub struct Host {
     pub(super) open_time: Duration,
     /// Tells cursors of this run from those of another.
     pub(super) run: u32,
-    pub(super) standing: Status,
+    /// How cards, backups and devices are doing, for `box.info`.
+    pub(super) standing: StatusBoard,
     /// Contacts that could not be read.
     pub(super) left_out: LeftOut,
     is_watched: bool,
     /// The log says that there are more authors than the box can tell apart.
     is_nobody_told: bool,
-    notices: Vec<Value>,
+    notices: Vec<ContactChange>,
     pub(super) disk_full: Option<FullDisk>,
     is_closed: bool,
     /// What a user must know who sees an empty box and expects another.
@@ -176,7 +189,7 @@ impl Host {
             opened,
             open_time: start.elapsed(),
             run: u32::from_le_bytes(run),
-            standing: Status::default(),
+            standing: StatusBoard::default(),
             left_out: LeftOut::default(),
             is_watched: false,
             is_nobody_told: false,
@@ -187,7 +200,6 @@ impl Host {
             mark,
             put_back,
         };
-        host.notice = host.look_behind();
         host.look_for_unread();
         host.tell_opened();
         Ok(host)
@@ -215,24 +227,26 @@ impl Host {
             _ => {}
         }
         let put_back = self.put_back.as_ref().map(|put_back| &put_back.notice);
-        let notices = self.notice.iter().chain(put_back);
-        notices.for_each(|notice| tracing::warn!("{notice}"));
+        put_back.iter().for_each(|notice| tracing::warn!("{notice}"));
     }
 
-    /// An empty box where another one has left its backup: somebody may have deleted that.
-    fn look_behind(&self) -> Option<String> {
-        if self.states() > 0 {
-            return None;
-        }
-        // Also where none are made any more.
-        let beside = self.path.with_file_name("backup");
-        let folder = self.config.backup.as_ref().map_or(beside.as_path(), |(folder, _)| folder);
+    /// Returns the folder with the backup of a box that is empty; nothing when it is not empty. It
+    /// is told also where no backups are made any more.
+    pub fn backup_of_empty(&self) -> Option<PathBuf> {
+        let beside = || self.path.with_file_name("backup");
+        let folder = self.config.backup.as_ref().map(|(folder, _)| folder.clone());
+        (self.states() == 0).then(|| folder.unwrap_or_else(beside))
+    }
+
+    /// Notes that the box is empty and that another one has left its backup in a folder. Whoever
+    /// asks is told for as long as the box is empty: somebody may have deleted the other one.
+    pub fn note_left_behind(&mut self, folder: &Path) {
         let (path, shown) = (self.path.display(), folder.display());
-        left_behind(folder, self.book.id()).then(|| {
-            format!(
-                "the box {path} is empty, and {shown} has the backup of another one. If that was yours, `contactbox restore {shown}` takes all of it in"
-            )
-        })
+        let notice = format!(
+            "the box {path} is empty, and {shown} has the backup of another one. If that was yours, `contactbox restore {shown}` takes all of it in"
+        );
+        tracing::warn!("{notice}");
+        self.notice = Some(notice);
     }
 
     /// What a user must know before anything else, as long as it is so.
@@ -244,9 +258,9 @@ impl Host {
         put_back.or_else(|| self.notice.clone().filter(|_| self.states() == 0))
     }
 
-    /// How cards, backups and devices are doing, for `box.info`.
-    pub fn standing(&self) -> &Status {
-        &self.standing
+    /// Has `box.info` tell what is on a board.
+    pub fn show(&mut self, board: StatusBoard) {
+        self.standing = board;
     }
 
     pub(super) fn is_watched(&self) -> bool {
@@ -256,57 +270,6 @@ impl Host {
     /// Whether somebody wants to know of changes.
     pub(super) fn watch(&mut self, is_watched: bool) {
         self.is_watched = is_watched;
-    }
-
-    pub(super) fn execute(&mut self, call: Call, author: &str) -> Executed {
-        let json = |value: Value| value.to_string().into_bytes();
-        let (result, is_change) = match call {
-            Call::Find(find) => (read::find(self, &find), false),
-            Call::Get(get) => (read::get(self, &get), false),
-            Call::Hello(_) => (read::hello(self).map(json), false),
-            Call::BlobGet(get) => (read::blob(self, &get).map(json), false),
-            Call::Info(_) => (read::info(self).map(json), false),
-            Call::Stats(_) => (read::stats(self).map(json), false),
-            Call::Export(asked) => (export::page(self, &asked).map(json), false),
-            Call::Put(put) => (change::put(self, put, author).map(json), true),
-            Call::Patch(patch) => (change::patch(self, patch, author).map(json), true),
-            Call::Remove(target) => {
-                (change::shelve(self, &target.uid, author, change::Move::Remove).map(json), true)
-            }
-            Call::Restore(target) => {
-                (change::shelve(self, &target.uid, author, change::Move::Restore).map(json), true)
-            }
-            Call::Purge(target) => {
-                (change::shelve(self, &target.uid, author, change::Move::Purge).map(json), true)
-            }
-            Call::Kept(asked) => (kept::list(self, &asked).map(json), false),
-            Call::Forget(_) => (kept::forget(self).map(json), true),
-            Call::Import(asked) => (import::batch(self, asked, author).map(json), true),
-            // The session and the keeper see to these.
-            Call::Verify(_)
-            | Call::History(_)
-            | Call::CardsBackup(_)
-            | Call::CardsSync(_)
-            | Call::CardsRestore(_)
-            | Call::DevicesInfo(_)
-            | Call::DevicesSync(_)
-            | Call::Author(_)
-            | Call::Stop(_)
-            | Call::WatchStart(_)
-            | Call::WatchStop(_) => (Ok(b"{}".to_vec()), false),
-        };
-        let result = result.and_then(|body| self.within_frame(body));
-        Executed { result, is_change }
-    }
-
-    /// An answer, if a frame takes it.
-    pub(super) fn within_frame(&self, body: Vec<u8>) -> Result<Vec<u8>, BoxError> {
-        // Room for what stands around the result.
-        let bytes_max = self.config.limits.frame_bytes - 1024;
-        if body.len() > bytes_max {
-            return Err(BoxError::AnswerTooLong { bytes_max });
-        }
-        Ok(body)
     }
 
     /// How long opening the box took.
@@ -383,13 +346,13 @@ impl Host {
             return;
         }
         let name = read::name_of(self, put.uid);
-        self.notices.push(json!({
-            "uid": put.uid.to_string(),
-            "version": put.version,
-            "origin": origin,
-            "author": author,
-            "name": name,
-        }));
+        self.notices.push(ContactChange {
+            uid: put.uid,
+            version: put.version,
+            origin: origin.to_owned(),
+            author: author.to_owned(),
+            name,
+        });
     }
 
     /// The error of a request that was not done.
@@ -433,7 +396,7 @@ impl Host {
     }
 
     /// What changed since the last call, for watchers.
-    pub(super) fn take_notices(&mut self) -> Vec<Value> {
+    pub(super) fn take_notices(&mut self) -> Vec<ContactChange> {
         std::mem::take(&mut self.notices)
     }
 

@@ -1,14 +1,17 @@
 //! The thread that owns the book: takes what waits, does it all, syncs the disk once, then answers.
 
+mod answers;
 mod backup;
 mod change;
 mod cursor;
 mod error;
+mod exchange;
 mod export;
 mod handle;
 mod history;
 mod host;
 mod import;
+mod job;
 mod kept;
 mod left_out;
 mod mark;
@@ -17,31 +20,28 @@ mod query;
 mod read;
 mod room;
 mod round;
+mod sliced;
 mod verify;
 
-pub use backup::{MergeBatch, Missing, Spoken, TakeResult};
+pub use answers::{Answers, CallResult, PendingCall};
+pub use backup::{MergeBatch, Missing, TakeResult};
 pub use error::{BoxError, DiskRefusal, ParamsError, VcardError};
+pub use exchange::BoxAtHand;
 pub use handle::Handle;
-pub use host::{CONTACT_BYTES_MAX, ENTRY_BYTES, Host, OpenBoxError, parts};
+pub use host::{CONTACT_BYTES_MAX, ContactChange, ENTRY_BYTES, Host, OpenBoxError, parts};
+pub use job::{Job, JobOutcome, JobWeight, OnDisk};
 pub use left_out::REASON as UNREADABLE;
 pub use mark::is_mark;
+pub use sliced::SlicedJob;
 
-use crate::rpc::{self, Call, Id, RpcError, Weight};
 use handle::SharedHost;
-use round::{Rounds, Waiting};
+use sliced::SlicedJobs;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-
-/// Requests that may wait; who asks for more waits in its own socket.
-const QUEUE: usize = 256;
-
-/// Changes a watcher may fall behind by.
-const CHANGES: usize = 1024;
 
 /// Longest that a change waits for others to share its sync.
 const BATCH_TIME: Duration = Duration::from_millis(20);
@@ -49,55 +49,28 @@ const BATCH_TIME: Duration = Duration::from_millis(20);
 /// Quiet after which the book tidies up, and then leaves its last word on the disk.
 const IDLE_TIME: Duration = Duration::from_millis(200);
 
-/// A request on its way to the book.
-pub struct Job {
-    /// Without one there is no reply.
-    pub id: Option<Id>,
-    /// What is asked.
-    pub call: Call,
-    /// Who asks.
-    pub author: Arc<str>,
-    /// What the connection has taken of its allowance.
-    pub permits: Vec<OwnedSemaphorePermit>,
-    /// Where the answer goes.
-    pub reply: Box<dyn FnOnce(Answer) + Send>,
-    /// Whether the client has left, so that what takes long need not go on for it.
-    pub is_gone: Box<dyn Fn() -> bool + Send>,
-}
-
-/// A reply, and the allowance that is free again once it is written.
-pub struct Answer {
-    /// The line.
-    pub line: Vec<u8>,
-    /// The allowance.
-    pub permits: Vec<OwnedSemaphorePermit>,
-}
-
-/// What is done with a request once it is.
-pub struct Executed {
-    /// The result's JSON, or what went wrong.
-    pub result: Result<Vec<u8>, BoxError>,
-    /// Whether the reply must wait for the disk.
-    pub is_change: bool,
-}
-
-/// A short piece of work with the book that nobody asked for over the socket: what it gives is
-/// handed on when all that was changed is on the disk.
-type Task = Box<dyn FnOnce(&mut Host) -> TaskReply + Send>;
-
-/// Hands on what a task gave, or why it could not be put on the disk.
-type TaskReply = Box<dyn FnOnce(Result<(), DiskRefusal>) + Send>;
-
+/// Something for the writer thread.
 enum Message {
-    Job(Box<Job>, OwnedSemaphorePermit),
-    Task(Task),
+    Job(Job),
     Stop,
 }
 
-/// What the keeper does next.
-enum NextWork {
-    Job(Job),
-    Task(Task),
+/// Those who want to know of changes.
+pub trait ChangeListener: Send {
+    /// Returns whether anybody wants to know.
+    fn is_listening(&self) -> bool;
+
+    /// Tells them of a change that is on the disk.
+    fn changed(&self, change: &ContactChange);
+}
+
+/// Nobody listens.
+impl ChangeListener for () {
+    fn is_listening(&self) -> bool {
+        false
+    }
+
+    fn changed(&self, _: &ContactChange) {}
 }
 
 /// Told after each change that is on the disk.
@@ -127,28 +100,36 @@ impl ChangeSignal {
     }
 }
 
-/// The keeper's thread.
+/// The thread that owns the host.
 pub struct WriterThread {
     handle: Handle,
     thread: JoinHandle<Option<Host>>,
-    ended: oneshot::Receiver<()>,
 }
 
 impl WriterThread {
-    /// Gives the book to a thread of its own.
+    /// Gives the host to a thread of its own.
     pub fn start(host: Host) -> std::io::Result<Self> {
+        Self::start_with(host, (), ())
+    }
+
+    /// The same, for those who listen to changes. `until_end` is dropped when the thread ends,
+    /// which by itself it does only by a fault of the program.
+    pub fn start_with(
+        host: Host,
+        listener: impl ChangeListener + 'static,
+        until_end: impl Send + 'static,
+    ) -> std::io::Result<Self> {
         let table = Arc::new(SharedHost::new(host));
         let (handle, jobs) = Handle::new(table.clone());
-        let (end, ended) = oneshot::channel();
-        let told = handle.clone();
+        let pulse = handle.pulse().clone();
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            let (long, rounds) = (VecDeque::new(), Rounds::default());
-            WriterLoop { jobs, long, rounds, handle: told, table: table.clone() }.keep();
-            let host = table.host().take();
-            end.send(()).ok();
-            host
+            let _until_end = until_end;
+            let (long, sliced) = (VecDeque::new(), SlicedJobs::default());
+            let listener = Box::new(listener);
+            WriterLoop { jobs, long, sliced, pulse, listener, table: table.clone() }.run();
+            table.take()
         })?;
-        Ok(Self { handle, thread, ended })
+        Ok(Self { handle, thread })
     }
 
     /// A way to ask it.
@@ -156,12 +137,7 @@ impl WriterThread {
         self.handle.clone()
     }
 
-    /// Waits until the thread has ended by itself, which it does only by a fault of the program.
-    pub async fn ended(&mut self) {
-        (&mut self.ended).await.ok();
-    }
-
-    /// Does what is in the queue, puts all on the disk, and gives the book back; `None` when the
+    /// Does what is in the queue, puts all on the disk, and gives the host back; `None` when the
     /// thread had ended by a fault.
     pub fn stop(self) -> Option<Host> {
         self.handle.close();
@@ -169,177 +145,126 @@ impl WriterThread {
     }
 }
 
-/// What the thread works with.
+/// The state of the writer thread.
 struct WriterLoop {
     jobs: mpsc::Receiver<Message>,
-    /// What takes long, put off until nobody waits for a short answer. The session lets each
-    /// connection have one, with nothing beside it, so their order is kept.
+    /// Long jobs, put off until nobody waits for a short one. The session lets each connection have
+    /// one, with nothing beside it, so their order is kept.
     long: VecDeque<Job>,
-    /// What takes longer still, done in slices.
-    rounds: Rounds,
-    handle: Handle,
+    /// Jobs that go on in slices.
+    sliced: SlicedJobs,
+    pulse: Arc<ChangeSignal>,
+    listener: Box<dyn ChangeListener>,
     table: Arc<SharedHost>,
 }
 
 impl WriterLoop {
-    fn keep(mut self) {
-        let table = self.table.clone();
+    fn run(mut self) {
         let mut is_tidy = false;
         let mut is_rested = false;
         loop {
             // Tidying goes on step by step for as long as nobody asks for anything.
-            let is_busy = !self.long.is_empty() || !self.rounds.is_empty();
+            let is_busy = !self.long.is_empty() || !self.sliced.is_empty();
             let is_waiting = is_tidy && !is_busy;
             let first = if is_rested && is_waiting {
                 self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 self.jobs.recv_timeout(if is_waiting { IDLE_TIME } else { Duration::ZERO })
             };
-            let mut host = table.host();
-            let Some(host) = host.as_mut() else { return };
             let mut is_stopping = false;
             match first {
-                Ok(Message::Job(job, room)) => {
-                    drop(room);
-                    is_stopping = self.batch(host, NextWork::Job(*job), false);
-                }
-                Ok(Message::Task(task)) => {
-                    is_stopping = self.batch(host, NextWork::Task(task), false);
-                }
+                Ok(Message::Job(job)) => is_stopping = self.batch(job, false),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_stopping = true,
                 Err(RecvTimeoutError::Timeout) if is_busy => {}
                 Err(RecvTimeoutError::Timeout) if !is_tidy => {
-                    is_tidy = host.maintain();
+                    is_tidy = self.table.with(Host::maintain).unwrap_or(true);
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    host.checkpoint();
+                    self.table.with(Host::checkpoint);
                     is_rested = true;
                     continue;
                 }
             }
             while let Some(job) = self.long.pop_front() {
-                is_stopping |= self.batch(host, NextWork::Job(job), true);
+                is_stopping |= self.batch(job, true);
                 if !is_stopping {
                     break;
                 }
             }
             if is_stopping {
-                self.rounds.end();
-                host.checkpoint();
+                self.sliced.end();
+                self.table.with(Host::checkpoint);
                 return;
             }
-            self.rounds.slice(host);
-            is_tidy = !host.is_written();
+            let Self { sliced, table, .. } = &mut self;
+            let is_written = table.with(|host| {
+                sliced.slice(host);
+                host.is_written()
+            });
+            is_tidy = is_written == Some(false);
             is_rested = is_tidy && is_rested;
         }
     }
 
-    /// Does `first`, if it takes long only when that is its turn, and what is short behind it.
-    /// Returns whether the keeper is to stop.
-    fn batch(&mut self, host: &mut Host, first: NextWork, mut is_turn: bool) -> bool {
+    /// Does `first` and the short jobs behind it, then syncs the disk once and answers. `first` is
+    /// put off if it is long and not its turn. Returns true when the thread is to stop.
+    fn batch(&mut self, first: Job, mut is_turn: bool) -> bool {
         let start = Instant::now();
-        let mut changes = Vec::new();
-        let mut told = Vec::new();
+        let mut waiting: Vec<OnDisk> = Vec::new();
         let mut next = Some(first);
         let mut answered = 0;
         let mut is_stopping = false;
-        while let Some(piece) = next.take() {
-            match piece {
-                NextWork::Task(task) => {
-                    answered += 1;
-                    told.extend(self.work(host, task));
-                }
-                NextWork::Job(job)
-                    if matches!(rpc::weight(&job.call), Weight::Work | Weight::Long)
-                        && !is_turn =>
-                {
-                    self.long.push_back(job);
-                }
-                NextWork::Job(Job { id, call, permits, reply, is_gone, .. })
-                    if round::is_round(&call) =>
-                {
-                    answered += 1;
-                    // Without an answer it would be without an effect.
-                    if let Some(id) = id {
-                        let waiting = Waiting { id, permits, reply, is_gone };
-                        self.rounds.begin(host, &call, waiting);
-                    }
-                }
-                NextWork::Job(Job { id, call, author, permits, reply, .. }) => {
-                    answered += 1;
-                    host.watch(self.handle.is_watched());
-                    let done = execute(host, call, &author);
-                    let result = done.result.map_err(RpcError::from);
-                    let answer = id.map(|id| (id, result, permits, reply));
-                    if done.is_change {
-                        changes.extend(answer);
-                    } else {
-                        answer.into_iter().for_each(send);
-                    }
+        while let Some(mut job) = next.take() {
+            // Its place in the queue is free for another.
+            job.permit = None;
+            if job.weight == JobWeight::Long && !is_turn {
+                self.long.push_back(job);
+            } else {
+                answered += 1;
+                let is_watched = self.listener.is_listening();
+                self.table.with(|host| host.watch(is_watched));
+                match job.run(&self.table) {
+                    JobOutcome::Done => {}
+                    JobOutcome::Changed(told) => waiting.push(told),
+                    JobOutcome::Sliced(job) => self.sliced.push(job),
                 }
             }
             is_turn = false;
             if start.elapsed() < BATCH_TIME {
                 match self.jobs.try_recv() {
-                    Ok(Message::Job(job, room)) => {
-                        drop(room);
-                        next = Some(NextWork::Job(*job));
-                    }
-                    Ok(Message::Task(task)) => next = Some(NextWork::Task(task)),
+                    Ok(Message::Job(job)) => next = Some(job),
                     Ok(Message::Stop) => is_stopping = true,
                     Err(_) => {}
                 }
             }
         }
-        let has_changed = !host.is_written();
-        let synced = host.sync();
-        for (id, result, permits, reply) in changes {
-            let result = match &synced {
-                Ok(()) => result,
-                Err(refusal) => result.and(Err(RpcError::from(BoxError::from(refusal.clone())))),
-            };
-            send((id, result, permits, reply));
-        }
-        for told in told {
+        let Some((has_changed, synced, notices)) = self.table.with(|host| {
+            let has_changed = !host.is_written();
+            (has_changed, host.sync(), host.take_notices())
+        }) else {
+            return true;
+        };
+        for told in waiting {
             told(synced.clone());
         }
         self.table.answered(answered);
         if has_changed && synced.is_ok() {
-            self.handle.pulse().raise();
+            self.pulse.raise();
         }
-        let notices = host.take_notices();
         if synced.is_ok() {
-            notices.iter().for_each(|notice| self.handle.announce("watch.change", notice));
+            notices.iter().for_each(|change| self.listener.changed(change));
         }
         is_stopping
     }
-
-    /// Does a task; `None` after a fault of the program, and who waits for it is told by that.
-    fn work(&mut self, host: &mut Host, task: Task) -> Option<TaskReply> {
-        host.watch(self.handle.is_watched());
-        let told = catch_unwind(AssertUnwindSafe(|| task(host))).ok();
-        if told.is_none() {
-            host.close();
-        }
-        told
-    }
 }
 
-fn execute(host: &mut Host, call: Call, author: &str) -> Executed {
-    match catch_unwind(AssertUnwindSafe(|| host.execute(call, author))) {
-        Ok(done) => done,
-        Err(_) => {
-            // What the book has in memory may be half changed. What is on the disk is whole.
-            host.close();
-            Executed { result: Err(BoxError::Panicked), is_change: false }
-        }
+/// Does `work`; `None` after a fault of the program in it, which closes the box: what it has in
+/// memory may be half changed. What is on the disk is whole.
+fn guarded<T>(host: &mut Host, work: impl FnOnce(&mut Host) -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(|| work(host))).ok();
+    if done.is_none() {
+        host.close();
     }
-}
-
-type Deadline =
-    (Id, Result<Vec<u8>, RpcError>, Vec<OwnedSemaphorePermit>, Box<dyn FnOnce(Answer) + Send>);
-
-fn send((id, result, permits, reply): Deadline) {
-    reply(Answer { line: rpc::reply(&id, &result), permits });
+    done
 }

@@ -50,7 +50,16 @@ impl Query {
         request: &Request<'_>,
     ) -> Result<Reply<'m>, AnswerError<ImageError>> {
         let Self { session, list, hits } = self;
-        let room = AnswerBuffers { list, record, hits };
-        block_on(answer(book, request, Host::now(), session, room))
+        answer_in(book, request, session, AnswerBuffers { list, record, hits })
     }
+}
+
+/// Answers a request in `room`: the only way from a request to the book.
+pub(super) fn answer_in<'m>(
+    book: &mut Book<Image, Heap>,
+    request: &Request<'_>,
+    session: &mut Session<Heap>,
+    room: AnswerBuffers<'m>,
+) -> Result<Reply<'m>, AnswerError<ImageError>> {
+    block_on(answer(book, request, Host::now(), session, room))
 }

@@ -1,20 +1,13 @@
-//! Requests that go through the whole box: a slice at a time, so that others are
-//! answered in between.
+//! Requests that go through the whole box, as jobs in slices: who waits for one, and who shares it.
 
+use super::answers::CallResult;
 use super::error::BoxError;
 use super::verify::Verify;
-use super::{Answer, Host, history::HistoryQuery, send};
-use crate::rpc::{Call, Id, RpcError};
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
-use tokio::sync::OwnedSemaphorePermit;
+use super::{Host, SlicedJob};
+use crate::rpc::RpcError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How long others may wait for a slice, so short that they do not notice.
-const SLICE_TIME: Duration = Duration::from_millis(2);
-
-/// Bytes that are read before the clock is looked at: a part of a slice also where reading is slow.
-pub(super) const STEP_BYTES: u32 = 128 * 1024;
+pub(super) use super::sliced::STEP_BYTES;
 
 /// What a round has come to when it is through.
 pub(super) type RoundOutcome = Result<Vec<u8>, BoxError>;
@@ -24,120 +17,99 @@ pub(super) trait RoundStep: Send {
     fn step(&mut self, host: &mut Host) -> Option<RoundOutcome>;
 }
 
-/// Who waits for a round.
+/// A client that waits for a round.
 pub(super) struct Waiting {
-    pub(super) id: Id,
-    pub(super) permits: Vec<OwnedSemaphorePermit>,
-    pub(super) reply: Box<dyn FnOnce(Answer) + Send>,
-    /// Whether nobody is there any more to be told.
+    pub(super) reply: Box<dyn FnOnce(CallResult) + Send>,
+    /// Tells that nobody is there any more to be told.
     pub(super) is_gone: Box<dyn Fn() -> bool + Send>,
 }
 
-struct Round {
-    work: Box<dyn RoundStep>,
-    is_verification: bool,
-    waiting: Vec<Waiting>,
-}
+/// The verification, of which there is one at a time, however many ask.
+#[derive(Clone, Default)]
+pub(super) struct Verifications(Arc<Mutex<VerifyQueue>>);
 
-/// The rounds under way, and who waits for the next verification.
 #[derive(Default)]
-pub(super) struct Rounds {
-    /// They take turns, a slice each.
-    rounds: VecDeque<Round>,
-    /// Whether the verification is among them; there is one at a time, however many ask.
+struct VerifyQueue {
+    /// True while one is under way.
     is_verifying: bool,
-    /// Who asked when it had begun: what it has read already may have changed before they asked.
+    /// Clients that asked when it had begun: what it has read already may have changed before.
     next: Vec<Waiting>,
 }
 
-/// Whether a call is one that takes a round.
-pub(super) fn is_round(call: &Call) -> bool {
-    matches!(call, Call::Verify(_) | Call::History(_))
-}
-
-impl Rounds {
-    pub(super) fn is_empty(&self) -> bool {
-        self.rounds.is_empty()
+impl Verifications {
+    fn lock(&self) -> MutexGuard<'_, VerifyQueue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request in.
-    pub(super) fn begin(&mut self, host: &mut Host, call: &Call, waiting: Waiting) {
-        match call {
-            Call::History(asked) => match HistoryQuery::begin(host, asked) {
-                Ok(work) => self.rounds.push_back(Round {
-                    work: Box::new(work),
-                    is_verification: false,
-                    waiting: vec![waiting],
-                }),
-                Err(error) => tell(vec![waiting], Err(error)),
-            },
-            _ => {
-                self.next.push(waiting);
-                self.verify_next();
-            }
+    /// Begins a verification; nothing while one is under way, after which the next one begins.
+    pub(super) fn begin(&self, waiting: Waiting) -> Option<Round> {
+        let mut queue = self.lock();
+        queue.next.push(waiting);
+        if std::mem::replace(&mut queue.is_verifying, true) {
+            return None;
         }
-    }
-
-    /// Begins the next verification, for all who wait for it.
-    fn verify_next(&mut self) {
-        if self.is_verifying || self.next.is_empty() {
-            return;
-        }
-        self.is_verifying = true;
-        let (work, waiting) = (Box::<Verify>::default(), std::mem::take(&mut self.next));
-        self.rounds.push_back(Round { work, is_verification: true, waiting });
-    }
-
-    /// One slice of the round whose turn it is. One that nobody waits for any more ends.
-    pub(super) fn slice(&mut self, host: &mut Host) {
-        let Some(mut round) = self.rounds.pop_front() else { return };
-        round.waiting.retain(|waiting| !(waiting.is_gone)());
-        self.next.retain(|waiting| !(waiting.is_gone)());
-        let outcome = match round.waiting.is_empty() {
-            true => Some(Ok(Vec::new())),
-            false => slice_of(&mut *round.work, host),
-        };
-        let Some(outcome) = outcome else { return self.rounds.push_back(round) };
-        if round.is_verification {
-            self.is_verifying = false;
-            self.verify_next();
-        }
-        tell(round.waiting, outcome.and_then(|body| host.within_frame(body)));
-    }
-
-    /// Nothing more is done.
-    pub(super) fn end(&mut self) {
-        let rounds = self.rounds.drain(..).flat_map(|round| round.waiting);
-        tell(rounds.chain(self.next.drain(..)).collect(), Err(BoxError::Stopping));
+        let waiting = std::mem::take(&mut queue.next);
+        Some(Round { work: Box::<Verify>::default(), waiting, queue: Some(self.clone()) })
     }
 }
 
-fn slice_of(work: &mut dyn RoundStep, host: &mut Host) -> Option<RoundOutcome> {
-    let begun = Instant::now();
-    let steps = || {
-        loop {
-            let outcome = work.step(host);
-            if outcome.is_some() || begun.elapsed() >= SLICE_TIME {
-                return outcome;
-            }
-        }
-    };
-    catch_unwind(AssertUnwindSafe(steps)).unwrap_or(Some(Err(BoxError::PanickedReading)))
+/// A round under way, for all who wait for it.
+pub(super) struct Round {
+    work: Box<dyn RoundStep>,
+    waiting: Vec<Waiting>,
+    /// The queue of verifications, if it is one.
+    queue: Option<Verifications>,
 }
 
-fn tell(waiting: Vec<Waiting>, outcome: RoundOutcome) {
-    let outcome = outcome.map_err(RpcError::from);
-    for Waiting { id, permits, reply, .. } in waiting {
-        send((id, outcome.clone(), permits, reply));
+impl Round {
+    /// Begins a round of its own for one client.
+    pub(super) fn new(work: impl RoundStep + 'static, waiting: Waiting) -> Self {
+        Self { work: Box::new(work), waiting: vec![waiting], queue: None }
+    }
+
+    fn tell(&mut self, outcome: RoundOutcome) {
+        let outcome = outcome.map_err(RpcError::from);
+        for Waiting { reply, .. } in self.waiting.drain(..) {
+            reply(outcome.clone());
+        }
+    }
+
+    /// Begins anew for those who asked since it had begun. Returns false when there are none.
+    fn begin_next(&mut self) -> bool {
+        let Some(queue) = &self.queue else { return false };
+        let mut queue = queue.lock();
+        self.waiting = std::mem::take(&mut queue.next);
+        self.work = Box::<Verify>::default();
+        queue.is_verifying = !self.waiting.is_empty();
+        queue.is_verifying
+    }
+}
+
+impl SlicedJob for Round {
+    fn is_wanted(&mut self) -> bool {
+        self.waiting.retain(|waiting| !(waiting.is_gone)());
+        if let Some(queue) = &self.queue {
+            queue.lock().next.retain(|waiting| !(waiting.is_gone)());
+        }
+        !self.waiting.is_empty() || self.begin_next()
+    }
+
+    fn step(&mut self, host: &mut Host) -> bool {
+        let Some(outcome) = self.work.step(host) else { return false };
+        self.tell(outcome.and_then(|body| host.within_frame(body)));
+        !self.begin_next()
+    }
+
+    fn end(&mut self, error: BoxError) {
+        self.tell(Err(error));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sliced::SlicedJobs;
     use super::*;
     use crate::config::{Config, Settings};
-    use contactbox_api::status::BoxVerify;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     #[test]
@@ -147,40 +119,41 @@ mod tests {
         let config = Config::load(Settings { data, ..Settings::default() }).expect("good settings");
         let mut host = Host::open(&config).expect("a new box");
         let (told, is_gone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        let waiting = || {
+        let verifications = Verifications::default();
+        let mut jobs = SlicedJobs::default();
+        let ask = |jobs: &mut SlicedJobs| {
             let (told, is_gone) = (told.clone(), is_gone.clone());
-            Waiting {
-                id: Id::null(),
-                permits: Vec::new(),
+            let waiting = Waiting {
                 reply: Box::new(move |_| {
                     told.fetch_add(1, Ordering::SeqCst);
                 }),
                 is_gone: Box::new(move || is_gone.load(Ordering::SeqCst)),
-            }
+            };
+            let begun = verifications.begin(waiting);
+            let has_begun = begun.is_some();
+            begun.into_iter().for_each(|round| jobs.push(Box::new(round)));
+            has_begun
         };
-        let mut rounds = Rounds::default();
-        for _ in 0..5 {
-            rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
-        }
-        assert_eq!((rounds.rounds.len(), rounds.next.len()), (1, 4), "one at a time");
+        let begun = [(); 5].map(|()| ask(&mut jobs));
+        assert_eq!(begun, [true, false, false, false, false], "one at a time");
         while told.load(Ordering::SeqCst) == 0 {
-            rounds.slice(&mut host);
+            jobs.slice(&mut host);
         }
-        assert_eq!(told.load(Ordering::SeqCst), 1, "the others asked when it had begun");
-        while !rounds.is_empty() {
-            rounds.slice(&mut host);
+        while !jobs.is_empty() {
+            let told = told.load(Ordering::SeqCst);
+            assert_eq!(told, 1, "the others asked when it had begun");
+            jobs.slice(&mut host);
         }
         assert_eq!(told.load(Ordering::SeqCst), 5, "they share the next");
-        rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
-        rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
+        assert!(ask(&mut jobs) && !ask(&mut jobs));
         is_gone.store(true, Ordering::SeqCst);
-        rounds.slice(&mut host);
-        assert!(rounds.is_empty() && rounds.next.is_empty(), "nobody is there any more");
+        jobs.slice(&mut host);
+        assert!(jobs.is_empty() && verifications.lock().next.is_empty(), "nobody is there");
         assert_eq!(told.load(Ordering::SeqCst), 5);
         // One that comes after that is answered all the same.
         is_gone.store(false, Ordering::SeqCst);
-        rounds.begin(&mut host, &Call::Verify(BoxVerify {}), waiting());
-        rounds.end();
+        assert!(ask(&mut jobs));
+        jobs.end();
         assert_eq!(told.load(Ordering::SeqCst), 6, "told that it will not be");
     }
 }

@@ -1,6 +1,8 @@
 //! What a request means for the daemon: how much it may cost, and what is done with a card or a
 //! device.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use super::{Call, RpcError};
 use contactbox_core::store::Consent;
 use std::path::{Path, PathBuf};
@@ -119,7 +121,29 @@ pub fn is_brief(call: &Call) -> bool {
         Call::Hello(_) | Call::Find(_) => true,
         // The contact that a prefix of an identity means is looked for among all.
         Call::Get(get) => !get.blobs && get.uid.bytes().filter(u8::is_ascii_hexdigit).count() == 32,
-        _ => false,
+        Call::Put(_)
+        | Call::Patch(_)
+        | Call::Remove(_)
+        | Call::Restore(_)
+        | Call::Purge(_)
+        | Call::Forget(_)
+        | Call::Import(_)
+        | Call::Verify(_)
+        | Call::CardsBackup(_)
+        | Call::CardsSync(_)
+        | Call::CardsRestore(_)
+        | Call::DevicesInfo(_)
+        | Call::DevicesSync(_)
+        | Call::History(_)
+        | Call::Export(_)
+        | Call::BlobGet(_)
+        | Call::Kept(_)
+        | Call::Info(_)
+        | Call::Stats(_)
+        | Call::Author(_)
+        | Call::Stop(_)
+        | Call::WatchStart(_)
+        | Call::WatchStop(_) => false,
     }
 }
 

@@ -15,7 +15,7 @@ pub use contactbox_api::vcard::{Export, Import, VcardVersion};
 pub use contactbox_api::{ApiError as RpcError, Call, ErrorKind, RawJson};
 
 /// The line of a notification.
-pub fn notification(method: &str, params: &serde_json::Value) -> Vec<u8> {
+pub fn notification(method: &str, params: &impl serde::Serialize) -> Vec<u8> {
     let object = serde_json::json!({ "jsonrpc": "2.0", "method": method, "params": params });
     let mut line = object.to_string().into_bytes();
     line.push(b'\n');

@@ -240,9 +240,10 @@ fn who_is_let_in_may_not_stop_it() {
     let config = Config::load(settings).expect("good settings");
     let keeper = WriterThread::start(Host::open(&config).expect("a new box")).expect("a thread");
     let handle = keeper.handle();
+    let events = crate::events::Events::default();
     let long_requests =
-        LongRequests::new(&handle, folder.path(), &Devices::new(&handle, folder.path()));
-    let shared = Arc::new(Shared::new(config.limits, true, handle, long_requests));
+        LongRequests::new(&handle, folder.path(), &Devices::new(&handle, folder.path(), &events));
+    let shared = Arc::new(Shared::new(config.limits, true, handle, events, long_requests));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         for is_owner in [false, true] {

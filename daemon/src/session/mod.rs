@@ -8,7 +8,8 @@ pub use frames::{LineError, LineFrame, LineReader, SharedMemory};
 
 use crate::card::LongRequests;
 use crate::config::PeerLimits;
-use crate::keeper::{Answer, BoxError, Handle, Job};
+use crate::events::Events;
+use crate::keeper::{Answers, BoxError, Handle, PendingCall};
 use crate::rpc::{self, Call, Id, LongRequest, RpcError, RpcRequest, Weight};
 use crate::socket::SocketPeer;
 use std::io;
@@ -17,6 +18,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio::time::{sleep, timeout};
+
+/// Requests that may wait for the writer thread; who asks for more waits in its own socket.
+const QUEUE: usize = 256;
 
 /// What a connection's requests at work may weigh together.
 const WINDOW: u32 = 64;
@@ -44,8 +48,12 @@ const LARGE_BYTES: usize = 256 * 1024;
 pub struct Shared {
     /// What peers may use.
     pub limits: PeerLimits,
-    /// The way to the keeper.
+    /// The way to the writer thread.
     pub handle: Handle,
+    events: Events,
+    answers: Answers,
+    /// The places in the queue.
+    places: Arc<Semaphore>,
     /// Told when a client asks the daemon to stop.
     pub stop: Notify,
     /// What is done with cards and devices.
@@ -82,6 +90,7 @@ impl Shared {
         limits: PeerLimits,
         is_owner_only: bool,
         handle: Handle,
+        events: Events,
         long_requests: LongRequests,
     ) -> Self {
         // Half of it must take a line of any length.
@@ -93,7 +102,26 @@ impl Shared {
             (Share::of(2, half), Share::of(2, half))
         };
         let (stop, relief) = (Notify::new(), Notify::new());
-        Self { limits, handle, long_requests, stop, relief, owners, guests }
+        let (answers, places) = (Answers::default(), Arc::new(Semaphore::new(QUEUE)));
+        Self {
+            limits,
+            handle,
+            events,
+            answers,
+            places,
+            stop,
+            long_requests,
+            relief,
+            owners,
+            guests,
+        }
+    }
+
+    /// Puts a request in the queue, waiting for a place in it. Returns false when the writer thread
+    /// has ended, or is about to.
+    async fn put(&self, pending: PendingCall) -> bool {
+        let Ok(place) = self.places.clone().acquire_owned().await else { return false };
+        self.handle.put(self.answers.job(pending).holding(place)).is_ok()
     }
 
     fn share(&self, peer: &SocketPeer) -> &Share {
@@ -101,10 +129,16 @@ impl Shared {
     }
 }
 
+/// A reply, and the allowance that is free again once it is written.
+struct OutgoingReply {
+    line: Vec<u8>,
+    _permits: Vec<OwnedSemaphorePermit>,
+}
+
 /// Something for the client.
 enum ToClient {
-    /// A reply, and the allowance it gives back once it is written.
-    Reply(Answer),
+    /// A reply.
+    Reply(OutgoingReply),
     /// From now on changes are sent, or no longer.
     Watch(Option<broadcast::Receiver<Arc<[u8]>>>),
 }
@@ -158,7 +192,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
         if let Some(id) = id {
             let line = rpc::reply(&id, &result);
             // The writer is gone only when the whole session is.
-            sender.send(ToClient::Reply(Answer { line, permits: Vec::new() })).ok();
+            sender.send(ToClient::Reply(OutgoingReply { line, _permits: Vec::new() })).ok();
         }
     };
     loop {
@@ -196,7 +230,7 @@ async fn read_requests<R: AsyncRead + Unpin>(
         let result = match call {
             Err(fault) => Err(fault),
             Ok((None, Call::WatchStart(_))) => {
-                sender.send(ToClient::Watch(Some(shared.handle.subscribe()))).ok();
+                sender.send(ToClient::Watch(Some(shared.events.subscribe()))).ok();
                 Ok(b"{}".to_vec())
             }
             Ok((None, Call::WatchStop(_))) => {
@@ -209,7 +243,9 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 shared.long_requests.run(request, move |result| {
                     if let Some(id) = id {
                         let line = rpc::reply(&id, &result.map_err(RpcError::from));
-                        replies.send(ToClient::Reply(Answer { line, permits })).ok();
+                        replies
+                            .send(ToClient::Reply(OutgoingReply { line, _permits: permits }))
+                            .ok();
                     }
                 });
                 continue;
@@ -223,31 +259,46 @@ async fn read_requests<R: AsyncRead + Unpin>(
                 shared.stop.notify_one();
                 Ok(b"{}".to_vec())
             }
-            Ok((None, call)) => match shared.handle.at_once(call, &author) {
-                Ok(result) => result.map_err(RpcError::from),
+            Ok((None, call)) => match shared.answers.at_once(&shared.handle, call, &author) {
+                Ok(result) => result,
                 Err(call) => {
-                    let replies = sender.clone();
-                    let reply = Box::new(move |answer| {
-                        replies.send(ToClient::Reply(answer)).ok();
-                    });
-                    let replies = sender.clone();
-                    let is_gone = Box::new(move || replies.is_closed());
-                    let author = author.clone();
-                    let job = Job { id, call, author, permits, reply, is_gone };
-                    match shared.handle.ask(job).await {
-                        Ok(()) => continue,
-                        Err(job) => {
-                            send(job.id, Err(BoxError::Stopping.into()));
-                            return;
-                        }
+                    let asker = Asker { id: id.clone(), permits, sender: sender.clone() };
+                    let pending = asker.pending(call, author.clone());
+                    if shared.put(pending).await {
+                        continue;
                     }
+                    return send(id, Err(BoxError::Stopping.into()));
                 }
             },
         };
         if let Some(id) = id {
             let line = rpc::reply(&id, &result);
-            sender.send(ToClient::Reply(Answer { line, permits })).ok();
+            sender.send(ToClient::Reply(OutgoingReply { line, _permits: permits })).ok();
         }
+    }
+}
+
+/// A client that waits for the answer to a request.
+struct Asker {
+    id: Option<Id>,
+    permits: Vec<OwnedSemaphorePermit>,
+    sender: mpsc::UnboundedSender<ToClient>,
+}
+
+impl Asker {
+    /// Makes a request for the writer thread of what it asks.
+    fn pending(self, call: Call, author: Arc<str>) -> PendingCall {
+        let Self { id, permits, sender } = self;
+        // What takes long and has no answer would be without an effect.
+        let (is_silent, replies) = (id.is_none(), sender.clone());
+        let is_gone = Box::new(move || is_silent || replies.is_closed());
+        let reply = Box::new(move |result| {
+            if let Some(id) = id {
+                let line = rpc::reply(&id, &result);
+                sender.send(ToClient::Reply(OutgoingReply { line, _permits: permits })).ok();
+            }
+        });
+        PendingCall { call, author, reply, is_gone }
     }
 }
 

@@ -5,12 +5,11 @@ use super::file::{Call, How, Model, Plan};
 use super::office::{NAME, Office};
 use contactbox_daemon::config::{Config, Settings};
 use contactbox_daemon::image::{Access, Image};
-use contactbox_daemon::keeper::{Host, Job, WriterThread};
-use contactbox_daemon::rpc::RpcRequest;
+use contactbox_daemon::keeper::{Answers, Host, PendingCall, WriterThread};
+use contactbox_daemon::rpc::{RpcRequest, reply};
 use contactbox_tests::daemon::Place;
 use contactbox_tests::pagecache::Cut;
 use contactbox_tests::random::Random;
-use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::mpsc;
@@ -40,17 +39,17 @@ impl Daemon {
         let request = RpcRequest::parse(line.to_string().as_bytes());
         let call = request.call.unwrap_or_else(|fault| panic!("{method}: {fault}"));
         let (sender, receiver) = mpsc::channel();
-        let job = Job {
-            id: request.id,
+        let id = request.id.expect("it has an id");
+        let pending = PendingCall {
             call,
             author: "ada".into(),
-            permits: Vec::new(),
             is_gone: Box::new(|| false),
-            reply: Box::new(move |answer| {
-                sender.send(answer.line).ok();
+            reply: Box::new(move |result| {
+                sender.send(reply(&id, &result)).ok();
             }),
         };
-        assert!(block_on(self.keeper.handle().ask(job)).is_ok(), "the keeper listens");
+        let job = Answers::default().job(pending);
+        assert!(self.keeper.handle().put(job).is_ok(), "the writer thread listens");
         let line = receiver.recv().expect("it answers");
         serde_json::from_slice(&line).expect("JSON")
     }

@@ -236,10 +236,11 @@ async fn send<G: Exchange, T: Exchange>(
                 Err(why) => fault = why,
             }
         }
-        match fault {
+        if let Fault::Removal(_) = fault {
             // It is told how many there are when all else is there.
-            Fault::Removal(_) => carried.held = carried.held.saturating_add(1),
-            fault => carried.fail(uid, fault),
+            carried.held = carried.held.saturating_add(1);
+        } else {
+            carried.fail(uid, fault);
         }
         blob_rounds = 0;
         rest = rest.get(1..).unwrap_or(&[]);

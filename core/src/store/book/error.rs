@@ -159,9 +159,14 @@ impl<E> GetError<E> {
     /// Whether what was to be read is damaged, as against the flash or the caller's memory failing.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. } | Self::Record(_) | Self::NoSuchBlob => true,
-            Self::TooSmall { .. } => false,
-            Self::Journal(error) => matches!(error, journal::ReadError::Damaged),
+            Self::Damaged { .. }
+            | Self::Record(_)
+            | Self::NoSuchBlob
+            | Self::Journal(journal::ReadError::Damaged) => true,
+            Self::TooSmall { .. }
+            | Self::Journal(journal::ReadError::Flash(_) | journal::ReadError::Buffer { .. }) => {
+                false
+            }
         }
     }
 }
