@@ -4,15 +4,15 @@ mod seats;
 mod strangers;
 
 use crate::card::{FolderWatchers, LongRequests, WatchPlan, left_behind};
-use crate::config::Config;
 use crate::device::{Devices, Watches};
 use crate::events::Events;
 use crate::keeper::{Host, OpenBoxError, WriterThread};
-use crate::private::{FolderError, Use, check_folder};
 use crate::rpc::{self, Id};
 use crate::session::{self, Guest, SessionError, Shared};
 use crate::socket::{ListenError, Listener, PeerPolicy, SocketPeer, Stream};
 use crate::status::StatusBoard;
+use contactbox_system::config::Config;
+use contactbox_system::private::{FolderError, Use, check_folder};
 use seats::{ConnectionPlace, Seats};
 use std::io;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ pub async fn serve(
     config: &Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    crate::memory::keep_large_apart();
+    contactbox_system::heap::keep_large_apart();
     let board = StatusBoard::default();
     host.show(board.clone());
     let events = Events::default();
@@ -238,7 +238,7 @@ async fn relieve(shared: Arc<Shared>) {
     loop {
         shared.relief.notified().await;
         sleep(RELIEF_TIME).await;
-        tokio::task::spawn_blocking(crate::memory::give_back).await.ok();
+        tokio::task::spawn_blocking(contactbox_system::heap::give_back).await.ok();
     }
 }
 

@@ -63,7 +63,7 @@ impl LongRequests {
             let result = catch_unwind(AssertUnwindSafe(work));
             let result = result.unwrap_or(Err(SyncError::Panicked));
             // The book that was read for it is gone by now.
-            crate::memory::give_back();
+            contactbox_system::heap::give_back();
             answer(result.map(|told| told.to_string().into_bytes()));
         };
         if let Err(error) = (self.spawn)(Box::new(work)) {
@@ -171,10 +171,10 @@ fn phone_json(file: &PhoneFile) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Settings};
     use crate::events::Events;
     use crate::keeper::{Host, WriterThread};
     use crate::rpc::{ErrorKind, RpcError};
+    use contactbox_system::config::{Config, Settings};
     use std::sync::mpsc;
     use std::time::Duration;
 

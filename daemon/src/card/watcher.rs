@@ -237,7 +237,7 @@ impl FolderWatcher {
                 }
                 Err(trouble) => self.fail(&trouble),
             }
-            crate::memory::give_back();
+            contactbox_system::heap::give_back();
             self.pause = begun.elapsed() * PAUSE_FACTOR;
         }
         let is_quiet = present.unread.is_some_and(|when| when.elapsed() > QUIET_TIME);
@@ -373,7 +373,7 @@ impl FolderWatcher {
                 match self.back_up(folder, is_halted, &mut kept_time, &mut left) {
                     Ok(next) => {
                         wait = next;
-                        crate::memory::give_back();
+                        contactbox_system::heap::give_back();
                     }
                     Err(trouble) => {
                         self.fail(&trouble);
@@ -442,7 +442,7 @@ impl FolderWatcher {
             }
             return Ok(due.min(WAIT_TIME_MAX));
         }
-        crate::image::disk::make_private_folder(folder)
+        contactbox_system::files::make_private_folder(folder)
             .map_err(|error| SyncError::NoFolder { folder: folder.to_path_buf(), error })?;
         let mut card = FolderCard::open(folder, OpenMode::Write)?;
         let (mut replica, mut extent) = (self.replica()?, Extent::Changes);

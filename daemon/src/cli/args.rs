@@ -1,9 +1,9 @@
 //! The command line as clap reads it.
 
 use super::{exit, out::Color};
-use crate::config::Settings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use contactbox_api::contact::Shelf;
+use contactbox_system::config::Settings;
 use std::path::PathBuf;
 
 const WHO: &str =

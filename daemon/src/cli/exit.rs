@@ -1,8 +1,8 @@
 //! How a command ends: exit codes, and the one line on standard error that says why.
 
 use crate::client::{ClientError, autostart::AutostartError};
-use crate::config::ConfigError;
 use contactbox_api::ErrorKind;
+use contactbox_system::config::ConfigError;
 use std::io;
 use std::process::ExitCode;
 

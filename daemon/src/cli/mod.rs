@@ -31,10 +31,10 @@ pub use args::Cli;
 pub use exit::{Exit, Failure};
 
 use crate::client::{Client, ClientError, autostart, autostart::Delay};
-use crate::config::{Config, Settings};
-use crate::user;
 use args::Command;
 use clap::{CommandFactory, Parser};
+use contactbox_system::config::{Config, Settings};
+use contactbox_system::user;
 use out::Out;
 use serde::Serialize;
 use std::ffi::OsString;

@@ -3,10 +3,10 @@
 use super::text::{grouped, size, time, visible};
 use super::{Context, Exit, Failure};
 use crate::client::{Client, ClientError};
-use crate::image::is_held;
-use crate::log;
 use contactbox_api::PROTOCOL;
 use contactbox_api::status::{BoxInfo, BoxInfoReply, BoxStats, BoxStop, BoxVerify};
+use contactbox_system::lock::is_held;
+use contactbox_system::log;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 use super::args::Serve;
 use super::{Context, Exit, Failure};
 use crate::client::autostart;
-use crate::log::{self, Log};
 use crate::serve;
+use contactbox_system::log::{self, Log};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use tracing::Level;

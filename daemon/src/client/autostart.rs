@@ -1,10 +1,11 @@
 //! Starts a daemon in the background when none answers, as gpg-agent and adb do.
 
 use super::{Client, ClientError};
-use crate::config::Config;
-use crate::image::{is_held, make_private_folder};
-use crate::log;
-use crate::private::{self, FolderError, Use, check_folder};
+use contactbox_system::config::Config;
+use contactbox_system::files::make_private_folder;
+use contactbox_system::lock::is_held;
+use contactbox_system::log;
+use contactbox_system::private::{self, FolderError, Use, check_folder};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};

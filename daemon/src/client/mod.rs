@@ -8,12 +8,12 @@ pub(crate) mod fake;
 
 pub use error::ClientError;
 
-use crate::config::Config;
-use crate::socket::{Distrust, Trust, connect};
-use crate::user;
 use contactbox_api::envelope::{self, IncomingLine};
 use contactbox_api::status::{Hello, HelloReply};
 use contactbox_api::{ApiError, Event, Method, PROTOCOL};
+use contactbox_system::config::Config;
+use contactbox_system::socket::{Distrust, Trust, connect};
+use contactbox_system::user;
 use interprocess::local_socket::{Stream, prelude::*};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;

@@ -2,8 +2,8 @@
 
 use crate::cli::Failure;
 use crate::client::{Client, ClientError};
-use crate::config::{Config, Settings};
-use crate::log;
+use contactbox_system::config::{Config, Settings};
+use contactbox_system::log;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -42,13 +42,13 @@ impl Wire {
 /// there would be given the box.
 #[cfg(unix)]
 fn emulator(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
-    use crate::socket::{Distrust, Trust, connect};
+    use contactbox_system::socket::{Distrust, Trust, connect};
     use interprocess::local_socket::Stream;
     let socket = connect(path, SEND_TIME)?;
     Trust::new(None).judge(&socket).map_err(|distrust| match distrust {
         Distrust::Stranger(id) => io::Error::other(format!(
             "what answers there is run by {}, and nothing was sent to it",
-            crate::user::called(id)
+            contactbox_system::user::called(id)
         )),
         Distrust::Untold(error) => error,
     })?;

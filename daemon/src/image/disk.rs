@@ -2,12 +2,13 @@
 //! zeroing.
 
 use super::{BackingFile, Displaced};
-use std::fs::{File, OpenOptions};
+pub use contactbox_system::files::{forget, make_private_folder, private, room_in, sync_folder_of};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Reads until `bytes` is full or the file ends; returns how many were read.
-pub(crate) fn read_up_to(
+pub fn read_up_to(
     file: &(impl BackingFile + ?Sized),
     bytes: &mut [u8],
     at: u64,
@@ -24,7 +25,7 @@ pub(crate) fn read_up_to(
     Ok(done)
 }
 
-pub(crate) fn read_exact_at(
+pub fn read_exact_at(
     file: &(impl BackingFile + ?Sized),
     bytes: &mut [u8],
     at: u64,
@@ -33,11 +34,7 @@ pub(crate) fn read_exact_at(
     if done < bytes.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-pub(crate) fn write_all_at(
-    file: &(impl BackingFile + ?Sized),
-    bytes: &[u8],
-    at: u64,
-) -> io::Result<()> {
+pub fn write_all_at(file: &(impl BackingFile + ?Sized), bytes: &[u8], at: u64) -> io::Result<()> {
     let mut done = 0;
     while done < bytes.len() {
         match file.write_at(&bytes[done..], at + done as u64) {
@@ -261,59 +258,4 @@ pub(super) fn disk_of(path: &Path) -> u64 {
 #[cfg(not(unix))]
 pub(super) fn disk_of(_: &Path) -> u64 {
     0
-}
-
-/// Returns the bytes that this user can still write to the disk of a folder; `None` if the system
-/// does not tell.
-pub(crate) fn room_in(folder: &Path) -> Option<u64> {
-    #[cfg(unix)]
-    {
-        let told = rustix::fs::statvfs(folder).ok()?;
-        Some(told.f_bavail.saturating_mul(told.f_frsize))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = folder;
-        None
-    }
-}
-
-/// Drops the system's memory of a file where it is on the disk already, so that reads come from the
-/// disk. Where the system cannot do this, the file is read as it is.
-pub(crate) fn forget(file: &File) {
-    #[cfg(target_os = "linux")]
-    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).ok();
-    #[cfg(not(target_os = "linux"))]
-    let _ = file;
-}
-
-/// Sets the mode of a new file of a box: only its owner may open it.
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
-}
-
-/// Makes a folder and those above it. Only the owner may open a new one.
-pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Puts a new name on the disk. A system that cannot sync folders does it by itself.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
 }

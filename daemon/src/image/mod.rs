@@ -16,31 +16,35 @@ mod complement;
 pub(crate) mod disk;
 mod error;
 mod header;
-mod lock;
 mod place;
 mod salvage;
 mod view;
 
 pub use backing::BackingFile;
-pub(crate) use disk::make_private_folder;
 pub use error::{GrowError, ImageError, OpenImageError};
 #[cfg(test)]
 pub(crate) use header::MAGIC;
 pub(crate) use header::is_image;
 pub use header::{HEADER_BYTES, HeaderError, ImageHeader};
-pub(crate) use lock::is_held;
 pub use place::Displaced;
 pub use view::{PageStore, View, parts};
 
 pub(crate) use complement::complement;
-use lock::lock;
 use place::WrittenTail;
 use view::ViewWitness;
 
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Takes the lock on an open image.
+fn lock(file: &File, path: &Path) -> Result<(), OpenImageError> {
+    contactbox_system::lock::lock(file).map_err(|error| match error {
+        TryLockError::WouldBlock => OpenImageError::InUse { path: path.to_path_buf() },
+        TryLockError::Error(error) => OpenImageError::Io { path: path.to_path_buf(), error },
+    })
+}
 
 /// Bytes erased at once. Large, so that the page table of a box of a million contacts stays small.
 pub const PAGE_BYTES: usize = 64 * 1024;

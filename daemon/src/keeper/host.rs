@@ -7,7 +7,6 @@ use super::mark::{Mark, PutBack};
 use super::query::Query;
 use super::room::FullDisk;
 use super::{opening, read};
-use crate::config::Config;
 use crate::image::{Access, Image, ImageError, OpenImageError, PAGE_BYTES};
 use crate::memory::{Growing, Heap};
 use crate::status::StatusBoard;
@@ -18,6 +17,7 @@ use contactbox_core::store::{
     AuthorCell, Barrier, Book, BookConfig, BoxCell, FormatError, OpenError, OpenReport, Packed,
     PageState, Parts, PutError, Wide, Written,
 };
+use contactbox_system::config::Config;
 use embassy_futures::block_on;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

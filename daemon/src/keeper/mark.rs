@@ -5,9 +5,9 @@
 //! somebody who copied an old image over the new one. A file of its own does, as long as it
 //! was not put back as well.
 
-use crate::private;
 use contactbox_core::contact::Millis;
 use contactbox_core::store::seal::Seal;
+use contactbox_system::private;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

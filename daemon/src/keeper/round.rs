@@ -109,7 +109,7 @@ impl SlicedJob for Round {
 mod tests {
     use super::super::sliced::SlicedJobs;
     use super::*;
-    use crate::config::{Config, Settings};
+    use contactbox_system::config::{Config, Settings};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     #[test]

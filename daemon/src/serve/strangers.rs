@@ -1,6 +1,6 @@
 //! Those who may not come in: turned away for next to nothing, and told of once a second at most.
 
-use crate::user;
+use contactbox_system::user;
 use std::time::{Duration, Instant};
 
 /// A line of the log, and a second's answers to strangers, each so often.

@@ -4,7 +4,7 @@ mod contacts;
 mod kept;
 
 use super::*;
-use crate::config::Settings;
+use contactbox_system::config::Settings;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;

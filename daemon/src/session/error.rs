@@ -1,7 +1,7 @@
 //! The reasons why a client is turned away, or what it says is refused.
 
 use super::LineError;
-use crate::config::PeerLimits;
+use contactbox_system::config::PeerLimits;
 
 /// Why a client is turned away, or what it says is refused.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! Lines out of a stream, each bounded in length, time and memory before it is buffered.
 
-use crate::config::PeerLimits;
+use contactbox_system::config::PeerLimits;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};

@@ -7,11 +7,11 @@ pub use error::SessionError;
 pub use frames::{LineError, LineFrame, LineReader, SharedMemory};
 
 use crate::card::LongRequests;
-use crate::config::PeerLimits;
 use crate::events::Events;
 use crate::keeper::{Answers, BoxError, Handle, PendingCall};
 use crate::rpc::{self, Call, Id, LongRequest, RpcError, RpcRequest, Weight};
 use crate::socket::SocketPeer;
+use contactbox_system::config::PeerLimits;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

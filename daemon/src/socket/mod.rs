@@ -1,21 +1,21 @@
 //! The local socket, made where nobody else listens and for its owner alone; a pipe on Windows.
 
 mod peer;
-mod reach;
 #[cfg(unix)]
 mod rights;
 
 pub use peer::{PeerPolicy, SocketPeer};
-pub use reach::{Distrust, Trust, connect};
 
 #[cfg(unix)]
-use crate::image::make_private_folder;
-use crate::private::FolderError;
+use contactbox_system::files::make_private_folder;
+use contactbox_system::private::FolderError;
 #[cfg(unix)]
-use crate::private::{Use, check_folder};
+use contactbox_system::private::{Use, check_folder};
+#[cfg(unix)]
+use contactbox_system::socket::connect;
+use contactbox_system::socket::name;
 use interprocess::local_socket::{
-    GenericFilePath, ListenerOptions, Name, ToFsName, tokio::Listener as Inner,
-    traits::tokio::Listener as _,
+    ListenerOptions, tokio::Listener as Inner, traits::tokio::Listener as _,
 };
 use std::io;
 use std::path::{Path, PathBuf};
@@ -181,11 +181,6 @@ fn set_rights(path: &Path, policy: &PeerPolicy) -> io::Result<Option<(u64, u64)>
     }
     rights::give(path, users.as_deref())?;
     Ok(file_number(path))
-}
-
-/// Returns the name of the local socket at this path.
-pub fn name(path: &Path) -> io::Result<Name<'_>> {
-    path.to_fs_name::<GenericFilePath>()
 }
 
 /// The longest wait for an existing listener to accept a connection.

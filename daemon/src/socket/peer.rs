@@ -1,7 +1,8 @@
 //! The user at the other end of a connection, and whether they are admitted.
 
-use super::{Stream, reach};
-use crate::user;
+use super::Stream;
+use contactbox_system::socket;
+use contactbox_system::user;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -79,7 +80,7 @@ impl PeerPolicy {
     /// Returns the user at the other end; `Ok(Err(id))` for one who is not admitted. A refusal
     /// costs little.
     pub fn admit(&self, stream: &Stream) -> io::Result<Result<SocketPeer, u32>> {
-        Ok(self.classify(reach::peer(stream)?))
+        Ok(self.classify(socket::peer(stream)?))
     }
 
     fn classify(&self, id: Option<u32>) -> Result<SocketPeer, u32> {

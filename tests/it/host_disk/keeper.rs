@@ -3,10 +3,10 @@
 
 use super::file::{Call, How, Model, Plan};
 use super::office::{NAME, Office};
-use contactbox_daemon::config::{Config, Settings};
 use contactbox_daemon::image::{Access, Image};
 use contactbox_daemon::keeper::{Answers, Host, PendingCall, WriterThread};
 use contactbox_daemon::rpc::{RpcRequest, reply};
+use contactbox_system::config::{Config, Settings};
 use contactbox_tests::daemon::Place;
 use contactbox_tests::pagecache::Cut;
 use contactbox_tests::random::Random;

@@ -4,7 +4,7 @@
 use super::super::Exit;
 use super::super::text::place;
 use super::Failure;
-use crate::image::disk::private;
+use contactbox_system::files::private;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};

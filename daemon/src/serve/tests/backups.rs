@@ -1,12 +1,12 @@
 //! Backups are made by what is not in them, whatever the clocks say.
 use super::{Client, Daemon, empty, folder};
 use crate::card::{FolderCard, OpenMode};
-use crate::config::{Config, Settings};
 use crate::image::Image;
 use crate::keeper::parts;
 use contactbox_core::card::{OwnFiles, backup};
 use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid};
 use contactbox_core::store::{Book, BookConfig};
+use contactbox_system::config::{Config, Settings};
 use embassy_futures::block_on;
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! What clients do with contacts, through the socket.
 use super::{Client, Daemon, empty, folder};
-use crate::config::Settings;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use contactbox_system::config::Settings;
 use serde_json::{Value, json};
 
 impl Client {

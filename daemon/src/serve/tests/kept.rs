@@ -1,9 +1,9 @@
 //! What another box removes stays in the trash for a while, and comes back from there.
 use super::{Client, Daemon, empty, folder};
-use crate::config::Settings;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use contactbox_core::store::KEEP_MILLIS;
+use contactbox_system::config::Settings;
 use serde_json::{Value, json};
 use std::path::Path;
 

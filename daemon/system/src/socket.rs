@@ -1,7 +1,7 @@
 //! Connects to a socket within a limit of time, and checks which user listens there.
 
 use crate::user;
-use interprocess::local_socket::{Stream, traits::StreamCommon};
+use interprocess::local_socket::{GenericFilePath, Name, Stream, ToFsName, traits::StreamCommon};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Trust {
 
 /// Returns the user at the other end of a connection; `None` where the system cannot tell.
 #[cfg(unix)]
-pub(super) fn peer(stream: &impl StreamCommon) -> io::Result<Option<u32>> {
+pub fn peer(stream: &impl StreamCommon) -> io::Result<Option<u32>> {
     match stream.peer_creds()?.euid() {
         Some(id) => Ok(Some(id)),
         None => Err(io::Error::other("the system does not tell who is there")),
@@ -52,8 +52,13 @@ pub(super) fn peer(stream: &impl StreamCommon) -> io::Result<Option<u32>> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn peer(_: &impl StreamCommon) -> io::Result<Option<u32>> {
+pub fn peer(_: &impl StreamCommon) -> io::Result<Option<u32>> {
     Ok(None)
+}
+
+/// Returns the name of the local socket at this path.
+pub fn name(path: &Path) -> io::Result<Name<'_>> {
+    path.to_fs_name::<GenericFilePath>()
 }
 
 /// Connects to a socket. If the listener accepts nobody and its queue is full, the call waits no
@@ -84,7 +89,7 @@ pub fn connect(path: &Path, time: Duration) -> io::Result<Stream> {
 #[cfg(not(unix))]
 pub fn connect(path: &Path, _: Duration) -> io::Result<Stream> {
     use interprocess::local_socket::traits::Stream as _;
-    Stream::connect(super::name(path)?)
+    Stream::connect(name(path)?)
 }
 
 #[cfg(all(test, unix))]

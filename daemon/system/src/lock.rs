@@ -1,11 +1,10 @@
 //! The lock on an image: one daemon at a time.
 
-use super::OpenImageError;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 /// Returns whether a daemon has the image at `path` open.
-pub(crate) fn is_held(path: &Path) -> bool {
+pub fn is_held(path: &Path) -> bool {
     let mut options = std::fs::OpenOptions::new();
     // Opening a pipe of this name must not wait.
     #[cfg(unix)]
@@ -21,21 +20,20 @@ pub(crate) fn is_held(path: &Path) -> bool {
 /// Attempts to take a lock. A process that only asks with [`is_held`] holds it for a moment.
 const LOCK_TRIES: u32 = 10;
 
-pub(super) fn lock(file: &File, path: &Path) -> Result<(), OpenImageError> {
+/// Takes the lock on an open image.
+///
+/// # Errors
+///
+/// [`TryLockError::WouldBlock`] if a daemon has it.
+pub fn lock(file: &File) -> Result<(), TryLockError> {
     let mut tries = 1;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(std::fs::TryLockError::Error(error)) => {
-                return Err(OpenImageError::Io { path: path.to_path_buf(), error });
-            }
-            Err(std::fs::TryLockError::WouldBlock) if tries == LOCK_TRIES => {
-                return Err(OpenImageError::InUse { path: path.to_path_buf() });
-            }
-            Err(std::fs::TryLockError::WouldBlock) => {
+            Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
                 tries += 1;
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
+            done => return done,
         }
     }
 }
