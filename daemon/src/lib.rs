@@ -5,7 +5,6 @@
 //! the commands for people, `demo` plays the main task through.
 
 pub mod card;
-pub mod charset;
 pub mod cli;
 pub mod client;
 pub mod demo;
@@ -13,7 +12,6 @@ pub mod device;
 mod errors;
 pub mod events;
 pub mod image;
-pub mod jcard;
 pub mod keeper;
 pub mod memory;
 pub mod rpc;

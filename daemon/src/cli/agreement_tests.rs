@@ -2,7 +2,6 @@
 
 use super::contact_view::{ContactView, ViewProperty};
 use super::labels;
-use crate::jcard::{PlainContact, read_property, write_property};
 use contactbox_api::{Jcard, JcardProperty};
 use contactbox_core::contact::{
     AuthorIndex, Change, Contact, Draft, Item, Kind, NAMES, Origin, Property, Scratch, SearchScope,
@@ -13,6 +12,7 @@ use contactbox_core::service::display_name::{DisplayName, TEXT_CHARS_MAX};
 use contactbox_core::vcard::{
     NoBlobs, Reader, Rejection, Span, Utf8Only, VcardSink, VcardVersion, write_card,
 };
+use contactbox_formats::jcard::{PlainContact, read_property, write_property};
 use serde_json::{Value as Json, json};
 
 /// The record of a contact with these properties.

@@ -8,11 +8,11 @@ use super::resolve::{self, Resolved};
 use super::text::{count, visible};
 use super::{Context, Exit, Failure, editor, lines};
 use crate::client::{Answered, Client};
-use crate::jcard::{line_of, property_of};
 use contactbox_api::contact::{
     ChangeOutcome, ChangeReply, Get, GetReply, Patch, PropertyRemoval, Put,
 };
 use contactbox_api::{Jcard, JcardProperty, RawJson};
+use contactbox_formats::jcard::{line_of, property_of};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Read;

@@ -6,8 +6,8 @@ use super::resolve::short;
 use super::text::{date, visible};
 use super::{Context, Failure};
 use crate::client::Client;
-use crate::jcard::digits;
 use contactbox_api::trash::{KeptContact, KeptList};
+use contactbox_formats::jcard::digits;
 use serde::Serialize;
 
 /// Most states a request may ask for.

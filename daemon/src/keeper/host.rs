@@ -445,16 +445,16 @@ impl Host {
     /// The one contact a client means: all of an identity, or the first digits of it.
     pub(super) fn resolve(&mut self, text: &str) -> Result<Uid, BoxError> {
         let bad = || ParamsError::NoIdentity(text.chars().take(60).collect());
-        let digits = crate::jcard::digits(text);
+        let digits = contactbox_formats::jcard::digits(text);
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
             || !(4..=32).contains(&digits.len())
         {
             return Err(bad().into());
         }
-        if let Some(uid) = crate::jcard::hash_of_hex(&digits) {
+        if let Some(uid) = contactbox_formats::jcard::hash_of_hex(&digits) {
             return Ok(Uid(uid));
         }
-        let starts = |uid: Uid| crate::jcard::hex(&uid.0).starts_with(&digits);
+        let starts = |uid: Uid| contactbox_formats::jcard::hex(&uid.0).starts_with(&digits);
         let mut found = [Uid([0; 16]); 2];
         match block_on(self.book.by_prefix(starts, &mut found))? {
             0 => Err(BoxError::UnknownIdentity { text: text.to_owned() }),

@@ -2,7 +2,6 @@
 
 use super::error::{BoxError, ParamsError, VcardError};
 use super::host::{Host, PROPERTIES_MAX};
-use crate::charset::Charsets;
 use crate::rpc::Import;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,6 +9,7 @@ use contactbox_core::contact::{AuthorIndex, Contents, Draft, Property, Uid, Valu
 use contactbox_core::limits::BLOB_BYTES_MAX;
 use contactbox_core::store::book::{Outcome, PutError};
 use contactbox_core::vcard::{Reader, Rejection, Span, VcardRepair, VcardSink, Warning};
+use contactbox_formats::charset::Charsets;
 use embassy_futures::block_on;
 use serde_json::{Value as Json, json};
 

@@ -2,8 +2,8 @@
 
 use super::Host;
 use super::round::{RoundOutcome, RoundStep, STEP_BYTES};
-use crate::jcard;
 use contactbox_core::store::{Finding, Verification};
+use contactbox_formats::jcard;
 use embassy_futures::block_on;
 use serde_json::json;
 

@@ -8,7 +8,7 @@ use super::{FileTally, ImportObserver, RejectedCard, folder, stream};
 use crate::client::Client;
 use contactbox_api::status::BoxInfo;
 use contactbox_api::vcard::RepairNote;
-use encoding_rs::Encoding;
+use contactbox_formats::charset::NamedCharset;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::fs::File;
@@ -56,7 +56,7 @@ impl ImportObserver for ImportReport<'_> {
 
 pub fn run(context: &mut Context, args: ImportArgs) -> Result<Exit, Failure> {
     let charset = match args.charset.as_deref() {
-        Some(label) => Some(Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+        Some(label) => Some(NamedCharset::of(label).ok_or_else(|| {
             Failure::new(Exit::Usage, format!("the charset \"{}\" is not known; try utf-8, windows-1252, shift_jis, gbk, big5, koi8-r...", visible(label)))
         })?),
         None => None,
@@ -159,7 +159,7 @@ fn file(
     context: &mut Context,
     client: &mut Client,
     path: &Path,
-    charset: Option<&'static Encoding>,
+    charset: Option<NamedCharset>,
     rejected: Option<&Path>,
 ) -> Result<FileTally, Failure> {
     let is_stdin = path.as_os_str() == "-";
@@ -222,7 +222,7 @@ fn remarks(context: &mut Context, name: &str, tally: &FileTally) {
     for line in tally.repairs.lines(name) {
         context.out.note(&line);
     }
-    if let Some(guess) = tally.guess.map(|guess| guess.name().to_lowercase()) {
+    if let Some(guess) = tally.guess.map(NamedCharset::name) {
         let advice = match guess.as_str() {
             "windows-1252" => "if names look wrong, import it again with --charset shift_jis (or gbk, big5, windows-1251...)".to_owned(),
             guess => format!("it looks like {guess}: if names look wrong, import it again with --charset {guess}"),
@@ -258,7 +258,7 @@ fn summary(
             rejected: tally.rejected,
             warnings: tally.warnings,
             repairs: (tally.warnings > 0).then(|| tally.repairs.list()),
-            charset_guess: tally.guess.map(|guess| guess.name().to_lowercase()),
+            charset_guess: tally.guess.map(NamedCharset::name),
             trashed: Some(tally.trashed).filter(|&trashed| trashed > 0),
             rejected_file: saved.map(|saved| saved.display().to_string()),
         });

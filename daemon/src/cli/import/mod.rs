@@ -1,24 +1,21 @@
 //! `import`: streams files of cards to the daemon, a piece at a time, and tells
 //! what became of them.
 
-mod decode;
 pub(super) mod files;
 mod folder;
 mod rejected;
 mod repairs;
-mod split;
 
 use super::Failure;
 use super::text::{count, grouped, visible};
 use crate::client::{Answered, Client, ClientError, DaemonLine};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use contactbox_api::vcard::{Import, ImportReply, RejectedVcard};
 use contactbox_api::{ApiError, Method};
-use decode::Decoded;
-use encoding_rs::Encoding;
+use contactbox_formats::charset::{CharsetGuess, NamedCharset};
+use contactbox_formats::vcard::decode::Decoded;
+use contactbox_formats::vcard::split::{SplitEvent, Splitter, VcardChunk};
 use repairs::Repairs;
-use split::{SplitEvent, Splitter, VcardChunk};
 use std::collections::VecDeque;
 use std::io::Read;
 
@@ -41,7 +38,7 @@ pub struct FileTally {
     /// Which those were.
     pub repairs: Repairs,
     /// What the file seems to be in, where it does not say.
-    pub guess: Option<&'static Encoding>,
+    pub guess: Option<NamedCharset>,
     /// Of the cards taken, those whose contacts are in the trash.
     pub trashed: u64,
 }
@@ -103,7 +100,7 @@ pub fn stream(
     client: &mut Client,
     source: impl Read,
     name: &str,
-    charset: Option<&'static Encoding>,
+    charset: Option<NamedCharset>,
     listener: &mut impl ImportObserver,
 ) -> Result<FileTally, Failure> {
     // Base64 of bytes that are no UTF-8 takes a third more, escapes of line ends a little.
@@ -113,7 +110,7 @@ pub fn stream(
         name,
         waiting: VecDeque::new(),
         tally: FileTally::default(),
-        detector: EncodingDetector::new(Iso2022JpDetection::Deny),
+        detector: CharsetGuess::default(),
         listener,
     };
     let mut decoded = Decoded::new(source, charset);
@@ -153,8 +150,7 @@ pub fn stream(
     }
     let mut tally = import.tally;
     if tally.repairs.has("NotUtf8") {
-        import.detector.feed(b"", true);
-        tally.guess = Some(import.detector.guess(None, Utf8Detection::Deny));
+        tally.guess = Some(import.detector.guess());
     }
     if let Some(line) = splitter.outside_at() {
         let what = "text before the first card was left out";
@@ -173,7 +169,7 @@ struct Sending<'a, L> {
     waiting: VecDeque<(u64, VcardChunk)>,
     tally: FileTally,
     /// Has seen what is not UTF-8.
-    detector: EncodingDetector,
+    detector: CharsetGuess,
     listener: &'a mut L,
 }
 
@@ -212,7 +208,7 @@ impl<L: ImportObserver> Sending<'_, L> {
         match std::str::from_utf8(&piece.bytes) {
             Ok(text) => import.vcard = Some(text.to_owned()),
             Err(_) => {
-                self.detector.feed(&piece.bytes, false);
+                self.detector.feed(&piece.bytes);
                 import.base64 = Some(BASE64_STANDARD.encode(&piece.bytes));
             }
         }

@@ -1,5 +1,6 @@
 //! The bytes of a file as UTF-8, where its beginning or the user says that they are something else.
 
+use crate::charset::NamedCharset;
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::io::{self, Read};
 
@@ -18,11 +19,12 @@ pub struct Decoded<R> {
 }
 
 impl<R: Read> Decoded<R> {
-    pub fn new(inner: R, wanted: Option<&'static Encoding>) -> Self {
+    /// Decodes `inner`, from `wanted` unless a mark at its start says otherwise.
+    pub fn new(inner: R, wanted: Option<NamedCharset>) -> Self {
         let chunk = Vec::with_capacity(CHUNK_BYTES);
         Self {
             inner,
-            wanted,
+            wanted: wanted.map(|wanted| wanted.0),
             decoder: None,
             is_begun: false,
             is_ended: false,
@@ -179,7 +181,7 @@ mod tests {
     use super::*;
 
     fn decoded(bytes: &[u8], label: Option<&str>) -> (Vec<u8>, bool) {
-        let wanted = label.and_then(|label| Encoding::for_label(label.as_bytes()));
+        let wanted = label.and_then(NamedCharset::of);
         let mut source = Decoded::new(bytes, wanted);
         let (mut all, mut part, mut read) = (Vec::new(), Vec::new(), 0);
         loop {

@@ -1,7 +1,46 @@
-//! Decodes a property that is in another character set than UTF-8, for the vCard reader.
+//! Names, guesses and decodes character sets.
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use contactbox_core::vcard::Charset;
 use encoding_rs::{DecoderResult, Encoding};
+
+/// A character set that a user or a guess has named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedCharset(pub(crate) &'static Encoding);
+
+impl NamedCharset {
+    /// Finds the character set of a label; `None` for one that browsers do not know.
+    pub fn of(label: &str) -> Option<Self> {
+        Encoding::for_label(label.as_bytes()).map(Self)
+    }
+
+    /// Returns its name, in small letters.
+    pub fn name(self) -> String {
+        self.0.name().to_lowercase()
+    }
+}
+
+/// Guesses the character set of bytes that are no UTF-8.
+pub struct CharsetGuess(EncodingDetector);
+
+impl Default for CharsetGuess {
+    fn default() -> Self {
+        Self(EncodingDetector::new(Iso2022JpDetection::Deny))
+    }
+}
+
+impl CharsetGuess {
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.0.feed(bytes, false);
+    }
+
+    /// Guesses, after the last bytes.
+    pub fn guess(&mut self) -> NamedCharset {
+        self.0.feed(b"", true);
+        NamedCharset(self.0.guess(None, Utf8Detection::Deny))
+    }
+}
 
 /// The character sets that browsers know, for the vCard reader.
 #[derive(Clone, Copy, Debug, Default)]

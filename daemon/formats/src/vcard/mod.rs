@@ -1,0 +1,4 @@
+//! Files of vCards: decoded, and cut into pieces of whole ones.
+
+pub mod decode;
+pub mod split;
