@@ -2,9 +2,9 @@
 //!
 //! `config` holds the settings; `image` makes the file a NOR chip; `keeper` owns the book; `status`
 //! tells how cards and devices are doing; `socket` admits clients, `session` talks to one of them,
-//! `rpc` is their language. `private` checks the owner of a folder, `user` names users, `log` bounds
-//! the daemon's log. `client` is the other end of the socket, `cli` has the commands for people,
-//! `demo` plays the main task through.
+//! `events` tells all who watch, `rpc` is their language. `private` checks the owner of a folder,
+//! `user` names users, `log` bounds the daemon's log. `client` is the other end of the socket, `cli`
+//! has the commands for people, `demo` plays the main task through.
 
 pub mod card;
 pub mod charset;
