@@ -45,13 +45,13 @@ pub enum ServeError {
     #[error(transparent)]
     Box(#[from] OpenBoxError),
     /// Others can write where the box is.
-    #[error("the box's folder can not be used: {0}")]
+    #[error("the box's folder cannot be used: {0}")]
     Folder(#[from] FolderError),
     /// The socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The system refuses a thread or a signal.
-    #[error("the daemon can not start: {0}")]
+    #[error("the daemon cannot start: {0}")]
     System(io::Error),
     /// A fault of the program ended the thread that owns the book.
     #[error("the daemon ended by a fault of the program; what was acknowledged is on the disk")]

@@ -44,13 +44,13 @@ pub enum OpenBoxError {
     #[error(transparent)]
     Image(#[from] OpenImageError),
     /// Writing the new box.
-    #[error("a new box can not be written: {0}")]
+    #[error("a new box cannot be written: {0}")]
     Write(ImageError),
     /// Making the new box.
     #[error("{0}")]
     Format(FormatError<ImageError>),
     /// Reading the file.
-    #[error("the box can not be opened: {0}")]
+    #[error("the box cannot be opened: {0}")]
     File(ImageError),
     /// The contents of the file.
     #[error("{}: {error}", path.display())]
@@ -158,7 +158,7 @@ impl Host {
         if let Some(reached) = beyond
             && let Err(error) = block_on(book.put_back(reached))
         {
-            tracing::warn!(%error, "the box can not take another name yet");
+            tracing::warn!(%error, "the box cannot take another name yet");
         }
         // Also when it has written something since, in another process.
         let reached = beyond.max(mark.as_ref().and_then(|mark| mark.lacks(id)));
@@ -166,7 +166,7 @@ impl Host {
             mark.note_lack(id, reached);
         }
         block_on(book.settle_losses()).unwrap_or_else(|error| {
-            tracing::warn!(%error, "what damage took can not be looked for");
+            tracing::warn!(%error, "what damage took cannot be looked for");
         });
         if let Some(page) = book.flash().gone_from() {
             let noted = block_on(book.lost_from(page)).unwrap_or(false);
