@@ -23,19 +23,19 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// How long a client that is turned away may take to be told.
+/// The time a client that is turned away may take to be told.
 const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// Clients being turned away at once; more are closed without a word.
 const REFUSALS: usize = 32;
 
-/// How long the owner may sit in the last place: long enough to say stop.
+/// The time the owner may sit in the last place: long enough to say stop.
 const LAST_SEAT_TIME: Duration = Duration::from_secs(3);
 
-/// How long replies under way may take when the daemon stops.
+/// The time replies under way may take when the daemon stops.
 const FAREWELL_TIME: Duration = Duration::from_secs(5);
 
-/// How long memory that was in use stays ready for the same again.
+/// The time for which memory that was in use stays ready for the same again.
 const RELIEF_TIME: Duration = Duration::from_secs(2);
 
 /// Why the daemon did not start, or ended.
@@ -45,13 +45,13 @@ pub enum ServeError {
     #[error(transparent)]
     Box(#[from] OpenBoxError),
     /// Others can write where the box is.
-    #[error("the box's folder can not be used: {0}")]
+    #[error("the box's folder cannot be used: {0}")]
     Folder(#[from] FolderError),
     /// The socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The system refuses a thread or a signal.
-    #[error("the daemon can not start: {0}")]
+    #[error("the daemon cannot start: {0}")]
     System(io::Error),
     /// A fault of the program ended the thread that owns the book.
     #[error("the daemon ended by a fault of the program; what was acknowledged is on the disk")]
@@ -242,14 +242,14 @@ async fn relieve(shared: Arc<Shared>) {
     }
 }
 
-/// Where backups are made by themselves.
+/// Returns the places in which backups are made by themselves.
 fn plans(config: &Config) -> Vec<WatchPlan> {
     let cards = config.cards.iter().cloned().map(WatchPlan::Card);
     let backup = config.backup.clone().map(|(folder, age_max)| WatchPlan::Backup(folder, age_max));
     cards.chain(backup).collect()
 }
 
-/// Tells a client why it can not come in, and closes.
+/// Tells a client why it cannot come in, and closes.
 fn refuse(mut stream: Stream, error: SessionError, refusals: &Arc<Semaphore>) {
     let Ok(place) = refusals.clone().try_acquire_owned() else { return };
     tokio::spawn(async move {

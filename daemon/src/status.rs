@@ -1,4 +1,4 @@
-//! How the cards, backups and devices are doing that the daemon keeps by itself: a board that those
+//! The state of the cards, backups and devices that the daemon keeps by itself: a board that those
 //! who look after them write, and `box.info` reads.
 
 use contactbox_api::status::PlaceStatus;

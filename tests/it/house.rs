@@ -272,7 +272,7 @@ fn one_file_maps_errors_to_the_wire() {
     );
 }
 
-/// What owns the box takes jobs. Requests and their answers are a matter of the files beside it.
+/// The owner of the box takes jobs. Requests and their answers are a matter of the files beside it.
 #[test]
 fn the_thread_that_owns_the_box_knows_no_wire() {
     let files = [

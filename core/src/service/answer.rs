@@ -208,7 +208,7 @@ async fn find<'m, F: NorFlash, M: Memory>(
     let mut told = None;
     let mut is_full = false;
     for hit in hits {
-        // Found a moment ago, so what can not be read now is damaged; verification tells of it.
+        // Found a moment ago, so what cannot be read now is damaged; verification tells of it.
         if let Ok(Some(found)) = book.get_slot(hit.slot, room.record).await
             && !push_hit(&mut rows, hit, &found.contact, found.is_stale)
         {

@@ -12,11 +12,11 @@ use core::fmt;
 use core::future::Future;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// What goes back over the cable.
+/// The answer that goes back over the cable.
 pub struct Response<'o> {
     /// The frame; empty when there is nothing to say.
     pub frame: &'o [u8],
-    /// What was changed in the box by it, when that is one contact.
+    /// The change it made in the box, when that is one contact.
     pub change: Option<Written>,
 }
 
@@ -60,8 +60,8 @@ pub fn complain(error: FrameError, out: &mut [u8]) -> Response<'_> {
     send(0, Err(Fault::Frame(error)), out)
 }
 
-/// How often whoever waits for a box that is at work is told so, in milliseconds: more often than
-/// the pause that ends an answer, [`GAP_MILLIS`].
+/// The time after which whoever waits for a box that is at work is told so again, in milliseconds:
+/// shorter than the pause that ends an answer, [`GAP_MILLIS`].
 pub const BUSY_MILLIS: u32 = 300;
 
 const _: () = assert!(BUSY_MILLIS < GAP_MILLIS);
@@ -140,7 +140,7 @@ impl<E: fmt::Display> fmt::Display for AskError<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for AskError<E> {}
 
-/// What went over a cable.
+/// Counts of what went over a cable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes sent.
@@ -158,20 +158,20 @@ pub struct Traffic {
 /// reader does not take at once.
 pub const GAP_MILLIS: u32 = 500;
 
-/// How often a request is sent before nobody is taken to be there.
+/// Times that a request is sent before nobody is taken to be there.
 const ATTEMPTS: u32 = 4;
 
-/// How often a request is sent whose answers come garbled or in part before the cable is given up.
+/// Times that a request is sent whose answers come garbled or in part before the cable is given up.
 const GARBLED_MAX: u32 = 16;
 
-/// How often the other end may say that it is at work before a request is given
-/// up: for two minutes.
+/// Times that the other end may say that it is at work before a request is given up: for two
+/// minutes.
 const BUSY_MAX: u32 = 2 * 60 * 1_000 / BUSY_MILLIS;
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 256;
 
-/// What came after a request was sent.
+/// An event after a request was sent.
 enum Heard {
     Answer(FrameKind),
     /// Something, but not the answer.
@@ -181,7 +181,7 @@ enum Heard {
     Nothing,
 }
 
-/// Whether a frame says that the other end is at work.
+/// Returns whether a frame says that the other end is at work.
 fn is_busy(frame: Frame, message: &[u8]) -> bool {
     frame.kind == FrameKind::Fault
         && frame.number == 0
@@ -197,7 +197,7 @@ pub struct Caller<'m, L> {
     /// The longest frame the other end takes, as far as it is known.
     frame_bytes: usize,
     traffic: Traffic,
-    /// How often the other end has said that it is at work since the request was sent first.
+    /// The times the other end has said that it is at work since the request was sent first.
     busy: u32,
 }
 
@@ -210,12 +210,12 @@ impl<'m, L: Link> Caller<'m, L> {
         Self { link, out, frames, number: 0, frame_bytes, traffic, busy: 0 }
     }
 
-    /// What went over the cable so far.
+    /// Returns the counts of what went over the cable so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic
     }
 
-    /// Whether the other end said of the last request that it has no time for it.
+    /// Returns whether the other end said of the last request that it has no time for it.
     pub fn is_busy(&self) -> bool {
         self.busy > 0
     }
@@ -342,7 +342,7 @@ impl<L: Link> Exchange for Caller<'_, L> {
 pub struct Local<'r, F: NorFlash, M: Memory> {
     /// The box.
     pub book: &'r mut Book<F, M>,
-    /// What it remembers between requests.
+    /// The state it keeps between requests.
     pub session: Session<M>,
     /// Memory for answers.
     pub room: AnswerBuffers<'r>,

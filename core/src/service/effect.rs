@@ -4,7 +4,7 @@
 
 use super::protocol::{NewContact, Request};
 
-/// What a request does to the box that is asked.
+/// The effect of a request on the box that is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It writes nothing.
@@ -16,7 +16,7 @@ pub enum Effect {
 }
 
 impl Request<'_> {
-    /// What it does to the box.
+    /// Returns its effect on the box.
     pub fn effect(&self) -> Effect {
         match self {
             Self::Hello { .. }
@@ -51,7 +51,8 @@ impl Request<'_> {
         }
     }
 
-    /// Whether it adds to what is staged, or takes that. Any other may use the memory it lies in.
+    /// Returns whether it adds to what is staged, or takes that. Any other may use the memory it
+    /// lies in.
     pub(super) fn uses_staged(&self) -> bool {
         match self {
             Self::Stage { .. } | Self::TakeStaged | Self::PutBlobStaged { .. } => true,

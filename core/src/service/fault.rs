@@ -35,7 +35,7 @@ pub enum Fault {
     Exists(Uid),
     /// It does not fit what this box takes.
     TooLarge {
-        /// What it takes, in bytes.
+        /// The most it takes, in bytes.
         bytes_max: u32,
     },
     /// The contact is longer than this box reads at once.
@@ -45,7 +45,7 @@ pub enum Fault {
     },
     /// The contact has more properties than this box can compare.
     TooManyProperties {
-        /// How many it can, of both sides of a comparison.
+        /// The most it can, of both sides of a comparison.
         items_max: u32,
     },
     /// More live bytes than the box can keep.
@@ -64,7 +64,7 @@ pub enum Fault {
     TooManyAuthors,
     /// There is no place for a box that is met, or that a record names.
     TooManyBoxes {
-        /// How many boxes can be known.
+        /// The most boxes that can be known.
         boxes_max: u32,
     },
     /// A photo or document is not here, or not all of it.
@@ -78,7 +78,7 @@ pub enum Fault {
     BadCard,
     /// A record of another box's is not such as a box writes.
     Foreign(Uid),
-    /// What was to be read is damaged.
+    /// The data to be read is damaged.
     Damaged,
     /// Nothing was staged, or not all of it, or something else was asked for in between.
     NotStaged,

@@ -1,4 +1,4 @@
-//! What a box answers when it meets another: tables, offers, records, blobs.
+//! Answers of a box that meets another: tables, offers, records, blobs.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -204,7 +204,7 @@ async fn offers<'m, F: NorFlash, M: Memory>(
         }
         looked_at += 1;
         let state = match book.state(slot, room.record).await {
-            // What can not be read is not offered; the other box's is taken.
+            // What cannot be read is not offered; the other box's is taken.
             Err(error) if error.is_damage() => continue,
             state => state?,
         };

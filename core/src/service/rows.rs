@@ -37,7 +37,7 @@ impl<'a, T: Deserialize<'a>> Rows<'a, T> {
     /// No rows.
     pub const EMPTY: Self = Self { bytes: &[], rows: PhantomData };
 
-    /// Whether there are no rows.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -110,8 +110,8 @@ impl<'b> Packer<'b> {
         true
     }
 
-    /// What the list still takes, in two halves: one for the next row, one for the
-    /// texts it is to have.
+    /// Returns the memory that is left for the list in two halves: one for the next row, one for
+    /// the texts it is to have.
     pub(super) fn halves(&mut self) -> (Packer<'_>, &mut [u8]) {
         let room = self.memory.get_mut(self.len..).unwrap_or_default();
         let middle = room.len() / 2;
@@ -129,7 +129,7 @@ impl<'b> Packer<'b> {
         self.len
     }
 
-    /// Whether nothing was added yet.
+    /// Returns whether nothing was added yet.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -1,4 +1,4 @@
-//! What a box remembers of a cable between two requests, and the memory it answers in.
+//! The state that a box keeps of a cable between two requests, and the memory it answers in.
 
 use super::frame::overhead_bytes;
 use super::protocol::NewContact;
@@ -15,7 +15,7 @@ pub const FRAME_BYTES_MIN: u32 = 4096;
 /// Bytes of a message around what it is asked for: codes, numbers, lengths.
 const AROUND_BYTES: usize = 64;
 
-/// What one end of a cable takes.
+/// The most that one end of a cable takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CableLimits {
     /// The longest frame, in bytes on the cable; at least [`FRAME_BYTES_MIN`].
@@ -49,7 +49,7 @@ impl AnswerBuffers<'_> {
     }
 }
 
-/// What is kept in [`AnswerBuffers::record`] from one request to the next.
+/// The bytes that are kept in [`AnswerBuffers::record`] from one request to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Staged {
     pub(super) len: usize,
@@ -58,15 +58,15 @@ pub(super) struct Staged {
 
 /// One end of a cable that answers.
 pub struct Session<M: Memory> {
-    /// What this end takes.
+    /// The most that this end takes.
     pub(super) limits: CableLimits,
-    /// What the other end takes of this one's frames.
+    /// The most that the other end takes of this one's frames.
     pub(super) replies: CableLimits,
     pub(super) author: AuthorIndex,
     pub(super) staged: Option<Staged>,
     /// The box whose records are taken in, and its numbering.
     pub(super) peer: Option<(u64, Peer<M>)>,
-    /// What is left of what the cable may bring, when no peer has it.
+    /// The rest of what the cable may bring, when no peer has it.
     quota: Quota,
     /// The last change asked for, and what was answered: asked again, it is not done again.
     last: Option<(u16, u32, Written)>,
@@ -86,7 +86,7 @@ impl<M: Memory> Session<M> {
         }
     }
 
-    /// Who signs what is changed from now on.
+    /// Sets the author of what is changed from now on.
     pub fn set_author(&mut self, author: AuthorIndex) {
         self.author = author;
     }
@@ -112,7 +112,7 @@ impl<M: Memory> Session<M> {
         self.quota
     }
 
-    /// What was answered to the very same change before.
+    /// Returns the answer to the very same change before.
     pub(super) fn answered(&self, number: u16, seal: u32) -> Option<Written> {
         let (last, last_seal, answer) = self.last?;
         (last == number && last_seal == seal).then_some(answer)

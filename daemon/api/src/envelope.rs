@@ -19,9 +19,9 @@ pub struct Id(Box<RawValue>);
 
 /// A request as the daemon reads it. Without an id it is not answered.
 pub struct RpcRequest {
-    /// What the reply will carry.
+    /// The id that the reply will carry.
     pub id: Option<Id>,
-    /// What is asked, or why that is not clear.
+    /// The request, or why it is not clear.
     pub call: Result<Call, ApiError>,
 }
 
@@ -37,7 +37,7 @@ struct RequestLine<'a> {
     params: Option<&'a RawValue>,
 }
 
-/// What is left of a request that is no request: its id, so that the client knows which failed.
+/// The rest of a request that is no request: its id, so that the client knows which failed.
 #[derive(Deserialize)]
 struct Trace<'a> {
     #[serde(borrow, default)]
@@ -95,7 +95,7 @@ impl Id {
         Ok(Self(raw.to_owned()))
     }
 
-    /// What a reply carries when the request's id could not be read.
+    /// Returns the id of a reply to a request whose own id could not be read.
     pub fn null() -> Self {
         Self(RawValue::NULL.to_owned())
     }
@@ -161,7 +161,7 @@ pub enum IncomingLine<'l> {
         /// The JSON of the result, or why there is none.
         result: Result<&'l RawValue, ApiError>,
     },
-    /// What nobody asked for.
+    /// An event that nobody asked for.
     Notification {
         /// Its name.
         method: Cow<'l, str>,

@@ -20,11 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The work of one request, and the reply to it.
 type Work = Box<dyn FnOnce() + Send>;
 
-/// What long requests need: the box, its folder, its devices and threads.
+/// The means for long requests: the box, its folder, its devices and threads.
 #[derive(Clone)]
 pub struct LongRequests {
     handle: Handle,
-    /// Where pages of the box go that memory is too small for.
+    /// The folder for pages of the box that memory is too small for.
     data: PathBuf,
     devices: Devices,
     /// Starts a thread with the work; an error when there is none to be had.
@@ -113,7 +113,7 @@ impl LongRequests {
         Ok(told)
     }
 
-    /// Whether contacts may be missing in the box, or older than they were.
+    /// Returns whether contacts may be missing in the box, or older than they were.
     fn lacks(&self) -> Result<bool, BoxError> {
         self.handle.have(|host| Ok(host.lacks()))
     }

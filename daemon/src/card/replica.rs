@@ -24,10 +24,10 @@ const GRAM_SLICES: u32 = 32;
 const BATCH_RECORDS: usize = 128;
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Contacts that can not be read of which the identities are told.
+/// Contacts that cannot be read of which the identities are told.
 const UNREADABLE_MAX: usize = 100;
 
-/// How often a copy is made longer when a card has more than it takes.
+/// Times that a copy is made longer when a card has more than it takes.
 const GROWTHS_MAX: u32 = 6;
 
 /// Remarks that are told one by one; a card may give cause for as many as it has entries.
@@ -41,12 +41,12 @@ pub struct Replica {
     pub(super) room: Vec<u8>,
 }
 
-/// What a card gave to the box.
+/// The outcome of merging a card into the box.
 #[derive(Default)]
 pub struct MergeResult {
-    /// What came of the card's files.
+    /// The outcome for the card's files.
     pub merged: Merged,
-    /// What was not taken in, and why, up to so many.
+    /// The first remarks on what was not taken in, and why.
     pub remarks: Vec<String>,
     /// Contacts that are new in the box.
     pub added: u32,
@@ -115,7 +115,7 @@ impl Replica {
         (&mut self.book, &mut self.room)
     }
 
-    /// Contacts that can not be read: how many, and the identities of the first of
+    /// Contacts that cannot be read: how many, and the identities of the first of
     /// them that are known.
     pub fn unreadable(&mut self) -> (u32, Vec<Uid>) {
         let (mut count, mut uids) = (0, Vec::new());
@@ -235,7 +235,7 @@ impl Replica {
         Ok(self.handle.have(move |host| host.note_met(&met))?)
     }
 
-    /// Gives the box the photos and documents that it can not read any more, as far as its copy
+    /// Gives the box the photos and documents that it cannot read any more, as far as its copy
     /// has them; returns how many.
     fn mend_blobs(&mut self) -> Result<u32, SyncError> {
         let (mut mended, mut is_whole) = (0, true);
@@ -360,7 +360,7 @@ async fn snapshot_bytes<C: Card>(card: &mut C) -> Result<u64, SyncError> {
     Ok(bytes)
 }
 
-/// What was not taken in from a card, and what helps.
+/// Returns in words what was not taken in from a card, and what helps.
 fn words(remark: &Remark) -> String {
     match remark {
         Remark::Newer { file, version } => format!(

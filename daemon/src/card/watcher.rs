@@ -1,5 +1,5 @@
-//! Where the box leaves backups by itself: cards that come and go, and the folder beside it. A
-//! thread for each: a card that hangs holds up nobody.
+//! The places in which the box leaves backups by itself: cards that come and go, and the folder
+//! beside it. A thread for each: a card that hangs holds up nobody.
 
 use super::fingerprint::{CardFingerprint, MountProbe};
 use super::folder::{FolderCard, OpenMode};
@@ -20,10 +20,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often a folder is looked at when nothing changes here.
+/// The time after which a folder is looked at again when nothing changes here.
 const POLL_TIME: Duration = Duration::from_secs(1);
 
-/// How long changes gather before they are appended.
+/// The time for which changes gather before they are appended.
 const GATHER_TIME: Duration = Duration::from_millis(150);
 
 /// A visit may take this share of the time at most.
@@ -32,22 +32,22 @@ const PAUSE_FACTOR: u32 = 8;
 /// Quiet after which the file for phones is made anew.
 const QUIET_TIME: Duration = Duration::from_secs(3);
 
-/// How long a place that failed is left alone, at first and at most.
+/// The time for which a place that failed is left alone, at first and at most.
 const RETRY_TIME: Duration = Duration::from_secs(5);
 const RETRY_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How often it is told how long a backup still waits.
+/// The longest time until it is told again how long a backup still waits.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long a place may take to finish when the daemon stops.
+/// The time a place may take to finish when the daemon stops.
 const FAREWELL_TIME: Duration = Duration::from_secs(20);
 
-/// What is to be kept where.
+/// A place to look after, and what is kept there.
 #[derive(Clone, Debug)]
 pub enum WatchPlan {
     /// Cards come and go in this folder.
     Card(PathBuf),
-    /// What is not in the backup in this folder waits no longer than this.
+    /// A folder with the backup, and the longest time that a change is not in it.
     Backup(PathBuf, Duration),
 }
 
@@ -139,7 +139,7 @@ struct FolderWatcher {
     told: String,
 }
 
-/// What a place of cards remembers of the card in it.
+/// The card in a place of cards, as the watcher remembers it.
 struct Present {
     look: CardFingerprint,
     /// The look it had when it was left; other boxes were there since if it has another.
@@ -472,7 +472,7 @@ impl FolderWatcher {
     }
 }
 
-/// Whether a file is one that cards have.
+/// Returns whether a file is one that cards have.
 pub(super) fn is_ours(name: &str) -> bool {
     FileName::parse(name).is_some_and(|name| {
         let name = name.as_str();

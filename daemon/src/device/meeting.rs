@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a device may take to say hello: it may be starting, or nobody.
+/// The time a device may take to say hello: it may be starting, or nobody.
 const HELLO_TIME: Duration = Duration::from_secs(1);
 
-/// How long a device may take for an answer: it may have to read all it holds for one.
+/// The time a device may take for an answer: it may have to read all it holds for one.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
-/// How long a device may take to answer one request in all: each attempt may be waited for. One
+/// The time a device may take to answer one request in all: each attempt may be waited for. One
 /// that dribbles, or that answers what was not asked, would else hold a meeting for hours.
 const REQUEST_TIME: Duration = Duration::from_secs(90);
 const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ type CableSlot = Arc<Mutex<Option<Port>>>;
 #[derive(Clone)]
 pub struct Devices {
     handle: Handle,
-    /// Where pages of the box go that memory is too small for.
+    /// The folder for pages of the box that memory is too small for.
     data: PathBuf,
     events: Events,
     slots: Arc<Mutex<HashMap<PathBuf, CableSlot>>>,
@@ -127,7 +127,7 @@ impl Devices {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
     }
 
-    /// How the device at `path` is doing.
+    /// Asks the device at `path` how it is doing.
     pub fn info(&self, path: &Path) -> Result<DevicesInfoReply, DeviceError> {
         self.with(path, |device| {
             let reply = ask(path, device, &Request::Info)?;
@@ -148,7 +148,7 @@ impl Devices {
         })
     }
 
-    /// Whether the device at `path` holds what the box does.
+    /// Returns whether the device at `path` holds what the box does.
     pub fn is_in_step(&self, path: &Path) -> Result<bool, DeviceError> {
         let ours = self.root()?;
         let theirs = self.with(path, |device| match ask(path, device, &Request::Root)? {

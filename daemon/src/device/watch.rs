@@ -13,16 +13,16 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often a device is asked whether it is still in step.
+/// The time after which a device is asked again whether it is still in step.
 const POLL_TIME: Duration = Duration::from_secs(2);
 
-/// How long changes of the box gather before the device hears of them.
+/// The time for which changes of the box gather before the device hears of them.
 const GATHER_TIME: Duration = Duration::from_millis(300);
 
-/// How long a device that could not be brought in step is left alone.
+/// The time for which a device that could not be brought in step is left alone.
 const RETRY_TIME: Duration = Duration::from_secs(30);
 
-/// How long a meeting under way may take when the daemon stops.
+/// The time a meeting under way may take when the daemon stops.
 const FAREWELL_TIME: Duration = Duration::from_secs(5);
 
 /// The threads.
@@ -73,7 +73,7 @@ struct DeviceWatcher {
     devices: Devices,
     board: StatusBoard,
     halted: mpsc::Receiver<()>,
-    /// What was said last.
+    /// The last words on how it is doing.
     told: Option<String>,
 }
 

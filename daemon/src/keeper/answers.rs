@@ -24,7 +24,7 @@ pub struct PendingCall {
     pub is_gone: Box<dyn Fn() -> bool + Send>,
 }
 
-/// What a request has come to.
+/// The outcome of a request.
 struct Executed {
     result: Result<Vec<u8>, BoxError>,
     /// True when the reply must wait for the disk.

@@ -1,5 +1,5 @@
-//! What cards, backups and devices need of the book, in pieces short enough for
-//! clients not to notice.
+//! The work of cards, backups and devices with the book, in pieces short enough for clients not to
+//! notice.
 
 use super::error::BoxError;
 use super::host::Host;
@@ -22,9 +22,9 @@ pub struct MergeBatch {
     pub authors: Vec<(AuthorIndex, String)>,
     /// The records.
     pub records: Vec<Vec<u8>>,
-    /// Whether somebody has said yes to what they remove.
+    /// The yes that somebody has said to what they remove, or none.
     pub consent: Consent,
-    /// Photos and documents that the records refer to and that can not be had.
+    /// Photos and documents that the records refer to and that cannot be had.
     pub lacking: Vec<BlobRef>,
     /// Contacts the box had before the meeting that they are of.
     pub contacts: u32,
@@ -42,13 +42,13 @@ impl MergeBatch {
 pub struct Missing {
     /// The blob.
     pub blob: BlobRef,
-    /// Where the piece begins.
+    /// The place where the piece begins.
     pub offset: u32,
-    /// How long the piece is.
+    /// The length of the piece.
     pub len: u32,
 }
 
-/// What became of a batch.
+/// The outcome of taking a batch in.
 #[derive(Default)]
 pub struct TakeResult {
     /// Contacts that are new here.
@@ -73,13 +73,13 @@ impl Host {
         (self.book.id(), self.book.time_max())
     }
 
-    /// Whether its own backup may have something that the box has not: its image was put back,
-    /// or damage took something.
+    /// Returns whether its own backup may have something that the box has not: its image was put
+    /// back, or damage took something.
     pub fn lacks(&self) -> bool {
         self.put_back.is_some() || self.book.losses() > 0
     }
 
-    /// Whether what its backup has is to be looked at once more.
+    /// Returns whether what its backup has is to be looked at once more.
     pub fn wants_back(&self) -> bool {
         self.lacks() || self.book.doubts_pieces()
     }
@@ -259,7 +259,8 @@ impl Host {
         Ok(offset.map(|offset| self.piece_at(blob, offset)))
     }
 
-    /// Whether a contact, or a photo or document of one, can not be read as a whole, or may not.
+    /// Returns whether a contact, or a photo or document of one, cannot be read as a whole, or may
+    /// not.
     pub fn doubts_pieces(&self) -> bool {
         self.book.doubts_pieces()
     }

@@ -19,7 +19,7 @@ pub enum BoxError {
     /// The parameters contradict each other, or have no meaning.
     #[error(transparent)]
     Params(#[from] ParamsError),
-    /// What is to be written is no contact.
+    /// The text or jCard to be written is no contact.
     #[error(transparent)]
     Vcard(#[from] VcardError),
     /// A vCard does not fit the memory it is read into.
@@ -199,7 +199,7 @@ pub enum VcardError {
     /// The text has several vCards, or none.
     #[error("contact.put takes one card, and this text has {count}; contact.import takes many")]
     NotOne {
-        /// How many it has.
+        /// The number it has.
         count: u32,
     },
 }

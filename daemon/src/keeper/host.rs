@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Largest record of one contact, large values apart, in bytes.
 pub const CONTACT_BYTES_MAX: usize = 1024 * 1024;
 
-/// What an entry adds to a record in a buffer.
+/// Bytes that an entry adds to a record in a buffer.
 pub const ENTRY_BYTES: usize = 256;
 
 /// Properties of one card on its way in: more than fit a record. 5,000 phone
@@ -37,27 +37,27 @@ pub(super) const PROPERTIES_MAX: usize = 128 * 1024;
 const GRAM_SLICES: u32 = 1280;
 const GRAM_PROBES: u32 = 5;
 
-/// Why the box can not be opened.
+/// Why the box cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenBoxError {
     /// The file.
     #[error(transparent)]
     Image(#[from] OpenImageError),
     /// Writing the new box.
-    #[error("a new box can not be written: {0}")]
+    #[error("a new box cannot be written: {0}")]
     Write(ImageError),
     /// Making the new box.
     #[error("{0}")]
     Format(FormatError<ImageError>),
     /// Reading the file.
-    #[error("the box can not be opened: {0}")]
+    #[error("the box cannot be opened: {0}")]
     File(ImageError),
-    /// What is in the file.
+    /// The contents of the file.
     #[error("{}: {error}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The defect.
         error: OpenError<ImageError>,
     },
 }
@@ -90,7 +90,7 @@ pub struct Host {
     pub(super) book: Book<Image, Heap>,
     /// One contact at a time.
     pub(super) record: Vec<u8>,
-    /// Where requests are answered.
+    /// The memory that requests are answered in.
     pub(super) counter: Query,
     /// One card on its way in.
     pub(super) draft: Vec<u8>,
@@ -102,7 +102,7 @@ pub struct Host {
     pub(super) open_time: Duration,
     /// Tells cursors of this run from those of another.
     pub(super) run: u32,
-    /// How cards, backups and devices are doing, for `box.info`.
+    /// The state of cards, backups and devices, for `box.info`.
     pub(super) standing: StatusBoard,
     /// Contacts that could not be read.
     pub(super) left_out: LeftOut,
@@ -112,10 +112,10 @@ pub struct Host {
     notices: Vec<ContactChange>,
     pub(super) disk_full: Option<FullDisk>,
     is_closed: bool,
-    /// What a user must know who sees an empty box and expects another.
+    /// A notice for a user who sees an empty box and expects another.
     notice: Option<String>,
     pub(super) mark: Option<Mark>,
-    /// What a user must know of an image that was put back to an earlier state.
+    /// A notice for the user of an image that was put back to an earlier state.
     pub(super) put_back: Option<PutBack>,
 }
 
@@ -158,7 +158,7 @@ impl Host {
         if let Some(reached) = beyond
             && let Err(error) = block_on(book.put_back(reached))
         {
-            tracing::warn!(%error, "the box can not take another name yet");
+            tracing::warn!(%error, "the box cannot take another name yet");
         }
         // Also when it has written something since, in another process.
         let reached = beyond.max(mark.as_ref().and_then(|mark| mark.lacks(id)));
@@ -166,7 +166,7 @@ impl Host {
             mark.note_lack(id, reached);
         }
         block_on(book.settle_losses()).unwrap_or_else(|error| {
-            tracing::warn!(%error, "what damage took can not be looked for");
+            tracing::warn!(%error, "what damage took cannot be looked for");
         });
         if let Some(page) = book.flash().gone_from() {
             let noted = block_on(book.lost_from(page)).unwrap_or(false);
@@ -249,7 +249,7 @@ impl Host {
         self.notice = Some(notice);
     }
 
-    /// What a user must know before anything else, as long as it is so.
+    /// Returns what a user must know before anything else, as long as it is so.
     pub(super) fn notice_now(&mut self) -> Option<String> {
         if let Access::Displaced(_) | Access::Unsettled = self.book.flash().look() {
             return self.writable().err().map(|fault| fault.to_string());
@@ -267,12 +267,12 @@ impl Host {
         self.is_watched
     }
 
-    /// Whether somebody wants to know of changes.
+    /// Notes whether somebody wants to know of changes.
     pub(super) fn watch(&mut self, is_watched: bool) {
         self.is_watched = is_watched;
     }
 
-    /// How long opening the box took.
+    /// Returns how long opening the box took.
     pub(super) fn open_microseconds(&self) -> u64 {
         u64::try_from(self.open_time.as_micros()).unwrap_or(u64::MAX)
     }
@@ -283,7 +283,7 @@ impl Host {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Whether changes are taken, as an error when not.
+    /// Returns an error when no changes are taken.
     pub(super) fn writable(&mut self) -> Result<(), BoxError> {
         if self.is_closed {
             return Err(BoxError::Closed);
@@ -380,7 +380,7 @@ impl Host {
         }
     }
 
-    /// Whether everything said so far is on the disk.
+    /// Returns whether everything said so far is on the disk.
     pub(super) fn is_written(&mut self) -> bool {
         !self.book.flash().is_dirty()
     }
@@ -395,7 +395,7 @@ impl Host {
         Ok(())
     }
 
-    /// What changed since the last call, for watchers.
+    /// Takes the changes since the last call, for those who watch.
     pub(super) fn take_notices(&mut self) -> Vec<ContactChange> {
         std::mem::take(&mut self.notices)
     }
@@ -437,7 +437,7 @@ impl Host {
         self.book.flash().close();
     }
 
-    /// Whether changes are taken.
+    /// Returns whether changes are taken.
     pub fn access(&mut self) -> Access {
         self.book.flash().access()
     }

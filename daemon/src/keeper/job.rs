@@ -5,7 +5,7 @@ use super::handle::SharedHost;
 use super::sliced::SlicedJob;
 use super::{Host, guarded};
 
-/// How long a job keeps others waiting.
+/// The time for which a job keeps others waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobWeight {
     /// Short: it is done in its turn.

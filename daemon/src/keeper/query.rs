@@ -17,11 +17,11 @@ pub(super) const HITS_MAX: usize = 200;
 /// Memory for lists: that many of the longest lines fit. What is not used takes no memory.
 const LIST_BYTES: usize = 2 * 1024 * 1024;
 
-/// What the daemon takes and gives at its own counter, where no frame is in the way.
+/// The most that the daemon takes from its own clients, where no frame is in the way.
 const LIMITS: CableLimits =
     CableLimits { frame_bytes: LIST_BYTES as u32, contact_bytes: CONTACT_BYTES_MAX as u32 };
 
-/// What answering takes beside the book and memory for a record.
+/// The memory for answers, beside the book and memory for a record.
 pub(super) struct Query {
     session: Session<Heap>,
     pub(super) list: Vec<u8>,
@@ -37,7 +37,7 @@ impl Query {
         }
     }
 
-    /// Who signs the next change.
+    /// Sets the author of the next change.
     pub(super) fn set_author(&mut self, author: AuthorIndex) {
         self.session.set_author(author);
     }

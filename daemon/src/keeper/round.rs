@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) use super::sliced::STEP_BYTES;
 
-/// What a round has come to when it is through.
+/// The outcome of a round that is through.
 pub(super) type RoundOutcome = Result<Vec<u8>, BoxError>;
 
 /// Goes on a little; the outcome once it is through.

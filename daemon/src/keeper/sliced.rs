@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// How long others may wait for a slice, so short that they do not notice.
+/// The time others may wait for a slice, so short that they do not notice.
 const SLICE_TIME: Duration = Duration::from_millis(2);
 
 /// Bytes that are read before the clock is looked at: a part of a slice also where reading is slow.

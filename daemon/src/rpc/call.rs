@@ -1,4 +1,4 @@
-//! What a request means for the daemon: how much it may cost, and what is done with a card or a
+//! The meaning of a request for the daemon: how much it may cost, and what is done with a card or a
 //! device.
 
 #![deny(clippy::wildcard_enum_match_arm)]
@@ -7,23 +7,23 @@ use super::{Call, RpcError};
 use contactbox_core::store::Consent;
 use std::path::{Path, PathBuf};
 
-/// How much of a connection's allowance a request takes while it is at work.
+/// The share of a connection's allowance that a request takes while it is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
     /// A change: its reply is short.
     Change,
     /// A read of bounded length.
     Read,
-    /// What may take time and answers in short: one at a time.
+    /// Work that may take time and answers in short: one at a time.
     Work,
-    /// What answers at length: one at a time, and few of all connections together.
+    /// Work that answers at length: one at a time, and few of all connections together.
     Long,
 }
 
 /// Something to be done with a card or a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongRequest {
-    /// What is done.
+    /// The work.
     pub kind: LongRequestKind,
     /// The card or the port.
     pub path: PathBuf,
@@ -31,7 +31,7 @@ pub struct LongRequest {
     pub accept_removals: bool,
 }
 
-/// What is to be done with a card or a device.
+/// The work with a card or a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LongRequestKind {
     /// `cards.backup`

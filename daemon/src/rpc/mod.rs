@@ -1,4 +1,4 @@
-//! What clients and daemon say to each other: the types are those of `contactbox_api`.
+//! The language of clients and daemon: the types are those of `contactbox_api`.
 //!
 //! Normative: PROTOCOL.md beside the core.
 

@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 /// Requests that may wait for the writer thread; who asks for more waits in its own socket.
 const QUEUE: usize = 256;
 
-/// What a connection's requests at work may weigh together.
+/// The most that a connection's requests at work may weigh together.
 const WINDOW: u32 = 64;
 
 /// Long requests at work at once, all connections together: their replies are what takes memory.
@@ -38,15 +38,15 @@ const BYTES_PER_SECOND: usize = 256 * 1024;
 /// A client must read something of this size within the time a reply may wait.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// How often it is looked whether a client that sends no more is still there for what it waits for.
+/// The time after which it is looked again whether a client that sends no more is still there.
 const LOOK_TIME: Duration = Duration::from_millis(500);
 
 /// Lines of more bytes than this, in or out, are worth looking for memory to give back.
 const LARGE_BYTES: usize = 256 * 1024;
 
-/// What all sessions share.
+/// The means that all sessions share.
 pub struct Shared {
-    /// What peers may use.
+    /// The bounds on what peers may use.
     pub limits: PeerLimits,
     /// The way to the writer thread.
     pub handle: Handle,
@@ -56,7 +56,7 @@ pub struct Shared {
     places: Arc<Semaphore>,
     /// Told when a client asks the daemon to stop.
     pub stop: Notify,
-    /// What is done with cards and devices.
+    /// The work with cards and devices.
     pub long_requests: LongRequests,
     /// Told when a client had or gave much at once, or has left: memory may be given back soon.
     pub relief: Notify,
@@ -64,7 +64,7 @@ pub struct Shared {
     guests: Share,
 }
 
-/// What the connections of the owner share, or those of all others: neither waits for the other.
+/// The allowance of the owner's connections, or of all others: neither waits for the other.
 #[derive(Clone)]
 struct Share {
     /// Memory for long lines.
@@ -143,12 +143,12 @@ enum ToClient {
     Watch(Option<broadcast::Receiver<Arc<[u8]>>>),
 }
 
-/// Who is talked to.
+/// The client that is talked to.
 pub struct Guest {
     /// The user.
     pub peer: SocketPeer,
-    /// Whether it is the owner in the last place there is, who may say stop and
-    /// ask how the box is doing.
+    /// True for the owner in the last place there is, who may say stop and ask how the box is
+    /// doing.
     pub is_in_last_seat: bool,
 }
 

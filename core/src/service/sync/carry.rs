@@ -17,7 +17,7 @@ use heapless::Vec;
 /// Failures in a row after which nothing more is sent that way: the box is full, or does not want.
 const FAILURES_IN_A_ROW: u32 = 64;
 
-/// How often a contact is tried again after its blobs were sent.
+/// Times that a contact is tried again after its blobs were sent.
 const BLOB_ROUNDS: u32 = 3;
 
 /// Blobs of one contact that are sent before it is tried again.
@@ -82,16 +82,16 @@ pub(super) async fn introduce<G: Exchange, T: Exchange>(
     }
 }
 
-/// What one way is like.
+/// The bounds of one way.
 #[derive(Clone, Copy)]
 pub(super) struct Passage {
-    /// What was taken in since, by the giver's time.
+    /// The giver's time after which it took in what is offered.
     since: Millis,
     /// Most bytes of records in one frame: the taker's frames take no more.
     room_bytes: u32,
     /// The longest record that the taker takes.
     contact_bytes: u32,
-    /// Whether somebody has said yes to what is removed.
+    /// The yes that somebody has said to what is removed, or none.
     consent: Consent,
 }
 
@@ -251,7 +251,7 @@ async fn send<G: Exchange, T: Exchange>(
     Ok(())
 }
 
-/// What a box did with what it was given.
+/// The answer of a box to what it was given.
 #[derive(Default)]
 struct TakeReply {
     /// Records that it is done with.
@@ -286,7 +286,7 @@ fn taken_of<E>(
     }
 }
 
-/// Sends a record that does not fit a frame. The inner error is why it can not be taken.
+/// Sends a record that does not fit a frame. The inner error is why it cannot be taken.
 async fn send_long<G: Exchange, T: Exchange>(
     giver: &mut G,
     taker: &mut T,
@@ -329,7 +329,7 @@ async fn send_long<G: Exchange, T: Exchange>(
     taken_of(reply, 1, carried).map_err(CarryError::Taker).map(Ok)
 }
 
-/// Sends blobs. The inner error is why one can not be.
+/// Sends blobs. The inner error is why one cannot be.
 async fn send_blobs<G: Exchange, T: Exchange>(
     giver: &mut G,
     taker: &mut T,

@@ -1,4 +1,4 @@
-//! What can go wrong with a book, one enum for each operation.
+//! The errors of a book, one enum for each operation.
 
 use super::NEWCOMERS_MAX;
 use crate::contact::{Millis, RecordError, Uid, WriteError};
@@ -156,7 +156,8 @@ pub enum GetError<E> {
 }
 
 impl<E> GetError<E> {
-    /// Whether what was to be read is damaged, as against the flash or the caller's memory failing.
+    /// Returns whether what was to be read is damaged, as against the flash or the caller's memory
+    /// failing.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. }
@@ -203,7 +204,7 @@ pub enum PutError<E> {
     },
     /// There are as many contacts and chunks as there is memory for.
     IndexFull {
-        /// How many that is.
+        /// The number there can be.
         slots_max: usize,
     },
     /// As many contacts as can share what the index keeps of an identity do share this one's.
@@ -233,7 +234,7 @@ pub enum PutError<E> {
     },
     /// There are as many boxes as a box can know, and what was to be taken in is of another one.
     TooManyBoxes {
-        /// How many it can know.
+        /// The number it can know.
         boxes_max: usize,
     },
     /// A record of another box's is not such as a box writes: it names boxes that nobody has
