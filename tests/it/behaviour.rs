@@ -1,6 +1,6 @@
 //! One behaviour: the daemon and the device's app on a host answer one script alike.
 
-use contactbox_daemon::keeper::{BoxAtHand, Host, WriterThread};
+use contactbox_engine::{BoxAtHand, Host, WriterThread};
 use contactbox_system::config::{Config, Settings};
 use contactbox_tests::behaviour::{meeting_transcript, transcript, transcripts_of_app};
 use contactbox_tests::daemon::Place;

@@ -80,7 +80,7 @@ fn b11_others_are_answered_beside_a_verification() {
     let (_place, daemon) = served();
     let mut client = daemon.client();
     // Enough that it takes a while even on an idle machine.
-    photos(&mut client, 16, 4 << 20);
+    photos(&mut client, 32, 6 << 20);
     let uid = client.call("contact.find", json!({ "query": "photo 1" }))["hits"][0]["uid"].clone();
     for (method, params) in [("box.verify", json!({})), ("contact.history", json!({ "uid": uid }))]
     {

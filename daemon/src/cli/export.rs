@@ -130,7 +130,7 @@ pub fn to_file(client: &mut Client, wanted: Export, path: &Path) -> Result<Expor
         return Err(Failure::other(format!("there is no folder {}", place(folder))));
     }
     // Any other file may be replaced; a box is never what somebody means to lose.
-    if crate::image::is_image(&path) || crate::keeper::is_mark(&path) {
+    if contactbox_sync::card::is_of_a_box(&path) {
         let message =
             format!("{} is a box, or a part of one; give the export another name", place(&path));
         return Err(Failure::other(message));
@@ -158,7 +158,7 @@ mod tests {
     fn a_box_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("contacts.box");
-        let image = [crate::image::MAGIC.as_slice(), &[0; 100]].concat();
+        let image = [b"contactbox image".as_slice(), &[0; 100]].concat();
         std::fs::write(&path, &image).unwrap();
         let fake = Fake::start(|_, _| Ok(json!({ "vcard": "one", "vcards": 1 })));
         let mut client = Client::connect(fake.socket()).unwrap();

@@ -3,7 +3,7 @@
 use super::args::Serve;
 use super::{Context, Exit, Failure};
 use crate::client::autostart;
-use crate::serve;
+use contactbox_server::serve;
 use contactbox_system::log::{self, Log};
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -4,13 +4,13 @@ use super::out::Column;
 use super::snapshot::{FORMATS, no_backup};
 use super::text::{count, grouped, place, size, time};
 use super::{Context, Exit, Failure};
-use crate::card::{AnyCard, OpenMode, SyncError};
-use crate::keeper::{CONTACT_BYTES_MAX, ENTRY_BYTES};
 use contactbox_core::card::{
     FileReport, HeaderFault, LatestContact, Listing, RootCheck, SnapshotState, StateCounts, list,
     verify,
 };
 use contactbox_core::limits::BOXES_MAX;
+use contactbox_sync::card::RECORD_BYTES_MAX;
+use contactbox_sync::card::{AnyCard, OpenMode, SyncError};
 use embassy_futures::block_on;
 use serde::Serialize;
 use std::path::Path;
@@ -20,7 +20,7 @@ const LATEST: usize = 64 * 1024;
 
 /// Memory for the largest record.
 fn room() -> Vec<u8> {
-    vec![0; CONTACT_BYTES_MAX + ENTRY_BYTES]
+    vec![0; RECORD_BYTES_MAX]
 }
 
 /// Memory for whom a file tells of.

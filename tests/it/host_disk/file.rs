@@ -1,6 +1,6 @@
 //! The modelled disk as the file of an image: it logs the calls, and fails on command.
 
-use contactbox_daemon::image::BackingFile;
+use contactbox_engine::image::BackingFile;
 use contactbox_tests::pagecache::{Change, PageCache};
 use contactbox_tests::random::Random;
 use std::io;

@@ -3,9 +3,10 @@
 
 use super::file::{Call, How, Model, Plan};
 use super::office::{NAME, Office};
-use contactbox_daemon::image::{Access, Image};
-use contactbox_daemon::keeper::{Answers, Host, PendingCall, WriterThread};
-use contactbox_daemon::rpc::{RpcRequest, reply};
+use contactbox_api::envelope::{RpcRequest, reply};
+use contactbox_engine::image::{Access, Image};
+use contactbox_engine::{Host, WriterThread};
+use contactbox_server::{Answers, PendingCall};
 use contactbox_system::config::{Config, Settings};
 use contactbox_tests::daemon::Place;
 use contactbox_tests::pagecache::Cut;

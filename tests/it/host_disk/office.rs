@@ -4,9 +4,9 @@
 use super::file::Model;
 use contactbox_core::contact::{AuthorIndex, Draft, Kind, Property, Uid, Value};
 use contactbox_core::store::{Barrier, Book, BookConfig, PutError};
-use contactbox_daemon::image::{Access, HEADER_BYTES, Image, PAGE_BYTES};
-use contactbox_daemon::keeper::parts;
-use contactbox_daemon::memory::Heap;
+use contactbox_engine::image::{Access, HEADER_BYTES, Image, PAGE_BYTES};
+use contactbox_engine::memory::Heap;
+use contactbox_engine::parts;
 use contactbox_tests::pagecache::PageCache;
 use contactbox_tests::random::Random;
 use crc::{CRC_32_ISCSI, Crc};
