@@ -1,5 +1,5 @@
-//! Owns the box on a host: its image in a file, the book over it, and the one thread that works with
-//! them. It takes jobs, and knows neither sockets nor the language of clients.
+//! Owns the box on a host: its image in a file, the book over it, and the one thread that works
+//! with them. It takes jobs, and knows neither sockets nor the language of clients.
 
 mod backup;
 mod error;

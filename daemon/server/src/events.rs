@@ -23,7 +23,7 @@ impl Default for Events {
 
 impl Events {
     fn announce(&self, event: &impl Notification) {
-        // Events are texts and numbers, which become JSON without an error; nobody listening is none.
+        // Texts and numbers become JSON without an error, and nobody listening is no error.
         if let Ok(line) = notification(event) {
             self.0.send(line.into()).ok();
         }
