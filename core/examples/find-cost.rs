@@ -1,4 +1,4 @@
-//! What a search costs: reads and time for each number of keys typed, on made-up people.
+//! Measures the cost of a search: reads and time for each number of keys typed, on made-up people.
 //!
 //!     cargo run --release -p contactbox-core --example find-cost [CONTACTS [SLICES PROBES [BITS]]]
 
@@ -74,7 +74,7 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// What somebody types who looks for this person, this many keys of it.
+/// Returns the first keys that a person types who looks for this contact.
 fn typed(random: &mut Random, way: usize, keys: usize) -> String {
     let properties = person(random);
     let of = |kind: Kind| properties.iter().find(|property| property.0 == kind).map(|at| &*at.1);

@@ -29,7 +29,7 @@ const UNCHANGED: u16 = 1;
 const POOL: u32 = 0xD800;
 const POOL_END: u32 = 0xF900;
 
-/// What a character becomes, when that is not itself. Hangul syllables are taken
+/// Returns the replacement of a character; `None` for one that stays. Hangul syllables are taken
 /// apart by arithmetic.
 fn change(code: u32) -> Option<String> {
     let c = char::from_u32(code).filter(|c| !c.is_ascii() && !('가'..='힣').contains(c))?;

@@ -54,8 +54,8 @@ pub const IMPORTS_MAX: usize = 4;
 /// How many a box has memory for is [`crate::store::Memory`]'s.
 pub const AUTHORS_MAX: usize = 4096;
 
-/// Of the places for boxes, and of those for authors, one in so many is for the owner's own use:
-/// nobody who is met can take it.
+/// The share of the places for boxes, and of those for authors, that is for the owner's own use:
+/// one in so many, which nobody who is met can take.
 pub const OWN_PLACES: usize = 8;
 
 /// Longest name of an author, in bytes of UTF-8; the rest is cut off at a character.

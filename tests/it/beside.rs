@@ -199,7 +199,7 @@ fn what_can_not_be_read_is_told_by_all_that_leave_it_out() {
     assert!(daemon.stop().success());
     strike(&place, "0015000 0015001 ");
     let daemon = place.serve_with(&["--backup", "off"]);
-    let told = |ran: Ran| ran.expect(4).says(&["1 contact", "can not be read", "verify"]);
+    let told = |ran: Ran| ran.expect(4).says(&["1 contact", "cannot be read", "verify"]);
     told(place.run(["export", "-o", file]));
     told(place.run(["export"]));
     told(place.run(["export", "ada"]));

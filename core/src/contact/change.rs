@@ -10,7 +10,7 @@ use super::{AuthorIndex, BoxIndex, Contents, Kind, Millis, Stamp, StampedPropert
 use crate::limits::IMPORTS_MAX;
 use serde::{Deserialize, Serialize};
 
-/// What made a version of a contact.
+/// The way in which a version of a contact was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// Somebody typed.
@@ -52,14 +52,14 @@ impl Origin {
     }
 }
 
-/// Who changes something, when, and how.
+/// The author, the time and the way of a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Change {
     /// When; later than every time this box has written, and than what the contact says, at most
     /// [`crate::limits::MILLIS_MAX`]. What the contact keeps is said anew, a moment before, where
     /// its own stamps are not earlier: that moment is then the box's own, too.
     pub time: Millis,
-    /// Who.
+    /// The author.
     pub author: AuthorIndex,
     /// How.
     pub origin: Origin,
@@ -196,8 +196,8 @@ pub fn restore<'b>(
     rewrite(Some(old), old.uid(), None, None, change, scratch, keep, out).map(Some)
 }
 
-/// What is left of a contact removed for good: its identity and what was seen of it, so that no
-/// older state brings it back. `None` when nothing else is left already.
+/// Leaves of a contact its identity and what was seen of it, so that no older state brings it back.
+/// Returns `None` when nothing else is left already.
 pub fn purge<'b>(
     old: &Contact<'_>,
     change: Change,
@@ -210,23 +210,23 @@ pub fn purge<'b>(
     Ok(Some(RecordWriter::new(out, old.uid(), change, seen)?.finish()))
 }
 
-/// Whether a card only calls a contact without a UID by the identity the box gave it: what the box
-/// exports of such a contact names it so, and comes back saying nothing new.
+/// Returns whether a vCard only calls a contact without a UID by the identity the box gave it. The
+/// box's own export names such a contact so, and comes back saying nothing new.
 fn is_own_name(content: &Property<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
     content.kind == Kind::UID
         && matches!(content.value, Value::Uuid(name) if !name.ab_person && name.bytes == uid.0)
         && old.is_some_and(|old| !old.is_tombstone() && old.all(Kind::UID).next().is_none())
 }
 
-/// Whether a card calls a contact by the same UUID as before, only written in another way: to add
-/// that would leave it with two UIDs.
+/// Returns whether a vCard calls a contact by the same UUID as before, only written in another way.
+/// Adding it would leave the contact with two UIDs.
 fn is_respelled(content: &Property<'_>, old: Option<&Contact<'_>>, uid: Uid) -> bool {
     names(content, uid)
         && old.is_some_and(|old| old.all(Kind::UID).any(|known| names(&known.content, uid)))
 }
 
-/// Whether a card would give a contact the UID of another one. Exported with it, the contact
-/// would come back as that one.
+/// Returns whether a vCard would give a contact the UID of another one. Exported with it, the
+/// contact would come back as that one.
 pub(crate) fn is_given_another_uid(
     old: Option<&Contact<'_>>,
     uid: Uid,
@@ -242,7 +242,7 @@ pub(crate) fn is_given_another_uid(
     }
 }
 
-/// Whether a content is a UID that stands for a contact.
+/// Returns whether a property is a UID that stands for a contact.
 fn names(content: &Property<'_>, uid: Uid) -> bool {
     let named = match content.value {
         Value::Text(text) => Uid::from_text(text),
@@ -281,7 +281,7 @@ fn rewrite<'b>(
             has_beyond = true;
         }
     }
-    // What no clock dated is said anew, before what this change says.
+    // Properties that no clock dated are said anew, before what this change says.
     if has_beyond {
         let before = Stamp { time: change.time.saturating_sub(1), ..change.stamp() };
         let mut stamp = Some(before);

@@ -32,7 +32,7 @@ impl<'b> Draft<'b> {
         self.out.len()
     }
 
-    /// Whether nothing was added yet.
+    /// Returns whether nothing was added yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -79,7 +79,7 @@ impl<'a> Contents<'a> {
         self.rest
     }
 
-    /// Whether the card names its own identity.
+    /// Returns whether the contents name their own identity.
     pub fn has_uid(&self) -> bool {
         self.clone().any(|content| content.kind == Kind::UID && !is_blank(&content.value))
     }
@@ -110,7 +110,7 @@ impl<'a> Contents<'a> {
         sum
     }
 
-    /// Where the next content starts, for [`Contents::at`].
+    /// Returns the start of the next property, for [`Contents::at`].
     pub(super) fn remaining(&self) -> usize {
         self.rest.len()
     }
@@ -151,7 +151,7 @@ pub(super) fn content_digest(content: &Property<'_>) -> [u8; 16] {
             };
             [form, &uuid]
         }
-        // Whether a binary value is kept inside or as a blob is no difference.
+        // A binary value kept inside is the same as one kept as a blob.
         Value::Bytes(bytes) => {
             hash = BlobRef::of(bytes).hash;
             [b"b", &hash]
@@ -173,7 +173,7 @@ pub(super) fn content_digest(content: &Property<'_>) -> [u8; 16] {
         ],
     )
 }
-/// Whether a UID says nothing, as some programs leave it where they know of none.
+/// Returns whether a UID says nothing, as some programs leave it where they know of none.
 fn is_blank(uid: &Value<'_>) -> bool {
     matches!(uid, Value::Text(text) if text.trim().is_empty())
 }

@@ -3,11 +3,11 @@
 
 use super::shape::{SearchScope, ValueShape};
 
-/// What a property is: a code of the table below, or [`Kind::OTHER`] with its name beside it.
+/// The kind of a property: a code of the table below, or [`Kind::OTHER`] with its name beside it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
-/// Where a kind stands among those that name a contact.
+/// The rank of a kind among those that name a contact.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameRole {
     /// It says how to sort the contact, whatever its name is; the lowest counts.
@@ -32,7 +32,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Whether a contact has at most one of this kind, so that two are a conflict.
+            /// Returns whether a contact has at most one of this kind, so that two are a conflict.
             pub fn is_single(self) -> bool {
                 match self.0 {
                     $($code => kinds!(@$number),)*
@@ -260,12 +260,13 @@ impl Kind {
         Self::lookup(self.0).unwrap_or("")
     }
 
-    /// Whether this is a mark of the box, not a property of the card.
+    /// Returns whether this is a mark of the box, not a property of the vCard.
     pub fn is_internal(self) -> bool {
         self.0 >= 240
     }
 
-    /// Whether the kind tells of the file it came in, not of the person: an import replaces it.
+    /// Returns whether the kind tells of the file it came in, not of the person: an import replaces
+    /// it.
     pub fn is_bookkeeping(self) -> bool {
         matches!(self, Self::REV | Self::PRODID | Self::IMPORTED)
     }

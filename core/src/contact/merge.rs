@@ -13,11 +13,11 @@ use core::cmp::Ordering;
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     hash: u32,
-    /// Where it starts on its side.
+    /// Its start on its side.
     offset: u32,
     /// The item with the equal content, or one of the values below.
     twin: u32,
-    /// Which item stands here when they are sorted: the items themselves stay where they are.
+    /// The item that stands here when they are sorted: the items themselves stay in place.
     order: u32,
     expected: Stamp,
     first: Stamp,
@@ -182,8 +182,8 @@ impl<'s> Scratch<'s> {
             .count()
     }
 
-    /// Whether side 1 says the same as the property of side 0 at a place. A second one of the same
-    /// content goes unpaired: a content is there once.
+    /// Returns whether side 1 says the same as the property of side 0 at a place. A second one of
+    /// the same content goes unpaired: a content is there once.
     pub(super) fn is_kept(&self, at: usize) -> bool {
         self.side_0(at).is_some_and(Item::has_other_twin)
     }
@@ -199,7 +199,7 @@ impl<'s> Scratch<'s> {
         }
     }
 
-    /// Whether it is.
+    /// Returns whether the item at a place is postponed.
     pub(super) fn is_postponed(&self, at: usize) -> bool {
         self.side_0(at).is_some_and(|item| item.order == POSTPONED)
     }

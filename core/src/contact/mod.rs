@@ -1,4 +1,4 @@
-//! What a contact is: an observed-remove set of vCard properties, its record, its merge.
+//! A contact: an observed-remove set of vCard properties, its record, its merge.
 //!
 //! A contact is a set of [`Property`]s (kind, group, types, parameters, value). Each content has
 //! one or more [`Stamp`]s, one for every time somebody added it; it is there while one of its

@@ -1,4 +1,4 @@
-//! What a contact is called: which of its properties name it, in which order, and by which part.
+//! Names a contact: by which of its properties, in which order, and by which part.
 
 use super::Kind;
 use super::kind::NameRole;
@@ -27,7 +27,7 @@ pub struct NameParts<'t> {
     text: &'t str,
     /// The components of the text that are still to come.
     components: core::slice::Iter<'static, usize>,
-    /// What is left of the present one.
+    /// The rest of the present property.
     rest: Option<&'t str>,
     /// A `,` separates.
     is_list: bool,

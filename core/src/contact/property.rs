@@ -36,7 +36,7 @@ const AB_PERSON: u8 = 1 << 2;
 /// It is that of the record's identity, and its bytes are there.
 const OWN: u8 = 1 << 3;
 
-/// What a property's bytes rest on besides themselves.
+/// The base that a property's bytes are decoded with.
 #[derive(Clone, Copy)]
 pub(super) struct DecodeBase {
     /// Stamps that are spelled out are told relative to this.
@@ -45,10 +45,10 @@ pub(super) struct DecodeBase {
     pub uid: Option<Uid>,
 }
 
-/// What a property says, without who said it when. Two equal contents are one property.
+/// The content of a property, without its author and time. Two equal contents are one property.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Property<'a> {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// The name of a [`Kind::OTHER`] as it came; empty for all others.
     pub other: &'a str,
@@ -236,7 +236,7 @@ pub fn split_params(params: &str) -> impl Iterator<Item = &str> {
 /// A property of a contact: a content and its stamps.
 #[derive(Clone, Copy)]
 pub struct StampedProperty<'a> {
-    /// What it says.
+    /// The content.
     pub content: Property<'a>,
     first: Stamp,
     /// The encoded stamps after the first, already checked.

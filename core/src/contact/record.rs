@@ -190,7 +190,7 @@ impl<'a> Contact<'a> {
         self.bytes
     }
 
-    /// Who this is.
+    /// Returns the identity of the contact.
     pub fn uid(&self) -> Uid {
         self.uid
     }
@@ -201,12 +201,12 @@ impl<'a> Contact<'a> {
         self.changed
     }
 
-    /// What kind of change made this version.
+    /// Returns the kind of change that made this version.
     pub fn origin(&self) -> Origin {
         Origin::from_code((self.flags & ORIGIN_MASK) >> ORIGIN_SHIFT).unwrap_or(Origin::Edit)
     }
 
-    /// Whether a property refers to a blob.
+    /// Returns whether a property refers to a blob.
     pub fn has_blobs(&self) -> bool {
         self.flags & HAS_BLOBS != 0
     }
@@ -233,12 +233,12 @@ impl<'a> Contact<'a> {
         self.seen().find(|row| row.0 == origin).map_or(0, |row| row.1)
     }
 
-    /// Whether this state has taken a stamp in.
+    /// Returns whether this state has taken a stamp in.
     pub(super) fn has_seen(&self, stamp: Stamp) -> bool {
         stamp.time <= self.seen_of(stamp.origin)
     }
 
-    /// Whether another state has taken in something that this one has not.
+    /// Returns whether another state has taken in something that this one has not.
     pub(super) fn has_seen_less_than(&self, other: &Contact<'_>) -> bool {
         let mut ours = self.seen().peekable();
         other.seen().any(|(origin, time)| {
@@ -277,18 +277,18 @@ impl<'a> Contact<'a> {
         })
     }
 
-    /// Whether a kind that has one value has two.
+    /// Returns whether a kind that has one value has two.
     pub fn is_conflicted(&self, kind: Kind) -> bool {
         kind.is_single() && self.all(kind).nth(1).is_some()
     }
 
-    /// Whether it is in the trash: the newest thing said of it is that it was put there. What was
-    /// said elsewhere at that very moment keeps it out.
+    /// Returns whether the contact is in the trash: the newest property is the mark that put it
+    /// there. A property said elsewhere at that very moment keeps it out.
     pub fn is_trashed(&self) -> bool {
         self.is_trashed
     }
 
-    /// Whether nothing is left of it but the memory that it is gone.
+    /// Returns whether nothing is left of the contact but the memory that it is gone.
     pub fn is_tombstone(&self) -> bool {
         self.properties.is_empty()
     }
@@ -328,7 +328,7 @@ pub struct Properties<'a> {
 }
 
 impl Properties<'_> {
-    /// Where the next property starts, and the stamp it has when it spells out none.
+    /// Returns the start of the next property, and its stamp when it spells out none.
     pub(super) fn position(&self) -> (usize, Stamp) {
         (self.start - self.rest.len(), self.expected)
     }

@@ -1,4 +1,4 @@
-//! What the table of kinds says of a value: its shape, and how it is searched.
+//! Describes the value of a kind: its shape, and how it is searched.
 
 /// The shape of a value: which `,` and `;` in it separate, and what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,9 +31,9 @@ pub struct Stamp {
     pub time: Millis,
     /// The box that wrote it.
     pub origin: BoxIndex,
-    /// Which of the properties written at that time this is; keeps a card's own order.
+    /// The place among the properties written at that time; it keeps a vCard's own order.
     pub seq: u16,
-    /// Who.
+    /// The author.
     pub author: AuthorIndex,
 }
 
@@ -42,7 +42,7 @@ impl Stamp {
         (self.time, self.origin, self.seq)
     }
 
-    /// Whether nothing at all differs, the author included.
+    /// Returns whether nothing at all differs, the author included.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self == other && self.author == other.author
     }

@@ -28,8 +28,8 @@ pub fn state_digest(contact: &Contact<'_>, box_id: impl Fn(BoxIndex) -> u64) -> 
     digest(b"state", &[&contact.uid().0, &said.to_le_bytes(), &seen.to_le_bytes()])
 }
 
-/// Whether a state has taken in every stamp that it has itself, as states do that a box has made:
-/// one that has not would make other boxes forget, or bring back what was removed.
+/// Returns whether a state has taken in every stamp that it has itself, as every state that a box
+/// has made does. One that has not would make other boxes forget, or bring back what was removed.
 pub fn is_coherent(contact: &Contact<'_>) -> bool {
     contact.properties().all(|property| property.stamps().all(|stamp| contact.has_seen(stamp)))
 }

@@ -88,7 +88,7 @@ impl Types {
         Self::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|&(bit, _)| bit)
     }
 
-    /// Whether every value of `other` is in this set.
+    /// Returns whether every value of `other` is in this set.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }

@@ -24,8 +24,8 @@ const SHORT_TEXT_CHARS: usize = 40;
 
 /// Does what a request asks for, and returns the answer, which lies in `room`.
 ///
-/// Whoever shares `room` between sessions must know that what one has staged in it is lost when
-/// another one is answered; the session does not.
+/// A caller that shares `room` between sessions must know that answering one session discards what
+/// another has staged in it. The session does not know.
 pub async fn answer<'m, F: NorFlash, M: Memory>(
     book: &mut Book<F, M>,
     request: &Request<'_>,

@@ -234,7 +234,7 @@ impl<'m, L: Link> Caller<'m, L> {
     async fn answer_to(&mut self, number: u16) -> Result<Heard, L::Error> {
         let mut chunk = [0; CHUNK_BYTES];
         let mut heard = Heard::Nothing;
-        // Who talks for ever and never answers is as good as silent.
+        // A peer that sends for ever and never answers counts as silent.
         let mut patience = self.frames.frame_bytes() * 4;
         while patience > 0 {
             let len = self.link.receive(&mut chunk).await?.min(CHUNK_BYTES);

@@ -1,4 +1,4 @@
-//! What a contact is called in lists: texts on one line, without escapes, not too long.
+//! Writes the texts of a contact for lists: on one line, without escapes, not too long.
 
 use crate::contact::{Contact, Kind, NAMES, NameParts};
 use crate::text::{SliceWriter, with_escapes};

@@ -26,7 +26,7 @@ pub const fn overhead_bytes(bytes: usize) -> usize {
     HEAD_BYTES + SEAL_BYTES + 2 + sealed / 254 + 1
 }
 
-/// What a frame carries.
+/// The content of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// A request.
@@ -59,7 +59,7 @@ impl FrameKind {
 /// A frame that came in whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it carries.
+    /// Its content.
     pub kind: FrameKind,
     /// The number of the request.
     pub number: u16,
@@ -146,14 +146,13 @@ impl<'b> Flavor for Sealing<'b> {
     }
 }
 
-/// What comes in on a cable, gathered until a frame is whole. Its memory is the
-/// longest frame it takes.
+/// Gathers the bytes of a cable until a frame is whole. Its memory is the longest frame it takes.
 pub struct Frames<'m> {
     memory: &'m mut [u8],
     len: usize,
     /// The frame under way is too long: what is left of it is passed over.
     is_too_long: bool,
-    /// Where the message of the last whole frame ends.
+    /// The end of the message of the last whole frame.
     message: usize,
 }
 

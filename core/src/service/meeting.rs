@@ -34,8 +34,8 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
             if session.peer.is_none() {
                 book.begin_meeting();
             }
-            // What a cable has brought counts for as long as it is in: beginning
-            // anew gains nothing.
+            // The quota that a cable has used stays used while it is plugged in: beginning anew
+            // gains nothing.
             let peer = book.meet(id, session.quota()).await?;
             session.peer = Some((id, peer));
             Reply::Met { time: book.met(id) }
@@ -84,7 +84,7 @@ pub(super) async fn answer<'m, F: NorFlash, M: Memory>(
                 if !record.is_empty() {
                     match book.take(peer, record, now).await {
                         Ok(Intake::Taken(_)) => {}
-                        // What no longer fits the list comes again in the next request.
+                        // Rows that no longer fit the list come again in the next request.
                         Ok(Intake::Aside(uid, why)) if !aside.push(&AsideRow { uid, why }) => break,
                         Ok(Intake::Aside(..)) => {}
                         Err(error) => {
@@ -204,7 +204,7 @@ async fn offers<'m, F: NorFlash, M: Memory>(
         }
         looked_at += 1;
         let state = match book.state(slot, room.record).await {
-            // What cannot be read is not offered; the other box's is taken.
+            // A contact that cannot be read is not offered; the other box's is taken.
             Err(error) if error.is_damage() => continue,
             state => state?,
         };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The version of the requests and replies.
 pub const PROTOCOL: u8 = 1;
 
-/// What a box is asked.
+/// A request to a box.
 #[derive(Clone, Serialize, Deserialize)]
 pub enum Request<'a> {
     /// Begins: forgets what the cable was used for before. Comes first.
@@ -23,7 +23,7 @@ pub enum Request<'a> {
         /// The longest frame the asker takes, in bytes on the cable.
         frame_bytes: u32,
     },
-    /// What the box is and holds.
+    /// Asks for the identity and the contents of the box.
     Info,
     /// The box's counters.
     Stats,
@@ -33,30 +33,30 @@ pub enum Request<'a> {
     Find {
         /// Terms that must all be there.
         query: &'a str,
-        /// Which contacts.
+        /// The contacts that are looked through.
         shelf: Shelf,
         /// Most hits.
         limit: u32,
-        /// Where the page before ended.
+        /// The end of the page before.
         after: Option<Cursor>,
     },
     /// A contact, tombstones excepted.
     Get {
-        /// Whose.
+        /// The contact.
         uid: Uid,
     },
     /// A piece of a record that does not fit a frame, tombstones included.
     Piece {
-        /// Whose.
+        /// The contact.
         uid: Uid,
-        /// Where it begins.
+        /// The offset at which the piece begins.
         offset: u32,
         /// Most bytes of it.
         bytes: u32,
     },
     /// Keeps a piece of what does not fit a frame, for the request that comes next.
     Stage {
-        /// Where it begins: where the piece before ended, or 0.
+        /// The offset at which the piece begins: the end of the piece before, or 0.
         offset: u32,
         /// Length of the whole.
         total: u32,
@@ -66,37 +66,38 @@ pub enum Request<'a> {
     },
     /// Makes a contact say exactly this.
     Put {
-        /// Which; without, a new one, or that of the card's own UID.
+        /// The contact. Without it, the UID of the contents decides, and without that the contact
+        /// is new.
         uid: Option<Uid>,
         /// The version it was seen at, if it is to be at that still.
         base: Option<Millis>,
-        /// What it is to say.
+        /// The new contents.
         #[serde(borrow)]
         card: NewContact<'a>,
     },
     /// Puts a contact in the trash.
     Remove {
-        /// Which.
+        /// The contact.
         uid: Uid,
     },
     /// Takes a contact out of the trash.
     Restore {
-        /// Which.
+        /// The contact.
         uid: Uid,
     },
     /// Removes a contact for good.
     Purge {
-        /// Which.
+        /// The contact.
         uid: Uid,
     },
     /// The versions of a contact that the box still holds.
     History {
-        /// Whose.
+        /// The contact.
         uid: Uid,
     },
     /// A contact as it was.
     Version {
-        /// Whose.
+        /// The contact.
         uid: Uid,
         /// The version's time.
         time: Millis,
@@ -110,7 +111,7 @@ pub enum Request<'a> {
     Blob {
         /// Its hash.
         hash: [u8; 16],
-        /// Where the piece begins.
+        /// The offset at which the piece begins.
         offset: u32,
         /// Most bytes of it.
         bytes: u32,
@@ -119,7 +120,7 @@ pub enum Request<'a> {
     Root,
     /// The box's tables of boxes and authors, which records refer to.
     Tables {
-        /// Where the page before ended.
+        /// The end of the page before.
         from: u32,
     },
     /// The box of which tables and records will follow.
@@ -133,14 +134,14 @@ pub enum Request<'a> {
         #[serde(borrow)]
         rows: Rows<'a, TableRow<'a>>,
     },
-    /// What states the box has taken in since a time of its own.
+    /// Asks for the states that the box has taken in since a time of its own.
     Offers {
         /// The time.
         since: Millis,
-        /// Where the page before ended.
+        /// The end of the page before.
         from: u32,
     },
-    /// Which of these states the box does not have so.
+    /// Asks for those of these states that the box does not have.
     Want {
         /// The states.
         #[serde(borrow)]
@@ -148,7 +149,7 @@ pub enum Request<'a> {
     },
     /// The records of these contacts, as many of the first as fit.
     Records {
-        /// Whose.
+        /// The contacts.
         #[serde(borrow)]
         uids: Rows<'a, Uid>,
         /// Most bytes of the list.
@@ -163,7 +164,7 @@ pub enum Request<'a> {
     },
     /// Merges the record that was staged.
     TakeStaged,
-    /// What is missing of a blob.
+    /// Asks for the first missing piece of a blob.
     Missing {
         /// The blob.
         blob: BlobRef,
@@ -172,7 +173,7 @@ pub enum Request<'a> {
     PutBlob {
         /// The blob.
         blob: BlobRef,
-        /// Where the piece begins.
+        /// The offset at which the piece begins.
         offset: u32,
         /// The piece, as long as [`Reply::Missing`] says.
         #[serde(borrow)]
@@ -182,7 +183,7 @@ pub enum Request<'a> {
     PutBlobStaged {
         /// The blob.
         blob: BlobRef,
-        /// Where the piece begins.
+        /// The offset at which the piece begins.
         offset: u32,
     },
     /// All that the box that is met held at this time of its own is here.
@@ -210,7 +211,7 @@ const _: () = assert!(OFFERS_MAX * Offer::BYTES <= LIST_BYTES_MAX);
 /// A state of a contact, told short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// Whose.
+    /// The contact.
     pub uid: Uid,
     /// The first half of the state's digest.
     pub digest: [u8; 8],
@@ -227,7 +228,7 @@ impl Offer {
     }
 }
 
-/// What the numbers in a box's records stand for.
+/// The box or author that a number in a box's records stands for.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub enum TableRow<'a> {
     /// A box.
@@ -249,7 +250,7 @@ pub enum TableRow<'a> {
     },
 }
 
-/// What is to be put.
+/// The contents to be put.
 #[derive(Clone, Serialize, Deserialize)]
 pub enum NewContact<'a> {
     /// These contents.
@@ -258,7 +259,7 @@ pub enum NewContact<'a> {
     Staged,
 }
 
-/// What a box answers.
+/// The answer of a box.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub enum Reply<'a> {
     /// To [`Request::Hello`].
@@ -269,9 +270,9 @@ pub enum Reply<'a> {
     Stats(Stats),
     /// To [`Request::Verify`].
     Verify {
-        /// Whether everything is as it was written: [`VerifyReport::is_sound`].
+        /// True when everything is as it was written: [`VerifyReport::is_sound`].
         is_sound: bool,
-        /// What was found.
+        /// The findings.
         report: VerifyReport,
         /// The first of what is wrong, one by one.
         #[serde(borrow)]
@@ -342,7 +343,7 @@ pub enum Reply<'a> {
         /// A page of them.
         #[serde(borrow)]
         rows: Rows<'a, TableRow<'a>>,
-        /// Where the next page begins; `None` when this is the last.
+        /// The beginning of the next page; `None` when this is the last.
         next: Option<u32>,
     },
     /// To [`Request::Meet`]: all that the box that is met held at this time of its own is here; 0
@@ -356,7 +357,7 @@ pub enum Reply<'a> {
         /// A page of them; it may be empty and not the last.
         #[serde(borrow)]
         offers: Rows<'a, Offer>,
-        /// Where the next page begins; `None` when this is the last.
+        /// The beginning of the next page; `None` when this is the last.
         next: Option<u32>,
     },
     /// To [`Request::Want`].
@@ -367,7 +368,7 @@ pub enum Reply<'a> {
     },
     /// To [`Request::Records`].
     Records {
-        /// The records; an empty one for a contact that is not there or can not be read.
+        /// The records; an empty one for a contact that is not there or cannot be read.
         #[serde(borrow)]
         records: Rows<'a, Bytes<'a>>,
         /// The first one alone does not fit, and has this length: ask for it in pieces.
@@ -388,7 +389,7 @@ pub enum Reply<'a> {
     },
     /// To [`Request::Missing`].
     Missing {
-        /// Where the first piece begins that is not here; `None` when all of it is.
+        /// The offset of the first piece that is not here; `None` when all of it is.
         offset: Option<u32>,
         /// The length of a piece, unless it is the last.
         piece_bytes: u32,
@@ -421,7 +422,7 @@ impl Cursor {
     }
 }
 
-/// Who answers, and what it takes.
+/// The box that answers, and the sizes it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The protocol that is spoken from here on: the lower of the two.
@@ -440,7 +441,7 @@ pub struct Welcome {
     pub slots: u32,
 }
 
-/// What a box is and holds.
+/// The identity and the contents of a box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info<'a> {
     /// The box's identity.
@@ -468,7 +469,7 @@ pub struct Info<'a> {
 /// A contact that was kept aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsideRow {
-    /// Whose.
+    /// The contact.
     pub uid: Uid,
     /// Why.
     pub why: Aside,
@@ -478,7 +479,7 @@ pub struct AsideRow {
 /// [`super::display_name::TEXT_CHARS_MAX`] characters.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct HitRow<'a> {
-    /// Who.
+    /// The contact.
     pub uid: Uid,
     /// Its version.
     pub version: Millis,
@@ -488,7 +489,7 @@ pub struct HitRow<'a> {
     pub is_trashed: bool,
     /// A newer version may have been lost to damage.
     pub is_stale: bool,
-    /// What it is called; empty when nothing is known to call it by.
+    /// Its name; empty when nothing is known to call it by.
     pub name: &'a str,
     /// The first organisation.
     pub org: Option<&'a str>,

@@ -55,13 +55,13 @@ static RANGES_BEFORE: [u16; PARTS + 1] = {
     before
 };
 
-/// Where a range begins: its upper 21 bits.
+/// Returns the start of a range: its upper 21 bits.
 const fn const_start(index: usize) -> usize {
     let at = HEAD_BYTES + index * RANGE_BYTES + 5;
     (TABLE[at] as usize | (TABLE[at + 1] as usize) << 8 | (TABLE[at + 2] as usize) << 16) >> 3
 }
 
-/// What a character outside ASCII becomes.
+/// The folded form of a character outside ASCII.
 enum Folded {
     Nothing,
     One(char),

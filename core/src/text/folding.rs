@@ -69,7 +69,7 @@ fn once(text: &str) -> String {
     out
 }
 
-/// What a character becomes; folding that again changes nothing.
+/// Returns the folded form of a character; folding it again changes nothing.
 pub fn folded(c: char) -> String {
     let mut text = once(c.encode_utf8(&mut [0; 4]));
     loop {

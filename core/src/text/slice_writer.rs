@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// What was to be written does not fit; nothing of it was written.
+/// The error of a text that does not fit; nothing of it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SliceFull;
 
@@ -53,7 +53,7 @@ impl<'b> SliceWriter<'b> {
         self.len
     }
 
-    /// Whether nothing was written yet.
+    /// Returns whether nothing was written yet.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -68,7 +68,7 @@ impl<'b> SliceWriter<'b> {
         self.len = self.len.min(len);
     }
 
-    /// What was written, and the memory that is still free.
+    /// Returns the text written, and the memory that is still free.
     pub fn finish(self) -> (&'b mut [u8], &'b mut [u8]) {
         self.out.split_at_mut(self.len)
     }

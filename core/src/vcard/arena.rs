@@ -3,7 +3,7 @@
 use crate::text::{SliceFull, SliceWriter};
 use core::fmt;
 
-/// What is left of the caller's memory.
+/// The rest of the caller's memory.
 pub(super) struct Arena<'r> {
     free: &'r mut [u8],
 }

@@ -75,7 +75,7 @@ impl Assembler {
         self.open.is_some()
     }
 
-    /// Whether a card is open and will not be rejected.
+    /// Returns whether a vCard is open and will not be rejected.
     pub(super) fn is_reading(&self) -> bool {
         self.open.is_some() && self.fault.is_none()
     }

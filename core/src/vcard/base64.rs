@@ -23,13 +23,13 @@ const fn values() -> [u8; 256] {
     values
 }
 
-/// Whether a line could be a piece of base64.
+/// Returns whether a line could be a piece of base64.
 pub(super) fn is_piece(line: &[u8]) -> bool {
     line.iter().all(|&byte| VALUES[usize::from(byte)] != INVALID)
 }
 
-/// Whether a value is base64 from end to end: whole groups, at most two `=`, and those last.
-/// Blanks do not count; missing `=` are forgiven, as readers everywhere do.
+/// Returns whether a value is base64 from end to end: whole groups, at most two `=`, and those
+/// last. Blanks do not count, and missing `=` are forgiven, as readers everywhere do.
 pub(super) fn is_valid(text: &[u8]) -> bool {
     let mut digits = 0usize;
     let mut pads = 0usize;

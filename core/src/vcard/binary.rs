@@ -7,8 +7,8 @@ use crate::contact::Types;
 /// Written where nothing better is known, and read as nothing known.
 pub(super) const NO_MEDIA_TYPE: &str = "application/octet-stream";
 
-/// Where the media type and the base64 of a `data:` URI lie; `None` when it is none, or not in
-/// base64. Some writers escape its separators as if it were text.
+/// Returns the places of the media type and the base64 of a `data:` URI; `None` when it is none, or
+/// not in base64. Some writers escape its separators as if it were text.
 pub(super) fn data_uri(value: &[u8]) -> Option<(core::ops::Range<usize>, usize)> {
     const SCHEME: &[u8] = b"data:";
     let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
@@ -29,7 +29,7 @@ pub(super) fn data_uri(value: &[u8]) -> Option<(core::ops::Range<usize>, usize)>
     base64::is_valid(&value[data..]).then_some((SCHEME.len()..SCHEME.len() + media.len(), data))
 }
 
-/// Whether a value begins with a scheme, as every URI does.
+/// Returns whether a value begins with a scheme, as every URI does.
 pub(super) fn is_uri(value: &str) -> bool {
     value.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())

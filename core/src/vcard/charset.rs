@@ -26,7 +26,7 @@ impl Charset for Utf8Only {
 /// Bytes of UTF-8 for one byte of any charset, at most (GB 18030 and UTF-7 stay below).
 pub(super) const EXPANSION_MAX: usize = 4;
 
-/// What a label means here.
+/// The meaning of a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     Utf8,
@@ -77,8 +77,8 @@ pub(super) fn decode_windows_1252(bytes: &[u8], out: &mut [u8]) -> Option<usize>
     Some(out.len())
 }
 
-/// What is UTF-8 stays; each byte that is not becomes the character it is in Windows-1252. `None`
-/// when `out` is too small.
+/// Keeps the UTF-8 in mixed bytes, and turns each other byte into its character in Windows-1252.
+/// Returns `None` when `out` is too small.
 pub(super) fn decode_mixed(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
     let mut out = SliceWriter::new(out);
     for chunk in bytes.utf8_chunks() {

@@ -6,7 +6,7 @@ use crate::contact::{Kind, NameParts, NameRole, Property, ValueShape};
 use crate::text::{Fnv32, is_said, split_bare, with_escapes};
 use core::fmt::{self, Write};
 
-/// Where the formatted name (FN) of a card without one comes from: the best of the other kinds that
+/// The source of the formatted name (FN) of a vCard without one: the best of the other kinds that
 /// name a contact, if it has any.
 #[derive(Clone, Copy)]
 pub(super) struct NameSource<'a>(Option<(Kind, &'a str)>);
@@ -20,7 +20,8 @@ impl<'a> NameSource<'a> {
             else {
                 continue;
             };
-            // Of a kind that has one value, the one said last; of others, the one said first.
+            // For a kind that has one value, the one said last counts; for others, the one said
+            // first.
             let is_better =
                 best.is_none_or(|(known, ..)| rank < known || (rank == known && kind.is_single()));
             if is_better && is_said(text) {
@@ -75,8 +76,8 @@ impl Derived<'_> {
     }
 }
 
-/// Whether a property with this mark still has the value that was made up for it. When somebody has
-/// changed it since, it counts as said.
+/// Returns whether a property with this mark still has the value that was made up for it. A value
+/// that somebody has changed since counts as said.
 pub(super) fn is_mark_of(value: &str, mark: &str) -> bool {
     let mut of_value = Fnv32::new();
     of_value.add(value.as_bytes());

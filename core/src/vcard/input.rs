@@ -1,6 +1,6 @@
 //! UTF-16 to UTF-8, told by the first two bytes; everything else passes as it is.
 
-/// What the input is written in.
+/// The encoding of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Unknown,
@@ -99,7 +99,7 @@ impl Input {
         }
     }
 
-    /// What is left when the input ends.
+    /// Returns the rest when the input ends.
     pub(super) fn finish(&mut self) -> Option<InputPiece<'static>> {
         let offset = self.offset.saturating_sub(1);
         let first = self.first.take()?;

@@ -5,15 +5,15 @@ use crate::limits::{GROUP_BYTES_MAX, PROPERTY_NAME_BYTES_MAX};
 /// The longest start of a line that is looked at byte by byte for an end of a vCard.
 const END_BYTES_MAX: usize = 64;
 
-/// Where the parts of a property line are.
+/// The places of the parts of a property line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LineParts<'a> {
-    /// What stands before the last dot of the name; empty when there is none.
+    /// The part before the last dot of the name; empty when there is none.
     pub group: &'a [u8],
     pub name: &'a [u8],
     /// Between the name and the colon, without the first semicolon.
     pub params: &'a [u8],
-    /// Where the value starts: the byte after the colon.
+    /// The start of the value: the byte after the colon.
     pub value_at: usize,
 }
 
@@ -47,7 +47,7 @@ fn colon_after(params: &[u8]) -> Option<usize> {
     outside.or_else(|| params.iter().position(|&byte| byte == b':'))
 }
 
-/// Whether a line begins or ends a card: `BEGIN:VCARD`, whatever the letter case and blanks.
+/// A line that begins or ends a vCard: `BEGIN:VCARD`, whatever the letter case and blanks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marker {
     Begin,
@@ -117,7 +117,7 @@ fn strip_word<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// What a line says about the lines that may belong to it.
+/// The kind of a line, as far as it decides which later lines may belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     QuotedPrintable,
@@ -178,12 +178,13 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// Of a parameter that is only a value, as 2.1 writes it. A single letter is no encoding there.
+    /// Reads a parameter that is only a value, as 2.1 writes it. A single letter is no encoding
+    /// there.
     pub(super) fn of_bare(text: &[u8]) -> Option<Self> {
         Self::of(text).filter(|_| text.len() > 1)
     }
 
-    /// Of the value of `ENCODING=`.
+    /// Reads the value of `ENCODING=`.
     pub(super) fn of(text: &[u8]) -> Option<Self> {
         let names: [(&[u8], Self); 6] = [
             (b"QUOTED-PRINTABLE", Self::QuotedPrintable),

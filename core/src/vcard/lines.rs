@@ -32,7 +32,7 @@ pub(super) enum LineEvent {
     TooLong,
 }
 
-/// What is done with the bytes of the physical line being read.
+/// The treatment of the bytes of the physical line being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Within {
     /// None has come yet.
@@ -47,12 +47,12 @@ enum Within {
     Dropped,
 }
 
-/// Where a line was joined to the one before.
+/// The place at which a line was joined to the one before.
 #[derive(Clone, Copy, Debug)]
 struct Join {
-    /// Where the line before ended.
+    /// The end of the line before.
     end: usize,
-    /// Where the joined one begins.
+    /// The start of the joined line.
     start: usize,
     /// Its place in the input.
     place: Position,
@@ -455,7 +455,7 @@ impl<'b> Unfolder<'b> {
         true
     }
 
-    /// Whether the line ends in the `=` that says that a quoted-printable value goes on.
+    /// Returns whether the line ends in the `=` that says that a quoted-printable value goes on.
     fn ends_in_soft_break(&self) -> bool {
         self.blanks == 0
             && self.has_line
@@ -515,12 +515,12 @@ impl<'b> Unfolder<'b> {
         &self.buffer[self.held..self.line_end]
     }
 
-    /// Where the line handed out began.
+    /// Returns the start of the line handed out.
     pub(super) fn line_at(&self) -> Position {
         self.line_at
     }
 
-    /// Where the line after the one handed out begins; at the end of the input, that end.
+    /// Returns the start of the line after the one handed out; at the end of the input, that end.
     pub(super) fn next_at(&self) -> Position {
         if self.parted_bytes > 0 {
             self.parted_at
@@ -552,7 +552,7 @@ impl<'b> Unfolder<'b> {
         self.buffer.len()
     }
 
-    /// What was repaired since this was last asked.
+    /// Returns the repairs since the last call.
     pub(super) fn take_warnings(&mut self) -> [Option<Warning>; 2] {
         let warn = |line: Option<u32>, repair| line.map(|line| Warning { line, repair });
         [

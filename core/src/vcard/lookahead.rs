@@ -9,7 +9,7 @@ use core::ops::Range;
 /// Bytes before each held line: its length, the number of its first line, its offset in the input.
 pub(super) const HEAD_BYTES: usize = 16;
 
-/// What stands before a line of `len` bytes.
+/// Returns the bytes that stand before a line of `len` bytes.
 pub(super) fn head(len: usize, at: Position) -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
     head[..4].copy_from_slice(&(len as u32).to_le_bytes());

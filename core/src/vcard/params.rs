@@ -12,7 +12,7 @@ pub(super) const DERIVED: &str = "X-CONTACTBOX-DERIVED";
 /// The parameter with which Apple says that the year of a date means nothing.
 pub(super) const OMIT_YEAR: &str = "X-APPLE-OMIT-YEAR";
 
-/// What the parameters of one property say.
+/// The meaning of the parameters of one property.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Params<'r> {
     pub types: Types,

@@ -28,7 +28,7 @@ pub(super) enum Syntax {
 }
 
 impl Syntax {
-    /// Of a `VERSION` line; `None` for versions nobody here has heard of.
+    /// Reads a `VERSION` line; `None` for unknown versions.
     pub(super) fn of(version: &str) -> Option<Self> {
         match version.trim_ascii().split('.').next()? {
             "2" => Some(Self::V2),
@@ -39,12 +39,12 @@ impl Syntax {
     }
 }
 
-/// What a line turned out to be.
+/// The result of reading a line.
 pub(super) enum Read<'r> {
     Property(Property<'r>),
     /// `VERSION`, with its value.
     Version(&'r str),
-    /// What the writer made up last time, or a comment.
+    /// A value that the writer made up last time, or a comment.
     Nothing,
 }
 
@@ -265,12 +265,12 @@ impl<C: Charset, W: FnMut(VcardRepair)> PropertyReader<'_, C, W> {
         if !text.contains(['\0', '\n', '\r']) {
             return Ok(text);
         }
-        // What it says it is cannot be, or the line would not be one.
+        // The charset it names cannot be right, or the line would not be one.
         Ok(room.decode(|out| decode_mixed(head, out)).ok_or(SliceFull)?)
     }
 }
 
-/// Whether ASCII bytes may mean other characters (ISO-2022-JP, UTF-7, HZ).
+/// Returns whether ASCII bytes may mean other characters (ISO-2022-JP, UTF-7, HZ).
 fn is_stateful(charset: Option<&str>) -> bool {
     charset.is_some_and(|label| Known::of(label) == Known::Other)
 }

@@ -1,6 +1,6 @@
 //! Quoted-printable (RFC 2045), decoded in place.
 
-/// What an encoded `;` or `\` stands for.
+/// The meaning of an encoded `;` or `\`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marks {
     /// Itself: the value has no structure, or its charset may use these bytes inside characters.

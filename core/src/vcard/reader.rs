@@ -97,7 +97,7 @@ impl<'b, C: Charset> Reader<'b, C> {
         }
         self.lines.folds_keep_blanks = self.cards.is_version_2();
         self.lines.is_outside = !self.cards.is_open();
-        // What was repaired in the line behind the one that began a card waited for that.
+        // Repairs in the line behind the one that began a vCard waited for that.
         self.warn(sink);
     }
 

@@ -1,9 +1,9 @@
-//! What the reader tells of a card it could not take, and of what it repaired on the way.
+//! Describes vCards that the reader could not take, and repairs that it made on the way.
 
 use core::fmt;
 use core::ops::Range;
 
-/// Where a card lies in the input.
+/// The place of a vCard in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Its first line, from 1.
@@ -94,7 +94,7 @@ impl core::error::Error for Reason {}
 pub struct Warning {
     /// The line, from 1.
     pub line: u32,
-    /// What was odd, and what was done.
+    /// The oddity and its repair.
     pub repair: VcardRepair,
 }
 
@@ -104,7 +104,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What was odd, and what was done.
+/// An oddity and its repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VcardRepair {
     /// A card without `END:VCARD`.

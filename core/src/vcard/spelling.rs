@@ -1,9 +1,9 @@
 //! Group, name and parameters spelled so that a reader takes them for what they are,
 //! whatever a record holds.
 //!
-//! What comes from a file or from our own clients is spelled so already. A record may come from a
-//! card that anybody has written: a property named `END` would end the card it stands in, and
-//! what follows would be lost.
+//! Names from a file or from this project's clients are spelled so already. A record may also come
+//! from a card that anybody has written: a property named `END` would end the vCard it stands in,
+//! and everything behind it would be lost.
 
 use super::line::Encoding;
 use super::params::DERIVED;
@@ -13,10 +13,10 @@ use core::fmt::{self, Write};
 /// Names that are no properties: they make the card.
 const STRUCTURE: [&str; 3] = ["BEGIN", "END", "VERSION"];
 
-/// What stands before a name that can not be written as it is.
+/// The prefix of a name that cannot be written as it is.
 const OTHER: &str = "X-";
 
-/// What takes the place of a character that no name can have.
+/// The replacement of a character that no name can have.
 const FILLER: char = '-';
 
 /// Writes a group, unless it is empty, and a name.
@@ -50,14 +50,14 @@ fn write_part(
     Ok(())
 }
 
-/// Whether a name or a group can have a character. A byte order mark is none: what stands before
-/// a `BEGIN` would hide it.
+/// Returns whether a name or a group can have a character. A byte order mark is refused, because
+/// one before a `BEGIN` would hide it.
 fn is_name_char(c: char) -> bool {
     !c.is_ascii_control() && !matches!(c, ' ' | '"' | '=' | ',' | ':' | ';' | '\u{FEFF}')
 }
 
-/// What stands before a parameter, or `None` when it is not written: those that tell how a line is
-/// read would have it read otherwise.
+/// Returns the text before a parameter, or `None` when the parameter is not written: those that
+/// tell how a line is read would have it read otherwise.
 pub(super) fn before_param(param: &str) -> Option<&'static str> {
     let is_soft = |text: &str| Encoding::of(text.as_bytes()) == Some(Encoding::QuotedPrintable);
     Some(match param.split_once('=') {

@@ -4,7 +4,7 @@ use super::arena::{Arena, Text};
 use super::value_form::ValueForm;
 use crate::text::SliceFull;
 
-/// What a backslash means in the text that came.
+/// The meaning of a backslash in the text that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// 3.0 and 4.0: `\\`, `\,`, `\;`, `\n`.
@@ -16,7 +16,7 @@ pub(super) enum Dialect {
     OldDecoded,
 }
 
-/// What to do with backslashes and separators.
+/// The treatment of backslashes and separators.
 #[derive(Clone, Copy)]
 struct Rule {
     /// A bare `,` separates.
@@ -113,8 +113,8 @@ fn rewrite(text: &str, rule: Rule, out: &mut Text<'_>) -> Result<(), SliceFull> 
     }
 }
 
-/// Whether a text of 2.1 was written with the escapes of 3.0: every backslash in it is one, and
-/// none could be part of a path.
+/// Returns whether a text of 2.1 was written with the escapes of 3.0: every backslash in it is one,
+/// and none could be part of a path.
 fn looks_escaped(text: &str) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find('\\') {

@@ -49,7 +49,7 @@ impl ValueForm {
         }
     }
 
-    /// Whether a bare `;` separates.
+    /// Returns whether a bare `;` separates.
     pub(super) fn has_components(self) -> bool {
         matches!(self, Self::Components | Self::ComponentLists)
     }

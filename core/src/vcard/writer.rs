@@ -65,14 +65,14 @@ pub enum WriteCardError<E> {
     Output,
     /// A blob could not be read.
     Blob {
-        /// Which.
+        /// The blob.
         blob: BlobRef,
         /// Why.
         error: E,
     },
     /// A blob ended early.
     BlobShort {
-        /// Which.
+        /// The blob.
         blob: BlobRef,
         /// Bytes there were.
         bytes: u32,
@@ -316,7 +316,7 @@ impl<W: Write> Writer<W> {
                 return self.out.end();
             }
         }
-        // Where 3.0 expects bytes, an address must say that it is one.
+        // An address must say that it is one where 3.0 expects bytes.
         let is_address = self.version == VcardVersion::V3
             && content.kind.shape().is_binary()
             && is_uri(text)

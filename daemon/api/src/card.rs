@@ -45,7 +45,7 @@ pub struct CardsRestore {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CardsBackupReply {
-    /// What was written.
+    /// The snapshot that was written.
     #[serde(flatten)]
     pub written: WrittenToCard,
     /// Contacts that cannot be read and so are not on the card, as far as they are known.
@@ -66,10 +66,10 @@ pub struct CardsBackupReply {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CardsSyncReply {
-    /// What was taken in.
+    /// The counts of what was taken in.
     #[serde(flatten)]
     pub taken: TakenFromCard,
-    /// What was left on the card.
+    /// The state that was left on the card.
     pub kept: WrittenToCard,
     /// True while the box has lost something that nothing has given back yet.
     pub lacks: bool,
@@ -84,14 +84,14 @@ pub struct CardsSyncReply {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CardsRestoreReply {
-    /// What was taken in.
+    /// The counts of what was taken in.
     #[serde(flatten)]
     pub taken: TakenFromCard,
     /// The code for all the box holds; null when something cannot be read.
     pub root: Option<String>,
 }
 
-/// What was left on a card.
+/// The state of a box that was left on a card.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WrittenToCard {
@@ -134,7 +134,7 @@ pub enum WriteKind {
     Nothing,
 }
 
-/// What was taken in from a card.
+/// The counts of what was taken in from a card.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TakenFromCard {
@@ -152,7 +152,7 @@ pub struct TakenFromCard {
     pub held: u64,
     /// Contacts that stay on the card and are tried again.
     pub aside: u64,
-    /// What was not taken in and why: at most a thousand.
+    /// The states that were not taken in, and why: at most a thousand.
     pub remarks: Vec<String>,
 }
 
@@ -162,11 +162,11 @@ pub struct TakenFromCard {
 pub struct UnreadableContact {
     /// Its identity.
     pub uid: String,
-    /// What is wrong and what helps.
+    /// The defect and the cure.
     pub reason: Cow<'static, str>,
 }
 
-/// What came of `CONTACTS.VCF`, the file that phones read.
+/// The outcome for `CONTACTS.VCF`, the file that phones read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PhoneFileReport {

@@ -47,12 +47,13 @@ pub struct FindReply<'h> {
     /// The end of this page, where more is behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<PageCursor>,
-    /// What may be missing in the list.
+    /// The contacts that may be missing in the list.
     #[serde(flatten)]
     pub unlisted: Unlisted,
 }
 
-/// What is not in a list because of damage. All is left out when nothing is.
+/// The contacts that are not in a list because of damage. Every member is left out when there are
+/// none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unlisted {
@@ -81,7 +82,7 @@ impl Unlisted {
 pub struct UnreadableSlot {
     /// Its place in the index of the box.
     pub slot: u32,
-    /// What is wrong and what helps.
+    /// The defect and the cure.
     pub reason: Cow<'static, str>,
     /// Its identity, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,7 +97,7 @@ pub struct FoundContact<'h> {
     pub uid: String,
     /// Its version.
     pub version: u64,
-    /// What it is called; empty when it has no name.
+    /// Its name; empty when it has none.
     pub name: Cow<'h, str>,
     /// Its first organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -286,11 +287,11 @@ pub struct ChangeReply {
     pub uid: String,
     /// The version it has now.
     pub version: u64,
-    /// What the change did.
+    /// The effect of the change.
     pub outcome: ChangeOutcome,
 }
 
-/// What a change did.
+/// The effect of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -349,10 +350,11 @@ pub struct ContactVersion<P = JcardProperty> {
     /// How it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ChangeOrigin>,
-    /// What it says and the version before did not; all it says in the oldest one held.
+    /// The properties it has and the version before did not; all its properties in the oldest one
+    /// held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub added: Option<Vec<P>>,
-    /// What it does not say any more.
+    /// The properties it does not have any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<Vec<P>>,
     /// True when what it said is not shown.

@@ -50,7 +50,7 @@ pub struct DevicesInfoReply {
     pub capacity_bytes: u64,
     /// Bytes of its flash.
     pub flash_bytes: u64,
-    /// What it lost to damage.
+    /// The losses to damage.
     pub losses: u64,
     /// The code for all it holds; null when something cannot be read.
     pub root: Option<String>,
@@ -66,9 +66,9 @@ pub struct DevicesSyncReply {
     pub root: Option<String>,
     /// How often they were gone through.
     pub rounds: u64,
-    /// What came from the device.
+    /// The contacts that came from the device.
     pub to_here: TransferReport,
-    /// What went to the device.
+    /// The contacts that went to the device.
     pub to_there: TransferReport,
     /// Bytes that went over the cable.
     pub sent_bytes: u64,
@@ -80,7 +80,7 @@ pub struct DevicesSyncReply {
     pub repeats: u64,
 }
 
-/// What went from one box to another.
+/// The contacts that went from one box to another.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransferReport {

@@ -160,7 +160,7 @@ pub struct ErrorData {
     /// How long was waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
-    /// What is wrong with a card.
+    /// The defect of a card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<CardReason>,
     /// How many contacts there are already.
@@ -168,7 +168,7 @@ pub struct ErrorData {
     pub contacts: Option<u64>,
 }
 
-/// What is wrong with a card.
+/// The defect of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -203,7 +203,7 @@ pub enum CardReason {
 pub struct ApiError {
     /// Its kind.
     pub kind: ErrorKind,
-    /// What is wrong, and the cure.
+    /// The fault, and the cure.
     pub message: String,
     /// Numbers and names that go with it. Boxed: most results are none.
     pub data: Box<ErrorData>,
@@ -250,9 +250,9 @@ impl std::error::Error for ApiError {}
 pub(crate) struct WireError<'e> {
     /// A code of JSON-RPC, or one of PROTOCOL.md.
     code: i32,
-    /// What a person reads.
+    /// The text for a person.
     message: Cow<'e, str>,
-    /// What a program reads.
+    /// The data for a program.
     data: WireData,
 }
 

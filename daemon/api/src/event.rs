@@ -1,4 +1,4 @@
-//! What a watching client is told without asking.
+//! Events that a watching client is told without asking.
 
 use crate::card::{TakenFromCard, WrittenToCard};
 use crate::contact::ChangeOrigin;
@@ -38,7 +38,7 @@ pub struct ChangeEvent {
     pub origin: ChangeOrigin,
     /// The name the change was signed with.
     pub author: String,
-    /// What the contact is called; empty when it has no name.
+    /// The name of the contact; empty when it has none.
     pub name: String,
 }
 
@@ -54,13 +54,13 @@ pub struct LostEvent {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CardEvent {
-    /// What was taken in.
+    /// The counts of what was taken in.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub taken: Option<TakenFromCard>,
-    /// What was written.
+    /// The state that was written.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub written: Option<WrittenToCard>,
-    /// What happened.
+    /// The event.
     pub state: CardState,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,14 +97,14 @@ impl<'de> Deserialize<'de> for CardEvent {
     }
 }
 
-/// What happened to a card.
+/// An event of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum CardState {
     /// The card is gone.
     #[serde(rename = "no card")]
     NoCard,
-    /// What other boxes had left there was taken in.
+    /// Snapshots that other boxes had left there were taken in.
     #[serde(rename = "taken in")]
     TakenIn,
     /// A snapshot was written.
@@ -167,7 +167,7 @@ pub struct DeviceStatus {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// What the meeting gave.
+    /// The result of the meeting.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub report: Option<DevicesSyncReply>,
     /// The path of the device.
@@ -201,7 +201,7 @@ macro_rules! names {
             const NAME: &str = $name;
         })*
 
-        /// What a client is told without asking.
+        /// A notification that a client gets without asking.
         #[derive(Clone, Debug, Serialize)]
         #[serde(untagged)]
         #[expect(missing_docs, reason = "each is described at its type")]

@@ -1,4 +1,4 @@
-//! What clients and the daemon say to each other on the local socket, as types for both ends.
+//! The language of clients and the daemon on the local socket, as types for both ends.
 //!
 //! Normative: PROTOCOL.md beside the core. A method is a struct of its parameters that implements
 //! [`Method`]; its reply, the events and the errors are structs as well. Parameters that are not
@@ -30,7 +30,7 @@ pub use raw_json::RawJson;
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
-/// Where a page of a long answer ended. It is opaque: the next request gives it back as it came.
+/// The end of a page of a long answer. It is opaque: the next request gives it back as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]

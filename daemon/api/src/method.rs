@@ -26,7 +26,7 @@ pub trait Method: Serialize {
     /// The name on the wire.
     const NAME: &'static str;
 
-    /// What is answered.
+    /// The reply.
     type Reply: DeserializeOwned;
 }
 

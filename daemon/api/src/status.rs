@@ -34,7 +34,7 @@ pub struct HelloReply {
     pub image: PathBuf,
     /// Contacts that are not in the trash.
     pub contacts: u64,
-    /// What a person should be told first.
+    /// A notice that a person should read first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
 }
@@ -68,7 +68,7 @@ pub struct BoxInfoReply {
     pub version: String,
     /// The process of the daemon.
     pub pid: u32,
-    /// Whether the box can be read and changed, in words.
+    /// The access that the box allows, in words.
     pub access: String,
     /// Contacts that are not in the trash.
     pub contacts: u64,
@@ -80,7 +80,7 @@ pub struct BoxInfoReply {
     pub live_bytes: u64,
     /// Bytes it can hold.
     pub capacity_bytes: u64,
-    /// What it lost to damage and nothing has given back yet.
+    /// The losses to damage that nothing has given back yet.
     pub losses: u64,
     /// The code for all it holds; null when something cannot be read.
     pub root: Option<String>,
@@ -131,7 +131,7 @@ pub struct PlaceStatus {
     /// For how many seconds longer than it may something has waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_seconds: Option<u64>,
-    /// What the last meeting with a device gave.
+    /// The result of the last meeting with a device.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub report: Option<DevicesSyncReply>,
 }
@@ -154,7 +154,7 @@ pub struct BoxStatsReply {
     pub tombstones: u64,
     /// Pieces of photos and documents.
     pub chunks: u64,
-    /// What was lost to damage and nothing has given back yet.
+    /// The losses to damage that nothing has given back yet.
     pub losses: u64,
     /// Entries that are not this program's.
     pub foreign: u64,
@@ -226,11 +226,11 @@ pub struct BoxVerifyReply {
     pub headers_struck: u64,
     /// Pages with entries that cannot be read.
     pub pages_struck: u64,
-    /// What was lost to damage and nothing has given back yet.
+    /// The losses to damage that nothing has given back yet.
     pub losses: u64,
     /// How many findings there are.
     pub damaged: u64,
-    /// What was found: at most a thousand findings.
+    /// The findings: at most a thousand.
     pub findings: Vec<String>,
 }
 

@@ -38,7 +38,7 @@ pub struct KeptContact {
     pub uid: String,
     /// The version of the state.
     pub version: u64,
-    /// What it was called; empty when it had no name.
+    /// Its name; empty when it had none.
     pub name: String,
     /// When it was removed.
     pub removed: u64,

@@ -15,7 +15,7 @@ pub struct Import {
     /// Bytes of any charset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
-    /// What the log calls it.
+    /// The name of the source for the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The number of the first line of this piece in its file, 1 unless told.
@@ -43,13 +43,13 @@ pub struct ImportReply {
     /// How many of the updated and unchanged are in the trash, where they stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trashed: Option<u64>,
-    /// What was repaired, of each kind once.
+    /// The repairs, of each kind once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repairs: Vec<RepairNote>,
     /// How many further vCards were rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_untold: Option<u64>,
-    /// Where an import `in_parts` has ended before its end.
+    /// The place at which an import `in_parts` ended before its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<ImportRest>,
 }
@@ -62,7 +62,7 @@ pub struct RejectedVcard {
     pub line: u64,
     /// The line of the fault.
     pub at: u64,
-    /// What is wrong and the cure.
+    /// The fault and the cure.
     pub reason: String,
     /// The bytes it has of those sent: from and to.
     pub bytes: [u64; 2],
@@ -76,7 +76,7 @@ pub struct RejectedVcard {
 pub struct RepairNote {
     /// Its name.
     pub kind: String,
-    /// What was odd and what was done.
+    /// The oddity and its repair.
     pub what: String,
     /// How many there were.
     pub count: u64,

@@ -86,8 +86,8 @@ impl Host {
 
     /// All that a snapshot of its own says is here.
     pub fn taken_back(&mut self, own: OwnWhole) {
-        // What it has written since it was put back tells of a name that it took then, and knows
-        // nothing of what is missing.
+        // An entry written since the image was put back has a name that the box took then, and
+        // tells nothing of what is missing.
         let is_renamed = |reached| self.book.writes_since().is_some_and(|since| since >= reached);
         let is_back = |reached| own.time >= reached && own.named < reached && is_renamed(reached);
         if self.put_back.as_ref().is_some_and(|put_back| is_back(put_back.reached)) {
@@ -130,8 +130,8 @@ impl Host {
         if !is_whole {
             return Err(BoxError::NotWhole);
         }
-        // What was not acknowledged must not be on a card: after a power cut the box may say
-        // something else with the same stamp.
+        // A change that was not acknowledged must not be on a card: after a power cut the box may
+        // say something else with the same stamp.
         self.sync()?;
         self.book.flash().view(folder).map_err(BoxError::View)
     }

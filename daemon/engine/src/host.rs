@@ -101,7 +101,7 @@ pub struct Host {
     pub config: Config,
     /// The file of the box.
     pub path: PathBuf,
-    /// What opening the box found.
+    /// The findings of opening the box.
     pub opened: OpenReport,
     pub(crate) open_time: Duration,
     /// A number that tells cursors of this run from those of another.
@@ -172,7 +172,7 @@ impl Host {
         });
         if let Some(page) = book.flash().gone_from() {
             let noted = block_on(book.lost_from(page)).unwrap_or(false);
-            // Where that fails the header of the image tells it again at the next start.
+            // If that fails, the header of the image tells it again at the next start.
             if !noted || book.flash().note_gone().is_err() {
                 tracing::warn!("that the box's file was cut short could not be written down in it");
             }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// The box's image at one moment, as a chip.
 pub struct ImageCopy {
     handle: Handle,
-    /// Where pages go that memory is too small for.
+    /// The folder for pages that memory is too small for.
     folder: PathBuf,
     view: View,
     pages: u32,

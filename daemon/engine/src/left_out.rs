@@ -1,4 +1,4 @@
-//! Contacts that can not be read, so that whoever lists contacts is told what is not in the list.
+//! Contacts that cannot be read, so that whoever lists contacts is told what is not in the list.
 
 use crate::host::Host;
 use contactbox_core::store::GetError;
@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 /// Contacts that are remembered, so that looking whether they can be read again takes no time.
 const SLOTS_MAX: usize = 256;
 
-/// What helps.
-pub const REASON: &str = "it can not be read; sync with a card, backup or box that has it";
+/// The defect and its cure.
+pub const REASON: &str = "it cannot be read; sync with a card, backup or box that has it";
 
 /// Slots whose contacts could not be read when somebody last tried.
 #[derive(Default)]
 pub(crate) struct LeftOut {
     slots: BTreeSet<u32>,
-    /// The time of the box's when it was last looked whether they still can not.
+    /// The time of the box's when it was last looked whether they still cannot.
     looked: u64,
 }
 
@@ -47,13 +47,13 @@ impl Host {
         self.left_out.note(slots);
     }
 
-    /// The contacts of a shelf that can not be read, as far as is known.
+    /// The contacts of a shelf that cannot be read, as far as is known.
     pub fn left_out(&mut self, shelf: Shelf) -> Vec<u32> {
         let Self { book, record, left_out, .. } = self;
         left_out.note(&book.take_unread());
         let time = book.time_max();
         if left_out.looked != time {
-            // What has been written since, or has come from another box, is there again.
+            // A contact that was written since, or has come from another box, is there again.
             left_out.looked = time;
             left_out.slots.retain(|&slot| {
                 let read = block_on(book.get_slot(slot, record)).map(|_| ());
@@ -61,7 +61,7 @@ impl Host {
             });
         }
         if !left_out.slots.is_empty() {
-            // What others have of them is wanted.
+            // Copies that others have of these contacts are wanted.
             book.doubt_pieces(true);
         }
         left_out.slots.iter().copied().filter(|&slot| book.is_on(shelf, slot)).collect()

@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What is added to the name of the image.
+/// The ending added to the name of the image.
 const ENDING: &str = ".mark";
 /// The first line.
 const HEAD: &str = "contactbox mark 1";
@@ -24,7 +24,7 @@ const AGE_MAX: Duration = Duration::from_secs(5);
 /// Longer than any mark.
 const BYTES_MAX: u64 = 128;
 
-/// What a mark says.
+/// The content of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Said {
     /// The box.
@@ -99,7 +99,7 @@ impl Mark {
             // The box does not need it, but an earlier image in its place will not be noticed.
             Err(error) if !self.has_failed => {
                 self.has_failed = true;
-                tracing::warn!(%error, path = %self.path.display(), "how far the box has come can not be noted beside it");
+                tracing::warn!(%error, path = %self.path.display(), "how far the box has come cannot be noted beside it");
             }
             Err(_) => {}
         }
@@ -109,8 +109,8 @@ impl Mark {
         let mut new = self.path.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);
-        // What else stands there, a folder or a pipe, would stop it for good. A folder
-        // with something in it stays.
+        // A folder or a pipe in its place would stop it for good. A folder with something in it
+        // stays.
         for path in [&new, &self.path] {
             match fs::symlink_metadata(path).map(|found| found.file_type()) {
                 Ok(kind) if kind.is_dir() => fs::remove_dir(path)?,
@@ -136,7 +136,7 @@ impl Mark {
 pub(crate) struct PutBack {
     /// The time it had come to.
     pub(crate) reached: Millis,
-    /// What the user must know.
+    /// The notice for the user.
     pub(crate) notice: String,
 }
 
@@ -219,7 +219,7 @@ mod tests {
             let reached = reached(&image);
             assert!(matches!(reached, None | Some(1000)), "bit {bit} of byte {at}: {reached:?}");
         }
-        // What stands in its way goes.
+        // A folder in its way goes.
         for name in ["contacts.box.mark", "contacts.box.mark.new"] {
             fs::remove_file(&path).ok();
             fs::create_dir(folder.path().join(name)).expect("room for a folder");

@@ -19,14 +19,14 @@ const DISK_FULL_TIME: Duration = Duration::from_secs(5);
 /// A disk that had no room.
 pub(crate) struct FullDisk {
     when: Instant,
-    /// What was asked for.
+    /// The bytes that were asked for.
     pub(crate) bytes: u64,
     /// The room that it told of then.
     room: Option<u64>,
 }
 
 impl FullDisk {
-    /// Whether it may have room by now.
+    /// Returns whether the disk may have room by now.
     fn may_have_room(&self, room: Option<u64>) -> bool {
         let has_more = match (self.room, room) {
             (Some(before), Some(now)) => now > before && now >= PAGE_BYTES as u64,
@@ -74,7 +74,7 @@ impl Host {
             GrowError::DiskFull { bytes } => bytes,
             _ => 0,
         };
-        tracing::warn!(%error, "the box can not grow");
+        tracing::warn!(%error, "the box cannot grow");
         let room = self.book.flash().room();
         self.disk_full = Some(FullDisk { when: Instant::now(), bytes, room });
     }

@@ -63,7 +63,7 @@ impl ChangeSignal {
     /// Waits until there were other than `seen` changes, or the time is over.
     pub fn wait(&self, seen: u64, time: Duration) {
         let beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever was woken looks around anyway.
+        // A thread that was woken looks around anyway.
         drop(self.beaten.wait_timeout_while(beats, time, |beats| *beats == seen));
     }
 }

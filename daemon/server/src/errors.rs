@@ -175,7 +175,7 @@ fn of_service(fault: Fault, message: String) -> RpcError {
             as_kind(ErrorKind::TooLarge).with(|data| data.bytes_max = Some(widened(bytes_max)))
         }
         Fault::TooLong { .. } => as_kind(ErrorKind::TooLarge),
-        // What remains is said to a device or by one, and stands for a wrong request here.
+        // The other faults are said to a device or by one, and stand for a wrong request here.
         Fault::Frame(_)
         | Fault::NotUnderstood
         | Fault::Protocol { .. }

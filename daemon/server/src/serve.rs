@@ -112,8 +112,8 @@ pub async fn serve(
     let keeper =
         WriterThread::start_with(host, events.clone(), until_end).map_err(ServeError::System)?;
     let handle = keeper.handle();
-    // What is read for a card while the box changes is kept beside it, where
-    // memory is too small for it.
+    // Pages that are read for a card while the box changes are kept beside it when memory is too
+    // small for them.
     let beside = config.image.parent().unwrap_or(&config.data);
     let told: contactbox_sync::events::Events = Arc::new(events.clone());
     let devices = Devices::new(&handle, beside, &told);
@@ -170,7 +170,8 @@ pub async fn serve(
     let farewell = async { while sessions.join_next().await.is_some() {} };
     timeout(FAREWELL_TIME, farewell).await.ok();
     sessions.abort_all();
-    // What is not on a card or in the backup yet goes there while the keeper is still there.
+    // Changes that are not on a card or in the backup yet go there while the writer thread still
+    // runs.
     watches.stop();
     places.stop();
     let host = keeper.stop().ok_or(ServeError::Fault)?;
@@ -277,8 +278,8 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // Who writes past a limit on the size of files is told so by the write as well, unless the
-    // signal has ended it first.
+    // A write past a limit on the size of files fails as well, unless the signal has ended the
+    // process first.
     drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(async move {
         tokio::select! {
@@ -291,7 +292,7 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Where there is no such signal, a client says stop.
+        // On systems without such a signal, a client says stop.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

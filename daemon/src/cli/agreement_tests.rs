@@ -29,8 +29,8 @@ fn record(properties: &[Property<'_>]) -> Vec<u8> {
         .to_vec()
 }
 
-/// What a contact with these properties is called by each who calls it something: in a list, in the
-/// order of lists, in the FN that a vCard gets, on the command line. Empty where it has no name.
+/// Returns the name of a contact with these properties in a list, in the order of lists, in the FN
+/// that a vCard gets, and on the command line. Empty where it has no name.
 fn names(properties: &[Property<'_>]) -> [String; 4] {
     let record = record(properties);
     let contact = Contact::parse(&record).expect("a record of a test");

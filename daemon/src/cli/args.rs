@@ -17,13 +17,13 @@ A card is the path of a folder or of a card's image; ./NAME where a contact has 
 #[command(name = "contactbox", version, after_help = exit::HELP, max_term_width = 100)]
 #[command(infer_subcommands = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// What every command knows.
+    /// The flags of every command.
     #[command(flatten)]
     pub common: Common,
-    /// Where the box is.
+    /// The place of the box.
     #[command(flatten, next_help_heading = "Box")]
     pub settings: Settings,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -106,7 +106,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it changes what a box or a card holds.
+    /// Returns whether the command changes what a box or a card holds.
     pub fn changes(&self) -> bool {
         matches!(
             self,
@@ -137,7 +137,7 @@ pub struct ImportArgs {
     pub rejected: Option<PathBuf>,
 }
 
-/// Which contacts a list is about.
+/// The contacts that a list is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ShelfArg {
     /// Those not in the trash.
@@ -172,7 +172,7 @@ pub struct FindArgs {
     /// Print all that fit
     #[arg(short, long, conflicts_with = "limit")]
     pub all: bool,
-    /// Where to look: active, trash or all
+    /// Contacts to look through: active, trash or all
     #[arg(long, default_value = "active", hide_possible_values = true)]
     pub shelf: ShelfArg,
 }
@@ -278,7 +278,7 @@ pub struct Show {
     pub vcard: bool,
 }
 
-/// What a contact can say, as flags.
+/// The properties of a contact, as flags.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Contact")]
 pub struct PropertyArgs {
@@ -326,7 +326,7 @@ pub struct Add {
     /// The name, where --name is not given
     #[arg(value_name = "NAME", conflicts_with = "name")]
     pub words: Vec<String>,
-    /// What it says.
+    /// The properties.
     #[command(flatten)]
     pub properties: PropertyArgs,
     /// Take a vCard from standard input
@@ -344,7 +344,7 @@ pub struct Edit {
     /// The contact.
     #[command(flatten)]
     pub who: Who,
-    /// What changes.
+    /// The changes.
     #[command(flatten)]
     pub properties: PropertyArgs,
     /// Take away: all of a property ("title"), or the one with a value ("tel=555 0018")
@@ -409,7 +409,7 @@ pub struct ExportArgs {
     /// Leave photos and other large values out
     #[arg(long)]
     pub no_photos: bool,
-    /// Which contacts: active, trash or all
+    /// Contacts to export: active, trash or all
     #[arg(long, default_value = "active", hide_possible_values = true)]
     pub shelf: ShelfArg,
 }

@@ -91,7 +91,7 @@ fn empty(
         gone = 0;
     }
     if uids.is_empty() && gone == 0 {
-        // What was asked for is so already.
+        // The trash is as it was asked for already.
         context.out.say(&find::nothing(query, ShelfArg::Trash))?;
         return Ok(Exit::Ok);
     }

@@ -26,7 +26,8 @@ impl<'v> ContactView<'v> {
         Self { properties: jcard.properties.iter().map(ViewProperty::of).collect() }
     }
 
-    /// What a person would call this contact: of two names after a merge, the later one.
+    /// Returns the name that a person would call this contact by: of two names after a merge, the
+    /// later one.
     pub fn name(&self) -> String {
         NAMES.into_iter().find_map(|kind| self.named_by(kind)).unwrap_or_default()
     }
@@ -110,7 +111,8 @@ impl<'v> ViewProperty<'v> {
         if self.property.kind == "unknown" { plain(&joined).collect() } else { joined }
     }
 
-    /// What it calls a contact, on one line: of several nicknames, the first that says something.
+    /// Returns the name that a kind gives a contact, on one line: of several nicknames, the first
+    /// that says something.
     fn called(&self, kind: Kind) -> String {
         let text = match kind.shape() {
             ValueShape::ComponentLists => self.spoken_name(),
@@ -138,7 +140,7 @@ impl<'v> ViewProperty<'v> {
         spoken.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
-    /// What a person sees of the value: lines fit for a terminal.
+    /// Returns the value as a person sees it: lines fit for a terminal.
     pub fn shown(&self) -> Vec<String> {
         if let Some(bytes) = self.property.params.get("bytes").and_then(number) {
             let media = self.param("mediatype").or_else(|| self.param("type")).unwrap_or("data");
@@ -200,7 +202,7 @@ fn parts_of(value: &Value) -> Vec<String> {
 
 /// A line of the sheet that shows a contact.
 pub struct ViewLine {
-    /// What it is: `phone`.
+    /// The word for its kind: `phone`.
     pub label: &'static str,
     /// As the vCard names it, where there is no word of ours.
     pub raw_label: String,
@@ -239,7 +241,7 @@ pub fn sheet(card: &ContactView<'_>) -> Vec<ViewLine> {
     lines
 }
 
-/// What a person calls a property; its own name where there is no word for it.
+/// Returns a person's word for a property; its own name where there is no word for it.
 pub fn label(name: &str) -> &str {
     labels::word(name).unwrap_or(name)
 }

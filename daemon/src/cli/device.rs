@@ -55,7 +55,8 @@ const LISTED: &str = "`contactbox device list` lists the ports of this machine";
 /// `ENOTTY` as the system says it: there is something, and it is no terminal line.
 const NO_LINE: &str = "(os error 25)";
 
-/// What is said where a device was not reached: the cure, unless the port is one of this machine's.
+/// Returns the message for a device that was not reached: the cure, unless the port is one of this
+/// machine's.
 fn unreached(port: &Path, error: ClientError) -> Failure {
     let is_device = error.is_refusal(ErrorKind::Device);
     let failure = Failure::from(error);
@@ -70,7 +71,7 @@ fn unreached(port: &Path, error: ClientError) -> Failure {
 
 fn list(context: &mut Context) -> Result<Exit, Failure> {
     let found = ports().map_err(|error| {
-        Failure::other(format!("the ports of this machine can not be listed: {error}"))
+        Failure::other(format!("the ports of this machine cannot be listed: {error}"))
     })?;
     // Those a daemon looks after, if one runs: it is not started for this.
     let kept = match Client::to(&context.config) {

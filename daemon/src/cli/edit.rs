@@ -80,7 +80,7 @@ fn removal(name: &str, index: usize) -> PropertyRemoval {
     PropertyRemoval { name: name.to_owned(), value: None, index: Some(index) }
 }
 
-/// What a patch removes and adds.
+/// Returns the properties that a patch removes and adds.
 fn changes(
     jcard: &Jcard,
     flags: &PropertyArgs,
@@ -123,8 +123,8 @@ fn changes(
                 .enumerate()
                 .filter(|(index, _)| !places.iter().any(|(of, at)| of == name && at == index))
                 .collect();
-            // Which of several one value is to replace is for a person to say: the
-            // others would be lost.
+            // A person has to say which of several values is to be replaced: the others would be
+            // lost.
             match left.as_slice() {
                 [] => {}
                 [(index, _)] => places.push((name.to_string(), *index)),
@@ -145,7 +145,7 @@ fn changes(
 const NAMED_MAX: usize = 8;
 const NAMED_WIDTH: usize = 60;
 
-/// What is said where a flag that replaces one value meets several.
+/// Returns the message for a flag that replaces one value and meets several.
 fn which(who: &str, name: &str, several: &[(usize, &ViewProperty<'_>)]) -> Failure {
     let (one, flag) = match name {
         "fn" | "n" => ("name", "--name"),
@@ -332,7 +332,8 @@ fn in_editor(
     }
 }
 
-/// What leads from the card to the text: the lines that are not there any more, and the new ones.
+/// Returns the patch that leads from the contact to the text: the lines that are not there any
+/// more, and the new ones.
 fn difference(jcard: &Jcard, text: &str) -> Result<ContactPatch, String> {
     let lines = lines::unfold(text);
     let is = |line: &String, wanted: &str| line.trim().eq_ignore_ascii_case(wanted);

@@ -33,7 +33,7 @@ impl EditFile {
         let named = place(Path::new(&editor));
         match status {
             Ok(status) if status.success() => {}
-            // What a shell says of a program that is not there.
+            // A shell ends so when a program is not there.
             Ok(status) if status.code() == Some(127) => {
                 return Err(Failure::other(format!(
                     "there is no editor {named}; set EDITOR to yours, or use flags such as --tel"

@@ -6,7 +6,7 @@ use contactbox_system::config::ConfigError;
 use std::io;
 use std::process::ExitCode;
 
-/// What a script can tell apart. Part of the interface: appended, never renumbered.
+/// The exit codes that a script can tell apart. Part of the interface: appended, never renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -19,7 +19,7 @@ pub enum Exit {
     /// Nobody fits.
     NothingFound = 3,
     /// Done in part: some cards of an import were rejected, or some of its files not read; or a
-    /// list, an export or a backup had to leave out contacts or photos that can not be read.
+    /// list, an export or a backup had to leave out contacts or photos that cannot be read.
     Partly = 4,
     /// Several contacts fit where one is meant.
     Ambiguous = 5,
@@ -32,7 +32,7 @@ pub enum Exit {
 /// The codes as the help shows them.
 pub const HELP: &str = "Exit codes:
   0  done                              4  done in part: some cards or files were not taken,
-  1  failed (verify: damage found)        or some contacts can not be read and were left out
+  1  failed (verify: damage found)        or some contacts cannot be read and were left out
   2  wrong command line                5  several contacts fit where one is meant
   3  nothing found                     6  no daemon answers and none could be started
                                        7  somebody else changed the contact in between
@@ -49,7 +49,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// The code it ends with.
     pub exit: Exit,
-    /// What standard error says; nothing when whoever read our output has gone.
+    /// The text for standard error; empty when the reader of the output has gone.
     pub message: String,
 }
 

@@ -66,7 +66,7 @@ pub(super) fn run(context: &mut Context, args: ExportArgs) -> Result<Exit, Failu
     Ok(exit)
 }
 
-/// What came of an export to a file, as a line of JSON.
+/// The result of an export to a file, as a line of JSON.
 #[derive(Serialize)]
 struct ExportLine {
     cards: u64,
@@ -76,12 +76,12 @@ struct ExportLine {
     output: String,
 }
 
-/// What came of an export.
+/// The result of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
     /// Cards that are in it.
     pub cards: u64,
-    /// What is not.
+    /// The contacts that are not in it.
     pub lacks: Lacks,
     /// Those of the cards that lack a photo or document.
     pub without_photos: u64,

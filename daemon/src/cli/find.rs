@@ -26,7 +26,7 @@ pub fn run(context: &mut Context, args: FindArgs) -> Result<Exit, Failure> {
     let has_more = found > 0 && pages.has_more(&mut client)?;
     let exit = pages.lacks.tell(context);
     if found == 0 {
-        // Who is looked for may be among what is missing.
+        // The person looked for may be among the missing contacts.
         let exit = if exit == Exit::Ok { Exit::NothingFound } else { exit };
         return Err(Failure::new(exit, nothing(&query, args.shelf)));
     }
@@ -39,17 +39,17 @@ pub fn run(context: &mut Context, args: FindArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// What a list, an export or a backup lacks.
+/// The contacts that a list, an export or a backup lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lacks {
-    /// Contacts that are not in it because they can not be read.
+    /// Contacts that are not in it because they cannot be read.
     pub left_out: u64,
-    /// Whether the box itself has lost something.
+    /// True when the box itself has lost something.
     pub is_lossy: bool,
 }
 
 impl Lacks {
-    /// What an answer says of all there is.
+    /// Notes what an answer says of all there is.
     pub fn note(&mut self, unlisted: &Unlisted) {
         self.left_out = self.left_out.max(unlisted.left_out_count.unwrap_or(0));
         self.is_lossy |= unlisted.lacks;
@@ -59,7 +59,7 @@ impl Lacks {
     pub(super) fn tell(self, context: &mut Context) -> Exit {
         if self.left_out > 0 {
             context.out.note(&format!(
-                "left out: {} that can not be read; `contactbox verify` tells more",
+                "left out: {} that cannot be read; `contactbox verify` tells more",
                 count(self.left_out, "contact")
             ));
         }
@@ -145,7 +145,7 @@ pub struct Pages {
     page: std::vec::IntoIter<FoundContact<'static>>,
     cursor: Option<PageCursor>,
     begun: bool,
-    /// What is in no list.
+    /// The contacts that are in no list.
     pub lacks: Lacks,
 }
 
@@ -188,7 +188,7 @@ impl Pages {
         }
     }
 
-    /// Whether there are hits beyond those given.
+    /// Returns whether there are hits beyond those given.
     fn has_more(&mut self, client: &mut Client) -> Result<bool, Failure> {
         Ok(self.next(client, 1)?.is_some())
     }

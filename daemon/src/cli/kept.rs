@@ -1,4 +1,4 @@
-//! What other boxes removed, as the trash shows it.
+//! Shows contacts that other boxes removed, as part of the trash.
 
 use super::contact_view::bare_number;
 use super::out::Column;

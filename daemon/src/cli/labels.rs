@@ -1,4 +1,4 @@
-//! What a person calls a property: the words that `show` and `history` print, and that `--remove`
+//! Names properties for a person: the words that `show` and `history` print, and that `--remove`
 //! understands.
 
 use contactbox_core::contact::Kind;
@@ -111,7 +111,7 @@ const LABELS: &[(Kind, &str)] = &[
     (Kind::XML, "XML"),
 ];
 
-/// What says nothing to a person: the machinery of vCard.
+/// The kinds that say nothing to a person: the machinery of vCard.
 const SILENT: &[Kind] = &[
     Kind::UID,
     Kind::PRODID,

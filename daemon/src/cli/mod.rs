@@ -42,7 +42,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What a command works with.
+/// The means of a command.
 struct Context {
     out: Out,
     config: Config,
@@ -80,7 +80,7 @@ pub fn run() -> ExitCode {
             if !failure.message.is_empty() {
                 // Nobody is left to tell when this fails.
                 let _ = writeln!(io::stderr(), "contactbox: {}", text::message(&failure.message));
-                // What is looked for and not there is no line of what was found.
+                // A contact that was not found is no line of what was found.
                 if is_json && failure.exit != Exit::NothingFound {
                     let (error, exit) = (&failure.message, failure.exit as u8);
                     if let Ok(line) = text::json(&FailureLine { error, exit }) {
@@ -193,7 +193,8 @@ impl Context {
     }
 }
 
-/// What leads a daemon to the same box. Paths are made absolute: it runs in another folder.
+/// Returns the flags that lead a daemon to the same box. Paths are made absolute, because it runs
+/// in another folder.
 fn serve_flags(settings: &Settings) -> Vec<OsString> {
     let named = [
         ("--data", &settings.data),

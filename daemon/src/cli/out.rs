@@ -32,12 +32,12 @@ pub enum Color {
 /// Standard output, which a reader may leave.
 struct Pipe {
     stdout: io::Stdout,
-    /// Whether the command has more to do than to be read.
+    /// True when the command has more to do than to be read.
     goes_on: bool,
 }
 
 impl Pipe {
-    /// What nobody reads any more counts as written where the command goes on.
+    /// Counts output that nobody reads any more as written if the command goes on.
     fn or_gone<T>(&self, written: io::Result<T>, all: T) -> io::Result<T> {
         match written {
             Err(error) if self.goes_on && error.kind() == io::ErrorKind::BrokenPipe => Ok(all),
@@ -58,12 +58,12 @@ impl Write for Pipe {
     }
 }
 
-/// Where a command writes.
+/// The output of a command.
 pub struct Out {
     stdout: BufWriter<Pipe>,
-    /// Whether `--json` was given.
+    /// True when `--json` was given.
     pub json: bool,
-    /// Whether `--quiet` was given.
+    /// True when `--quiet` was given.
     pub quiet: bool,
     style: bool,
 }
@@ -113,7 +113,7 @@ impl Out {
         Ok(self.stdout.write_all(text::message(&text).as_bytes())?)
     }
 
-    /// What was written reaches its reader now.
+    /// Sends everything written so far to its reader.
     pub fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.stdout.flush()?)
     }
@@ -158,7 +158,7 @@ impl Out {
 
 /// A column of a table.
 pub struct Column {
-    /// What stands above it.
+    /// The heading above it.
     pub head: &'static str,
     /// How narrow it may become where there is little room. Columns give way from the last to the
     /// first of those that may.

@@ -29,14 +29,14 @@ const PHOTO_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Properties that a flag replaces: an empty value only takes away.
 pub struct Replaced {
-    /// What goes, if it is there.
+    /// The properties that go, if they are there.
     pub names: &'static [&'static str],
-    /// What comes.
+    /// The properties that come.
     pub with: Vec<JcardProperty>,
 }
 
 impl PropertyArgs {
-    /// Whether no flag was given.
+    /// Returns whether no flag was given.
     pub fn is_empty(&self) -> bool {
         self.replaced_flags().is_empty()
             && self.photo.is_none()
@@ -65,7 +65,7 @@ impl PropertyArgs {
         ]
     }
 
-    /// What takes the place of what is there.
+    /// Returns the properties that take the place of others.
     pub fn replaced(&self) -> Result<Vec<Replaced>, Failure> {
         let mut all = Vec::new();
         for (names, value) in self.replaced_flags() {
@@ -86,7 +86,7 @@ impl PropertyArgs {
         Ok(all)
     }
 
-    /// What comes beside what is there.
+    /// Returns the properties that come beside others.
     pub fn added(&self) -> Result<Vec<JcardProperty>, Failure> {
         let mut all = Vec::new();
         for (name, values) in self.added_flags() {

@@ -47,7 +47,7 @@ pub fn stats(context: &mut Context) -> Result<Exit, Failure> {
     report(context, &answer.raw)
 }
 
-/// What the daemon says of itself, and what only this side knows.
+/// The daemon's report of itself, and what only this side knows.
 #[derive(Serialize)]
 struct InfoReport {
     #[serde(flatten)]
@@ -74,7 +74,7 @@ pub fn info(context: &mut Context) -> Result<Exit, Failure> {
 
 pub fn stop(context: &mut Context) -> Result<Exit, Failure> {
     let mut client = match Client::to(&context.config) {
-        // What was asked for is so already.
+        // The daemon is stopped already.
         Err(ClientError::Nobody { .. }) => {
             context.out.say("no daemon was running")?;
             return Ok(Exit::Ok);

@@ -18,7 +18,7 @@ const LISTED_MAX: usize = 8;
 pub struct Resolved {
     /// Its full identity.
     pub uid: String,
-    /// What it is called, fit for a terminal.
+    /// Its name, fit for a terminal.
     pub name: String,
 }
 
@@ -117,12 +117,13 @@ fn once(mut all: Vec<Resolved>) -> Vec<Resolved> {
     all
 }
 
-/// Whether a word can mean no other than the contact that it led to: it is an id, or all of a name.
+/// Returns whether a word can mean no other than the contact that it led to: it is an id, or all of
+/// a name.
 fn is_plain(word: &str, found: &Resolved) -> bool {
     is_id(word) || word.trim().to_lowercase() == found.name.to_lowercase()
 }
 
-/// Whether words do not lead to one contact, rather than something being in the way.
+/// Returns whether words do not lead to one contact, rather than something being in the way.
 fn is_unclear(failure: &Failure) -> bool {
     matches!(failure.exit, Exit::NothingFound | Exit::Ambiguous)
 }
@@ -134,7 +135,8 @@ fn is_id(word: &str) -> bool {
 
 /// None when no contact has this id: it may be a name or a number then.
 fn by_id(client: &mut Client, id: &str, shelf: ShelfArg) -> Result<Option<Resolved>, Failure> {
-    // What another box removed is in the trash only, and is no contact until it is brought back.
+    // A contact that another box removed is in the trash only, and is no contact until it is
+    // brought back.
     if shelf == ShelfArg::Trash
         && let Some(row) = kept::by_id(client, id)?
     {

@@ -41,7 +41,7 @@ fn backup(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
 /// How a command ends that has left the box on a card: `exit`, if all of it is there.
 fn whole(context: &mut Context, is_lossy: bool, written: &WrittenToCard, exit: Exit) -> Exit {
     let unreadable = written.unreadable.unwrap_or(0);
-    // How many can not be read was said.
+    // How many cannot be read was said.
     match (Lacks { left_out: 0, is_lossy }.tell(context), unreadable) {
         (Exit::Ok, 0) => exit,
         _ => Exit::Partly,
@@ -123,7 +123,7 @@ fn there(path: &Path) -> Result<PathBuf, Failure> {
     std::fs::canonicalize(path).map_err(|error| no_card(path, &error))
 }
 
-/// What is said of a card that is to be read and is not there.
+/// Returns the message for a card that is to be read and is not there.
 pub fn no_backup(path: &Path, error: &io::Error) -> Failure {
     let cure = match error.kind() {
         io::ErrorKind::NotFound => "; put the card in and name the folder it is mounted at",
@@ -133,7 +133,7 @@ pub fn no_backup(path: &Path, error: &io::Error) -> Failure {
     Failure::other(format!("{} is no card: {error}{cure}", place(path)))
 }
 
-/// What is said of a card that is to be written to and is not there.
+/// Returns the message for a card that is to be written to and is not there.
 pub fn no_card(path: &Path, error: &io::Error) -> Failure {
     let cure = match error.kind() {
         io::ErrorKind::NotFound => {
@@ -145,7 +145,7 @@ pub fn no_card(path: &Path, error: &io::Error) -> Failure {
     Failure::other(format!("{} is no card: {error}{cure}", place(path)))
 }
 
-/// What is said of a card that was not understood, for which `mkfs` is the cure.
+/// The advice for a card that was not understood, for which `mkfs` is the cure.
 pub const FORMATS: &str = "FAT16 and FAT32 work; FAT12, exFAT and others do not. To format anew, which erases all \
      that is on it: mkfs.vfat -F 32 CARD (with less than 64 MB: -F 16)";
 
@@ -172,7 +172,7 @@ fn about_phones(context: &mut Context, phones: Option<&PhoneFileReport>) {
     }
 }
 
-/// What was left on a card, for people.
+/// Describes for people the state that was left on a card.
 fn left(written: &WrittenToCard) -> String {
     let records = count(written.records.unwrap_or(0), "contact");
     match written.kind {
@@ -195,7 +195,7 @@ fn left(written: &WrittenToCard) -> String {
     }
 }
 
-/// What was taken in, for people.
+/// Describes for people the states that were taken in.
 fn taken(taken: &TakenFromCard) -> String {
     let aside = match taken.aside {
         0 => String::new(),
@@ -216,7 +216,7 @@ fn taken(taken: &TakenFromCard) -> String {
     )
 }
 
-/// What was not taken in.
+/// Prints the states that were not taken in.
 fn remarked(context: &mut Context, taken: &TakenFromCard) -> Exit {
     for remark in &taken.remarks {
         context.out.note(&visible(remark));

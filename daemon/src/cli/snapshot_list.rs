@@ -53,7 +53,7 @@ fn open(path: &Path) -> Result<AnyCard, Failure> {
     }
     AnyCard::open(path, OpenMode::Read).map_err(|trouble| {
         let mut failure = failure(path, trouble);
-        // What it is formatted with, or that it is formatted with nothing.
+        // The message names the format of the card, or says that it has none.
         if failure.message.contains("FAT") {
             failure.message.push_str(&format!(". {FORMATS}"));
         }
@@ -71,8 +71,8 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
         let is_newest = found.iter().all(|other| !is_newer(other, listing));
         let mut told = SnapshotLine::of(listing, is_newest);
         if told.changed_since == Some(true) {
-            // What was appended may be new contacts, or others of those that are
-            // there: only reading tells.
+            // Appended records may be new contacts, or others of those that are there: only reading
+            // tells.
             let checked = block_on(verify(
                 &mut card,
                 &listing.file,
@@ -102,7 +102,7 @@ pub fn run_list(context: &mut Context, path: &Path) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Whether `other` is a newer snapshot of the same box.
+/// Returns whether `other` is a newer snapshot of the same box.
 fn is_newer(other: &Listing, than: &Listing) -> bool {
     match (other.state, than.state) {
         (SnapshotState::Snapshot { header: a, .. }, SnapshotState::Snapshot { header: b, .. }) => {

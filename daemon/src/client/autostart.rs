@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// on a slow disk some more.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// What takes longer than this is told of.
+/// The time from which a wait is reported.
 const MOMENT: Duration = Duration::from_millis(700);
 
 /// How long a daemon that answers no more may take to close the box, before another is started all
@@ -31,7 +31,7 @@ const TURN_TIME_MAX: Duration = Duration::from_secs(75);
 /// How much of the log's end an error shows, in bytes.
 const TAIL_BYTES: u64 = 2048;
 
-/// What takes so long that a person wants to know.
+/// The work that takes so long that a person wants to know.
 #[derive(Clone, Copy, Debug)]
 pub enum Delay {
     /// The daemon is opening the box.
@@ -44,7 +44,7 @@ pub enum Delay {
 #[derive(Debug, thiserror::Error)]
 pub enum AutostartError {
     /// Others can write the data folder.
-    #[error("the data folder can not be used: {0}")]
+    #[error("the data folder cannot be used: {0}")]
     NotPrivate(#[from] FolderError),
     /// Another client has begun to start it and does not come to an end.
     #[error(
@@ -56,7 +56,7 @@ pub enum AutostartError {
     Turn {
         /// The lock.
         path: PathBuf,
-        /// Who has it, where the system tells.
+        /// The user who has it, if the system tells.
         holder: Option<u32>,
     },
     /// The data folder takes no file.
@@ -64,7 +64,7 @@ pub enum AutostartError {
     Folder {
         /// The folder or file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The data folder is on a disk that takes no writes.
@@ -134,7 +134,7 @@ fn start(
     make_private_folder(&config.data).map_err(folder(&config.data))?;
     // Somebody else may have made it first.
     look()?;
-    // Of many clients that find nobody, one starts the daemon; the others wait here, then find it.
+    // One of many clients that find nobody starts the daemon; the others wait here, then find it.
     let turn = config.data.join("start.lock");
     let turn_file = private::open(&turn, OpenOptions::new().create(true).append(true))
         .map_err(folder(&turn))?;
@@ -177,7 +177,7 @@ fn take_turn(file: &File, config: &Config, waiting: &mut dyn FnMut(Delay)) -> io
         if begun.elapsed() > TURN_TIME_MAX {
             return Ok(false);
         }
-        // Whoever holds it may not go on though the daemon is there.
+        // The process that holds it may not go on though the daemon is there.
         if is_told && !matches!(Client::to(config), Err(ClientError::Nobody { .. })) {
             return Ok(true);
         }
@@ -261,13 +261,13 @@ fn spawn(arguments: &[OsString], log: File) -> io::Result<Child> {
     command.spawn()
 }
 
-/// What this process was given open beside its three streams is not the daemon's: the lock or the
+/// Closes for the daemon what this process was given open beside its three streams: the lock or the
 /// pipe of a script would stay for as long as the daemon runs.
 #[cfg(unix)]
 fn keep_to_ourselves() {
     use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
     use std::os::fd::{BorrowedFd, RawFd};
-    // Where they are not listed, the usual ones are gone through.
+    // On systems that do not list them, the usual ones are gone through.
     let listed = ["/proc/self/fd", "/dev/fd"].iter().find_map(|folder| {
         let entries = std::fs::read_dir(folder).ok()?;
         let number = |entry: io::Result<std::fs::DirEntry>| {
@@ -285,8 +285,8 @@ fn keep_to_ourselves() {
     }
 }
 
-/// What this process was given as its three streams is not the daemon's: a program that reads them
-/// to their end would wait for as long as the daemon runs. What the daemon gets is opened for it.
+/// Keeps this process's three streams from the daemon: a program that reads them to their end would
+/// wait for as long as the daemon runs. The daemon gets streams opened for it.
 #[cfg(windows)]
 fn keep_to_ourselves() {
     use std::os::windows::io::{AsRawHandle, RawHandle};
@@ -315,7 +315,7 @@ pub fn detach() {
     let _ = rustix::process::setsid();
 }
 
-/// What the daemon said last, if that was why it ended.
+/// Returns the daemon's last words, if they tell why it ended.
 fn reason(status: ExitStatus, tail: &str) -> String {
     match tail.lines().last().and_then(|line| line.strip_prefix("contactbox: ")) {
         Some(reason) => reason.to_string(),

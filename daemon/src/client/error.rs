@@ -1,4 +1,4 @@
-//! What can go wrong between a client and the daemon, with what to do about it.
+//! Errors between a client and the daemon, with what to do about them.
 
 use contactbox_api::{ApiError, ErrorKind};
 use std::io;
@@ -10,9 +10,9 @@ pub enum ClientError {
     /// No daemon listens there.
     #[error("no contactbox daemon answers at {}: {source}", socket.display())]
     Nobody {
-        /// Where it was looked for.
+        /// The socket it was looked for at.
         socket: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Another user's daemon, or a trap, listens there. Nothing was sent to it.
@@ -21,31 +21,31 @@ pub enum ClientError {
         socket.display()
     )]
     Stranger {
-        /// Where.
+        /// The socket.
         socket: PathBuf,
-        /// Who.
+        /// The user's name.
         user: String,
-        /// Who, by number.
+        /// The user's number.
         id: u32,
     },
     /// The system does not tell who listens there. Nothing was sent.
     #[error("the system does not tell who answers at {}, and nothing was sent: {source}; is it in another container?", socket.display())]
     Untold {
-        /// Where.
+        /// The socket.
         socket: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// One may not even ask there.
     #[error("you may not use the socket {}, or not pass a folder before it; its owner can let you in with --users, or say your own with --socket or --data", socket.display())]
     Closed {
-        /// Where.
+        /// The socket.
         socket: PathBuf,
     },
     /// Something listens there and says nothing.
     #[error("what listens at {} has not answered for {seconds} s; if it is a contactbox that hangs, end that process and try again", socket.display())]
     Silent {
-        /// Where it was looked for.
+        /// The socket it was looked for at.
         socket: PathBuf,
         /// How long.
         seconds: u64,
@@ -56,15 +56,15 @@ pub enum ClientError {
         "the daemon went away during {method}; what it had acknowledged is safe, the rest can be done again"
     )]
     Gone {
-        /// What was asked.
+        /// The method.
         method: &'static str,
     },
     /// The connection failed. As with [`ClientError::Gone`].
     #[error("the connection to the daemon failed during {method}: {source}")]
     Io {
-        /// What was asked.
+        /// The method.
         method: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The answer is no JSON-RPC.
@@ -72,7 +72,7 @@ pub enum ClientError {
         "the answer to {method} cannot be read; is it a contactbox of another version? `contactbox stop` and try again"
     )]
     Garbled {
-        /// What was asked.
+        /// The method.
         method: &'static str,
     },
     /// The request would pass the daemon's frame limit, and was not sent.
@@ -80,9 +80,9 @@ pub enum ClientError {
         "the request has {bytes} bytes, the daemon takes {bytes_max} (its setting frame_bytes)"
     )]
     TooLong {
-        /// Of the request.
+        /// The length of the request.
         bytes: usize,
-        /// What the daemon takes.
+        /// The longest request that the daemon takes.
         bytes_max: usize,
     },
     /// The daemon answered with an error.

@@ -46,11 +46,11 @@ pub enum DaemonLine {
         /// The JSON of the result, or why there is none.
         result: Result<Box<RawValue>, ApiError>,
     },
-    /// What nobody asked for: a change that is watched.
+    /// A notification that nobody asked for: a change that is watched.
     Notification(Box<DaemonEvent>),
 }
 
-/// What the daemon tells without being asked.
+/// A notification of the daemon.
 pub struct DaemonEvent {
     /// Its name.
     pub method: String,
@@ -123,7 +123,7 @@ impl Client {
         Ok(client)
     }
 
-    /// What the daemon said of itself when the client connected.
+    /// Returns the daemon's words on itself when the client connected.
     pub fn hello(&self) -> Option<&HelloReply> {
         self.hello.as_ref()
     }

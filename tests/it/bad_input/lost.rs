@@ -112,7 +112,7 @@ fn backup_of(place: &Place, daemon: &Daemon) -> Value {
 #[test]
 fn a_backup_that_fails_is_told_with_why_and_since_when() {
     let place = Place::new();
-    let why = "can not be made";
+    let why = "cannot be made";
     fs::create_dir_all(place.data()).expect("room for a folder");
     let way = place.data().join("backup");
     fs::write(&way, "").expect("room for a file");

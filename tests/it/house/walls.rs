@@ -162,7 +162,7 @@ fn crates_depend_one_way() {
     for (name, folder, allowed) in CRATES {
         let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml"))
             .unwrap_or_else(|error| panic!("{folder}: {error}"));
-        // What only its tests need may be anything.
+        // Crates that only the tests need may be anything.
         let ships = manifest.split("[dev-dependencies]").next().unwrap_or_default();
         for line in ships.lines() {
             let Some(rest) = line.strip_prefix("contactbox-") else { continue };

@@ -1,5 +1,5 @@
-//! What the daemon answers to every method, with every kind of error that can be had, and what it
-//! tells those who watch: kept to the letter in `tests/golden`.
+//! Holds the daemon's answers to every method, with every kind of error that can be had, and its
+//! events, to the letter of `tests/golden`.
 //!
 //! With `CONTACTBOX_WRITE_GOLDEN` set, the files are written and not compared.
 

@@ -194,7 +194,7 @@ fn client_after(daemon: &Daemon, other: &mut Client) -> Client {
     fresh.expect("there was one")
 }
 
-/// What the daemon tells by itself comes in its own order: each is waited for.
+/// Events come in their own order: each is waited for.
 fn is_card(state: &'static str) -> impl Fn(&Value) -> bool {
     move |line| line["method"] == "watch.card" && line["params"]["state"] == state
 }
@@ -250,7 +250,7 @@ fn events_are_told_as_they_ever_were() {
     // The daemon looks for both as soon as it runs: before somebody watches.
     let looked = |place: &str| !state(&mut daemon.client(), place).is_null();
     until("the card and the device were looked for", || looked(&card_flag) && looked(&port_flag));
-    // What is told to watchers is told right after a state is set.
+    // Watchers are told right after a state is set.
     std::thread::sleep(std::time::Duration::from_millis(100));
     said.ask(watching, "watch.start", json!({}));
     client.call("contact.put", json!({ "jcard": jcard(ADA, "Ada Lovelock") }));

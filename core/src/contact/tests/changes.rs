@@ -1,4 +1,4 @@
-//! What each change keeps, one story at a time.
+//! Tests what each change keeps, one story at a time.
 
 use super::universe::{UID, draft, key, universe};
 use super::world::{merged, moved, state};
@@ -64,7 +64,7 @@ fn purged(old: &[u8], time: Millis) -> Record {
     with(Some(old), |old, _, out| purge(old.unwrap(), change(time, Origin::Purge), out))
 }
 
-/// What it says, marks aside, as bits of the universe.
+/// Returns the contents of a record, marks aside, as bits of the universe.
 fn says(record: &[u8]) -> u16 {
     let known: Vec<_> = universe().iter().map(key).collect();
     let keys: Vec<_> = Contact::parse(record)
@@ -237,7 +237,7 @@ fn a_uuid_is_the_same_in_any_letters() {
     }
     let person = "urn:uuid:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d1:ABPerson";
     assert_eq!(Uid::from_text(person), Uid::from_text(&person.replace("urn:uuid", "URN:UUID")));
-    // What is no UUID is known by its text, to the letter.
+    // A UID that is no UUID is known by its text, to the letter.
     for text in [
         "urn:uuid:",
         "URN:UUID:0b0c7c1e-37ab-4a35-9a57-0f2e5ce1a9d",

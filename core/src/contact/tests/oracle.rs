@@ -124,7 +124,7 @@ pub fn absorbed(
     let (stay, go): (Vec<_>, Vec<_>) =
         marks.into_iter().partition(|(_, key)| actual.is_some_and(|actual| actual.has(key)));
     assert_eq!(go.len(), (stay.len() + go.len() + 1).saturating_sub(IMPORTS_MAX));
-    // Of marks of one moment either may go.
+    // Either of two marks of one moment may go.
     assert!(go.iter().all(|(gone, _)| stay.iter().all(|(stayed, _)| gone <= stayed)));
     for (_, key) in go {
         new.contents.remove(&key);

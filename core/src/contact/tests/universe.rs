@@ -1,4 +1,4 @@
-//! What can be said of the contact of the tests, and the keys it has in the oracle.
+//! The properties that the contact of the tests can have, and their keys in the oracle.
 
 use crate::contact::*;
 
@@ -6,7 +6,7 @@ pub const TRASH_KEY: &str = "TRASHED";
 pub const IMPORT_KEY: &str = "IMPORTED";
 pub const UID: Uid = Uid([7; 16]);
 
-/// What can be said of the contact.
+/// Returns the properties that the contact can have.
 pub fn universe() -> Vec<Property<'static>> {
     let tel = Property::text(Kind::TEL, "+49 171 555");
     vec![

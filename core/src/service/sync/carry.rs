@@ -120,7 +120,7 @@ pub(super) async fn carry<G: Exchange, T: Exchange>(
     let is_accepted = passage.consent == Consent::Given;
     match done(taker, &Request::Removals { count, is_accepted }).await {
         Ok(()) => {
-            // What was left the first time is left, and counted, again.
+            // States that were left the first time are left, and counted, again.
             (carried.failed, carried.aside) = (0, 0);
             carried.failures.clear();
             carried.asides.clear();

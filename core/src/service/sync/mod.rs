@@ -23,7 +23,7 @@ const FAILURES_TOLD: usize = 8;
 /// How often both boxes are gone through before they are left as they are.
 const ROUNDS_MAX: u32 = 3;
 
-/// Which way something goes.
+/// The direction in which something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// From the other box to this.
@@ -35,7 +35,7 @@ pub enum Way {
 /// How far a meeting has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is under way.
+    /// The direction under way.
     pub way: Way,
     /// Places for contacts that were looked through, of the box that offers.
     pub looked_at: u32,
@@ -45,7 +45,7 @@ pub struct Progress {
     pub taken: u32,
 }
 
-/// What went one way.
+/// The counts of one direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
     /// States that were offered.
@@ -71,13 +71,13 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// Whether something was not taken in.
+    /// Returns whether something was not taken in.
     fn is_left(&self) -> bool {
         self.failed > 0 || self.aside > 0 || self.waits.is_some()
     }
 }
 
-/// What a meeting came to.
+/// The result of a meeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncReport {
     /// The root of both, when both hold the same now. When not, and nothing has failed or was kept
@@ -85,9 +85,9 @@ pub struct SyncReport {
     pub root: Option<Root>,
     /// How often both were gone through; 0 when they were the same already.
     pub rounds: u32,
-    /// What came.
+    /// The counts of the states that came.
     pub to_here: Carried,
-    /// What went.
+    /// The counts of the states that went.
     pub to_there: Carried,
 }
 

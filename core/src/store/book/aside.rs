@@ -1,5 +1,5 @@
-//! What other boxes hold and this one keeps aside: it is not taken in, stays where it is, is told
-//! to a person, and does not keep the rest from being taken in.
+//! Keeps aside states of other boxes that cannot be taken in: each stays where it is, is told to a
+//! person, and does not keep the rest from being taken in.
 //!
 //! Nothing is stored for it. Whoever takes in from a source remembers no later time of that source
 //! than before the first state that was kept aside ([`super::Book::note_met`]), so that it comes
@@ -33,7 +33,7 @@ impl fmt::Display for Aside {
     }
 }
 
-/// What came of a state of another box's.
+/// The outcome for a state of another box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intake {
     /// All of it is in this box; [`super::Outcome::Unchanged`] says that it was before.

@@ -25,27 +25,27 @@ pub enum Finding {
     AnyStale,
 }
 
-/// What verification found. The order of the fields is what postcard writes.
+/// The result of a verification. The order of the fields is what postcard writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyReport {
     /// Contacts whose newest record was read and understood.
     pub contacts: u32,
     /// Blobs that were read and whose hash is right; one that two contacts share counts twice.
     pub blobs: u32,
-    /// What reading every page found.
+    /// The result of reading every page.
     pub scan: ScanReport,
     /// Losses that nothing has healed.
     pub losses: u32,
     /// Things found wrong with contacts and blobs; each was shown to the visitor.
     pub findings: u32,
-    /// Contacts, photos and documents among these that can not be read as a whole. Not on a
+    /// Contacts, photos and documents among these that cannot be read as a whole. Not on a
     /// cable.
     #[serde(skip)]
     pub unreadable: u32,
 }
 
 impl VerifyReport {
-    /// Whether everything is as it was written.
+    /// Returns whether everything is as it was written.
     pub fn is_sound(&self) -> bool {
         self.findings == 0
             && self.losses == 0
@@ -55,7 +55,7 @@ impl VerifyReport {
 }
 
 impl journal::OpenReport {
-    /// Whether nothing that was acknowledged is missing.
+    /// Returns whether nothing that was acknowledged is missing.
     pub fn is_sound(&self) -> bool {
         self.missing == 0 && self.pages_struck == 0 && self.losses == 0
     }
@@ -125,7 +125,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         // With the new name it is written down, if there is one to take.
         self.renew_if_due().await?;
         if self.journal.owes() {
-            // Where the flash fails it stays owed.
+            // If the flash fails, the confirmation stays owed.
             self.journal.confirm_tails(&mut self.ledger).await.ok();
         }
         Ok(is_owed && !self.journal.owes())

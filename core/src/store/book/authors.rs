@@ -98,8 +98,8 @@ impl<M: Memory> Authors<M> {
         Liveness::Live
     }
 
-    /// Whether an entry is the one that counts, or is about somebody there is no
-    /// memory for: that one stays.
+    /// Returns whether an entry is the one that counts, or is about an author that there is no
+    /// memory for. Such an entry stays.
     pub(super) fn is_at(&self, entry: &AuthorEntry<'_>, at: Address) -> bool {
         match self.get(entry.index) {
             Some(known) => known.at == at,

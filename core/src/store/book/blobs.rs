@@ -14,14 +14,14 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 /// Slots that one step of the sweep looks at; a step of marking may read as many records.
 const SWEEP_SLOTS: u32 = 64;
-/// Where memory grows, room for comparing this many properties comes first, and so many times as
-/// much each time that is too little.
+/// The first number of properties that growing memory gets room to compare. It grows by as many
+/// times each time that is too little.
 const ITEMS_MIN: usize = 256;
 const ITEMS_STEP: usize = 4;
 
 /// The search for chunks that nothing refers to.
 ///
-/// Whoever writes a contact while a sweep is under way marks what that contact refers to, so a
+/// The progress of a sweep. A contact that is written during a sweep marks what it refers to, so a
 /// blob cannot slip from a contact not yet looked at to one already done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Sweep {
@@ -36,8 +36,8 @@ pub(super) enum Sweep {
     Sweeping(u32),
 }
 
-/// What has been done already so that an operation finds room. A sweep can give up what the
-/// operation itself left when it failed before, again and again.
+/// The steps already tried to make room for an operation. They are noted because a sweep could
+/// otherwise collect, again and again, what the operation itself left when it failed before.
 #[derive(Default)]
 pub(super) struct Helps {
     is_swept: bool,
@@ -70,12 +70,12 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Whether every chunk of a blob is here, to be relied on.
+    /// Returns whether every chunk of a blob is here and can be relied on.
     pub fn has_blob(&self, blob: BlobRef) -> bool {
         self.blob_missing(blob).is_none()
     }
 
-    /// Whether all of a blob can be read, be it only because garbage has not been erased
+    /// Returns whether all of a blob can be read, even if only because garbage has not been erased
     /// yet: see [`Book::has_blob`].
     pub fn can_read_blob(&self, blob: BlobRef) -> bool {
         is_here(&self.ledger, blob, chunk_bytes(&self.journal))
@@ -133,7 +133,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                 self.ledger.keeping.look_again();
                 self.sweep = if has_chunks { Sweep::Marking(0) } else { Sweep::Done };
                 for number in 0..len {
-                    // Of a contact, the bit means another thing.
+                    // For a contact the bit means another thing.
                     self.ledger.index.change(number, |slot| {
                         if slot.has(index::CHUNK) {
                             slot.flags &= !index::MARKED;
@@ -170,8 +170,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.sweep == Sweep::Done)
     }
 
-    /// Whether what an operation failed of has been helped, by giving up what nobody needs or with
-    /// more memory: then it is worth another try.
+    /// Removes the cause that made an operation fail, by collecting garbage or by taking more
+    /// memory. Returns whether the operation is worth another try.
     pub(super) async fn helps_against(
         &mut self,
         error: &PutError<F::Error>,
@@ -229,7 +229,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let Self { journal, ledger, extra, .. } = self;
         let tell = |ledger: &mut BookState<M>, blob| {
             let is_whole = mark(ledger, blob, chunk_bytes);
-            // What is missing of a state that is only kept is not asked for.
+            // Missing pieces of a state that is only kept are not asked for.
             ledger.doubts_pieces |= !is_whole && !slot.is_kept();
         };
         match each_blob(journal, ledger, number, extra.cells_mut(), tell).await {
@@ -398,12 +398,12 @@ pub(super) async fn check<F: NorFlash, M: Memory>(
     if hasher.finish() == blob { Ok(()) } else { Err(GetError::NoSuchBlob) }
 }
 
-/// Whether a value of a card is to be kept as a blob.
+/// Returns whether a value of a vCard is to be kept as a blob.
 pub(super) fn is_large(value: &Value<'_>) -> bool {
     matches!(value, Value::Bytes(bytes) if bytes.len() > crate::limits::INLINE_BYTES_MAX)
 }
 
-/// Whether every blob a contact refers to is here.
+/// Returns whether every blob a contact refers to is here.
 pub(super) fn are_here<M: Memory>(
     ledger: &BookState<M>,
     contact: &Contact<'_>,

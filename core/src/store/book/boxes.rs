@@ -89,12 +89,12 @@ impl<M: Memory> Boxes<M> {
         self.get(self.writer).map(|known| (known.met, known.link))
     }
 
-    /// Whether nothing has been written yet under the last name that this box has taken.
+    /// Returns whether nothing has been written yet under the last name that this box has taken.
     pub(super) fn is_writer_new(&self) -> bool {
         self.writer > self.named
     }
 
-    /// Whether it is this box, under whatever name.
+    /// Returns whether an index stands for this box, under any of its names.
     pub(super) fn is_own(&self, index: BoxIndex) -> bool {
         index == BoxIndex::SELF || self.get(index.0).is_some_and(|known| known.is_self)
     }
@@ -113,8 +113,8 @@ impl<M: Memory> Boxes<M> {
         self.named = self.named.max(contact.box_max().0);
     }
 
-    /// Whether an entry is the one that counts, or is about a box that there is no
-    /// memory for: that one stays.
+    /// Returns whether an entry is the one that counts, or is about a box that there is no memory
+    /// for. Such an entry stays.
     pub(super) fn is_at(&self, entry: &BoxEntry, at: Address) -> bool {
         match self.get(entry.index) {
             Some(known) => known.at == at,

@@ -12,7 +12,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// When removals wait for a yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brake {
-    /// Of a hundred contacts, more than so many never go unasked.
+    /// The most contacts of a hundred that are removed without a question.
     pub percent_max: u32,
     /// So many contacts may go from a box that is large enough,
     pub contacts_free: u32,
@@ -28,7 +28,7 @@ pub const BRAKE: Brake =
     Brake { percent_max: 50, contacts_free: 20, percent_free: 5, millis: 24 * 60 * 60 * 1000 };
 
 impl Brake {
-    /// Whether removing `count` of `of` contacts waits for a yes.
+    /// Returns whether removing `count` of `of` contacts waits for consent.
     pub const fn holds(&self, count: u32, of: u32) -> bool {
         let (hundred, of) = (count as u64 * 100, of as u64);
         hundred > of * self.percent_max as u64
@@ -36,7 +36,7 @@ impl Brake {
     }
 }
 
-/// Whether somebody has said yes to what a meeting removes.
+/// The answer of a person to the removals of a meeting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Consent {
     /// Nobody was asked: the brake decides.
@@ -46,7 +46,7 @@ pub enum Consent {
     Given,
 }
 
-/// What others have removed of late.
+/// The removals by other boxes within the last 24 hours.
 pub(super) type Removed = LatestEntry<RemovalsEntry>;
 
 /// How long a span is that removals are counted in. What is summed up are all spans that
@@ -55,8 +55,8 @@ pub(super) type Removed = LatestEntry<RemovalsEntry>;
 const SPAN_MILLIS: Millis = BRAKE.millis / (REMOVAL_SPANS as Millis - 1);
 
 impl Removed {
-    /// What counts together with what is removed at `now`. A clock that was put back, or that
-    /// begins anew at each start, ends no span; a yes does.
+    /// Returns the removals that count together with those at `now`. A clock that was put back, or
+    /// that begins anew at each start, does not end a span; consent does.
     fn lately(&self, now: Millis) -> RemovalsEntry {
         let mut entry = self.entry;
         let passed = now.saturating_sub(entry.since) / SPAN_MILLIS;
@@ -94,21 +94,22 @@ impl RemovalsEntry {
     }
 }
 
-/// Whether one who looks for a contact no longer finds it, or cannot tell who it is,
-/// after what another box said.
+/// Returns whether a person who looks for a contact no longer finds it, or cannot tell who it is,
+/// after the change of another box.
 pub(super) fn removes(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     let is_there = |contact: &Contact<'_>| !contact.is_tombstone() && !contact.is_trashed();
     is_there(before) && (!is_there(after) || empties(before, after))
 }
 
-/// Whether what another box said leaves nothing here that tells who the contact was, so that its
-/// state before is to be kept. What is only moved to the trash still has all it said; what goes for
-/// good from there counts, as nearly all that goes has been there before.
+/// Returns whether the change of another box leaves nothing here that tells who the contact was, so
+/// that its state before is to be kept. A contact that is only moved to the trash still has all it
+/// said. One that is purged from the trash counts, because nearly every purged contact was in the
+/// trash before.
 pub(super) fn loses(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     !before.is_tombstone() && (after.is_tombstone() || empties(before, after))
 }
 
-/// Whether it tells no more who the contact was, or nothing at all.
+/// Returns whether the contact no longer tells who it was, or says nothing at all.
 fn empties(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     let has_properties = |contact: &Contact<'_>| {
         contact.properties().any(|property| !property.content.kind.is_internal())
@@ -116,7 +117,7 @@ fn empties(before: &Contact<'_>, after: &Contact<'_>) -> bool {
     (says(before) && !says(after)) || (has_properties(before) && !has_properties(after))
 }
 
-/// Whether it tells who it is, or how to reach them.
+/// Returns whether a contact tells who it is, or how to reach them.
 pub fn says(contact: &Contact<'_>) -> bool {
     contact.properties().any(|property| {
         let Property { kind, value, .. } = property.content;
@@ -133,7 +134,7 @@ pub fn says(contact: &Contact<'_>) -> bool {
     })
 }
 
-/// Whether a text, escaped as it is kept, has a letter or a digit that can be seen.
+/// Returns whether a text, escaped as it is kept, has a letter or a digit that can be seen.
 fn has_something_to_read(text: &str) -> bool {
     with_escapes(text).any(|(character, is_escaped)| {
         // Unicode has the fillers of Hangul among its letters.

@@ -21,8 +21,9 @@
 //! So no own time is ever more than a life's changes past [`CLOCK_MILLIS_MAX`], whatever was taken
 //! in, and every other box takes it.
 //!
-//! What this box itself wrote under one of its names and has forgotten, when another box tells of
-//! it, is a time of its own: the clock goes past it, as others may have met this box at that time.
+//! There is one more case: another box tells of something that this box wrote under one of its
+//! names and has forgotten. The clock then goes past that time, because others may have met this
+//! box at it.
 
 use super::{Book, Memory};
 use crate::contact::{Contact, Millis};
@@ -32,7 +33,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 const _: () = assert!(FOREIGN_MILLIS_MAX - CLOCK_MILLIS_MAX > LIFE_CHANGES);
 const _: () = assert!(MILLIS_MAX - FOREIGN_MILLIS_MAX > LIFE_CHANGES);
 
-/// What a change of a contact has to be later than.
+/// The times that a change of a contact has to be later than.
 #[derive(Clone, Copy, Default)]
 pub(super) struct ChangeFloor {
     /// The latest time said of it that a clock can have shown.
@@ -56,7 +57,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         time + Millis::from(past.is_beyond)
     }
 
-    /// What was said of a contact.
+    /// Returns the times of everything said about the contact.
     pub(super) fn past(&self, contact: &Contact<'_>) -> ChangeFloor {
         let writer = self.ledger.boxes.writer();
         let mut past = ChangeFloor::default();
@@ -72,7 +73,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         past
     }
 
-    /// Whether this box is told to have said something of a contact that it cannot have said yet.
+    /// Returns whether others report that this box said something about a contact which it cannot
+    /// have said yet.
     pub(super) fn is_ahead(&self, past: &ChangeFloor) -> bool {
         past.own > self.ledger.time_max
     }

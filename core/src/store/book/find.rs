@@ -11,7 +11,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Which contacts are looked through.
+/// The contacts that are looked through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shelf {
     /// Those not in the trash.
@@ -54,7 +54,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         search::find(&mut source, page, hits, memory).await
     }
 
-    /// Whether the contact in a slot belongs to a shelf, for going through all with
+    /// Returns whether the contact in a slot belongs to a shelf, for going through all with
     /// [`Book::get_slot`].
     pub fn is_on(&self, shelf: Shelf, number: u32) -> bool {
         shelf.takes(&self.ledger.index.slot(number))

@@ -18,7 +18,7 @@ pub struct GramFilter<W> {
 }
 
 impl<W: Slab<u32>> GramFilter<W> {
-    /// Of no contact yet.
+    /// Makes a filter that has no contact yet.
     pub fn new(config: &BookConfig, grams: W) -> Self {
         Self { slices: Slices::new(config.gram_slices, config.gram_probes), grams }
     }
@@ -67,10 +67,10 @@ impl<W: Slab<u32>> GramFilter<W> {
     }
 }
 
-/// What the signature of a slot is made of.
+/// The content that the signature of a slot is made of.
 #[derive(Clone, Copy)]
 pub struct FilterInput<'r> {
-    /// Which.
+    /// The slot.
     pub slot: u32,
     /// It had another one before.
     pub is_again: bool,

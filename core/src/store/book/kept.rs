@@ -43,7 +43,7 @@ pub struct KeptState<'b> {
     pub time: Millis,
 }
 
-/// What the box knows of all kept states together.
+/// The limits of all kept states together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keeping {
     /// Up to where the owner has forgotten.
@@ -61,12 +61,12 @@ impl Default for Keeping {
 }
 
 impl Keeping {
-    /// Whether what was kept at `time` need not be kept any more.
+    /// Returns whether a state kept at `time` need not be kept any more.
     pub(super) fn is_over(&self, time: Millis) -> bool {
         time <= self.forgotten.entry.until || self.now.saturating_sub(time) >= KEEP_MILLIS
     }
 
-    /// Whether something is over that has not been given up.
+    /// Returns whether a kept state is over its time and not yet given up.
     pub(super) fn is_due(&self) -> bool {
         self.now >= self.due
     }
@@ -153,9 +153,9 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         parse(buf, record).map(|contact| Some(KeptState { contact, time }))
     }
 
-    /// Whether nothing here tells any more who the contact was, and that was another box's
-    /// doing: it is gone, or has lost its last name, number and mail. What the owner has
-    /// purged here is not lost.
+    /// Returns whether nothing here tells any more who the contact was, and another box caused
+    /// that: the contact is gone, or has lost its last name, number and mail. A contact that the
+    /// owner purged here is not lost.
     pub async fn is_lost(&mut self, uid: Uid) -> Result<bool, GetError<F::Error>> {
         let Self { journal, ledger, old, .. } = self;
         let seat = lookup::find(journal, ledger, uid, true, old.cells_mut()).await?.readable()?;
@@ -201,7 +201,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Ok(false);
         }
         self.forget_kept().await?;
-        // What only they referred to goes too.
+        // Blobs that only the kept states referred to go too.
         self.sweep = blobs::Sweep::Due;
         match self.sweep_on().await {
             Err(error) if !error.is_damage() => Err(error.into()),

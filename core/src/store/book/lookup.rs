@@ -1,4 +1,4 @@
-//! Which slot a contact has: told by its hash, and by reading what has that hash.
+//! Finds the slot of a contact: by its hash, and by reading the contacts that have that hash.
 
 use super::state::BookState;
 use super::{GetError, Memory, read_record};
@@ -8,15 +8,15 @@ use crate::store::journal::Journal;
 use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Where a contact is, with its record in a buffer.
+/// The place of a contact, with its record in a buffer.
 pub(super) struct Located {
     pub(super) number: u32,
     pub(super) version: Millis,
-    /// Where in the buffer its record stands.
+    /// The part of the buffer that its record takes.
     pub(super) record: Range<usize>,
 }
 
-/// Where a contact is, if anywhere.
+/// The result of looking for a contact.
 pub(super) enum Lookup<E> {
     /// In a slot that could be read.
     Here(Located),
@@ -27,7 +27,7 @@ pub(super) enum Lookup<E> {
 }
 
 impl<E> Lookup<E> {
-    /// Where it is; an error when it cannot be read.
+    /// Returns its place; an error when it cannot be read.
     pub(super) fn readable(self) -> Result<Option<Located>, GetError<E>> {
         match self {
             Self::Here(here) => Ok(Some(here)),

@@ -16,12 +16,13 @@ use crate::store::journal::Need;
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// Whether what a state refers to must be here for it to be written.
+/// The requirement on the blobs a state refers to: they must be here for it to be written, or may
+/// be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blobs {
     /// All of it.
     Whole,
-    /// Some of it can not be had, or was here and can not be read any more.
+    /// Some of it cannot be had, or was here and cannot be read any more.
     Lacking,
 }
 
@@ -65,7 +66,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     ) -> Result<(), PutError<F::Error>> {
         let is_known = id == self.config.id || self.ledger.boxes.find(id).is_some();
         if index == BoxIndex::SELF {
-            // Who the peer is was said before.
+            // The peer has been introduced already.
             return Ok(());
         }
         let own = match is_known || peer.may_bring_box() {
@@ -146,7 +147,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         if !contact::is_coherent(&theirs) {
             return Err(PutError::Foreign(uid));
         }
-        // Of what others wrote, nothing moves the clock of this box: see `clock`.
+        // Times that others wrote do not move the clock of this box: see `clock`.
         let own = theirs.seen().filter(|row| self.ledger.boxes.is_own(peer.origin(row.0)));
         let own = own.map(|row| row.1).filter(|&time| time <= CLOCK_MILLIS_MAX).max();
         let time = self.tick(now).max(own.map_or(0, |own| own + 1));
@@ -163,8 +164,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
         self.check_blobs(slot, &theirs, peer.may_lack()).await?;
 
-        // Of what this box wrote under the name it now has, nobody else can know
-        // more than it does itself.
+        // Nobody else can know more than this box about what it wrote under its present name.
         let writer = self.ledger.boxes.writer();
         let mut known = 0;
         let told = theirs.seen().filter(|row| peer.origin(row.0) == writer);
@@ -187,7 +187,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                     Ok(ours) => {
                         let version = ours.changed().time;
                         known = ours.seen_of(writer);
-                        // What is missing here already is no reason to refuse what else they know.
+                        // Blobs that are missing here already are no reason to refuse what else the
+                        // peer knows.
                         if !blobs::are_here(ledger, &ours, blobs::chunk_bytes(journal)) {
                             lack = Blobs::Lacking;
                         }
@@ -221,8 +222,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
                         was = root.map(|_| contact::state_digest(&ours, id));
                         merged.len()
                     }
-                    // What cannot be read any more is what another box is met for. Whether theirs
-                    // is as new as what was lost, nobody knows.
+                    // A contact that cannot be read any more is a reason for meeting another box.
+                    // Nobody knows whether theirs is as new as the one that was lost.
                     Err(error) if error.is_damage() => {
                         (*root, tells_more) = (None, false);
                         contact::adopt(&theirs, |origin| origin, |author| author, change, out)?
@@ -340,8 +341,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Whether something was taken in, since this was asked last, that this box itself has written
-    /// and does not know: its flash is an older copy, or a copy of it is in use elsewhere.
+    /// Returns whether, since the last call, something was taken in that this box itself has
+    /// written and does not know: its flash is an older copy, or a copy of it is in use elsewhere.
     pub fn take_forgotten(&mut self) -> bool {
         core::mem::take(&mut self.ledger.has_forgotten)
     }
@@ -441,13 +442,13 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(())
     }
 
-    /// Whether a slot holds a state: a contact, in the trash or not, or a tombstone.
+    /// Returns whether a slot holds a state: a contact, in the trash or not, or a tombstone.
     pub fn is_state(&self, slot: u32) -> bool {
         !self.ledger.index.slot(slot).has(index::VACANT | index::CHUNK)
     }
 
-    /// Whether the state in a slot is known, without reading it, to have been there at `time` of
-    /// this box's clock. An index that keeps no times knows it of none.
+    /// Returns whether the state in a slot is known, without reading it, to have been there at
+    /// `time` of this box's clock. An index that keeps no times does not know it of any state.
     pub fn was_there_at(&self, slot: u32, time: Millis) -> bool {
         self.ledger.index.slot(slot).version.is_some_and(|version| version <= time)
     }

@@ -55,7 +55,7 @@ use error::Unfit;
 use gram_filter::{NoSink, Tee};
 use state::BookState;
 
-/// What a box is told about itself.
+/// The settings that a box gets when it is made or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BookConfig {
     /// The box's identity: 64 random bits, drawn when it is formatted.

@@ -16,7 +16,7 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// What a meeting has at its beginning.
+    /// The quota of a meeting at its beginning.
     pub const NEW: Self = Self { boxes: NEWCOMERS_MAX, authors: NEWCOMERS_MAX };
 
     /// As many as the tables have room for: for a box that holds nothing yet, and
@@ -29,7 +29,7 @@ impl Quota {
     }
 }
 
-/// What a box that is met calls a box or an author by, and what this one does.
+/// The index that a peer uses for a box or an author, and the one that this box uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
     theirs: u16,
@@ -96,7 +96,7 @@ pub struct Peer<M: Memory> {
     may_lack: bool,
 }
 
-/// Whether a peer's records may remove contacts.
+/// The permission of a peer's records to remove contacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Removals {
     /// None: it has to be asked how many they are.
@@ -121,7 +121,7 @@ impl<M: Memory> Peer<M> {
         }
     }
 
-    /// What is left of what this meeting may bring.
+    /// Returns the rest of what this meeting may bring.
     pub fn quota(&self) -> Quota {
         self.quota
     }
@@ -131,8 +131,8 @@ impl<M: Memory> Peer<M> {
         self.passed_by
     }
 
-    /// Whether contacts are taken in whose photos and documents can not be had at present, if
-    /// nothing that is here is the poorer for it. They are wanted from then on: see
+    /// Sets whether contacts are taken in whose photos and documents cannot be had at present, if
+    /// nothing that is here loses by it. The blobs are wanted from then on: see
     /// [`super::Book::wants_back`].
     pub fn let_lack(&mut self, may_lack: bool) {
         self.may_lack = may_lack;
@@ -165,8 +165,8 @@ impl<M: Memory> Peer<M> {
         }
     }
 
-    /// Whether it may remove a contact, one that it was kept from removing before, or
-    /// another; else that has to wait.
+    /// Returns whether the peer may remove a contact: one whose removal was held before, or
+    /// another. If not, the removal waits.
     pub(super) fn may_remove(&self, was_held: bool) -> bool {
         match self.removals {
             Removals::None => false,
@@ -178,7 +178,7 @@ impl<M: Memory> Peer<M> {
     /// It is kept from removing a contact. True when that is to be known again: it counts once,
     /// however often it is said.
     pub(super) fn hold(&mut self, was_held: bool) -> bool {
-        // What is marked once removals were admitted may be removed.
+        // A contact that is marked after removals were admitted may be removed.
         let is_first = self.removals == Removals::None;
         self.held = self.held.saturating_add(u32::from(!(is_first && was_held)));
         is_first
@@ -199,13 +199,14 @@ impl<M: Memory> Peer<M> {
         contact.seen().all(|row| self.boxes.get(row.0.0).is_some())
     }
 
-    /// Who was not introduced is behind every box there can be: `knows` keeps it
-    /// from being written.
+    /// Returns this box's index for a box of the peer. A box that was not introduced gets an index
+    /// behind every possible one, which `knows` keeps from being written.
     pub(super) fn origin(&self, origin: BoxIndex) -> BoxIndex {
         BoxIndex(self.boxes.get(origin.0).unwrap_or(u16::MAX))
     }
 
-    /// Who was not introduced is nobody in particular.
+    /// Returns this box's index for an author of the peer. An author who was not introduced is
+    /// nobody in particular.
     pub(super) fn author(&self, author: AuthorIndex) -> AuthorIndex {
         AuthorIndex(self.authors.get(author.0).unwrap_or(0))
     }

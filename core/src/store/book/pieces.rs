@@ -17,7 +17,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         chunk_bytes(&self.journal)
     }
 
-    /// Where the first piece of a blob that is not here begins; `None` when all of it is here.
+    /// Returns the offset of the first piece of a blob that is not here; `None` when all of it is
+    /// here.
     pub fn blob_missing(&self, blob: BlobRef) -> Option<u32> {
         let piece_bytes = chunk_bytes(&self.journal);
         let count = (blob.len as usize).div_ceil(piece_bytes) as u32;
@@ -29,9 +30,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     /// Keeps a piece of a blob, which begins `offset` bytes into it: a multiple of
     /// [`Book::blob_piece_bytes`], which is the piece's length unless it is the last.
     ///
-    /// Whether the blob is what its hash says is known when all of it is here, and is
-    /// checked before a contact may refer to it ([`Book::take`]). Until then it
-    /// outlives one sweep, and no more.
+    /// Adds a piece of a blob. The blob is compared with its hash when all of it is here, before a
+    /// contact may refer to it ([`Book::take`]). Until then it outlives one sweep, and no more.
     pub async fn put_blob_piece(
         &mut self,
         blob: BlobRef,
@@ -53,7 +53,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             let Self { journal, ledger, .. } = self;
             match store_piece(journal, ledger, Need::Data, blob, number, piece).await {
                 Err(error) => {
-                    // What is here of it already is not what is given up.
+                    // The pieces of the blob that are here already are not given up for this one.
                     self.refresh(blob);
                     if !self.helps_against(&error, &mut helps).await? {
                         return Err(error);
@@ -64,8 +64,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// Where the first piece of a blob begins that is not here; all of it is read, and given up if
-    /// it is not what its hash says. `None` when nothing is missing.
+    /// Returns the offset of the first piece of a blob that is not here; `None` when nothing is
+    /// missing. It reads all of the blob, and drops it if it does not have its hash.
     pub async fn blob_wanted(&mut self, blob: BlobRef) -> Result<Option<u32>, PutError<F::Error>> {
         if self.has_blob(blob) {
             let Self { journal, ledger, extra, .. } = self;
@@ -77,18 +77,19 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         Ok(self.blob_missing(blob))
     }
 
-    /// Whether a contact, or a photo or document of one, can not be read as a whole, or may not.
-    /// While that is so, what others have is looked at again: see [`Book::take`].
+    /// Returns whether a contact, photo or document cannot be read as a whole, or may be
+    /// unreadable. While that is so, states of other boxes are looked at again: see [`Book::take`].
     pub fn doubts_pieces(&self) -> bool {
         self.ledger.doubts_pieces
     }
 
-    /// Somebody has found a piece that can not be read, or has seen that all can.
+    /// Somebody has found a piece that cannot be read, or has seen that all can.
     pub fn doubt_pieces(&mut self, doubts: bool) {
         self.ledger.doubts_pieces = doubts;
     }
 
-    /// Whether what others have is wanted once more, as this box has lost something.
+    /// Returns whether everything that others have is wanted once more because this box has lost
+    /// something.
     pub fn wants_back(&self) -> bool {
         self.losses() > 0 || self.ledger.doubts_pieces
     }

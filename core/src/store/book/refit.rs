@@ -44,7 +44,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             if !has_lost {
                 return Ok(());
             }
-            // What only the kept states that made way referred to is garbage by now.
+            // Blobs that only the kept states that made way referred to are garbage by now.
             self.ledger.is_overfull = false;
         }
         self.ledger.has_passed_over = false;
@@ -146,7 +146,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
     }
 }
 
-/// What is looked for in the pages.
+/// The entries that are looked for in the pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     /// Chunks that contacts refer to. A box cannot be opened without a slot for each.

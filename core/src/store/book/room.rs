@@ -1,4 +1,5 @@
-//! Which slot of the index an entry gets, and who makes way where there is none.
+//! Chooses the slot of the index for an entry, and the kept state that makes way when there is
+//! none.
 
 use super::Memory;
 use super::state::BookState;

@@ -1,5 +1,4 @@
-//! What the entries of the journal mean to the book: it keeps the index, the grams, the authors
-//! and the losses in step with the log.
+//! Keeps the index, the grams, the authors and the losses in step with the entries of the journal.
 
 use super::Memory;
 use super::authors::Authors;
@@ -49,7 +48,7 @@ pub(super) struct BookState<M: Memory> {
     untold_order: u32,
     /// Something was taken in that this box itself has written, and had forgotten.
     pub(super) has_forgotten: bool,
-    /// A contact, or a photo or document of one, can not be read as a whole, or may not: what
+    /// A contact, or a photo or document of one, cannot be read as a whole, or may not: what
     /// others have of it is wanted.
     pub(super) doubts_pieces: bool,
     /// Contacts have [`index::BROUGHT`].
@@ -77,7 +76,7 @@ pub(super) struct TakenSlot {
     pub(super) is_spilled: bool,
 }
 
-/// What an entry is about, when it is about a slot.
+/// The subject of an entry that is about a slot.
 struct Subject {
     hash: u64,
     what: What,
@@ -128,7 +127,7 @@ impl<M: Memory> BookState<M> {
         self.index.contacts(self.index.contact_hash(uid))
     }
 
-    /// Whether one more contact can have the hash of this one.
+    /// Returns whether one more contact can have the hash of this one.
     pub(super) fn can_share(&self, uid: Uid) -> bool {
         self.can_share_hash(self.index.contact_hash(uid))
     }
@@ -151,27 +150,27 @@ impl<M: Memory> BookState<M> {
         self.signatures.as_mut().is_none_or(|signatures| signatures.reserve(slots))
     }
 
-    /// Whether a newer version of this contact may have been lost to damage.
+    /// Returns whether a newer version of this contact may have been lost to damage.
     pub(super) fn is_stale(&self, contact: &Contact<'_>) -> bool {
         self.losses.iter().any(|loss| self.costs(loss, contact))
             || (self.losses_untold > 0 && !self.is_later(contact, self.untold_order))
     }
 
-    /// Whether a newer version of this contact may be what was lost there.
+    /// Returns whether the loss may have taken a newer version of this contact.
     fn costs(&self, loss: &Loss, contact: &Contact<'_>) -> bool {
         known_hint(loss).is_none_or(|hint| hint == contact.uid().hint())
             && !self.is_later(contact, loss.order)
     }
 
-    /// Whether this state of a contact was written when what was lost of a page of this order was
-    /// lost already: under a name that the box took then.
+    /// Returns whether this state of a contact was written after the entries of a page of this
+    /// order were lost: under a name that the box took then.
     fn is_later(&self, contact: &Contact<'_>, order: u32) -> bool {
         let since = self.boxes.writer_since();
         since.is_some_and(|(time, first)| first > order && contact.changed().time > time)
     }
 
-    /// Whether something was lost of which nothing is known: it may have been a
-    /// newer version of any contact.
+    /// Returns whether something was lost of which nothing is known: it may have been a newer
+    /// version of any contact.
     pub(super) fn is_any_stale(&self) -> bool {
         self.losses_untold > 0 || self.losses.iter().any(|loss| known_hint(loss).is_none())
     }
@@ -181,7 +180,7 @@ impl<M: Memory> BookState<M> {
         self.losses.retain(|loss| known_hint(loss) != Some(hint));
     }
 
-    /// Whether there are losses of which it is known what they cost.
+    /// Returns whether there are losses of which it is known what they took.
     pub(super) fn has_known_losses(&self) -> bool {
         self.losses.iter().any(|loss| known_hint(loss).is_some())
     }
@@ -308,7 +307,8 @@ impl<M: Memory> BookState<M> {
         replaced
     }
 
-    /// What an entry is about; `None` for authors and for what this version does not know.
+    /// Returns the subject of an entry; `None` for authors and for kinds that this version does not
+    /// know.
     fn subject(&self, entry: &Entry<'_>) -> Option<Subject> {
         match entry.kind {
             CONTACT => {
@@ -429,12 +429,13 @@ impl<M: Memory> BookState<M> {
     }
 }
 
-/// What was lost, when that is known of all of it: of several entries in a row only the last is.
+/// Returns the hint of a loss when everything it took is known: of several entries in a row only
+/// the last is.
 fn known_hint(loss: &Loss) -> Option<u16> {
     loss.hint.filter(|_| loss.count == 1)
 }
 
-/// What the index keeps of a contact, its place and its key aside.
+/// Returns the slot of a contact, without its place and its key.
 fn contact_slot(contact: &Contact<'_>, hash: u64) -> Slot {
     let mut flags = 0;
     for (flag, is_set) in [
@@ -502,8 +503,8 @@ impl<M: Memory> EntryOwner for BookState<M> {
                 self.settle(entry, number, known_version, version)
             }
             Some(_) => self.contend(entry, hash, version, Some(number)),
-            // What cannot be read any more hardly was another contact's; the
-            // journal tells of the loss.
+            // An entry that cannot be read any more is hardly another contact's. The journal tells
+            // of the loss.
             None => self.take(entry, Some(number)),
         }
     }
@@ -524,7 +525,7 @@ impl<M: Memory> EntryOwner for BookState<M> {
             }
             _ => match self.subject(entry) {
                 Some(subject) => self.index.placed(subject.hash, entry.at).is_some(),
-                // What is not understood is kept.
+                // An entry that is not understood is kept.
                 None => true,
             },
         }
@@ -564,8 +565,8 @@ impl<M: Memory> EntryOwner for BookState<M> {
             return;
         }
         self.lost_order = self.lost_order.max(Some(loss.order));
-        // What lacks a chunk can not be read, and is told of by that. A chunk that
-        // nothing lacks is no loss.
+        // A contact that lacks a chunk cannot be read, and is reported for that. A chunk that no
+        // contact lacks is no loss.
         if known_hint(loss).is_some_and(Chunk::is_hint) {
             self.doubts_pieces = true;
             return;

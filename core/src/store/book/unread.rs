@@ -19,7 +19,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         core::mem::take(&mut self.unread)
     }
 
-    /// Whether the contact in a slot lies in pieces of which one is not here. Reads none of them.
+    /// Returns whether the contact in a slot lies in pieces of which one is not here. Reads none of
+    /// them.
     pub async fn lacks_pieces(&mut self, slot: u32) -> Result<bool, GetError<F::Error>> {
         let Some(spill) = self.spill_at(slot).await? else { return Ok(false) };
         let chunk_bytes = blobs::chunk_bytes(&self.journal);

@@ -6,7 +6,7 @@ use crate::store::index;
 use crate::store::slab::Slab;
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// What looking at a slot costs beside what is read for it, in bytes read in the same time.
+/// The cost of looking at a slot beside what is read for it, in bytes read in the same time.
 const SLOT_BYTES: u32 = 16;
 
 /// The same for reading a contact.
@@ -38,7 +38,7 @@ enum Stage {
     Done,
 }
 
-/// Where among the contacts.
+/// The place among the contacts.
 #[derive(Default)]
 struct ContactCursor {
     slot: u32,
@@ -60,7 +60,7 @@ impl ContactCursor {
 }
 
 impl Verification {
-    /// What was found so far; all of it once a step has said that it was the last.
+    /// Returns the findings so far; all of them once a step has said that it was the last.
     pub fn report(&self) -> &VerifyReport {
         &self.report
     }

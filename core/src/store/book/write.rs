@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// Steps of the journal's idle work in one step of the book's.
 const TEND_STEPS: u32 = 4;
 
-/// What a change did.
+/// The effect of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// A contact that was not there is.
@@ -38,15 +38,15 @@ pub enum Outcome {
 /// A change that is on flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
-    /// Whose.
+    /// The contact.
     pub uid: Uid,
     /// The contact's version now.
     pub version: Millis,
-    /// What was done.
+    /// The effect.
     pub outcome: Outcome,
 }
 
-/// What to do with a contact.
+/// The change of a contact.
 #[derive(Clone, Copy)]
 enum ChangeKind<'d, 'a> {
     Add(&'d Contents<'a>),
@@ -68,7 +68,7 @@ impl ChangeKind<'_, '_> {
         }
     }
 
-    /// Whether it makes a contact that is not there.
+    /// Returns whether the change makes a contact that is not there.
     fn creates(&self) -> bool {
         matches!(self, Self::Add(_) | Self::Edit { base: None, .. } | Self::Absorb(_))
     }
@@ -239,15 +239,16 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         }
     }
 
-    /// What was said of the contact whose record stands in the buffer for old
-    /// ones, if there is one.
+    /// Returns the times said about the contact whose record stands in the buffer for old ones, if
+    /// there is one.
     fn past_of(&self, record: Option<Range<usize>>) -> Result<ChangeFloor, GetError<F::Error>> {
         let old = record.map(|record| parse(self.old.cells(), record)).transpose()?;
         Ok(old.map_or(ChangeFloor::default(), |old| self.past(&old)))
     }
 
-    /// What a card refers to may have come piece by piece: what the contact did not refer to
-    /// before, whose record stands in the buffer for old ones, must be what its hash says.
+    /// Checks the blobs of a changed contact, which may have come piece by piece: those that the
+    /// contact did not refer to before must have their hash. Its old record stands in the buffer
+    /// for old ones.
     async fn check_references(
         &mut self,
         card: &Contents<'_>,
@@ -303,8 +304,8 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
         let record = seat.as_ref().map(|here| here.record.clone());
         let mut past = self.past_of(record.clone())?;
         if self.is_ahead(&past) {
-            // What is written under the present name would pass for known already
-            // where that was told.
+            // An entry written under the present name would pass for known already where that name
+            // was told.
             self.renew().await?;
             past = self.past_of(record)?;
         }
@@ -422,7 +423,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             return Err(PutError::NoSuchBlob);
         }
         let need = match contact.origin() {
-            // What is kept takes as much as it did before.
+            // A state that is kept takes as much as it did before.
             _ if kept.is_some() => Need::Data,
             Origin::Trash | Origin::Purge => Need::Deletion,
             _ if contact.is_tombstone() => Need::Deletion,
@@ -448,7 +449,7 @@ impl<F: NorFlash, M: Memory> Book<F, M> {
             (CONTACT, record)
         };
         if seat.is_none() {
-            // What it refers to may have taken the slot that there was.
+            // The blobs of the contact may have taken the slot that was free.
             self.ledger.reserve(1)?;
         }
         let synced = self.journal.sync_referents().await;

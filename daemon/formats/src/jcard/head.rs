@@ -1,5 +1,5 @@
-//! What stands before a property's value: name, group, types, parameters; as JSON
-//! and as a vCard line.
+//! The part of a property before its value: name, group, types, parameters; as JSON and as a vCard
+//! line.
 
 use super::{BLOB, BYTES, HINT, PICTURES, ValueLayout};
 use contactbox_core::contact::{Kind, Property, Types, split_params};
@@ -29,7 +29,7 @@ impl PropertyHead {
         if self.kind == Kind::OTHER { &self.other } else { self.kind.name() }
     }
 
-    /// What the `VALUE` parameter says, in lower case.
+    /// Returns the value of the `VALUE` parameter, in lower case.
     pub(super) fn value_type(&self) -> Option<String> {
         self.param("VALUE").map(|name| name.to_ascii_lowercase())
     }
@@ -40,7 +40,7 @@ impl PropertyHead {
             .and_then(|(_, mut values)| if values.len() == 1 { values.pop() } else { None })
     }
 
-    /// Whether binary values are usual for it.
+    /// Returns whether binary values are usual for it.
     pub(super) fn takes_bytes(&self) -> bool {
         takes_bytes(self.kind)
     }
@@ -222,7 +222,7 @@ impl PropertyHead {
     }
 }
 
-/// Whether binary values are usual for a kind.
+/// Returns whether binary values are usual for a kind.
 pub(super) fn takes_bytes(kind: Kind) -> bool {
     kind.shape().is_binary() || kind == Kind::OTHER
 }

@@ -1,7 +1,8 @@
 //! Contacts as jCard (RFC 7095), to the letter there and back.
 //!
-//! What the plain jCard form would not give back exactly is helped by the parameter `x-contactbox`
-//! (the start of the vCard line) or sent with the type `unknown` (the value as the line has it).
+//! A property that the plain jCard form would not give back exactly gets the parameter
+//! `x-contactbox` (the start of the vCard line), or the type `unknown` (the value as the line has
+//! it).
 
 mod head;
 mod line;
@@ -88,7 +89,7 @@ impl ValueLayout {
         }
     }
 
-    /// Whether its values are dates or points of time.
+    /// Returns whether its values are dates or points of time.
     fn is_date(self) -> bool {
         matches!(self, Self::Letter(name) if DATES.contains(&name))
     }

@@ -20,7 +20,8 @@ where
     I: Iterator<Item = Property<'a>> + Clone,
     B: FnMut(BlobRef) -> Option<Vec<u8>>,
 {
-    /// Of these. `blobs` gives the bytes of a large value, or nothing to leave it out.
+    /// Shows these properties. `blobs` gives the bytes of a large value, or nothing to leave it
+    /// out.
     pub fn new(contents: I, blobs: B) -> Self {
         Self { contents, blobs: RefCell::new(blobs) }
     }

@@ -9,7 +9,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Reads a file, and decodes it if it has to.
 pub struct Decoded<R> {
     inner: R,
-    /// What a label on the command line says; a mark at the start of the file knows better.
+    /// The charset named on the command line. A mark at the start of the file overrules it.
     wanted: Option<&'static Encoding>,
     decoder: Option<Decoder>,
     is_begun: bool,
@@ -33,7 +33,7 @@ impl<R: Read> Decoded<R> {
         }
     }
 
-    /// Whether bytes had to be replaced because they mean nothing in the charset.
+    /// Returns whether bytes had to be replaced because they mean nothing in the charset.
     pub fn had_errors(&self) -> bool {
         self.had_errors
     }

@@ -10,10 +10,10 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Or this many cards.
 const PIECE_CARDS: u64 = 500;
 
-/// Where cards have no END, a piece ends before any BEGIN once it has this many bytes.
+/// The size from which a piece ends before any BEGIN, where vCards have no END.
 const UNENDED_BYTES: usize = 4 * 1024 * 1024;
 
-/// What comes out of a stream.
+/// A piece of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SplitEvent {
     /// Whole cards.
@@ -25,9 +25,9 @@ pub enum SplitEvent {
         first_line: u64,
         /// The next of its bytes.
         bytes: Vec<u8>,
-        /// Whether these are its last ones.
+        /// True when these are its last ones.
         is_end: bool,
-        /// Whether no BEGIN stands before it.
+        /// True when no BEGIN stands before it.
         is_head: bool,
     },
 }
@@ -79,9 +79,9 @@ pub struct Splitter<'m> {
     /// The last BEGIN of any kind.
     begun: Option<Cut>,
     place: SplitState,
-    /// Whether what is too large began without a BEGIN.
+    /// True when the part that is too large began without a BEGIN.
     is_head: bool,
-    /// Whether some of what stood before the first card was dropped.
+    /// True when some of the text before the first vCard was dropped.
     is_dropped: bool,
     outside_lines: u64,
     /// The first line with something on it before the first card.
@@ -146,12 +146,12 @@ impl<'m> Splitter<'m> {
         }
     }
 
-    /// What is ready.
+    /// Returns the next piece that is ready.
     pub fn next_event(&mut self) -> Option<SplitEvent> {
         self.events.pop_front()
     }
 
-    /// Whether any card has begun.
+    /// Returns whether any vCard has begun.
     pub fn has_cards(&self) -> bool {
         self.any_card
     }
@@ -203,8 +203,8 @@ impl<'m> Splitter<'m> {
         self.outside_is_told();
     }
 
-    /// What stood before the first card is rejected, which is told of it; but for
-    /// what nobody has any more.
+    /// Notes that the text before the first vCard is rejected, which reports it. Text that was
+    /// dropped stays reported here.
     fn outside_is_told(&mut self) {
         if !self.is_dropped {
             self.outside_lines = 0;

@@ -168,7 +168,8 @@ fn a_card_without_its_start_is_kept() {
     }
     let (events, _) = split(b"TEL:1\nEND:VCARD", 3, 1 << 20);
     assert_eq!(joined(&events), b"TEL:1\nEND:VCARD");
-    // What cannot be sent is let through in parts, and all of it; so is text that is no card.
+    // A vCard that cannot be sent is let through in parts, and all of it; so is text that is no
+    // vCard.
     let card = "BEGIN:VCARD\nFN:a\nEND:VCARD\n";
     for end in ["END:VCARD\n", ""] {
         let long = format!("{}{end}{card}", "TEL:1\n".repeat(1000));

@@ -54,7 +54,7 @@ fn card_of(card: RawJson) -> Result<Vec<Owned>, CallError> {
     Ok(jcard::read(&card).map_err(VcardError::Jcard)?)
 }
 
-/// What a list has, which is nothing when it was not given.
+/// Returns the members of a list; none when it was not given.
 fn list_of<T: DeserializeOwned>(list: Option<&RawJson>, name: &str) -> Result<Vec<T>, CallError> {
     list.map_or_else(|| Ok(Vec::new()), |list| list.read(name).map_err(CallError::Malformed))
 }
@@ -136,7 +136,7 @@ pub(super) fn patch(host: &mut Host, asked: Patch, author: &str) -> Result<Chang
     result
 }
 
-/// What the contact is to say, and the version this was made of.
+/// Returns the new contents of the contact, and the version they were made of.
 fn patched<'m>(
     host: &mut Host,
     uid: Uid,
@@ -191,7 +191,8 @@ fn strike(
     Ok(())
 }
 
-/// Whether a property has this value: its only one, all of them as an array, or its text as kept.
+/// Returns whether a property has this value: its only one, all of them as an array, or its text as
+/// kept.
 fn says(content: &Property<'_>, value: &Json) -> bool {
     let property = jcard::write_property(content, |_| None);
     let values = property.as_array().and_then(|parts| parts.get(3..)).unwrap_or_default();
@@ -202,7 +203,7 @@ fn says(content: &Property<'_>, value: &Json) -> bool {
     is_jcard || content.value.as_text().is_some_and(|text| value.as_str() == Some(text))
 }
 
-/// Where a contact goes.
+/// The destination of a contact.
 #[derive(Clone, Copy)]
 pub(super) enum Move {
     Remove,
@@ -218,8 +219,8 @@ pub(super) fn shelve(
     to: Move,
 ) -> Result<ChangeReply, CallError> {
     host.writable()?;
-    // What another box removed is not among the contacts; what it stripped says nothing by
-    // which one would look for it.
+    // A contact that another box removed is not among the contacts, and one that it stripped has
+    // nothing to be found by.
     if matches!(to, Move::Restore)
         && let Some(told) = kept::restore(host, target, author)?
     {

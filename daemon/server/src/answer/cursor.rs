@@ -1,4 +1,4 @@
-//! Where a page ended, as text that means nothing to clients.
+//! Writes and reads the end of a page, as text that means nothing to clients.
 
 use super::error::ParamsError;
 use base64::Engine;
@@ -49,7 +49,7 @@ pub(super) fn slot(cursor: &str, run: u32) -> Result<u32, ParamsError> {
     Ok(u32::from_le_bytes(slot))
 }
 
-/// What was kept is told by when, and whose it was.
+/// A kept state is found again by its time and its contact.
 pub(super) fn of_kept(time: u64, uid: Uid) -> String {
     let mut bytes = time.to_le_bytes().to_vec();
     bytes.extend_from_slice(&uid.0);

@@ -15,7 +15,7 @@ pub enum CallError {
     /// The box did not do what was asked of it.
     #[error(transparent)]
     Box(#[from] BoxError),
-    /// What was to be done with a card or a device was not done.
+    /// The work with a card or a device was not done.
     #[error(transparent)]
     Sync(#[from] SyncError),
     /// A parameter that is read only when its turn comes is malformed.

@@ -32,11 +32,11 @@ struct ExportPage {
     version: VcardVersion,
     /// Contacts whose photos are too large for a frame, all together.
     without_photos: Vec<String>,
-    /// Slots of contacts that can not be read.
+    /// Slots of contacts that cannot be read.
     unread: Vec<u32>,
 }
 
-/// Whether the page takes more.
+/// The room on the page after a contact was added.
 #[derive(PartialEq, Eq)]
 enum Fit {
     Left,
@@ -65,7 +65,8 @@ pub(super) fn page(host: &mut Host, asked: &Export) -> Result<ExportReply, CallE
     };
     host.note_left_out(&sheet.unread);
     if asked.query.is_some() && cursor.is_none() {
-        // Whether they would have been found nobody knows: they are told with the last page.
+        // Nobody knows whether the query would have found them, so they are told with the last
+        // page.
         sheet.unread = host.left_out(read::shelf(asked.shelf));
     }
     let Unlisted { left_out, left_out_count, lacks } = of_slots(host, &sheet.unread)?;
@@ -124,7 +125,7 @@ fn found(
 }
 
 impl ExportPage {
-    /// Adds the contact in a slot. One that can not be read is left out, and told.
+    /// Adds the contact in a slot. One that cannot be read is left out, and told.
     fn add(
         &mut self,
         book: &mut Book<Image, Heap>,

@@ -31,7 +31,7 @@ pub(super) struct HistoryQuery {
     /// The next page of the log.
     page: u32,
     versions: BTreeMap<u64, HistoryEntry>,
-    /// Of their records.
+    /// The length of their records.
     bytes: usize,
 }
 
@@ -122,7 +122,7 @@ impl HistoryQuery {
     }
 }
 
-/// What a version says that the one before did not, and the other way round.
+/// Returns the properties that a version has and the one before did not, and the other way round.
 fn difference(old: Option<&Contact<'_>>, new: &Contact<'_>) -> (Vec<Json>, Vec<Json>) {
     let said = |contact: &Contact<'_>| -> Vec<Json> {
         let contents = contact.properties().map(|property| property.content);

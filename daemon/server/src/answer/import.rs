@@ -36,7 +36,7 @@ const KEPT_BYTES: usize = 2 * 1024 * 1024;
 /// Least memory for a card, in bytes.
 const CARD_BYTES_MIN: usize = 64 * 1024;
 
-/// What became of the cards of a batch.
+/// The outcome for the vCards of a batch.
 #[derive(Default)]
 pub(super) struct VcardCounts {
     pub(super) added: u32,
@@ -44,13 +44,13 @@ pub(super) struct VcardCounts {
     pub(super) unchanged: u32,
     /// Cards taken whose contacts are in the trash, and stay there.
     trashed: u32,
-    /// What was repaired: of each kind how often, and the first line.
+    /// The repairs: of each kind how often, and the first line.
     repairs: RepairSummary,
     rejected: Vec<RejectedVcard>,
     rejected_untold: u32,
     /// Byte and line of the first card that was left to another part.
     rest: Option<(u64, u32)>,
-    /// What ended the batch before its end.
+    /// The error that ended the batch before its end.
     failed: Option<BoxError>,
 }
 
@@ -232,7 +232,7 @@ pub(super) fn batch(
 }
 
 fn is_trashed(host: &mut Host, uid: Uid) -> bool {
-    // Where the trash is empty nothing need be read.
+    // With an empty trash nothing need be read.
     host.book.counts().trashed > 0
         && matches!(block_on(host.book.get(uid, &mut host.record)), Ok(Some(found)) if found.contact.is_trashed())
 }
@@ -259,15 +259,15 @@ struct ImportBatch<'d, 'm> {
 }
 
 impl VcardCounts {
-    /// Whether no more of the batch is to be taken.
+    /// Returns whether no more of the batch is to be taken.
     fn is_over(&self) -> bool {
         self.failed.is_some() || self.rest.is_some()
     }
 }
 
 impl ImportBatch<'_, '_> {
-    /// What was repaired before a line is told of; that an end was missing there
-    /// is of the card before.
+    /// Counts the repairs before a line. A missing end noted at that line belongs to the vCard
+    /// before.
     fn settle_repairs(&mut self, end: u32) {
         let Self { repairs, cards, line_offset, .. } = self;
         let is_before = |(repair, line): &mut (VcardRepair, u32)| {
@@ -353,7 +353,7 @@ impl VcardSink for ImportBatch<'_, '_> {
                 }
                 self.host.notice(&put, Origin::Import, self.author);
             }
-            // What is wrong with one card costs one card.
+            // A fault of one vCard costs one vCard.
             Err(
                 error @ (PutError::Write(_)
                 | PutError::BlobTooLarge { .. }
@@ -372,7 +372,7 @@ impl VcardSink for ImportBatch<'_, '_> {
     }
 
     fn warning(&mut self, warning: Warning) {
-        // What is left to another part is told with it.
+        // Repairs of vCards that are left to another part are told with that.
         if self.cards.rest.is_some() {
             return;
         }

@@ -1,5 +1,5 @@
-//! What other boxes have removed and this one keeps for a while: listing it,
-//! bringing it back, forgetting it.
+//! Contacts that other boxes have removed and this one keeps for a while: listing them, bringing
+//! them back, forgetting them.
 
 use super::change::{drafted, write};
 use super::error::CallError;
@@ -19,13 +19,13 @@ use contactbox_formats::jcard;
 use embassy_futures::block_on;
 use std::collections::HashMap;
 
-/// What tells who a contact is.
+/// The kinds that tell who a contact is.
 const WHO: [Kind; 4] = [Kind::FN, Kind::N, Kind::TEL, Kind::EMAIL];
 
 /// States of a page, unless told.
 const STATES: u32 = 20;
 
-/// Where a state is kept, and since when.
+/// The place of a kept state, and the time since when it is kept.
 #[derive(Clone, Copy)]
 struct KeptPlace {
     uid: Uid,
@@ -33,8 +33,8 @@ struct KeptPlace {
     slot: u32,
 }
 
-/// Of each contact that is not here any more, or is somebody else now, the newest kept state that
-/// tells who it was, the latest removal first.
+/// Returns the newest kept state that tells who it was, for each contact that is not here any more
+/// or is somebody else now; the latest removal first.
 fn places(host: &mut Host) -> Result<Vec<KeptPlace>, CallError> {
     let Host { book, record, .. } = host;
     book.tell_time(Host::now());
@@ -48,7 +48,7 @@ fn places(host: &mut Host) -> Result<Vec<KeptPlace>, CallError> {
         };
         let place = (tells, KeptPlace { uid, time, slot });
         let known = best.entry(uid.0).or_insert(place);
-        // What was left of it when it was removed for good is not what somebody looks for.
+        // The rest of a contact after it was removed for good is not what a person looks for.
         if (known.0, known.1.time) < (tells, time) {
             *known = place;
         }
@@ -67,7 +67,7 @@ fn places(host: &mut Host) -> Result<Vec<KeptPlace>, CallError> {
     Ok(places)
 }
 
-/// Whether the contact is not here any more, or has neither a name nor a number nor an
+/// Returns whether the contact is not here any more, or has neither a name nor a number nor an
 /// address of those it had.
 fn is_wanted(host: &mut Host, place: KeptPlace) -> Result<bool, GetError<ImageError>> {
     let Host { book, record, .. } = host;

@@ -211,7 +211,7 @@ pub(super) fn info(
         Access::Unsettled => "read-only: the disk refused what was written before".to_owned(),
         Access::Displaced(how) => format!("closed: the file was {}", how.word()),
     };
-    // What is damaged has no digest: then there is no root to tell.
+    // A damaged contact has no digest, and then there is no root to tell.
     let root = match ask(host, &Request::Root) {
         Ok(Reply::Root { root, .. }) => Some(jcard::hex(&root)),
         _ => None,

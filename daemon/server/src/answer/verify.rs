@@ -68,7 +68,7 @@ impl Verify {
 fn told(finding: &Finding) -> String {
     match finding {
         Finding::Unreadable { slot } => {
-            format!("the contact in slot {slot} can not be read; import its card again")
+            format!("the contact in slot {slot} cannot be read; import its vCard again")
         }
         Finding::Stale(uid) => format!(
             "a newer version of {uid} was lost to damage; look at it and put right what is old"

@@ -1,5 +1,5 @@
-//! Who may sit where: places for each user, and one more that is kept for the owner,
-//! who can always say stop.
+//! Shares out places: some for each user, and one more that is kept for the owner, who can always
+//! say stop.
 
 use crate::socket::SocketPeer;
 use std::collections::BTreeMap;
@@ -80,7 +80,8 @@ impl Seats {
 }
 
 impl ConnectionPlace {
-    /// Whether it is the last one, in which the owner only says stop and asks how the box is doing.
+    /// Returns whether it is the last one, in which the owner only says stop and asks how the box
+    /// is doing.
     pub fn is_last(&self) -> bool {
         matches!(self.whose, PlaceOwner::Last)
     }

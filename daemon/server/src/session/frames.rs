@@ -59,7 +59,7 @@ pub struct LineReader<R> {
     memory: SharedMemory,
     frame_bytes: usize,
     read_time: Duration,
-    /// What was read and not given out.
+    /// The bytes that were read and not given out.
     buffer: Vec<u8>,
     /// So much of it is known to hold no line end.
     searched: usize,
@@ -137,7 +137,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             bytes.pop();
         }
         self.searched = 0;
-        // What follows a long line was read with it; it is at most what one read gave.
+        // The bytes behind a long line were read with it; they are at most what one read gave.
         let memory = if is_long { self.held.take() } else { None };
         LineFrame { bytes, memory }
     }

@@ -299,7 +299,7 @@ impl Asker {
     /// Makes a request for the writer thread of what it asks.
     fn pending(self, call: Call, author: Arc<str>) -> PendingCall {
         let Self { id, permits, sender } = self;
-        // What takes long and has no answer would be without an effect.
+        // Long work without an answer would have no effect.
         let (is_silent, replies) = (id.is_none(), sender.clone());
         let is_gone = Box::new(move || is_silent || replies.is_closed());
         let reply = Box::new(move |result| {
@@ -417,7 +417,7 @@ async fn write<W: AsyncWrite + Unpin>(
 ) -> io::Result<()> {
     let time = limits.write_time + Duration::from_secs((line.len() / BYTES_PER_SECOND) as u64);
     let pieces = async {
-        // Who reads nothing at all is known long before a long line's time is over.
+        // A client that reads nothing at all is known long before a long line's time is over.
         for piece in line.chunks(PIECE_BYTES) {
             timeout(limits.write_time, stream.write_all(piece)).await??;
         }

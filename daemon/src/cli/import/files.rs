@@ -19,13 +19,13 @@ use std::time::Instant;
 /// Rejections printed one by one; the file has all of them.
 const PRINTED_MAX: u64 = 20;
 
-/// What the command prints as it goes.
+/// Prints the progress of the command.
 struct ImportReport<'a> {
     context: &'a mut Context,
     name: String,
     bar: ProgressBar,
     rejected: Rejected,
-    /// Why rejected cards can not be saved. The others are taken all the same.
+    /// Why rejected cards cannot be saved. The others are taken all the same.
     unsaved: Option<Failure>,
     printed: u64,
 }
@@ -124,7 +124,7 @@ struct UnreadLine<'f> {
     file: Option<String>,
 }
 
-/// What became of a file, as a line of JSON.
+/// The outcome for a file, as a line of JSON.
 #[derive(Serialize)]
 struct FileLine<'f> {
     file: &'f str,
@@ -217,7 +217,7 @@ fn file(
     Ok(tally)
 }
 
-/// What a person should look at.
+/// Prints remarks that a person should look at.
 fn remarks(context: &mut Context, name: &str, tally: &FileTally) {
     for line in tally.repairs.lines(name) {
         context.out.note(&line);

@@ -14,7 +14,8 @@ const FILES_MAX: usize = 100_000;
 /// Files passed over that are named one by one.
 const NAMED_MAX: usize = 5;
 
-/// What is named, with the vCard files below a folder in its place; and what was passed over.
+/// Returns the files that are named, with the vCard files below a folder in its place, and those
+/// that were passed over.
 pub fn files(named: &[PathBuf]) -> Result<FoundFiles, Failure> {
     let mut found = FoundFiles::default();
     for path in named {
@@ -34,7 +35,7 @@ pub fn files(named: &[PathBuf]) -> Result<FoundFiles, Failure> {
     Ok(found)
 }
 
-/// What a person is told of the files that were passed over.
+/// Returns the remark on the files that were passed over.
 pub fn remark(skipped: &[PathBuf]) -> Option<String> {
     if skipped.is_empty() {
         return None;
@@ -49,7 +50,7 @@ pub fn remark(skipped: &[PathBuf]) -> Option<String> {
     ))
 }
 
-/// What stands in the place of folders.
+/// The files that take the place of folders.
 #[derive(Default)]
 pub struct FoundFiles {
     /// The vCard files.
@@ -64,7 +65,7 @@ impl FoundFiles {
     fn below(&mut self, folder: &Path, depth: u32) -> Result<(), Failure> {
         let failed = |error| Failure::file(folder, "cannot be read", &error);
         let mut entries = Vec::new();
-        // What can be read of it is; a folder that cannot is no reason to leave the others.
+        // A folder that cannot be read is no reason to leave the others.
         let listed = match fs::read_dir(folder) {
             Ok(listed) => listed,
             Err(error) => {
@@ -103,7 +104,8 @@ impl FoundFiles {
     }
 }
 
-/// Whether a file has the name of a vCard file; not one that an import has left for mending.
+/// Returns whether a file has the name of a vCard file, and is not one that an import has left for
+/// mending.
 fn is_cards(path: &Path) -> bool {
     let is = |name: &str| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(name));
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();

@@ -22,7 +22,7 @@ use std::io::Read;
 /// Pieces on the way at once: while one is synced to disk the next is read and sent.
 const IN_FLIGHT: usize = 2;
 
-/// What became of the cards of a file.
+/// The outcome for the vCards of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTally {
     /// New contacts.
@@ -35,11 +35,11 @@ pub struct FileTally {
     pub rejected: u64,
     /// Oddities that were repaired.
     pub warnings: u64,
-    /// Which those were.
+    /// The repairs.
     pub repairs: Repairs,
-    /// What the file seems to be in, where it does not say.
+    /// The charset that the file seems to have, where it does not say.
     pub guess: Option<NamedCharset>,
-    /// Of the cards taken, those whose contacts are in the trash.
+    /// The number of vCards taken whose contacts are in the trash.
     pub trashed: u64,
 }
 
@@ -91,7 +91,7 @@ pub struct RejectedCard {
     pub line: u64,
     /// The line of the fault.
     pub at: u64,
-    /// What is wrong, and the cure.
+    /// The fault, and the cure.
     pub reason: String,
 }
 
@@ -274,8 +274,8 @@ impl<L: ImportObserver> Sending<'_, L> {
     }
 }
 
-/// What of a piece was left to another part, because more of its cards were
-/// rejected than one answer tells.
+/// Returns the part of a piece that was left, because more of its vCards were rejected than one
+/// answer tells.
 fn rest_of(mut piece: VcardChunk, answer: &ImportReply) -> Option<VcardChunk> {
     let rest = answer.rest?;
     let byte = usize::try_from(rest.byte).ok()?;
@@ -291,7 +291,7 @@ fn rest_of(mut piece: VcardChunk, answer: &ImportReply) -> Option<VcardChunk> {
 fn text_of<'p>(piece: &'p VcardChunk, rejected: &RejectedVcard) -> &'p [u8] {
     let [from, to] = rejected.bytes.map(|place| usize::try_from(place).unwrap_or(usize::MAX));
     let text = piece.bytes.get(from..to);
-    // Whoever does not say which of its bytes were rejected means all: no text is lost.
+    // A daemon that does not say which of its bytes were rejected means all: no text is lost.
     text.unwrap_or(&piece.bytes)
 }
 

@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Where rejected cards are.
+/// The place of the rejected vCards.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Saved {
     /// The file.
@@ -23,7 +23,7 @@ pub struct Rejected {
     named: Option<PathBuf>,
     source: Option<PathBuf>,
     out: Option<(PathBuf, BufWriter<File>)>,
-    /// Whether what was written last ended a line.
+    /// True when the last text written ended a line.
     is_line_ended: bool,
 }
 
@@ -67,7 +67,7 @@ impl Rejected {
         }
     }
 
-    /// Where the cards are, if there were any.
+    /// Returns the place of the vCards, if there were any.
     pub fn finish(self) -> Result<Option<Saved>, Failure> {
         let Some((path, mut out)) = self.out else { return Ok(None) };
         // The cards of the next file begin on a line of their own.
@@ -96,7 +96,7 @@ impl Rejected {
         Ok(Some(Saved { path, is_source: false }))
     }
 
-    /// What was written so far was no card: no file of it is left, unless somebody named it.
+    /// Removes the file, as nothing written so far was a vCard. A file that somebody named stays.
     pub fn forget(self) {
         if let Some((path, _)) = self.out.filter(|_| self.named.is_none()) {
             let _ = fs::remove_file(path);
@@ -125,7 +125,7 @@ impl Rejected {
         for folder in [beside, PathBuf::new()] {
             for number in 1..1000 {
                 let path = folder.join(numbered(&stem, number));
-                // What is there already may have been worked on.
+                // A file that is there already may have been worked on.
                 match private(OpenOptions::new().write(true).create_new(true)).open(&path) {
                     Ok(file) => return Ok((path, file)),
                     Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}

@@ -1,4 +1,4 @@
-//! What an import repaired: of each kind how often, and where first. There are few kinds.
+//! Counts the repairs of an import: of each kind how often, and where first. There are few kinds.
 
 use super::super::text::{grouped, visible};
 use contactbox_api::vcard::RepairNote;
@@ -11,7 +11,7 @@ const KINDS_MAX: usize = 32;
 pub struct Repairs(Vec<RepairNote>);
 
 impl Repairs {
-    /// Whether there is one of a kind.
+    /// Returns whether there is one of a kind.
     pub fn has(&self, kind: &str) -> bool {
         self.0.iter().any(|repair| repair.kind == kind)
     }

@@ -1,4 +1,4 @@
-//! Whether there is a card in a folder, and whether it is still the same with the same on it.
+//! Tells whether there is a card in a folder, and whether it is still the same with the same on it.
 
 use super::watcher::is_ours;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 #[cfg(unix)]
 const MOUNT_FOLDERS: [&str; 4] = ["/media", "/run/media", "/mnt", "/Volumes"];
 
-/// What a card looks like from outside.
+/// The look of a card from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardFingerprint {
     /// Device and number of the folder, where the system has such.
@@ -21,13 +21,13 @@ pub struct CardFingerprint {
 }
 
 impl CardFingerprint {
-    /// Whether it is the same card, whatever is on it by now.
+    /// Returns whether it is the same card, whatever is on it by now.
     pub fn is_same_card(&self, other: &Self) -> bool {
         self.card == other.card
     }
 }
 
-/// What is known of a folder in which cards come and go.
+/// The state of a folder in which cards come and go.
 #[derive(Default)]
 pub struct MountProbe {
     /// It was a mount at some time: without one there is no card.

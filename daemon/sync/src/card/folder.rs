@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How long another program may be at work on a card.
 const TURN_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// What the system says is wrong.
+/// The system's error.
 pub struct FolderFault(pub io::Error);
 
 /// In the words of the system: this is what people read.
@@ -59,7 +59,7 @@ impl FolderCard {
         if !std::fs::metadata(folder).map_err(gone)?.is_dir() {
             return Err(CardError::Device(FolderFault(io::ErrorKind::NotADirectory.into())));
         }
-        // Folders can not be opened everywhere; then only this daemon's own order holds.
+        // Folders cannot be opened everywhere; then only this daemon's own order holds.
         let held = File::open(folder).ok();
         if let Some(file) = &held {
             lock(file, mode)?;
@@ -77,7 +77,7 @@ impl FolderCard {
         self.folder.join(name.as_str())
     }
 
-    /// What an error of the system means for a card.
+    /// Returns the meaning of a system's error for a card.
     fn error(&mut self, error: io::Error) -> CardError<FolderFault> {
         self.open.clear();
         match error.kind() {
@@ -115,8 +115,8 @@ impl FolderCard {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let mut options = OpenOptions::new();
                     options.read(true).write(true).create(true).truncate(false);
-                    // What is in it is as private as the box. Whoever shares a folder gives others
-                    // the right to read it, and that stays: the file is written in place.
+                    // The file is as private as the box. A user who shares a folder gives others
+                    // the right to read it, and that stays, because the file is written in place.
                     let made = open_plain(disk::private(&mut options), &path);
                     (made.map_err(|error| self.error(error))?, true)
                 }
@@ -143,7 +143,8 @@ impl Card for FolderCard {
                 let name = entry.file_name();
                 let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
                 if let Some(name) = name.to_str().and_then(FileName::parse).filter(|_| is_file)
-                    // Where names differ by case there can be one that only looks like it.
+                    // A file system whose names differ by case can have one that only looks like
+                    // it.
                     && self.path(&name).exists()
                 {
                     self.names.insert(name);

@@ -135,7 +135,7 @@ impl Card for ImageCard {
             synced
         });
         match synced {
-            // What was opened for reading has nothing to be put on the disk.
+            // An image opened for reading has nothing to be put on the disk.
             Err(error) if trouble(&error) == DriverFailure::Other => {
                 Err(CardError::Device(FolderFault(error)))
             }

@@ -173,7 +173,7 @@ impl Replica {
                     given.merged = merged;
                     break;
                 }
-                // What was taken in is there, and is not taken in twice.
+                // States that were taken in are there, and are not taken in twice.
                 Err(MergeError::Book(PutError::Full { .. })) if growth < GROWTHS_MAX => {
                     pages = pages.saturating_mul(2);
                 }

@@ -1,7 +1,7 @@
 //! When a backup is due: by what is not in it, and by a clock that nobody sets.
 //!
-//! Whether something is not in it, the marks of the box tell. How long that has been so, they do
-//! not: the times of a box may be of another box, or of a clock that was wrong.
+//! The marks of the box tell whether something is not in it. They do not tell how long that has
+//! been so: the times of a box may be of another box, or of a clock that was wrong.
 
 use std::time::{Duration, Instant};
 

@@ -49,7 +49,7 @@ pub enum SyncError {
         path: PathBuf,
     },
     /// The folder of the backup cannot be made.
-    #[error("{} can not be made: {error}", folder.display())]
+    #[error("{} cannot be made: {error}", folder.display())]
     NoFolder {
         /// The folder.
         folder: PathBuf,
@@ -60,13 +60,13 @@ pub enum SyncError {
     #[error("{0}")]
     Book(String),
     /// The replica of the box cannot be opened.
-    #[error("a copy of the box can not be opened: {0}")]
+    #[error("a copy of the box cannot be opened: {0}")]
     ReplicaNotOpened(String),
     /// The replica of the box cannot be made longer.
-    #[error("a copy of the box can not be made longer: {0}")]
+    #[error("a copy of the box cannot be made longer: {0}")]
     ReplicaNotExtended(String),
     /// The replica of the box cannot be read.
-    #[error("a copy of the box can not be read: {0}")]
+    #[error("a copy of the box cannot be read: {0}")]
     ReplicaNotRead(String),
     /// A photo or document on the card is shorter than its contact says.
     #[error("a photo on the card ends before its end")]
@@ -95,7 +95,7 @@ pub enum SyncError {
     Panicked,
 }
 
-/// What is wrong with a card.
+/// The defect of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardDefect {
     /// There is no file system that boxes can use.

@@ -21,7 +21,7 @@ pub enum AnyCard {
     Image(Box<ImageCard>),
 }
 
-/// What the medium says is wrong, in words.
+/// The medium's error, in words.
 pub use super::folder::FolderFault as Medium;
 
 impl AnyCard {
@@ -44,7 +44,7 @@ impl AnyCard {
     }
 }
 
-/// Whether it is a disk, which may have a card in it.
+/// Returns whether a file is a disk, which may have a card in it.
 fn is_disk(data: &std::fs::Metadata) -> bool {
     #[cfg(unix)]
     return std::os::unix::fs::FileTypeExt::is_block_device(&data.file_type());
@@ -111,7 +111,7 @@ impl Card for AnyCard {
     }
 }
 
-/// What was left on a card.
+/// The state that was left on a card.
 #[derive(Clone, Debug, Default)]
 pub struct BackupResult {
     /// The new snapshot, when one was written.
@@ -125,7 +125,7 @@ pub struct BackupResult {
 }
 
 impl BackupResult {
-    /// Whether anything was written.
+    /// Returns whether anything was written.
     pub fn is_news(&self) -> bool {
         self.snapshot.is_some() || self.appended > 0
     }
@@ -164,16 +164,16 @@ impl From<&BackupResult> for WrittenToCard {
 }
 
 impl MergeResult {
-    /// What is to be left on the card after this.
+    /// Returns the extent of what is to be left on the card after this.
     pub fn extent(&self) -> Extent {
         if self.merged.is_own_damaged { Extent::All } else { Extent::Changes }
     }
 }
 
-/// Whether only what changed is to be written, where that will do.
+/// The extent of what is written to a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// What changed, or all when that pays more.
+    /// The changes, or all when that pays more.
     Changes,
     /// All, as a new snapshot.
     All,

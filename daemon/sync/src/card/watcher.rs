@@ -450,7 +450,7 @@ impl FolderWatcher {
         let mut card = FolderCard::open(folder, OpenMode::Write)?;
         let (mut replica, mut extent) = (self.replica()?, Extent::Changes);
         if kept != *left {
-            // What it says is the box's own word, in a folder of the box's own.
+            // The backup is the box's own word, in a folder of the box's own.
             let consent = Consent::Given;
             let (after, given) = take_in(replica, &mut card, SnapshotOwners::Own, consent, *left)?;
             (replica, extent) = (after, given.extent());

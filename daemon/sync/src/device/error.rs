@@ -28,7 +28,7 @@ pub enum DeviceError {
     Ask {
         /// The port.
         path: PathBuf,
-        /// What became of the request.
+        /// The outcome of the request.
         error: AskError<io::Error>,
     },
     /// The two boxes cannot meet.

@@ -70,7 +70,7 @@ impl Port {
         }
         let mut port = serial2::SerialPort::open(path, BAUD)?;
         port.set_write_timeout(SEND_TIME)?;
-        // What was on its way to somebody else.
+        // These bytes were on their way to somebody else.
         port.discard_input_buffer()?;
         Ok(Self { wire: Wire::Serial(port), patience: SEND_TIME, end: None })
     }
@@ -81,8 +81,8 @@ impl Port {
         self.wire.set_read_timeout(time)
     }
 
-    /// What is asked next must be answered within this time in all, however often it is asked again
-    /// and whatever else comes meanwhile.
+    /// Sets the time in which the next request must be answered in all, however often it is asked
+    /// again and whatever else comes meanwhile.
     pub fn set_end(&mut self, time: Duration) {
         self.end = Some((Instant::now() + time, time));
     }

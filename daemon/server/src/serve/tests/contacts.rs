@@ -1,4 +1,4 @@
-//! What clients do with contacts, through the socket.
+//! Tests what clients do with contacts, through the socket.
 use super::{Client, Daemon, empty, folder};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -169,7 +169,7 @@ fn photos_come_back_byte_for_byte() {
     assert!(pieces == photo);
     let whole = client.good("contact.get", json!({ "uid": uid, "blobs": true }));
     assert!(whole["jcard"].to_string().contains(&BASE64.encode(&photo)));
-    // What was left out goes back as it is.
+    // A value that was left out goes back as it is.
     let put = client.good("contact.put", json!({ "uid": uid, "jcard": slim["jcard"] }));
     assert_eq!(put["outcome"], "unchanged");
     let export = client.good("contact.export", json!({ "vcard_version": "3.0" }));

@@ -1,4 +1,5 @@
-//! What another box removes stays in the trash for a while, and comes back from there.
+//! Tests that a contact removed by another box stays in the trash for a while, and comes back from
+//! there.
 use super::{Client, Daemon, empty, folder};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
