@@ -51,6 +51,7 @@ pub fn peer(stream: &impl StreamCommon) -> io::Result<Option<u32>> {
     }
 }
 
+/// Returns the user at the other end of a connection: on Windows a pipe does not tell.
 #[cfg(not(unix))]
 pub fn peer(_: &impl StreamCommon) -> io::Result<Option<u32>> {
     Ok(None)

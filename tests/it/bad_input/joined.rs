@@ -92,7 +92,8 @@ fn files_in_several_kinds_of_utf_are_joined() {
     };
     let little = |name: &str| wide(name, u16::to_le_bytes);
     let big = |name: &str| wide(name, u16::to_be_bytes);
-    let files: [&dyn Fn(&str) -> Vec<u8>; 4] = [&plain, &marked, &little, &big];
+    type Encoded<'f> = &'f dyn Fn(&str) -> Vec<u8>;
+    let files: [Encoded<'_>; 4] = [&plain, &marked, &little, &big];
     let odd = |mut bytes: Vec<u8>| {
         bytes.pop();
         bytes

@@ -263,9 +263,9 @@ pub(super) fn stats(host: &mut Host) -> Result<BoxStatsReply, CallError> {
         programs: journal.programs,
         programmed_bytes: journal.programmed_bytes,
         erases: journal.erases,
-        torn: journal.torn.into(),
-        corrected: journal.corrected.into(),
-        holes: journal.holes.into(),
+        torn: journal.torn,
+        corrected: journal.corrected,
+        holes: journal.holes,
         syncs: host.book.flash().syncs(),
         open_microseconds: host.open_microseconds(),
     })
